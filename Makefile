@@ -1,0 +1,54 @@
+# Two commands on a fresh machine (Python 3.11+ with venv and pip, git, make):
+#   make demo [DIR=/some/folder]   the main job, shown from end to end
+#   make test                      every check and test
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TEST_JOBS ?= 2
+
+.PHONY: demo test lint unit bench lock clean format
+
+demo: $(VENV)/.demo-installed
+	$(BIN)/aqsync demo $(DIR)
+
+test: lint unit
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev-installed
+	$(BIN)/pytest -n $(TEST_JOBS)
+
+bench: $(VENV)/.demo-installed
+	$(BIN)/python -m bench $(BENCH)
+
+format: $(VENV)/.dev-installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The locks hold names, versions and hashes for every supported Python and platform.
+lock: $(VENV)/.dev-installed
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra server --group build $(UV_FLAGS) -o requirements/demo.lock
+	$(BIN)/uv pip compile pyproject.toml --extra server --group dev $(UV_FLAGS) -o requirements/dev.lock
+UV_FLAGS = --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --quiet --upgrade
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo-installed: $(BIN)/python requirements/demo.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev-installed: $(BIN)/python requirements/dev.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .hypothesis
