@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
-from uuid import UUID
+from typing import NamedTuple
 
 
 class EntryKind(StrEnum):
