@@ -1,18 +1,24 @@
-"""The frozen types that flow between the rooms. Nothing here does anything."""
+"""The frozen types that flow between the rooms. Nothing here does anything.
+
+Paths are relative to a mapping's root, with ``/`` between the parts; bytes that are no
+UTF-8 stand in them as surrogates (`os.fsdecode`). Times named ``..._ns`` are nanoseconds
+since 1970. A *sequence* is the journal's own counter: it orders what happened without
+trusting any clock.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 
-class EntryKind(StrEnum):
+class EntryKind(IntEnum):
     """What a directory entry is."""
 
-    FILE = "file"
-    SYMLINK = "symlink"
-    SPECIAL = "special"
+    FILE = 0
+    SYMLINK = 1
+    SPECIAL = 2
     """A FIFO, a socket or a device."""
 
 
@@ -25,13 +31,260 @@ class Signature(NamedTuple):
     inode: int
 
 
-class Sha256(bytes):
-    """A SHA-256 digest, 32 bytes."""
+@dataclass(frozen=True, slots=True)
+class SyncedVersion:
+    """The bytes last accepted by the server, or found there and equal to ours."""
+
+    signature: Signature
+    sha256: bytes
+    at_ns: int
+    sequence: int
+    modified_at: str | None
+    """The server's time of this version as its list gives it; None until a list has shown it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a path goes: an experiment and a flat name in it."""
+class SentVersion:
+    """Bytes whose last part was about to go out: the server may hold them, answer or not."""
 
-    eid: str
-    name: str
+    sha256: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteView:
+    """What the mirror says of one remote name."""
+
+    listed_sequence: int
+    """When the experiment's list was last asked for; 0: never."""
+    modified_at: str | None
+    """None: the name is not in the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A comparison found other content under our remote name."""
+
+    modified_at: str
+    """The server's time of the version that was compared."""
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last attempt on a file failed; forgotten when its signature changes."""
+
+    message: str
+    hint: str
+    permanent: bool
+    count: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """Everything observed of one path."""
+
+    id: int
+    mapping: str
+    path: str
+    kind: EntryKind
+    local: Signature | None
+    """None: the file is gone."""
+    since_ns: int
+    """When it was first seen in this state."""
+    eid: str | None
+    """None: no pattern leads this path to an experiment."""
+    remote_name: str
+    synced: SyncedVersion | None
+    sent: SentVersion | None
+    remote: RemoteView
+    difference: Difference | None
+    failure: Failure | None
+    removed_at_ns: int | None
+    """When the mirror first missed a file that had been there."""
+    may_restore: bool
+    """A person asked to send the file again though it was removed on the server."""
+    may_replace: str | None
+    """The server's time of the foreign version that a person allowed to be overwritten."""
+
+
+class Problem(NamedTuple):
+    """What stands in the way, for a person."""
+
+    message: str
+    hint: str
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProblem:
+    """The server cannot be used now; one probe finds out when it can."""
+
+    message: str
+    hint: str
+    denied: bool
+    """It answers, but refuses the token."""
+    since_ns: int
+    count: int
+    """Failed probes so far."""
+    probe_at_ns: int
+
+
+class OnLocalDelete(StrEnum):
+    """What a file's disappearance here means for its remote copy."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What besides the file itself bears on its next step."""
+
+    settle_ns: int
+    on_local_delete: OnLocalDelete = OnLocalDelete.KEEP
+    removal_barrier: str | None = None
+    """Why nothing may be removed from the server now; None: removals are allowed."""
+    experiment_problem: Problem | None = None
+    server_problem: ServerProblem | None = None
+
+
+class State(StrEnum):
+    """A file's state, in the words that status and push print."""
+
+    IN_SYNC = "in sync"
+    PENDING = "pending"
+    WAITING = "waiting"
+    HELD = "held"
+    FAILED = "failed"
+    UNMAPPED = "unmapped"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class InSync:
+    """Nothing to do."""
+
+    reason: str
+    since_ns: int
+    state: State = State.IN_SYNC
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do yet."""
+
+    reason: str
+    since_ns: int
+    until_ns: int | None
+    """Look again then; None: when something else has happened."""
+    hint: str = ""
+    state: State = State.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Send the file."""
+
+    reason: str
+    since_ns: int
+    replaces: bool
+    """A version of ours, or one that a person allowed to be replaced, is there."""
+    state: State = State.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Find out whether the remote file has our content."""
+
+    reason: str
+    since_ns: int
+    state: State = State.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRemote:
+    """Remove the remote copy of a file that was deleted here."""
+
+    reason: str
+    since_ns: int
+    state: State = State.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing happens until somebody decides or changes something."""
+
+    reason: str
+    since_ns: int
+    hint: str
+    state: State = State.HELD
+
+
+Decision = InSync | Wait | Upload | Compare | RemoveRemote | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The server accepted the whole file."""
+
+    signature: Signature
+    sha256: bytes
+    accepted_between: tuple[float, float] | None
+    """Bounds of the server's own time of the new version, seconds since 1970, if it told its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The file's signature changed, its content did not: nothing was sent."""
+
+    signature: Signature
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The remote file already had our content: nothing was sent."""
+
+    signature: Signature
+    sha256: bytes
+    modified_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOurOwn:
+    """The remote file is an earlier version of ours."""
+
+    size: int
+    sha256: bytes
+    modified_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDifferent:
+    """The remote file has content that is not ours."""
+
+    modified_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The remote copy is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedOn:
+    """The file changed or vanished under us: look at it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt failed; `message` and `hint` are for people."""
+
+    message: str
+    hint: str
+    permanent: bool
+
+
+Outcome = Uploaded | Touched | Adopted | FoundOurOwn | FoundDifferent | Removed | MovedOn | Failed
