@@ -103,8 +103,8 @@ class FileRecord:
     failure: Failure | None
     removed_at_ns: int | None
     """When the mirror first missed a file that had been there."""
-    may_restore: bool
-    """A person asked to send the file again though it was removed on the server."""
+    insisted: bool
+    """A person asked to send the file as it is: removed on the server, or empty now."""
     may_replace: str | None
     """The server's time of the foreign version that a person allowed to be overwritten."""
 
@@ -232,7 +232,7 @@ class Uploaded:
     signature: Signature
     sha256: bytes
     accepted_between: tuple[float, float] | None
-    """Bounds of the server's own time of the new version, seconds since 1970, if it told its time."""
+    """Bounds of the new version's time on the server's clock, seconds since 1970, if known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,193 @@
+"""The SQLite file under the journal: opening, checking, setting aside, transactions, errors.
+
+This package is the only user of `sqlite3`, and no error of it leaves: the edge is
+`translated`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aqsync.errors import (
+    JournalBroken,
+    JournalDiskFull,
+    JournalError,
+    JournalInUse,
+    JournalTooNew,
+)
+from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
+
+BUSY_TIMEOUT_S = 10.0
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into this project's errors."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise _translation(exc, path) from exc
+    except OSError as exc:
+        raise JournalError(
+            f"the journal {path} cannot be opened: {exc.strerror or exc}",
+            hint="check that its folder exists and may be written by this user",
+        ) from exc
+
+
+def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
+    primary = (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        return JournalDiskFull(
+            f"the disk that holds the journal {path} is full",
+            hint="free some space; nothing is lost, and the next run goes on",
+        )
+    if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return JournalBroken(
+            f"the journal {path} is damaged: {exc}",
+            hint="run the command again: it sets the journal aside and rebuilds it",
+        )
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return JournalInUse(
+            f"the journal {path} is locked by another program",
+            hint="close whatever holds it open, such as an SQLite browser",
+        )
+    return JournalError(
+        f"the journal {path} cannot be used: {exc}",
+        hint="check that its folder exists, may be written by this user, and is on a local disk",
+    )
+
+
+class Database:
+    """One connection, shared between threads by a lock.
+
+    Args:
+        connection: Open, in autocommit mode.
+        path: Where it lies, for messages.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+        self.path = path
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that writes: all of it or nothing."""
+        with self._lock, translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection for a single statement that reads."""
+        with self._lock, translated(self.path):
+            yield self._connection
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock, translated(self.path):
+            self._connection.close()
+
+
+def connect(path: Path, now_ns: int) -> Database:
+    """Open the journal for writing, make or migrate it as needed.
+
+    Raises:
+        JournalBroken: It is damaged, or is no journal of ours.
+        JournalTooNew: A newer release wrote it.
+        JournalError: It cannot be opened; of which `JournalDiskFull` when there is no room.
+    """
+    with translated(path):
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _check(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16000")
+            migrate(connection, now_ns)
+        except BaseException:
+            connection.close()
+            raise
+    return Database(connection, path)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    identity = connection.execute("PRAGMA application_id").fetchone()[0]
+    if identity != APPLICATION_ID:
+        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] or version:
+            raise JournalError(
+                f"{path} is another program's database, not a journal of aqsync",
+                hint="give `journal` in the configuration another path",
+            )
+        return
+    if version > VERSION:
+        raise JournalTooNew(
+            f"the journal {path} was written by a newer aqsync "
+            f"(format {version}, this one knows {VERSION})",
+            hint="install the newer aqsync again, or give `journal` another path",
+        )
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise JournalBroken(f"the journal {path} is damaged: {verdict}")
+
+
+def connect_read_only(path: Path) -> Database:
+    """Open an existing journal for reading, beside whoever writes it."""
+    with translated(path):
+        if not path.exists():
+            raise JournalError(f"there is no journal at {path} yet", hint="run `aqsync push` once")
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            _check(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return Database(connection, path)
+
+
+def connect_to_copy(path: Path, now_ns: int) -> Database:
+    """A private copy in memory, of the journal as it is or of an empty one."""
+    with translated(path):
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    database = Database(copy, path)
+    if path.exists():
+        original = connect_read_only(path)
+        with closing(original), original.reading() as connection, translated(path):
+            connection.backup(copy)
+    with translated(path):
+        migrate(copy, now_ns)
+    return database
+
+
+def set_aside(path: Path, now_ns: int) -> Path:
+    """Move a damaged journal out of the way, under a name that tells when; returns that name."""
+    when = datetime.fromtimestamp(now_ns / 1e9, UTC).strftime("%Y%m%d-%H%M%S-%f")
+    aside = path.with_name(f"{path.name}.broken-{when}")
+    with translated(path):
+        for suffix in ("-wal", "-shm", ""):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                os.replace(part, aside.with_name(aside.name + suffix))
+    return aside

@@ -1,0 +1,102 @@
+"""The journal: one SQLite file of observations, opened for writing, reading or trying out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aqsync.errors import JournalBroken
+from aqsync.journal.database import (
+    Database,
+    connect,
+    connect_read_only,
+    connect_to_copy,
+    set_aside,
+    translated,
+)
+from aqsync.journal.lock import JournalLock
+from aqsync.journal.mappings import Mappings
+from aqsync.journal.observations import Observations
+from aqsync.journal.outcomes import Outcomes
+from aqsync.journal.remote import Remote
+from aqsync.journal.tags import Tags
+
+
+class Journal:
+    """What was observed; every method of its parts is one transaction, from any thread.
+
+    Made by `open_for_writing`, `open_for_reading` or `copy_in_memory`.
+    """
+
+    def __init__(self, database: Database, lock: JournalLock | None, broken: Path | None) -> None:
+        self.mappings = Mappings(database)
+        self.observations = Observations(database)
+        self.outcomes = Outcomes(database)
+        self.remote = Remote(database)
+        self.tags = Tags(database)
+        self.broken_set_aside = broken
+        """Where a damaged journal was put when this one was begun in its place."""
+        self._database = database
+        self._lock = lock
+
+    @classmethod
+    def open_for_writing(cls, path: Path, now_ns: int) -> Self:
+        """Open or begin the journal, as its only writer.
+
+        A damaged one is set aside and begun anew: scan and server list rebuild it.
+
+        Raises:
+            JournalInUse: Another process writes it.
+            JournalTooNew: A newer release wrote it.
+            JournalError: It cannot be opened, or its disk is full; it is left as it is.
+        """
+        with translated(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = JournalLock(path)
+        broken = None
+        try:
+            try:
+                database = connect(path, now_ns)
+            except JournalBroken:
+                broken = set_aside(path, now_ns)
+                database = connect(path, now_ns)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(database, lock, broken)
+
+    @classmethod
+    def open_for_reading(cls, path: Path) -> Self:
+        """Open an existing journal beside whoever writes it.
+
+        Raises:
+            JournalError: There is none, or it cannot be read.
+        """
+        return cls(connect_read_only(path), None, None)
+
+    @classmethod
+    def copy_in_memory(cls, path: Path, now_ns: int) -> Self:
+        """A private copy for trying out: nothing reaches the disk.
+
+        Raises:
+            JournalError: The original cannot be read.
+        """
+        return cls(connect_to_copy(path, now_ns), None, None)
+
+    def close(self) -> None:
+        """Close the file and let others write."""
+        self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

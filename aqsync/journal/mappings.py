@@ -1,0 +1,131 @@
+"""What is known of each mapping as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.rows import loaded, stored
+from aqsync.model import Problem
+
+
+class RootIdentity(NamedTuple):
+    """Which directory a root is, whatever it is called."""
+
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRecord:
+    """One mapping."""
+
+    id: int
+    root: RootIdentity | None
+    """None: never scanned."""
+    selection_rules: str
+    target_rules: str
+    tag_rules: str
+    scanned_at_ns: int | None
+    complete_at_ns: int | None
+    """When everything was last found in sync."""
+
+
+class Mappings:
+    """The table of mappings and of what troubles them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> MappingRecord:
+        """The record of a mapping, made if it is new."""
+        found = self.find(name)
+        if found is None:
+            with self._database.writing() as connection:
+                connection.execute("INSERT INTO mapping (name) VALUES (?)", (name,))
+            found = self.find(name)
+        assert found is not None  # noqa: S101 - just made
+        return found
+
+    def find(self, name: str) -> MappingRecord | None:
+        """The record of a mapping, None if it is new."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT id, root_device, root_inode, selection_rules, target_rules, tag_rules,"
+                " scanned_at_ns, complete_at_ns FROM mapping WHERE name = ?",
+                (name,),
+            ).fetchone()
+        if row is None:
+            return None
+        identity, device, inode, *rest = row
+        root = None if device is None else RootIdentity(device, inode)
+        return MappingRecord(identity, root, *rest)
+
+    def pin_root(self, mapping_id: int, root: RootIdentity) -> None:
+        """From now on this directory is the mapping's root."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET root_device = ?, root_inode = ? WHERE id = ?",
+                (*root, mapping_id),
+            )
+
+    def unpin_root(self, mapping_id: int) -> None:
+        """A person accepts whatever directory the root is now."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET root_device = NULL, root_inode = NULL WHERE id = ?",
+                (mapping_id,),
+            )
+
+    def scanned(
+        self, mapping_id: int, selection_rules: str, target_rules: str, now_ns: int
+    ) -> None:
+        """A scan of the whole root has ended, under these rules."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET selection_rules = ?, target_rules = ?, scanned_at_ns = ?"
+                " WHERE id = ?",
+                (selection_rules, target_rules, now_ns, mapping_id),
+            )
+
+    def tagged(self, mapping_id: int, tag_rules: str) -> None:
+        """Every synced file has earned its tags under these rules."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET tag_rules = ? WHERE id = ?", (tag_rules, mapping_id)
+            )
+
+    def complete(self, mapping_id: int, now_ns: int) -> None:
+        """Everything was in sync."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET complete_at_ns = ? WHERE id = ?", (now_ns, mapping_id)
+            )
+
+    def troubles(self, mapping_id: int) -> dict[str, Problem]:
+        """Directories that could not be looked at, by path; the root's is the empty path."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT path, message, hint, since_ns FROM trouble WHERE mapping_id = ?"
+                " ORDER BY path",
+                (mapping_id,),
+            ).fetchall()
+        return {loaded(path): Problem(message, hint, since) for path, message, hint, since in rows}
+
+    def set_troubles(self, mapping_id: int, troubles: dict[str, Problem]) -> None:
+        """Replace the troubles of a mapping; what persists keeps its age."""
+        before = self.troubles(mapping_id)
+        if {p: t[:2] for p, t in before.items()} == {p: t[:2] for p, t in troubles.items()}:
+            return
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM trouble WHERE mapping_id = ?", (mapping_id,))
+            connection.executemany(
+                "INSERT INTO trouble (mapping_id, path, message, hint, since_ns)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (
+                    (mapping_id, stored(path), trouble.message, trouble.hint)
+                    + (before.get(path, trouble).since_ns,)
+                    for path, trouble in troubles.items()
+                ),
+            )

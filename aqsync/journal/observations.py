@@ -1,0 +1,202 @@
+"""What the scanner saw of local files, and the records that decisions are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.rows import JOINED, QUIET, RECORD, file_record, joined, loaded, split, stored
+from aqsync.model import EntryKind, FileRecord, Signature
+
+KnownEntry = tuple[int, int | None, int, int, int]
+"""Kind, size (None: gone), mtime_ns, ctime_ns, inode: what the scanner compares."""
+
+
+class Observed(NamedTuple):
+    """An entry that is new, or no longer as it was."""
+
+    path: str
+    kind: EntryKind
+    signature: Signature
+    since_ns: int
+    eid: str | None
+    remote_name: str
+
+
+class Retargeted(NamedTuple):
+    """A known path that the rules now lead elsewhere."""
+
+    path: str
+    eid: str | None
+    remote_name: str
+
+
+class Quiet(NamedTuple):
+    """Files that are in sync without a closer look."""
+
+    files: int
+    bytes: int
+
+
+_OBSERVE = """
+INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode,
+                  since_ns, eid, remote_name)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
+    kind = excluded.kind, size = excluded.size, mtime_ns = excluded.mtime_ns,
+    ctime_ns = excluded.ctime_ns, inode = excluded.inode, since_ns = excluded.since_ns,
+    differs_modified_at = NULL, differs_at_ns = NULL,
+    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
+    failure_count = 0, failure_at_ns = NULL
+"""
+
+_RESET = """
+    synced_size = NULL, synced_mtime_ns = NULL, synced_ctime_ns = NULL, synced_inode = NULL,
+    synced_sha256 = NULL, synced_at_ns = NULL, synced_sequence = NULL,
+    synced_modified_at = NULL, synced_not_before = NULL, synced_not_after = NULL,
+    sent_sha256 = NULL, sent_size = NULL, differs_modified_at = NULL, differs_at_ns = NULL,
+    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
+    failure_count = 0, failure_at_ns = NULL, removed_at_ns = NULL, insisted = 0,
+    may_replace = NULL
+"""
+FORGET_REMOTE_SIDE = _RESET
+"""Assignments that leave of a file only what was seen on this disk."""
+
+_AT = "mapping_id = ? AND directory = ? AND name = ?"
+
+
+class Observations:
+    """The local side of the table of files."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known_in(self, mapping_id: int, directory: str) -> dict[str, KnownEntry]:
+        """The entries last seen in one directory, by name."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, kind, size, mtime_ns, ctime_ns, inode FROM file"
+                " WHERE mapping_id = ? AND directory = ?",
+                (mapping_id, stored(directory)),
+            ).fetchall()
+        return {loaded(name): known for name, *known in rows}  # type: ignore[misc]  # by the SELECT
+
+    def directories(self, mapping_id: int) -> list[str]:
+        """The directories that held files when last seen."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT directory FROM file WHERE mapping_id = ?", (mapping_id,)
+            ).fetchall()
+        return [loaded(directory) for (directory,) in rows]
+
+    def count_present(self, mapping_id: int) -> int:
+        """How many entries were here when last seen."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM file WHERE mapping_id = ? AND size IS NOT NULL",
+                (mapping_id,),
+            ).fetchone()
+        return int(row[0])
+
+    def observe(self, mapping_id: int, entries: Iterable[Observed]) -> None:
+        """Write what was seen; a known path keeps its target and what is known of its remote."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                _OBSERVE,
+                (
+                    (mapping_id, *split(e.path), int(e.kind), *e.signature)
+                    + (e.since_ns, e.eid, e.remote_name)
+                    for e in entries
+                ),
+            )
+
+    def gone(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
+        """Files that are no longer there; what never left this machine is forgotten."""
+        with self._database.writing() as connection:
+            for path in paths:
+                at = (mapping_id, *split(path))
+                connection.execute(
+                    f"DELETE FROM file WHERE {_AT}"  # noqa: S608 - constants only
+                    " AND synced_at_ns IS NULL AND sent_sha256 IS NULL",
+                    at,
+                )
+                connection.execute(
+                    f"UPDATE file SET size = NULL, since_ns = ?,"  # noqa: S608 - constants only
+                    " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
+                    f" failure_count = 0, failure_at_ns = NULL WHERE {_AT} AND size IS NOT NULL",
+                    (now_ns, *at),
+                )
+
+    def forget(self, mapping_id: int, paths: Iterable[str]) -> None:
+        """Paths that the rules no longer select: not our business any more."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                f"DELETE FROM file WHERE {_AT}",  # noqa: S608 - constants only
+                ((mapping_id, *split(path)) for path in paths),
+            )
+
+    def retarget(self, mapping_id: int, moved: Iterable[Retargeted]) -> None:
+        """Paths that now have another experiment or name: what was synced was synced elsewhere."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                f"UPDATE file SET eid = ?, remote_name = ?, {_RESET}"  # noqa: S608 - constants only
+                f" WHERE {_AT}",
+                ((m.eid, m.remote_name, mapping_id, *split(m.path)) for m in moved),
+            )
+
+    def targets(self, mapping_id: int) -> list[Retargeted]:
+        """Every known file with its present target."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT directory, name, eid, remote_name FROM file"
+                " WHERE mapping_id = ? AND kind = 0",
+                (mapping_id,),
+            ).fetchall()
+        return [Retargeted(joined(d, n), eid, remote_name) for d, n, eid, remote_name in rows]
+
+    def clock_set_back(self, mapping_id: int, now_ns: int) -> None:
+        """States first seen in what is now the future: count their age from now."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE file SET since_ns = ? WHERE mapping_id = ? AND since_ns > ?",
+                (now_ns, mapping_id, now_ns),
+            )
+
+    def unquiet(self, mapping_id: int) -> list[int]:
+        """The files that need a decision, longest-standing first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT f.id FROM {JOINED}"  # noqa: S608 - constants only
+                f" WHERE f.mapping_id = ? AND {QUIET} IS NOT TRUE ORDER BY f.since_ns, f.id",
+                (mapping_id,),
+            ).fetchall()
+        return [identity for (identity,) in rows]
+
+    def quiet(self, mapping_id: int) -> Quiet:
+        """How many files are in sync without a closer look, and their bytes."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"SELECT count(*), coalesce(sum(f.size), 0) FROM {JOINED}"  # noqa: S608 - constants
+                f" WHERE f.mapping_id = ? AND {QUIET} IS TRUE",
+                (mapping_id,),
+            ).fetchone()
+        return Quiet(*row)
+
+    def records(self, identities: Sequence[int]) -> list[FileRecord]:
+        """The records of these files, in this order; those forgotten meanwhile are left out."""
+        marks = ",".join("?" * len(identities))
+        with self._database.reading() as connection:
+            rows = connection.execute(f"{RECORD} WHERE f.id IN ({marks})", identities).fetchall()
+        by_id = {row[0]: row for row in rows}
+        return [file_record(by_id[identity]) for identity in identities if identity in by_id]
+
+    def record_at(self, mapping_id: int, path: str) -> FileRecord | None:
+        """The record of one path."""
+        row: tuple[Any, ...] | None
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"{RECORD} WHERE f.mapping_id = ? AND f.directory = ? AND f.name = ?",
+                (mapping_id, *split(path)),
+            ).fetchone()
+        return None if row is None else file_record(row)

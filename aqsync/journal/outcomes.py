@@ -1,0 +1,187 @@
+"""What came of the jobs done on files, and what people decided about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from sqlite3 import Connection
+
+from aqsync.journal.database import Database
+from aqsync.model import (
+    Adopted,
+    Failed,
+    FileRecord,
+    FoundDifferent,
+    FoundOurOwn,
+    MovedOn,
+    Outcome,
+    Removed,
+    Signature,
+    Touched,
+    Uploaded,
+)
+
+_NO_FAILURE = """
+    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
+    failure_count = 0, failure_at_ns = NULL
+"""
+
+_SYNCED = f"""
+    synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
+    synced_sha256 = ?, synced_at_ns = ?,
+    sent_sha256 = NULL, sent_size = NULL, differs_modified_at = NULL, differs_at_ns = NULL,
+    {_NO_FAILURE}
+"""
+
+
+def next_sequence(connection: Connection) -> int:
+    """Count on; inside a transaction."""
+    connection.execute("UPDATE counter SET value = value + 1")
+    return int(connection.execute("SELECT value FROM counter").fetchone()[0])
+
+
+class Outcomes:
+    """The remote side of the table of files."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> None:
+        """Before the last bytes of a file go out: from now on the server may hold them."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE id = ?",
+                (sha256, size, file.id),
+            )
+
+    def record(
+        self, file: FileRecord, outcome: Outcome, now_ns: int, tags: Sequence[str] = ()
+    ) -> None:
+        """One job's outcome.
+
+        Args:
+            file: As it was when the job began.
+            outcome: What came of it.
+            now_ns: When it ended.
+            tags: What the file earns for its experiment by being synced.
+        """
+        with self._database.writing() as connection:
+            self._record(connection, file, outcome, now_ns)
+            if tags and isinstance(outcome, Uploaded | Adopted):
+                earn(connection, ((file.eid, tag) for tag in tags), now_ns)
+
+    def _record(
+        self, connection: Connection, file: FileRecord, outcome: Outcome, now_ns: int
+    ) -> None:
+        match outcome:
+            case Uploaded(signature, sha256, accepted_between):
+                not_before, not_after = accepted_between or (None, None)
+                connection.execute(
+                    f"UPDATE file SET {_SYNCED}, synced_sequence = ?,"  # noqa: S608 - constants only
+                    " synced_modified_at = NULL, synced_not_before = ?, synced_not_after = ?,"
+                    " insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE id = ?",
+                    (*signature, sha256, now_ns, next_sequence(connection))
+                    + (not_before, not_after, file.id),
+                )
+            case Touched(signature, sha256):
+                connection.execute(
+                    f"UPDATE file SET {_SYNCED} WHERE id = ?",  # noqa: S608 - constants only
+                    (*signature, sha256, now_ns, file.id),
+                )
+            case Adopted(signature, sha256, modified_at):
+                connection.execute(
+                    f"UPDATE file SET {_SYNCED}, synced_sequence = 0,"  # noqa: S608 - constants only
+                    " synced_modified_at = ?, insisted = 0, may_replace = NULL,"
+                    " removed_at_ns = NULL WHERE id = ?",
+                    (*signature, sha256, now_ns, modified_at, file.id),
+                )
+            case FoundOurOwn(size, sha256, modified_at):
+                self._found_our_own(connection, file, size, sha256, modified_at, now_ns)
+            case FoundDifferent(modified_at):
+                unchanged, signature = _unchanged_since(file)
+                connection.execute(
+                    "UPDATE file SET differs_modified_at = ?, differs_at_ns = ?,"  # noqa: S608 - constants only
+                    f" {_NO_FAILURE} WHERE id = ? AND {unchanged}",
+                    (modified_at, now_ns, file.id, *signature),
+                )
+            case Removed():
+                connection.execute("DELETE FROM file WHERE id = ? AND size IS NULL", (file.id,))
+                connection.execute(
+                    "DELETE FROM remote_file WHERE eid = ? AND name = ?",
+                    (file.eid, file.remote_name),
+                )
+            case MovedOn():
+                pass  # the scanner looks again; nothing was learned of the remote side
+            case Failed(message, hint, permanent):
+                self._failed(connection, file, (message, hint, permanent), now_ns)
+
+    @staticmethod
+    def _found_our_own(  # noqa: PLR0913 - the parts of one outcome
+        connection: Connection,
+        file: FileRecord,
+        size: int,
+        sha256: bytes,
+        modified_at: str,
+        now_ns: int,
+    ) -> None:
+        known = file.synced
+        if known is not None and known.sha256 == sha256:
+            signature, at_ns = known.signature, known.at_ns
+        else:
+            # Sent, but the answer was lost: of that version only the content is known.
+            signature, at_ns = Signature(size, 0, 0, 0), now_ns
+        connection.execute(
+            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_modified_at = ?"  # noqa: S608 - constants only
+            " WHERE id = ?",
+            (*signature, sha256, at_ns, modified_at, file.id),
+        )
+
+    @staticmethod
+    def _failed(
+        connection: Connection, file: FileRecord, failure: tuple[str, str, bool], now_ns: int
+    ) -> None:
+        unchanged, signature = _unchanged_since(file)
+        connection.execute(
+            "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = ?,"  # noqa: S608 - constants only
+            f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE id = ? AND {unchanged}",
+            (*failure, now_ns, file.id, *signature),
+        )
+
+    def retry(self, identities: Iterable[int]) -> None:
+        """A person wants these files tried again: failures are forgotten, removed ones sent."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                f"UPDATE file SET insisted = 1, {_NO_FAILURE},"  # noqa: S608 - constants only
+                " differs_modified_at = NULL, differs_at_ns = NULL WHERE id = ?",
+                ((identity,) for identity in identities),
+            )
+
+    def allow_replacing(self, files: Iterable[FileRecord]) -> None:
+        """A person wants these conflicts ended in favour of the local file, as listed now."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE file SET may_replace = ? WHERE id = ?",
+                ((f.remote.modified_at, f.id) for f in files),
+            )
+
+
+def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:
+    """A condition: what was learned of a version that is past must not stick to the next."""
+    if file.local is None:
+        return "size IS NULL", ()
+    return "size = ? AND mtime_ns = ? AND ctime_ns = ? AND inode = ?", tuple(file.local)
+
+
+def earn(connection: Connection, tags: Iterable[tuple[str | None, str]], now_ns: int) -> None:
+    """Note what experiments have earned; inside a transaction."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO tag (eid, tag, earned_at_ns) VALUES (?, ?, ?)",
+        ((eid, tag, now_ns) for eid, tag in tags if eid is not None),
+    )
+
+
+def plausible(modified_at: str, not_before: float | None, not_after: float | None) -> bool:
+    """Whether a listed version's time fits an upload whose bounds are known."""
+    if not_before is None or not_after is None:
+        return True
+    return not_before <= datetime.fromisoformat(modified_at).timestamp() <= not_after

@@ -1,0 +1,217 @@
+"""The mirror: experiments, their file lists as last fetched, and the server's own state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.observations import FORGET_REMOTE_SIDE
+from aqsync.journal.outcomes import next_sequence, plausible
+from aqsync.model import Problem, ServerProblem
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRecord:
+    """One experiment that files are mapped to."""
+
+    eid: str
+    uuid: str | None
+    """None: the server has not been asked, or does not know it."""
+    listed_sequence: int
+    listed_at_ns: int | None
+    problem: Problem | None
+
+
+class ListedFile(NamedTuple):
+    """One entry of the server's file list."""
+
+    name: str
+    modified_at: str
+
+
+class Remote:
+    """The tables of experiments, remote files and the server's state."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def next_sequence(self) -> int:
+        """A number above all that were given before."""
+        with self._database.writing() as connection:
+            return next_sequence(connection)
+
+    def experiments(self) -> dict[str, ExperimentRecord]:
+        """Every experiment known, by EID."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT eid, uuid, listed_sequence, listed_at_ns,"
+                " problem_message, problem_hint, problem_since_ns FROM experiment"
+            ).fetchall()
+        return {
+            eid: ExperimentRecord(
+                eid, uuid, sequence, at_ns, Problem(*problem) if problem[0] is not None else None
+            )
+            for eid, uuid, sequence, at_ns, *problem in rows
+        }
+
+    def mapped_eids(self, mapping_ids: Collection[int]) -> set[str]:
+        """The experiments that known files of these mappings go to."""
+        marks = ",".join("?" * len(mapping_ids))
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT eid FROM experiment UNION SELECT DISTINCT eid FROM file"  # noqa: S608 - marks
+                f" WHERE eid IS NOT NULL AND mapping_id IN ({marks})",
+                tuple(mapping_ids),
+            ).fetchall()
+        return {eid for (eid,) in rows}
+
+    def found(self, uuids: Mapping[str, str]) -> None:
+        """The server knows these experiments; another UUID than before is another experiment."""
+        with self._database.writing() as connection:
+            for eid, uuid in uuids.items():
+                row = connection.execute(
+                    "SELECT uuid, problem_message FROM experiment WHERE eid = ?", (eid,)
+                ).fetchone()
+                if row == (uuid, None):
+                    continue
+                if row is not None and row[0] is not None and row[0] != uuid:
+                    _forget_contents(connection, eid)
+                connection.execute(
+                    "INSERT INTO experiment (eid, uuid) VALUES (?, ?)"
+                    " ON CONFLICT (eid) DO UPDATE SET uuid = excluded.uuid, problem_message = NULL,"
+                    " problem_hint = NULL, problem_since_ns = NULL",
+                    (eid, uuid),
+                )
+
+    def not_found(self, problems: Mapping[str, Problem]) -> None:
+        """The server does not know these experiments; an older problem keeps its age."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "INSERT INTO experiment (eid, problem_message, problem_hint, problem_since_ns)"
+                " VALUES (?, ?, ?, ?) ON CONFLICT (eid) DO UPDATE SET"
+                " problem_message = excluded.problem_message, problem_hint = excluded.problem_hint,"
+                " problem_since_ns = coalesce(problem_since_ns, excluded.problem_since_ns)",
+                ((eid, *problem) for eid, problem in problems.items()),
+            )
+
+    def digest(self, uuids: Sequence[str]) -> bytes | None:
+        """The digest of the last answer to a question for just these experiments' lists."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT digest FROM listing WHERE uuids = ?", (",".join(uuids),)
+            ).fetchone()
+        return None if row is None else row[0]
+
+    def unchanged(self, eids: Collection[str], sequence: int, now_ns: int) -> None:
+        """The lists of these experiments are still what they were."""
+        with self._database.writing() as connection:
+            for eid in eids:
+                _listed(connection, eid, sequence, now_ns)
+
+    def listed(
+        self,
+        lists: Mapping[str, Sequence[ListedFile]],
+        asked: tuple[Sequence[str], bytes],
+        sequence: int,
+        now_ns: int,
+    ) -> None:
+        """New file lists.
+
+        Args:
+            lists: By EID, each whole.
+            asked: The UUIDs that were asked for together, and the answer's digest.
+            sequence: Taken before the server was asked: what was uploaded later may be missing.
+            now_ns: When the answer was there.
+        """
+        uuids, digest = asked
+        with self._database.writing() as connection:
+            for eid, files in lists.items():
+                _replace_list(connection, eid, files, sequence, now_ns)
+                _listed(connection, eid, sequence, now_ns)
+            connection.execute(
+                "INSERT OR REPLACE INTO listing (uuids, digest) VALUES (?, ?)",
+                (",".join(uuids), digest),
+            )
+
+    def server_problem(self) -> ServerProblem | None:
+        """Why the server cannot be used now; None if it can."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT message, hint, denied, since_ns, count, probe_at_ns FROM server_problem"
+            ).fetchone()
+        if row is None:
+            return None
+        message, hint, denied, *times = row
+        return ServerProblem(message, hint, bool(denied), *times)
+
+    def set_server_problem(self, problem: ServerProblem | None) -> None:
+        """The server's state changed."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM server_problem")
+            if problem is not None:
+                connection.execute(
+                    "INSERT INTO server_problem VALUES (?, ?, ?, ?, ?, ?)",
+                    (problem.message, problem.hint, int(problem.denied))
+                    + (problem.since_ns, problem.count, problem.probe_at_ns),
+                )
+
+
+def _forget_contents(connection: Connection, eid: str) -> None:
+    connection.execute(
+        f"UPDATE file SET {FORGET_REMOTE_SIDE} WHERE eid = ?",  # noqa: S608 - constants only
+        (eid,),
+    )
+    connection.execute("DELETE FROM remote_file WHERE eid = ?", (eid,))
+    connection.execute("UPDATE tag SET applied_at_ns = NULL WHERE eid = ?", (eid,))
+    connection.execute(
+        "UPDATE experiment SET listed_sequence = 0, listed_at_ns = NULL WHERE eid = ?", (eid,)
+    )
+
+
+def _listed(connection: Connection, eid: str, sequence: int, now_ns: int) -> None:
+    connection.execute(
+        "UPDATE experiment SET listed_sequence = ?, listed_at_ns = ? WHERE eid = ?",
+        (sequence, now_ns, eid),
+    )
+    _settle_uploads(connection, eid, sequence)
+
+
+def _replace_list(
+    connection: Connection, eid: str, files: Sequence[ListedFile], sequence: int, now_ns: int
+) -> None:
+    before = dict(
+        connection.execute("SELECT name, modified_at FROM remote_file WHERE eid = ?", (eid,))
+    )
+    changed = [(eid, name, at) for name, at in files if before.pop(name, None) != at]
+    connection.executemany(
+        "INSERT OR REPLACE INTO remote_file (eid, name, modified_at) VALUES (?, ?, ?)", changed
+    )
+    connection.executemany(
+        "DELETE FROM remote_file WHERE eid = ? AND name = ?", ((eid, name) for name in before)
+    )
+    connection.executemany(
+        "UPDATE file SET removed_at_ns = ? WHERE eid = ? AND remote_name = ?"
+        " AND synced_at_ns IS NOT NULL AND synced_sequence < ?",
+        ((now_ns, eid, name, sequence) for name in before),
+    )
+
+
+def _settle_uploads(connection: Connection, eid: str, sequence: int) -> None:
+    """Learn which listed time our uploads got, where a list that is younger shows them."""
+    rows = connection.execute(
+        "SELECT f.id, r.modified_at, f.synced_not_before, f.synced_not_after FROM file f"
+        " JOIN remote_file r ON r.eid = f.eid AND r.name = f.remote_name"
+        " WHERE f.eid = ? AND f.synced_modified_at IS NULL AND f.synced_sequence < ?",
+        (eid, sequence),
+    ).fetchall()
+    connection.executemany(
+        "UPDATE file SET synced_modified_at = ? WHERE id = ?",
+        (
+            (modified_at, identity)
+            for identity, modified_at, not_before, not_after in rows
+            if plausible(modified_at, not_before, not_after)
+        ),
+    )

@@ -1,0 +1,138 @@
+"""The journal's tables, as named migrations that run once each, in order.
+
+Names and directories have no column type: text where they are UTF-8, a blob of the raw
+bytes where they are not. A NULL size means that the file is gone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x41515359
+""""AQSY": marks the SQLite file as an aqsync journal."""
+
+_FIRST = """
+CREATE TABLE counter (value INTEGER NOT NULL);
+INSERT INTO counter VALUES (0);
+
+CREATE TABLE mapping (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    root_device INTEGER,
+    root_inode INTEGER,
+    selection_rules TEXT NOT NULL DEFAULT '',
+    target_rules TEXT NOT NULL DEFAULT '',
+    tag_rules TEXT NOT NULL DEFAULT '',
+    scanned_at_ns INTEGER,
+    complete_at_ns INTEGER
+);
+
+CREATE TABLE trouble (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    path NOT NULL,
+    message TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    since_ns INTEGER NOT NULL,
+    PRIMARY KEY (mapping_id, path)
+) WITHOUT ROWID;
+
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    directory NOT NULL,
+    name NOT NULL,
+    kind INTEGER NOT NULL,
+    size INTEGER,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    since_ns INTEGER NOT NULL,
+    eid TEXT,
+    remote_name TEXT NOT NULL,
+    synced_size INTEGER,
+    synced_mtime_ns INTEGER,
+    synced_ctime_ns INTEGER,
+    synced_inode INTEGER,
+    synced_sha256 BLOB,
+    synced_at_ns INTEGER,
+    synced_sequence INTEGER,
+    synced_modified_at TEXT,
+    synced_not_before REAL,
+    synced_not_after REAL,
+    sent_sha256 BLOB,
+    sent_size INTEGER,
+    differs_modified_at TEXT,
+    differs_at_ns INTEGER,
+    failure_message TEXT,
+    failure_hint TEXT,
+    failure_permanent INTEGER,
+    failure_count INTEGER NOT NULL DEFAULT 0,
+    failure_at_ns INTEGER,
+    removed_at_ns INTEGER,
+    insisted INTEGER NOT NULL DEFAULT 0,
+    may_replace TEXT,
+    UNIQUE (mapping_id, directory, name)
+);
+CREATE INDEX file_by_remote_name ON file (eid, remote_name);
+
+CREATE TABLE experiment (
+    eid TEXT PRIMARY KEY,
+    uuid TEXT,
+    listed_sequence INTEGER NOT NULL DEFAULT 0,
+    listed_at_ns INTEGER,
+    problem_message TEXT,
+    problem_hint TEXT,
+    problem_since_ns INTEGER
+) WITHOUT ROWID;
+
+CREATE TABLE remote_file (
+    eid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    modified_at TEXT NOT NULL,
+    PRIMARY KEY (eid, name)
+) WITHOUT ROWID;
+
+CREATE TABLE listing (
+    uuids TEXT PRIMARY KEY,
+    digest BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE tag (
+    eid TEXT NOT NULL,
+    tag TEXT NOT NULL COLLATE NOCASE,
+    earned_at_ns INTEGER NOT NULL,
+    applied_at_ns INTEGER,
+    failure_message TEXT,
+    failure_hint TEXT,
+    PRIMARY KEY (eid, tag)
+) WITHOUT ROWID;
+
+CREATE TABLE server_problem (
+    message TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    denied INTEGER NOT NULL,
+    since_ns INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    probe_at_ns INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("0001-first", _FIRST),)
+
+VERSION = len(MIGRATIONS)
+"""What PRAGMA user_version says of a journal that this release wrote."""
+
+
+def migrate(connection: sqlite3.Connection, now_ns: int) -> None:
+    """Run the migrations that this journal has not seen, each in its own transaction."""
+    done = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number, (name, script) in enumerate(MIGRATIONS[done:], start=done + 1):
+        connection.executescript(
+            "BEGIN IMMEDIATE;"
+            "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, applied_at_ns INTEGER);"
+            f"{script}"
+            f"INSERT INTO migration VALUES ('{name}', {now_ns:d});"
+            f"PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {number};"
+            "COMMIT;"
+        )

@@ -1,0 +1,70 @@
+"""Tags that synced files have earned for their experiments, and which of them were applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aqsync.journal.database import Database
+from aqsync.journal.outcomes import earn
+from aqsync.journal.rows import joined
+
+
+class Tags:
+    """The table of tags.
+
+    A tag is applied once: whoever removes it on the server afterwards did so on purpose.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def unapplied(self) -> dict[str, list[str]]:
+        """By EID, the tags that were earned and are not known to be on the server."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT eid, tag FROM tag WHERE applied_at_ns IS NULL ORDER BY eid, earned_at_ns"
+            ).fetchall()
+        by_eid: dict[str, list[str]] = {}
+        for eid, tag in rows:
+            by_eid.setdefault(eid, []).append(tag)
+        return by_eid
+
+    def applied(self, eid: str, tags: Sequence[str], now_ns: int) -> None:
+        """These tags are on the server."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE tag SET applied_at_ns = ?, failure_message = NULL, failure_hint = NULL"
+                " WHERE eid = ? AND tag = ?",
+                ((now_ns, eid, tag) for tag in tags),
+            )
+
+    def failed(self, eid: str, tags: Sequence[str], message: str, hint: str) -> None:
+        """These tags could not be applied."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE tag SET failure_message = ?, failure_hint = ? WHERE eid = ? AND tag = ?",
+                ((message, hint, eid, tag) for tag in tags),
+            )
+
+    def failures(self) -> list[tuple[str, str, str, str]]:
+        """EID, tag, message and hint of what could not be applied."""
+        with self._database.reading() as connection:
+            return connection.execute(
+                "SELECT eid, tag, failure_message, failure_hint FROM tag"
+                " WHERE applied_at_ns IS NULL AND failure_message IS NOT NULL ORDER BY eid, tag"
+            ).fetchall()
+
+    def earn(self, tags: Iterable[tuple[str, str]], now_ns: int) -> None:
+        """Note pairs of EID and tag."""
+        with self._database.writing() as connection:
+            earn(connection, tags, now_ns)
+
+    def synced_paths(self, mapping_id: int) -> list[tuple[str, str]]:
+        """EID and path of every synced file, for when the rules have changed."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT eid, directory, name FROM file"
+                " WHERE mapping_id = ? AND synced_at_ns IS NOT NULL AND eid IS NOT NULL",
+                (mapping_id,),
+            ).fetchall()
+        return [(eid, joined(directory, name)) for eid, directory, name in rows]

@@ -1,0 +1,207 @@
+"""The one decision: from everything observed of a file to its next step.
+
+`decide` is pure. The engine acts on what it returns; ``aqsync status`` and ``aqsync why``
+print it.
+"""
+
+from __future__ import annotations
+
+from aqsync.model import (
+    Compare,
+    Decision,
+    EntryKind,
+    FileRecord,
+    Hold,
+    InSync,
+    OnLocalDelete,
+    Policy,
+    RemoveRemote,
+    Signature,
+    State,
+    SyncedVersion,
+    Upload,
+    Wait,
+)
+
+SECOND_NS = 1_000_000_000
+LONGEST_BACKOFF_S = 15 * 60
+
+CONFLICT_HINT = (
+    "compare the two; rename the local file, "
+    "or let `aqsync push --overwrite PATH` replace the one on the server"
+)
+
+
+def backoff_ns(failures: int, salt: int) -> int:
+    """The pause after so many failures in a row: 1 s, doubling, to 15 min, give or take a fifth.
+
+    Args:
+        failures: Failures so far, at least 1.
+        salt: Spreads the pauses of different files; the same salt gives the same pause.
+    """
+    seconds = min(2.0 ** min(failures - 1, 30), LONGEST_BACKOFF_S)
+    jitter = 0.8 + 0.4 * ((salt * 2_654_435_761 + failures * 40_503) % 1_000) / 1_000
+    return int(seconds * jitter * SECOND_NS)
+
+
+def removal_barrier(gone: int, known: int, share: float) -> str | None:
+    """Why so many files must not be removed from the server at once; None if they may.
+
+    Args:
+        gone: Files of the mapping whose remote copy would be removed.
+        known: Files of the mapping that were ever synced and not yet removed, `gone` included.
+        share: The largest share that may be removed at once, 0 to 1.
+    """
+    if gone <= 1 or gone <= known * share:
+        return None
+    return f"{gone} of {known} files are gone at once, more than remove_share allows ({share:.0%})"
+
+
+def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
+    """The next step of one file.
+
+    Args:
+        file: Everything observed of it.
+        policy: What besides the file bears on it.
+        now_ns: The wall clock, nanoseconds since 1970.
+    """
+    if file.kind is not EntryKind.FILE:
+        return _skipped(file)
+    if file.local is None:
+        step = _wanted_when_gone(file, policy)
+    elif file.eid is None:
+        return Hold(
+            "no pattern leads this path to an experiment",
+            file.since_ns,
+            "move the file, or widen the mapping's `path` pattern",
+            State.UNMAPPED,
+        )
+    elif policy.experiment_problem is not None:
+        problem = policy.experiment_problem
+        return Hold(problem.message, problem.since_ns, problem.hint)
+    else:
+        step = _wanted(file, file.local)
+    if isinstance(step, InSync | Hold):
+        return step
+    return _obstacle(file, policy, now_ns) or step
+
+
+def _skipped(file: FileRecord) -> Hold:
+    if file.kind is EntryKind.SYMLINK:
+        return Hold(
+            "symbolic link, not followed",
+            file.since_ns,
+            "map the directory that it points to, or put the file itself here",
+            State.SKIPPED,
+        )
+    return Hold("FIFO, socket or device, never opened", file.since_ns, "", State.SKIPPED)
+
+
+def _wanted(file: FileRecord, local: Signature) -> Decision:
+    """The step for a file that is here, if nothing stood in its way."""
+    if file.synced is None:
+        return _wanted_when_new(file)
+    if file.synced.signature == local:
+        return _wanted_when_unchanged(file, file.synced)
+    return _wanted_when_changed(file, local, file.synced)
+
+
+def _wanted_when_new(file: FileRecord) -> Decision:
+    if file.remote.listed_sequence == 0:
+        return Wait("the server's file list has not been fetched yet", file.since_ns, None)
+    if file.remote.modified_at is None:
+        return Upload("not on the server yet", file.since_ns, replaces=False)
+    return _wanted_when_foreign(
+        file, file.remote.modified_at, "another file of this name was on the server first"
+    )
+
+
+def _wanted_when_unchanged(file: FileRecord, synced: SyncedVersion) -> Decision:
+    if file.remote.listed_sequence <= synced.sequence:
+        return InSync("accepted by the server, not listed since", synced.at_ns)
+    listed = file.remote.modified_at
+    if listed is None:
+        return _wanted_when_removed(file)
+    if listed == synced.modified_at:
+        return InSync("on the server with this content", synced.at_ns)
+    differs = file.difference is not None and file.difference.modified_at == listed
+    if synced.modified_at is None and not differs:
+        return Compare("the server lists a version that may not be the one we sent", synced.at_ns)
+    return InSync("our version was uploaded; others have changed it on the server", synced.at_ns)
+
+
+def _wanted_when_changed(file: FileRecord, local: Signature, synced: SyncedVersion) -> Decision:
+    if local.size == 0 and synced.signature.size > 0 and not file.insisted:
+        return Hold(
+            "the file is empty now; the good copy on the server stays",
+            file.since_ns,
+            "restore the file, or send it as it is with `aqsync retry PATH`",
+        )
+    if file.remote.listed_sequence <= synced.sequence:
+        return Upload("changed since its upload", file.since_ns, replaces=True)
+    listed = file.remote.modified_at
+    if listed is None:
+        return _wanted_when_removed(file)
+    if listed == synced.modified_at:
+        return Upload("changed since its upload", file.since_ns, replaces=True)
+    return _wanted_when_foreign(
+        file, listed, "changed here, and by others on the server since our upload"
+    )
+
+
+def _wanted_when_removed(file: FileRecord) -> Decision:
+    if file.insisted:
+        return Upload("to be sent again though removed on the server", file.since_ns, False)
+    since_ns = file.since_ns if file.removed_at_ns is None else file.removed_at_ns
+    return Hold("removed on the server", since_ns, "`aqsync retry PATH` sends it again")
+
+
+def _wanted_when_foreign(file: FileRecord, listed: str, conflict: str) -> Decision:
+    """The step for a remote version that is not known to be ours."""
+    if file.may_replace == listed:
+        return Upload("to replace the version on the server, as allowed", file.since_ns, True)
+    if file.difference is not None and file.difference.modified_at == listed:
+        return Hold(f"conflict: {conflict}", file.difference.at_ns, CONFLICT_HINT)
+    return Compare("a file of this name is on the server already", file.since_ns)
+
+
+def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:
+    if file.synced is None:
+        return InSync("gone before it was uploaded", file.since_ns)
+    if policy.on_local_delete is OnLocalDelete.KEEP:
+        return InSync("deleted here; the copy on the server is kept", file.since_ns)
+    if file.remote.listed_sequence <= file.synced.sequence:
+        return Wait("the server's file list has not been fetched since", file.since_ns, None)
+    if file.remote.modified_at is None:
+        return InSync("deleted here and on the server", file.since_ns)
+    if file.remote.modified_at != file.synced.modified_at:
+        return InSync(
+            "deleted here; others have changed the copy on the server: kept", file.since_ns
+        )
+    if policy.removal_barrier is not None:
+        return Hold(
+            policy.removal_barrier,
+            file.since_ns,
+            "nothing was removed from the server; if the deletions are meant, raise remove_share",
+        )
+    return RemoveRemote("deleted here", file.since_ns)
+
+
+def _obstacle(file: FileRecord, policy: Policy, now_ns: int) -> Decision | None:
+    """What keeps a step from being taken now."""
+    # A state first seen "in the future" means that the clock was set back.
+    settled_ns = min(file.since_ns, now_ns) + policy.settle_ns
+    if now_ns < settled_ns:
+        what = "gone only just now" if file.local is None else "may still be changing"
+        return Wait(what, file.since_ns, settled_ns)
+    failure = file.failure
+    if failure is not None:
+        if failure.permanent:
+            return Hold(failure.message, failure.at_ns, failure.hint)
+        again_ns = failure.at_ns + backoff_ns(failure.count, file.id)
+        if failure.at_ns <= now_ns < again_ns:
+            return Wait(failure.message, failure.at_ns, again_ns, failure.hint, State.FAILED)
+    server = policy.server_problem
+    if server is not None:
+        return Wait(server.message, server.since_ns, server.probe_at_ns, server.hint)
+    return None
