@@ -6,7 +6,6 @@ This package is the only user of `sqlite3`, and no error of it leaves: the edge 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -189,5 +188,5 @@ def set_aside(path: Path, now_ns: int) -> Path:
         for suffix in ("-wal", "-shm", ""):
             part = path.with_name(path.name + suffix)
             if part.exists():
-                os.replace(part, aside.with_name(aside.name + suffix))
+                part.replace(aside.with_name(aside.name + suffix))
     return aside

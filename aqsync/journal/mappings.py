@@ -124,8 +124,13 @@ class Mappings:
                 "INSERT INTO trouble (mapping_id, path, message, hint, since_ns)"
                 " VALUES (?, ?, ?, ?, ?)",
                 (
-                    (mapping_id, stored(path), trouble.message, trouble.hint)
-                    + (before.get(path, trouble).since_ns,)
+                    (
+                        mapping_id,
+                        stored(path),
+                        trouble.message,
+                        trouble.hint,
+                        before.get(path, trouble).since_ns,
+                    )
                     for path, trouble in troubles.items()
                 ),
             )

@@ -80,7 +80,8 @@ class Observations:
                 " WHERE mapping_id = ? AND directory = ?",
                 (mapping_id, stored(directory)),
             ).fetchall()
-        return {loaded(name): known for name, *known in rows}  # type: ignore[misc]  # by the SELECT
+        # Tuples straight from SQLite: this runs for every directory of every scan.
+        return {loaded(row[0]): row[1:] for row in rows}
 
     def directories(self, mapping_id: int) -> list[str]:
         """The directories that held files when last seen."""
@@ -105,8 +106,15 @@ class Observations:
             connection.executemany(
                 _OBSERVE,
                 (
-                    (mapping_id, *split(e.path), int(e.kind), *e.signature)
-                    + (e.since_ns, e.eid, e.remote_name)
+                    (
+                        mapping_id,
+                        *split(e.path),
+                        int(e.kind),
+                        *e.signature,
+                        e.since_ns,
+                        e.eid,
+                        e.remote_name,
+                    )
                     for e in entries
                 ),
             )
@@ -117,12 +125,12 @@ class Observations:
             for path in paths:
                 at = (mapping_id, *split(path))
                 connection.execute(
-                    f"DELETE FROM file WHERE {_AT}"  # noqa: S608 - constants only
+                    f"DELETE FROM file WHERE {_AT}"
                     " AND synced_at_ns IS NULL AND sent_sha256 IS NULL",
                     at,
                 )
                 connection.execute(
-                    f"UPDATE file SET size = NULL, since_ns = ?,"  # noqa: S608 - constants only
+                    f"UPDATE file SET size = NULL, since_ns = ?,"
                     " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
                     f" failure_count = 0, failure_at_ns = NULL WHERE {_AT} AND size IS NOT NULL",
                     (now_ns, *at),
@@ -132,7 +140,7 @@ class Observations:
         """Paths that the rules no longer select: not our business any more."""
         with self._database.writing() as connection:
             connection.executemany(
-                f"DELETE FROM file WHERE {_AT}",  # noqa: S608 - constants only
+                f"DELETE FROM file WHERE {_AT}",
                 ((mapping_id, *split(path)) for path in paths),
             )
 
@@ -140,8 +148,7 @@ class Observations:
         """Paths that now have another experiment or name: what was synced was synced elsewhere."""
         with self._database.writing() as connection:
             connection.executemany(
-                f"UPDATE file SET eid = ?, remote_name = ?, {_RESET}"  # noqa: S608 - constants only
-                f" WHERE {_AT}",
+                f"UPDATE file SET eid = ?, remote_name = ?, {_RESET} WHERE {_AT}",
                 ((m.eid, m.remote_name, mapping_id, *split(m.path)) for m in moved),
             )
 
@@ -167,7 +174,7 @@ class Observations:
         """The files that need a decision, longest-standing first."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"SELECT f.id FROM {JOINED}"  # noqa: S608 - constants only
+                f"SELECT f.id FROM {JOINED}"
                 f" WHERE f.mapping_id = ? AND {QUIET} IS NOT TRUE ORDER BY f.since_ns, f.id",
                 (mapping_id,),
             ).fetchall()
@@ -177,7 +184,7 @@ class Observations:
         """How many files are in sync without a closer look, and their bytes."""
         with self._database.reading() as connection:
             row = connection.execute(
-                f"SELECT count(*), coalesce(sum(f.size), 0) FROM {JOINED}"  # noqa: S608 - constants
+                f"SELECT count(*), coalesce(sum(f.size), 0) FROM {JOINED}"
                 f" WHERE f.mapping_id = ? AND {QUIET} IS TRUE",
                 (mapping_id,),
             ).fetchone()

@@ -77,20 +77,27 @@ class Outcomes:
             case Uploaded(signature, sha256, accepted_between):
                 not_before, not_after = accepted_between or (None, None)
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, synced_sequence = ?,"  # noqa: S608 - constants only
+                    f"UPDATE file SET {_SYNCED}, synced_sequence = ?,"
                     " synced_modified_at = NULL, synced_not_before = ?, synced_not_after = ?,"
                     " insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE id = ?",
-                    (*signature, sha256, now_ns, next_sequence(connection))
-                    + (not_before, not_after, file.id),
+                    (
+                        *signature,
+                        sha256,
+                        now_ns,
+                        next_sequence(connection),
+                        not_before,
+                        not_after,
+                        file.id,
+                    ),
                 )
             case Touched(signature, sha256):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED} WHERE id = ?",  # noqa: S608 - constants only
+                    f"UPDATE file SET {_SYNCED} WHERE id = ?",
                     (*signature, sha256, now_ns, file.id),
                 )
             case Adopted(signature, sha256, modified_at):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, synced_sequence = 0,"  # noqa: S608 - constants only
+                    f"UPDATE file SET {_SYNCED}, synced_sequence = 0,"
                     " synced_modified_at = ?, insisted = 0, may_replace = NULL,"
                     " removed_at_ns = NULL WHERE id = ?",
                     (*signature, sha256, now_ns, modified_at, file.id),
@@ -98,11 +105,11 @@ class Outcomes:
             case FoundOurOwn(size, sha256, modified_at):
                 self._found_our_own(connection, file, size, sha256, modified_at, now_ns)
             case FoundDifferent(modified_at):
-                unchanged, signature = _unchanged_since(file)
+                unchanged, then = _unchanged_since(file)
                 connection.execute(
-                    "UPDATE file SET differs_modified_at = ?, differs_at_ns = ?,"  # noqa: S608 - constants only
+                    "UPDATE file SET differs_modified_at = ?, differs_at_ns = ?,"
                     f" {_NO_FAILURE} WHERE id = ? AND {unchanged}",
-                    (modified_at, now_ns, file.id, *signature),
+                    (modified_at, now_ns, file.id, *then),
                 )
             case Removed():
                 connection.execute("DELETE FROM file WHERE id = ? AND size IS NULL", (file.id,))
@@ -131,8 +138,7 @@ class Outcomes:
             # Sent, but the answer was lost: of that version only the content is known.
             signature, at_ns = Signature(size, 0, 0, 0), now_ns
         connection.execute(
-            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_modified_at = ?"  # noqa: S608 - constants only
-            " WHERE id = ?",
+            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_modified_at = ? WHERE id = ?",
             (*signature, sha256, at_ns, modified_at, file.id),
         )
 
@@ -140,18 +146,18 @@ class Outcomes:
     def _failed(
         connection: Connection, file: FileRecord, failure: tuple[str, str, bool], now_ns: int
     ) -> None:
-        unchanged, signature = _unchanged_since(file)
+        unchanged, then = _unchanged_since(file)
         connection.execute(
-            "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = ?,"  # noqa: S608 - constants only
+            "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = ?,"
             f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE id = ? AND {unchanged}",
-            (*failure, now_ns, file.id, *signature),
+            (*failure, now_ns, file.id, *then),
         )
 
     def retry(self, identities: Iterable[int]) -> None:
         """A person wants these files tried again: failures are forgotten, removed ones sent."""
         with self._database.writing() as connection:
             connection.executemany(
-                f"UPDATE file SET insisted = 1, {_NO_FAILURE},"  # noqa: S608 - constants only
+                f"UPDATE file SET insisted = 1, {_NO_FAILURE},"
                 " differs_modified_at = NULL, differs_at_ns = NULL WHERE id = ?",
                 ((identity,) for identity in identities),
             )

@@ -62,7 +62,7 @@ class Remote:
         marks = ",".join("?" * len(mapping_ids))
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT eid FROM experiment UNION SELECT DISTINCT eid FROM file"  # noqa: S608 - marks
+                "SELECT eid FROM experiment UNION SELECT DISTINCT eid FROM file"
                 f" WHERE eid IS NOT NULL AND mapping_id IN ({marks})",
                 tuple(mapping_ids),
             ).fetchall()
@@ -154,14 +154,20 @@ class Remote:
             if problem is not None:
                 connection.execute(
                     "INSERT INTO server_problem VALUES (?, ?, ?, ?, ?, ?)",
-                    (problem.message, problem.hint, int(problem.denied))
-                    + (problem.since_ns, problem.count, problem.probe_at_ns),
+                    (
+                        problem.message,
+                        problem.hint,
+                        int(problem.denied),
+                        problem.since_ns,
+                        problem.count,
+                        problem.probe_at_ns,
+                    ),
                 )
 
 
 def _forget_contents(connection: Connection, eid: str) -> None:
     connection.execute(
-        f"UPDATE file SET {FORGET_REMOTE_SIDE} WHERE eid = ?",  # noqa: S608 - constants only
+        f"UPDATE file SET {FORGET_REMOTE_SIDE} WHERE eid = ?",
         (eid,),
     )
     connection.execute("DELETE FROM remote_file WHERE eid = ?", (eid,))

@@ -72,20 +72,46 @@ RECORD = f"""
         f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
         f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
-"""  # noqa: S608 - constants only
+"""
 
 
 def file_record(row: tuple[Any, ...]) -> FileRecord:
     """One row of `RECORD`."""
     (
-        *(identity, mapping, directory, name, kind),
-        *(size, mtime_ns, ctime_ns, inode, since_ns, eid, remote_name),
-        *(synced_size, synced_mtime_ns, synced_ctime_ns, synced_inode),
-        *(synced_sha256, synced_at_ns, synced_sequence, synced_modified_at),
-        *(sent_sha256, sent_size, listed_sequence, listed_modified_at),
-        *(differs_modified_at, differs_at_ns),
-        *(failure_message, failure_hint, failure_permanent, failure_count, failure_at_ns),
-        *(removed_at_ns, insisted, may_replace),
+        identity,
+        mapping,
+        directory,
+        name,
+        kind,
+        size,
+        mtime_ns,
+        ctime_ns,
+        inode,
+        since_ns,
+        eid,
+        remote_name,
+        synced_size,
+        synced_mtime_ns,
+        synced_ctime_ns,
+        synced_inode,
+        synced_sha256,
+        synced_at_ns,
+        synced_sequence,
+        synced_modified_at,
+        sent_sha256,
+        sent_size,
+        listed_sequence,
+        listed_modified_at,
+        differs_modified_at,
+        differs_at_ns,
+        failure_message,
+        failure_hint,
+        failure_permanent,
+        failure_count,
+        failure_at_ns,
+        removed_at_ns,
+        insisted,
+        may_replace,
     ) = row
     synced = None
     if synced_at_ns is not None:
