@@ -1,0 +1,336 @@
+"""An Aqueduct server as seen from the wire: requests as bytes and JSON, no client library."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import ssl
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+Json = dict[str, Any]
+
+BOUNDARY = "boundary-of-the-contract-suite"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+ARCHIVED = "__archived__"
+
+_EXPERIMENT = "uuid eid title description createdAt createdBy updatedAt tags"
+_CREATE = f"""
+mutation($title: String!, $description: String!, $tags: [String!]!) {{
+  createExperiment(
+    createExperimentInput: {{title: $title, description: $description, tags: $tags}}
+  ) {{ {_EXPERIMENT} }}
+}}"""
+_EXPERIMENT_BY = f"""
+query($type: IDType!, $value: String!) {{
+  experiment(experimentIdentifier: {{type: $type, value: $value}}) {{
+    {_EXPERIMENT} files {{ name path modifiedAt }}
+  }}
+}}"""
+_EXPERIMENTS = f"""
+query($offset: Int!, $limit: Int!, $filters: ExperimentFiltersInput) {{
+  experiments(offset: $offset, limit: $limit, filters: $filters) {{
+    totalExperimentsCount experimentsData {{ {_EXPERIMENT} }}
+  }}
+}}"""
+_REMOVE = "mutation($uuid: UUID!) { removeExperiment(experimentRemoveInput: {uuid: $uuid}) }"
+
+
+@dataclass(frozen=True)
+class GraphQLAnswer:
+    """What a GraphQL request got: ``data`` may be there beside ``errors``."""
+
+    data: Json | None
+    errors: list[Json]
+
+    @property
+    def messages(self) -> str:
+        return "\n".join(error["message"] for error in self.errors)
+
+
+def instant(text: str) -> datetime:
+    """Read a DateTime of the server; it must carry its offset from UTC."""
+    moment = datetime.fromisoformat(text)
+    assert moment.utcoffset() is not None, text
+    return moment
+
+
+def multipart(
+    content: bytes, *, part: str = "file", part_filename: str = "ignored", closed: bool = True
+) -> bytes:
+    """Make the body of an upload, byte for byte as it goes over the wire."""
+    head = (
+        f"--{BOUNDARY}\r\n"
+        f'Content-Disposition: form-data; name="{part}"; filename="{part_filename}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    tail = f"\r\n--{BOUNDARY}--\r\n" if closed else ""
+    return head.encode() + content + tail.encode()
+
+
+@dataclass
+class Connection:
+    """One TCP connection on which a test sends what no HTTP library would."""
+
+    stream: socket.socket
+    received: bytearray = field(default_factory=bytearray)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stream.close()
+
+    def send(self, data: bytes) -> None:
+        self.stream.sendall(data)
+
+    def send_until_answered(self, data: bytes, times: int) -> None:
+        """Send the same bytes again and again, but stop once the server has said something."""
+        for _ in range(times):
+            if self._has_something_to_read():
+                return
+            try:
+                self.stream.sendall(data)
+            except (BrokenPipeError, ConnectionResetError):
+                return
+
+    def _has_something_to_read(self) -> bool:
+        self.stream.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+        try:
+            peeked = self.stream.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self.stream.settimeout(10)
+        return bool(peeked)
+
+    def answer(self) -> tuple[int, bytes]:
+        """Read one answer, whose length must be told, and return its status and body."""
+        while b"\r\n\r\n" not in self.received:
+            self._receive()
+        head, _, rest = bytes(self.received).partition(b"\r\n\r\n")
+        length = re.search(rb"(?im)^content-length: *(\d+)", head)
+        assert length is not None, head
+        while len(rest) < int(length[1]):
+            self._receive()
+            rest = bytes(self.received).partition(b"\r\n\r\n")[2]
+        self.received = bytearray(rest[int(length[1]) :])
+        return int(head.split(b" ", 2)[1]), rest[: int(length[1])]
+
+    def _receive(self) -> None:
+        chunk = self.stream.recv(65536)
+        if not chunk:
+            raise ConnectionError(f"closed by the server after {bytes(self.received)!r}")
+        self.received += chunk
+
+
+class Aqueduct:
+    """The server under test, spoken to over a new connection for every request.
+
+    Everything that a test makes bears `mark`, which no other test has, and is removed by
+    `clean_up`. Only tags that are not in use any more stay behind: the server has no request
+    that removes them.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url.rstrip("/")
+        self.mark = f"contract-{uuid.uuid4().hex[:12]}"
+        self._made: set[str] = set()
+        self.authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        self.http = httpx.Client(
+            headers=self.authorization,
+            timeout=30,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            trust_env=False,
+        )
+
+    # GraphQL
+
+    def graphql(self, query: str, **variables: Any) -> GraphQLAnswer:
+        """Send an operation; whatever comes of it, the answer is HTTP 200 and JSON."""
+        response = self.http.post(
+            f"{self.url}/api/graphql", json={"query": query, "variables": variables}
+        )
+        assert response.status_code == 200, response.text
+        answer = response.json()
+        return GraphQLAnswer(answer.get("data"), answer.get("errors") or [])
+
+    def ask(self, query: str, **variables: Any) -> Json:
+        """Send an operation that must succeed."""
+        answer = self.graphql(query, **variables)
+        assert not answer.errors
+        assert answer.data is not None
+        return answer.data
+
+    def refusal(self, query: str, **variables: Any) -> str:
+        """Send an operation that must fail; return the texts of its errors."""
+        answer = self.graphql(query, **variables)
+        assert answer.errors, f"not refused: {answer.data}"
+        assert all(value is None for value in (answer.data or {}).values())
+        return answer.messages
+
+    # Experiments
+
+    def create(
+        self, title: str | None = None, description: str = "", tags: Sequence[str] = ()
+    ) -> Json:
+        """Make an experiment that is removed after the test.
+
+        Two that are made at the same moment may be given the same EID, and one of them fails
+        on the database's "duplicate key"; it is then tried again.
+        """
+        variables = {
+            "title": self.mark if title is None else title,
+            "description": description,
+            "tags": list(tags),
+        }
+        answer = self.graphql(_CREATE, **variables)
+        for _ in range(20):
+            if "duplicate key" not in answer.messages:
+                break
+            time.sleep(0.05)
+            answer = self.graphql(_CREATE, **variables)
+        assert not answer.errors
+        assert answer.data is not None
+        experiment: Json = answer.data["createExperiment"]
+        self._made.add(experiment["uuid"])
+        return experiment
+
+    def creation_refused(self, title: str, description: str = "", tags: Sequence[str] = ()) -> str:
+        return self.refusal(_CREATE, title=title, description=description, tags=list(tags))
+
+    def by_uuid(self, experiment_uuid: str) -> Json:
+        found: Json = self.ask(_EXPERIMENT_BY, type="UUID", value=experiment_uuid)["experiment"]
+        return found
+
+    def by_eid(self, eid: str) -> Json:
+        found: Json = self.ask(_EXPERIMENT_BY, type="EID", value=eid)["experiment"]
+        return found
+
+    def lookup_refused(self, identifier_type: str, value: str) -> str:
+        return self.refusal(_EXPERIMENT_BY, type=identifier_type, value=value)
+
+    def experiments(self, *, offset: int = 0, limit: int = 500, **filters: Any) -> Json:
+        page: Json = self.ask(_EXPERIMENTS, offset=offset, limit=limit, filters=filters or None)[
+            "experiments"
+        ]
+        return page
+
+    def experiments_refused(self, *, offset: int = 0, limit: int = 500, **filters: Any) -> str:
+        return self.refusal(_EXPERIMENTS, offset=offset, limit=limit, filters=filters or None)
+
+    def remove(self, experiment_uuid: str) -> Json:
+        return self.ask(_REMOVE, uuid=experiment_uuid)
+
+    def clean_up(self) -> None:
+        """Remove every experiment of this test, those made against expectation too."""
+        for hidden in ([], [ARCHIVED]):
+            found = self.graphql(
+                _EXPERIMENTS,
+                offset=0,
+                limit=500,
+                filters={"title": self.mark, "shouldIncludeTags": hidden or None},
+            )
+            if found.data:
+                self._made |= {one["uuid"] for one in found.data["experiments"]["experimentsData"]}
+        for experiment_uuid in self._made:
+            self.graphql(_REMOVE, uuid=experiment_uuid)
+        self.http.close()
+
+    # Files
+
+    def file_url(self, experiment_uuid: str, name: str | None = None) -> str:
+        folder = f"{self.url}/api/files/{experiment_uuid}"
+        return folder if name is None else f"{folder}/{quote(name, safe='')}"
+
+    def upload(
+        self, experiment_uuid: str, name: str | bytes | None, content: bytes, **body: Any
+    ) -> httpx.Response:
+        """Upload a file; its name is sent as Latin-1 unless given as bytes, None sends none."""
+        headers = [(b"content-type", MULTIPART.encode())]
+        if name is not None:
+            headers.append((b"file_name", name if isinstance(name, bytes) else latin_1(name)))
+        return self.http.post(
+            self.file_url(experiment_uuid), content=multipart(content, **body), headers=headers
+        )
+
+    def put(self, experiment_uuid: str, name: str, content: bytes) -> None:
+        """Upload a file that must be accepted."""
+        response = self.upload(experiment_uuid, name, content)
+        assert response.status_code == 200, response.text
+
+    def download(
+        self, experiment_uuid: str, name: str, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        return self.http.get(self.file_url(experiment_uuid, name), headers=headers)
+
+    def content(self, experiment_uuid: str, name: str) -> bytes:
+        """Download a file that must be there."""
+        response = self.download(experiment_uuid, name)
+        assert response.status_code == 200, response.text
+        return response.content
+
+    def delete(self, experiment_uuid: str, names: Any) -> httpx.Response:
+        return self.http.post(
+            f"{self.file_url(experiment_uuid)}/delete_files", json={"file_list": names}
+        )
+
+    def files(self, experiment_uuid: str) -> list[Json]:
+        listed: list[Json] = self.by_uuid(experiment_uuid)["files"]
+        return listed
+
+    def names(self, experiment_uuid: str) -> list[str]:
+        return sorted(file["name"] for file in self.files(experiment_uuid))
+
+    # Raw connections
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        where = urlsplit(self.url)
+        secure = where.scheme == "https"
+        stream = socket.create_connection(
+            (where.hostname or "", where.port or (443 if secure else 80)), timeout=10
+        )
+        if secure:
+            stream = ssl.create_default_context().wrap_socket(
+                stream, server_hostname=where.hostname
+            )
+        with Connection(stream) as connection:
+            yield connection
+
+    def request_head(self, method: str, path: str, headers: dict[str, str]) -> bytes:
+        """Write the head of a request, for a raw connection."""
+        where = urlsplit(self.url)
+        fields = {"Host": where.netloc, **self.authorization, **headers}
+        lines = [f"{method} {where.path}{path} HTTP/1.1", *(f"{k}: {v}" for k, v in fields.items())]
+        return latin_1("\r\n".join(lines) + "\r\n\r\n")
+
+    def upload_head(self, experiment_uuid: str, name: str, length: int) -> bytes:
+        """Write the head of an upload whose body has this many bytes."""
+        headers = {"Content-Type": MULTIPART, "Content-Length": str(length), "file_name": name}
+        return self.request_head("POST", f"/api/files/{experiment_uuid}", headers)
+
+    def graphql_request(self, query: str) -> bytes:
+        """Write a whole GraphQL request, for a raw connection."""
+        body = json.dumps({"query": query}).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        return self.request_head("POST", "/api/graphql", headers) + body
+
+
+def latin_1(text: str) -> bytes:
+    return text.encode("latin-1")
