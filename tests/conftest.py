@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+
+from tests.support.embedded import EmbeddedServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -10,3 +14,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run tests/contract against this Aqueduct server instead of the embedded one;"
         " its token, if it wants one, is taken from AQSYNC_API_TOKEN or API_TOKEN",
     )
+
+
+@pytest.fixture(scope="session")
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """One embedded server for all tests of a worker, without a token: make your own experiment."""
+    with EmbeddedServer(tmp_path_factory.mktemp("embedded") / "data") as server:
+        yield server

@@ -1,0 +1,56 @@
+"""``python -m aqsync.server``: the server alone, without the rest of aqsync."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from aqsync.server.errors import ServerStartError
+from aqsync.server.run import serve
+from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES
+
+
+def main() -> int:
+    """Run the server as the command line says and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m aqsync.server", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the directory for all data")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one")
+    parser.add_argument("--token-file", type=Path, help="a file with the token clients must send")
+    parser.add_argument(
+        "--max-file-bytes",
+        type=int,
+        default=DEFAULT_MAX_FILE_BYTES,
+        help="the largest file to accept",
+    )
+    arguments = parser.parse_args()
+    try:
+        serve(
+            data=arguments.data,
+            host=arguments.host,
+            port=arguments.port,
+            token=_token(arguments.token_file),
+            max_file_bytes=arguments.max_file_bytes,
+        )
+    except ServerStartError as exc:
+        print(f"error: {exc.message}", exc.hint, sep="\n", file=sys.stderr)  # noqa: T201 - a command
+        return 2
+    return 0
+
+
+def _token(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ServerStartError(f"the token file {file} cannot be read: {exc}") from exc
+    if not token:
+        # An empty file must not open the server to all.
+        raise ServerStartError(f"the token file {file} is empty", "Put the token into it.")
+    return token
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from aqsync.server.files_api import FilesEndpoint
+from aqsync.server.graphql_api import GraphQLEndpoint
+from aqsync.server.settings import ServerSettings
+from aqsync.server.storage import Storage
+from aqsync.server.token import TokenGate
+
+_DISK_THREADS = 16
+_GRAPHQL_THREADS = 4
+"""Of their own, so that long lists do not hold up files."""
+
+
+def create_app(settings: ServerSettings) -> Starlette:
+    """Open the data directory and return the application that serves it.
+
+    The directory stays locked until the application's lifespan ends.
+
+    Raises:
+        ServerStartError: The data directory cannot be used.
+    """
+    storage = Storage(settings.data)
+    disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
+    workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        workers.shutdown()
+        disk.shutdown()
+        storage.close()
+
+    files = FilesEndpoint(storage.files, disk, settings.max_file_bytes)
+    return Starlette(
+        routes=[
+            Route("/api/graphql", GraphQLEndpoint(storage, workers)),
+            Route("/api/files/{path:path}", files),
+        ],
+        middleware=[Middleware(TokenGate, token=settings.token)] if settings.token else [],
+        exception_handlers={HTTPException: _plain_error},
+        lifespan=lifespan,
+    )
+
+
+async def _plain_error(_: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - what it is registered for
+    return JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)

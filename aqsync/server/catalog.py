@@ -1,0 +1,429 @@
+"""The catalog: experiments and tags, in SQLite. Every public method is one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from aqsync.server import rules
+from aqsync.server.errors import OperationRefused, ServerStartError
+
+_APPLICATION_ID = 0x41514453  # "AQDS"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE experiment (
+    number INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    eid TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX experiment_by_age ON experiment (created_at, number);
+CREATE TABLE tag (key TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE experiment_tag (
+    experiment INTEGER NOT NULL REFERENCES experiment (number) ON DELETE CASCADE,
+    tag TEXT NOT NULL REFERENCES tag (key),
+    UNIQUE (experiment, tag)
+) STRICT;
+CREATE INDEX experiment_tag_by_tag ON experiment_tag (tag);
+CREATE TABLE last_eid (day TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE removed (uuid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+_COLUMNS = "number, uuid, eid, title, description, created_by, created_at, updated_at"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment as the catalog holds it."""
+
+    uuid: UUID
+    eid: str
+    title: str
+    description: str
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentFilter:
+    """Which experiments a list holds.
+
+    Args:
+        text: A part of the title or of the EID, in any case.
+        any_tags: At least one of these tags; an empty list fits no experiment.
+        all_tags: Every one of these tags; an empty list fits no experiment.
+        start: The earliest creation time, inclusive.
+        end: The latest creation time, inclusive.
+    """
+
+    text: str | None = None
+    any_tags: Sequence[str] | None = None
+    all_tags: Sequence[str] | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class Catalog:
+    """Experiments and tags.
+
+    One connection, one lock: any thread may call. A change is on the disk when the method
+    returns.
+
+    Args:
+        path: The database; made if it is missing.
+        user: Who is entered as the creator of experiments.
+
+    Raises:
+        ServerStartError: The file is no catalog, or a newer release made it.
+    """
+
+    def __init__(self, path: Path, *, user: str) -> None:
+        self._user = user
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._open(path)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _open(self, path: Path) -> None:
+        database = self._database
+        database.create_function("casefold", 1, str.casefold, deterministic=True)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA foreign_keys = ON")
+            ((application_id,),) = database.execute("PRAGMA application_id")
+            ((version,),) = database.execute("PRAGMA user_version")
+            ((tables,),) = database.execute("SELECT count(*) FROM sqlite_schema")
+            if not tables:
+                # In one transaction with its marks: a crash leaves all of it or nothing.
+                database.executescript(
+                    f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID};"
+                    f"PRAGMA user_version = {_VERSION}; COMMIT;"
+                )
+                return
+        except sqlite3.DatabaseError as exc:
+            raise ServerStartError(
+                f"the catalog {path} cannot be used: {exc}",
+                "Restore it from a backup, or start with another data directory.",
+            ) from exc
+        if application_id != _APPLICATION_ID:
+            raise ServerStartError(
+                f"{path} is a database of another program",
+                "Start with another data directory.",
+            )
+        if version > _VERSION:
+            raise ServerStartError(
+                f"the catalog {path} was made by a newer release of aqsync",
+                "Upgrade aqsync.",
+            )
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._database.close()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+
+    def uuids(self) -> list[UUID]:
+        """Return the UUIDs of all experiments."""
+        with self._lock:
+            rows = self._database.execute("SELECT uuid FROM experiment").fetchall()
+        return [UUID(uuid) for (uuid,) in rows]
+
+    def create(
+        self,
+        title: str,
+        description: str,
+        tags: Sequence[str],
+        *,
+        make_room: Callable[[UUID], None],
+    ) -> Experiment:
+        """Enter a new experiment.
+
+        Its EID is today's date on this machine and a number that counts up within the day.
+        A number is never given twice, not even after its experiment was removed: a client
+        that still knows the EID must not land in another experiment.
+
+        Args:
+            title: At most 256 characters.
+            description: At most 5,000 characters.
+            tags: At most 64.
+            make_room: Called with the new UUID before the experiment can be seen; what it
+                raises undoes everything.
+
+        Raises:
+            OperationRefused: A limit is broken.
+        """
+        rules.check_title(title)
+        rules.check_description(description)
+        if len(tags) > rules.MAX_TAGS:
+            raise OperationRefused(
+                f"You can have a maximum of {rules.MAX_TAGS} tags in an experiment."
+            )
+        tags = list(dict.fromkeys(tags))
+        rules.check_new_tags(tags)
+        uuid = uuid4()
+        with self._change() as database:
+            now = _now()
+            day = datetime.now().astimezone().strftime("%Y%m%d")
+            ((count,),) = database.execute(
+                "INSERT INTO last_eid VALUES (?, 1) ON CONFLICT (day)"
+                " DO UPDATE SET number = number + 1 RETURNING number",
+                (day,),
+            ).fetchall()
+            number = database.execute(
+                "INSERT INTO experiment (uuid, eid, title, description, created_by, created_at,"
+                " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (str(uuid), f"{day}-{count}", title, description, self._user, now, now),
+            ).lastrowid
+            _add_tags(database, number, tags)
+            make_room(uuid)
+            return _find(database, "uuid", str(uuid), "")
+
+    def by_uuid(self, uuid: UUID) -> Experiment:
+        """Return one experiment.
+
+        Raises:
+            OperationRefused: There is none with this UUID.
+        """
+        with self._lock:
+            return _find(
+                self._database,
+                "uuid",
+                str(uuid),
+                "DB query failed due to non-existing experiment with the specified UUID.",
+            )
+
+    def by_eid(self, eid: str) -> Experiment:
+        """Return one experiment.
+
+        Raises:
+            OperationRefused: There is none with this EID.
+        """
+        with self._lock:
+            return _find(
+                self._database,
+                "eid",
+                eid,
+                "Non-existing experiment with the specified eid for the user.",
+            )
+
+    def search(
+        self, wanted: ExperimentFilter, offset: int, limit: int
+    ) -> tuple[list[Experiment], int]:
+        """Return a page of the experiments that fit, newest first, and how many fit in all.
+
+        Raises:
+            OperationRefused: The filter breaks a limit.
+        """
+        condition, values = _condition(wanted)
+        with self._lock:
+            ((total,),) = self._database.execute(
+                f"SELECT count(*) FROM experiment WHERE {condition}",  # noqa: S608 - of constants
+                values,
+            )
+            rows = self._database.execute(
+                f"SELECT {_COLUMNS} FROM experiment WHERE {condition}"  # noqa: S608 - of constants
+                " ORDER BY created_at DESC, number DESC LIMIT ? OFFSET ?",
+                (*values, limit, offset),
+            ).fetchall()
+            return [_experiment(self._database, row) for row in rows], total
+
+    def update(self, uuid: UUID, title: str | None, description: str | None) -> Experiment:
+        """Change the title, the description or both; an empty one stays as it is.
+
+        Raises:
+            OperationRefused: A limit is broken, or there is no such experiment.
+        """
+        rules.check_title(title or "")
+        rules.check_description(description or "")
+        with self._change() as database:
+            number = _number(database, uuid)
+            database.execute(
+                "UPDATE experiment SET title = coalesce(?, title),"
+                " description = coalesce(?, description), updated_at = ? WHERE number = ?",
+                (title or None, description or None, _now(), number),
+            )
+            return _find(database, "number", number, "")
+
+    def add_tags(self, uuid: UUID, tags: Sequence[str]) -> Experiment:
+        """Add tags; one that is there already stays as it is spelled.
+
+        Raises:
+            OperationRefused: They cannot be set, or there is no such experiment.
+        """
+        rules.check_new_tags(tags)
+        with self._change() as database:
+            number = _number(database, uuid)
+            _add_tags(database, number, tags)
+            return _find(database, "number", number, "")
+
+    def remove_tag(self, uuid: UUID, tag: str) -> Experiment:
+        """Take a tag off an experiment.
+
+        Raises:
+            OperationRefused: The experiment, or the tag on it, is not there.
+        """
+        rules.check_tag(tag)
+        with self._change() as database:
+            number = _number(database, uuid)
+            removed = database.execute(
+                "DELETE FROM experiment_tag WHERE experiment = ? AND tag = ?",
+                (number, tag.lower()),
+            ).rowcount
+            if not removed:
+                raise OperationRefused(
+                    "DB query failed due to non-existing tag with the provided experiment."
+                )
+            return _find(database, "number", number, "")
+
+    def remove(self, uuid: UUID) -> None:
+        """Remove an experiment and note that its files are still to be removed.
+
+        Raises:
+            OperationRefused: There is no such experiment.
+        """
+        with self._change() as database:
+            number = _number(database, uuid)
+            database.execute("INSERT INTO removed VALUES (?)", (str(uuid),))
+            database.execute("DELETE FROM experiment WHERE number = ?", (number,))
+
+    def removed(self) -> list[UUID]:
+        """Return the removed experiments whose files may still be there."""
+        with self._lock:
+            rows = self._database.execute("SELECT uuid FROM removed").fetchall()
+        return [UUID(uuid) for (uuid,) in rows]
+
+    def forget_removed(self, uuid: UUID) -> None:
+        """Note that the files of a removed experiment are gone."""
+        with self._change() as database:
+            database.execute("DELETE FROM removed WHERE uuid = ?", (str(uuid),))
+
+    def tags(self, *, unused: bool) -> list[str]:
+        """Return all tags in alphabetical order, those on no experiment only if asked for."""
+        condition = "TRUE" if unused else "key IN (SELECT tag FROM experiment_tag)"
+        with self._lock:
+            rows = self._database.execute(
+                f"SELECT name FROM tag WHERE {condition} ORDER BY key"  # noqa: S608 - of constants
+            ).fetchall()
+        return [name for (name,) in rows]
+
+
+def _now() -> int:
+    """Microseconds since 1970."""
+    return _microseconds(datetime.now(UTC))
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _number(database: sqlite3.Connection, uuid: UUID) -> int:
+    row = database.execute("SELECT number FROM experiment WHERE uuid = ?", (str(uuid),)).fetchone()
+    if row is None:
+        raise OperationRefused("Non-existing experiment with the specified UUID for the user.")
+    (number,) = row
+    return int(number)
+
+
+def _find(database: sqlite3.Connection, key: str, value: object, missing: str) -> Experiment:
+    row = database.execute(
+        f"SELECT {_COLUMNS} FROM experiment WHERE {key} = ?",  # noqa: S608 - of constants
+        (value,),
+    ).fetchone()
+    if row is None:
+        raise OperationRefused(missing)
+    return _experiment(database, row)
+
+
+def _experiment(database: sqlite3.Connection, row: tuple[object, ...]) -> Experiment:
+    number, uuid, eid, title, description, created_by, created_at, updated_at = row
+    tags = database.execute(
+        "SELECT name FROM experiment_tag JOIN tag ON tag.key = experiment_tag.tag"
+        " WHERE experiment = ? ORDER BY experiment_tag.rowid",
+        (number,),
+    )
+    return Experiment(
+        uuid=UUID(str(uuid)),
+        eid=str(eid),
+        title=str(title),
+        description=str(description),
+        created_by=str(created_by),
+        created_at=_moment(created_at),
+        updated_at=_moment(updated_at),
+        tags=tuple(name for (name,) in tags),
+    )
+
+
+def _moment(microseconds: object) -> datetime:
+    return _EPOCH + timedelta(microseconds=int(str(microseconds)))
+
+
+def _add_tags(database: sqlite3.Connection, number: int | None, tags: Sequence[str]) -> None:
+    """The first spelling of a tag wins, on the whole server and for ever."""
+    keys = [(tag.lower(), tag) for tag in tags]
+    database.executemany("INSERT INTO tag VALUES (?, ?) ON CONFLICT DO NOTHING", keys)
+    database.executemany(
+        "INSERT INTO experiment_tag VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(number, key) for key, _ in keys],
+    )
+
+
+def _condition(wanted: ExperimentFilter) -> tuple[str, list[object]]:
+    """Return the filter as an SQL condition made of constants, and the values it takes."""
+    if wanted.text is not None:
+        rules.check_title(wanted.text, rules.MAX_TITLE_FILTER)
+    rules.check_tag_filter(wanted.any_tags, rules.MAX_TAGS_ANY_FILTER)
+    rules.check_tag_filter(wanted.all_tags, rules.MAX_TAGS_ALL_FILTER)
+    parts = ["TRUE"]
+    values: list[object] = []
+
+    def need(part: str, *more: object) -> None:
+        parts.append(part)
+        values.extend(more)
+
+    tagged = "(SELECT count(*) FROM experiment_tag WHERE experiment = number AND tag IN ({}))"
+    if wanted.text is not None:
+        text = wanted.text.casefold()
+        need("(instr(casefold(title), ?) OR instr(casefold(eid), ?))", text, text)
+    if wanted.start is not None:
+        need("created_at >= ?", _microseconds(wanted.start))
+    if wanted.end is not None:
+        need("created_at <= ?", _microseconds(wanted.end))
+    if wanted.any_tags is not None:
+        keys = {tag.lower() for tag in wanted.any_tags}
+        need(tagged.format(_marks(keys)) + " > 0", *keys)
+    all_keys = {tag.lower() for tag in wanted.all_tags or ()}
+    if wanted.all_tags is not None:
+        need(f"{tagged.format(_marks(all_keys))} = {len(all_keys) or -1}", *all_keys)
+    if rules.ARCHIVED not in all_keys:
+        need(tagged.format("?") + " = 0", rules.ARCHIVED)
+    return " AND ".join(parts), values
+
+
+def _marks(keys: set[str]) -> str:
+    return ", ".join("?" * len(keys))

@@ -1,0 +1,35 @@
+"""What the embedded server raises on purpose."""
+
+from __future__ import annotations
+
+
+class ServerStartError(Exception):
+    """The server cannot start for a reason that its user can remove.
+
+    Args:
+        message: What is the matter, in words for a person, without a final full stop.
+        hint: What to do about it; empty where there is nothing to advise.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class OperationRefused(Exception):
+    """A GraphQL operation that breaks a rule; its text goes to the client as it is."""
+
+
+class FileRefused(Exception):
+    """A request about files that breaks a rule.
+
+    Args:
+        status: The HTTP status of the answer.
+        detail: What the answer's ``detail`` says: a text, or the list of faults of a 422.
+    """
+
+    def __init__(self, status: int, detail: str | list[dict[str, object]]) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail

@@ -1,0 +1,199 @@
+"""The endpoints under ``/api/files``: upload, download, delete."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import mimetypes
+import os
+import stat
+from asyncio import ensure_future, get_running_loop
+from concurrent.futures import Executor
+from email.utils import formatdate
+from functools import partial
+from uuid import UUID
+
+from starlette.types import Receive, Scope, Send
+
+from aqsync.server import rules
+from aqsync.server.errors import FileRefused
+from aqsync.server.filestore import EXPERIMENT_MISSING, FILE_MISSING, FileStore
+from aqsync.server.http import (
+    answer_json,
+    answer_method_not_allowed,
+    header,
+    read_body,
+    refuse,
+)
+from aqsync.server.upload import ClientLeft, FormReader, Upload, body_too_large
+
+_log = logging.getLogger(__name__)
+_READ_PIECE = 512 * 1024
+_MAX_DELETE_BODY = 64 * 1024 * 1024
+_MARKDOWN = frozenset({"markdn", "markdown", "md", "mdown"})
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class FilesEndpoint:
+    """Answers for every path under ``/api/files``.
+
+    Args:
+        files: The files.
+        disk: The threads that wait for the disk.
+        max_file_bytes: The largest file that is accepted, in bytes.
+    """
+
+    def __init__(self, files: FileStore, disk: Executor, max_file_bytes: int) -> None:
+        self._files = files
+        self._disk = disk
+        self._max_file_bytes = max_file_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            await self._dispatch(scope, receive, send)
+        except FileRefused as exc:
+            await refuse(scope, receive, send, exc.status, exc.detail)
+        except ClientLeft:
+            pass
+        except OSError as exc:
+            _log.error("%s %s: %s", scope["method"], scope["path"], exc)
+            full = exc.errno in _DISK_FULL
+            detail = "The server's disk is full." if full else "The server's disk failed."
+            await refuse(scope, receive, send, 507 if full else 500, detail)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        match scope["path_params"]["path"].split("/"):
+            case [uuid] if method == "POST":
+                await self._upload(_uuid(uuid), scope, receive, send)
+            case [uuid]:
+                await answer_method_not_allowed(scope, receive, send, "POST")
+            case [uuid, name] if method == "GET":
+                await self._download(_uuid(uuid), name, receive, send)
+            case [uuid, "delete_files"] if method == "POST":
+                await self._delete(_uuid(uuid), receive, send)
+            case [uuid, name]:
+                allowed = ("GET", "POST") if name == "delete_files" else ("GET",)
+                await answer_method_not_allowed(scope, receive, send, *allowed)
+            case _:
+                raise FileRefused(404, "Not Found")
+
+    async def _upload(self, uuid: UUID, scope: Scope, receive: Receive, send: Send) -> None:
+        name = header(scope, b"file_name")
+        if name is None:
+            raise FileRefused(422, "Filename header is missing.")
+        if not rules.is_file_name(name):
+            raise FileRefused(400, "Invalid file name.")
+        if not self._files.has(uuid):
+            raise FileRefused(404, EXPERIMENT_MISSING)
+        most = self._max_file_bytes + rules.MAX_MULTIPART_ENVELOPE
+        if int(header(scope, b"content-length") or 0) > most:
+            raise FileRefused(413, body_too_large(most, 0))
+        form = FormReader(header(scope, b"content-type"))
+        incoming = self._files.receive()
+        upload = Upload(incoming, form, self._disk, self._max_file_bytes)
+        await upload.receive(receive, partial(self._files.keep, incoming, uuid, name))
+        await answer_json(send, 200, {"result": f"Successfuly uploaded {name}"})
+
+    async def _download(self, uuid: UUID, name: str, receive: Receive, send: Send) -> None:
+        run = partial(get_running_loop().run_in_executor, self._disk)
+        descriptor, facts, piece = await run(self._open, uuid, name)
+        leaving = ensure_future(_client_leaves(receive))
+        try:
+            remaining = facts.st_size
+            headers = _file_headers(name, facts)
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            while not leaving.done():
+                remaining -= len(piece)
+                more = remaining > 0
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                if not more:
+                    return
+                piece = await run(_read_on, descriptor, remaining)
+                if not piece:
+                    # The headers are sent: all that can be done is to break off.
+                    _log.error("%s/%s cannot be read to its end", uuid, name)
+                    return
+        finally:
+            leaving.cancel()
+            os.close(descriptor)
+
+    def _open(self, uuid: UUID, name: str) -> tuple[int, os.stat_result, bytes]:
+        descriptor = self._files.open_for_reading(uuid, name)
+        try:
+            facts = os.fstat(descriptor)
+            if not stat.S_ISREG(facts.st_mode):
+                raise FileRefused(404, FILE_MISSING)
+            return descriptor, facts, os.read(descriptor, min(_READ_PIECE, facts.st_size))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    async def _delete(self, uuid: UUID, receive: Receive, send: Send) -> None:
+        names = sorted(set(_file_list(await read_body(receive, _MAX_DELETE_BODY))))
+        if not names:
+            raise FileRefused(400, "File list can not be empty.")
+        await get_running_loop().run_in_executor(self._disk, self._files.delete, uuid, names)
+        await answer_json(send, 200, {"result": f"Successfully deleted {rules.listed(names)}"})
+
+
+async def _client_leaves(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _read_on(descriptor: int, remaining: int) -> bytes:
+    try:
+        return os.read(descriptor, min(_READ_PIECE, remaining))
+    except OSError:
+        return b""
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as exc:
+        raise _invalid("uuid_parsing", ["path", "experiment_uuid"], "not a valid UUID") from exc
+
+
+def _file_list(body: bytes | None) -> list[str]:
+    if body is None:
+        raise FileRefused(413, f"Maximum request body size limit ({_MAX_DELETE_BODY} bytes).")
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise _invalid("json_invalid", ["body"], "JSON decode error") from exc
+    if not isinstance(content, dict):
+        raise _invalid("model_attributes_type", ["body"], "Input should be a valid dictionary")
+    if "file_list" not in content:
+        raise _invalid("missing", ["body", "file_list"], "Field required")
+    names = content["file_list"]
+    if not isinstance(names, list):
+        raise _invalid("list_type", ["body", "file_list"], "Input should be a valid list")
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            where = ["body", "file_list", index]
+            raise _invalid("string_type", where, "Input should be a valid string")
+    return names
+
+
+def _invalid(kind: str, where: list[str | int], message: str) -> FileRefused:
+    return FileRefused(422, [{"type": kind, "loc": where, "msg": message}])
+
+
+def _file_headers(name: str, facts: os.stat_result) -> list[tuple[bytes, bytes]]:
+    media_type = mimetypes.guess_type(name)[0] or "text/plain"
+    if name.rpartition(".")[2] in _MARKDOWN:
+        media_type = "text/x-markdown"
+    if media_type.startswith("text/"):
+        media_type += "; charset=utf-8"
+    version = hashlib.blake2b(f"{facts.st_mtime_ns}-{facts.st_size}".encode(), digest_size=16)
+    return [
+        (b"content-type", media_type.encode()),
+        (b"content-length", str(facts.st_size).encode()),
+        (b"last-modified", formatdate(facts.st_mtime, usegmt=True).encode()),
+        (b"etag", f'"{version.hexdigest()}"'.encode()),
+    ]

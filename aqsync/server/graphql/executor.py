@@ -1,0 +1,52 @@
+"""Execution of operations, with a short cut for long lists of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import repeat
+from typing import Any
+
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from aqsync.server.graphql.types import ExperimentFile
+from aqsync.server.listing import FileListing
+
+_NAME = "\0name"
+_MOMENT = datetime.max.replace(tzinfo=UTC)
+
+
+class FileListExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Completes a `FileListing` by example.
+
+    The ordinary way takes several function calls for each field of each item: seconds for a
+    hundred thousand files. Here one made-up file goes the ordinary way, whatever the selection
+    is (aliases, fragments, directives, ``__typename``), and its outcome is filled in for all.
+    """
+
+    def complete_list_value(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+        """Complete a list: the fifth argument is the value."""
+        listing = args[4]
+        if not isinstance(listing, FileListing):
+            return super().complete_list_value(*args, **kwargs)
+        sample = ExperimentFile(name=_NAME, path=listing.path, modified_at=_MOMENT)
+        (example,) = super().complete_list_value(*args[:4], [sample], *args[5:], **kwargs)
+        return _fill(example, listing)
+
+
+def _fill(example: dict[str, Any], listing: FileListing) -> list[dict[str, Any]]:
+    moment = _MOMENT.isoformat()
+    names: Iterable[str]
+    times: Iterable[str]
+    if moment in example.values():
+        rows = listing.names_and_times()
+        names = [name for name, _ in rows]
+        times = [time for _, time in rows]
+    else:
+        names = listing.names()
+        times = repeat(moment)
+    columns = {_NAME: names, moment: times}
+    keys = tuple(example)
+    values = [columns.get(value, repeat(value)) for value in example.values()]
+    # The names end the loop even where no field shows them.
+    return [dict(zip(keys, row, strict=False)) for row in zip(*values, names, strict=False)]

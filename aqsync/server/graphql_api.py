@@ -1,0 +1,136 @@
+"""The endpoint ``/api/graphql``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from asyncio import get_running_loop
+from concurrent.futures import Executor
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from starlette.types import Receive, Scope, Send
+from strawberry.extensions import QueryDepthLimiter
+from strawberry.types import ExecutionContext
+
+from aqsync.server import rules
+from aqsync.server.errors import OperationRefused
+from aqsync.server.graphql.executor import FileListExecutor
+from aqsync.server.graphql.mutation import Mutation
+from aqsync.server.graphql.query import Query
+from aqsync.server.http import answer_json, answer_method_not_allowed, read_body, refuse
+from aqsync.server.storage import Storage
+
+_log = logging.getLogger(__name__)
+_MAX_BODY = 16 * 1024 * 1024
+
+
+class AqueductSchema(strawberry.Schema):
+    """The schema; logs what went wrong, not what was refused."""
+
+    def process_errors(
+        self,
+        errors: list[GraphQLError],
+        execution_context: ExecutionContext | None = None,  # noqa: ARG002 - overridden
+    ) -> None:
+        """Log the errors that are not the client's."""
+        for error in errors:
+            if _is_failure(error):
+                _log.error("%s failed", error.path, exc_info=error.original_error)
+
+
+schema = AqueductSchema(
+    query=Query,
+    mutation=Mutation,
+    extensions=[lambda: QueryDepthLimiter(max_depth=rules.MAX_DEPTH)],
+    execution_context_class=FileListExecutor,
+)
+
+
+class GraphQLEndpoint:
+    """Answers operations.
+
+    Args:
+        storage: What the operations are on.
+        workers: The threads that work them out.
+    """
+
+    def __init__(self, storage: Storage, workers: Executor) -> None:
+        self._storage = storage
+        self._workers = workers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] != "POST":
+            await answer_method_not_allowed(scope, receive, send, "POST")
+            return
+        body = await read_body(receive, _MAX_BODY)
+        if body is None:
+            limit = f"Maximum request body size limit ({_MAX_BODY} bytes) exceeded."
+            await refuse(scope, receive, send, 413, limit)
+            return
+        status, answer = await get_running_loop().run_in_executor(self._workers, self._answer, body)
+        await answer_json(send, status, answer)
+
+    def _answer(self, body: bytes) -> tuple[int, bytes]:
+        try:
+            request = _Request(body)
+        except ValueError as exc:
+            return 400, _encode({"detail": str(exc)})
+        result = schema.execute_sync(
+            request.query,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+            context_value=self._storage,
+        )
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [_presented(error) for error in result.errors]
+        return 200, _encode(answer)
+
+
+class _Request:
+    """The parts of a request's body.
+
+    Raises:
+        ValueError: It is not a request for an operation.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        try:
+            content = json.loads(body)
+            # Half of a surrogate pair is JSON, but no text that could be stored.
+            json.dumps(content, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as exc:
+            raise ValueError("Unable to parse request body as JSON") from exc
+        if not isinstance(content, dict):
+            raise ValueError("The request body should be a JSON object")  # noqa: TRY004 - one kind
+        self.query = content.get("query")
+        self.variables = content.get("variables")
+        self.operation_name = content.get("operationName")
+        if not isinstance(self.query, str) or not self.query:
+            raise ValueError("No GraphQL query found in the request")
+        if not isinstance(self.variables, dict | None):
+            raise ValueError("Variables should be a JSON object")
+        if not isinstance(self.operation_name, str | None):
+            raise ValueError("The operation's name should be a string")
+
+
+def _presented(error: GraphQLError) -> dict[str, Any]:
+    presented: dict[str, Any] = dict(error.formatted)
+    if _is_failure(error):
+        presented["message"] = "The server failed to do this."
+    return presented
+
+
+def _is_failure(error: GraphQLError) -> bool:
+    """Tell an exception of the server's own from a refusal and from a faulty request."""
+    cause = error.original_error
+    if cause is None or isinstance(cause, OperationRefused | GraphQLError):
+        return False
+    return error.path is not None
+
+
+def _encode(content: object) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()

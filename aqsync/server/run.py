@@ -1,0 +1,103 @@
+"""Running the server: what ``aqsync serve`` does."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from aqsync.server.app import create_app
+from aqsync.server.errors import ServerStartError
+from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, ServerSettings
+
+_KEEP_ALIVE_SECONDS = 75
+_STOP_SECONDS = 10
+"""How long a stop waits for requests that are being answered."""
+
+
+def serve(
+    *,
+    data: Path,
+    host: str,
+    port: int,
+    token: str | None,
+    max_file_bytes: int = DEFAULT_MAX_FILE_BYTES,
+) -> None:
+    """Serve until SIGTERM or SIGINT; a second SIGINT does not wait for running requests.
+
+    Prints ``listening on http://HOST:PORT`` once connections are accepted.
+
+    Args:
+        data: The directory that holds everything the server keeps; made if it is missing.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        token: What clients must send as a bearer token; none lets all in.
+        max_file_bytes: The largest file that is accepted, in bytes.
+
+    Raises:
+        ServerStartError: The address or the data directory cannot be used.
+    """
+    with _listening_socket(host, port) as listener:
+        app = create_app(ServerSettings(data, token, max_file_bytes))
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+        _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and ends well on a signal instead of dying of it."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            print(f"listening on http://{shown}:{port}", flush=True)  # noqa: T201 - the promise
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        wanted = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except (OSError, OverflowError) as exc:
+        listener.close()
+        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        taken = isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE
+        raise ServerStartError(
+            f"cannot listen on {host}, port {port}: {reason}",
+            "Choose another --port; 0 takes a free one."
+            if taken
+            else "Choose another --host or --port.",
+        ) from exc
+    return listener

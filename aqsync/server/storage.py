@@ -1,0 +1,84 @@
+"""One data directory: the lock on it, the catalog and the files in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from uuid import UUID
+
+from aqsync.server.catalog import Catalog
+from aqsync.server.errors import ServerStartError
+from aqsync.server.filestore import FileStore
+
+USER = "admin"
+"""The only user of a server without user accounts."""
+
+
+class Storage:
+    """Everything a server keeps, open for one process.
+
+    Args:
+        data: The directory; made if it is missing.
+
+    Raises:
+        ServerStartError: It cannot be used, or another server uses it.
+    """
+
+    def __init__(self, data: Path) -> None:
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as exc:
+            raise _unusable(data, exc) from exc
+        try:
+            self._take_lock(data)
+            self.files = FileStore(data)
+            self.catalog = Catalog(data / "catalog.db", user=USER)
+            self._settle()
+        except OSError as exc:
+            os.close(self._lock)
+            raise _unusable(data, exc) from exc
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _take_lock(self, data: Path) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise ServerStartError(
+                f"another server uses the data directory {data}",
+                "Stop it first, or start this one with another --data.",
+            ) from exc
+
+    def _settle(self) -> None:
+        """Finish what a crash may have left half done."""
+        for uuid in self.catalog.removed():
+            self._finish_removal(uuid)
+        self.files.make_rooms(self.catalog.uuids())
+
+    def _finish_removal(self, uuid: UUID) -> None:
+        self.files.remove_room(uuid)
+        self.catalog.forget_removed(uuid)
+
+    def remove_experiment(self, uuid: UUID) -> None:
+        """Remove an experiment and its files; after a crash the next start goes on with it.
+
+        Raises:
+            OperationRefused: There is no such experiment.
+        """
+        self.catalog.remove(uuid)
+        self._finish_removal(uuid)
+
+    def close(self) -> None:
+        """Let go of the data directory."""
+        self.catalog.close()
+        os.close(self._lock)
+
+
+def _unusable(data: Path, exc: OSError) -> ServerStartError:
+    return ServerStartError(
+        f"the data directory {data} cannot be used: {exc.strerror or exc}",
+        "Name a directory that this user may write to.",
+    )

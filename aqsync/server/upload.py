@@ -1,0 +1,213 @@
+"""One upload: multipart/form-data from the wire to a file, in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.types import Receive
+
+from aqsync.server import rules
+from aqsync.server.errors import FileRefused
+from aqsync.server.filestore import IncomingFile
+
+_PIECE = 1024 * 1024
+"""Bytes gathered before they are written: a small file costs one visit to a thread."""
+
+_BROKEN_FORM = "The file is not sent correctly."
+
+
+class ClientLeft(Exception):
+    """The client broke off."""
+
+
+class FormReader:
+    """Takes the one part named ``file`` out of a form.
+
+    The end of the body ends the file too: a closing boundary may be missing.
+
+    Args:
+        content_type: The request's header.
+
+    Raises:
+        FileRefused: It announces no form.
+    """
+
+    def __init__(self, content_type: str | None) -> None:
+        kind, options = parse_options_header(content_type)
+        self._boundary = options.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not self._boundary:
+            raise FileRefused(400, _BROKEN_FORM)
+        self._header_name = bytearray()
+        self._header_value = bytearray()
+        self._disposition = b""
+        self._in_file = False
+        self._files = 0
+        self._found: list[bytes] = []
+        try:
+            self._parser = MultipartParser(
+                self._boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_header_begin": self._begin_header,
+                    "on_header_field": self._extend_header_name,
+                    "on_header_value": self._extend_header_value,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._end_headers,
+                    "on_part_data": self._take_data,
+                },
+            )
+        except FormParserError as exc:
+            raise FileRefused(400, _BROKEN_FORM) from exc
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes of the body and return those that belong to the file.
+
+        Raises:
+            FileRefused: This is no form, or it has two files.
+        """
+        self._found = []
+        try:
+            self._parser.write(data)
+        except FormParserError as exc:
+            raise FileRefused(400, _BROKEN_FORM) from exc
+        return self._found
+
+    def finish(self) -> list[bytes]:
+        """Take note that the body has ended and return the last bytes of the file.
+
+        Raises:
+            FileRefused: There was no file in it.
+        """
+        # The boundary that may be missing. It also brings out bytes that the parser held back
+        # because they looked like the beginning of one; after a real one it is ignored.
+        rest = self.feed(b"\r\n--" + self._boundary + b"--\r\n")
+        if not self._files:
+            raise FileRefused(400, _BROKEN_FORM)
+        return rest
+
+    def _begin_part(self) -> None:
+        self._in_file = False
+        self._disposition = b""
+
+    def _begin_header(self) -> None:
+        self._header_name.clear()
+        self._header_value.clear()
+
+    def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def _extend_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def _end_header(self) -> None:
+        if self._header_name.lower() == b"content-disposition":
+            self._disposition = bytes(self._header_value)
+
+    def _end_headers(self) -> None:
+        kind, options = parse_options_header(self._disposition)
+        self._in_file = kind == b"form-data" and options.get(b"name") == b"file"
+        self._files += self._in_file
+        if self._files > 1:
+            raise FileRefused(400, _BROKEN_FORM)
+
+    def _take_data(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file:
+            self._found.append(data[start:end])
+
+
+class Upload:
+    """Moves one body into an incoming file, at the pace of client and disk.
+
+    Args:
+        incoming: Where the bytes go.
+        form: The reader of the body.
+        disk: The threads that wait for the disk.
+        max_file_bytes: The largest file that is accepted.
+    """
+
+    def __init__(
+        self, incoming: IncomingFile, form: FormReader, disk: Executor, max_file_bytes: int
+    ) -> None:
+        self._incoming = incoming
+        self._form = form
+        self._disk = disk
+        self._max_file_bytes = max_file_bytes
+        self._file_bytes = 0
+        self._body_bytes = 0
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+
+    async def receive(self, receive: Receive, keep: Callable[[], None]) -> None:
+        """Take the whole body and keep the file.
+
+        Args:
+            receive: The ASGI channel from the client.
+            keep: Called in a disk thread once the last byte is written.
+
+        Raises:
+            ClientLeft: The body did not come to its end.
+            FileRefused: The body breaks a rule; the rest of it was not read.
+        """
+        writing: asyncio.Future[Any] | None = None
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeft
+                self._take(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+                if self._gathered_bytes >= _PIECE:
+                    # The next piece is gathered while this one is written.
+                    if writing is not None:
+                        await writing
+                    writing = loop.run_in_executor(
+                        self._disk, self._incoming.write, self._pop_gathered()
+                    )
+            self._add(self._form.finish())
+            if writing is not None:
+                await writing
+            writing = loop.run_in_executor(self._disk, self._finish, self._pop_gathered(), keep)
+            await writing
+        except BaseException:
+            if writing is not None:
+                await asyncio.gather(writing, return_exceptions=True)
+            await loop.run_in_executor(self._disk, self._incoming.discard)
+            raise
+
+    def _take(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        most = self._max_file_bytes + rules.MAX_MULTIPART_ENVELOPE
+        if self._body_bytes > most:
+            raise FileRefused(413, body_too_large(most, self._body_bytes))
+        self._add(self._form.feed(body))
+
+    def _add(self, chunks: list[bytes]) -> None:
+        size = sum(map(len, chunks))
+        self._file_bytes += size
+        if self._file_bytes > self._max_file_bytes:
+            raise FileRefused(
+                413, f"Maximum file size limit ({self._max_file_bytes} bytes) exceeded."
+            )
+        self._gathered += chunks
+        self._gathered_bytes += size
+
+    def _pop_gathered(self) -> list[bytes]:
+        gathered, self._gathered = self._gathered, []
+        self._gathered_bytes = 0
+        return gathered
+
+    def _finish(self, chunks: list[bytes], keep: Callable[[], None]) -> None:
+        self._incoming.write(chunks)
+        keep()
+
+
+def body_too_large(most: int, read: int) -> str:
+    """What the answer to a body of more than `most` bytes says, after `read` bytes of it."""
+    return f"Maximum request body size limit ({most} bytes) exceeded ({read} bytes read)."

@@ -1,0 +1,114 @@
+"""The embedded server as a real process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class EmbeddedServer:
+    """A server process on a free loopback port.
+
+    Args:
+        data: Its data directory; it outlives the server.
+        token: What clients must send; none lets all in.
+        max_file_bytes: The largest file to accept; the server's default if left out.
+
+    Attributes:
+        url: Its base URL; the same after a restart.
+        token: The token.
+    """
+
+    def __init__(
+        self, data: Path, *, token: str | None = None, max_file_bytes: int | None = None
+    ) -> None:
+        self.data = data
+        self.token = token
+        self.url = ""
+        self._max_file_bytes = max_file_bytes
+        self._port = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self.stop()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server is not running"
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What all runs so far wrote to stderr."""
+        return self._log_path.read_text()
+
+    @property
+    def _log_path(self) -> Path:
+        return self.data.with_name(self.data.name + ".log")
+
+    def command(self) -> list[str]:
+        command = [sys.executable, "-m", "aqsync.server", "--data", str(self.data)]
+        command += ["--port", str(self._port)]
+        if self.token is not None:
+            token_file = self.data.with_name(self.data.name + ".token")
+            token_file.write_text(self.token)
+            token_file.chmod(0o600)
+            command += ["--token-file", str(token_file)]
+        if self._max_file_bytes is not None:
+            command += ["--max-file-bytes", str(self._max_file_bytes)]
+        return command
+
+    def start(self) -> None:
+        assert self._process is None, "the server is running already"
+        with self._log_path.open("a") as log:
+            self._process = subprocess.Popen(
+                self.command(), stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith("listening on "):
+            self._process.wait()
+            self._close()
+            raise RuntimeError(f"the embedded server did not start:\n{line}{self.log}")
+        self.url = line.removeprefix("listening on ").strip()
+        self._port = int(self.url.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to clean up."""
+        assert self._process is not None, "the server is not running"
+        self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit status."""
+        assert self._process is not None, "the server is not running"
+        self._process.terminate()
+        status = self._process.wait(timeout=30)
+        self._close()
+        return status
+
+    def restart(self) -> None:
+        """Start again on the same port, after a stop if it still runs."""
+        if self._process is not None:
+            self.stop()
+        self.start()
+
+    def _close(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
