@@ -1,0 +1,92 @@
+"""What must hold between the parts of a configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from aqsync.config import patterns
+from aqsync.config.models import Mapping
+from aqsync.config.yamltree import Location
+
+Finding = tuple[Location, str]
+Placed = tuple[int, Mapping]
+"""A mapping and its index in the file."""
+
+
+def find_conflicts(
+    mappings: Sequence[Placed], private_files: dict[Location, Path]
+) -> list[Finding]:
+    """Everything that is wrong between mappings that are each right.
+
+    Args:
+        mappings: The mappings with their places.
+        private_files: Files of aqsync's own that must not stand in a mapping's directory.
+    """
+    findings = list(_spellings(mappings))
+    for one, other in combinations(mappings, 2):
+        findings += _between(one, other)
+    for location, file in private_files.items():
+        for _, mapping in mappings:
+            if _is_inside(_real(file), _real(mapping.directory)):
+                reason = f"it lies in the directory of mapping {mapping.name} and would be uploaded"
+                findings.append((location, reason))
+    return findings
+
+
+def _between(one: Placed, other: Placed) -> Iterator[Finding]:
+    (_, first), (index, second) = one, other
+    at: Location = ("mappings", index)
+    if first.name.lower() == second.name.lower():
+        yield (*at, "name"), f"another mapping is called {first.name} already"
+    upper, lower = _real(first.directory), _real(second.directory)
+    if upper == lower:
+        what = f"mapping {first.name} has the same directory; expected another"
+        yield (*at, "directory"), what
+    elif _is_inside(lower, upper) or _is_inside(upper, lower):
+        inner, outer = (second, first) if _is_inside(lower, upper) else (first, second)
+        what = f"the directory of mapping {inner.name} lies inside that of {outer.name}"
+        yield (*at, "directory"), f"{what}; expected directories apart from each other"
+    if _share_an_experiment(first, second) and _names_may_collide(first, second):
+        what = f"files could get the names of mapping {first.name}'s in the same experiment"
+        yield (*at, "prefix"), f"{what}; expected a prefix of its own for each"
+
+
+def _share_an_experiment(one: Mapping, other: Mapping) -> bool:
+    if one.path is None:
+        return patterns.may_give(other.experiment, one.experiment)
+    return other.path is not None or patterns.may_give(one.experiment, other.experiment)
+
+
+def _names_may_collide(one: Mapping, other: Mapping) -> bool:
+    """Whether two whole paths, prefix and all, can be equal: names are, only if paths are."""
+    if one.prefix is not None and other.prefix is not None:
+        return one.prefix == other.prefix
+    if one.prefix is not None:
+        return other.path is None or patterns.may_begin_with(other.path, one.prefix)
+    if other.prefix is not None:
+        return one.path is None or patterns.may_begin_with(one.path, other.prefix)
+    if one.path is None or other.path is None:
+        return True
+    return patterns.may_share_first_part(one.path, other.path)
+
+
+def _spellings(mappings: Sequence[Placed]) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    for index, mapping in mappings:
+        for number, rule in enumerate(mapping.tags):
+            for position, tag in enumerate(rule.add):
+                earlier = first.setdefault(tag.lower(), tag)
+                if earlier != tag:
+                    location = ("mappings", index, "tags", number, "add", position)
+                    yield location, f"the server takes {tag} for {earlier}; expected one spelling"
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _is_inside(path: Path, directory: Path) -> bool:
+    return path == directory or directory in path.parents

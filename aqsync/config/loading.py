@@ -1,0 +1,177 @@
+"""Finding the configuration file and reading it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import platformdirs
+from pydantic import ValidationError
+
+from aqsync.config.checks import find_conflicts
+from aqsync.config.models import Config, Mapping, Section, Settings
+from aqsync.config.problems import config_error, problems_of, unknown_key, where_written
+from aqsync.config.yamltree import Location, Problem, Tree
+from aqsync.errors import ConfigError
+
+_MAX_BYTES = 1024 * 1024
+_Model = TypeVar("_Model", bound=Section)
+
+
+def find_config(explicit: Path | None = None) -> Path:
+    """Find the configuration file.
+
+    Args:
+        explicit: What the user named on the command line; then nothing else counts.
+
+    Returns:
+        The first that exists of: ``explicit``, the environment variable ``AQSYNC_CONFIG``,
+        ``./aqsync.yaml``, ``config.yaml`` in the user's configuration folder, and
+        ``/etc/aqsync/config.yaml``.
+
+    Raises:
+        ConfigError: There is none; the message names the places looked at.
+    """
+    named = explicit or _from_environment()
+    if named is not None:
+        if not _exists(named):
+            raise ConfigError(
+                f"the configuration file {named} does not exist",
+                hint=f"write one with: aqsync init --config {named}",
+            )
+        return named
+    places = (
+        Path("aqsync.yaml"),
+        platformdirs.user_config_path("aqsync", appauthor=False) / "config.yaml",
+        Path("/etc/aqsync/config.yaml"),
+    )
+    for place in places:
+        if _exists(place):
+            return place
+    looked = ", ".join(map(str, places))
+    raise ConfigError(
+        f"there is no configuration: looked for --config, AQSYNC_CONFIG, {looked}",
+        hint="write one with: aqsync init",
+    )
+
+
+def load_config(path: Path) -> Config:
+    """Read and validate a configuration.
+
+    Relative paths in it are taken from the folder it lies in; ``~`` is the home folder.
+
+    Raises:
+        ConfigError: It cannot be read or is not valid. The message has a line for each problem:
+            ``FILE:LINE: key: what is wrong; expected ...``.
+    """
+    return parse_config(_read(path), path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """Validate a configuration's text.
+
+    Args:
+        text: The YAML.
+        path: The file it comes from or will go to, for messages and relative paths.
+
+    Raises:
+        ConfigError: As `load_config`.
+    """
+    tree = Tree(text)
+    if tree.problems:
+        raise config_error(path, tree.problems)
+    if not isinstance(tree.value, dict):
+        what = f"not {tree.spot(()).kind}; expected a section with the keys server and mappings"
+        raise config_error(path, [Problem(tree.spot(()).line, (), what)])
+    return _Reader(path, tree, tree.value).read()
+
+
+class _Reader:
+    """Validates a document part by part, so that one wrong part hides no other."""
+
+    def __init__(self, path: Path, tree: Tree, document: dict[str, object]) -> None:
+        self._path = path
+        self._folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - links stay as they are
+        self._tree = tree
+        self._document = document
+        self._problems: list[Problem] = []
+
+    def read(self) -> Config:
+        document = {key: value for key, value in self._document.items() if key != "defaults"}
+        if "path" in document:
+            self._problems.append(unknown_key(("path",), self._tree))
+        document["path"] = self._folder / self._path.name
+        placed = self._mappings()
+        listed = self._document.get("mappings")
+        if listed and isinstance(listed, tuple):
+            # With one that is wrong, any stand-in will do: the outcome is an error anyway.
+            document["mappings"] = tuple(mapping for _, mapping in placed) or listed
+        config = self._validate(Config, document, ())
+        private: dict[Location, Path] = {}
+        if config is not None:
+            private[("journal",)] = config.journal
+            if config.server.token_file is not None:
+                private["server", "token_file"] = config.server.token_file
+        for location, what in find_conflicts(placed, private):
+            line = self._tree.spot(where_written(location, self._tree)).line
+            self._problems.append(Problem(line, location, what))
+        if self._problems or config is None:
+            raise config_error(self._path, self._problems)
+        return config
+
+    def _mappings(self) -> list[tuple[int, Mapping]]:
+        defaults = self._defaults()
+        listed = self._document.get("mappings")
+        placed = []
+        for index, raw in enumerate(listed if isinstance(listed, tuple) else ()):
+            merged = {**defaults, **raw} if isinstance(raw, dict) else raw
+            mapping = self._validate(Mapping, merged, ("mappings", index))
+            if mapping is not None:
+                placed.append((index, mapping))
+        return placed
+
+    def _defaults(self) -> dict[str, object]:
+        """What ``defaults`` says, as written; nothing if it is wrong in itself."""
+        raw = self._document.get("defaults")
+        if raw is None:  # left out, or all its keys commented out
+            return {}
+        valid = self._validate(Settings, raw, ("defaults",)) is not None
+        return raw if valid and isinstance(raw, dict) else {}
+
+    def _validate(self, model: type[_Model], value: object, at: Location) -> _Model | None:
+        try:
+            return model.model_validate(value, context={"folder": self._folder})
+        except ValidationError as error:
+            self._problems += problems_of(error, self._tree, at)
+            return None
+
+
+def _from_environment() -> Path | None:
+    named = os.environ.get("AQSYNC_CONFIG")
+    return Path(named) if named else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder that may not be entered: reading it says so
+        return True
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration {path} cannot be read: {error.strerror}",
+            hint="write one with: aqsync init" if isinstance(error, FileNotFoundError) else "",
+        ) from error
+    if len(content) > _MAX_BYTES:
+        raise ConfigError(f"{path}:1: the file holds more than {_MAX_BYTES} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: this is not UTF-8; save the file as UTF-8") from error

@@ -1,0 +1,283 @@
+"""What a configuration holds. All models are frozen, strict, and know no other key.
+
+Each field's description is what an error message says was expected.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from aqsync.config import patterns
+from aqsync.config.token import read_token
+from aqsync.config.units import parse_duration, parse_share
+
+DEFAULT_IGNORE = ("*.tmp", "*.part", "~$*", ".git/")
+DEFAULT_SETTLE = 5.0
+DEFAULT_REMOVE_SHARE = 0.5
+
+MAX_TAG_LENGTH = 64
+_TAG = re.compile(r"[A-Za-z0-9_:/-]+")
+_MAPPING_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_PREFIX_BYTES = 64
+_DAY = 86400.0
+
+
+def _duration(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if info.context is not None and isinstance(value, int | float) and value != 0:
+        raise ValueError(f"{value:g} has no unit")
+    return value
+
+
+def _share(value: object) -> object:
+    return parse_share(value) if isinstance(value, str) else value
+
+
+def _local_path(value: object, info: ValidationInfo) -> object:
+    """Expand ``~`` and take a relative path from the folder of the configuration file."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        raise ValueError("the path is empty")
+    if "\0" in value:
+        raise ValueError("the path holds a NUL character")
+    try:
+        os.fsencode(value)
+        path = Path(value).expanduser()
+    except UnicodeEncodeError as error:
+        raise ValueError("the path holds what cannot stand in a path") from error
+    except RuntimeError as error:
+        raise ValueError(f"the home folder in {value!r} is not known") from error
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return Path(os.path.normpath(folder / path))
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=30 * _DAY)]
+TimeLimit = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=_DAY)]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]
+LocalPath = Annotated[Path, BeforeValidator(_local_path)]
+Patterns = tuple[str, ...]
+
+_DURATION = "a duration such as 5s, 500ms or 1h30m"
+_PATTERNS = 'a list of gitignore-style patterns such as ["*.tmp", ".git/"]'
+
+
+class Section(BaseModel):
+    """What all parts of a configuration share."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServerConfig(Section):
+    """The Aqueduct server."""
+
+    url: str = Field(description="the server's address, such as http://127.0.0.1:8000")
+    """Without a slash at the end."""
+    token_file: LocalPath | None = Field(
+        default=None, description="the path of a file that holds the token and nothing else"
+    )
+    ca_file: LocalPath | None = Field(
+        default=None, description="the path of a file with the certificates to trust, or null"
+    )
+    timeout: TimeLimit = Field(default=30.0, description=_DURATION + ", over 0, at most 1d")
+    """Seconds to connect, and to wait for a small answer."""
+    stall_timeout: TimeLimit = Field(default=60.0, description=_DURATION + ", over 0, at most 1d")
+    """Seconds without any progress after which a transfer is given up."""
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            parts.port  # noqa: B018 - reading it is what checks it
+        except ValueError as error:
+            raise ValueError(f"{url!r} is not an address: {error}") from error
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("the address holds a user or password; a token goes into token_file")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"{url!r} does not begin with http:// or https:// and a host")
+        if parts.query or parts.fragment or not url.isprintable() or " " in url:
+            raise ValueError(f"{url!r} holds more than host, port and path")
+        return url.rstrip("/")
+
+
+class TagRule(Section):
+    """Tags for the files whose path matches."""
+
+    match: str = Field(description='a pattern such as "{qubit}/t1_*.csv"')
+    add: tuple[str, ...] = Field(
+        min_length=1,
+        description='a list of tags such as ["qubit:{qubit}"], each 1 to 64 of A-Z a-z 0-9 - _ : /,'
+        " names in braces taken from match",
+    )
+
+    @field_validator("match")
+    @classmethod
+    def _check_match(cls, match: str) -> str:
+        patterns.compile_path_pattern(match)
+        return match
+
+    @field_validator("add")
+    @classmethod
+    def _check_add(cls, add: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for tag in add:
+            names = patterns.brace_names(tag)
+            literal = patterns.literal_parts(tag)
+            if (literal or not names) and not _TAG.fullmatch(literal):
+                raise ValueError(f"the server would refuse the tag {tag!r}")
+            if len(literal) + bool(names) > MAX_TAG_LENGTH:
+                raise ValueError(f"the tag {tag!r} has more than {MAX_TAG_LENGTH} characters")
+            if "match" in info.data:
+                _require_names(tag, names, "match", info.data["match"])
+        return add
+
+
+class Settings(Section):
+    """What may stand in ``defaults`` and in a mapping; the mapping's word counts."""
+
+    include: Patterns = Field(default=(), description=_PATTERNS)
+    """Empty: all files."""
+    ignore: Patterns = Field(default=DEFAULT_IGNORE, description=_PATTERNS)
+    on_local_delete: Literal["keep", "remove"] = Field(default="keep", description="keep or remove")
+    settle: Duration = Field(default=DEFAULT_SETTLE, description=_DURATION + ", at most 30d")
+    """Seconds that a file must stand still before it is uploaded."""
+    tags: tuple[TagRule, ...] = Field(
+        default=(), description="a list of rules, each with match and add"
+    )
+    remove_share: Share = Field(
+        default=DEFAULT_REMOVE_SHARE, description="a share such as 50% or 0.5"
+    )
+    """The largest share of a mapping's files that ``on_local_delete: remove`` removes at once."""
+
+    @field_validator("include", "ignore")
+    @classmethod
+    def _check_patterns(cls, lines: Patterns) -> Patterns:
+        for line in lines:
+            patterns.check_pattern(line)
+        return lines
+
+
+class Mapping(Settings):
+    """One local directory tied to one experiment or, by a pattern, to several."""
+
+    name: str = Field(description="a name of 1 to 64 letters, digits, . _ and -, such as fridge-1")
+    directory: LocalPath = Field(description="the path of a directory")
+    """Absolute."""
+    experiment: str = Field(
+        description='an EID such as 20261123-1, or a template such as "{eid}" with a path'
+    )
+    path: str | None = Field(
+        default=None,
+        validate_default=True,
+        description='with a template, a pattern such as "{eid}_*/**" that holds its names;'
+        " without one, no path",
+    )
+    prefix: str | None = Field(
+        default=None, description="one path part of at most 64 bytes, such as fridge-1"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not _MAPPING_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not such a name")
+        return name
+
+    @field_validator("experiment")
+    @classmethod
+    def _check_experiment(cls, experiment: str) -> str:
+        names = patterns.brace_names(experiment)
+        fits = (
+            re.fullmatch(r"[0-9-]*", patterns.literal_parts(experiment))
+            if names
+            else patterns.EID.fullmatch(experiment)
+        )
+        if not fits:
+            raise ValueError(f"{experiment!r} is not, and never becomes, an EID")
+        return experiment
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if path is not None:
+            patterns.compile_path_pattern(path)
+        experiment = info.data.get("experiment")
+        if experiment is None:
+            return path
+        names = patterns.brace_names(experiment)
+        if names and path is None:
+            raise ValueError(f"experiment is {experiment!r}, and no path says where it stands")
+        if not names and path is not None:
+            raise ValueError(
+                f"experiment is {experiment}, so path has nothing to find (include chooses files)"
+            )
+        if path is not None:
+            _require_names(experiment, names, "path", path)
+        return path
+
+    @field_validator("prefix")
+    @classmethod
+    def _check_prefix(cls, prefix: str | None) -> str | None:
+        if prefix is None:
+            return None
+        if not prefix.strip() or prefix in {".", ".."} or "/" in prefix or "\0" in prefix:
+            raise ValueError(f"{prefix!r} is not one path part")
+        if len(prefix.encode(errors="surrogatepass")) > _MAX_PREFIX_BYTES:
+            raise ValueError(f"{prefix!r} has more than {_MAX_PREFIX_BYTES} bytes")
+        return prefix
+
+
+def _require_names(template: str, names: tuple[str, ...], key: str, pattern: str) -> None:
+    missing = [name for name in names if name not in patterns.brace_names(pattern)]
+    if missing:
+        raise ValueError(f"{{{missing[0]}}} in {template!r} does not stand in {key}")
+
+
+def _default_journal() -> Path:
+    return platformdirs.user_state_path("aqsync", appauthor=False) / "journal.db"
+
+
+class Config(Section):
+    """A whole configuration, valid in itself."""
+
+    server: ServerConfig = Field(description="a section with the key url")
+    journal: LocalPath = Field(
+        default_factory=_default_journal, description="the path of the journal, a file"
+    )
+    mappings: tuple[Mapping, ...] = Field(
+        min_length=1, description="a list of mappings, each with name, directory and experiment"
+    )
+    path: LocalPath
+    """The file it was read from."""
+
+    def token(self) -> str | None:
+        """The token, read at each call and kept nowhere.
+
+        Returns:
+            The content of ``server.token_file``; else of the environment variable
+            ``AQSYNC_API_TOKEN``, else ``API_TOKEN``; None where there is none.
+
+        Raises:
+            ConfigError: The file is missing, unreadable, open to others or holds no token.
+        """
+        return read_token(self.server.token_file, os.environ)
+
+
+def known_keys(section: type[BaseModel]) -> dict[str, Any]:
+    """A section's keys and what is expected for each."""
+    return {key: field.description for key, field in section.model_fields.items()}

@@ -1,0 +1,129 @@
+"""The commented configuration that ``aqsync init`` writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from aqsync.config.loading import parse_config
+
+# What needs no quotes anywhere; a colon only within a word, as in http://host:8000.
+_PLAIN = re.compile(r"[A-Za-z0-9/.](?:[A-Za-z0-9_./~-]|:(?=[^:]))*|~/[A-Za-z0-9_./~-]*")
+
+_HEAD = """\
+# What aqsync uploads, and where to. Check it with: aqsync check --online
+# Durations: 500ms, 5s, 15m, 1h30m. Patterns: as in .gitignore. Paths: ~ is the home folder,
+# and relative ones start at this file's folder.
+
+"""
+_SERVER_OPTIONS = """\
+  # ca_file: /etc/ssl/certs/lab.pem      # certificates to trust, for https with a lab's own CA
+  # timeout: 30s                         # for connecting and for small answers
+  # stall_timeout: 60s                   # gives a transfer up after so long without progress
+
+"""
+_DEFAULTS = """
+defaults:                                # each may stand in a mapping too, and counts there
+  settle: 5s                             # how long a file must stand still before it is uploaded
+  ignore: ["*.tmp", "*.part", "~$*", ".git/"]
+  # include: ["**/*.csv", "**/*.hdf5"]   # all files, if left out
+  # on_local_delete: keep                # or remove: what is deleted here is removed there
+  # remove_share: 50%                    # never more of a mapping's files at once
+
+"""
+_MAPPING_OPTIONS = """\
+    # prefix: fridge-1                   # keeps several machines apart in one experiment
+    # tags:                              # every rule that matches a file's path adds its tags
+    #   - match: "{qubit}/t1_*.csv"      # a name in braces takes one path part, or a piece of one
+    #     add: ["qubit:{qubit}"]
+
+  # One mapping for many experiments, where the folder's name holds the EID:
+  # - name: by-folder
+  #   directory: /data/runs
+  #   experiment: "{eid}"
+  #   path: "{eid}_*/**"                 # /data/runs/20261123-7_test/iq.csv -> 20261123-7
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MappingDraft:
+    """What a person said about one mapping."""
+
+    name: str
+    directory: str
+    experiment: str
+    """An EID, or a template such as ``{eid}``."""
+    path: str | None = None
+    """With a template: the pattern that holds its names."""
+    prefix: str | None = None
+
+
+def render_config(
+    url: str,
+    mappings: Sequence[MappingDraft],
+    *,
+    token_file: str | None = None,
+    journal: str | None = None,
+    at: Path = Path("aqsync.yaml"),
+) -> str:
+    """Write a configuration with comments, and make sure that it is valid.
+
+    Args:
+        url: The server's address.
+        mappings: The mappings, at least one.
+        token_file: Where the token is; None for a server that asks for none.
+        journal: Where the journal is to be; None for the default place.
+        at: Where the file will be: relative paths count from its folder.
+
+    Returns:
+        YAML that `load_config` accepts.
+
+    Raises:
+        ConfigError: What was said makes no valid configuration.
+    """
+    token = (
+        f"  token_file: {_quoted(token_file)}\n"
+        if token_file
+        else "  # token_file: ~/.config/aqsync/token   # chmod 600; or set AQSYNC_API_TOKEN\n"
+    )
+    place = (
+        f"journal: {_quoted(journal)}\n"
+        if journal
+        else "# journal: ~/.local/state/aqsync/journal.db\n"
+    )
+    text = (
+        _HEAD
+        + f"server:\n  url: {_quoted(url)}\n"
+        + token
+        + _SERVER_OPTIONS
+        + place
+        + _DEFAULTS
+        + "mappings:\n"
+        + "\n".join(_mapping(draft) for draft in mappings)
+        + _MAPPING_OPTIONS
+    )
+    parse_config(text, at)
+    return text
+
+
+def _mapping(draft: MappingDraft) -> str:
+    values = {
+        "name": draft.name,
+        "directory": draft.directory,
+        "experiment": draft.experiment,
+        "path": draft.path,
+        "prefix": draft.prefix,
+    }
+    lines = [f"{key}: {_quoted(value)}\n" for key, value in values.items() if value is not None]
+    return "  - " + "    ".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """A YAML scalar that reads back as exactly this text."""
+    if _PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
+        return text
+    return yaml.safe_dump(text, default_style='"', width=1_000_000, allow_unicode=True).rstrip("\n")

@@ -1,0 +1,80 @@
+"""Where the token comes from. It is read when needed and kept in no model."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from aqsync.errors import ConfigError
+
+_ENVIRONMENT = ("AQSYNC_API_TOKEN", "API_TOKEN")
+_MAX_BYTES = 65_536
+# What may stand in an HTTP header without blanks.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str | None:
+    """Find the token.
+
+    Args:
+        token_file: The file to ask first; None to look at the environment only.
+        environment: The environment variables.
+
+    Returns:
+        The token; None if no file is named and no variable is set.
+
+    Raises:
+        ConfigError: The file is named and missing (and no variable steps in), unreadable, open to
+            others, or what was found is no token.
+    """
+    if token_file is not None:
+        text = _read(token_file)
+        if text is not None:
+            return _checked(text, f"the token file {token_file}")
+    for variable in _ENVIRONMENT:
+        if environment.get(variable, "").strip():
+            return _checked(environment[variable], f"the environment variable {variable}")
+    if token_file is not None:
+        raise ConfigError(
+            f"the token file {token_file} does not exist",
+            hint="write the token into it (mode 600), set AQSYNC_API_TOKEN, or leave out"
+            " server.token_file if the server asks for none",
+        )
+    return None
+
+
+def _read(path: Path) -> str | None:
+    """The file's content; None if there is no such file."""
+    try:
+        # A FIFO without a writer would block for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigError(f"the token file {path} is not a regular file")
+            if os.name == "posix" and status.st_mode & 0o077:
+                raise ConfigError(
+                    f"other users can read the token file {path} "
+                    f"(mode {stat.S_IMODE(status.st_mode):04o})",
+                    hint=f"chmod 600 {path}",
+                )
+            return file.read(_MAX_BYTES).decode("ascii", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"the token file {path} cannot be read: {error.strerror}") from error
+
+
+def _checked(text: str, source: str) -> str:
+    token = text.strip()
+    if not token:
+        raise ConfigError(f"{source} is empty", hint="write the token into it, and nothing else")
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError(
+            f"{source} holds something else than a token",
+            hint="a token is one line of ASCII characters without blanks",
+        )
+    return token

@@ -1,0 +1,200 @@
+"""YAML to plain values, with the line of each: any text at all gives values or problems."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import yaml
+
+try:
+    from yaml import CSafeLoader as Loader
+except ImportError:  # pragma: no cover - a PyYAML built without libyaml
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]  # it does the same, slower
+
+Location = tuple[str | int, ...]
+"""Keys and indexes from the root to a value."""
+
+_MAX_DEPTH = 20
+_MAX_VALUES = 100_000
+_TAG = "tag:yaml.org,2002:"
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KINDS = {
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "null": "nothing",
+    "timestamp": "a date",
+}
+
+
+class Problem(NamedTuple):
+    """Something wrong at a place."""
+
+    line: int
+    """Counted from 1."""
+    location: Location
+    what: str
+
+
+class Spot(NamedTuple):
+    """Where a value stands, and how it is written."""
+
+    line: int
+    """Of its key if it has one; counted from 1."""
+    kind: str
+    """What YAML takes it for, in words."""
+    shown: str = ""
+    """A scalar as it is written, shortened; empty for lists, sections and nothing at all."""
+
+    @property
+    def is_mistaken_text(self) -> bool:
+        """Whether a person may have meant the text that stands there."""
+        return bool(self.shown) and self.kind != "text"
+
+
+class Tree:
+    """A document's values, the spot of each, and what is wrong with its form.
+
+    Args:
+        text: The document.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.value: object = None
+        self.spots: dict[Location, Spot] = {}
+        self.problems: list[Problem] = []
+        self._values = 0
+        bad = _UNPRINTABLE.search(text)
+        if bad:
+            line = text.count("\n", 0, bad.start()) + 1
+            self._complain(line, (), f"the character {bad[0]!a} cannot stand in YAML")
+            return
+        try:
+            if _is_too_deep(text):
+                self._complain(1, (), f"it is nested more than {_MAX_DEPTH} deep")
+                return
+            root = yaml.compose(text, Loader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f", column {mark.column + 1}" if mark else ""
+            about = ": ".join(part for part in (error.context, error.problem) if part)
+            self._complain(mark.line + 1 if mark else 1, (), f"this is not YAML{place}: {about}")
+            return
+        except yaml.YAMLError as error:
+            self._complain(1, (), f"this is not YAML: {error}")
+            return
+        if root is None:
+            self._complain(1, (), "the file is empty")
+            return
+        self.value = self._build(root, (), _line(root), 0)
+        if self._values > _MAX_VALUES:
+            self.problems = [Problem(1, (), f"it holds more than {_MAX_VALUES} values")]
+
+    def spot(self, location: Location) -> Spot:
+        """Where a value stands; for one that is not written, where the section around it stands."""
+        while location and location not in self.spots:
+            location = location[:-1]
+        return self.spots.get(location, Spot(1, "nothing"))
+
+    def _complain(self, line: int, location: Location, what: str) -> None:
+        self.problems.append(Problem(line, location, what))
+
+    def _build(self, node: yaml.Node, location: Location, line: int, depth: int) -> object:
+        self._values += 1
+        if self._values > _MAX_VALUES:  # aliases of aliases: a small text, a huge tree
+            return None
+        if depth > _MAX_DEPTH:  # an alias that holds itself
+            self._complain(line, location, f"it is nested more than {_MAX_DEPTH} deep")
+            self._values = _MAX_VALUES
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, location, line)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+            self.spots[location] = Spot(line, "a list")
+            return tuple(
+                self._build(item, (*location, index), _line(item), depth + 1)
+                for index, item in enumerate(node.value)
+            )
+        if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+            self.spots[location] = Spot(line, "a section")
+            return dict(self._items(node, location, depth))
+        self._refuse_tag(node, location, line)
+        return None
+
+    def _items(
+        self, node: yaml.MappingNode, location: Location, depth: int
+    ) -> Iterator[tuple[str, object]]:
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = _line(key_node)
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _TAG + "str":
+                written = key_node.value if isinstance(key_node, yaml.ScalarNode) else "this key"
+                self._complain(line, location, f"the key {_cut(written)} is no text")
+                continue
+            key = key_node.value
+            if key in lines:
+                again = f"it stands in line {lines[key]} already"
+                self._complain(line, (*location, key), again)
+                continue
+            lines[key] = line
+            yield key, self._build(value_node, (*location, key), line, depth + 1)
+
+    def _scalar(self, node: yaml.ScalarNode, location: Location, line: int) -> object:
+        kind = node.tag.removeprefix(_TAG)
+        text = node.value
+        if kind in {"str", "value"}:
+            self.spots[location] = Spot(line, "text", _cut(text))
+            return text
+        if kind not in _KINDS:
+            self._refuse_tag(node, location, line)
+            return None
+        self.spots[location] = Spot(line, _KINDS[kind], _cut(text))
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in {"yes", "true", "on", "y"}
+        if kind == "timestamp":
+            return _Date()
+        return _number(text)
+
+    def _refuse_tag(self, node: yaml.Node, location: Location, line: int) -> None:
+        tag = "<<" if node.tag == _TAG + "merge" else node.tag.replace(_TAG, "!!")
+        self.spots[location] = Spot(line, "nothing")
+        self._complain(line, location, f"the YAML tag {_cut(tag)} means nothing here")
+
+
+class _Date:
+    """What YAML takes for a date; no key wants one."""
+
+
+def _number(text: str) -> float:
+    """The number a person would read; what YAML alone takes for one (0x1F, 1:30) is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _cut(text: object, limit: int = 40) -> str:
+    shown = str(text)
+    shown = shown if shown.isprintable() else ascii(shown)
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def _is_too_deep(text: str) -> bool:
+    """Look at the parser's events, which need no recursion, before anything that does."""
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            return True
+    return False

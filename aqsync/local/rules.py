@@ -1,0 +1,212 @@
+"""What a mapping's patterns say about a path: taken or left out, where to, with which tags."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from aqsync.config import Mapping, patterns
+from aqsync.config.models import MAX_TAG_LENGTH
+from aqsync.errors import ConfigError
+
+IGNORE_FILE = ".aqsyncignore"
+"""A file in a root with more patterns to ignore; it is never uploaded itself."""
+
+_REMEMBERED_DIRECTORIES = 4096
+_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_:/-]")
+
+
+@dataclass(frozen=True, slots=True)
+class _IgnorePattern:
+    text: str
+    source: str
+    ignores: bool
+    """False for a pattern that takes back, with ``!``."""
+    entry: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Which pattern ignores which file or directory."""
+
+    pattern: _IgnorePattern
+    entry: str
+
+
+class Rules:
+    """A mapping's patterns, compiled; build it once for each scan. Safe to share between threads.
+
+    Ignoring works as in git: from the root down, the last pattern that matches a directory or
+    file decides; what lies in an ignored directory is ignored, whatever other patterns say.
+    ``include`` looks at the whole path: the last pattern that matches it, or a directory above
+    it, decides.
+
+    Paths are relative, with ``/`` between the parts, as `os.fsdecode` gives them.
+
+    Args:
+        mapping: The mapping.
+        root_ignore: The text of the root's ``.aqsyncignore``. Its patterns come after the
+            mapping's own, so they have the last word.
+
+    Raises:
+        ConfigError: A line of ``root_ignore`` is no pattern.
+    """
+
+    def __init__(self, mapping: Mapping, root_ignore: str = "") -> None:
+        self._mapping = mapping
+        lines = [(line, "ignore") for line in mapping.ignore]
+        root_lines = root_ignore.removeprefix("\ufeff").split("\n")
+        lines += [
+            (line.removesuffix("\r"), f"{IGNORE_FILE}, line {number}")
+            for number, line in enumerate(root_lines, start=1)
+        ]
+        self._ignore = tuple(_compile_ignore(lines))
+        self._any_name, self._any_path = _compile_quick(self._ignore)
+        self._include = tuple(filter(None, map(patterns.inside_regex, mapping.include)))
+        self._any_include = _alternatives(regex.pattern for regex, takes in self._include if takes)
+        self._takes_back = any(not takes for _, takes in self._include)
+        self._path = None if mapping.path is None else patterns.compile_path_pattern(mapping.path)
+        self._tags = tuple(
+            (patterns.compile_path_pattern(rule.match), rule.add) for rule in mapping.tags
+        )
+        self._ignored_directory = lru_cache(_REMEMBERED_DIRECTORIES)(self._find_ignored_directory)
+
+        self.selection_fingerprint = _fingerprint(mapping.include, mapping.ignore, root_lines)
+        """Changes when other files may be selected."""
+        self.target_fingerprint = _fingerprint(mapping.experiment, mapping.path, mapping.prefix)
+        """Changes when files may go elsewhere."""
+        self.tags_fingerprint = _fingerprint([(rule.match, rule.add) for rule in mapping.tags])
+        """Changes when files may get other tags."""
+
+    def enters(self, directory: str) -> bool:
+        """Whether anything in a directory can be selected; False when it is ignored.
+
+        Args:
+            directory: Its path, without a slash at the end; empty for the root.
+        """
+        return not directory or self._ignored_directory(directory) is None
+
+    def selects(self, path: str) -> bool:
+        """Whether a file is included and not ignored."""
+        directory, _, name = path.rpartition("/")
+        if directory and self._ignored_directory(directory) is not None:
+            return False
+        if self._may_be_ignored(path, name) and self._ignoring(path, path) is not None:
+            return False
+        if path == IGNORE_FILE:
+            return False
+        return not self._include or self._includes(path)
+
+    def explain(self, path: str) -> str | None:
+        """Why a file is left out, for a person; None if it is selected."""
+        if self.selects(path):
+            return None
+        if path == IGNORE_FILE:
+            return f"{IGNORE_FILE} holds patterns and is never uploaded"
+        directory = path.rpartition("/")[0]
+        cause = self._ignored_directory(directory) if directory else None
+        cause = cause or self._ignoring(path, path)
+        if cause is None:
+            return "no pattern of include matches it"
+        what = "it" if cause.entry == path else f"the directory {cause.entry}"
+        return f"the pattern {cause.pattern.text} ({cause.pattern.source}) leaves out {what}"
+
+    def experiment_of(self, path: str) -> str | None:
+        """The EID of the experiment that a file goes to; None if the path leads to none."""
+        if self._path is None:
+            return self._mapping.experiment
+        found = self._path.search(path)
+        if found is None:
+            return None
+        eid = patterns.fill(self._mapping.experiment, found.groupdict())
+        return eid if patterns.EID.fullmatch(eid) else None
+
+    def tags_of(self, path: str) -> tuple[str, ...]:
+        """The tags of every rule that matches, in order, each in one spelling."""
+        tags: dict[str, str] = {}
+        for match, add in self._tags:
+            found = match.search(path)
+            if found is None:
+                continue
+            for template in add:
+                tag = _NOT_IN_TAGS.sub("-", patterns.fill(template, found.groupdict()))
+                tag = tag[:MAX_TAG_LENGTH]
+                tags.setdefault(tag.lower(), tag)
+        return tuple(tags.values())
+
+    def _may_be_ignored(self, path: str, name: str) -> bool:
+        """A quick look: False for nearly all files."""
+        return (self._any_name is not None and self._any_name.fullmatch(name) is not None) or (
+            self._any_path is not None and self._any_path.fullmatch(path) is not None
+        )
+
+    def _ignoring(self, entry: str, probe: str) -> _Cause | None:
+        for pattern in reversed(self._ignore):
+            if pattern.entry.fullmatch(probe):
+                return _Cause(pattern, entry) if pattern.ignores else None
+        return None
+
+    def _find_ignored_directory(self, directory: str) -> _Cause | None:
+        """The topmost ignored one of a directory and those above it."""
+        if not self._ignore:
+            return None
+        end = -1
+        while end < len(directory):
+            end = directory.find("/", end + 1)
+            end = len(directory) if end < 0 else end
+            upper = directory[:end]
+            probe = upper + "/"
+            if self._may_be_ignored(probe, probe[upper.rfind("/") + 1 :]):
+                cause = self._ignoring(upper, probe)
+                if cause is not None:
+                    return cause
+        return None
+
+    def _includes(self, path: str) -> bool:
+        if self._any_include is None or self._any_include.search(path) is None:
+            return False
+        if not self._takes_back:
+            return True
+        return next(takes for regex, takes in reversed(self._include) if regex.search(path))
+
+
+def _compile_ignore(lines: Iterable[tuple[str, str]]) -> Iterator[_IgnorePattern]:
+    for line, source in lines:
+        try:
+            translated = patterns.entry_regex(line)
+            if translated is not None:
+                regex, ignores = translated
+                yield _IgnorePattern(line, source, ignores, patterns.compile_regex(regex))
+        except ValueError as error:
+            raise ConfigError(f"{source}: {line!r} is no pattern: {error}") from error
+
+
+def _compile_quick(
+    ignore: Iterable[_IgnorePattern],
+) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
+    """Two expressions that together match all that any pattern may ignore.
+
+    The first looks at the last part only, which is far shorter than the whole path.
+    """
+    ignoring = [pattern for pattern in ignore if pattern.ignores]
+    for_names = [pattern for pattern in ignoring if patterns.is_for_names(pattern.text)]
+    for_paths = [pattern for pattern in ignoring if not patterns.is_for_names(pattern.text)]
+    anchored = (patterns.entry_regex("/" + pattern.text) for pattern in for_names)
+    return (
+        _alternatives(translated[0] for translated in anchored if translated),
+        _alternatives(pattern.entry.pattern for pattern in for_paths),
+    )
+
+
+def _alternatives(regexes: Iterable[str]) -> re.Pattern[str] | None:
+    joined = "|".join(f"(?:{regex})" for regex in regexes)
+    return patterns.compile_regex(joined) if joined else None
+
+
+def _fingerprint(*parts: object) -> str:
+    # JSON tells apart what str() would not, and escapes surrogates.
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
