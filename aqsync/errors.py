@@ -30,6 +30,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
           HeaderDropped              a proxy on the way removes the header ``file_name``
           RemoteFileNotFound         404 for a file
         NameNotSendable              a file name that the protocol cannot carry
+      Interrupted                    a person ended the work before its end
 """
 
 from __future__ import annotations
@@ -202,3 +203,9 @@ class NameNotSendable(RemoteError):
     """A file name that the protocol cannot carry."""
 
     permanent = True
+
+
+class Interrupted(AqsyncError):
+    """A person ended the work before its end; nothing of what was under way counts."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -78,15 +78,19 @@ class Mappings:
                 (mapping_id,),
             )
 
-    def scanned(
-        self, mapping_id: int, selection_rules: str, target_rules: str, now_ns: int
-    ) -> None:
-        """A scan of the whole root has ended, under these rules."""
+    def scanned(self, mapping_id: int, selection_rules: str, now_ns: int) -> None:
+        """A scan of the whole root has ended; all that is known was selected by these rules."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE mapping SET selection_rules = ?, target_rules = ?, scanned_at_ns = ?"
-                " WHERE id = ?",
-                (selection_rules, target_rules, now_ns, mapping_id),
+                "UPDATE mapping SET selection_rules = ?, scanned_at_ns = ? WHERE id = ?",
+                (selection_rules, now_ns, mapping_id),
+            )
+
+    def retargeted(self, mapping_id: int, target_rules: str) -> None:
+        """Everything known has the target that these rules give it."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET target_rules = ? WHERE id = ?", (target_rules, mapping_id)
             )
 
     def tagged(self, mapping_id: int, tag_rules: str) -> None:

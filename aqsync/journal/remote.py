@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
-from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.observations import FORGET_REMOTE_SIDE
@@ -23,13 +22,6 @@ class ExperimentRecord:
     listed_sequence: int
     listed_at_ns: int | None
     problem: Problem | None
-
-
-class ListedFile(NamedTuple):
-    """One entry of the server's file list."""
-
-    name: str
-    modified_at: str
 
 
 class Remote:
@@ -57,14 +49,14 @@ class Remote:
             for eid, uuid, sequence, at_ns, *problem in rows
         }
 
-    def mapped_eids(self, mapping_ids: Collection[int]) -> set[str]:
-        """The experiments that known files of these mappings go to."""
-        marks = ",".join("?" * len(mapping_ids))
+    def mapped_eids(self) -> set[str]:
+        """The experiments that known files go to."""
         with self._database.reading() as connection:
+            # Hops from one EID to the next in the index, however many files lie between.
             rows = connection.execute(
-                "SELECT eid FROM experiment UNION SELECT DISTINCT eid FROM file"
-                f" WHERE eid IS NOT NULL AND mapping_id IN ({marks})",
-                tuple(mapping_ids),
+                "WITH RECURSIVE hop (eid) AS (SELECT min(eid) FROM file UNION ALL"
+                " SELECT (SELECT min(eid) FROM file WHERE eid > hop.eid) FROM hop"
+                " WHERE hop.eid IS NOT NULL) SELECT eid FROM hop WHERE eid IS NOT NULL"
             ).fetchall()
         return {eid for (eid,) in rows}
 
@@ -113,7 +105,7 @@ class Remote:
 
     def listed(
         self,
-        lists: Mapping[str, Sequence[ListedFile]],
+        lists: Mapping[str, Sequence[tuple[str, str]]],
         asked: tuple[Sequence[str], bytes],
         sequence: int,
         now_ns: int,
@@ -121,7 +113,7 @@ class Remote:
         """New file lists.
 
         Args:
-            lists: By EID, each whole.
+            lists: By EID, each whole, names with the server's times.
             asked: The UUIDs that were asked for together, and the answer's digest.
             sequence: Taken before the server was asked: what was uploaded later may be missing.
             now_ns: When the answer was there.
@@ -186,7 +178,7 @@ def _listed(connection: Connection, eid: str, sequence: int, now_ns: int) -> Non
 
 
 def _replace_list(
-    connection: Connection, eid: str, files: Sequence[ListedFile], sequence: int, now_ns: int
+    connection: Connection, eid: str, files: Sequence[tuple[str, str]], sequence: int, now_ns: int
 ) -> None:
     before = dict(
         connection.execute("SELECT name, modified_at FROM remote_file WHERE eid = ?", (eid,))

@@ -52,7 +52,7 @@ def removal_barrier(gone: int, known: int, share: float) -> str | None:
         known: Files of the mapping that were ever synced and not yet removed, `gone` included.
         share: The largest share that may be removed at once, 0 to 1.
     """
-    if gone <= 1 or gone <= known * share:
+    if gone <= known * share:
         return None
     return f"{gone} of {known} files are gone at once, more than remove_share allows ({share:.0%})"
 
@@ -178,11 +178,11 @@ def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:
         return InSync(
             "deleted here; others have changed the copy on the server: kept", file.since_ns
         )
-    if policy.removal_barrier is not None:
+    if policy.removal_barrier is not None and not file.insisted:
         return Hold(
             policy.removal_barrier,
             file.since_ns,
-            "nothing was removed from the server; if the deletions are meant, raise remove_share",
+            "nothing was removed from the server; if they are meant: `aqsync retry PATH`",
         )
     return RemoveRemote("deleted here", file.since_ns)
 

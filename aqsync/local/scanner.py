@@ -1,0 +1,226 @@
+"""The scanner: the only one that looks at the disk, and so the only source of local truth.
+
+It walks a root directory by directory, compares each with what the journal last saw there,
+and writes down the differences. Memory grows with the largest directory, not with the tree.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aqsync.clock import Clock
+from aqsync.config import Mapping
+from aqsync.errors import RootUnusable
+from aqsync.journal import Journal
+from aqsync.journal.mappings import MappingRecord, RootIdentity
+from aqsync.journal.observations import Observed, Retargeted
+from aqsync.local.disk import signature_of
+from aqsync.local.naming import remote_name
+from aqsync.local.rules import Rules
+from aqsync.local.walk import Walk, WalkSource
+from aqsync.model import EntryKind, Problem, Signature
+
+IGNORE_FILE = ".aqsyncignore"
+
+
+@dataclass(slots=True)
+class ScanReport:
+    """What one scan met."""
+
+    entries: int = 0
+    changed: int = 0
+    gone: int = 0
+    troubles: dict[str, Problem] = field(default_factory=dict)
+    """By path; the root's own is the empty path."""
+
+
+def root_identity(directory: Path) -> RootIdentity:
+    """Which directory a mapping's root is now.
+
+    Raises:
+        RootUnusable: It is missing, no directory, or cannot be entered.
+    """
+    try:
+        status = directory.stat()
+    except FileNotFoundError as exc:
+        raise RootUnusable(
+            f"the directory {directory} does not exist",
+            hint="is its disk mounted? else correct `directory` in the configuration",
+        ) from exc
+    except OSError as exc:
+        raise RootUnusable(
+            f"the directory {directory} cannot be looked at: {exc.strerror}",
+            hint="let the user that aqsync runs as read and enter it",
+        ) from exc
+    if not stat.S_ISDIR(status.st_mode):
+        raise RootUnusable(
+            f"{directory} is not a directory", hint="correct `directory` in the configuration"
+        )
+    signature = signature_of(status)
+    return RootIdentity(status.st_dev, signature.inode)
+
+
+def load_rules(mapping: Mapping) -> Rules:
+    """A mapping's rules, with what the root's own ignore file adds.
+
+    Raises:
+        RootUnusable: The ignore file is there and cannot be read, so nobody knows what to ignore.
+    """
+    path = mapping.directory / IGNORE_FILE
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        text = ""
+    except OSError as exc:
+        raise RootUnusable(
+            f"{path} cannot be read: {exc.strerror}", hint="make it readable, or remove it"
+        ) from exc
+    return Rules(mapping, text)
+
+
+class Scanner:
+    """Looks at one mapping.
+
+    Args:
+        mapping: Which.
+        journal: Where the differences go.
+        clock: For the age of what is seen first.
+
+    Raises:
+        RootUnusable: The rules cannot be read.
+    """
+
+    def __init__(self, mapping: Mapping, journal: Journal, clock: Clock) -> None:
+        self.rules = load_rules(mapping)
+        self._mapping = mapping
+        self._journal = journal
+        self._clock = clock
+        self._settle_ns = int(mapping.settle * 1e9)
+
+    def scan(self, within: Iterable[str] = ()) -> ScanReport:
+        """Look at the whole root, or only at and below some paths of it.
+
+        Args:
+            within: Paths relative to the root; none: everything.
+        """
+        paths = tuple(within)
+        record = self._journal.mappings.get(self._mapping.name)
+        try:
+            before = root_identity(self._mapping.directory)
+            return self._scan(record, before, paths)
+        except RootUnusable as exc:
+            report = ScanReport()
+            self._note(report, "", exc.message, exc.hint)
+            self._journal.mappings.set_troubles(record.id, report.troubles)
+            return report
+
+    def _scan(
+        self, record: MappingRecord, root: RootIdentity, within: tuple[str, ...]
+    ) -> ScanReport:
+        now_ns = self._clock.now_ns()
+        self._journal.observations.clock_set_back(record.id, now_ns)
+        if record.target_rules != self.rules.target_fingerprint:
+            self._retarget(record.id)
+        walk = Walk(
+            WalkSource(self._mapping.directory, self.rules, self.observed),
+            self._journal.observations,
+            record.id,
+            reselect=record.selection_rules != self.rules.selection_fingerprint,
+        )
+        if within:
+            walk.paths(within)
+        else:
+            walk.tree("")
+            walk.unvisited()
+        walk.flush()
+        report = ScanReport(walk.entries, walk.changed, gone=0)
+        for path, (message, hint) in walk.troubles.items():
+            self._note(report, path, message, hint)
+        self._journal.observations.forget(record.id, walk.forgotten)
+        if self._trusts(record, root, walk, report, whole=not within):
+            report.gone = len(walk.missing)
+            self._journal.observations.gone(record.id, walk.missing, now_ns)
+        if within:
+            self._keep_other_troubles(record.id, within, report)
+        else:
+            self._journal.mappings.scanned(record.id, self.rules.selection_fingerprint, now_ns)
+        self._journal.mappings.set_troubles(record.id, report.troubles)
+        return report
+
+    def _trusts(
+        self,
+        record: MappingRecord,
+        root: RootIdentity,
+        walk: Walk,
+        report: ScanReport,
+        *,
+        whole: bool,
+    ) -> bool:
+        """Whether what is missing may be called gone; pins the root if it is the known one."""
+        directory = self._mapping.directory
+        if root_identity(directory) != root:
+            self._note(
+                report,
+                "",
+                f"the directory {directory} was replaced or unmounted while it was looked at",
+                "it is looked at again on the next run",
+            )
+            return False
+        if walk.missing and record.root is not None:
+            problem = None
+            if record.root != root:
+                problem = f"is not the one known before, and lacks {len(walk.missing)} known files"
+            elif whole and walk.entries == 0:
+                problem = f"is empty, but {len(walk.missing)} files were known"
+            if problem is not None:
+                self._note(
+                    report,
+                    "",
+                    f"the directory {directory} {problem}; none of them counts as deleted",
+                    "mount the right disk, or accept the directory as it is with "
+                    f"`aqsync retry --mapping {self._mapping.name}`",
+                )
+                return False
+        if record.root != root:
+            self._journal.mappings.pin_root(record.id, root)
+        return True
+
+    def _retarget(self, mapping_id: int) -> None:
+        """The rules lead elsewhere than before: what has another target now starts anew there."""
+        moved = []
+        for path, eid, name in self._journal.observations.targets(mapping_id):
+            new_eid, new_name = self.target(path)
+            if (eid, name) != (new_eid, new_name):
+                moved.append(Retargeted(path, new_eid, new_name))
+        self._journal.observations.retarget(mapping_id, moved)
+        self._journal.mappings.retargeted(mapping_id, self.rules.target_fingerprint)
+
+    def target(self, path: str) -> tuple[str | None, str]:
+        """The experiment and the remote name of a path; no name where there is no experiment."""
+        eid = self.rules.experiment_of(path)
+        return eid, "" if eid is None else remote_name(path, self._mapping.prefix)
+
+    def observed(self, path: str, kind: EntryKind, signature: Signature) -> Observed:
+        """An entry seen in a state that the journal does not know.
+
+        What lay untouched for longer than the settle time already is settled at first sight.
+        """
+        now_ns = self._clock.now_ns()
+        untouched = signature.mtime_ns + self._settle_ns < now_ns
+        since_ns = signature.mtime_ns if untouched else now_ns
+        eid, name = self.target(path) if kind is EntryKind.FILE else (None, "")
+        return Observed(path, kind, signature, since_ns, eid, name)
+
+    def _note(self, report: ScanReport, path: str, message: str, hint: str) -> None:
+        report.troubles[path] = Problem(message, hint, self._clock.now_ns())
+
+    def _keep_other_troubles(
+        self, mapping_id: int, within: tuple[str, ...], report: ScanReport
+    ) -> None:
+        """A look at some paths says nothing about the troubles of the others."""
+        for path, trouble in self._journal.mappings.troubles(mapping_id).items():
+            if path and not any(path == w or path.startswith(f"{w}/") or not w for w in within):
+                report.troubles.setdefault(path, trouble)

@@ -1,0 +1,94 @@
+"""The mirror: asks the server which experiments and files it has, and tells the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from aqsync.aqueduct.server import Server
+from aqsync.clock import Clock
+from aqsync.journal import Journal
+from aqsync.model import Problem
+
+CHUNK = 50
+"""Experiments whose lists are asked for in one request."""
+
+
+class Mirror:
+    """Keeps the journal's copy of the remote side.
+
+    Every method raises `RemoteError` where the server cannot be asked, and has then changed
+    nothing of what it did not learn.
+
+    Args:
+        server: Which is asked.
+        journal: Which is told.
+        clock: For the age of what is learned.
+    """
+
+    def __init__(self, server: Server, journal: Journal, clock: Clock) -> None:
+        self._server = server
+        self._journal = journal
+        self._clock = clock
+
+    def resolve(self, eids: Collection[str]) -> None:
+        """Find these experiments, or learn that they do not exist."""
+        if not eids:
+            return
+        found = self._server.resolve(sorted(eids))
+        self._journal.remote.found(
+            {eid: str(experiment.uuid) for eid, experiment in found.items() if experiment}
+        )
+        self._journal.remote.not_found(
+            {
+                eid: Problem(
+                    f"the server knows no experiment {eid}",
+                    "create it on the server, or correct `experiment` in the configuration;"
+                    " with a token: is this user allowed to see it?",
+                    self._clock.now_ns(),
+                )
+                for eid, experiment in found.items()
+                if experiment is None
+            }
+        )
+
+    def refresh(self, eids: Iterable[str]) -> None:
+        """Fetch the file lists of these experiments; those not yet found are resolved first."""
+        wanted = set(eids)
+        known = self._journal.remote.experiments()
+        self.resolve(
+            {e for e in wanted if e not in known or known[e].uuid is None or known[e].problem}
+        )
+        vanished = self._list(wanted)
+        if vanished:
+            # The experiment was removed; the same EID may have been given again since.
+            self.resolve(vanished)
+            self._list(vanished)
+
+    def _list(self, eids: set[str]) -> set[str]:
+        """Fetch lists; returns the experiments that the server no longer has."""
+        known = self._journal.remote.experiments()
+        listable = {
+            UUID(known[eid].uuid): eid
+            for eid in eids
+            if eid in known and known[eid].uuid and not known[eid].problem
+        }
+        uuids = sorted(listable)
+        vanished: set[str] = set()
+        for start in range(0, len(uuids), CHUNK):
+            chunk = uuids[start : start + CHUNK]
+            vanished |= self._list_chunk({uuid: listable[uuid] for uuid in chunk})
+        return vanished
+
+    def _list_chunk(self, chunk: dict[UUID, str]) -> set[str]:
+        remote = self._journal.remote
+        names = [str(uuid) for uuid in chunk]
+        sequence = remote.next_sequence()
+        answer = self._server.list_files(list(chunk), known_digest=remote.digest(names))
+        now_ns = self._clock.now_ns()
+        if answer is None:
+            remote.unchanged(chunk.values(), sequence, now_ns)
+            return set()
+        lists = {chunk[uuid]: files for uuid, files in answer.files.items() if files is not None}
+        remote.listed(lists, (names, answer.digest), sequence, now_ns)
+        return {chunk[uuid] for uuid, files in answer.files.items() if files is None}

@@ -1,0 +1,73 @@
+"""Applies the tags that synced files have earned, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from aqsync.aqueduct.server import Server
+from aqsync.clock import Clock
+from aqsync.errors import OperationFailed
+from aqsync.journal import Journal
+from aqsync.local.rules import Rules
+
+CHUNK = 32
+"""Tags in one request."""
+
+
+class Tagger:
+    """Brings earned tags to the server.
+
+    Args:
+        server: Where to.
+        journal: Knows what was earned, and is told what was applied.
+        clock: For when it was.
+    """
+
+    def __init__(self, server: Server, journal: Journal, clock: Clock) -> None:
+        self._server = server
+        self._journal = journal
+        self._clock = clock
+
+    def reconsider(self, mapping: str, rules: Rules) -> None:
+        """If a mapping's tag rules are new, let every file synced before earn by them too."""
+        record = self._journal.mappings.get(mapping)
+        if record.tag_rules == rules.tags_fingerprint:
+            return
+        earned = {
+            (eid, tag)
+            for eid, path in self._journal.tags.synced_paths(record.id)
+            for tag in rules.tags_of(path)
+        }
+        self._journal.tags.earn(sorted(earned), self._clock.now_ns())
+        self._journal.mappings.tagged(record.id, rules.tags_fingerprint)
+
+    def apply(self) -> int:
+        """Apply what was earned and is not known to be there; returns how many tags.
+
+        A tag that the server refuses is noted with its words and tried again on the next call.
+
+        Raises:
+            RemoteError: The server cannot be asked.
+        """
+        applied = 0
+        experiments = self._journal.remote.experiments()
+        for eid, tags in self._journal.tags.unapplied().items():
+            experiment = experiments.get(eid)
+            if experiment is None or experiment.uuid is None or experiment.problem is not None:
+                continue
+            for start in range(0, len(tags), CHUNK):
+                applied += self._apply(eid, UUID(experiment.uuid), tags[start : start + CHUNK])
+        return applied
+
+    def _apply(self, eid: str, uuid: UUID, tags: Sequence[str]) -> int:
+        try:
+            self._server.add_tags(uuid, tags)
+        except OperationFailed as exc:
+            if len(tags) == 1:
+                self._journal.tags.failed(eid, tags, exc.message, exc.hint)
+                return 0
+            # One of them spoils the request: alone, the others succeed.
+            return sum(self._apply(eid, uuid, [tag]) for tag in tags)
+        self._journal.tags.applied(eid, tags, self._clock.now_ns())
+        return len(tags)

@@ -1,0 +1,219 @@
+"""One job in, one outcome out: sending a file, comparing it, removing its remote copy.
+
+Only the uploader reads file content. The last bytes of a file leave this machine only after
+its signature was found unchanged and the journal knows the digest: a torn version never
+reaches the server, and a version whose answer got lost is recognised as ours later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from aqsync.aqueduct.server import Server, UploadReceipt
+from aqsync.clock import Clock
+from aqsync.errors import (
+    FileChanged,
+    FileVanished,
+    HeaderDropped,
+    Interrupted,
+    LocalError,
+    NameNotSendable,
+    RemoteFileNotFound,
+    ServerFailed,
+    TransferRefused,
+)
+from aqsync.journal import Journal
+from aqsync.local.reader import CHUNK, GuardedFile, is_gone
+from aqsync.local.scanner import root_identity
+from aqsync.model import (
+    Adopted,
+    Compare,
+    Failed,
+    FileRecord,
+    FoundDifferent,
+    FoundOurOwn,
+    MovedOn,
+    Outcome,
+    Removed,
+    RemoveRemote,
+    Signature,
+    Touched,
+    Upload,
+    Uploaded,
+)
+
+SMALL = 4 * CHUNK
+"""Bytes up to which a file is read whole before anything is sent."""
+
+CLOCK_SLACK_S = 2.0
+"""The server tells its time in whole seconds."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One decided step of one file."""
+
+    file: FileRecord
+    step: Upload | Compare | RemoveRemote
+    root: Path
+    uuid: UUID
+
+
+class Uploader:
+    """Does jobs; usable from several threads at once.
+
+    Args:
+        server: Where to.
+        journal: Told before the last bytes of a file go out.
+        clock: Measures transfers.
+        progress: Called with the number of bytes just sent or compared.
+        aborted: Asked between chunks; true breaks every transfer off.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        journal: Journal,
+        clock: Clock,
+        progress: Progress = lambda _bytes: None,
+        aborted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._server = server
+        self._journal = journal
+        self._clock = clock
+        self._progress = progress
+        self._aborted = aborted
+
+    def do(self, job: Job) -> Outcome:
+        """Do one job.
+
+        Raises:
+            RemoteError: The server or the experiment cannot be used: no fault of this file's.
+            Interrupted: Aborted; nothing of it counts.
+        """
+        try:
+            match job.step:
+                case Upload():
+                    return self._upload(job)
+                case Compare():
+                    return self._compare(job)
+                case RemoveRemote():
+                    return self._remove(job)
+        except (FileChanged, FileVanished):
+            return MovedOn()
+        except HeaderDropped:
+            raise
+        except (LocalError, TransferRefused, NameNotSendable, ServerFailed) as exc:
+            return Failed(exc.message, exc.hint, exc.permanent)
+
+    def _upload(self, job: Job) -> Outcome:
+        file, local = job.file, _present(job.file)
+        unchanged = self._content_if_unchanged(job, local)
+        if unchanged is not None:
+            return Touched(local, unchanged)
+        digest = hashlib.sha256()
+        began = self._clock.monotonic()
+        with GuardedFile(job.root, file.path, local) as source:
+            body = self._body(file, source, digest)
+            if local.size <= SMALL:
+                body = iter(list(body))
+            receipt = self._server.upload(job.uuid, file.remote_name, body, local.size)
+        took = self._clock.monotonic() - began
+        return Uploaded(local, digest.digest(), _accepted_between(receipt, took))
+
+    def _content_if_unchanged(self, job: Job, local: Signature) -> bytes | None:
+        """The digest of a file that was only touched; None if it must be sent."""
+        synced = job.file.synced
+        if not (isinstance(job.step, Upload) and job.step.replaces) or synced is None:
+            return None
+        if synced.signature.size != local.size or job.file.may_replace is not None:
+            return None
+        with GuardedFile(job.root, job.file.path, local) as source:
+            digest, _ = self._digest(source.chunks())
+        return digest if digest == synced.sha256 else None
+
+    def _body(
+        self, file: FileRecord, source: GuardedFile, digest: hashlib._Hash
+    ) -> Iterator[bytes]:
+        sent = 0
+        size = _present(file).size
+        for chunk in source.chunks():
+            digest.update(chunk)
+            sent += len(chunk)
+            if sent == size:
+                self._journal.outcomes.about_to_send(file, digest.digest(), size)
+            self._check_abort()
+            self._progress(len(chunk))
+            yield chunk
+        if size == 0:
+            self._journal.outcomes.about_to_send(file, digest.digest(), 0)
+
+    def _compare(self, job: Job) -> Outcome:
+        file, local = job.file, _present(job.file)
+        listed = file.remote.modified_at
+        assert listed is not None  # noqa: S101 - only a listed file is compared
+        expected = {local.size}
+        expected |= {file.synced.signature.size} if file.synced else set()
+        expected |= {file.sent.size} if file.sent else set()
+        try:
+            with self._server.download(job.uuid, file.remote_name) as remote:
+                if remote.length is not None and remote.length not in expected:
+                    return FoundDifferent(listed)
+                theirs, size = self._digest(remote.chunks(), self._progress)
+        except RemoteFileNotFound as exc:
+            return Failed(
+                f"{file.remote_name} vanished from the server while it was compared",
+                exc.hint,
+                permanent=False,
+            )
+        with GuardedFile(job.root, file.path, local) as source:
+            ours, _ = self._digest(source.chunks())
+        if ours == theirs:
+            return Adopted(local, ours, listed)
+        known = {file.synced.sha256 if file.synced else None}
+        known.add(file.sent.sha256 if file.sent else None)
+        if theirs in known:
+            return FoundOurOwn(size, theirs, listed)
+        return FoundDifferent(listed)
+
+    def _remove(self, job: Job) -> Outcome:
+        pinned = self._journal.mappings.get(job.file.mapping).root
+        if root_identity(job.root) != pinned or not is_gone(job.root, job.file.path):
+            return MovedOn()
+        self._server.remove_files(job.uuid, [job.file.remote_name])
+        return Removed()
+
+    def _digest(
+        self, chunks: Iterable[bytes], progress: Progress = lambda _bytes: None
+    ) -> tuple[bytes, int]:
+        digest = hashlib.sha256()
+        size = 0
+        for chunk in chunks:
+            self._check_abort()
+            digest.update(chunk)
+            size += len(chunk)
+            progress(len(chunk))
+        return digest.digest(), size
+
+    def _check_abort(self) -> None:
+        if self._aborted():
+            raise Interrupted("interrupted")
+
+
+def _present(file: FileRecord) -> Signature:
+    assert file.local is not None  # noqa: S101 - only a file that is here is sent or compared
+    return file.local
+
+
+def _accepted_between(receipt: UploadReceipt, took: float) -> tuple[float, float] | None:
+    if receipt.server_date is None:
+        return None
+    end: datetime = receipt.server_date
+    return end.timestamp() - took - CLOCK_SLACK_S, end.timestamp() + CLOCK_SLACK_S
