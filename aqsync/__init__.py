@@ -1,3 +1,24 @@
-"""aqsync: keeps an Aqueduct experiment server filled from directories on this machine."""
+"""aqsync: keeps an Aqueduct experiment server filled from directories on this machine.
 
+For scripts and notebooks, ``from aqsync import API`` is the way to a server.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aqsync.aqueduct.api import API
+    from aqsync.aqueduct.experiment import Experiment
+
+__all__ = ["API", "Experiment", "__version__"]
 __version__ = "0.1.0"
+_HOMES = {"API": "aqsync.aqueduct.api", "Experiment": "aqsync.aqueduct.experiment"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Import the library's classes when they are first asked for, not with the package."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

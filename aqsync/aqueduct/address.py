@@ -1,0 +1,65 @@
+"""Where a server is and how to reach it: what users write, and what the environment adds."""
+
+from __future__ import annotations
+
+import ipaddress
+import urllib.request
+from urllib.parse import urlsplit
+
+from aqsync.errors import ConfigError
+
+
+def server_url(written: str) -> str:
+    """Return a server's URL as users write it without blanks around it and without a last slash.
+
+    Raises:
+        ConfigError: It is no URL of a server.
+    """
+    advice = "write it as http://HOST:PORT or https://HOST, with a path if the server has one"
+    url = written.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError as exc:
+        raise ConfigError(f"the server's URL {written!r} cannot be used", hint=advice) from exc
+    if parts.username is not None:  # not shown: there may be a password in it
+        raise ConfigError("the server's URL must not hold a user name or password", hint=advice)
+    if not usable or parts.query or parts.fragment or not url.isprintable() or " " in url:
+        raise ConfigError(f"the server's URL {written!r} cannot be used", hint=advice)
+    return url
+
+
+def token_bytes(token: str) -> bytes:
+    """Return a token as a header can carry it.
+
+    Raises:
+        ConfigError: A header cannot.
+    """
+    if not token or not all("!" <= letter <= "~" for letter in token):
+        raise ConfigError(
+            "the token is empty or has characters that a token cannot have",
+            hint="look for blanks, line breaks or quotes in the place that the token comes from",
+        )
+    return token.encode("ascii")
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the URL of the proxy that the environment names for a server; none for loopback."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_loopback(host):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(host if parts.port is None else parts.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

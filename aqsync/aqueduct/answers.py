@@ -1,0 +1,189 @@
+"""From an HTTP answer that is not the hoped-for one to the error that says so. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple, NoReturn
+
+from aqsync.errors import (
+    BadAnswer,
+    ExperimentNotFound,
+    Forbidden,
+    HeaderDropped,
+    RemoteFileNotFound,
+    ServerFailed,
+    TokenRefused,
+    TransferRefused,
+)
+
+ObjectHook = Callable[[dict[str, Any]], object]
+
+_CHECK_URL = "check the server's URL, including its path prefix"
+_RETRY_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_ABOUT_ONE_FILE = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+_HEADER_MISSING = "Filename header is missing"
+_NO_EXPERIMENT = "The specified experiment was not found"
+_NO_FILE = "The requested file is not found"
+
+
+class Answer(NamedTuple):
+    """One whole HTTP answer."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | bytearray
+
+
+def json_object(
+    answer: Answer, what: str, *, object_hook: ObjectHook | None = None
+) -> dict[str, Any]:
+    """Return the JSON object that an answer carries.
+
+    Args:
+        answer: The answer.
+        what: What it answers, as an error message begins.
+        object_hook: As in `json.loads`: what to put in the place of each object.
+
+    Raises:
+        BadAnswer: It carries something else.
+    """
+    found = _maybe_json(answer.body, object_hook)
+    if isinstance(found, dict):
+        return found
+    raise _not_aqueduct(answer, what)
+
+
+def check_access(answer: Answer, what: str) -> None:
+    """Raise the error of an answer that says the same to every request, whatever was asked.
+
+    Raises:
+        TokenRefused, Forbidden, ServerFailed, BadAnswer: See `aqsync.errors`.
+    """
+    status = answer.status
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise TokenRefused(
+            f"{what}: the server did not accept the token, or there was none",
+            hint="check the token: it may be missing, mistyped, expired or withdrawn",
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        raise Forbidden(
+            f"{what}: the server does not allow this",
+            hint="ask the server's administrator for access",
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _RETRY_LATER:
+        raise ServerFailed(f"{what}: the server failed ({status}{_said(answer)})")
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        target = answer.headers.get("location", "nowhere")
+        raise BadAnswer(
+            f"{what}: {answer.url} answered {status} and points to {target}",
+            hint="write the server's URL as the server itself has it, such as https for http",
+        )
+
+
+def check_json_answer(
+    answer: Answer, what: str, *, object_hook: ObjectHook | None = None
+) -> dict[str, Any]:
+    """Return the JSON object of a good answer from the GraphQL endpoint.
+
+    An answer of 400 counts as good if it is JSON: it tells which part of the question was wrong.
+
+    Raises:
+        RemoteError: The answer is another; see `aqsync.errors`.
+    """
+    check_access(answer, what)
+    if answer.status in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST):
+        return json_object(answer, what, object_hook=object_hook)
+    raise _not_aqueduct(answer, what)
+
+
+def check_file_answer(answer: Answer, what: str) -> None:
+    """Return if the answer is a 200; else raise what it says about the file.
+
+    Raises:
+        RemoteError: The answer is another; see `aqsync.errors`.
+    """
+    check_access(answer, what)
+    if answer.status == HTTPStatus.OK:
+        return
+    detail = _detail(answer.body)
+    if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY and detail == _HEADER_MISSING:
+        raise HeaderDropped(
+            f"{what}: the header file_name did not reach the server; a proxy on the way drops it",
+            hint="on nginx set 'underscores_in_headers on;' in the server's block",
+            status=answer.status,
+        )
+    if answer.status == HTTPStatus.NOT_FOUND and detail == _NO_EXPERIMENT:
+        raise ExperimentNotFound(f"{what}: the experiment does not exist for this user")
+    if answer.status == HTTPStatus.NOT_FOUND and detail == _NO_FILE:
+        raise RemoteFileNotFound(f"{what}: the server has no such file", status=answer.status)
+    if answer.status in _ABOUT_ONE_FILE:
+        _raise_refusal(answer, what, detail)
+    raise _not_aqueduct(answer, what)
+
+
+def _raise_refusal(answer: Answer, what: str, detail: str) -> NoReturn:
+    if detail:
+        raise TransferRefused(f"{what}: the server refused it: {detail}", status=answer.status)
+    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        raise TransferRefused(
+            f"{what}: a proxy in front of the server refused it as too large (413)",
+            hint="on nginx raise 'client_max_body_size'",
+            status=answer.status,
+        )
+    raise TransferRefused(
+        f"{what}: something in front of the server refused it ({answer.status}{_said(answer)})",
+        hint=_CHECK_URL,
+        status=answer.status,
+    )
+
+
+def _not_aqueduct(answer: Answer, what: str) -> BadAnswer:
+    return BadAnswer(
+        f"{what}: {answer.url} does not answer like an Aqueduct server"
+        f" ({answer.status}{_said(answer)})",
+        hint=_CHECK_URL,
+    )
+
+
+def _maybe_json(body: bytes | bytearray, object_hook: ObjectHook | None = None) -> object:
+    try:
+        return json.loads(body, object_hook=object_hook)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _detail(body: bytes | bytearray) -> str:
+    """Return the server's own words without the final full stop it may have; empty if none.
+
+    The validator of the framework under the server gives a list, each item with a ``msg``.
+    """
+    found = _maybe_json(body)
+    detail = found.get("detail") if isinstance(found, dict) else None
+    if isinstance(detail, list):
+        return "; ".join(
+            str(item["msg"]) for item in detail if isinstance(item, dict) and "msg" in item
+        )
+    return detail.rstrip(".") if isinstance(detail, str) else ""
+
+
+def _said(answer: Answer) -> str:
+    """Return the gist of an answer, led by a colon: its detail, a page's title, or a few words."""
+    words = _detail(answer.body)
+    if not words:
+        text = bytes(answer.body[:2000]).decode("utf-8", "replace")
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        words = title[1] if title else re.sub(r"<[^>]*>", " ", text)
+    words = "".join(letter if letter.isprintable() else " " for letter in words)
+    words = " ".join(words.split())[:100]
+    return f": {words}" if words else ""

@@ -1,0 +1,30 @@
+"""A file on its way from the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aqsync.aqueduct.transport import OpenAnswer
+
+
+class Download:
+    """A file on its way from the server.
+
+    Args:
+        answer: The server's answer, of which the body is still to come.
+    """
+
+    def __init__(self, answer: OpenAnswer) -> None:
+        length = answer.headers.get("content-length")
+        self._answer = answer
+        self.length = int(length) if length is not None else None
+        """The file's size in bytes; None if the server did not tell."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Give the file's bytes as they come, once.
+
+        Raises:
+            ServerUnreachable: The connection broke off before `length` bytes came, or nothing
+                more came for the server's stall timeout.
+        """
+        return self._answer.chunks

@@ -1,0 +1,188 @@
+"""The GraphQL operations that aqsync uses, and what their answers mean. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, RemoteFile
+from aqsync.errors import BadAnswer, ExperimentNotFound, OperationFailed, RemoteError, ServerFailed
+
+FILE_FIELDS = "files { name modifiedAt }"
+_FILE_KEYS = {"name", "modifiedAt"}
+_FIELDS = "uuid eid title description tags createdAt updatedAt"
+
+CREATE = f"""mutation($input: ExperimentCreateInput!) {{
+  createExperiment(createExperimentInput: $input) {{ {_FIELDS} }} }}"""
+UPDATE = f"""mutation($uuid: UUID!, $input: ExperimentUpdateInput!) {{
+  updateExperiment(uuid: $uuid, experimentUpdateInput: $input) {{ {_FIELDS} }} }}"""
+REMOVE = """mutation($input: ExperimentRemoveInput!) {
+  removeExperiment(experimentRemoveInput: $input) }"""
+ADD_TAGS = """mutation($input: ExperimentTagsInput!) {
+  addTagsToExperiment(experimentTagsInput: $input) { uuid } }"""
+REMOVE_TAG = """mutation($input: ExperimentTagInput!) {
+  removeTagFromExperiment(experimentTagInput: $input) { uuid } }"""
+FIND = f"""query($offset: Int!, $limit: Int!, $filters: ExperimentFiltersInput) {{
+  experiments(offset: $offset, limit: $limit, filters: $filters) {{
+    totalExperimentsCount experimentsData {{ {_FIELDS} }} }} }}"""
+
+
+def alias(index: int) -> str:
+    """Return the name under which the answer holds the experiment asked for at `index`."""
+    return f"e{index}"
+
+
+def experiments_query(id_type: str, values: Sequence[str], fields: str = _FIELDS) -> dict[str, Any]:
+    """Return one request for several experiments, each under its `alias`.
+
+    The server limits how deep a query nests but not how many aliases it has; a hundred experiments
+    in one request take it no longer than twenty requests for one.
+
+    Args:
+        id_type: What the values are: ``EID`` or ``UUID``.
+        values: The experiments' identifiers.
+        fields: What to ask about each.
+    """
+    names = [alias(index) for index in range(len(values))]
+    declared = ", ".join(f"${name}: ExperimentIdentifierInput!" for name in names)
+    asked = "\n".join(
+        f"{name}: experiment(experimentIdentifier: ${name}) {{ {fields} }}" for name in names
+    )
+    variables = {
+        name: {"type": id_type, "value": value} for name, value in zip(names, values, strict=True)
+    }
+    return {"query": f"query({declared}) {{\n{asked}\n}}", "variables": variables}
+
+
+def data_of(answer: dict[str, Any], what: str) -> dict[str, Any]:
+    """Return the data of an answer without errors.
+
+    Raises:
+        OperationFailed, ExperimentNotFound, ServerFailed: The answer tells of an error.
+        BadAnswer: It is not a GraphQL answer.
+    """
+    errors = _errors(answer, what)
+    if errors:
+        raise _error_of(_message(errors[0]), what)
+    return _data(answer, what)
+
+
+def experiments_of(answer: dict[str, Any], count: int, what: str) -> list[dict[str, Any] | None]:
+    """Return what an answer to `experiments_query` holds, in the order asked; None: not found.
+
+    Raises:
+        OperationFailed, ServerFailed: The answer tells of another error than "not found".
+        BadAnswer: It is not an answer to this query.
+    """
+    missing = set()
+    for error in _errors(answer, what):
+        found, path = _error_of(_message(error), what), error.get("path")
+        if not (isinstance(found, ExperimentNotFound) and isinstance(path, list) and path):
+            raise found
+        missing.add(path[0])
+    data = answer.get("data") or {}
+    names = [alias(index) for index in range(count)]
+    if not all(name in missing or isinstance(data.get(name), dict) for name in names):
+        raise BadAnswer(f"{what}: the answer leaves an experiment out")
+    return [data.get(name) for name in names]
+
+
+def experiment_ref(fields: dict[str, Any], what: str) -> ExperimentRef:
+    """Return the experiment that an answer describes.
+
+    Raises:
+        BadAnswer: A field is missing or not what the protocol says.
+    """
+    try:
+        return ExperimentRef(
+            uuid=UUID(fields["uuid"]),
+            eid=fields["eid"],
+            title=fields["title"],
+            description=fields["description"] or "",
+            tags=tuple(fields["tags"]),
+            created_at=datetime.fromisoformat(fields["createdAt"]),
+            updated_at=datetime.fromisoformat(fields["updatedAt"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise BadAnswer(f"{what}: the server described an experiment in an unknown way") from exc
+
+
+def experiment_page(data: dict[str, Any], what: str) -> ExperimentPage:
+    """Return the experiments that an answer to `FIND` holds.
+
+    Raises:
+        BadAnswer: A field is missing or not what the protocol says.
+    """
+    try:
+        page = data["experiments"]
+        return ExperimentPage(
+            [experiment_ref(fields, what) for fields in page["experimentsData"]],
+            int(page["totalExperimentsCount"]),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
+
+
+def filters(**values: object) -> dict[str, object]:
+    """Return what of a search is given, in the words of the wire.
+
+    A time without an offset from UTC is meant as this machine's local time.
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    return {
+        key: value.astimezone().isoformat() if isinstance(value, datetime) else value
+        for key, value in given.items()
+    }
+
+
+def remote_file(fields: dict[str, Any]) -> object:
+    """Turn the innermost objects of a file list into tuples at once: 100,000 may come.
+
+    This is a hook for the JSON parser, which shows it every object.
+    """
+    if fields.keys() == _FILE_KEYS:
+        return RemoteFile(fields["name"], fields["modifiedAt"])
+    return fields
+
+
+def file_list(fields: dict[str, Any], what: str) -> list[RemoteFile]:
+    """Return the files in one experiment's part of an answer, made with `remote_file`.
+
+    Raises:
+        BadAnswer: There is no list, or something else in it.
+    """
+    files = fields.get("files")
+    if isinstance(files, list) and all(isinstance(file, RemoteFile) for file in files):
+        return files
+    raise BadAnswer(f"{what}: the server lists files in an unknown way")
+
+
+def _errors(answer: dict[str, Any], what: str) -> list[dict[str, Any]]:
+    errors = answer.get("errors") or []
+    if isinstance(errors, list) and all(isinstance(error, dict) for error in errors):
+        return errors
+    raise BadAnswer(f"{what}: the server reported errors in an unknown way")
+
+
+def _data(answer: dict[str, Any], what: str) -> dict[str, Any]:
+    data = answer.get("data")
+    if isinstance(data, dict):
+        return data
+    raise BadAnswer(f"{what}: the answer holds no data")
+
+
+def _message(error: dict[str, Any]) -> str:
+    return str(error.get("message", "no reason given"))
+
+
+def _error_of(message: str, what: str) -> RemoteError:
+    """Return the error for a message; nothing but its text tells one kind from another."""
+    lowered = message.lower()
+    if "non-existing experiment" in lowered:
+        return ExperimentNotFound(f"{what}: the experiment does not exist for this user")
+    if "duplicate key" in lowered:  # two clients made the same tag at once; again succeeds
+        return ServerFailed(f"{what}: the server's database was busy with the same thing")
+    first_line = message.strip().partition("\n")[0][:300].rstrip(".")
+    return OperationFailed(f"{what}: the server refused: {first_line}")

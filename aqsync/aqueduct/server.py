@@ -1,0 +1,402 @@
+"""One Aqueduct server, one method per thing it does: the layer that syncing stands on."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+from aqsync.aqueduct import graphql
+from aqsync.aqueduct.answers import Answer, check_file_answer, check_json_answer, json_object
+from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.multipart import UploadBody, name_header
+from aqsync.aqueduct.records import (
+    ExperimentPage,
+    ExperimentRef,
+    FileLists,
+    UploadReceipt,
+)
+from aqsync.aqueduct.transport import Request, Timeouts, Transport
+from aqsync.errors import BadAnswer, ExperimentNotFound
+
+_RESOLVE_CHUNK = 100
+"""So many experiments are asked for in one request."""
+_JSON = ((b"Content-Type", b"application/json"),)
+
+
+class Server:
+    """An Aqueduct server, reached over a pool of kept-alive connections.
+
+    Threads may share one. It is a context manager; leaving it closes the connections.
+
+    Every method raises, beside what it names: `ServerUnreachable` (no connection, no answer in
+    time), `ServerFailed` (5xx, 408, 429: trying again may help), `BadAnswer` (not an Aqueduct
+    server), `TokenRefused` and `Forbidden`. A request goes out a second time, on a new connection,
+    if an idle connection turns out dead before anything was sent, and if one breaks under a
+    request that is harmless to repeat. No error or log holds the token.
+
+    Args:
+        url: As users write it: ``http://host:8000``, with or without a trailing slash or a path
+            prefix. The environment's proxies are respected, but never for loopback.
+        token: Sent with every request; None sends none.
+        verify: True checks TLS certificates by the usual authorities and this machine's, a path
+            names a file of authorities, False checks nothing.
+        connect_timeout: Seconds until a connection must stand.
+        answer_timeout: Seconds a small request waits without anything of its answer coming in.
+        stall_timeout: Seconds a transfer may be without any progress, the wait for its answer
+            included (the server makes the file durable before it answers). It may take as long as
+            it takes otherwise.
+
+    Raises:
+        ConfigError: The URL, token or file of authorities cannot be used.
+    """
+
+    def __init__(  # noqa: PLR0913 - three limits, each with a good default
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        verify: bool | str = True,
+        connect_timeout: float = 5.0,
+        answer_timeout: float = 30.0,
+        stall_timeout: float = 60.0,
+    ) -> None:
+        timeouts = Timeouts(connect_timeout, answer_timeout, stall_timeout)
+        self._transport = Transport(url, token, verify=verify, timeouts=timeouts)
+
+    @property
+    def url(self) -> str:
+        """The server's URL without a trailing slash."""
+        return self._transport.url
+
+    def __repr__(self) -> str:
+        return f"Server({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. Transfers that other threads run end with `ServerUnreachable`."""
+        self._transport.close()
+
+    # Experiments
+
+    def resolve(self, eids: Sequence[str]) -> dict[str, ExperimentRef | None]:
+        """Find experiments by the identifiers that people use; a hundred to a request.
+
+        Returns:
+            Each EID asked for, with None where no such experiment exists for this user.
+        """
+        found: dict[str, ExperimentRef | None] = {}
+        for start in range(0, len(eids), _RESOLVE_CHUNK):
+            chunk = eids[start : start + _RESOLVE_CHUNK]
+            found.update(zip(chunk, self._experiments("EID", chunk), strict=True))
+        return found
+
+    def experiment_by_eid(self, eid: str) -> ExperimentRef:
+        """Return the experiment with this EID.
+
+        Raises:
+            ExperimentNotFound: There is none for this user.
+        """
+        [found] = self._experiments("EID", [eid])
+        if found is None:
+            raise ExperimentNotFound(f"experiment {eid} does not exist for this user")
+        return found
+
+    def experiment(self, uuid: UUID) -> ExperimentRef:
+        """Return the experiment with this UUID.
+
+        Raises:
+            ExperimentNotFound: There is none for this user.
+        """
+        [found] = self._experiments("UUID", [str(uuid)])
+        if found is None:
+            raise ExperimentNotFound(f"experiment {uuid} does not exist for this user")
+        return found
+
+    def _experiments(self, id_type: str, values: Sequence[str]) -> list[ExperimentRef | None]:
+        what = f"search for {_experiments_in_words(values)}"
+        answer = self._ask(graphql.experiments_query(id_type, values), what, repeatable=True)
+        return [
+            None if fields is None else graphql.experiment_ref(fields, what)
+            for fields in graphql.experiments_of(answer, len(values), what)
+        ]
+
+    def find(  # noqa: PLR0913 - the filters that the server has
+        self,
+        *,
+        title: str | None = None,
+        any_tags: Sequence[str] | None = None,
+        all_tags: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 10,
+        offset: int = 0,
+    ) -> ExperimentPage:
+        """Search for experiments; those tagged ``__archived__`` only if `all_tags` names that tag.
+
+        Args:
+            title: Part of a title or EID in any case, at most 64 characters.
+            any_tags: At least one of these tags, at most 10.
+            all_tags: All of these tags, at most 6.
+            start: Created at or after this time.
+            end: Created at or before this time.
+            limit: How many to return, 1 to 500.
+            offset: How many of the newest to leave out.
+
+        Raises:
+            OperationFailed: The server refuses one of the values.
+        """
+        filters = graphql.filters(
+            title=title,
+            tags=any_tags,
+            shouldIncludeTags=all_tags,
+            startDate=start,
+            endDate=end,
+        )
+        variables = {"offset": offset, "limit": limit, "filters": filters}
+        what = "search for experiments"
+        return graphql.experiment_page(
+            self._operate(graphql.FIND, variables, what, repeatable=True), what
+        )
+
+    def create_experiment(
+        self, title: str, description: str, tags: Sequence[str] = ()
+    ) -> ExperimentRef:
+        """Create an experiment; the server gives it its EID.
+
+        Args:
+            title: At most 256 characters.
+            description: At most 5,000 characters.
+            tags: At most 64, each 1 to 64 of ``A-Z a-z 0-9 - _ : /``.
+
+        Raises:
+            OperationFailed: The server refuses one of the values.
+        """
+        what = f"creation of experiment {title!r}"
+        given = {"title": title, "description": description, "tags": list(tags)}
+        data = self._operate(graphql.CREATE, {"input": given}, what)
+        return graphql.experiment_ref(data.get("createExperiment") or {}, what)
+
+    def update_experiment(
+        self, uuid: UUID, *, title: str | None = None, description: str | None = None
+    ) -> ExperimentRef:
+        """Change title or description; None, and for the server also an empty text, leaves it.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment for this user.
+            OperationFailed: The server refuses one of the values.
+        """
+        what = f"update of experiment {uuid}"
+        changes = {"title": title, "description": description}
+        data = self._operate(
+            graphql.UPDATE, {"uuid": str(uuid), "input": changes}, what, repeatable=True
+        )
+        return graphql.experiment_ref(data.get("updateExperiment") or {}, what)
+
+    def remove_experiment(self, uuid: UUID) -> None:
+        """Remove an experiment and all its files.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment for this user.
+        """
+        self._operate(
+            graphql.REMOVE, {"input": {"uuid": str(uuid)}}, f"removal of experiment {uuid}"
+        )
+
+    def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
+        """Add tags; those already there, in whatever case, change nothing.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment for this user.
+            OperationFailed: A tag has characters it may not have, is too long, or stands twice.
+        """
+        self._operate(
+            graphql.ADD_TAGS,
+            {"input": {"uuid": str(uuid), "tags": list(tags)}},
+            f"tagging of experiment {uuid} with {', '.join(tags)}",
+            repeatable=True,
+        )
+
+    def remove_tag(self, uuid: UUID, tag: str) -> None:
+        """Remove a tag.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment for this user.
+            OperationFailed: The experiment does not have the tag.
+        """
+        self._operate(
+            graphql.REMOVE_TAG,
+            {"input": {"uuid": str(uuid), "tag": tag}},
+            f"removal of tag {tag} from experiment {uuid}",
+        )
+
+    # Files
+
+    def list_files(
+        self, uuids: Sequence[UUID], *, known_digest: bytes | None = None
+    ) -> FileLists | None:
+        """List the files of these experiments, all in one request.
+
+        Args:
+            uuids: The experiments; some hundred at most.
+            known_digest: The digest of an earlier list of the same experiments. If nothing has
+                changed since, the answer is not even parsed.
+
+        Returns:
+            The lists, or None if the digest is the known one.
+        """
+        what = f"listing of the files of {_experiments_in_words(uuids)}"
+        names = [str(uuid) for uuid in uuids]
+        question = json.dumps(
+            graphql.experiments_query("UUID", names, graphql.FILE_FIELDS)
+        ).encode()
+        answer = self._transport.exchange(_graphql_request(question), what, repeatable=True)
+        sum_of_both = hashlib.sha256(question)
+        sum_of_both.update(answer.body)
+        digest = sum_of_both.digest()
+        if digest == known_digest:
+            return None
+        found = check_json_answer(answer, what, object_hook=graphql.remote_file)
+        return FileLists(
+            digest,
+            {
+                uuid: None if fields is None else graphql.file_list(fields, what)
+                for uuid, fields in zip(
+                    uuids, graphql.experiments_of(found, len(uuids), what), strict=True
+                )
+            },
+        )
+
+    def upload(self, uuid: UUID, name: str, chunks: Iterable[bytes], length: int) -> UploadReceipt:
+        """Store a file; one of the same name is replaced.
+
+        The request becomes complete, and the server stores something, only if `chunks` gives
+        exactly `length` bytes and then ends. What it raises passes through unchanged. A file of up
+        to 128 KiB is read whole before it is sent; of a larger one each chunk is sent as it comes
+        (some hundred KiB each are fastest). A server that refuses early is heard at once.
+
+        Args:
+            uuid: The experiment.
+            name: The file's name there.
+            chunks: The file's bytes.
+            length: Their number.
+
+        Raises:
+            NameNotSendable: A header cannot carry the name. Nothing was sent.
+            FileChanged: `chunks` gave another number of bytes.
+            ExperimentNotFound: There is no such experiment for this user.
+            TransferRefused: The server refuses the file: its name, its size.
+            HeaderDropped: A proxy on the way drops the header with the name.
+        """
+        what = f"upload of {name!r} to experiment {uuid}"
+        header = name_header(name)
+        body = UploadBody(name, chunks, length)
+        request = Request(
+            "POST",
+            f"/api/files/{uuid}",
+            body,
+            ((b"file_name", header), (b"Content-Type", body.content_type)),
+            transfer=True,
+        )
+        answer = self._transport.exchange(request, what)
+        check_file_answer(answer, what)
+        if "result" not in json_object(answer, what) or not body.finished:
+            raise BadAnswer(f"{what}: the server did not say that it stored the file")
+        return UploadReceipt(_date(answer))
+
+    @contextlib.contextmanager
+    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+        """Open a file for reading; leaving early drops the connection, not the rest of the file.
+
+        Args:
+            uuid: The experiment.
+            name: The file's name there.
+
+        Raises:
+            RemoteFileNotFound: The experiment has no such file.
+            ExperimentNotFound: There is no such experiment for this user.
+        """
+        what = f"download of {name!r} from experiment {uuid}"
+        request = Request("GET", f"/api/files/{uuid}/{_quoted(name)}", transfer=True)
+        with self._transport.open(request, what) as answer:
+            if answer.status != HTTPStatus.OK:
+                check_file_answer(answer.whole(), what)
+                raise BadAnswer(f"{what}: the server answered {answer.status}")
+            yield Download(answer)
+
+    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+        """Remove files: all of them, or none if one is missing.
+
+        Args:
+            uuid: The experiment.
+            names: The files' names there, at least one.
+
+        Raises:
+            TransferRefused: With status 409 if a file is missing, 400 if none is named.
+            ExperimentNotFound: There is no such experiment for this user.
+        """
+        shown = repr(names[0]) if len(names) == 1 else f"{len(names)} files"
+        what = f"removal of {shown} from experiment {uuid}"
+        body = json.dumps({"file_list": list(names)}).encode()
+        request = Request("POST", f"/api/files/{uuid}/delete_files", body, _JSON)
+        check_file_answer(self._transport.exchange(request, what), what)
+
+    def check_file_name_header(self) -> None:
+        """Prove that uploads can arrive: that no proxy drops a header with an underscore.
+
+        It offers a byte to an experiment that cannot exist; nothing is stored.
+
+        Raises:
+            HeaderDropped: A proxy drops the header ``file_name``.
+        """
+        with contextlib.suppress(ExperimentNotFound):
+            self.upload(uuid4(), "aqsync-check", [b"x"], 1)
+
+    # Plumbing
+
+    def _ask(
+        self, question: dict[str, Any], what: str, *, repeatable: bool = False
+    ) -> dict[str, Any]:
+        request = _graphql_request(json.dumps(question).encode())
+        answer = self._transport.exchange(request, what, repeatable=repeatable)
+        return check_json_answer(answer, what)
+
+    def _operate(
+        self, query: str, variables: dict[str, Any], what: str, *, repeatable: bool = False
+    ) -> dict[str, Any]:
+        answer = self._ask({"query": query, "variables": variables}, what, repeatable=repeatable)
+        return graphql.data_of(answer, what)
+
+
+def _graphql_request(body: bytes) -> Request:
+    return Request("POST", "/api/graphql", body, _JSON)
+
+
+def _experiments_in_words(keys: Sequence[object]) -> str:
+    return f"experiment {keys[0]}" if len(keys) == 1 else f"{len(keys)} experiments"
+
+
+def _quoted(name: str) -> str:
+    """Return a name as one part of a URL; dots alone would be taken for a folder above."""
+    if name in {".", ".."}:
+        return name.replace(".", "%2E")
+    return quote(name, safe="", errors="surrogateescape")
+
+
+def _date(answer: Answer) -> datetime | None:
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None

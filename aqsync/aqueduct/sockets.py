@@ -1,0 +1,210 @@
+"""The socket under an HTTP connection, watched while it sends.
+
+httpcore sends a request to its end before it looks for an answer. That is wrong for uploads: a
+server that refuses a file of gigabytes answers after the first kilobytes and then reads no more,
+so the client would push on into a full socket until its write times out. The stream here looks
+for an answer before each piece it sends and while it waits for room, and stops sending as soon as
+there is one; httpcore then reads that answer as usual.
+
+It also holds back the head of a request until the body's first piece is there, so that a small
+request leaves in one packet, and tells a connection that died while it was idle
+(`StaleConnection`, nothing was sent, anything may be repeated) from one that died under way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+
+_JOIN_LIMIT = 128 * 1024
+"""A body's first piece up to this many bytes is joined to the head; a larger copy would not pay."""
+_ANSWER_BYTES = 64 * 1024
+_TLS_WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class StaleConnection(httpcore.ConnectError):
+    """A kept-alive connection was found dead before anything of a request went out on it."""
+
+
+class WatchedSocket(httpcore.NetworkStream):
+    """One connected socket, used by one thread at a time.
+
+    Args:
+        sock: A connected TCP or TLS socket; it is made non-blocking and closed with the stream.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._at_request_start = True
+        self._head = b""
+        self._answered_before = False
+        self._sent_some = False
+        self._early: bytes | None = None
+        """Read while sending: what `read` gives first. Empty bytes are the end of the stream."""
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return up to `max_bytes`, or empty bytes at the end; wait `timeout` seconds at most."""
+        if self._head:
+            self.write(b"", timeout)
+        self._at_request_start = True
+        self._answered_before = True
+        if self._early is not None:
+            data, self._early = self._early, None
+            return data
+        while True:
+            try:
+                return self._sock.recv(max_bytes)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                wanted = select.POLLIN
+            except ssl.SSLWantWriteError:
+                wanted = select.POLLOUT
+            except OSError as exc:
+                raise httpcore.ReadError(str(exc)) from exc
+            if not self._wait(wanted, timeout):
+                raise httpcore.ReadTimeout
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of `buffer`; `timeout` is the longest time in seconds without any progress."""
+        if self._at_request_start:
+            self._at_request_start = False
+            self._sent_some = False
+            if self._wait(select.POLLIN, 0):
+                self._stop_if_answered()
+            self._head = buffer
+            return
+        head, self._head = self._head, b""
+        if head and len(buffer) <= _JOIN_LIMIT:
+            buffer = head + buffer
+        elif head:
+            self._send(head, timeout)
+        self._send(buffer, timeout)
+
+    def _send(self, data: bytes, timeout: float | None) -> None:
+        rest = memoryview(data)
+        wanted = select.POLLIN | select.POLLOUT
+        while rest:
+            events = self._wait(wanted, timeout)
+            wanted = select.POLLIN | select.POLLOUT
+            if not events:
+                raise httpcore.WriteTimeout
+            if events & ~select.POLLOUT:
+                self._stop_if_answered()
+            try:
+                sent = self._sock.send(rest)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                continue
+            except ssl.SSLWantReadError:
+                wanted = select.POLLIN
+                continue
+            except OSError as exc:
+                raise self._broken(str(exc)) from exc
+            self._sent_some = True
+            rest = rest[sent:]
+
+    def _stop_if_answered(self) -> None:
+        """Read what has come in; raise if it is an answer, or the end of the connection.
+
+        On TLS the socket can be readable for the protocol's own messages: then nothing comes out.
+        """
+        try:
+            self._early = self._sock.recv(_ANSWER_BYTES)
+        except (BlockingIOError, *_TLS_WANTS):
+            return
+        except OSError as exc:
+            raise self._broken(str(exc)) from exc
+        raise self._broken("the other side answered or left before the request was whole")
+
+    def _broken(self, why: str) -> httpcore.NetworkError:
+        if self._answered_before and not self._sent_some:
+            return StaleConnection(why)
+        return httpcore.WriteError(why)  # httpcore goes on to read the answer, if there is one
+
+    def _wait(self, wanted: int, timeout: float | None) -> int:
+        """Return the events that came, 0 if none came in `timeout` seconds."""
+        try:
+            self._poll.modify(self._sock, wanted)
+        except ValueError:  # closed by another thread, to break a transfer off
+            return select.POLLHUP
+        ready = self._poll.poll(None if timeout is None else timeout * 1000)
+        return ready[0][1] if ready else 0
+
+    def close(self) -> None:
+        """Close the socket, and wake a thread that waits on it."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> WatchedSocket:
+        """Return a stream that speaks TLS over this socket."""
+        try:
+            self._sock.settimeout(timeout)
+            return WatchedSocket(
+                ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
+            )
+        except TimeoutError as exc:
+            self.close()
+            raise httpcore.ConnectTimeout(str(exc)) from exc
+        except OSError as exc:
+            self.close()
+            raise httpcore.ConnectError(str(exc)) from exc
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own signature
+        """Answer what httpcore asks about a connection."""
+        if info == "ssl_object":
+            return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+        if info == "is_readable":
+            return self._is_readable()
+        if info == "socket":
+            return self._sock
+        return None
+
+    def _is_readable(self) -> bool:
+        """Tell whether an idle connection has something to read: its end, in practice.
+
+        The pool asks from any thread, so this must not share the poll object.
+        """
+        if self._sock.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(0))
+
+
+class WatchedSockets(httpcore.NetworkBackend):
+    """Opens connections as `WatchedSocket`."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> WatchedSocket:
+        """Connect to `host` within `timeout` seconds for each of its addresses."""
+        try:
+            sock = socket.create_connection(
+                (host, port), timeout, None if local_address is None else (local_address, 0)
+            )
+        except TimeoutError as exc:
+            raise httpcore.ConnectTimeout(str(exc)) from exc
+        except OSError as exc:
+            raise httpcore.ConnectError(str(exc)) from exc
+        for option in socket_options or ():
+            sock.setsockopt(*option)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return WatchedSocket(sock)
