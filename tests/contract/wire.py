@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import select
 import socket
 import ssl
 import time
@@ -102,22 +103,12 @@ class Connection:
     def send_until_answered(self, data: bytes, times: int) -> None:
         """Send the same bytes again and again, but stop once the server has said something."""
         for _ in range(times):
-            if self._has_something_to_read():
+            if select.select([self.stream], [], [], 0)[0]:
                 return
             try:
                 self.stream.sendall(data)
             except (BrokenPipeError, ConnectionResetError):
                 return
-
-    def _has_something_to_read(self) -> bool:
-        self.stream.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-        try:
-            peeked = self.stream.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        finally:
-            self.stream.settimeout(10)
-        return bool(peeked)
 
     def answer(self) -> tuple[int, bytes]:
         """Read one answer, whose length must be told, and return its status and body."""
