@@ -79,12 +79,11 @@ def parse_config(text: str, path: Path) -> Config:
         ConfigError: As `load_config`.
     """
     tree = Tree(text)
-    if tree.problems:
-        raise config_error(path, tree.problems)
-    if not isinstance(tree.value, dict):
-        what = f"not {tree.spot(()).kind}; expected a section with the keys server and mappings"
-        raise config_error(path, [Problem(tree.spot(()).line, (), what)])
-    return _Reader(path, tree, tree.value).read()
+    if isinstance(tree.value, dict):
+        return _Reader(path, tree, tree.value).read()
+    spot = tree.spot(())
+    what = f"this is {spot.kind}; expected a section with the keys server and mappings"
+    raise config_error(path, tree.problems or [Problem(spot.line, (), what)])
 
 
 class _Reader:
@@ -95,7 +94,7 @@ class _Reader:
         self._folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - links stay as they are
         self._tree = tree
         self._document = document
-        self._problems: list[Problem] = []
+        self._problems = list(tree.problems)
 
     def read(self) -> Config:
         document = {key: value for key, value in self._document.items() if key != "defaults"}
@@ -105,8 +104,9 @@ class _Reader:
         placed = self._mappings()
         listed = self._document.get("mappings")
         if listed and isinstance(listed, tuple):
-            # With one that is wrong, any stand-in will do: the outcome is an error anyway.
-            document["mappings"] = tuple(mapping for _, mapping in placed) or listed
+            # The wrong ones have had their say; a stand-in keeps the list from seeming empty.
+            right = tuple(mapping for _, mapping in placed)
+            document["mappings"] = right or (Mapping.model_construct(),)
         config = self._validate(Config, document, ())
         private: dict[Location, Path] = {}
         if config is not None:

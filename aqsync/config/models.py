@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -40,7 +41,7 @@ def _duration(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str):
         return parse_duration(value)
     if info.context is not None and isinstance(value, int | float) and value != 0:
-        raise ValueError(f"{value:g} has no unit")
+        raise ValueError("the number has no unit")
     return value
 
 
@@ -71,7 +72,7 @@ Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=30 * _DAY
 TimeLimit = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=_DAY)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
-Patterns = tuple[str, ...]
+Patterns = tuple[Annotated[str, AfterValidator(patterns.check_pattern)], ...]
 
 _DURATION = "a duration such as 5s, 500ms or 1h30m"
 _PATTERNS = 'a list of gitignore-style patterns such as ["*.tmp", ".git/"]'
@@ -163,13 +164,6 @@ class Settings(Section):
         default=DEFAULT_REMOVE_SHARE, description="a share such as 50% or 0.5"
     )
     """The largest share of a mapping's files that ``on_local_delete: remove`` removes at once."""
-
-    @field_validator("include", "ignore")
-    @classmethod
-    def _check_patterns(cls, lines: Patterns) -> Patterns:
-        for line in lines:
-            patterns.check_pattern(line)
-        return lines
 
 
 class Mapping(Settings):

@@ -103,8 +103,8 @@ def inside_regex(pattern: str) -> tuple[re.Pattern[str], bool] | None:
     return None if translated is None else (compile_regex(translated[0]), translated[1])
 
 
-def check_pattern(pattern: str) -> None:
-    """Refuse a line that a person cannot have meant.
+def check_pattern(pattern: str) -> str:
+    """Refuse a gitignore line that a person cannot have meant; give back one that is good.
 
     Raises:
         ValueError: Why.
@@ -118,6 +118,7 @@ def check_pattern(pattern: str) -> None:
             f"{pattern!r} has a name in braces, which only match and path know "
             f"(for a real brace write \\{{)"
         )
+    return pattern
 
 
 def _check_line(pattern: str) -> None:

@@ -26,7 +26,9 @@ def config_error(file: Path, problems: Iterable[Problem]) -> ConfigError:
     """One error that lists every problem, in the order of the file."""
     lines = [
         f"{file}:{problem.line}: {_key_path(problem.location)}{problem.what}"
-        for problem in sorted(set(problems), key=lambda problem: problem.line)
+        for problem in sorted(
+            set(problems), key=lambda problem: (problem.line, *map(str, problem.location))
+        )
     ]
     return ConfigError("\n".join(lines))
 
@@ -87,12 +89,14 @@ def _problem(kind: str, context: dict[str, object], location: Location, tree: Tr
         what = str(context.get("error", "missing"))
     elif kind == "value_error":
         what = str(context["error"])
+    elif kind == "too_short":
+        what = "this list is empty"
     elif kind not in _TYPE_ERRORS:
         what = f"{spot.shown} is not allowed"
     elif kind in _TEXT_WANTED and spot.is_mistaken_text:
         what = f"YAML takes {spot.shown} for {spot.kind} (in quotes it is text)"
     else:
-        what = f"{spot.shown} is {spot.kind}" if spot.shown else f"this is {spot.kind}"
+        what = f"{spot.shown or 'this'} is {spot.kind}"
     expected = _expected(location)
     return Problem(spot.line, location, f"{what}; expected {expected}" if expected else what)
 

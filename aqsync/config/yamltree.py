@@ -24,7 +24,7 @@ _KINDS = {
     "bool": "true or false",
     "int": "a number",
     "float": "a number",
-    "null": "nothing",
+    "null": "no value",
     "timestamp": "a date",
 }
 
@@ -66,6 +66,7 @@ class Tree:
         self.spots: dict[Location, Spot] = {}
         self.problems: list[Problem] = []
         self._values = 0
+        self._is_endless = False
         bad = _UNPRINTABLE.search(text)
         if bad:
             line = text.count("\n", 0, bad.start()) + 1
@@ -88,15 +89,19 @@ class Tree:
         if root is None:
             self._complain(1, (), "the file is empty")
             return
-        self.value = self._build(root, (), _line(root), 0)
+        value = self._build(root, (), _line(root), 0)
         if self._values > _MAX_VALUES:
             self.problems = [Problem(1, (), f"it holds more than {_MAX_VALUES} values")]
+        elif self._is_endless:
+            self.problems = [Problem(1, (), f"it is nested more than {_MAX_DEPTH} deep")]
+        else:
+            self.value = value
 
     def spot(self, location: Location) -> Spot:
         """Where a value stands; for one that is not written, where the section around it stands."""
         while location and location not in self.spots:
             location = location[:-1]
-        return self.spots.get(location, Spot(1, "nothing"))
+        return self.spots.get(location, Spot(1, "no value"))
 
     def _complain(self, line: int, location: Location, what: str) -> None:
         self.problems.append(Problem(line, location, what))
@@ -106,8 +111,8 @@ class Tree:
         if self._values > _MAX_VALUES:  # aliases of aliases: a small text, a huge tree
             return None
         if depth > _MAX_DEPTH:  # an alias that holds itself
-            self._complain(line, location, f"it is nested more than {_MAX_DEPTH} deep")
-            self._values = _MAX_VALUES
+            self._is_endless = True
+        if self._is_endless:
             return None
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, location, line)
@@ -130,8 +135,7 @@ class Tree:
         for key_node, value_node in node.value:
             line = _line(key_node)
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _TAG + "str":
-                written = key_node.value if isinstance(key_node, yaml.ScalarNode) else "this key"
-                self._complain(line, location, f"the key {_cut(written)} is no text")
+                self._complain(line, location, _what_is_wrong_with_key(key_node))
                 continue
             key = key_node.value
             if key in lines:
@@ -161,7 +165,7 @@ class Tree:
 
     def _refuse_tag(self, node: yaml.Node, location: Location, line: int) -> None:
         tag = "<<" if node.tag == _TAG + "merge" else node.tag.replace(_TAG, "!!")
-        self.spots[location] = Spot(line, "nothing")
+        self.spots[location] = Spot(line, "no value")
         self._complain(line, location, f"the YAML tag {_cut(tag)} means nothing here")
 
 
@@ -175,6 +179,15 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
+
+
+def _what_is_wrong_with_key(node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        return "a list or a section cannot be a key"
+    kind = _KINDS.get(node.tag.removeprefix(_TAG))
+    if kind is None:
+        return f"the key {_cut(node.value)} means nothing here"
+    return f"YAML takes the key {_cut(node.value)} for {kind} (in quotes it is text)"
 
 
 def _line(node: yaml.Node) -> int:

@@ -112,8 +112,8 @@ class Rules:
         cause = cause or self._ignoring(path, path)
         if cause is None:
             return "no pattern of include matches it"
-        what = "it" if cause.entry == path else f"the directory {cause.entry}"
-        return f"the pattern {cause.pattern.text} ({cause.pattern.source}) leaves out {what}"
+        what = "leaves it out" if cause.entry == path else f"leaves out the directory {cause.entry}"
+        return f"the pattern {cause.pattern.text} ({cause.pattern.source}) {what}"
 
     def experiment_of(self, path: str) -> str | None:
         """The EID of the experiment that a file goes to; None if the path leads to none."""
