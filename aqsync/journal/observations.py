@@ -32,6 +32,22 @@ class Retargeted(NamedTuple):
     remote_name: str
 
 
+class Waiting(NamedTuple):
+    """A file that needs a decision."""
+
+    id: int
+    size: int
+    """Bytes; 0 for one that is gone."""
+
+
+class Removable(NamedTuple):
+    """How much of a mapping would be removed from the server."""
+
+    gone: int
+    known: int
+    """Ever synced and not yet removed, `gone` included."""
+
+
 class Quiet(NamedTuple):
     """Files that are in sync without a closer look."""
 
@@ -170,15 +186,25 @@ class Observations:
                 (now_ns, mapping_id, now_ns),
             )
 
-    def unquiet(self, mapping_id: int) -> list[int]:
+    def unquiet(self, mapping_id: int) -> list[Waiting]:
         """The files that need a decision, longest-standing first."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"SELECT f.id FROM {JOINED}"
+                f"SELECT f.id, coalesce(f.size, 0) FROM {JOINED}"
                 f" WHERE f.mapping_id = ? AND {QUIET} IS NOT TRUE ORDER BY f.since_ns, f.id",
                 (mapping_id,),
             ).fetchall()
-        return [identity for (identity,) in rows]
+        return [Waiting(*row) for row in rows]
+
+    def removable(self, mapping_id: int) -> Removable:
+        """How many files are gone whose remote copy is still listed, and of how many."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"SELECT count(*) FILTER (WHERE f.size IS NULL AND r.name IS NOT NULL), count(*)"
+                f" FROM {JOINED} WHERE f.mapping_id = ? AND f.synced_at_ns IS NOT NULL",
+                (mapping_id,),
+            ).fetchone()
+        return Removable(*row)
 
     def quiet(self, mapping_id: int) -> Quiet:
         """How many files are in sync without a closer look, and their bytes."""

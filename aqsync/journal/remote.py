@@ -49,6 +49,20 @@ class Remote:
             for eid, uuid, sequence, at_ns, *problem in rows
         }
 
+    def uuid(self, eid: str) -> str:
+        """The UUID of an experiment that was found.
+
+        Raises:
+            KeyError: It was not.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT uuid FROM experiment WHERE eid = ? AND uuid IS NOT NULL", (eid,)
+            ).fetchone()
+        if row is None:
+            raise KeyError(eid)
+        return str(row[0])
+
     def mapped_eids(self) -> set[str]:
         """The experiments that known files go to."""
         with self._database.reading() as connection:

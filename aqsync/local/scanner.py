@@ -13,17 +13,15 @@ from pathlib import Path
 
 from aqsync.clock import Clock
 from aqsync.config import Mapping
-from aqsync.errors import RootUnusable
+from aqsync.errors import ConfigError, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.mappings import MappingRecord, RootIdentity
 from aqsync.journal.observations import Observed, Retargeted
 from aqsync.local.disk import signature_of
 from aqsync.local.naming import remote_name
-from aqsync.local.rules import Rules
+from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.walk import Walk, WalkSource
 from aqsync.model import EntryKind, Problem, Signature
-
-IGNORE_FILE = ".aqsyncignore"
 
 
 @dataclass(slots=True)
@@ -67,7 +65,7 @@ def load_rules(mapping: Mapping) -> Rules:
     """A mapping's rules, with what the root's own ignore file adds.
 
     Raises:
-        RootUnusable: The ignore file is there and cannot be read, so nobody knows what to ignore.
+        RootUnusable: The ignore file is there and makes no sense, so nobody knows what to ignore.
     """
     path = mapping.directory / IGNORE_FILE
     try:
@@ -78,7 +76,10 @@ def load_rules(mapping: Mapping) -> Rules:
         raise RootUnusable(
             f"{path} cannot be read: {exc.strerror}", hint="make it readable, or remove it"
         ) from exc
-    return Rules(mapping, text)
+    try:
+        return Rules(mapping, text)
+    except ConfigError as exc:
+        raise RootUnusable(exc.message, hint=f"correct {path}") from exc
 
 
 class Scanner:
@@ -88,13 +89,12 @@ class Scanner:
         mapping: Which.
         journal: Where the differences go.
         clock: For the age of what is seen first.
-
-    Raises:
-        RootUnusable: The rules cannot be read.
     """
 
     def __init__(self, mapping: Mapping, journal: Journal, clock: Clock) -> None:
-        self.rules = load_rules(mapping)
+        self.rules = Rules(mapping)
+        """As of the last look at the whole root."""
+        self._rules_read = False
         self._mapping = mapping
         self._journal = journal
         self._clock = clock
@@ -110,6 +110,9 @@ class Scanner:
         record = self._journal.mappings.get(self._mapping.name)
         try:
             before = root_identity(self._mapping.directory)
+            if not paths or not self._rules_read:
+                self.rules = load_rules(self._mapping)
+                self._rules_read = True
             return self._scan(record, before, paths)
         except RootUnusable as exc:
             report = ScanReport()

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from aqsync.aqueduct.server import Server, UploadReceipt
+from aqsync.aqueduct.records import UploadReceipt
+from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.errors import (
     FileChanged,

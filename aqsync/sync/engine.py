@@ -1,0 +1,191 @@
+"""The engine: scanning, mirroring, doing jobs and tagging, as steps that a caller drives.
+
+One engine serves one process. `push` drives it once; every step can as well be driven by a
+test, on one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from uuid import UUID
+
+from aqsync.aqueduct.server import Server
+from aqsync.clock import Clock
+from aqsync.config import Mapping
+from aqsync.errors import (
+    AccessDenied,
+    AqsyncError,
+    ExperimentNotFound,
+    HeaderDropped,
+    RemoteError,
+)
+from aqsync.journal import Journal
+from aqsync.local.scanner import Scanner, ScanReport
+from aqsync.model import (
+    Adopted,
+    Compare,
+    Failed,
+    FileRecord,
+    Outcome,
+    Problem,
+    RemoveRemote,
+    ServerProblem,
+    Upload,
+    Uploaded,
+)
+from aqsync.sync.mirror import Mirror
+from aqsync.sync.planner import backoff_ns
+from aqsync.sync.tagger import Tagger
+from aqsync.sync.uploader import Job, Progress, Uploader
+
+FRESH_S = 3.0
+"""A file list older than this is fetched again before anything on the server is replaced."""
+
+
+class Engine:
+    """The steps of syncing some mappings with one server.
+
+    Args:
+        mappings: Which.
+        journal: What is known of them.
+        server: Where to.
+        clock: The time.
+        progress: Called with the number of bytes just sent or compared.
+        aborted: Asked between chunks; true breaks every transfer off.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that it holds together
+        self,
+        mappings: Iterable[Mapping],
+        journal: Journal,
+        server: Server,
+        clock: Clock,
+        *,
+        progress: Progress = lambda _bytes: None,
+        aborted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.mappings = tuple(mappings)
+        self.journal = journal
+        self.clock = clock
+        self._by_name = {mapping.name: mapping for mapping in self.mappings}
+        self._server = server
+        self._mirror = Mirror(server, journal, clock)
+        self._tagger = Tagger(server, journal, clock)
+        self._uploader = Uploader(server, journal, clock, progress, aborted)
+        self._scanners = {m.name: Scanner(m, journal, clock) for m in self.mappings}
+        self._listed_at: dict[str, float] = {}
+        self._problem = journal.remote.server_problem()
+
+    def scan(self, mapping: Mapping, within: Iterable[str] = ()) -> ScanReport:
+        """Look at a mapping's root, or only at some paths of it."""
+        return self._scanners[mapping.name].scan(within)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the server could be used when last tried."""
+        return self._problem is None
+
+    def eids(self) -> set[str]:
+        """Every experiment that these mappings, or files known before, go to."""
+        fixed = {m.experiment for m in self.mappings if m.path is None}
+        return fixed | self.journal.remote.mapped_eids()
+
+    def refresh(self, eids: Collection[str]) -> bool:
+        """Fetch the file lists of these experiments; false if the server cannot be used."""
+        began = self.clock.monotonic()
+        try:
+            self._mirror.refresh(eids)
+        except RemoteError as exc:
+            self._server_failed(exc)
+            return False
+        self._listed_at.update(dict.fromkeys(eids, began))
+        if self._problem is not None and not self._problem.denied:
+            self._set_problem(None)
+        return True
+
+    def probe(self) -> bool:
+        """Find out whether the server can be used, uploads included."""
+        try:
+            self._server.check_file_name_header()
+        except RemoteError as exc:
+            self._server_failed(exc)
+            return False
+        if not self.refresh(self.eids()):
+            return False
+        self._set_problem(None)
+        return True
+
+    def is_fresh(self, eid: str) -> bool:
+        """Whether this experiment's list is young enough to replace a file by it."""
+        listed_at = self._listed_at.get(eid)
+        return listed_at is not None and self.clock.monotonic() - listed_at <= FRESH_S
+
+    def job(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> Job:
+        """What a worker needs to take a decided step."""
+        assert file.eid is not None  # noqa: S101 - the planner decides nothing for unmapped files
+        uuid = UUID(self.journal.remote.uuid(file.eid))
+        return Job(file, step, self._by_name[file.mapping].directory, uuid)
+
+    def perform(self, job: Job) -> Outcome:
+        """Take one step and record what came of it; safe to call from several threads.
+
+        Raises:
+            Interrupted: Aborted; nothing of it counts.
+            JournalError: The outcome cannot be recorded.
+        """
+        try:
+            outcome = self._uploader.do(job)
+        except ExperimentNotFound as exc:
+            self._experiment_vanished(job.file, exc)
+            return Failed(exc.message, exc.hint, permanent=False)
+        except RemoteError as exc:
+            self._server_failed(exc)
+            outcome = Failed(exc.message, exc.hint, permanent=False)
+            if isinstance(exc, AccessDenied | HeaderDropped):
+                return outcome  # no fault of this file's: it keeps no mark of it
+        tags: tuple[str, ...] = ()
+        if isinstance(outcome, Uploaded | Adopted):
+            tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
+        self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags)
+        return outcome
+
+    def tag(self) -> int:
+        """Apply the tags that were earned; returns how many."""
+        for name, scanner in self._scanners.items():
+            self._tagger.reconsider(name, scanner.rules)
+        try:
+            return self._tagger.apply()
+        except RemoteError as exc:
+            self._server_failed(exc)
+            return 0
+
+    def _experiment_vanished(self, file: FileRecord, exc: AqsyncError) -> None:
+        assert file.eid is not None  # noqa: S101 - a job has an experiment
+        problem = Problem(
+            f"the server no longer knows experiment {file.eid}",
+            exc.hint or "was it removed? else correct `experiment` in the configuration",
+            self.clock.now_ns(),
+        )
+        self.journal.remote.not_found({file.eid: problem})
+
+    def _server_failed(self, exc: RemoteError) -> None:
+        """The server's state, not each file's: one probe backs off, files just wait."""
+        before = self._problem
+        now_ns = self.clock.now_ns()
+        if before is not None and now_ns < before.probe_at_ns:
+            return  # several workers met the same failure
+        count = 1 if before is None else before.count + 1
+        self._set_problem(
+            ServerProblem(
+                message=exc.message,
+                hint=exc.hint,
+                denied=isinstance(exc, AccessDenied | HeaderDropped),
+                since_ns=now_ns if before is None else before.since_ns,
+                count=count,
+                probe_at_ns=now_ns + backoff_ns(count, 0),
+            )
+        )
+
+    def _set_problem(self, problem: ServerProblem | None) -> None:
+        self._problem = problem
+        self.journal.remote.set_server_problem(problem)

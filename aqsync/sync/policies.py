@@ -1,0 +1,63 @@
+"""From configuration and journal to the policy that bears on each file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import TypeVar
+
+from aqsync.config import Mapping
+from aqsync.journal import Journal
+from aqsync.model import Decision, FileRecord, OnLocalDelete, Policy
+from aqsync.sync.planner import decide, removal_barrier
+
+BATCH = 500
+"""Records loaded at once."""
+
+T = TypeVar("T")
+
+
+def policies(journal: Journal, mapping: Mapping) -> Callable[[FileRecord], Policy]:
+    """A mapping's policy for each of its files, as things stand now."""
+    on_local_delete = OnLocalDelete(mapping.on_local_delete)
+    barrier = None
+    if on_local_delete is OnLocalDelete.REMOVE:
+        mapping_id = journal.mappings.get(mapping.name).id
+        gone, known = journal.observations.removable(mapping_id)
+        root_trouble = journal.mappings.troubles(mapping_id).get("")
+        barrier = (
+            removal_barrier(gone, known, mapping.remove_share)
+            if root_trouble is None
+            else root_trouble.message
+        )
+    base = Policy(
+        settle_ns=int(mapping.settle * 1e9),
+        on_local_delete=on_local_delete,
+        removal_barrier=barrier,
+        server_problem=journal.remote.server_problem(),
+    )
+    by_eid = {
+        eid: replace(base, experiment_problem=experiment.problem)
+        for eid, experiment in journal.remote.experiments().items()
+        if experiment.problem is not None
+    }
+    return lambda file: by_eid.get(file.eid, base) if file.eid is not None else base
+
+
+def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Consecutive lists of up to `size` items."""
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def decisions(
+    journal: Journal, mapping: Mapping, now_ns: int
+) -> Iterator[tuple[FileRecord, Decision]]:
+    """Every file of a mapping that is not quiet, with its decision, longest-standing first."""
+    policy_of = policies(journal, mapping)
+    mapping_id = journal.mappings.get(mapping.name).id
+    waiting = (item.id for item in journal.observations.unquiet(mapping_id))
+    for batch in batched(waiting, BATCH):
+        for file in journal.observations.records(batch):
+            yield file, decide(file, policy_of(file), now_ns)

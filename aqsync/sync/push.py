@@ -1,0 +1,308 @@
+"""The one-shot push: look, decide, do, tag, look again, until nothing is left to do."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from queue import SimpleQueue
+from typing import Protocol
+
+from aqsync.errors import Interrupted
+from aqsync.journal.observations import Waiting
+from aqsync.model import (
+    Adopted,
+    Compare,
+    Decision,
+    FileRecord,
+    Hold,
+    InSync,
+    MovedOn,
+    Outcome,
+    Removed,
+    RemoveRemote,
+    ServerProblem,
+    State,
+    Upload,
+    Uploaded,
+    Wait,
+)
+from aqsync.sync.engine import Engine
+from aqsync.sync.lanes import run_in_lanes
+from aqsync.sync.planner import decide
+from aqsync.sync.policies import BATCH, batched, policies
+from aqsync.sync.uploader import Job
+
+LARGE = 32 << 20
+"""Bytes from which on a file counts as large."""
+TRIES = 3
+"""Attempts on a file, or on a server that is away, before a push gives up."""
+MOST_ATTEMPTS = 8
+"""Jobs done on one file in one push: compared, sent, and sent again when it moved on."""
+SECOND_NS = 1_000_000_000
+
+
+class Reporter(Protocol):
+    """Told while a push goes on, on the thread that runs it."""
+
+    def planned(self, files: int, size: int) -> None:
+        """So many files and bytes may have to be sent."""
+
+    def finished(self, file: FileRecord, outcome: Outcome) -> None:
+        """One job has ended."""
+
+    def replacing(self, file: FileRecord) -> None:
+        """A conflicting remote file is about to be replaced, as was asked for."""
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """Nothing can be done for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a push goes.
+
+    Args:
+        wait_for_settling: False: young files are left waiting.
+        longest_wait_s: How long to wait for files that keep changing.
+        overwrite: Replace conflicting remote files.
+        within: By mapping, the paths to look at; none, or an empty path, is the whole root.
+    """
+
+    wait_for_settling: bool = True
+    longest_wait_s: float = 120.0
+    overwrite: bool = False
+    within: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def covers(self, file: FileRecord) -> bool:
+        """Whether a file is one of those asked for."""
+        within = self.within.get(file.mapping, ())
+        return not within or any(
+            not top or file.path == top or file.path.startswith(f"{top}/") for top in within
+        )
+
+
+@dataclass(slots=True)
+class PushResult:
+    """What a push did."""
+
+    uploaded: int = 0
+    adopted: int = 0
+    removed: int = 0
+    bytes: int = 0
+    tags: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    server_problem: ServerProblem | None = None
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one round over all files left behind."""
+
+    acted: set[str] = field(default_factory=set)
+    """Experiments that something was done in."""
+    look_again: dict[str, list[str]] = field(default_factory=dict)
+    """By mapping, paths that moved on under us, or are settling."""
+    conflicts: list[FileRecord] = field(default_factory=list)
+    next_ns: int | None = None
+    """When the first of those that wait may be due."""
+
+
+class Push:
+    """One push.
+
+    Args:
+        engine: Takes the steps.
+        limits: How far to go.
+        reporter: Told what happens.
+        stop: When it is set, running jobs end and no others begin.
+    """
+
+    def __init__(
+        self, engine: Engine, limits: Limits, reporter: Reporter, stop: threading.Event
+    ) -> None:
+        self._engine = engine
+        self._journal = engine.journal
+        self._clock = engine.clock
+        self._limits = limits
+        self._reporter = reporter
+        self._stop = stop
+        self._result = PushResult()
+        self._replaced: set[int] = set()
+        self._attempts: Counter[int] = Counter()
+        self._began = engine.clock.monotonic()
+
+    def run(self) -> PushResult:
+        """Push.
+
+        Raises:
+            JournalError: The journal can no longer be written; what was recorded stays.
+        """
+        try:
+            if self.look() and self._rounds():
+                self._result.tags = self._engine.tag()
+        except Interrupted:
+            self._stop.set()
+        self._result.interrupted = self._stop.is_set()
+        self._result.server_problem = self._journal.remote.server_problem()
+        self._result.seconds = self._clock.monotonic() - self._began
+        return self._result
+
+    def look(self) -> bool:
+        """Scan while the server's file lists are fetched; false if it cannot be used."""
+        engine = self._engine
+        asked = engine.eids()
+        answers: SimpleQueue[bool | BaseException] = SimpleQueue()
+
+        def ask() -> None:
+            try:
+                away = self._journal.remote.server_problem() is not None
+                answers.put(engine.probe() if away else engine.refresh(asked))
+            except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits for it
+                answers.put(exc)
+
+        threading.Thread(target=ask, name="mirror", daemon=True).start()
+        for mapping in engine.mappings:
+            engine.scan(mapping, self._limits.within.get(mapping.name, ()))
+        answer = answers.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        if not (answer or self._probe_until_usable()):
+            return False
+        found = engine.eids() - asked
+        return not found or engine.refresh(found) or self._probe_until_usable()
+
+    def _probe_until_usable(self) -> bool:
+        """Probe until the server can be used; false when it is time to give up."""
+        while (problem := self._journal.remote.server_problem()) is not None:
+            if problem.denied or problem.count >= TRIES or self._stop.is_set():
+                return False
+            self._pause(problem.probe_at_ns, problem.message)
+            if not self._stop.is_set():
+                self._engine.probe()
+        return True
+
+    def _rounds(self) -> bool:
+        """Go round until nothing is left to do; false if the server could not be used."""
+        while not self._stop.is_set():
+            this = self._round()
+            self._look_again(this)
+            if self._journal.remote.server_problem() is not None:
+                if not self._probe_until_usable():
+                    return False
+            elif this.acted:
+                # What the server now lists shows whether it has what it accepted.
+                self._engine.refresh(this.acted)
+            elif this.conflicts:
+                self._replace(this.conflicts)
+            elif this.next_ns is None or self._waited_too_long():
+                break
+            else:
+                self._pause(this.next_ns, "files may still be changing")
+        return True
+
+    def _look_again(self, this: _Round) -> None:
+        for mapping in self._engine.mappings:
+            paths = this.look_again.get(mapping.name)
+            if paths:
+                self._engine.scan(mapping, paths)
+
+    def _replace(self, conflicts: list[FileRecord]) -> None:
+        for file in conflicts:
+            self._reporter.replacing(file)
+        self._journal.outcomes.allow_replacing(conflicts)
+        self._replaced.update(file.id for file in conflicts)
+
+    def _waited_too_long(self) -> bool:
+        return self._clock.monotonic() - self._began > self._limits.longest_wait_s
+
+    def _pause(self, until_ns: int, reason: str) -> None:
+        seconds = max(0.0, (until_ns - self._clock.now_ns()) / SECOND_NS)
+        self._reporter.waiting(seconds, reason)
+        self._clock.wait(self._stop, seconds)
+
+    def _round(self) -> _Round:
+        """Decide on every file once, and do what is decided."""
+        this = _Round()
+        waiting = self._waiting()
+        self._reporter.planned(len(waiting), sum(item.size for item in waiting))
+
+        def finished(job: Job, outcome: Outcome) -> None:
+            self._finished(job, outcome, this)
+
+        run_in_lanes(
+            self._jobs((item.id for item in waiting if item.size < LARGE), this),
+            self._jobs((item.id for item in waiting if item.size >= LARGE), this),
+            self._engine.perform,
+            finished,
+        )
+        return this
+
+    def _waiting(self) -> list[Waiting]:
+        """The files that need a decision, longest-standing first, mappings in turn."""
+        by_mapping = [
+            self._journal.observations.unquiet(self._journal.mappings.get(mapping.name).id)
+            for mapping in self._engine.mappings
+        ]
+        return [item for items in zip_longest(*by_mapping) for item in items if item is not None]
+
+    def _jobs(self, identities: Iterator[int], this: _Round) -> Iterator[Job]:
+        """Decide file by file; what is to be done comes out, the rest is noted."""
+        policy_of = {m.name: policies(self._journal, m) for m in self._engine.mappings}
+        for batch in batched(identities, BATCH):
+            for file in filter(self._limits.covers, self._journal.observations.records(batch)):
+                step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
+                if isinstance(step, Upload) and step.replaces:
+                    step = self._with_fresh_list(file, step)
+                if self._stop.is_set() or not self._engine.usable:
+                    return
+                if isinstance(step, Upload | Compare | RemoveRemote):
+                    # Whatever keeps changing must not keep a push from ending.
+                    self._attempts[file.id] += 1
+                    if self._attempts[file.id] > MOST_ATTEMPTS:
+                        continue
+                    yield self._engine.job(file, step)
+                else:
+                    self._note(file, step, this)
+
+    def _with_fresh_list(self, file: FileRecord, step: Decision) -> Decision:
+        """Before anything on the server is replaced, decide again on its list as it is now."""
+        if file.eid is None or self._engine.is_fresh(file.eid):
+            return step
+        self._engine.refresh({file.eid})
+        mapping = next(m for m in self._engine.mappings if m.name == file.mapping)
+        [now] = self._journal.observations.records([file.id]) or [file]
+        return decide(now, policies(self._journal, mapping)(now), self._clock.now_ns())
+
+    def _note(self, file: FileRecord, step: InSync | Wait | Hold, this: _Round) -> None:
+        if isinstance(step, Hold):
+            conflict = file.difference is not None and file.id not in self._replaced
+            if self._limits.overwrite and step.state is State.HELD and conflict:
+                this.conflicts.append(file)
+        elif isinstance(step, Wait) and step.until_ns is not None and self._is_worth_waiting(file):
+            this.next_ns = min(step.until_ns, this.next_ns or step.until_ns)
+            this.look_again.setdefault(file.mapping, []).append(file.path)
+
+    def _is_worth_waiting(self, file: FileRecord) -> bool:
+        if file.failure is not None:
+            return file.failure.count < TRIES
+        return self._limits.wait_for_settling
+
+    def _finished(self, job: Job, outcome: Outcome, this: _Round) -> None:
+        if job.file.eid is not None and not isinstance(outcome, MovedOn):
+            this.acted.add(job.file.eid)
+        if isinstance(outcome, Uploaded):
+            self._attempts[job.file.id] = MOST_ATTEMPTS  # what changes after this can wait
+            self._result.uploaded += 1
+            self._result.bytes += outcome.signature.size
+        elif isinstance(outcome, Adopted):
+            self._result.adopted += 1
+        elif isinstance(outcome, Removed):
+            self._result.removed += 1
+        elif isinstance(outcome, MovedOn):
+            this.look_again.setdefault(job.file.mapping, []).append(job.file.path)
+            this.next_ns = this.next_ns or self._clock.now_ns()
+        self._reporter.finished(job.file, outcome)
