@@ -3,9 +3,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
-from tests.contract.wire import Aqueduct, Json
+from tests.contract.wire import Aqueduct, Json, http_client
 
 
 @pytest.fixture(scope="session")
@@ -25,14 +26,17 @@ def server_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def http(server_token: str | None) -> Iterator[httpx.Client]:
+    with http_client(server_token) as client:
+        yield client
+
+
 @pytest.fixture
-def aqueduct(server_url: str, server_token: str | None) -> Iterator[Aqueduct]:
+def aqueduct(server_url: str, http: httpx.Client) -> Iterator[Aqueduct]:
     """The server under test; what the test makes on it is removed afterwards."""
-    server = Aqueduct(server_url, server_token)
-    try:
+    with Aqueduct(server_url, http) as server:
         yield server
-    finally:
-        server.clean_up()
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ mutation($uuid: UUID!, $change: ExperimentUpdateInput!) {
 
 def test_created_as_asked(aqueduct: Aqueduct) -> None:
     tag = f"{aqueduct.mark}-t"
-    made = aqueduct.create(f"{aqueduct.mark} µ\n\"x\"", "Lauf 7:\n2 °C", [tag])
-    assert made["title"] == f"{aqueduct.mark} µ\n\"x\""
+    made = aqueduct.create(f'{aqueduct.mark} µ\n"x"', "Lauf 7:\n2 °C", [tag])
+    assert made["title"] == f'{aqueduct.mark} µ\n"x"'
     assert made["description"] == "Lauf 7:\n2 °C"
     assert made["tags"] == [tag]
     assert str(uuid.UUID(made["uuid"])) == made["uuid"]
@@ -127,4 +127,4 @@ def test_removed_with_its_files(aqueduct: Aqueduct, experiment: Json) -> None:
     assert "Non-existing experiment" in aqueduct.lookup_refused("EID", experiment["eid"])
     assert aqueduct.download(experiment["uuid"], "a.txt").status_code == 404
     assert aqueduct.upload(experiment["uuid"], "b.txt", b"b").status_code == 404
-    assert aqueduct.experiments(title=aqueduct.mark)["totalExperimentsCount"] == 0
+    assert aqueduct.experiments({"title": aqueduct.mark})["totalExperimentsCount"] == 0

@@ -61,9 +61,7 @@ def test_first_spelling_wins(aqueduct: Aqueduct, folder: str) -> None:
 
 
 @pytest.mark.parametrize("spelling", [str.upper, str.lower, str])
-def test_two_spellings_in_one_request(
-    aqueduct: Aqueduct, folder: str, spelling: type[str]
-) -> None:
+def test_two_spellings_in_one_request(aqueduct: Aqueduct, folder: str, spelling: type[str]) -> None:
     tag = f"{aqueduct.mark}-Alpha"
     refusal = aqueduct.refusal(ADD_MANY, uuid=folder, tags=[tag, spelling(tag)])
     assert refusal == "Duplicate tags are not allowed in the request."
@@ -114,7 +112,7 @@ def test_new_tag_from_many_clients_at_once(aqueduct: Aqueduct) -> None:
     experiments = [aqueduct.create() for _ in range(4)]
 
     def tries(experiment: Json) -> list[GraphQLAnswer]:
-        answers = []
+        answers: list[GraphQLAnswer] = []
         while not answers or (answers[-1].errors and len(answers) < 5):
             answers.append(aqueduct.graphql(ADD, uuid=experiment["uuid"], tag=tag))
         return answers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import select
 import socket
@@ -45,6 +44,16 @@ query($offset: Int!, $limit: Int!, $filters: ExperimentFiltersInput) {{
   }}
 }}"""
 _REMOVE = "mutation($uuid: UUID!) { removeExperiment(experimentRemoveInput: {uuid: $uuid}) }"
+
+
+def http_client(token: str | None) -> httpx.Client:
+    """Make a client that opens a new connection for every request."""
+    return httpx.Client(
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+        timeout=30,
+        limits=httpx.Limits(max_keepalive_connections=0),
+        trust_env=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,10 @@ class Connection:
     def send(self, data: bytes) -> None:
         self.stream.sendall(data)
 
+    def is_answered(self) -> bool:
+        """Tell whether something can be read, the end of the connection included."""
+        return bool(select.select([self.stream], [], [], 0.5)[0])
+
     def send_until_answered(self, data: bytes, times: int) -> None:
         """Send the same bytes again and again, but stop once the server has said something."""
         for _ in range(times):
@@ -109,6 +122,13 @@ class Connection:
                 self.stream.sendall(data)
             except (BrokenPipeError, ConnectionResetError):
                 return
+
+    def status(self) -> int:
+        """Read all until the server closes, and return the status of the first answer."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self._receive()
+        return int(self.received.split(b" ", 2)[1])
 
     def answer(self) -> tuple[int, bytes]:
         """Read one answer, whose length must be told, and return its status and body."""
@@ -131,24 +151,34 @@ class Connection:
 
 
 class Aqueduct:
-    """The server under test, spoken to over a new connection for every request.
+    """One test's visit to the server under test.
 
-    Everything that a test makes bears `mark`, which no other test has, and is removed by
-    `clean_up`. Only tags that are not in use any more stay behind: the server has no request
-    that removes them.
+    Everything that the test makes bears `mark`, which no other has, and is removed at the end.
+    Only tags that are not in use any more stay behind: the server has no request that removes
+    them.
     """
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, http: httpx.Client) -> None:
         self.url = url.rstrip("/")
+        self.http = http
         self.mark = f"contract-{uuid.uuid4().hex[:12]}"
         self._made: set[str] = set()
-        self.authorization = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(
-            headers=self.authorization,
-            timeout=30,
-            limits=httpx.Limits(max_keepalive_connections=0),
-            trust_env=False,
-        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.clean_up()
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        token = self.http.headers.get("Authorization")
+        return {"Authorization": token} if token else {}
 
     # GraphQL
 
@@ -216,32 +246,27 @@ class Aqueduct:
     def lookup_refused(self, identifier_type: str, value: str) -> str:
         return self.refusal(_EXPERIMENT_BY, type=identifier_type, value=value)
 
-    def experiments(self, *, offset: int = 0, limit: int = 500, **filters: Any) -> Json:
-        page: Json = self.ask(_EXPERIMENTS, offset=offset, limit=limit, filters=filters or None)[
+    def experiments(
+        self, filters: Json | None = None, *, offset: int = 0, limit: int = 500
+    ) -> Json:
+        page: Json = self.ask(_EXPERIMENTS, offset=offset, limit=limit, filters=filters)[
             "experiments"
         ]
         return page
 
-    def experiments_refused(self, *, offset: int = 0, limit: int = 500, **filters: Any) -> str:
-        return self.refusal(_EXPERIMENTS, offset=offset, limit=limit, filters=filters or None)
+    def experiments_refused(self, filters: Json | None = None, *, limit: int = 500) -> str:
+        return self.refusal(_EXPERIMENTS, offset=0, limit=limit, filters=filters)
 
     def remove(self, experiment_uuid: str) -> Json:
         return self.ask(_REMOVE, uuid=experiment_uuid)
 
     def clean_up(self) -> None:
         """Remove every experiment of this test, those made against expectation too."""
-        for hidden in ([], [ARCHIVED]):
-            found = self.graphql(
-                _EXPERIMENTS,
-                offset=0,
-                limit=500,
-                filters={"title": self.mark, "shouldIncludeTags": hidden or None},
-            )
-            if found.data:
-                self._made |= {one["uuid"] for one in found.data["experiments"]["experimentsData"]}
+        found = self.graphql(_EXPERIMENTS, offset=0, limit=500, filters={"title": self.mark})
+        if found.data:
+            self._made |= {one["uuid"] for one in found.data["experiments"]["experimentsData"]}
         for experiment_uuid in self._made:
             self.graphql(_REMOVE, uuid=experiment_uuid)
-        self.http.close()
 
     # Files
 
@@ -315,12 +340,6 @@ class Aqueduct:
         """Write the head of an upload whose body has this many bytes."""
         headers = {"Content-Type": MULTIPART, "Content-Length": str(length), "file_name": name}
         return self.request_head("POST", f"/api/files/{experiment_uuid}", headers)
-
-    def graphql_request(self, query: str) -> bytes:
-        """Write a whole GraphQL request, for a raw connection."""
-        body = json.dumps({"query": query}).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        return self.request_head("POST", "/api/graphql", headers) + body
 
 
 def latin_1(text: str) -> bytes:
