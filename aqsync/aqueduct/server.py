@@ -24,7 +24,7 @@ from aqsync.aqueduct.records import (
     UploadReceipt,
 )
 from aqsync.aqueduct.transport import Request, Timeouts, Transport
-from aqsync.errors import BadAnswer, ExperimentNotFound
+from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
 
 _RESOLVE_CHUNK = 100
 """So many experiments are asked for in one request."""
@@ -329,7 +329,12 @@ class Server:
             ExperimentNotFound: There is no such experiment for this user.
         """
         what = f"download of {name!r} from experiment {uuid}"
-        request = Request("GET", f"/api/files/{uuid}/{_quoted(name)}", transfer=True)
+        if "/" in name or name in {"", ".", ".."}:  # servers differ in such paths
+            raise RemoteFileNotFound(
+                f"{what}: no file can have this name", status=HTTPStatus.NOT_FOUND
+            )
+        quoted = quote(name, safe="", errors="surrogateescape")
+        request = Request("GET", f"/api/files/{uuid}/{quoted}", transfer=True)
         with self._transport.open(request, what) as answer:
             if answer.status != HTTPStatus.OK:
                 check_file_answer(answer.whole(), what)
@@ -386,13 +391,6 @@ def _graphql_request(body: bytes) -> Request:
 
 def _experiments_in_words(keys: Sequence[object]) -> str:
     return f"experiment {keys[0]}" if len(keys) == 1 else f"{len(keys)} experiments"
-
-
-def _quoted(name: str) -> str:
-    """Return a name as one part of a URL; dots alone would be taken for a folder above."""
-    if name in {".", ".."}:
-        return name.replace(".", "%2E")
-    return quote(name, safe="", errors="surrogateescape")
 
 
 def _date(answer: Answer) -> datetime | None:
