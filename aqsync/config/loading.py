@@ -143,7 +143,10 @@ class _Reader:
         try:
             return model.model_validate(value, context={"folder": self._folder})
         except ValidationError as error:
-            self._problems += problems_of(error, self._tree, at)
+            # What has no form has no meaning either: one complaint is enough.
+            formless = {problem.location for problem in self._tree.problems}
+            found = problems_of(error, self._tree, at)
+            self._problems += [problem for problem in found if problem.location not in formless]
             return None
 
 

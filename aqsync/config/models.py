@@ -40,7 +40,8 @@ _DAY = 86400.0
 def _duration(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str):
         return parse_duration(value)
-    if info.context is not None and isinstance(value, int | float) and value != 0:
+    # In code a number means seconds; in a file, where the context comes from, it could mean any.
+    if info.context is not None and type(value) in {int, float} and value != 0:
         raise ValueError("the number has no unit")
     return value
 
@@ -51,6 +52,9 @@ def _share(value: object) -> object:
 
 def _local_path(value: object, info: ValidationInfo) -> object:
     """Expand ``~`` and take a relative path from the folder of the configuration file."""
+    folder = (info.context or {}).get("folder", Path.cwd())
+    if isinstance(value, Path):
+        return Path(os.path.normpath(folder / value))
     if not isinstance(value, str):
         return value
     if not value.strip():
@@ -64,7 +68,6 @@ def _local_path(value: object, info: ValidationInfo) -> object:
         raise ValueError("the path holds what cannot stand in a path") from error
     except RuntimeError as error:
         raise ValueError(f"the home folder in {value!r} is not known") from error
-    folder = (info.context or {}).get("folder", Path.cwd())
     return Path(os.path.normpath(folder / path))
 
 
