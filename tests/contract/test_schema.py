@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from graphql import (
     GraphQLEnumType,
@@ -137,9 +138,10 @@ def _typed(name: str, value: object) -> str:
     return f"{name}: {kind}" + (f" = {print_ast(written)}" if written else "")
 
 
-@pytest.fixture
-def schema(aqueduct: Aqueduct) -> GraphQLSchema:
-    introspection = aqueduct.ask(get_introspection_query(descriptions=False))
+@pytest.fixture(scope="module")
+def schema(server_url: str, http: httpx.Client) -> GraphQLSchema:
+    server = Aqueduct(server_url, http)
+    introspection = server.ask(get_introspection_query(descriptions=False))
     return build_client_schema(introspection)  # type: ignore[arg-type]  # JSON, not a TypedDict
 
 

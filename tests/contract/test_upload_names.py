@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import httpx
 import pytest
 
 from tests.contract.wire import Aqueduct, multipart
 
 DEVICES = ["CON", "con.txt", "NUL", "nul.tar", "PRN.md", "aux", "COM1", "com9.csv", "LPT1"]
+
+
+@pytest.fixture(scope="module")
+def aqueduct(server_url: str, http: httpx.Client) -> Iterator[Aqueduct]:
+    with Aqueduct(server_url, http) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def folder(aqueduct: Aqueduct) -> str:
+    """One experiment for all names: each test asks for its own one only."""
+    uuid: str = aqueduct.create()["uuid"]
+    return uuid
 
 
 @pytest.mark.parametrize(
@@ -20,27 +36,30 @@ DEVICES = ["CON", "con.txt", "NUL", "nul.tar", "PRN.md", "aux", "COM1", "com9.cs
     ],
 )
 def test_refused(aqueduct: Aqueduct, folder: str, name: str) -> None:
+    before = aqueduct.names(folder)
     response = aqueduct.upload(folder, name, b"a")
     assert response.status_code == 400
     assert response.json() == {"detail": "Invalid file name."}
-    assert aqueduct.names(folder) == []
+    assert aqueduct.names(folder) == before
 
 
 @pytest.mark.parametrize("name", [".", ".."])
 def test_folder_itself(aqueduct: Aqueduct, folder: str, name: str) -> None:
+    before = aqueduct.names(folder)
     assert aqueduct.upload(folder, name, b"a").status_code in (400, 500)
-    assert aqueduct.names(folder) == []
+    assert aqueduct.names(folder) == before
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x01", "\x1f", "\x7f"])
 def test_control_character(aqueduct: Aqueduct, folder: str, character: str) -> None:
     """It may already be refused where HTTP is parsed, with another text."""
+    before = aqueduct.names(folder)
     head = aqueduct.upload_head(folder, f"a{character}b", 0)
     with aqueduct.connection() as connection:
         connection.send(head.replace(b"HTTP/1.1\r\n", b"HTTP/1.1\r\nConnection: close\r\n"))
         status = connection.status()
     assert status == 400
-    assert aqueduct.names(folder) == []
+    assert aqueduct.names(folder) == before
 
 
 @pytest.mark.parametrize(
@@ -57,16 +76,16 @@ def test_accepted(aqueduct: Aqueduct, folder: str, name: str) -> None:
     response = aqueduct.upload(folder, name, b"content")
     assert response.status_code == 200
     assert response.json() == {"result": f"Successfuly uploaded {name}"}
-    assert aqueduct.names(folder) == [name]
+    assert name in aqueduct.names(folder)
     assert aqueduct.content(folder, name) == b"content"
     assert aqueduct.delete(folder, [name]).status_code == 200
-    assert aqueduct.names(folder) == []
+    assert name not in aqueduct.names(folder)
 
 
 def test_header_is_read_as_latin_1(aqueduct: Aqueduct, folder: str) -> None:
     assert aqueduct.upload(folder, "é".encode("latin-1"), b"latin").status_code == 200
     assert aqueduct.upload(folder, "é".encode(), b"utf-8").status_code == 200
-    assert aqueduct.names(folder) == sorted(["é", "Ã©"])
+    assert {"é", "Ã©"} <= set(aqueduct.names(folder))
     assert aqueduct.content(folder, "é") == b"latin"
     assert aqueduct.content(folder, "Ã©") == b"utf-8"
 
@@ -74,17 +93,20 @@ def test_header_is_read_as_latin_1(aqueduct: Aqueduct, folder: str) -> None:
 def test_blanks_around_a_name_do_not_arrive(aqueduct: Aqueduct, folder: str) -> None:
     """Servers differ in which of them belong to a header's value, but none is ever stored."""
     body = multipart(b"a")
-    for name in ("  a.txt", "a.txt  ", "\ta.txt"):
+    for name in ("  blank.txt", "blank.txt  ", "\tblank.txt"):
         with aqueduct.connection() as connection:
             connection.send(aqueduct.upload_head(folder, name, len(body)) + body)
             assert connection.answer()[0] in (200, 400)
-        assert aqueduct.names(folder) in ([], ["a.txt"])
+        stored = [one for one in aqueduct.names(folder) if "blank" in one]
+        assert stored in ([], ["blank.txt"])
 
 
 def test_header_name_in_any_case(aqueduct: Aqueduct, folder: str) -> None:
     body = multipart(b"a")
-    head = aqueduct.upload_head(folder, "a.txt", len(body)).replace(b"file_name", b"File_Name")
+    head = aqueduct.upload_head(folder, "any-case.txt", len(body)).replace(
+        b"file_name", b"File_Name"
+    )
     with aqueduct.connection() as connection:
         connection.send(head + body)
         assert connection.answer()[0] == 200
-    assert aqueduct.names(folder) == ["a.txt"]
+    assert "any-case.txt" in aqueduct.names(folder)
