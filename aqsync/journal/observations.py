@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -206,15 +207,31 @@ class Observations:
             ).fetchone()
         return Removable(*row)
 
-    def quiet(self, mapping_id: int) -> Quiet:
-        """How many files are in sync without a closer look, and their bytes."""
+    def quiet(self, mapping_id: int, within: Sequence[str] = ()) -> Quiet:
+        """How many files are in sync without a closer look, and their bytes.
+
+        Args:
+            mapping_id: Whose.
+            within: Only those at and below these paths; none: all.
+        """
+        places, values = _within(within)
         with self._database.reading() as connection:
             row = connection.execute(
                 f"SELECT count(*), coalesce(sum(f.size), 0) FROM {JOINED}"
-                f" WHERE f.mapping_id = ? AND {QUIET} IS TRUE",
-                (mapping_id,),
+                f" WHERE f.mapping_id = ? AND {QUIET} IS TRUE AND ({places})",
+                (mapping_id, *values),
             ).fetchone()
         return Quiet(*row)
+
+    def knows(self, mapping_id: int, path: str) -> bool:
+        """Whether anything was ever seen at or below a path."""
+        places, values = _within([path])
+        with self._database.reading() as connection:
+            row = connection.execute(
+                f"SELECT EXISTS (SELECT 1 FROM file f WHERE f.mapping_id = ? AND ({places}))",
+                (mapping_id, *values),
+            ).fetchone()
+        return bool(row[0])
 
     def records(self, identities: Sequence[int]) -> list[FileRecord]:
         """The records of these files, in this order; those forgotten meanwhile are left out."""
@@ -233,3 +250,21 @@ class Observations:
                 (mapping_id, *split(path)),
             ).fetchone()
         return None if row is None else file_record(row)
+
+
+def _within(paths: Sequence[str]) -> tuple[str, list[str | bytes]]:
+    """A condition for files at and below some paths; an empty path is the root."""
+    if not paths or "" in paths:
+        return "TRUE", []
+    conditions: list[str] = []
+    values: list[str | bytes] = []
+    for path in paths:
+        conditions.append(
+            "(f.directory = ? AND f.name = ?) OR f.directory = ?"
+            " OR (f.directory > ? AND f.directory < ?) OR (f.directory > ? AND f.directory < ?)"
+        )
+        # "0" is the character after "/". Blobs are compared with blobs only, text with text.
+        below = [os.fsencode(f"{path}/"), os.fsencode(f"{path}0")]
+        text = [stored(f"{path}/"), stored(f"{path}0")]
+        values += [*split(path), stored(path), *text, *below]
+    return " OR ".join(conditions), values

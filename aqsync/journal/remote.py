@@ -63,6 +63,16 @@ class Remote:
             raise KeyError(eid)
         return str(row[0])
 
+    def problem(self, eid: str) -> Problem | None:
+        """Why an experiment cannot be used."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT problem_message, problem_hint, problem_since_ns FROM experiment"
+                " WHERE eid = ? AND problem_message IS NOT NULL",
+                (eid,),
+            ).fetchone()
+        return None if row is None else Problem(*row)
+
     def mapped_eids(self) -> set[str]:
         """The experiments that known files go to."""
         with self._database.reading() as connection:

@@ -133,6 +133,7 @@ class Push:
         self._result = PushResult()
         self._replaced: set[int] = set()
         self._attempts: Counter[int] = Counter()
+        self._sent: set[int] = set()
         self._began = engine.clock.monotonic()
 
     def run(self) -> PushResult:
@@ -262,7 +263,8 @@ class Push:
                 if isinstance(step, Upload | Compare | RemoveRemote):
                     # Whatever keeps changing must not keep a push from ending.
                     self._attempts[file.id] += 1
-                    if self._attempts[file.id] > MOST_ATTEMPTS:
+                    again = file.id in self._sent and isinstance(step, Upload)
+                    if again or self._attempts[file.id] > MOST_ATTEMPTS:
                         continue
                     yield self._engine.job(file, step)
                 else:
@@ -295,7 +297,7 @@ class Push:
         if job.file.eid is not None and not isinstance(outcome, MovedOn):
             this.acted.add(job.file.eid)
         if isinstance(outcome, Uploaded):
-            self._attempts[job.file.id] = MOST_ATTEMPTS  # what changes after this can wait
+            self._sent.add(job.file.id)
             self._result.uploaded += 1
             self._result.bytes += outcome.signature.size
         elif isinstance(outcome, Adopted):

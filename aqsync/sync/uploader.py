@@ -51,8 +51,8 @@ from aqsync.model import (
 SMALL = 4 * CHUNK
 """Bytes up to which a file is read whole before anything is sent."""
 
-CLOCK_SLACK_S = 2.0
-"""The server tells its time in whole seconds."""
+CLOCK_SLACK_S = 5.0
+"""A server tells its time in whole seconds, and a busy one tells a time that is seconds old."""
 
 Progress = Callable[[int], None]
 

@@ -1,0 +1,77 @@
+"""``aqsync check``: is the configuration good, and does the server fit it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from aqsync.aqueduct.server import Server
+from aqsync.cli.context import configuration, connect
+from aqsync.cli.output import report_error, say
+from aqsync.config import Config, Mapping
+from aqsync.errors import AqsyncError, ConfigError, ExitCode
+from aqsync.local.scanner import load_rules, root_identity
+
+
+class _Findings:
+    """Says what is well, reports what is not, and keeps the worst exit code."""
+
+    def __init__(self) -> None:
+        self.exit_code = ExitCode.OK
+
+    def passes(self, what: str, step: Callable[[], object]) -> bool:
+        """Take a step and say how it went."""
+        try:
+            step()
+        except AqsyncError as exc:
+            report_error(exc)
+            self.exit_code = max(self.exit_code, exc.exit_code)
+            return False
+        say(f"ok: {what}")
+        return True
+
+
+def check(config_path: Path | None, *, online: bool) -> ExitCode:
+    """Run the command.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+    """
+    config = configuration(config_path)
+    say(f"ok: {config.path}: {len(config.mappings)} mapping(s), journal {config.journal}")
+    findings = _Findings()
+    findings.passes("the token can be read", config.token)
+    for mapping in config.mappings:
+        where = f"{mapping.name}: {mapping.directory} -> {mapping.experiment}"
+        findings.passes(where, lambda m=mapping: _check_root(m))  # type: ignore[misc]  # bound now
+    if online:
+        with closing(connect(config)) as server:
+            _check_online(config, server, findings)
+    return findings.exit_code
+
+
+def _check_root(mapping: Mapping) -> None:
+    root_identity(mapping.directory)
+    load_rules(mapping)
+
+
+def _check_online(config: Config, server: Server, findings: _Findings) -> None:
+    eids = sorted({m.experiment for m in config.mappings if m.path is None})
+    url = config.server.url
+    if not findings.passes(f"{url} answers and accepts the token", lambda: server.find(limit=1)):
+        return
+    findings.passes(
+        "uploads can arrive: their file_name header survives the way", server.check_file_name_header
+    )
+    for eid, found in server.resolve(eids).items():
+        title = "" if found is None else f": {found.title}"
+        findings.passes(f"experiment {eid}{title}", lambda e=eid, f=found: _exists(e, f))  # type: ignore[misc]  # bound now
+
+
+def _exists(eid: str, found: object) -> None:
+    if found is None:
+        raise ConfigError(
+            f"the server knows no experiment {eid}",
+            hint="create it on the server, or correct `experiment` in the configuration",
+        )

@@ -1,0 +1,227 @@
+"""The command ``aqsync``. Commands are imported when they run, so that each starts quickly."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aqsync import __version__
+from aqsync.errors import AqsyncError, ExitCode
+
+app = typer.Typer(
+    name="aqsync",
+    help="Keeps an Aqueduct experiment server filled from directories on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The configuration file; else it is looked for."),
+]
+MappingOption = Annotated[
+    list[str] | None, typer.Option("--mapping", "-m", help="Only this mapping; may be repeated.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
+PathsArgument = Annotated[
+    list[Path] | None, typer.Argument(help="Only these files and directories.", show_default=False)
+]
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"aqsync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    _asked_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=lambda v: _version(asked=v)),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def push(
+    paths: PathsArgument = None,
+    *,
+    config: ConfigOption = None,
+    mapping: MappingOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
+    ] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Report young files as waiting; do not wait for them.")
+    ] = False,
+    max_wait: Annotated[
+        str, typer.Option(help="How long to wait for files that keep changing.")
+    ] = "2m",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace conflicting files on the server.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Upload what is new or changed, once, and say how everything stands.
+
+    Exit status: 0 all in sync; 1 something is held, waiting or failed; 2 usage or configuration;
+    3 server unreachable or token refused; 4 the journal is in use; 130 interrupted.
+    """
+    from aqsync.cli.push import PushOptions
+    from aqsync.cli.push import push as run
+    from aqsync.config import parse_duration
+
+    try:
+        longest_wait_s = parse_duration(max_wait)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--max-wait") from exc
+    options = PushOptions(
+        paths=paths or [],
+        config=config,
+        mappings=mapping or [],
+        dry_run=dry_run,
+        wait=not no_wait,
+        longest_wait_s=longest_wait_s,
+        overwrite=overwrite,
+        json=json,
+    )
+    raise typer.Exit(run(options))
+
+
+@app.command()
+def status(
+    *,
+    config: ConfigOption = None,
+    mapping: MappingOption = None,
+    no_scan: Annotated[
+        bool, typer.Option("--no-scan", help="As last scanned; do not look at the disk now.")
+    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Every problem, not just some.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say how each mapping stands: is everything up there?
+
+    The disk is looked at as it is now, the server's side is as last fetched. Exit status: 0 all
+    in sync, 1 not.
+    """
+    from aqsync.cli.state import status as run
+
+    raise typer.Exit(run(config, mapping or [], scan=not no_scan, everything=show_all, json=json))
+
+
+@app.command()
+def why(
+    path: Annotated[Path, typer.Argument(help="A file or directory in a mapped directory.")],
+    *,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what is decided for a path, why, since when, and what happens next."""
+    from aqsync.cli.state import why as run
+
+    raise typer.Exit(run(config, path, json=json))
+
+
+@app.command()
+def retry(
+    paths: PathsArgument = None, *, config: ConfigOption = None, mapping: MappingOption = None
+) -> None:
+    """Set held and failed files free, so that the next push tries them again.
+
+    A file that was removed on the server is sent again. Named by PATH, an emptied file is sent as
+    it is, and a mass deletion goes through. Without PATH, --mapping also accepts the mapping's
+    directory as it is now.
+    """
+    from aqsync.cli.state import retry as run
+
+    raise typer.Exit(run(config, paths or [], mapping or []))
+
+
+@app.command()
+def check(
+    *,
+    config: ConfigOption = None,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the server.")] = False,
+) -> None:
+    """Validate the configuration, and with --online what it expects of the server."""
+    from aqsync.cli.check import check as run
+
+    raise typer.Exit(run(config, online=online))
+
+
+@app.command()
+def init(
+    *,
+    output: Annotated[Path, typer.Option(help="Where to write it.")] = Path("aqsync.yaml"),
+    url: Annotated[str | None, typer.Option(help="The server's address.")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="The file that holds the token.")] = None,
+    directory: Annotated[Path | None, typer.Option(help="The directory to upload.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="The EID, such as 20261123-1.")] = None,
+    path: Annotated[
+        str | None, typer.Option(help='With --experiment "{eid}": where it stands, "{eid}_*/**".')
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The mapping's name.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Before every remote name.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented configuration, from options or a few questions."""
+    from aqsync.cli.init import InitOptions
+    from aqsync.cli.init import init as run
+
+    raise typer.Exit(
+        run(InitOptions(output, url, token_file, directory, experiment, path, name, prefix, force))
+    )
+
+
+@app.command()
+def serve(
+    *,
+    data: Annotated[Path, typer.Option(help="The directory for all data.")],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the token that clients must send.")
+    ] = None,
+    max_file: Annotated[str, typer.Option(help="The largest file to accept.")] = "4 GiB",
+) -> None:
+    """Run the embedded Aqueduct server."""
+    from aqsync.cli.serve import serve as run
+
+    raise typer.Exit(run(data, host, port, token_file, max_file))
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path | None, typer.Argument(help="Your own folder; else a sample of lab files is made.")
+    ] = None,
+) -> None:
+    """Show the main job from end to end, on a server of its own, and check the result."""
+    from aqsync.cli.demo import demo as run
+
+    raise typer.Exit(run(directory))
+
+
+def main() -> None:
+    """The entry point: errors become lines for people and exit codes."""
+    try:
+        app(standalone_mode=True)
+    except AqsyncError as exc:
+        from aqsync.cli.output import report_error
+
+        report_error(exc)
+        sys.exit(exc.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to tell, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.INCOMPLETE)

@@ -1,0 +1,88 @@
+"""What commands print: lines for people on two streams, sizes and ages as people say them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from aqsync.errors import AqsyncError
+from aqsync.sync.summary import FileProblem
+
+SHOWN_PROBLEMS = 20
+_SECOND_NS = 1_000_000_000
+
+
+def say(line: str) -> None:
+    """One line of a command's answer."""
+    _write(sys.stdout, line)
+
+
+def complain(line: str) -> None:
+    """One line about what is wrong."""
+    _write(sys.stderr, line)
+
+
+def _write(stream: Any, line: str) -> None:  # noqa: ANN401 - any text stream
+    stream.write(printable(line) + "\n")
+    stream.flush()
+
+
+def printable(text: str) -> str:
+    """Text that a terminal shows on one line, whatever bytes a file name holds."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
+def say_json(value: object) -> None:
+    """One JSON object; names that are no UTF-8 keep their bytes as lone surrogates."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def report_error(exc: AqsyncError) -> None:
+    """An error that ends a command."""
+    for line in exc.message.splitlines():
+        complain(f"error: {line}")
+    if exc.hint:
+        complain(f"  hint: {exc.hint}")
+
+
+def report_problems(problems: Sequence[FileProblem], *, everything: bool = False) -> None:
+    """One line for each problem, with its hint below; the first few unless all are wanted."""
+    shown = problems if everything else problems[:SHOWN_PROBLEMS]
+    for problem in shown:
+        say(f"{problem.state}: {problem.path}: {problem.reason}")
+        if problem.hint:
+            say(f"  hint: {problem.hint}")
+    if len(shown) < len(problems):
+        say(f"... and {len(problems) - len(shown)} more; `aqsync status --all` shows every one")
+
+
+def size_text(size: float) -> str:
+    """Bytes as people say them: ``3.1 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:  # noqa: PLR2004 - the step from unit to unit
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration as people say it: ``42 s``, ``3 min``, ``5 h``, ``2 days``."""
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    for limit, divisor, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def age_text(then_ns: int | None, now_ns: int) -> str:
+    """How long ago something was: ``3 min ago``, ``never``."""
+    if then_ns is None:
+        return "never"
+    return f"{seconds_text(max(0, now_ns - then_ns) / _SECOND_NS)} ago"

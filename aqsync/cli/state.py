@@ -1,0 +1,271 @@
+"""``aqsync status``, ``why`` and ``retry``: what is known, file by file, and setting it free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aqsync.cli.context import chosen, configuration
+from aqsync.cli.output import age_text, report_problems, say, say_json, seconds_text, size_text
+from aqsync.clock import SystemClock
+from aqsync.config import Config, Mapping
+from aqsync.errors import ConfigError, ExitCode
+from aqsync.journal import Journal
+from aqsync.local.locate import Place, locate
+from aqsync.local.scanner import Scanner
+from aqsync.model import (
+    Compare,
+    Decision,
+    FileRecord,
+    Hold,
+    InSync,
+    RemoveRemote,
+    State,
+    Upload,
+    Wait,
+)
+from aqsync.sync.planner import decide
+from aqsync.sync.policies import decisions, policies
+from aqsync.sync.summary import Summary, summarize
+
+_SECOND_NS = 1_000_000_000
+
+
+@contextmanager
+def _looked_at(
+    config: Config, mappings: Sequence[Mapping], within: Sequence[str] = (), *, scan: bool = True
+) -> Iterator[tuple[Journal, dict[str, Scanner]]]:
+    """A private copy of the journal, after a look at the disk as it is now."""
+    clock = SystemClock()
+    with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
+        scanners = {m.name: Scanner(m, journal, clock) for m in mappings}
+        if scan:
+            for scanner in scanners.values():
+                scanner.scan(within)
+        yield journal, scanners
+
+
+def status(
+    config_path: Path | None, names: Sequence[str], *, scan: bool, everything: bool, json: bool
+) -> ExitCode:
+    """Print how each mapping stands."""
+    config = configuration(config_path)
+    mappings = chosen(config, names)
+    now_ns = SystemClock().now_ns()
+    with _looked_at(config, mappings, scan=scan) as (journal, _):
+        records = {m.name: journal.mappings.get(m.name) for m in mappings}
+        summaries = {m.name: summarize(journal, m, now_ns) for m in mappings}
+        server = journal.remote.server_problem()
+        listed = [e.listed_at_ns for e in journal.remote.experiments().values()]
+    oldest = min((at for at in listed if at is not None), default=None)
+    if json:
+        say_json(
+            {
+                "mappings": {
+                    m.name: _as_json(m, summaries[m.name], records[m.name].complete_at_ns)
+                    for m in mappings
+                },
+                "server": None if server is None else asdict(server),
+                "server_lists_from": _iso(oldest),
+            }
+        )
+    else:
+        for mapping in mappings:
+            _tell(mapping, summaries[mapping.name], records[mapping.name].complete_at_ns, now_ns)
+            report_problems(summaries[mapping.name].problems, everything=everything)
+        say(f"the server's file lists were fetched {age_text(oldest, now_ns)}")
+        if server is not None:
+            since = seconds_text((now_ns - server.since_ns) / _SECOND_NS)
+            say(f"the server has not been usable for {since}: {server.message}")
+    complete = all(summary.complete for summary in summaries.values())
+    return ExitCode.OK if complete else ExitCode.INCOMPLETE
+
+
+def _as_json(mapping: Mapping, summary: Summary, complete_at_ns: int | None) -> dict[str, Any]:
+    return {
+        "directory": str(mapping.directory),
+        "experiment": mapping.experiment,
+        **{state.name.lower(): summary.files[state] for state in State},
+        "kept": summary.kept,
+        "bytes": summary.bytes[State.IN_SYNC],
+        "bytes_missing": sum(summary.bytes.values()) - summary.bytes[State.IN_SYNC],
+        "complete": summary.complete,
+        "last_complete_sync": _iso(complete_at_ns),
+        "problems": [problem._asdict() for problem in summary.problems],
+    }
+
+
+def _iso(at_ns: int | None) -> str | None:
+    return None if at_ns is None else datetime.fromtimestamp(at_ns / _SECOND_NS, UTC).isoformat()
+
+
+def _tell(mapping: Mapping, summary: Summary, complete_at_ns: int | None, now_ns: int) -> None:
+    counts = [f"{summary.files[state]} {state}" for state in State if summary.files[state]]
+    if summary.kept:
+        counts.append(f"{summary.kept} deleted here and kept on the server")
+    say(f"{mapping.name}: {mapping.directory} -> {mapping.experiment}")
+    say(f"  {', '.join(counts) or 'no files'}")
+    say(
+        f"  {size_text(summary.bytes[State.IN_SYNC])} on the server;"
+        f" last complete sync {age_text(complete_at_ns, now_ns)}"
+    )
+
+
+def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
+    """Print what is decided for one path, why, since when, and what happens next."""
+    config = configuration(config_path)
+    place = locate(config.mappings, path)
+    now_ns = SystemClock().now_ns()
+    with _looked_at(config, [place.mapping], [place.path]) as (journal, scanners):
+        mapping_id = journal.mappings.get(place.mapping.name).id
+        file = journal.observations.record_at(mapping_id, place.path)
+        if file is not None:
+            step = decide(file, policies(journal, place.mapping)(file), now_ns)
+            return _explain(place, file, step, now_ns, json=json)
+        if (place.mapping.directory / place.path).is_dir():
+            return _explain_directory(place, journal, now_ns, json=json)
+        return _explain_absence(place, scanners[place.mapping.name], journal, json=json)
+
+
+def _explain(
+    place: Place, file: FileRecord, step: Decision, now_ns: int, *, json: bool
+) -> ExitCode:
+    hint = step.hint if isinstance(step, Hold | Wait) else ""
+    age = max(0, now_ns - step.since_ns)
+    facts = {
+        "path": str(place.mapping.directory / file.path),
+        "mapping": file.mapping,
+        "decision": type(step).__name__,
+        "state": step.state,
+        "reason": step.reason,
+        "since": _iso(step.since_ns),
+        "age_seconds": round(age / _SECOND_NS, 3),
+        "next": next_step(step, now_ns),
+        "hint": hint,
+        "experiment": file.eid,
+        "remote_name": file.remote_name or None,
+        "sha256": None if file.synced is None else file.synced.sha256.hex(),
+    }
+    if json:
+        say_json(facts)
+    else:
+        say(f"{facts['path']}")
+        say(f"  state:      {step.state}, for {seconds_text(age / _SECOND_NS)}")
+        say(f"  reason:     {step.reason}")
+        say(f"  next:       {facts['next']}")
+        if hint:
+            say(f"  hint:       {hint}")
+        if file.eid is not None:
+            say(f"  goes to:    {file.eid} as {file.remote_name}")
+        if file.synced is not None:
+            say(f"  synced:     {age_text(file.synced.at_ns, now_ns)}, SHA-256 {facts['sha256']}")
+    return ExitCode.OK if isinstance(step, InSync) else ExitCode.INCOMPLETE
+
+
+def next_step(step: Decision, now_ns: int) -> str:
+    """What happens next, for a person."""
+    match step:
+        case InSync():
+            return "nothing, until the file changes"
+        case Upload(replaces=True):
+            return "it is uploaded and replaces our earlier version"
+        case Upload():
+            return "it is uploaded"
+        case Compare():
+            return "its content is compared with the server's; it is sent only if it may be"
+        case RemoveRemote():
+            return "its copy is removed from the server"
+        case Wait(until_ns=None):
+            return "it is looked at again when the server can be asked"
+        case Wait(until_ns=int(until_ns)):
+            seconds = max(0, until_ns - now_ns) / _SECOND_NS
+            return f"it is looked at again in {seconds_text(seconds)}"
+        case Hold(state=State.HELD):
+            return "nothing, until somebody decides or the file changes"
+        case _:
+            return "nothing"
+
+
+def _explain_directory(place: Place, journal: Journal, now_ns: int, *, json: bool) -> ExitCode:
+    within = (place.path,)
+    summary = summarize(
+        journal,
+        place.mapping,
+        now_ns,
+        lambda file: not place.path or file.path.startswith(f"{place.path}/"),
+        within,
+    )
+    if json:
+        say_json(_as_json(place.mapping, summary, None))
+    else:
+        counts = [f"{summary.files[state]} {state}" for state in State if summary.files[state]]
+        say(f"{place.mapping.directory / place.path}: {', '.join(counts) or 'no files'}")
+        report_problems(summary.problems, everything=True)
+    return ExitCode.OK if summary.complete else ExitCode.INCOMPLETE
+
+
+def _explain_absence(place: Place, scanner: Scanner, journal: Journal, *, json: bool) -> ExitCode:
+    absolute = place.mapping.directory / place.path
+    troubles = journal.mappings.troubles(journal.mappings.get(place.mapping.name).id)
+    hint = ""
+    if troubles:
+        trouble = next(iter(troubles.values()))
+        reason, hint = trouble.message, trouble.hint
+    elif not absolute.exists() and not absolute.is_symlink():
+        reason = "there is no such file, and none was ever seen"
+    else:
+        reason = scanner.rules.explain(place.path) or "it was not seen by the scan"
+    if json:
+        facts = {"path": str(absolute), "mapping": place.mapping.name, "decision": None}
+        say_json({**facts, "state": "not selected", "reason": reason, "hint": hint})
+    else:
+        say(f"{absolute}")
+        say(f"  state:      not selected: it is never uploaded\n  reason:     {reason}")
+    return ExitCode.INCOMPLETE
+
+
+def retry(config_path: Path | None, paths: Sequence[Path], names: Sequence[str]) -> ExitCode:
+    """Set held and failed files free for the next push, or accept roots as they are now."""
+    config = configuration(config_path)
+    mappings = chosen(config, names)
+    places = [locate(mappings, path) for path in paths]
+    clock = SystemClock()
+    freed = 0
+    with Journal.open_for_writing(config.journal, clock.now_ns()) as journal:
+        for mapping in mappings:
+            mapping_id = journal.mappings.get(mapping.name).id
+            if names and not paths:
+                journal.mappings.unpin_root(mapping_id)
+            tops = [place.path for place in places if place.mapping is mapping]
+            if paths and not tops:
+                continue
+            files = list(_stuck(journal, mapping, tops, clock.now_ns()))
+            journal.outcomes.retry(file.id for file in files)
+            freed += len(files)
+            unknown = [top for top in tops if not journal.observations.knows(mapping_id, top)]
+            if unknown:
+                raise ConfigError(
+                    f"nothing is known of {mapping.directory / unknown[0]}",
+                    hint="check the path; a new file needs no retry",
+                )
+    say(f"{freed} files set free; the next push tries them again")
+    return ExitCode.OK
+
+
+def _stuck(
+    journal: Journal, mapping: Mapping, tops: Sequence[str], now_ns: int
+) -> Iterator[FileRecord]:
+    """Held and failed files; emptied and deleted ones only where their path was named."""
+    for file, step in decisions(journal, mapping, now_ns):
+        if step.state not in {State.HELD, State.FAILED}:
+            continue
+        if tops:
+            named = any(not t or file.path == t or file.path.startswith(f"{t}/") for t in tops)
+        else:
+            named = file.local is not None and (file.local.size > 0 or file.synced is None)
+        if named:
+            yield file

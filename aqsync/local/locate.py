@@ -1,0 +1,39 @@
+"""From a path that a person typed to the mapping that it lies in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from aqsync.config import Mapping
+from aqsync.errors import ConfigError
+
+
+class Place(NamedTuple):
+    """A path within a mapping."""
+
+    mapping: Mapping
+    path: str
+    """Relative to the root; empty for the root itself."""
+
+
+def locate(mappings: Sequence[Mapping], path: Path) -> Place:
+    """Find the mapping that a path lies in, as it is written or with links resolved.
+
+    Raises:
+        ConfigError: It lies in none.
+    """
+    written = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    parent_resolved = written.parent.resolve() / written.name
+    for candidate in (written, parent_resolved):
+        for mapping in mappings:
+            for root in (mapping.directory, mapping.directory.resolve()):
+                if candidate.is_relative_to(root):
+                    relative = candidate.relative_to(root).as_posix()
+                    return Place(mapping, "" if relative == "." else relative)
+    roots = ", ".join(str(mapping.directory) for mapping in mappings)
+    raise ConfigError(
+        f"{path} lies in no mapped directory", hint=f"the mapped directories are: {roots}"
+    )
