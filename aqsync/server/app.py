@@ -17,7 +17,7 @@ from aqsync.server.files_api import FilesEndpoint
 from aqsync.server.graphql_api import GraphQLEndpoint
 from aqsync.server.settings import ServerSettings
 from aqsync.server.storage import Storage
-from aqsync.server.token import TokenGate
+from aqsync.server.token_gate import TokenGate
 
 _DISK_THREADS = 16
 _GRAPHQL_THREADS = 4

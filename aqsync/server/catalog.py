@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from aqsync.server import rules
+from aqsync.server.catalog_filter import EPOCH, ExperimentFilter, condition_of, microseconds
 from aqsync.server.errors import OperationRefused, ServerStartError
 
 _APPLICATION_ID = 0x41514453  # "AQDS"
@@ -39,7 +40,6 @@ CREATE TABLE last_eid (day TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WI
 CREATE TABLE removed (uuid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 _COLUMNS = "number, uuid, eid, title, description, created_by, created_at, updated_at"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +54,6 @@ class Experiment:
     created_at: datetime
     updated_at: datetime
     tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentFilter:
-    """Which experiments a list holds.
-
-    Args:
-        text: A part of the title or of the EID, in any case.
-        any_tags: At least one of these tags; an empty list fits no experiment.
-        all_tags: Every one of these tags; an empty list fits no experiment.
-        start: The earliest creation time, inclusive.
-        end: The latest creation time, inclusive.
-    """
-
-    text: str | None = None
-    any_tags: Sequence[str] | None = None
-    all_tags: Sequence[str] | None = None
-    start: datetime | None = None
-    end: datetime | None = None
 
 
 class Catalog:
@@ -240,7 +221,7 @@ class Catalog:
         Raises:
             OperationRefused: The filter breaks a limit.
         """
-        condition, values = _condition(wanted)
+        condition, values = condition_of(wanted)
         with self._lock:
             ((total,),) = self._database.execute(
                 f"SELECT count(*) FROM experiment WHERE {condition}",  # noqa: S608 - of constants
@@ -335,11 +316,7 @@ class Catalog:
 
 def _now() -> int:
     """Microseconds since 1970."""
-    return _microseconds(datetime.now(UTC))
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return microseconds(datetime.now(UTC))
 
 
 def _number(database: sqlite3.Connection, uuid: UUID) -> int:
@@ -380,7 +357,7 @@ def _experiment(database: sqlite3.Connection, row: tuple[object, ...]) -> Experi
 
 
 def _moment(microseconds: object) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(str(microseconds)))
+    return EPOCH + timedelta(microseconds=int(str(microseconds)))
 
 
 def _add_tags(database: sqlite3.Connection, number: int | None, tags: Sequence[str]) -> None:
@@ -391,39 +368,3 @@ def _add_tags(database: sqlite3.Connection, number: int | None, tags: Sequence[s
         "INSERT INTO experiment_tag VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(number, key) for key, _ in keys],
     )
-
-
-def _condition(wanted: ExperimentFilter) -> tuple[str, list[object]]:
-    """Return the filter as an SQL condition made of constants, and the values it takes."""
-    if wanted.text is not None:
-        rules.check_title(wanted.text, rules.MAX_TITLE_FILTER)
-    rules.check_tag_filter(wanted.any_tags, rules.MAX_TAGS_ANY_FILTER)
-    rules.check_tag_filter(wanted.all_tags, rules.MAX_TAGS_ALL_FILTER)
-    parts = ["TRUE"]
-    values: list[object] = []
-
-    def need(part: str, *more: object) -> None:
-        parts.append(part)
-        values.extend(more)
-
-    tagged = "(SELECT count(*) FROM experiment_tag WHERE experiment = number AND tag IN ({}))"
-    if wanted.text is not None:
-        text = wanted.text.casefold()
-        need("(instr(casefold(title), ?) OR instr(casefold(eid), ?))", text, text)
-    if wanted.start is not None:
-        need("created_at >= ?", _microseconds(wanted.start))
-    if wanted.end is not None:
-        need("created_at <= ?", _microseconds(wanted.end))
-    if wanted.any_tags is not None:
-        keys = {tag.lower() for tag in wanted.any_tags}
-        need(tagged.format(_marks(keys)) + " > 0", *keys)
-    all_keys = {tag.lower() for tag in wanted.all_tags or ()}
-    if wanted.all_tags is not None:
-        need(f"{tagged.format(_marks(all_keys))} = {len(all_keys) or -1}", *all_keys)
-    if rules.ARCHIVED not in all_keys:
-        need(tagged.format("?") + " = 0", rules.ARCHIVED)
-    return " AND ".join(parts), values
-
-
-def _marks(keys: set[str]) -> str:
-    return ", ".join("?" * len(keys))

@@ -19,14 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
+from aqsync.server.exchange import Exchange
 from aqsync.server.filestore import EXPERIMENT_MISSING, FILE_MISSING, FileStore
-from aqsync.server.http import (
-    answer_json,
-    answer_method_not_allowed,
-    header,
-    read_body,
-    refuse,
-)
 from aqsync.server.upload import ClientLeft, FormReader, Upload, body_too_large
 
 _log = logging.getLogger(__name__)
@@ -52,37 +46,38 @@ class FilesEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        exchange = Exchange(scope, receive, send)
         try:
-            await self._dispatch(scope, receive, send)
+            await self._dispatch(exchange, scope["path_params"]["path"].split("/"))
         except FileRefused as exc:
-            await refuse(scope, receive, send, exc.status, exc.detail)
+            await exchange.refuse(exc.status, exc.detail)
         except ClientLeft:
             pass
         except OSError as exc:
-            _log.error("%s %s: %s", scope["method"], scope["path"], exc)
+            _log.error("%s %s: %s", exchange.method, scope["path"], exc)
             full = exc.errno in _DISK_FULL
             detail = "The server's disk is full." if full else "The server's disk failed."
-            await refuse(scope, receive, send, 507 if full else 500, detail)
+            await exchange.refuse(507 if full else 500, detail)
 
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = scope["method"]
-        match scope["path_params"]["path"].split("/"):
+    async def _dispatch(self, exchange: Exchange, path: list[str]) -> None:
+        method = exchange.method
+        match path:
             case [uuid] if method == "POST":
-                await self._upload(_uuid(uuid), scope, receive, send)
+                await self._upload(exchange, _uuid(uuid))
             case [uuid]:
-                await answer_method_not_allowed(scope, receive, send, "POST")
+                await exchange.refuse_method("POST")
             case [uuid, name] if method == "GET":
-                await self._download(_uuid(uuid), name, receive, send)
+                await self._download(exchange, _uuid(uuid), name)
             case [uuid, "delete_files"] if method == "POST":
-                await self._delete(_uuid(uuid), receive, send)
+                await self._delete(exchange, _uuid(uuid))
             case [uuid, name]:
                 allowed = ("GET", "POST") if name == "delete_files" else ("GET",)
-                await answer_method_not_allowed(scope, receive, send, *allowed)
+                await exchange.refuse_method(*allowed)
             case _:
                 raise FileRefused(404, "Not Found")
 
-    async def _upload(self, uuid: UUID, scope: Scope, receive: Receive, send: Send) -> None:
-        name = header(scope, b"file_name")
+    async def _upload(self, exchange: Exchange, uuid: UUID) -> None:
+        name = exchange.header(b"file_name")
         if name is None:
             raise FileRefused(422, "Filename header is missing.")
         if not rules.is_file_name(name):
@@ -90,26 +85,28 @@ class FilesEndpoint:
         if not self._files.has(uuid):
             raise FileRefused(404, EXPERIMENT_MISSING)
         most = self._max_file_bytes + rules.MAX_MULTIPART_ENVELOPE
-        if int(header(scope, b"content-length") or 0) > most:
+        if (exchange.announced_bytes() or 0) > most:
             raise FileRefused(413, body_too_large(most, 0))
-        form = FormReader(header(scope, b"content-type"))
+        form = FormReader(exchange.header(b"content-type"))
         incoming = self._files.receive()
         upload = Upload(incoming, form, self._disk, self._max_file_bytes)
-        await upload.receive(receive, partial(self._files.keep, incoming, uuid, name))
-        await answer_json(send, 200, {"result": f"Successfuly uploaded {name}"})
+        await upload.receive(exchange.receive, partial(self._files.keep, incoming, uuid, name))
+        await exchange.answer(200, {"result": f"Successfuly uploaded {name}"})
 
-    async def _download(self, uuid: UUID, name: str, receive: Receive, send: Send) -> None:
+    async def _download(self, exchange: Exchange, uuid: UUID, name: str) -> None:
         run = partial(get_running_loop().run_in_executor, self._disk)
         descriptor, facts, piece = await run(self._open, uuid, name)
-        leaving = ensure_future(_client_leaves(receive))
+        leaving = ensure_future(_client_leaves(exchange.receive))
         try:
             remaining = facts.st_size
             headers = _file_headers(name, facts)
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
             while not leaving.done():
                 remaining -= len(piece)
                 more = remaining > 0
-                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                await exchange.send(
+                    {"type": "http.response.body", "body": piece, "more_body": more}
+                )
                 if not more:
                     return
                 piece = await run(_read_on, descriptor, remaining)
@@ -125,19 +122,20 @@ class FilesEndpoint:
         descriptor = self._files.open_for_reading(uuid, name)
         try:
             facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode):
-                raise FileRefused(404, FILE_MISSING)
-            return descriptor, facts, os.read(descriptor, min(_READ_PIECE, facts.st_size))
+            if stat.S_ISREG(facts.st_mode):
+                return descriptor, facts, os.read(descriptor, min(_READ_PIECE, facts.st_size))
         except BaseException:
             os.close(descriptor)
             raise
+        os.close(descriptor)
+        raise FileRefused(404, FILE_MISSING)
 
-    async def _delete(self, uuid: UUID, receive: Receive, send: Send) -> None:
-        names = sorted(set(_file_list(await read_body(receive, _MAX_DELETE_BODY))))
+    async def _delete(self, exchange: Exchange, uuid: UUID) -> None:
+        names = sorted(set(_file_list(await exchange.read_body(_MAX_DELETE_BODY))))
         if not names:
             raise FileRefused(400, "File list can not be empty.")
         await get_running_loop().run_in_executor(self._disk, self._files.delete, uuid, names)
-        await answer_json(send, 200, {"result": f"Successfully deleted {rules.listed(names)}"})
+        await exchange.answer(200, {"result": f"Successfully deleted {rules.listed(names)}"})
 
 
 async def _client_leaves(receive: Receive) -> None:
@@ -175,8 +173,9 @@ def _file_list(body: bytes | None) -> list[str]:
         raise _invalid("list_type", ["body", "file_list"], "Input should be a valid list")
     for index, name in enumerate(names):
         if not isinstance(name, str):
-            where = ["body", "file_list", index]
-            raise _invalid("string_type", where, "Input should be a valid string")
+            raise _invalid(
+                "string_type", ["body", "file_list", index], "Input should be a valid string"
+            )
     return names
 
 

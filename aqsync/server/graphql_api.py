@@ -16,10 +16,10 @@ from strawberry.types import ExecutionContext
 
 from aqsync.server import rules
 from aqsync.server.errors import OperationRefused
+from aqsync.server.exchange import Exchange
 from aqsync.server.graphql.executor import FileListExecutor
 from aqsync.server.graphql.mutation import Mutation
 from aqsync.server.graphql.query import Query
-from aqsync.server.http import answer_json, answer_method_not_allowed, read_body, refuse
 from aqsync.server.storage import Storage
 
 _log = logging.getLogger(__name__)
@@ -62,21 +62,22 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] != "POST":
-            await answer_method_not_allowed(scope, receive, send, "POST")
+        exchange = Exchange(scope, receive, send)
+        if exchange.method != "POST":
+            await exchange.refuse_method("POST")
             return
-        body = await read_body(receive, _MAX_BODY)
+        body = await exchange.read_body(_MAX_BODY)
         if body is None:
             limit = f"Maximum request body size limit ({_MAX_BODY} bytes) exceeded."
-            await refuse(scope, receive, send, 413, limit)
+            await exchange.refuse(413, limit)
             return
-        status, answer = await get_running_loop().run_in_executor(self._workers, self._answer, body)
-        await answer_json(send, status, answer)
+        answer = await get_running_loop().run_in_executor(self._workers, self._answer, body)
+        await exchange.answer(*answer)
 
     def _answer(self, body: bytes) -> tuple[int, bytes]:
         try:
             request = _Request(body)
-        except ValueError as exc:
+        except _NoOperation as exc:
             return 400, _encode({"detail": str(exc)})
         result = schema.execute_sync(
             request.query,
@@ -90,11 +91,15 @@ class GraphQLEndpoint:
         return 200, _encode(answer)
 
 
+class _NoOperation(Exception):
+    """A request's body does not ask for an operation."""
+
+
 class _Request:
     """The parts of a request's body.
 
     Raises:
-        ValueError: It is not a request for an operation.
+        _NoOperation: It does not ask for an operation.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -103,18 +108,18 @@ class _Request:
             # Half of a surrogate pair is JSON, but no text that could be stored.
             json.dumps(content, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as exc:
-            raise ValueError("Unable to parse request body as JSON") from exc
+            raise _NoOperation("Unable to parse request body as JSON") from exc
         if not isinstance(content, dict):
-            raise ValueError("The request body should be a JSON object")  # noqa: TRY004 - one kind
+            raise _NoOperation("The request body should be a JSON object")
         self.query = content.get("query")
         self.variables = content.get("variables")
         self.operation_name = content.get("operationName")
         if not isinstance(self.query, str) or not self.query:
-            raise ValueError("No GraphQL query found in the request")
+            raise _NoOperation("No GraphQL query found in the request")
         if not isinstance(self.variables, dict | None):
-            raise ValueError("Variables should be a JSON object")
+            raise _NoOperation("Variables should be a JSON object")
         if not isinstance(self.operation_name, str | None):
-            raise ValueError("The operation's name should be a string")
+            raise _NoOperation("The operation's name should be a string")
 
 
 def _presented(error: GraphQLError) -> dict[str, Any]:

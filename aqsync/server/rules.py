@@ -88,7 +88,8 @@ def check_tag(tag: str) -> None:
         raise OperationRefused(f"Tag should be maximum {MAX_TAG} characters long.")
     if not _TAG.fullmatch(tag):
         raise OperationRefused(
-            "Tag can only contain alphanumeric characters, colons, hyphens, underscores and slashes."
+            "Tag can only contain alphanumeric characters, colons, hyphens, underscores and"
+            " slashes."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
@@ -158,9 +158,7 @@ class Upload:
         try:
             while True:
                 message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientLeft
-                self._take(message.get("body", b""))
+                self._take(message)
                 if not message.get("more_body", False):
                     break
                 if self._gathered_bytes >= _PIECE:
@@ -181,7 +179,10 @@ class Upload:
             await loop.run_in_executor(self._disk, self._incoming.discard)
             raise
 
-    def _take(self, body: bytes) -> None:
+    def _take(self, message: Message) -> None:
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        body = message.get("body", b"")
         self._body_bytes += len(body)
         most = self._max_file_bytes + rules.MAX_MULTIPART_ENVELOPE
         if self._body_bytes > most:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import repeat
 from typing import Any
@@ -24,14 +24,15 @@ class FileListExecutor(StrawberryGraphQLCoreExecutionContext):
     is (aliases, fragments, directives, ``__typename``), and its outcome is filled in for all.
     """
 
-    def complete_list_value(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
-        """Complete a list: the fifth argument is the value."""
-        listing = args[4]
-        if not isinstance(listing, FileListing):
-            return super().complete_list_value(*args, **kwargs)
-        sample = ExperimentFile(name=_NAME, path=listing.path, modified_at=_MOMENT)
-        (example,) = super().complete_list_value(*args[:4], [sample], *args[5:], **kwargs)
-        return _fill(example, listing)
+    def complete_list_value(self, *args: Any) -> Any:  # noqa: ANN401 - passed through
+        """Complete a list; its value is the fifth argument."""
+        complete: Callable[..., Any] = super().complete_list_value
+        *before, value, after = args
+        if not isinstance(value, FileListing):
+            return complete(*args)
+        sample = ExperimentFile(name=_NAME, path=value.path, modified_at=_MOMENT)
+        (example,) = complete(*before, [sample], after)
+        return _fill(example, value)
 
 
 def _fill(example: dict[str, Any], listing: FileListing) -> list[dict[str, Any]]:
@@ -39,9 +40,7 @@ def _fill(example: dict[str, Any], listing: FileListing) -> list[dict[str, Any]]
     names: Iterable[str]
     times: Iterable[str]
     if moment in example.values():
-        rows = listing.names_and_times()
-        names = [name for name, _ in rows]
-        times = [time for _, time in rows]
+        names, times = listing.names_and_times()
     else:
         names = listing.names()
         times = repeat(moment)

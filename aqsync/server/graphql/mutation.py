@@ -6,82 +6,79 @@ from uuid import UUID
 
 import strawberry
 
-from aqsync.server.errors import OperationRefused
 from aqsync.server.graphql.inputs import (
-    CancelTaskInput,
-    ExecuteExtensionInput,
     ExperimentCreateInput,
     ExperimentRemoveInput,
     ExperimentTagInput,
     ExperimentTagsInput,
     ExperimentUpdateInput,
 )
-from aqsync.server.graphql.query import TASK_MISSING
+from aqsync.server.graphql.tasks import cancel_task, execute_extension
 from aqsync.server.graphql.types import ExperimentData, Info, TaskData
+
+
+def _create_experiment(
+    info: Info, create_experiment_input: ExperimentCreateInput
+) -> ExperimentData:
+    wanted = create_experiment_input
+    created = info.context.catalog.create(
+        wanted.title, wanted.description, wanted.tags, make_room=info.context.files.make_room
+    )
+    return ExperimentData.of(created)
+
+
+def _update_experiment(
+    info: Info, uuid: UUID, experiment_update_input: ExperimentUpdateInput
+) -> ExperimentData:
+    wanted = experiment_update_input
+    updated = info.context.catalog.update(uuid, wanted.title, wanted.description)
+    return ExperimentData.of(updated)
+
+
+def _add_tag(info: Info, experiment_tag_input: ExperimentTagInput) -> ExperimentData:
+    wanted = experiment_tag_input
+    return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, [wanted.tag]))
+
+
+def _add_tags(info: Info, experiment_tags_input: ExperimentTagsInput) -> ExperimentData:
+    wanted = experiment_tags_input
+    return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, wanted.tags))
+
+
+def _remove_tag(info: Info, experiment_tag_input: ExperimentTagInput) -> ExperimentData:
+    wanted = experiment_tag_input
+    return ExperimentData.of(info.context.catalog.remove_tag(wanted.uuid, wanted.tag))
+
+
+def _remove_experiment(info: Info, experiment_remove_input: ExperimentRemoveInput) -> None:
+    info.context.remove_experiment(experiment_remove_input.uuid)
 
 
 @strawberry.type(description="What can be changed.")
 class Mutation:
     """What can be changed."""
 
-    @strawberry.mutation(description="Make an experiment.")
-    def create_experiment(
-        self, info: Info, create_experiment_input: ExperimentCreateInput
-    ) -> ExperimentData:
-        """Make an experiment."""
-        created = info.context.catalog.create(
-            create_experiment_input.title,
-            create_experiment_input.description,
-            create_experiment_input.tags,
-            make_room=info.context.files.make_room,
-        )
-        return ExperimentData.of(created)
-
-    @strawberry.mutation(description="Change an experiment's title, description or both.")
-    def update_experiment(
-        self, info: Info, uuid: UUID, experiment_update_input: ExperimentUpdateInput
-    ) -> ExperimentData:
-        """Change an experiment."""
-        wanted = experiment_update_input
-        updated = info.context.catalog.update(uuid, wanted.title, wanted.description)
-        return ExperimentData.of(updated)
-
-    @strawberry.mutation(description="Add a tag to an experiment.")
-    def add_tag_to_experiment(
-        self, info: Info, experiment_tag_input: ExperimentTagInput
-    ) -> ExperimentData:
-        """Add a tag."""
-        wanted = experiment_tag_input
-        return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, [wanted.tag]))
-
-    @strawberry.mutation(description="Add tags to an experiment.")
-    def add_tags_to_experiment(
-        self, info: Info, experiment_tags_input: ExperimentTagsInput
-    ) -> ExperimentData:
-        """Add tags."""
-        wanted = experiment_tags_input
-        return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, wanted.tags))
-
-    @strawberry.mutation(description="Take a tag off an experiment.")
-    def remove_tag_from_experiment(
-        self, info: Info, experiment_tag_input: ExperimentTagInput
-    ) -> ExperimentData:
-        """Remove a tag."""
-        wanted = experiment_tag_input
-        return ExperimentData.of(info.context.catalog.remove_tag(wanted.uuid, wanted.tag))
-
-    @strawberry.mutation(description="Remove an experiment and its files.")
-    def remove_experiment(self, info: Info, experiment_remove_input: ExperimentRemoveInput) -> None:
-        """Remove an experiment."""
-        info.context.remove_experiment(experiment_remove_input.uuid)
-
-    @strawberry.mutation(description="Run an action of an extension.")
-    def execute_extension(self, execute_extension_input: ExecuteExtensionInput) -> TaskData:
-        """Run an action: this server has no extensions."""
-        name = execute_extension_input.extension
-        raise OperationRefused(f"Extension {name} does not exist: this server has no extensions.")
-
-    @strawberry.mutation(description="Stop a running task.")
-    def cancel_task(self, cancel_task_input: CancelTaskInput) -> TaskData:  # noqa: ARG002 - schema
-        """Stop a task: without extensions there is none."""
-        raise OperationRefused(TASK_MISSING)
+    create_experiment: ExperimentData = strawberry.mutation(
+        resolver=_create_experiment, description="Make an experiment."
+    )
+    update_experiment: ExperimentData = strawberry.mutation(
+        resolver=_update_experiment, description="Change an experiment's title or description."
+    )
+    add_tag_to_experiment: ExperimentData = strawberry.mutation(
+        resolver=_add_tag, description="Add a tag to an experiment."
+    )
+    add_tags_to_experiment: ExperimentData = strawberry.mutation(
+        resolver=_add_tags, description="Add tags to an experiment."
+    )
+    remove_tag_from_experiment: ExperimentData = strawberry.mutation(
+        resolver=_remove_tag, description="Take a tag off an experiment."
+    )
+    remove_experiment: None = strawberry.mutation(
+        resolver=_remove_experiment, description="Remove an experiment and its files."
+    )
+    execute_extension: TaskData = strawberry.mutation(
+        resolver=execute_extension, description="Run an action of an extension."
+    )
+    cancel_task: TaskData = strawberry.mutation(
+        resolver=cancel_task, description="Stop a running task."
+    )

@@ -84,6 +84,15 @@ class KeyValuePair:
     value: str | None
 
 
+def _list_files(root: ExperimentData, info: Info) -> list[ExperimentFile]:
+    # The executor makes the items out of the listing: see executor.py.
+    return cast("list[ExperimentFile]", info.context.files.listing(root.uuid))
+
+
+def _list_tasks() -> list[TaskData]:
+    return []
+
+
 @strawberry.type(description="An experiment.")
 class ExperimentData:
     """An experiment."""
@@ -97,16 +106,12 @@ class ExperimentData:
     updated_at: datetime
     tags: list[str]
 
-    @strawberry.field(description="Its files, sorted by name.")
-    def files(self, info: Info) -> list[ExperimentFile]:
-        """List the files."""
-        # The executor makes the items out of the listing: see executor.py.
-        return cast("list[ExperimentFile]", info.context.files.listing(self.uuid))
-
-    @strawberry.field(description="The tasks that were run on it.")
-    def tasks(self) -> list[TaskData]:
-        """List the tasks: without extensions there are none."""
-        return []
+    files: list[ExperimentFile] = strawberry.field(
+        resolver=_list_files, description="Its files, sorted by name."
+    )
+    tasks: list[TaskData] = strawberry.field(
+        resolver=_list_tasks, description="The tasks that were run on it: this server runs none."
+    )
 
     @classmethod
     def of(cls, experiment: catalog.Experiment) -> ExperimentData:

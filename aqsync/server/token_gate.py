@@ -6,7 +6,7 @@ import hmac
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aqsync.server.http import header, refuse
+from aqsync.server.exchange import Exchange
 
 
 class TokenGate:
@@ -22,12 +22,14 @@ class TokenGate:
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._fits(header(scope, b"authorization")):
-            await self._app(scope, receive, send)
-            return
-        challenge = (b"www-authenticate", b"Bearer")
-        detail = "Could not validate credentials"
-        await refuse(scope, receive, send, 401, detail, headers=(challenge,))
+        """Pass a request on, or answer 401."""
+        if scope["type"] == "http":
+            exchange = Exchange(scope, receive, send)
+            if not self._fits(exchange.header(b"authorization")):
+                challenge = (b"www-authenticate", b"Bearer")
+                await exchange.refuse(401, "Could not validate credentials", headers=(challenge,))
+                return
+        await self._app(scope, receive, send)
 
     def _fits(self, authorization: str | None) -> bool:
         scheme, _, token = (authorization or "").partition(" ")

@@ -1,0 +1,75 @@
+"""Which experiments a list holds, as an SQL condition on the catalog: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from aqsync.server import rules
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentFilter:
+    """Which experiments a list holds.
+
+    Args:
+        text: A part of the title or of the EID, in any case.
+        any_tags: At least one of these tags; an empty list fits no experiment.
+        all_tags: Every one of these tags; an empty list fits no experiment.
+        start: The earliest creation time, inclusive.
+        end: The latest creation time, inclusive.
+    """
+
+    text: str | None = None
+    any_tags: Sequence[str] | None = None
+    all_tags: Sequence[str] | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def microseconds(moment: datetime) -> int:
+    """Return the microseconds from 1970 to a moment that has an offset: times in the catalog."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def condition_of(wanted: ExperimentFilter) -> tuple[str, list[object]]:
+    """Return the filter as an SQL condition made of constants, and the values it takes.
+
+    Raises:
+        OperationRefused: The filter breaks a limit.
+    """
+    if wanted.text is not None:
+        rules.check_title(wanted.text, rules.MAX_TITLE_FILTER)
+    rules.check_tag_filter(wanted.any_tags, rules.MAX_TAGS_ANY_FILTER)
+    rules.check_tag_filter(wanted.all_tags, rules.MAX_TAGS_ALL_FILTER)
+    parts = ["TRUE"]
+    values: list[object] = []
+
+    def need(part: str, *more: object) -> None:
+        parts.append(part)
+        values.extend(more)
+
+    tagged = "(SELECT count(*) FROM experiment_tag WHERE experiment = number AND tag IN ({}))"
+    if wanted.text is not None:
+        text = wanted.text.casefold()
+        need("(instr(casefold(title), ?) OR instr(casefold(eid), ?))", text, text)
+    if wanted.start is not None:
+        need("created_at >= ?", microseconds(wanted.start))
+    if wanted.end is not None:
+        need("created_at <= ?", microseconds(wanted.end))
+    if wanted.any_tags is not None:
+        keys = {tag.lower() for tag in wanted.any_tags}
+        need(tagged.format(_marks(keys)) + " > 0", *keys)
+    all_keys = {tag.lower() for tag in wanted.all_tags or ()}
+    if wanted.all_tags is not None:
+        need(f"{tagged.format(_marks(all_keys))} = {len(all_keys) or -1}", *all_keys)
+    if rules.ARCHIVED not in all_keys:
+        need(tagged.format("?") + " = 0", rules.ARCHIVED)
+    return " AND ".join(parts), values
+
+
+def _marks(keys: set[str]) -> str:
+    return ", ".join("?" * len(keys))

@@ -1,0 +1,106 @@
+"""One request and its answer: the small parts of HTTP that the endpoints share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+_DRAIN_SECONDS = 30.0
+_SMALL_BODY = 1024 * 1024
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request to be answered: the three parts of an ASGI call."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return str(self.scope["method"])
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of this lower-case name, decoded as Latin-1."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return str(value, "latin-1")
+        return None
+
+    def announced_bytes(self) -> int | None:
+        """Return the size of the body as announced, if it is."""
+        length = self.header(b"content-length")
+        return None if length is None else int(length)
+
+    async def read_body(self, most: int) -> bytes | None:
+        """Read a whole body.
+
+        Returns:
+            The body; None if it has more than `most` bytes or the client broke off.
+        """
+        body = bytearray()
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if len(body) > most:
+                return None
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    async def answer(
+        self, status: int, content: object, *, headers: Headers = (), last: bool = True
+    ) -> None:
+        """Send a whole JSON answer.
+
+        Args:
+            status: The HTTP status.
+            content: What to encode; bytes are taken as encoded already.
+            headers: Further headers.
+            last: False to keep the exchange open after the answer.
+        """
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        start = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *headers,
+        ]
+        await self.send({"type": "http.response.start", "status": status, "headers": start})
+        await self.send({"type": "http.response.body", "body": body, "more_body": not last})
+
+    async def refuse(self, status: int, detail: object, *, headers: Headers = ()) -> None:
+        """Answer ``{"detail": ...}``, though the body may not have been read.
+
+        A large body is not waited for: the connection closes after the answer. But a connection
+        closed upon unread bytes is reset, which can destroy the answer before the client has
+        read it; so what still comes is thrown away for a while first.
+        """
+        content = {"detail": detail}
+        announced = self.announced_bytes()
+        endless = announced is None and self.header(b"transfer-encoding") is not None
+        if not endless and (announced or 0) <= _SMALL_BODY:
+            # The HTTP layer throws the rest away, and the connection lives on.
+            await self.answer(status, content, headers=headers)
+            return
+        await self.answer(
+            status, content, headers=(*headers, (b"connection", b"close")), last=False
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while (await self.receive()).get("more_body", False):
+                    pass
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def refuse_method(self, *allowed: str) -> None:
+        """Answer 405 and name the methods that would do."""
+        allow = (b"allow", ", ".join(allowed).encode())
+        await self.refuse(405, "Method Not Allowed", headers=(allow,))
