@@ -12,7 +12,7 @@ import yaml
 from aqsync.config.loading import parse_config
 
 # What needs no quotes anywhere; a colon only within a word, as in http://host:8000.
-_PLAIN = re.compile(r"[A-Za-z0-9/.](?:[A-Za-z0-9_./~-]|:(?=[^:]))*|~/[A-Za-z0-9_./~-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9/](?:[A-Za-z0-9_./~-]|:(?=[^:]))*|~/[A-Za-z0-9_./~-]*")
 
 _HEAD = """\
 # What aqsync uploads, and where to. Check it with: aqsync check --online
@@ -124,6 +124,8 @@ def _mapping(draft: MappingDraft) -> str:
 
 def _quoted(text: str) -> str:
     """A YAML scalar that reads back as exactly this text."""
-    if _PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
-        return text
+    if _PLAIN.fullmatch(text):
+        node = yaml.compose(text)
+        if node is not None and node.tag == "tag:yaml.org,2002:str":  # not a date, a number or "no"
+            return text
     return yaml.safe_dump(text, default_style='"', width=1_000_000, allow_unicode=True).rstrip("\n")

@@ -83,6 +83,7 @@ def test_any_slip_of_the_keyboard_gives_a_config_or_a_config_error(data: st.Data
     config_or_error(text[:start] + inserted + text[end:])
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_give_a_config_or_a_config_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from aqsync.config import Config, MappingDraft, parse_config, render_config
@@ -61,6 +61,12 @@ def test_what_makes_no_valid_configuration_is_refused() -> None:
         render_config("http://h", [], at=HERE)
 
 
+@settings(deadline=None)
+@example(directory="x", prefix="...")
+@example(directory="x", prefix="2026-99-99")
+@example(directory="a: b # c", prefix="a:")
+@example(directory="x", prefix="1:30")
+@example(directory="x", prefix="\x85\ufeff\u2028")
 @given(
     directory=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1),
     prefix=st.text(st.characters(codec="utf-8"), min_size=1, max_size=15),

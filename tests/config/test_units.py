@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqsync.config import parse_duration, parse_share, parse_size
@@ -87,6 +87,7 @@ def test_shares() -> None:
             parse_share(text)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text("0123456789.smhdMGikB% "))
 def test_any_text_gives_a_finite_number_or_a_value_error(text: str) -> None:
     for parse in (parse_duration, parse_size, parse_share):

@@ -299,7 +299,7 @@ def test_ignoring_is_what_git_does(tree: tuple[Path, list[str]], ignore: list[st
         assert made.enters(directory) or not made.selects(file)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     path=st.lists(
         st.text(st.characters(exclude_characters="/\0"), min_size=1), min_size=1, max_size=4
