@@ -224,7 +224,8 @@ def _explain_absence(place: Place, scanner: Scanner, journal: Journal, *, json: 
         say_json({**facts, "state": "not selected", "reason": reason, "hint": hint})
     else:
         say(f"{absolute}")
-        say(f"  state:      not selected: it is never uploaded\n  reason:     {reason}")
+        say("  state:      not selected: it is never uploaded")
+        say(f"  reason:     {reason}")
     return ExitCode.INCOMPLETE
 
 
