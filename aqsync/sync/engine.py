@@ -38,8 +38,10 @@ from aqsync.sync.planner import backoff_ns
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Job, Progress, Uploader
 
-FRESH_S = 3.0
+FRESH_TO_REPLACE_S = 3.0
 """A file list older than this is fetched again before anything on the server is replaced."""
+FRESH_TO_ADD_S = 30.0
+"""The same before a name is used for the first time: others may have taken it meanwhile."""
 
 
 class Engine:
@@ -73,6 +75,8 @@ class Engine:
         self._tagger = Tagger(server, journal, clock)
         self._uploader = Uploader(server, journal, clock, progress, aborted)
         self._scanners = {m.name: Scanner(m, journal, clock) for m in self.mappings}
+        self.lists_fetched = 0
+        """Counts: what was read from the journal before the last one may be past."""
         self._listed_at: dict[str, float] = {}
         self._problem = journal.remote.server_problem()
 
@@ -99,6 +103,7 @@ class Engine:
             self._server_failed(exc)
             return False
         self._listed_at.update(dict.fromkeys(eids, began))
+        self.lists_fetched += 1
         if self._problem is not None and not self._problem.denied:
             self._set_problem(None)
         return True
@@ -115,10 +120,11 @@ class Engine:
         self._set_problem(None)
         return True
 
-    def is_fresh(self, eid: str) -> bool:
-        """Whether this experiment's list is young enough to replace a file by it."""
-        listed_at = self._listed_at.get(eid)
-        return listed_at is not None and self.clock.monotonic() - listed_at <= FRESH_S
+    def may_store(self, file: FileRecord, step: Upload) -> bool:
+        """Whether the experiment's list is young enough to upload by it."""
+        listed_at = self._listed_at.get(str(file.eid))
+        oldest = FRESH_TO_REPLACE_S if step.replaces else FRESH_TO_ADD_S
+        return listed_at is not None and self.clock.monotonic() - listed_at <= oldest
 
     def job(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> Job:
         """What a worker needs to take a decided step."""

@@ -15,7 +15,6 @@ from aqsync.journal.observations import Waiting
 from aqsync.model import (
     Adopted,
     Compare,
-    Decision,
     FileRecord,
     Hold,
     InSync,
@@ -254,30 +253,31 @@ class Push:
         """Decide file by file; what is to be done comes out, the rest is noted."""
         policy_of = {m.name: policies(self._journal, m) for m in self._engine.mappings}
         for batch in batched(identities, BATCH):
-            for file in filter(self._limits.covers, self._journal.observations.records(batch)):
-                step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
-                if isinstance(step, Upload) and step.replaces:
-                    step = self._with_fresh_list(file, step)
+            fetched = self._engine.lists_fetched
+            for loaded in filter(self._limits.covers, self._journal.observations.records(batch)):
                 if self._stop.is_set() or not self._engine.usable:
                     return
-                if isinstance(step, Upload | Compare | RemoveRemote):
-                    # Whatever keeps changing must not keep a push from ending.
-                    self._attempts[file.id] += 1
-                    again = file.id in self._sent and isinstance(step, Upload)
-                    if again or self._attempts[file.id] > MOST_ATTEMPTS:
-                        continue
-                    yield self._engine.job(file, step)
-                else:
+                file = loaded if fetched == self._engine.lists_fetched else self._again(loaded)
+                step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
+                if isinstance(step, Upload) and not self._engine.may_store(file, step):
+                    self._engine.refresh({str(file.eid)})
+                    file = self._again(file)
+                    step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
+                if isinstance(step, InSync | Wait | Hold):
                     self._note(file, step, this)
+                elif self._engine.usable and self._is_worth_another(file, step):
+                    yield self._engine.job(file, step)
 
-    def _with_fresh_list(self, file: FileRecord, step: Decision) -> Decision:
-        """Before anything on the server is replaced, decide again on its list as it is now."""
-        if file.eid is None or self._engine.is_fresh(file.eid):
-            return step
-        self._engine.refresh({file.eid})
-        mapping = next(m for m in self._engine.mappings if m.name == file.mapping)
+    def _again(self, file: FileRecord) -> FileRecord:
+        """The record as it is after the server's lists were fetched anew."""
         [now] = self._journal.observations.records([file.id]) or [file]
-        return decide(now, policies(self._journal, mapping)(now), self._clock.now_ns())
+        return now
+
+    def _is_worth_another(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
+        """Whatever keeps changing must not keep a push from ending."""
+        self._attempts[file.id] += 1
+        again = file.id in self._sent and isinstance(step, Upload)
+        return not again and self._attempts[file.id] <= MOST_ATTEMPTS
 
     def _note(self, file: FileRecord, step: InSync | Wait | Hold, this: _Round) -> None:
         if isinstance(step, Hold):
