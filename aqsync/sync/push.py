@@ -260,12 +260,13 @@ class Push:
                 file = loaded if fetched == self._engine.lists_fetched else self._again(loaded)
                 step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
                 if isinstance(step, Upload) and not self._engine.may_store(file, step):
-                    self._engine.refresh({str(file.eid)})
+                    if not self._engine.refresh({str(file.eid)}):
+                        return
                     file = self._again(file)
                     step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
                 if isinstance(step, InSync | Wait | Hold):
                     self._note(file, step, this)
-                elif self._engine.usable and self._is_worth_another(file, step):
+                elif self._is_worth_another(file, step):
                     yield self._engine.job(file, step)
 
     def _again(self, file: FileRecord) -> FileRecord:
