@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -275,6 +275,6 @@ class Config(Section):
         return read_token(self.server.token_file, os.environ)
 
 
-def known_keys(section: type[BaseModel]) -> dict[str, Any]:
+def known_keys(section: type[BaseModel]) -> dict[str, str | None]:
     """A section's keys and what is expected for each."""
     return {key: field.description for key, field in section.model_fields.items()}
