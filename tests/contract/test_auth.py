@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract.wire import MULTIPART, Aqueduct, Json, multipart
+from tests.contract.wire import MULTIPART, Aqueduct, Json, http_client, multipart
 
 REFUSED = (401, 403)
 
@@ -28,7 +28,7 @@ def test_without_the_right_token(
 ) -> None:
     aqueduct.put(experiment["uuid"], "a.txt", b"a")
     statuses = []
-    with httpx.Client(timeout=30, trust_env=False) as stranger:
+    with http_client(token=None) as stranger:
         for request in requests_of_each_kind(aqueduct, experiment["uuid"]):
             if authorization:
                 request.headers["Authorization"] = authorization

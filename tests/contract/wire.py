@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-import select
-import socket
-import ssl
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
+
+from tests.contract.connection import Connection
 
 Json = dict[str, Any]
 
@@ -86,68 +83,6 @@ def multipart(
     )
     tail = f"\r\n--{BOUNDARY}--\r\n" if closed else ""
     return head.encode() + content + tail.encode()
-
-
-@dataclass
-class Connection:
-    """One TCP connection on which a test sends what no HTTP library would."""
-
-    stream: socket.socket
-    received: bytearray = field(default_factory=bytearray)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stream.close()
-
-    def send(self, data: bytes) -> None:
-        self.stream.sendall(data)
-
-    def is_answered(self) -> bool:
-        """Tell whether something can be read, the end of the connection included."""
-        return bool(select.select([self.stream], [], [], 0.5)[0])
-
-    def send_until_answered(self, data: bytes, times: int) -> None:
-        """Send the same bytes again and again, but stop once the server has said something."""
-        for _ in range(times):
-            if select.select([self.stream], [], [], 0)[0]:
-                return
-            try:
-                self.stream.sendall(data)
-            except (BrokenPipeError, ConnectionResetError):
-                return
-
-    def status(self) -> int:
-        """Read all until the server closes, and return the status of the first answer."""
-        with contextlib.suppress(ConnectionError):
-            while True:
-                self._receive()
-        return int(self.received.split(b" ", 2)[1])
-
-    def answer(self) -> tuple[int, bytes]:
-        """Read one answer, whose length must be told, and return its status and body."""
-        while b"\r\n\r\n" not in self.received:
-            self._receive()
-        head, _, rest = bytes(self.received).partition(b"\r\n\r\n")
-        length = re.search(rb"(?im)^content-length: *(\d+)", head)
-        assert length is not None, head
-        while len(rest) < int(length[1]):
-            self._receive()
-            rest = bytes(self.received).partition(b"\r\n\r\n")[2]
-        self.received = bytearray(rest[int(length[1]) :])
-        return int(head.split(b" ", 2)[1]), rest[: int(length[1])]
-
-    def _receive(self) -> None:
-        chunk = self.stream.recv(65536)
-        if not chunk:
-            raise ConnectionError(f"closed by the server after {bytes(self.received)!r}")
-        self.received += chunk
 
 
 class Aqueduct:
@@ -262,11 +197,12 @@ class Aqueduct:
 
     def clean_up(self) -> None:
         """Remove every experiment of this test, those made against expectation too."""
-        found = self.graphql(_EXPERIMENTS, offset=0, limit=500, filters={"title": self.mark})
-        if found.data:
-            self._made |= {one["uuid"] for one in found.data["experiments"]["experimentsData"]}
-        for experiment_uuid in self._made:
-            self.graphql(_REMOVE, uuid=experiment_uuid)
+        try:
+            listed = self.experiments({"title": self.mark})["experimentsData"]
+            self._made |= {experiment["uuid"] for experiment in listed}
+        finally:
+            for experiment_uuid in self._made:
+                self.graphql(_REMOVE, uuid=experiment_uuid)
 
     # Files
 
@@ -315,31 +251,22 @@ class Aqueduct:
 
     # Raw connections
 
-    @contextlib.contextmanager
-    def connection(self) -> Iterator[Connection]:
-        where = urlsplit(self.url)
-        secure = where.scheme == "https"
-        stream = socket.create_connection(
-            (where.hostname or "", where.port or (443 if secure else 80)), timeout=10
-        )
-        if secure:
-            stream = ssl.create_default_context().wrap_socket(
-                stream, server_hostname=where.hostname
-            )
-        with Connection(stream) as connection:
-            yield connection
-
-    def request_head(self, method: str, path: str, headers: dict[str, str]) -> bytes:
-        """Write the head of a request, for a raw connection."""
-        where = urlsplit(self.url)
-        fields = {"Host": where.netloc, **self.authorization, **headers}
-        lines = [f"{method} {where.path}{path} HTTP/1.1", *(f"{k}: {v}" for k, v in fields.items())]
-        return latin_1("\r\n".join(lines) + "\r\n\r\n")
+    def connection(self) -> Connection:
+        return Connection.to(self.url)
 
     def upload_head(self, experiment_uuid: str, name: str, length: int) -> bytes:
-        """Write the head of an upload whose body has this many bytes."""
-        headers = {"Content-Type": MULTIPART, "Content-Length": str(length), "file_name": name}
-        return self.request_head("POST", f"/api/files/{experiment_uuid}", headers)
+        """Write the head of an upload whose body has this many bytes, for a raw connection."""
+        where = urlsplit(self.url)
+        headers = {
+            "Host": where.netloc,
+            **self.authorization,
+            "Content-Type": MULTIPART,
+            "Content-Length": str(length),
+            "file_name": name,
+        }
+        lines = [f"POST {where.path}/api/files/{experiment_uuid} HTTP/1.1"]
+        lines += [f"{field_name}: {value}" for field_name, value in headers.items()]
+        return latin_1("\r\n".join(lines) + "\r\n\r\n")
 
 
 def latin_1(text: str) -> bytes:
