@@ -172,16 +172,16 @@ class Experiment(BaseModel):
 def _open_regular(path: Path) -> tuple[BinaryIO, int]:
     """Open a file for reading and return it with its size; never wait for one that is a FIFO."""
     try:
-        source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError as exc:
         raise FileVanished(f"there is no file {str(path)!r}") from exc
     except OSError as exc:
         raise FileUnreadable(f"{str(path)!r} cannot be read: {exc.strerror}") from exc
-    status = os.fstat(source.fileno())
+    status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        source.close()
+        os.close(descriptor)
         raise FileUnreadable(f"{str(path)!r} is not a regular file")
-    return source, status.st_size
+    return os.fdopen(descriptor, "rb", buffering=0), status.st_size
 
 
 def _chunks(source: BinaryIO, path: Path) -> Iterator[bytes]:

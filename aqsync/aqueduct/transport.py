@@ -304,7 +304,7 @@ def _broke_off(exc: httpx.TransportError) -> bool:
 def _cause(exc: BaseException | None, kind: type[_E]) -> _E | None:
     """Return the first of the exceptions behind `exc` that is a `kind`."""
     while exc is not None and not isinstance(exc, kind):
-        exc = exc.__cause__
+        exc = exc.__cause__ or exc.__context__  # httpcore's pool hides the cause
     return exc
 
 
