@@ -38,7 +38,7 @@ def find_config(explicit: Path | None = None) -> Path:
         if not _exists(named):
             raise ConfigError(
                 f"the configuration file {named} does not exist",
-                hint=f"write one with: aqsync init --config {named}",
+                hint=f"write one with: aqsync init --output {named}",
             )
         return named
     places = (

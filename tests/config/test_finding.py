@@ -40,8 +40,9 @@ def test_the_nearest_counts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_named_file_must_exist(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(home / "work" / "aqsync.yaml")
-    with pytest.raises(ConfigError, match=r"gone\.yaml does not exist"):
+    with pytest.raises(ConfigError, match=r"gone\.yaml does not exist") as caught:
         find_config(home / "gone.yaml")
+    assert caught.value.hint == f"write one with: aqsync init --output {home / 'gone.yaml'}"
     monkeypatch.setenv("AQSYNC_CONFIG", str(home / "moved.yaml"))
     with pytest.raises(ConfigError, match=r"moved\.yaml does not exist"):
         find_config()
