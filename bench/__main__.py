@@ -1,0 +1,69 @@
+"""``python -m bench``: run the benchmarks and print the table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from aqsync.errors import AqsyncError
+from bench.figures import Figure, table
+from bench.large_file import large_file
+from bench.no_change import no_change
+from bench.processes import BenchError
+from bench.small_files import small_files
+from bench.stage import Stage, embedded_server
+
+BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
+    "small": small_files,
+    "large": large_file,
+    "no-change": no_change,
+}
+
+
+def main() -> int:
+    given = _arguments()
+    figures: list[Figure] = []
+    with ExitStack() as stack:
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory("-bench", "aqsync-", given.folder))
+        )
+        url = given.url or stack.enter_context(embedded_server(folder / "server"))
+        stage = Stage(url.rstrip("/"), folder, quick=given.quick, rounds=given.rounds)
+        for name in given.only or BENCHMARKS:
+            figures += BENCHMARKS[name](stage)
+    print(table(figures))
+    return 1 if any(figure.passed is False for figure in figures) else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m bench",
+        description="Measure aqsync push beside bare tools. Exit status 1: a target was missed.",
+    )
+    parser.add_argument(
+        "--url",
+        help="measure against this server, with the token in AQSYNC_API_TOKEN or API_TOKEN;"
+        " else against the embedded one",
+    )
+    parser.add_argument(
+        "--only", action="append", choices=BENCHMARKS, help="only this one; may be repeated"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often to measure (%(default)s)")
+    parser.add_argument(
+        "--quick", action="store_true", help="far less work; shows that it runs, not how fast"
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where to put files for the time being; else the usual place"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (AqsyncError, BenchError) as exc:
+        sys.exit(f"error: {exc}")

@@ -1,0 +1,44 @@
+"""Many small files: ``aqsync push`` beside a bare loop of httpx uploads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from uuid import UUID
+
+from bench.figures import Figure
+from bench.processes import Run, run
+from bench.stage import Stage
+
+SIZE = 10 << 10
+FILES = 2000
+QUICK_FILES = 300
+PER_FOLDER = 100
+
+
+def small_files(stage: Stage) -> Iterator[Figure]:
+    files = QUICK_FILES if stage.quick else FILES
+    root = stage.folder / "small"
+    for number in range(files):
+        folder = root / f"run-{number // PER_FOLDER:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"point-{number:05d}.csv").write_bytes(os.urandom(SIZE))
+
+    def pushed() -> Run:
+        with stage.experiment() as experiment:
+            return stage.push(root, experiment.eid).run()
+
+    def bare() -> Run:
+        with stage.experiment() as experiment:
+            return run(_bare_command(stage.url, experiment.uuid, str(root)))
+
+    push, loop = stage.alternately(f"{files} files of 10 KiB", pushed, bare)
+    yield Figure("small files: push", [files / r.seconds for r in push], "files/s")
+    yield Figure("small files: bare httpx, 4 threads", [files / r.seconds for r in loop], "files/s")
+    ratios = [b.seconds / p.seconds for p, b in zip(push, loop, strict=True)]
+    yield Figure("small files: rate of push / bare httpx", ratios, at_least=0.9)
+
+
+def _bare_command(url: str, uuid: UUID, root: str) -> list[str]:
+    return [sys.executable, "-m", "bench.bare_uploads", url, str(uuid), root]
