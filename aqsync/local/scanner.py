@@ -187,8 +187,18 @@ class Scanner:
                     f"`aqsync retry --mapping {self._mapping.name}`",
                 )
                 return False
-        if record.root != root:
-            self._journal.mappings.pin_root(record.id, root)
+        if record.root == root:
+            return True
+        if record.root is not None and not whole:
+            # Some paths that lack nothing tell nothing of the rest: only a whole look may pin.
+            self._note(
+                report,
+                "",
+                f"the directory {directory} is not the one known before",
+                "mount the right disk; if this is the right one: `aqsync push` without paths",
+            )
+            return False
+        self._journal.mappings.pin_root(record.id, root)
         return True
 
     def _retarget(self, mapping_id: int) -> None:

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aqsync.cli.progress import Lines
+from aqsync.clock import SystemClock
+from tests.support.embedded import EmbeddedServer
+from tests.support.meddler import Meddler
+from tests.support.project import Arrange, Project
+
+
+@pytest.fixture
+def project(tmp_path: Path, embedded_server: EmbeddedServer) -> Iterator[Project]:
+    """A user of the embedded server."""
+    made = Project(tmp_path, embedded_server.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def meddler(project: Project) -> Iterator[Meddler]:
+    """Between the project and its server, once the project is configured with its URL."""
+    with Meddler(project.url) as between:
+        project.configure(server={"url": between.url})
+        yield between
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Clocks jump over every pause of commands in this process; the pauses, in seconds."""
+    pauses: list[float] = []
+
+    def wait(_clock: SystemClock, stop: threading.Event, seconds: float) -> bool:
+        pauses.append(max(0.0, seconds))
+        return stop.is_set()
+
+    monkeypatch.setattr(SystemClock, "wait", wait)
+    monkeypatch.setattr(
+        SystemClock, "now_ns", lambda _clock: time.time_ns() + int(sum(pauses) * 1e9)
+    )
+    monkeypatch.setattr(SystemClock, "monotonic", lambda _clock: time.monotonic() + sum(pauses))
+    return pauses
+
+
+@pytest.fixture
+def before_sending(monkeypatch: pytest.MonkeyPatch) -> Arrange:
+    """Do something once, after the scan and before the first file is opened."""
+
+    def arrange(deed: Callable[[], object]) -> None:
+        deeds = [deed]
+
+        def planned(_lines: Lines, _files: int, _size: int) -> None:
+            if deeds:
+                deeds.pop()()
+
+        monkeypatch.setattr(Lines, "planned", planned)
+
+    return arrange
