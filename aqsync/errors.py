@@ -30,6 +30,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
           HeaderDropped              a proxy on the way removes the header ``file_name``
           RemoteFileNotFound         404 for a file
         NameNotSendable              a file name that the protocol cannot carry
+      ServeFailed                    the embedded server could not start
       Interrupted                    a person ended the work before its end
 """
 
@@ -203,6 +204,12 @@ class NameNotSendable(RemoteError):
     """A file name that the protocol cannot carry."""
 
     permanent = True
+
+
+class ServeFailed(AqsyncError):
+    """The embedded server could not start."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Interrupted(AqsyncError):

@@ -6,13 +6,7 @@ from pathlib import Path
 
 from aqsync.config import parse_size
 from aqsync.config.token import read_token
-from aqsync.errors import AqsyncError, ConfigError, ExitCode
-
-
-class ServeFailed(AqsyncError):
-    """The embedded server could not start."""
-
-    exit_code = ExitCode.USAGE
+from aqsync.errors import ConfigError, ExitCode, ServeFailed
 
 
 def serve(data: Path, host: str, port: int, token_file: Path | None, max_file: str) -> ExitCode:
