@@ -97,7 +97,7 @@ def test_a_certificate_of_an_unknown_authority_is_told_with_the_cure() -> None:
 def test_https_where_the_server_speaks_http_is_told() -> None:
     with (
         RawServer(stores) as raw,
-        Server(url(raw), verify=False) as server,
+        Server(url(raw), verify=False, connect_timeout=0.3) as server,
         pytest.raises(ServerUnreachable, match="https://localhost"),
     ):
         server.upload(EXPERIMENT, "a", [b"x"], 1)
@@ -110,3 +110,20 @@ def test_a_ca_file_that_cannot_be_used_is_told(tmp_path: Path, content: str | No
         path.write_text(content)
     with pytest.raises(ConfigError, match=r"ca\.pem"):
         Server("https://localhost", verify=str(path))
+
+
+def test_tls_passes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def proxy(peer: Peer) -> None:
+        tunnels.append(peer.head().split(b"\r\n")[0])
+        peer.sock.sendall(b"HTTP/1.1 200 Go on\r\n\r\n")
+        over_tls(stores)(peer)
+
+    tunnels: list[bytes] = []
+    with RawServer(proxy) as raw:
+        monkeypatch.setenv("https_proxy", raw.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with Server("https://lab.invalid", verify=False) as server:
+            for length in (10, 5 * MIB):
+                server.upload(EXPERIMENT, "a", iter([bytes(length)]), length)
+    assert tunnels == [b"CONNECT lab.invalid:443 HTTP/1.1"]
