@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -119,6 +120,8 @@ class Meddler:
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
         self._raw = RawServer(self._serve)
+        # Little may be on its way: what a test does in the middle of an upload is then in time.
+        self._raw._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         self.url = self._raw.url
 
     def __enter__(self) -> Self:
