@@ -337,8 +337,7 @@ class Server:
         request = Request("GET", f"/api/files/{uuid}/{quoted}", transfer=True)
         with self._transport.open(request, what) as answer:
             if answer.status != HTTPStatus.OK:
-                check_file_answer(answer.whole(), what)
-                raise BadAnswer(f"{what}: the server answered {answer.status}")
+                check_file_answer(answer.whole(), what)  # raises
             yield Download(answer)
 
     def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:

@@ -53,8 +53,6 @@ class WatchedSocket(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return up to `max_bytes`, or empty bytes at the end; wait `timeout` seconds at most."""
-        if self._head:
-            self.write(b"", timeout)
         self._at_request_start = True
         self._answered_before = True
         if self._early is not None:
@@ -73,7 +71,11 @@ class WatchedSocket(httpcore.NetworkStream):
                 raise httpcore.ReadTimeout
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of `buffer`; `timeout` is the longest time in seconds without any progress."""
+        """Send all of `buffer`; `timeout` is the longest time in seconds without any progress.
+
+        The first piece of a request waits for the second: httpcore marks a request's end with an
+        empty one, so there always is one.
+        """
         if self._at_request_start:
             self._at_request_start = False
             self._sent_some = False

@@ -164,3 +164,35 @@ def test_the_header_check_names_the_cure() -> None:
     ):
         server.check_file_name_header()
     assert "underscores_in_headers on" in caught.value.hint
+
+
+STRANGE: dict[str, object] = {
+    "uuid": "no uuid",
+    "eid": "1",
+    "title": "t",
+    "description": None,
+    "tags": [],
+}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"e0": STRANGE, "experiments": {"experimentsData": [STRANGE], "totalExperimentsCount": 1}},
+        {"e0": {}, "experiments": {"experimentsData": []}},
+        {"e0": {"uuid": 1}, "experiments": None},
+    ],
+)
+@pytest.mark.parametrize(
+    "operation", [lambda server: server.find(), lambda server: server.resolve(["20261123-1"])]
+)
+def test_a_strange_description_of_an_experiment_is_no_experiment(
+    operation: Operation, data: dict[str, object]
+) -> None:
+    body = json.dumps({"data": data}).encode()
+    with (
+        RawServer(answering("200 OK", body)) as raw,
+        client(raw.url) as server,
+        pytest.raises(BadAnswer, match="unknown way"),
+    ):
+        operation(server)

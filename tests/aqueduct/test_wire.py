@@ -8,6 +8,8 @@ import socket
 import pytest
 
 from aqsync.errors import (
+    ConfigError,
+    NameNotSendable,
     ServerUnreachable,
 )
 from tests.support.client_faults import (
@@ -125,3 +127,22 @@ def test_a_proxy_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         listing(server)
     assert "through the proxy 127.0.0.1" in caught.value.hint
     assert "pa55word" not in caught.value.message + caught.value.hint
+
+
+def test_a_proxy_that_cannot_be_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "gopher://user:pa55word@proxy")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(ConfigError, match="proxy") as caught:
+        client("http://lab.invalid")
+    assert "pa55word" not in caught.value.message + caught.value.hint
+
+
+def test_a_name_too_long_for_a_request_is_told() -> None:
+    with (
+        RawServer(answering("200 OK", STORED)) as raw,
+        client(raw.url) as server,
+        pytest.raises(NameNotSendable, match="too long"),
+        server.download(EXPERIMENT, "x" * 70_000),
+    ):
+        pass
