@@ -44,7 +44,7 @@ def create_app(settings: ServerSettings) -> Starlette:
         storage.close()
 
     files = FilesEndpoint(storage.files, disk, settings.max_file_bytes)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/api/graphql", GraphQLEndpoint(storage, workers)),
             Route("/api/files/{path:path}", files),
@@ -53,6 +53,8 @@ def create_app(settings: ServerSettings) -> Starlette:
         exception_handlers={HTTPException: _plain_error},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _plain_error(_: Request, exc: Exception) -> JSONResponse:

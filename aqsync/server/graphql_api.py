@@ -12,6 +12,7 @@ import strawberry
 from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 from strawberry.extensions import QueryDepthLimiter
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext
 
 from aqsync.server import rules
@@ -79,12 +80,15 @@ class GraphQLEndpoint:
             request = _Request(body)
         except _NoOperation as exc:
             return 400, _encode({"detail": str(exc)})
-        result = schema.execute_sync(
-            request.query,
-            variable_values=request.variables,
-            operation_name=request.operation_name,
-            context_value=self._storage,
-        )
+        try:
+            result = schema.execute_sync(
+                request.query,
+                variable_values=request.variables,
+                operation_name=request.operation_name,
+                context_value=self._storage,
+            )
+        except CannotGetOperationTypeError as exc:
+            return 400, _encode({"detail": exc.as_http_error_reason()})
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [_presented(error) for error in result.errors]

@@ -93,7 +93,7 @@ def _listening_socket(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, OverflowError) as exc:
         listener.close()
-        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        reason = str(exc.strerror if isinstance(exc, OSError) else exc).rstrip(".")
         taken = isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE
         raise ServerStartError(
             f"cannot listen on {host}, port {port}: {reason}",

@@ -83,12 +83,11 @@ class FormReader:
         Raises:
             FileRefused: There was no file in it.
         """
-        # The boundary that may be missing. It also brings out bytes that the parser held back
-        # because they looked like the beginning of one; after a real one it is ignored.
-        rest = self.feed(b"\r\n--" + self._boundary + b"--\r\n")
         if not self._files:
             raise FileRefused(400, _BROKEN_FORM)
-        return rest
+        # The boundary that may be missing. It also brings out bytes that the parser held back
+        # because they looked like the beginning of one; after a real one it is ignored.
+        return self.feed(b"\r\n--" + self._boundary + b"--\r\n")
 
     def _begin_part(self) -> None:
         self._in_file = False

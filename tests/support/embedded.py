@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -93,10 +94,10 @@ class EmbeddedServer:
         self._process.wait()
         self._close()
 
-    def stop(self) -> int:
-        """SIGTERM; return the exit status."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end by a signal; return the exit status."""
         assert self._process is not None, "the server is not running"
-        self._process.terminate()
+        self._process.send_signal(number)
         status = self._process.wait(timeout=30)
         self._close()
         return status
