@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -108,18 +109,19 @@ def test_a_file_that_changes_while_it_is_on_its_way(
     second = b"a" * LARGE
     file.write_bytes(second)
     versions = stored_versions(meddler, project)
-    arrived: list[bool] = []
+    arrived: SimpleQueue[bool] = SimpleQueue()
 
     def spoil(exchange: Exchange) -> bool:
         exchange.read(1000)
         change(file)
         assert project.read("file.bin") == first
-        arrived.append(exchange.pass_on())
-        return arrived[-1]
+        passed = exchange.pass_on()
+        arrived.put(passed)
+        return passed
 
     meddler.on(UPLOAD, spoil, times=1)
     project.pushed()
-    assert arrived == [False], "the upload that was spoiled must never become complete"
+    assert not arrived.get(timeout=30), "the upload that was spoiled must never become complete"
     assert versions == [file.read_bytes()]
 
 
