@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from aqsync.server.files_api import FilesEndpoint
 from aqsync.server.graphql_api import GraphQLEndpoint
 from aqsync.server.settings import ServerSettings
+from aqsync.server.stopping import RunningRequests
 from aqsync.server.storage import Storage
 from aqsync.server.token_gate import TokenGate
 
@@ -36,20 +38,28 @@ def create_app(settings: ServerSettings) -> Starlette:
     disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
     workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")
 
+    requests: set[asyncio.Task[None]] = set()
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        if requests:
+            # Those that a stop has just cancelled: they still clean up after themselves.
+            await asyncio.wait(requests)
         workers.shutdown()
         disk.shutdown()
         storage.close()
 
+    middleware = [Middleware(RunningRequests, tasks=requests)]
+    if settings.token is not None:
+        middleware.append(Middleware(TokenGate, token=settings.token))
     files = FilesEndpoint(storage.files, disk, settings.max_file_bytes)
     app = Starlette(
         routes=[
             Route("/api/graphql", GraphQLEndpoint(storage, workers)),
             Route("/api/files/{path:path}", files),
         ],
-        middleware=[Middleware(TokenGate, token=settings.token)] if settings.token else [],
+        middleware=middleware,
         exception_handlers={HTTPException: _plain_error},
         lifespan=lifespan,
     )

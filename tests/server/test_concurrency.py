@@ -13,7 +13,7 @@ import pytest
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.storage import Storage
-from tests.server.visit import FILE_START, FORM_END, Visit, head, upload_head
+from tests.server.visit import FILE_START, FORM_END, Visit, head, read_all, upload_head
 from tests.support.embedded import EmbeddedServer
 
 
@@ -122,7 +122,7 @@ def test_an_experiment_removed_under_an_upload(own: Visit, server: EmbeddedServe
             pass
         own.remove(uuid)
         connection.sendall(body[-1:])
-        answer = connection.recv(65536)
+        answer = read_all(connection)
     assert b" 404 " in answer
     assert b"The specified experiment was not found." in answer
     assert not any((server.data / "incoming").iterdir())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import resource
 import shutil
 import threading
 from collections.abc import Callable
@@ -144,6 +145,22 @@ def test_an_upload_that_is_too_large_leaves_nothing(tmp_path: Path) -> None:
         assert b"Maximum " in answer
         assert visit.names(uuid) == ["fits"]
         assert incoming(server) == []
+
+
+def test_a_disk_that_fails_leaves_nothing(server: EmbeddedServer, own: Visit) -> None:
+    uuid = own.create()["uuid"]
+    own.put(uuid, "f", b"before")
+    before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    assert before[0] == resource.RLIM_INFINITY
+    for size in (1_000_001, 30_000_000):
+        response = own.upload(uuid, "f", bytes(size))
+        assert response.status_code == 500
+        assert response.json() == {"detail": "The server's disk failed."}
+    assert incoming(server) == []
+    own.put(uuid, "g", bytes(1_000_000))
+    assert own.get(uuid, "f") == b"before"
+    assert "File too large" in server.log
+    assert "Traceback" not in server.log
 
 
 def test_the_file_and_its_name_are_on_the_disk_before_the_answer(

@@ -15,7 +15,7 @@ import pytest
 from aqsync.server.errors import ServerStartError
 from aqsync.server.run import serve
 from aqsync.server.storage import Storage
-from tests.server.visit import Visit, head
+from tests.server.visit import FILE_START, Visit, head, read_all, upload_head
 from tests.support.embedded import EmbeddedServer
 
 TOKEN = "a token that is secret"
@@ -99,6 +99,40 @@ def test_a_signal_ends_it_well(tmp_path: Path, number: signal.Signals) -> None:
         visit.create()
         assert server.stop(number) == 0
     assert server.log == ""
+
+
+class HastyServer(EmbeddedServer):
+    """Waits only a moment for running requests when it is to stop."""
+
+    def command(self) -> list[str]:
+        hasty = (
+            "import sys, aqsync.server.__main__, aqsync.server.run as run\n"
+            "run._STOP_SECONDS = 0.1\n"
+            "sys.exit(aqsync.server.__main__.main())"
+        )
+        return [sys.executable, "-c", hasty, *super().command()[3:]]
+
+
+def test_a_stop_cuts_short_what_does_not_end(tmp_path: Path) -> None:
+    server = HastyServer(tmp_path / "data")
+    server.start()
+    with Visit(server.url) as visit, contextlib.ExitStack() as stack:
+        uuid = visit.create()["uuid"]
+        visit.put(uuid, "large", bytes(30_000_000))
+        uploading, downloading, idle = (stack.enter_context(visit.connection()) for _ in range(3))
+        uploading.sendall(upload_head(uuid, "f", 50_000_000) + FILE_START + bytes(2_000_000))
+        downloading.sendall(head("GET", f"/api/files/{uuid}/large"))
+        assert downloading.recv(1)
+        idle.sendall(b"POST")
+        while not any((server.data / "incoming").iterdir()):
+            pass
+        assert server.stop() == 0
+        answer = read_all(uploading)
+        assert b" 503 " in answer
+        assert answer.endswith(b'{"detail": "The server is stopping."}')
+        assert len(read_all(downloading)) < 30_000_000
+    assert not any((server.data / "incoming").iterdir())
+    assert "Traceback" not in server.log
 
 
 @pytest.mark.parametrize("content", ["", "\n", "µ"])

@@ -1,0 +1,47 @@
+"""A stop in the middle of requests."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aqsync.server.exchange import Exchange
+
+
+class RunningRequests:
+    """Knows which requests are being answered, and ends those that a stop cuts short.
+
+    Args:
+        app: What answers.
+        tasks: Where the running ones are kept.
+    """
+
+    def __init__(self, app: ASGIApp, *, tasks: set[asyncio.Task[None]]) -> None:
+        self._app = app
+        self._tasks = tasks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; 503 if it is cancelled, which a stop does to those that linger."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noting_the_start(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in one
+        self._tasks.add(task)
+        try:
+            await self._app(scope, receive, noting_the_start)
+        except asyncio.CancelledError:
+            if not started:
+                closing = ((b"connection", b"close"),)
+                answer = {"detail": "The server is stopping."}
+                await Exchange(scope, receive, send).answer(503, answer, headers=closing)
+        finally:
+            self._tasks.discard(task)
