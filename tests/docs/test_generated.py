@@ -1,0 +1,61 @@
+"""The pages made from the code say what the code says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from aqsync import errors
+from aqsync.cli.main import app
+from docs.generate import COMMAND, EXIT_CODES, HERE, error_classes, known, pages
+
+README = HERE.parent / "README.md"
+
+
+@pytest.mark.parametrize("name", ["commands.md", "errors.md"])
+def test_the_page_is_up_to_date(name: str) -> None:
+    assert (HERE / name).read_text() == pages()[name], f"run: {COMMAND}"
+
+
+def test_every_command_and_option_is_in_the_page() -> None:
+    text = (HERE / "commands.md").read_text()
+    sections = dict(
+        re.findall(r"^## aqsync (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    )
+    commands = typer.main.get_group(app).commands
+
+    assert sections.keys() == commands.keys()
+    for name, command in commands.items():
+        for parameter in known(command.params):
+            for spelling in parameter.opts:
+                assert spelling.upper() in sections[name].upper(), (name, spelling)
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for name in typer.main.get_group(app).commands:
+        assert f"aqsync {name}" in README.read_text()
+
+
+@pytest.mark.parametrize("code", errors.ExitCode)
+def test_every_exit_code_is_in_the_readme(code: errors.ExitCode) -> None:
+    assert f"| {code.value} | {EXIT_CODES[code]} |" in README.read_text()
+
+
+def test_the_tree_drawn_in_errors_is_the_tree() -> None:
+    assert errors.__doc__ is not None
+    drawing = errors.__doc__.partition("::\n")[2]
+    drawn = [
+        (len(indent) // 2 - 2, name)
+        for indent, name in re.findall(r"^( +)(\w+)", drawing, re.MULTILINE)
+    ]
+
+    assert drawn == [(depth, kind.__name__) for depth, kind in error_classes()]
+
+
+@pytest.mark.parametrize("page", sorted([README, *HERE.glob("*.md")]), ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
