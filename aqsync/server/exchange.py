@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 _DRAIN_SECONDS = 30.0
 _SMALL_BODY = 1024 * 1024
@@ -15,13 +14,26 @@ _SMALL_BODY = 1024 * 1024
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request to be answered: the three parts of an ASGI call."""
+    """A request to be answered.
 
-    scope: Scope
-    receive: Receive
-    send: Send
+    Args:
+        scope: The three parts of an ASGI call.
+        receive: The channel from the client.
+        send: The channel to the client.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.send = send
+        self._receive = receive
+        self._body_ended = False
+
+    async def receive(self) -> Message:
+        """Wait for the next piece of the body, or for the client to leave."""
+        message = await self._receive()
+        self._body_ended = not message.get("more_body", False)
+        return message
 
     @property
     def method(self) -> str:
@@ -87,8 +99,8 @@ class Exchange:
         content = {"detail": detail}
         announced = self.announced_bytes()
         endless = announced is None and self.header(b"transfer-encoding") is not None
-        if not endless and (announced or 0) <= _SMALL_BODY:
-            # The HTTP layer throws the rest away, and the connection lives on.
+        if self._body_ended or (not endless and (announced or 0) <= _SMALL_BODY):
+            # What little may be left the HTTP layer throws away, and the connection lives on.
             await self.answer(status, content, headers=headers)
             return
         await self.answer(
@@ -96,8 +108,8 @@ class Exchange:
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while (await self.receive()).get("more_body", False):
-                    pass
+                while not self._body_ended:
+                    await self.receive()
         await self.send({"type": "http.response.body", "body": b""})
 
     async def refuse_method(self, *allowed: str) -> None:
