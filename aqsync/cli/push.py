@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aqsync.cli.context import chosen, configuration, connect
 from aqsync.cli.output import complain, printable, report_problems, say, say_json, size_text
+from aqsync.cli.progress import Lines
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ConfigError, ExitCode
@@ -27,7 +28,7 @@ from aqsync.sync.push import Limits, Push, PushResult
 from aqsync.sync.summary import FileProblem, Summary, summarize
 
 if TYPE_CHECKING:
-    from aqsync.cli.progress import Bar, Lines
+    from aqsync.cli.progress_bar import Bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +254,11 @@ def _check_known(
 
 
 def _reporter(roots: dict[str, Path], *, quiet: bool) -> Bar | Lines:
-    from rich.console import Console  # noqa: PLC0415 - rich is slow to import
-
-    from aqsync.cli import progress  # noqa: PLC0415 - the same
-
     if quiet or not sys.stderr.isatty():
-        return progress.Lines(roots, quiet=quiet)
-    return progress.Bar(roots, Console(stderr=True))
+        return Lines(roots, quiet=quiet)
+    from aqsync.cli.progress_bar import Bar  # noqa: PLC0415 - rich is slow to import
+
+    return Bar(roots)
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""Progress of a push as a bar; a module of its own, for rich is slow to import."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from aqsync.cli.output import printable
+from aqsync.cli.progress import LONG_WAIT_S, described, replacement
+from aqsync.model import Failed, FileRecord, Outcome
+
+
+class Bar:
+    """A bar with files, bytes, rate and time left.
+
+    Args:
+        roots: By mapping name, the root.
+    """
+
+    def __init__(self, roots: dict[str, Path]) -> None:
+        self._roots = roots
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("looking", total=None)
+        self._done = 0
+        self._planned = 0
+        self._sent = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def sent(self, size: int) -> None:
+        """Called from any thread."""
+        with self._lock:
+            self._sent += size
+        self._progress.advance(self._task, size)
+
+    def planned(self, files: int, size: int) -> None:
+        """The bar's new length."""
+        self._planned = self._done + files
+        self._progress.update(self._task, total=self._sent + size, description=self._counts())
+
+    def finished(self, file: FileRecord, outcome: Outcome) -> None:
+        """One file more; failures get a line above the bar."""
+        self._done += 1
+        self._progress.update(self._task, description=self._counts())
+        if isinstance(outcome, Failed):
+            self._print(described(file, outcome, self._roots[file.mapping]) or "")
+
+    def replacing(self, file: FileRecord) -> None:
+        """Name what is about to be replaced."""
+        self._print(replacement(file, self._roots[file.mapping]))
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """Say why nothing moves."""
+        if seconds >= LONG_WAIT_S:
+            self._progress.update(self._task, description=f"waiting: {printable(reason)}")
+
+    def _counts(self) -> str:
+        return f"{self._done}/{max(self._done, self._planned)} files"
+
+    def _print(self, line: str) -> None:
+        self._console.print(printable(line), markup=False, highlight=False)
