@@ -6,10 +6,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint unit bench lock clean format
+.PHONY: demo test lint unit bench docs lock clean format
 
+# As it was written, and by way of the environment: a folder may have any name.
+export override DIR := $(value DIR)
 demo: $(VENV)/.demo-installed
-	$(BIN)/aqsync demo $(DIR)
+	@$(BIN)/aqsync demo $${DIR:+"$$DIR"}
 
 test: lint unit
 
@@ -29,6 +31,10 @@ format: $(VENV)/.dev-installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The pages that are made from the code.
+docs: $(VENV)/.dev-installed
+	$(BIN)/python docs/generate.py
+
 # The locks hold names, versions and hashes for every supported Python and platform.
 lock: $(VENV)/.dev-installed
 	$(BIN)/pip install --quiet uv
@@ -38,6 +44,8 @@ UV_FLAGS = --universal --python-version 3.11 --generate-hashes --no-header --no-
 	--no-emit-index-url --no-emit-find-links --quiet --upgrade
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
+		"aqsync needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo-installed: $(BIN)/python requirements/demo.lock pyproject.toml
@@ -51,4 +59,4 @@ $(VENV)/.dev-installed: $(BIN)/python requirements/dev.lock pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
