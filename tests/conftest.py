@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.embedded import EmbeddedServer
+from tests.support.lab import Lab
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,3 +23,10 @@ def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
     """One embedded server for all tests of a worker, without a token: make your own experiment."""
     with EmbeddedServer(tmp_path_factory.mktemp("embedded") / "data") as server:
         yield server
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """One mapping on real files and a real journal, with a fake server and a fake clock."""
+    with Lab(tmp_path) as made:
+        yield made

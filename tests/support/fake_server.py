@@ -1,0 +1,222 @@
+"""A server in memory that fails on command."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.records import ExperimentRef, FileLists, RemoteFile, UploadReceipt
+from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.transport import OpenAnswer
+from aqsync.errors import (
+    ExperimentNotFound,
+    FileChanged,
+    OperationFailed,
+    RemoteFileNotFound,
+    TransferRefused,
+)
+from tests.support.fake_clock import SECOND_NS, FakeClock
+
+CHUNK = 65_536
+Deed = Callable[[], None]
+
+
+class StoredFile(NamedTuple):
+    """A file on the server."""
+
+    content: bytes
+    modified_at: str
+
+
+@dataclass
+class FakeExperiment:
+    """What the server holds of one experiment."""
+
+    eid: str
+    uuid: UUID = field(default_factory=uuid4)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+
+
+class FakeServer(Server):
+    """Does what syncing asks of a server, by the same signatures.
+
+    Args:
+        clock: Its time, unless `clock_ahead_s` says that it runs ahead of ours.
+
+    Attributes:
+        calls: Every call in order: the method's name and what it was about.
+        troubles: By method, what happens at its next calls, one each: an error to raise, a deed
+            to do before it works, or None for an untroubled call.
+        always: By method, the error that every call raises once `troubles` is used up.
+        after: By method, a deed to do when a call has succeeded, before its answer is given.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.experiments: dict[UUID, FakeExperiment] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.troubles: defaultdict[str, deque[Exception | Deed | None]] = defaultdict(deque)
+        self.always: dict[str, Exception] = {}
+        self.after: dict[str, Deed] = {}
+        self.clock_ahead_s = 0.0
+        self.tells_its_time = True
+        self.refused_tags: set[str] = set()
+        self._clock = clock
+        self._tick = 0
+        self._lock = threading.Lock()
+
+    # What a test does
+
+    def add(self, eid: str) -> FakeExperiment:
+        """Create an experiment, in the place of one that was removed."""
+        made = FakeExperiment(eid)
+        self.experiments[made.uuid] = made
+        return made
+
+    def remove(self, eid: str) -> None:
+        """Remove an experiment."""
+        del self.experiments[self.of(eid).uuid]
+
+    def of(self, eid: str) -> FakeExperiment:
+        """The experiment with this EID."""
+        [found] = [e for e in self.experiments.values() if e.eid == eid]
+        return found
+
+    def put(self, eid: str, name: str, content: bytes) -> str:
+        """Somebody else stores a file; returns its time."""
+        modified_at = self._now_text()
+        self.of(eid).files[name] = StoredFile(content, modified_at)
+        return modified_at
+
+    def contents(self, eid: str) -> dict[str, bytes]:
+        """Names and contents of an experiment's files."""
+        return {name: file.content for name, file in self.of(eid).files.items()}
+
+    def called(self, method: str) -> list[str]:
+        """What the calls of one method were about."""
+        return [about for name, about in self.calls if name == method]
+
+    # What syncing calls
+
+    @property
+    def url(self) -> str:
+        return "http://fake"
+
+    def close(self) -> None:
+        self.calls.append(("close", ""))
+
+    def resolve(self, eids: Sequence[str]) -> dict[str, ExperimentRef | None]:
+        self._begin("resolve", ",".join(eids))
+        by_eid = {e.eid: e for e in self.experiments.values()}
+        return {eid: _reference(by_eid[eid]) if eid in by_eid else None for eid in eids}
+
+    def list_files(
+        self, uuids: Sequence[UUID], *, known_digest: bytes | None = None
+    ) -> FileLists | None:
+        self._begin("list_files", ",".join(self._eid(uuid) for uuid in uuids))
+        lists: dict[UUID, list[RemoteFile] | None] = {}
+        for uuid in uuids:
+            found = self.experiments.get(uuid)
+            lists[uuid] = (
+                None
+                if found is None
+                else [RemoteFile(name, file.modified_at) for name, file in found.files.items()]
+            )
+        digest = hashlib.sha256(repr(lists).encode()).digest()
+        self._end("list_files")
+        return None if digest == known_digest else FileLists(digest, lists)
+
+    def upload(self, uuid: UUID, name: str, chunks: Iterable[bytes], length: int) -> UploadReceipt:
+        self._begin("upload", name)
+        content = b"".join(chunks)
+        if len(content) != length:
+            raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")
+        self._experiment(uuid).files[name] = StoredFile(content, self._now_text())
+        self._end("upload")
+        date = self._now().replace(microsecond=0) if self.tells_its_time else None
+        return UploadReceipt(date)
+
+    @contextmanager
+    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+        self._begin("download", name)
+        found = self._experiment(uuid).files.get(name)
+        if found is None:
+            raise RemoteFileNotFound("no such file", status=HTTPStatus.NOT_FOUND)
+        content = found.content
+        parts = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
+        headers = {"content-length": str(len(content))}
+        yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, parts))
+
+    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+        self._begin("remove_files", ",".join(names))
+        files = self._experiment(uuid).files
+        missing = [name for name in names if name not in files]
+        if missing:
+            raise TransferRefused(f"File(s) not found - {missing[0]}", status=HTTPStatus.CONFLICT)
+        for name in names:
+            del files[name]
+        self._end("remove_files")
+
+    def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
+        self._begin("add_tags", ",".join(tags))
+        experiment = self._experiment(uuid)
+        for tag in self.refused_tags.intersection(tags):
+            raise OperationFailed(f"the server refused: {tag}")
+        known = {tag.lower() for tag in experiment.tags}
+        experiment.tags += [tag for tag in tags if tag.lower() not in known]
+        self._end("add_tags")
+
+    def check_file_name_header(self) -> None:
+        self._begin("check_file_name_header", "")
+
+    # How
+
+    def _begin(self, method: str, about: str) -> None:
+        with self._lock:
+            self.calls.append((method, about))
+            waiting = self.troubles[method]
+            trouble = waiting.popleft() if waiting else self.always.get(method)
+        if isinstance(trouble, Exception):
+            raise trouble
+        if trouble is not None:
+            trouble()
+
+    def _end(self, method: str) -> None:
+        deed = self.after.get(method)
+        if deed is not None:
+            deed()
+
+    def _eid(self, uuid: UUID) -> str:
+        found = self.experiments.get(uuid)
+        return "?" if found is None else found.eid
+
+    def _experiment(self, uuid: UUID) -> FakeExperiment:
+        found = self.experiments.get(uuid)
+        if found is None:
+            raise ExperimentNotFound(f"experiment {uuid} does not exist for this user")
+        return found
+
+    def _now(self) -> datetime:
+        now_s = self._clock.now_ns() / SECOND_NS + self.clock_ahead_s
+        return datetime.fromtimestamp(now_s, UTC)
+
+    def _now_text(self) -> str:
+        with self._lock:
+            self._tick += 1
+            return (self._now() + timedelta(microseconds=self._tick)).isoformat()
+
+
+def _reference(experiment: FakeExperiment) -> ExperimentRef:
+    created = datetime(2026, 11, 23, tzinfo=UTC)
+    return ExperimentRef(
+        experiment.uuid, experiment.eid, "", "", tuple(experiment.tags), created, created
+    )

@@ -1,0 +1,135 @@
+"""One mapping on real files and a real journal, with a server and a clock that a test owns."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aqsync.config import Mapping
+from aqsync.journal import Journal
+from aqsync.local.scanner import Scanner, ScanReport
+from aqsync.model import Decision, FileRecord, Outcome
+from aqsync.sync.engine import Engine
+from aqsync.sync.planner import decide
+from aqsync.sync.policies import policies
+from aqsync.sync.push import Limits, Push, PushResult
+from tests.support.fake_clock import SECOND_NS, FakeClock
+from tests.support.fake_server import FakeServer
+
+EID = "20261123-1"
+OLD_S = 3600.0
+"""So long ago a file was written that nobody waits for it."""
+
+
+class Lab:
+    """A mapping named ``lab`` from ``root`` to experiment `EID`.
+
+    Args:
+        folder: Where root and journal go.
+        keys: More keys of the mapping.
+    """
+
+    def __init__(self, folder: Path, **keys: object) -> None:
+        self.root = folder / "root"
+        self.root.mkdir()
+        self.clock = FakeClock()
+        self.server = FakeServer(self.clock)
+        self.server.add(EID)
+        self.journal_path = folder / "state" / "journal.db"
+        self.journal = Journal.open_for_writing(self.journal_path, self.clock.now_ns())
+        self.said: list[str] = []
+        self.configure(**keys)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.journal.close()
+
+    def configure(self, **keys: object) -> None:
+        """Give the mapping these keys, and start again with what the journal knows."""
+        values = {"name": "lab", "directory": self.root, "experiment": EID, **keys}
+        self.mapping = Mapping.model_validate(values)
+        self.scanner = Scanner(self.mapping, self.journal, self.clock)
+        self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
+
+    def reopen(self) -> None:
+        """What a crash leaves is what is on the disk: close and open everything."""
+        self.journal.close()
+        self.journal = Journal.open_for_writing(self.journal_path, self.clock.now_ns())
+        self.scanner = Scanner(self.mapping, self.journal, self.clock)
+        self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
+
+    @property
+    def mapping_id(self) -> int:
+        return self.journal.mappings.get("lab").id
+
+    def write(self, path: str, content: bytes = b"data", *, age_s: float = OLD_S) -> Path:
+        """Write a file that seems to have been written so long ago by the lab's clock."""
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        self.set_age(place, age_s)
+        return place
+
+    def set_age(self, place: Path, age_s: float) -> None:
+        at_ns = self.clock.now_ns() - int(age_s * SECOND_NS)
+        os.utime(place, ns=(at_ns, at_ns))
+
+    def scan(self, *within: str) -> ScanReport:
+        return self.scanner.scan(within)
+
+    def troubles(self) -> dict[str, str]:
+        """What is wrong, by path."""
+        found = self.journal.mappings.troubles(self.mapping_id)
+        return {path: trouble.message for path, trouble in found.items()}
+
+    def record(self, path: str) -> FileRecord:
+        found = self.find(path)
+        assert found is not None, f"the journal does not know {path}"
+        return found
+
+    def find(self, path: str) -> FileRecord | None:
+        return self.journal.observations.record_at(self.mapping_id, path)
+
+    def decision(self, path: str) -> Decision:
+        file = self.record(path)
+        return decide(file, policies(self.journal, self.mapping)(file), self.clock.now_ns())
+
+    def push(self, *within: str, **limits: object) -> PushResult:
+        """Push with a fresh engine, as a new process would."""
+        self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
+        chosen = Limits(within={"lab": within} if within else {}, **limits)  # type: ignore[arg-type]  # tests name the limits they change
+        return Push(self.engine, chosen, _Listener(self.said), threading.Event()).run()
+
+    @property
+    def remote(self) -> dict[str, bytes]:
+        """What is on the server."""
+        return self.server.contents(EID)
+
+
+class _Listener:
+    """A reporter that remembers."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def planned(self, files: int, size: int) -> None:
+        self._said.append(f"planned {files} files, {size} bytes")
+
+    def finished(self, file: FileRecord, outcome: Outcome) -> None:
+        self._said.append(f"{type(outcome).__name__} {file.path}")
+
+    def replacing(self, file: FileRecord) -> None:
+        self._said.append(f"replacing {file.path}")
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        self._said.append(f"waiting {seconds:.1f} s: {reason}")
