@@ -15,6 +15,7 @@ from aqsync.model import (
     InSync,
     OnLocalDelete,
     Policy,
+    Problem,
     RemoveRemote,
     Signature,
     State,
@@ -69,6 +70,8 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         return _skipped(file)
     if file.local is None:
         step = _wanted_when_gone(file, policy)
+        if isinstance(step, RemoveRemote) and policy.experiment_problem is not None:
+            return _held_by(policy.experiment_problem)
     elif file.eid is None:
         return Hold(
             "no pattern leads this path to an experiment",
@@ -77,13 +80,16 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
             State.UNMAPPED,
         )
     elif policy.experiment_problem is not None:
-        problem = policy.experiment_problem
-        return Hold(problem.message, problem.since_ns, problem.hint)
+        return _held_by(policy.experiment_problem)
     else:
         step = _wanted(file, file.local)
     if isinstance(step, InSync | Hold):
         return step
     return _obstacle(file, policy, now_ns) or step
+
+
+def _held_by(problem: Problem) -> Hold:
+    return Hold(problem.message, problem.since_ns, problem.hint)
 
 
 def _skipped(file: FileRecord) -> Hold:

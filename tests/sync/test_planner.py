@@ -1,0 +1,627 @@
+"""From what was observed to the next step: every branch, and what holds for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aqsync.model import (
+    Compare,
+    Decision,
+    Difference,
+    EntryKind,
+    Failure,
+    FileRecord,
+    Hold,
+    InSync,
+    OnLocalDelete,
+    Policy,
+    Problem,
+    RemoteView,
+    RemoveRemote,
+    SentVersion,
+    ServerProblem,
+    Signature,
+    State,
+    SyncedVersion,
+    Upload,
+    Wait,
+)
+from aqsync.sync.planner import LONGEST_BACKOFF_S, backoff_ns, decide, removal_barrier
+from tests.support.fake_clock import SECOND_NS
+from tests.sync.records import (
+    EMPTY,
+    LATER,
+    LONG_AGO,
+    NEW,
+    NOW,
+    OURS,
+    SENT,
+    SETTLE,
+    SYNCED,
+    THEIRS,
+    V2,
+    listed,
+    synced,
+)
+
+PLAIN = Policy(settle_ns=SETTLE)
+REMOVING = replace(PLAIN, on_local_delete=OnLocalDelete.REMOVE)
+LOST = Problem("the server knows no experiment", "create it", LONG_AGO)
+AWAY = ServerProblem(
+    "no connection", "is it on?", denied=False, since_ns=LONG_AGO, count=2, probe_at_ns=NOW + 9
+)
+CHANGED = replace(SYNCED, local=V2)
+GONE = replace(SYNCED, local=None)
+DIFFERS = Difference(THEIRS, LONG_AGO + 1)
+
+
+def failed(*, count: int = 1, permanent: bool = False, at_ns: int = NOW - 1) -> Failure:
+    return Failure("it failed", "do something", permanent, count, at_ns)
+
+
+Row = tuple[str, FileRecord, Policy, type[Decision], dict[str, Any]]
+
+NEW_FILES: list[Row] = [
+    ("not there", NEW, PLAIN, Upload, {"replaces": False, "since_ns": LONG_AGO}),
+    (
+        "list never fetched",
+        replace(NEW, remote=listed(None, 0)),
+        PLAIN,
+        Wait,
+        {"reason": "the server's file list has not been fetched yet", "until_ns": None},
+    ),
+    ("name taken", replace(NEW, remote=listed(THEIRS)), PLAIN, Compare, {}),
+    (
+        "name taken by other content",
+        replace(NEW, remote=listed(THEIRS), difference=DIFFERS),
+        PLAIN,
+        Hold,
+        {
+            "reason": "conflict: another file of this name was on the server first",
+            "since_ns": LONG_AGO + 1,
+            "state": State.HELD,
+        },
+    ),
+    (
+        "name taken, and changed there since it was compared",
+        replace(NEW, remote=listed(LATER), difference=DIFFERS),
+        PLAIN,
+        Compare,
+        {},
+    ),
+    (
+        "name taken, replacing allowed",
+        replace(NEW, remote=listed(THEIRS), difference=DIFFERS, may_replace=THEIRS),
+        PLAIN,
+        Upload,
+        {"replaces": True},
+    ),
+    (
+        "name taken, replacing another version allowed",
+        replace(NEW, remote=listed(LATER), difference=Difference(LATER, 1), may_replace=THEIRS),
+        PLAIN,
+        Hold,
+        {},
+    ),
+    (
+        "sent, answer lost",
+        replace(NEW, remote=listed(THEIRS), sent=SENT),
+        PLAIN,
+        Compare,
+        {},
+    ),
+    ("sent, never arrived", replace(NEW, sent=SENT), PLAIN, Upload, {"replaces": False}),
+    ("empty and new", replace(NEW, local=EMPTY), PLAIN, Upload, {"replaces": False}),
+]
+
+UNCHANGED_FILES: list[Row] = [
+    ("listed as ours", SYNCED, PLAIN, InSync, {"reason": "on the server with this content"}),
+    (
+        "not listed since",
+        replace(SYNCED, synced=synced(sequence=9), remote=listed(None)),
+        PLAIN,
+        InSync,
+        {"reason": "accepted by the server, not listed since"},
+    ),
+    (
+        "listed in the very sequence of the upload",
+        replace(SYNCED, synced=synced(sequence=5), remote=listed(None)),
+        PLAIN,
+        InSync,
+        {"reason": "accepted by the server, not listed since"},
+    ),
+    (
+        "listed with a time that the upload cannot have had",
+        replace(SYNCED, synced=synced(modified_at=None)),
+        PLAIN,
+        Compare,
+        {},
+    ),
+    (
+        "the same, compared: not ours",
+        replace(
+            SYNCED,
+            synced=synced(modified_at=None),
+            remote=listed(THEIRS),
+            difference=DIFFERS,
+        ),
+        PLAIN,
+        InSync,
+        {"reason": "our version was uploaded; others have changed it on the server"},
+    ),
+    (
+        "changed by others",
+        replace(SYNCED, remote=listed(THEIRS)),
+        PLAIN,
+        InSync,
+        {"reason": "our version was uploaded; others have changed it on the server"},
+    ),
+    (
+        "removed on the server",
+        replace(SYNCED, remote=listed(None)),
+        PLAIN,
+        Hold,
+        {"reason": "removed on the server", "since_ns": LONG_AGO},
+    ),
+    (
+        "removed on the server, known since when",
+        replace(SYNCED, remote=listed(None), removed_at_ns=NOW - 7),
+        PLAIN,
+        Hold,
+        {"since_ns": NOW - 7},
+    ),
+    (
+        "removed on the server, wanted all the same",
+        replace(SYNCED, remote=listed(None), insisted=True),
+        PLAIN,
+        Upload,
+        {"replaces": False},
+    ),
+]
+
+CHANGED_FILES: list[Row] = [
+    ("changed", CHANGED, PLAIN, Upload, {"replaces": True, "reason": "changed since its upload"}),
+    (
+        "changed before the list shows the last upload",
+        replace(CHANGED, synced=synced(sequence=9), remote=listed(THEIRS)),
+        PLAIN,
+        Upload,
+        {"replaces": True},
+    ),
+    (
+        "changed here and by others",
+        replace(CHANGED, remote=listed(THEIRS)),
+        PLAIN,
+        Compare,
+        {},
+    ),
+    (
+        "changed here and by others, compared",
+        replace(CHANGED, remote=listed(THEIRS), difference=DIFFERS),
+        PLAIN,
+        Hold,
+        {
+            "reason": "conflict: changed here, and by others on the server since our upload",
+            "state": State.HELD,
+        },
+    ),
+    (
+        "changed here and by others, replacing allowed",
+        replace(CHANGED, remote=listed(THEIRS), difference=DIFFERS, may_replace=THEIRS),
+        PLAIN,
+        Upload,
+        {"replaces": True},
+    ),
+    (
+        "changed here, the time of our version never learned",
+        replace(CHANGED, synced=synced(modified_at=None), remote=listed(THEIRS)),
+        PLAIN,
+        Compare,
+        {},
+    ),
+    (
+        "changed here, removed there",
+        replace(CHANGED, remote=listed(None)),
+        PLAIN,
+        Hold,
+        {"reason": "removed on the server"},
+    ),
+    (
+        "changed here, removed there, wanted all the same",
+        replace(CHANGED, remote=listed(None), insisted=True),
+        PLAIN,
+        Upload,
+        {"replaces": False},
+    ),
+    (
+        "empty now",
+        replace(SYNCED, local=EMPTY),
+        PLAIN,
+        Hold,
+        {"reason": "the file is empty now; the good copy on the server stays"},
+    ),
+    (
+        "empty now, wanted all the same",
+        replace(SYNCED, local=EMPTY, insisted=True),
+        PLAIN,
+        Upload,
+        {"replaces": True},
+    ),
+    (
+        "empty now as before",
+        replace(SYNCED, local=EMPTY, synced=synced(EMPTY._replace(mtime_ns=1))),
+        PLAIN,
+        Upload,
+        {"replaces": True},
+    ),
+]
+
+GONE_FILES: list[Row] = [
+    ("kept", GONE, PLAIN, InSync, {"reason": "deleted here; the copy on the server is kept"}),
+    ("never uploaded", replace(GONE, synced=None), REMOVING, InSync, {}),
+    ("removed", GONE, REMOVING, RemoveRemote, {"since_ns": LONG_AGO}),
+    (
+        "not listed since its upload",
+        replace(GONE, synced=synced(sequence=9)),
+        REMOVING,
+        Wait,
+        {"until_ns": None},
+    ),
+    (
+        "gone there too",
+        replace(GONE, remote=listed(None)),
+        REMOVING,
+        InSync,
+        {"reason": "deleted here and on the server"},
+    ),
+    (
+        "changed by others",
+        replace(GONE, remote=listed(THEIRS)),
+        REMOVING,
+        InSync,
+        {"reason": "deleted here; others have changed the copy on the server: kept"},
+    ),
+    (
+        "the time of our version never learned",
+        replace(GONE, synced=synced(modified_at=None)),
+        REMOVING,
+        InSync,
+        {},
+    ),
+    (
+        "too many at once",
+        GONE,
+        replace(REMOVING, removal_barrier="too many"),
+        Hold,
+        {"reason": "too many"},
+    ),
+    (
+        "too many at once, wanted all the same",
+        replace(GONE, insisted=True),
+        replace(REMOVING, removal_barrier="too many"),
+        RemoveRemote,
+        {},
+    ),
+    (
+        "gone only just now",
+        replace(GONE, since_ns=NOW - 1),
+        REMOVING,
+        Wait,
+        {"reason": "gone only just now", "until_ns": NOW - 1 + SETTLE},
+    ),
+    (
+        "its experiment cannot be used",
+        GONE,
+        replace(REMOVING, experiment_problem=LOST),
+        Hold,
+        {"reason": LOST.message, "hint": LOST.hint, "since_ns": LOST.since_ns},
+    ),
+    ("in no experiment any more", replace(GONE, eid=None, synced=None), REMOVING, InSync, {}),
+]
+
+OTHER_FILES: list[Row] = [
+    (
+        "symbolic link",
+        replace(NEW, kind=EntryKind.SYMLINK, eid=None, remote_name=""),
+        PLAIN,
+        Hold,
+        {"state": State.SKIPPED, "reason": "symbolic link, not followed"},
+    ),
+    (
+        "FIFO in the place of a synced file",
+        replace(SYNCED, kind=EntryKind.SPECIAL),
+        PLAIN,
+        Hold,
+        {"state": State.SKIPPED, "reason": "FIFO, socket or device, never opened"},
+    ),
+    (
+        "unmapped",
+        replace(NEW, eid=None, remote_name=""),
+        PLAIN,
+        Hold,
+        {"state": State.UNMAPPED, "reason": "no pattern leads this path to an experiment"},
+    ),
+    (
+        "experiment unknown",
+        NEW,
+        replace(PLAIN, experiment_problem=LOST),
+        Hold,
+        {"reason": LOST.message, "hint": LOST.hint, "since_ns": LOST.since_ns},
+    ),
+]
+
+IN_THE_WAY: list[Row] = [
+    (
+        "young",
+        replace(NEW, since_ns=NOW - 1),
+        PLAIN,
+        Wait,
+        {"reason": "may still be changing", "until_ns": NOW - 1 + SETTLE, "state": State.WAITING},
+    ),
+    ("settled to the nanosecond", replace(NEW, since_ns=NOW - SETTLE), PLAIN, Upload, {}),
+    (
+        "one nanosecond short of settled",
+        replace(NEW, since_ns=NOW - SETTLE + 1),
+        PLAIN,
+        Wait,
+        {"until_ns": NOW + 1},
+    ),
+    (
+        "seen in the future: the clock was set back",
+        replace(NEW, since_ns=NOW + 3600 * SECOND_NS),
+        PLAIN,
+        Wait,
+        {"until_ns": NOW + SETTLE},
+    ),
+    ("no settle time", replace(NEW, since_ns=NOW), Policy(settle_ns=0), Upload, {}),
+    (
+        "young and to be compared",
+        replace(NEW, since_ns=NOW, remote=listed(THEIRS)),
+        PLAIN,
+        Wait,
+        {},
+    ),
+    (
+        "failed",
+        replace(NEW, failure=failed()),
+        PLAIN,
+        Wait,
+        {
+            "reason": "it failed",
+            "hint": "do something",
+            "since_ns": NOW - 1,
+            "until_ns": NOW - 1 + backoff_ns(1, NEW.id),
+            "state": State.FAILED,
+        },
+    ),
+    (
+        "failed long ago",
+        replace(NEW, failure=failed(count=50, at_ns=NOW - 20 * 60 * SECOND_NS)),
+        PLAIN,
+        Upload,
+        {},
+    ),
+    (
+        "failed in the future: the clock was set back",
+        replace(NEW, failure=failed(at_ns=NOW + 3600 * SECOND_NS)),
+        PLAIN,
+        Upload,
+        {},
+    ),
+    (
+        "refused",
+        replace(NEW, failure=failed(permanent=True, at_ns=LONG_AGO)),
+        PLAIN,
+        Hold,
+        {"reason": "it failed", "hint": "do something", "state": State.HELD},
+    ),
+    (
+        "refused, but in sync now",
+        replace(SYNCED, failure=failed(permanent=True)),
+        PLAIN,
+        InSync,
+        {},
+    ),
+    (
+        "server away",
+        NEW,
+        replace(PLAIN, server_problem=AWAY),
+        Wait,
+        {"reason": "no connection", "hint": "is it on?", "until_ns": NOW + 9},
+    ),
+    ("server away, in sync", SYNCED, replace(PLAIN, server_problem=AWAY), InSync, {}),
+    (
+        "server away, removal due",
+        GONE,
+        replace(REMOVING, server_problem=AWAY),
+        Wait,
+        {"reason": "no connection"},
+    ),
+    (
+        "server away and refused before: the refusal is what must be dealt with",
+        replace(NEW, failure=failed(permanent=True)),
+        replace(PLAIN, server_problem=AWAY),
+        Hold,
+        {},
+    ),
+]
+
+ALL = NEW_FILES + UNCHANGED_FILES + CHANGED_FILES + GONE_FILES + OTHER_FILES + IN_THE_WAY
+
+
+@pytest.mark.parametrize(
+    ("file", "policy", "kind", "facts"), [row[1:] for row in ALL], ids=[row[0] for row in ALL]
+)
+def test_decision(
+    file: FileRecord, policy: Policy, kind: type[Decision], facts: dict[str, Any]
+) -> None:
+    step = decide(file, policy, NOW)
+    assert isinstance(step, kind), step
+    assert {name: getattr(step, name) for name in facts} == facts
+
+
+def test_what_waits_for_a_person_says_what_to_do() -> None:
+    for name, file, policy, _, _ in ALL:
+        step = decide(file, policy, NOW)
+        if isinstance(step, Hold) and file.kind is not EntryKind.SPECIAL:
+            assert step.hint, name
+
+
+# What holds for every file
+
+signatures = st.sampled_from([Signature(10, 1, 1, 7), V2, EMPTY])
+times = st.one_of(st.integers(NOW - 2 * SETTLE, NOW + 2 * SETTLE), st.integers(-(2**63), 2**63 - 1))
+moments = st.sampled_from([OURS, THEIRS, LATER])
+counts = st.integers(0, 10**6)
+texts = st.text(max_size=4)
+problems = st.builds(Problem, texts, texts, times)
+files = st.builds(
+    FileRecord,
+    id=st.integers(1, 2**63 - 1),
+    mapping=texts,
+    path=texts,
+    kind=st.sampled_from(EntryKind),
+    local=st.none() | signatures,
+    since_ns=times,
+    eid=st.none() | st.just("20261123-1"),
+    remote_name=texts,
+    synced=st.none()
+    | st.builds(
+        SyncedVersion,
+        signatures,
+        st.binary(max_size=2),
+        times,
+        st.integers(0, 9),
+        st.none() | moments,
+    ),
+    sent=st.none() | st.builds(SentVersion, st.binary(max_size=2), counts),
+    remote=st.builds(RemoteView, st.integers(0, 9), st.none() | moments),
+    difference=st.none() | st.builds(Difference, moments, times),
+    failure=st.none()
+    | st.builds(Failure, texts, texts, st.booleans(), st.integers(1, 10**6), times),
+    removed_at_ns=st.none() | times,
+    insisted=st.booleans(),
+    may_replace=st.none() | moments,
+)
+policies = st.builds(
+    Policy,
+    settle_ns=st.sampled_from([0, SETTLE, 30 * 86_400 * SECOND_NS]),
+    on_local_delete=st.sampled_from(OnLocalDelete),
+    removal_barrier=st.none() | st.just("too many"),
+    experiment_problem=st.none() | problems,
+    server_problem=st.none()
+    | st.builds(ServerProblem, texts, texts, st.booleans(), times, counts, times),
+)
+
+
+@settings(max_examples=400)
+@given(files, policies, times)
+def test_every_file_has_one_decision(file: FileRecord, policy: Policy, now_ns: int) -> None:
+    step = decide(file, policy, now_ns)
+    assert step == decide(file, policy, now_ns)
+    assert isinstance(step, InSync | Wait | Upload | Compare | RemoveRemote | Hold)
+    assert step.state in State
+
+
+@settings(max_examples=400)
+@given(files, policies, times)
+def test_a_step_is_taken_only_where_it_is_safe(
+    file: FileRecord, policy: Policy, now_ns: int
+) -> None:
+    step = decide(file, policy, now_ns)
+    if not isinstance(step, Upload | Compare | RemoveRemote):
+        return
+    listed_at, sequence = file.remote.modified_at, file.remote.listed_sequence
+    assert file.kind is EntryKind.FILE
+    assert policy.server_problem is None
+    assert policy.experiment_problem is None
+    assert file.failure is None or not file.failure.permanent
+    assert file.since_ns + policy.settle_ns <= now_ns
+    if isinstance(step, RemoveRemote):
+        assert file.local is None
+        assert policy.on_local_delete is OnLocalDelete.REMOVE
+        assert policy.removal_barrier is None or file.insisted
+        assert file.synced is not None
+        assert listed_at is not None
+        assert listed_at == file.synced.modified_at
+        return
+    assert file.local is not None
+    assert file.eid is not None
+    if isinstance(step, Compare):
+        assert listed_at is not None
+        return
+    if listed_at is not None and (file.synced is None or sequence > file.synced.sequence):
+        ours = file.synced is not None and file.synced.modified_at == listed_at
+        assert step.replaces
+        assert ours or file.may_replace == listed_at
+    if file.synced is None:
+        assert sequence > 0, "nothing is sent to where nobody has looked"
+
+
+@settings(max_examples=300)
+@given(files, policies, times)
+def test_waiting_comes_to_an_end(file: FileRecord, policy: Policy, now_ns: int) -> None:
+    """Waiting until the time given is enough, unless something else is waited for then."""
+    policy = replace(policy, server_problem=None)
+    # The scanner sets the age of what was first seen in the future to now.
+    file = replace(file, since_ns=min(file.since_ns, now_ns))
+    for _ in range(4):
+        step = decide(file, policy, now_ns)
+        if not isinstance(step, Wait) or step.until_ns is None:
+            return
+        assert step.until_ns > now_ns
+        assert step.until_ns - now_ns <= max(policy.settle_ns, 1.2 * LONGEST_BACKOFF_S * SECOND_NS)
+        now_ns = step.until_ns
+    pytest.fail(f"it waits for ever: {step}")
+
+
+# Pauses and barriers
+
+
+@given(st.integers(1, 10**9), st.integers(0, 2**63 - 1))
+def test_the_pause_stays_within_a_fifth_of_its_length(failures: int, salt: int) -> None:
+    meant_s = min(2.0 ** min(failures - 1, 40), LONGEST_BACKOFF_S)
+    pause_s = backoff_ns(failures, salt) / SECOND_NS
+    assert 0.8 * meant_s <= pause_s + 1e-6
+    assert pause_s <= 1.2 * meant_s
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_the_pause_grows_up_to_the_longest(salt: int) -> None:
+    pauses = [backoff_ns(failures, salt) for failures in range(1, 12)]
+    assert pauses == sorted(pauses)
+    assert pauses == [backoff_ns(failures, salt) for failures in range(1, 12)]
+
+
+def test_the_pauses_of_many_files_are_spread() -> None:
+    pauses = {backoff_ns(11, salt) // SECOND_NS for salt in range(1000)}
+    assert len(pauses) > 200
+    assert max(pauses) - min(pauses) > 300
+
+
+@pytest.mark.parametrize(
+    ("gone", "known", "share", "allowed"),
+    [
+        (0, 0, 0.5, True),
+        (0, 10, 0.0, True),
+        (1, 10, 0.0, False),
+        (5, 10, 0.5, True),
+        (6, 10, 0.5, False),
+        (1, 1, 0.5, False),
+        (1, 2, 0.5, True),
+        (10, 10, 1.0, True),
+        (1, 3, 0.333, False),
+    ],
+)
+def test_how_many_may_be_removed_at_once(
+    gone: int, known: int, share: float, *, allowed: bool
+) -> None:
+    barrier = removal_barrier(gone, known, share)
+    assert (barrier is None) is allowed
+    if barrier is not None:
+        assert barrier.startswith(f"{gone} of {known} files are gone at once")
