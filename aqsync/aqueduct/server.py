@@ -300,7 +300,11 @@ class Server:
             TransferRefused: The server refuses the file: its name, its size.
             HeaderDropped: A proxy on the way drops the header with the name.
         """
-        what = f"upload of {name!r} to experiment {uuid}"
+        return self._upload(uuid, name, chunks, length, f"upload of {name!r} to experiment {uuid}")
+
+    def _upload(
+        self, uuid: UUID, name: str, chunks: Iterable[bytes], length: int, what: str
+    ) -> UploadReceipt:
         header = name_header(name)
         body = UploadBody(name, chunks, length)
         request = Request(
@@ -366,7 +370,7 @@ class Server:
             HeaderDropped: A proxy drops the header ``file_name``.
         """
         with contextlib.suppress(ExperimentNotFound):
-            self.upload(uuid4(), "aqsync-check", [b"x"], 1)
+            self._upload(uuid4(), "aqsync-check", [b"x"], 1, "check whether uploads can arrive")
 
     # Plumbing
 

@@ -183,16 +183,18 @@ def _as_json(
 def _tell(
     result: PushResult, summaries: dict[str, Summary], problems: Sequence[FileProblem]
 ) -> None:
-    report_problems(problems)
+    server = result.server_problem
+    # What the server's trouble keeps waiting is told by the error below.
+    report_problems([p for p in problems if not (server and p.reason.startswith(server.message))])
     counts = _counts(summaries, result)
     rate = f", {size_text(result.bytes / result.seconds)}/s" if result.bytes else ""
     shown = [f"{counts.pop('uploaded')} uploaded", f"{counts.pop('unchanged')} unchanged"]
     shown += [f"{count} {name}" for name, count in counts.items() if count]
     say(f"{', '.join(shown)}: {size_text(result.bytes)} in {result.seconds:.1f} s{rate}")
-    if result.server_problem is not None:
-        complain(f"error: {result.server_problem.message}")
-        if result.server_problem.hint:
-            complain(f"  hint: {result.server_problem.hint}")
+    if server is not None:
+        complain(f"error: {server.message}")
+        if server.hint:
+            complain(f"  hint: {server.hint}")
     if result.interrupted:
         complain("interrupted; the next push goes on where this one stopped")
 

@@ -162,6 +162,15 @@ class Outcomes:
                 ((identity,) for identity in identities),
             )
 
+    def end_pauses(self, mapping_id: int) -> None:
+        """A person wants no pause after earlier failures to last: try once more now."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE file SET failure_at_ns = 0 WHERE mapping_id = ?"
+                " AND failure_message IS NOT NULL AND NOT failure_permanent",
+                (mapping_id,),
+            )
+
     def allow_replacing(self, files: Iterable[FileRecord]) -> None:
         """A person wants these conflicts ended in favour of the local file, as listed now."""
         with self._database.writing() as connection:

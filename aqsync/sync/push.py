@@ -167,6 +167,7 @@ class Push:
         threading.Thread(target=ask, name="mirror", daemon=True).start()
         for mapping in engine.mappings:
             engine.scan(mapping, self._limits.within.get(mapping.name, ()))
+            self._journal.outcomes.end_pauses(self._journal.mappings.get(mapping.name).id)
         answer = answers.get()
         if isinstance(answer, BaseException):
             raise answer

@@ -64,7 +64,8 @@ def summarize(
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
     root = mapping.directory
-    lost: Counter[Problem] = Counter()
+    server = journal.remote.server_problem()
+    shared: Counter[tuple[State, Problem]] = Counter()
     for file, step in decisions(journal, mapping, now_ns):
         if not covers(file):
             continue
@@ -78,17 +79,17 @@ def summarize(
         if isinstance(step, Hold) and file.eid is not None:
             problem = journal.remote.problem(file.eid)
             if problem is not None:
-                lost[problem] += 1
+                shared[step.state, problem] += 1
                 continue
+        if isinstance(step, Wait) and server is not None and step.reason == server.message:
+            shared[step.state, Problem(server.message, server.hint, server.since_ns)] += 1
+            continue
         hint = step.hint if isinstance(step, Hold | Wait) else ""
         place = str(root / file.path)
         summary.problems.append(FileProblem(place, step.state, step.reason, hint))
-    for problem, files in lost.items():
-        summary.problems.append(
-            FileProblem(
-                str(root), State.HELD, f"{problem.message}; files held: {files}", problem.hint
-            )
-        )
+    for (state, problem), files in shared.items():
+        reason = f"{problem.message}; files {state}: {files}"
+        summary.problems.append(FileProblem(str(root), state, reason, problem.hint))
     _add_troubles(summary, journal.mappings.troubles(mapping_id), root)
     return summary
 

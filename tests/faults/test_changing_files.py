@@ -114,7 +114,6 @@ def test_a_file_that_changes_while_it_is_on_its_way(
     def spoil(exchange: Exchange) -> bool:
         exchange.read(1000)
         change(file)
-        assert project.read("file.bin") == first
         passed = exchange.pass_on()
         arrived.put(passed)
         return passed
