@@ -19,7 +19,7 @@ from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
-from aqsync.server.listing import FileListing
+from aqsync.server.listing import FileListing, ListingCache
 
 EXPERIMENT_MISSING = "The specified experiment was not found."
 FILE_MISSING = "The requested file is not found."
@@ -38,6 +38,7 @@ class FileStore:
         self._removed = data / "removed"
         self._counter = itertools.count()
         self._deleting = threading.Lock()
+        self._listings = ListingCache()
         for leftovers in (self._incoming, self._removed):
             if leftovers.exists():
                 shutil.rmtree(leftovers)
@@ -111,7 +112,7 @@ class FileStore:
 
     def listing(self, uuid: UUID) -> FileListing:
         """Return an experiment's files, to be read when they are asked for."""
-        return FileListing(self._folder(uuid), path=f"/api/files/{uuid}")
+        return FileListing(self._folder(uuid), f"/api/files/{uuid}", self._listings)
 
     def delete(self, uuid: UUID, names: Sequence[str]) -> None:
         """Delete files: all of them, or none when one is not there.

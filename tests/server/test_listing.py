@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.server.listing import FileListing
+from aqsync.server import listing
+from aqsync.server.listing import Columns, FileListing, ListingCache
 from tests.server.visit import Visit
 from tests.support.embedded import EmbeddedServer
+
+
+def of(folder: Path, cache: ListingCache | None = None) -> FileListing:
+    return FileListing(folder, "", cache or ListingCache())
 
 
 def touch(folder: Path, name: str, nanoseconds: int) -> None:
@@ -23,25 +28,25 @@ def touch(folder: Path, name: str, nanoseconds: int) -> None:
 )
 def test_times_are_those_of_the_files(tmp_path: Path, microseconds: int) -> None:
     touch(tmp_path, "f", microseconds * 1000 + 999)
-    names, times = FileListing(tmp_path, "").names_and_times()
-    assert names == ["f"]
+    columns = of(tmp_path).columns()
+    assert columns.names == ["f"]
+    (moment,) = columns.times
     expected = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-    assert datetime.fromisoformat(times[0]) == expected
-    assert times[0].endswith("+00:00")
+    assert datetime.fromisoformat(moment) == expected
+    assert moment.endswith("+00:00")
 
 
 def test_sorted_by_name(tmp_path: Path) -> None:
     names = ["Z", "a", "a b", "a.b", "ab", "µ", "é"]
     for name in reversed(names):
         touch(tmp_path, name, 0)
-    assert FileListing(tmp_path, "").names() == sorted(names)
-    assert FileListing(tmp_path, "").names_and_times()[0] == sorted(names)
+    assert of(tmp_path).names() == sorted(names)
+    assert of(tmp_path).columns().names == sorted(names)
 
 
 def test_a_folder_that_is_gone_is_empty(tmp_path: Path) -> None:
-    listing = FileListing(tmp_path / "gone", "")
-    assert listing.names() == []
-    assert listing.names_and_times() == ([], [])
+    assert of(tmp_path / "gone").names() == []
+    assert of(tmp_path / "gone").columns() == Columns([], [])
 
 
 def test_files_that_vanish_while_they_are_listed(
@@ -49,10 +54,67 @@ def test_files_that_vanish_while_they_are_listed(
 ) -> None:
     for name in "abc":
         touch(tmp_path, name, 0)
-    monkeypatch.setattr(FileListing, "names", lambda _: ["a", "b", "gone"])
-    names, times = FileListing(tmp_path, "").names_and_times()
-    assert names == ["a", "b"]
-    assert len(times) == 2
+    monkeypatch.setattr(listing, "_read_names", lambda _: ["a", "b", "gone"])
+    columns = of(tmp_path).columns()
+    assert columns.names == ["a", "b"]
+    assert len(columns.times) == 2
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    for number in range(1_000):
+        touch(tmp_path, f"{number:04}", number)
+    return tmp_path
+
+
+@pytest.fixture
+def all_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_SURELY_PAST", 0)
+
+
+@pytest.mark.usefixtures("all_past")
+def test_a_long_list_is_kept_until_its_folder_changes(long: Path) -> None:
+    cache = ListingCache()
+    first = of(long, cache).columns()
+    assert of(long, cache).columns() is first
+
+    touch(long, "new", 5_000_000_000)
+    added = of(long, cache).columns()
+    assert added.names == [*first.names, "new"]
+
+    touch(long, "passing", 6_000_000_000)
+    (long / "passing").replace(long / "new")
+    replaced = of(long, cache).columns()
+    assert replaced.names == added.names
+    assert replaced.times[-1].startswith("1970-01-01T00:00:06")
+
+    (long / "new").unlink()
+    assert of(long, cache).columns() == first
+
+
+def test_a_list_that_just_changed_is_not_kept(long: Path) -> None:
+    # A change within the same tick of the clock would not show.
+    cache = ListingCache()
+    assert of(long, cache).columns() is not of(long, cache).columns()
+
+
+@pytest.mark.usefixtures("all_past")
+def test_lists_are_kept_within_bounds(tmp_path: Path) -> None:
+    cache = ListingCache(most_files=2_500)
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+        for number in range(1_000):
+            touch(folder, f"{number:04}", 0)
+    a, b, c = (of(folder, cache) for folder in folders)
+    kept_a, kept_b = a.columns(), b.columns()
+    assert a.columns() is kept_a
+    kept_c = c.columns()
+    # The one that was not asked for the longest had to go.
+    assert a.columns() is kept_a
+    assert c.columns() is kept_c
+    assert b.columns() is not kept_b
+    assert b.columns() == kept_b
 
 
 SELECTIONS = {

@@ -105,7 +105,7 @@ class Visit:
         where = urlsplit(self.url)
         assert where.hostname is not None
         assert where.port is not None
-        with socket.create_connection((where.hostname, where.port), timeout=30) as connection:
+        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
             yield connection
 
     def raw(self, request: bytes) -> tuple[int, bytes]:

@@ -40,12 +40,13 @@ def _fill(example: dict[str, Any], listing: FileListing) -> list[dict[str, Any]]
     names: Iterable[str]
     times: Iterable[str]
     if moment in example.values():
-        names, times = listing.names_and_times()
+        columns = listing.columns()
+        names, times = columns.names, columns.times
     else:
         names = listing.names()
         times = repeat(moment)
-    columns = {_NAME: names, moment: times}
+    sources = {_NAME: names, moment: times}
     keys = tuple(example)
-    values = [columns.get(value, repeat(value)) for value in example.values()]
+    values = [sources.get(value, repeat(value)) for value in example.values()]
     # The names end the loop even where no field shows them.
     return [dict(zip(keys, row, strict=False)) for row in zip(*values, names, strict=False)]
