@@ -24,6 +24,9 @@ from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
 
 BUSY_TIMEOUT_S = 10.0
 
+_NOT_OURS_HINT = "give `journal` in the configuration another path"
+_BROKEN_HINT = "run `aqsync push`: it sets the journal aside and rebuilds it"
+
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
@@ -49,7 +52,7 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
     if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return JournalBroken(
             f"the journal {path} is damaged: {exc}",
-            hint="run the command again: it sets the journal aside and rebuilds it",
+            hint=_BROKEN_HINT,
         )
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return JournalInUse(
@@ -60,6 +63,26 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
         f"the journal {path} cannot be used: {exc}",
         hint="check that its folder exists, may be written by this user, and is on a local disk",
     )
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """What never was a journal must not be called a broken one: those are set aside."""
+    try:
+        with translated(path):
+            yield
+    except JournalBroken as exc:
+        if _was_a_journal(path):
+            raise
+        raise JournalError(f"{path} is not a journal of aqsync", hint=_NOT_OURS_HINT) from exc
+
+
+def _was_a_journal(path: Path) -> bool:
+    """Whether its first bytes say so, or are the zeros that a power loss leaves."""
+    with translated(path), path.open("rb") as file:
+        header = file.read(100)
+    identity = header[68:72]  # where an SQLite file keeps its application_id
+    return identity == APPLICATION_ID.to_bytes(4, "big") or not header.strip(b"\0")
 
 
 class Database:
@@ -104,11 +127,12 @@ def connect(path: Path, now_ns: int) -> Database:
     """Open the journal for writing, make or migrate it as needed.
 
     Raises:
-        JournalBroken: It is damaged, or is no journal of ours.
+        JournalBroken: It is damaged.
         JournalTooNew: A newer release wrote it.
-        JournalError: It cannot be opened; of which `JournalDiskFull` when there is no room.
+        JournalError: It cannot be opened, or is no journal of ours; of which `JournalDiskFull`
+            when there is no room.
     """
-    with translated(path):
+    with _opening(path):
         connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
@@ -132,7 +156,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] or version:
             raise JournalError(
                 f"{path} is another program's database, not a journal of aqsync",
-                hint="give `journal` in the configuration another path",
+                hint=_NOT_OURS_HINT,
             )
         return
     if version > VERSION:
@@ -143,12 +167,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise JournalBroken(f"the journal {path} is damaged: {verdict}")
+        raise JournalBroken(f"the journal {path} is damaged: {verdict}", hint=_BROKEN_HINT)
 
 
 def connect_read_only(path: Path) -> Database:
     """Open an existing journal for reading, beside whoever writes it."""
-    with translated(path):
+    with _opening(path):
         if not path.exists():
             raise JournalError(f"there is no journal at {path} yet", hint="run `aqsync push` once")
         connection = sqlite3.connect(
@@ -170,14 +194,16 @@ def connect_to_copy(path: Path, now_ns: int) -> Database:
     """A private copy in memory, of the journal as it is or of an empty one."""
     with translated(path):
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    database = Database(copy, path)
-    if path.exists():
-        original = connect_read_only(path)
-        with closing(original), original.reading() as connection, translated(path):
-            connection.backup(copy)
-    with translated(path):
-        migrate(copy, now_ns)
-    return database
+        try:
+            if path.exists():
+                original = connect_read_only(path)
+                with closing(original), original.reading() as connection:
+                    connection.backup(copy)
+            migrate(copy, now_ns)
+        except BaseException:
+            copy.close()
+            raise
+    return Database(copy, path)
 
 
 def set_aside(path: Path, now_ns: int) -> Path:
