@@ -27,11 +27,27 @@ _INODE_MASK = 0x7FFF_FFFF_FFFF_FFFF
 """SQLite integers are signed; some file systems number their inodes with all 64 bits."""
 
 
+Seen = tuple[EntryKind | None, int, int, int, int]
+"""Kind (None: a directory) and signature, in one plain tuple."""
+
+
+def seen_in(status: os.stat_result) -> Seen:
+    """The kind and the signature that a stat result shows.
+
+    Quick, for every scan asks it of every file.
+    """
+    return (
+        EntryKind.FILE if stat.S_ISREG(status.st_mode) else kind_of(status),
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino & _INODE_MASK,
+    )
+
+
 def signature_of(status: os.stat_result) -> Signature:
     """The signature that a stat result shows."""
-    return Signature(
-        status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _INODE_MASK
-    )
+    return Signature(*seen_in(status)[1:])
 
 
 def kind_of(status: os.stat_result) -> EntryKind | None:

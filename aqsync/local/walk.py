@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.journal.observations import KnownEntry, Observations, Observed
-from aqsync.local.disk import kind_of, signature_of
+from aqsync.local.disk import Seen, seen_in
 from aqsync.local.rules import Rules
 from aqsync.model import EntryKind, Signature
 
@@ -70,18 +69,16 @@ class Walk:
         """Only what is at and below these paths."""
         for path in paths:
             try:
-                status = os.lstat(self._root / path) if path else None
+                seen = seen_in(os.lstat(self._root / path)) if path else None
             except (FileNotFoundError, NotADirectoryError):
-                status = None
                 self._missing_at(path)
                 self.unvisited(path)
                 continue
             except OSError as exc:
                 self._trouble(path, exc)
                 continue
-            kind = None if status is None else kind_of(status)
-            if status is not None and kind is not None:
-                self._single(path, kind, status)
+            if seen is not None and seen[0] is not None:
+                self._single(path, seen)
             elif not path or self._rules.enters(path):
                 self.tree(path)
                 self.unvisited(path)
@@ -108,14 +105,23 @@ class Walk:
             with _scandir(self._root, directory) as entries:
                 for entry in entries:
                     name = entry.name
-                    if entry.is_dir(follow_symlinks=False):
+                    before = known.get(name)
+                    if before is None and entry.is_dir(follow_symlinks=False):
                         subdirectories.append(name)
                         continue
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue  # deleted since the directory was read
-                    self._entry(prefix + name, known.pop(name, None), status)
+                    seen = seen_in(status)
+                    if seen[0] is None:
+                        subdirectories.append(name)  # what was known as a file is missing
+                        continue
+                    known.pop(name, None)
+                    if seen == before and not self._reselect:
+                        self.entries += 1  # nearly every file of every scan ends here
+                    else:
+                        self._entry(prefix + name, before, seen)
         except (FileNotFoundError, NotADirectoryError):
             pass  # deleted since its parent was read: what was known in it is missing
         except OSError as exc:
@@ -127,32 +133,23 @@ class Walk:
     def _known(self, directory: str) -> dict[str, KnownEntry]:
         return self._observations.known_in(self._mapping_id, directory)
 
-    def _single(self, path: str, kind: EntryKind, status: os.stat_result) -> None:
+    def _single(self, path: str, seen: Seen) -> None:
         directory, _, name = path.rpartition("/")
         if all(self._rules.enters(parent) for parent in _parents(path)):
-            self._entry(path, self._known(directory).get(name), status, kind)
+            self._entry(path, self._known(directory).get(name), seen)
 
-    def _entry(
-        self,
-        path: str,
-        known: KnownEntry | None,
-        status: os.stat_result,
-        kind: EntryKind | None = None,
-    ) -> None:
-        if kind is None:
-            kind = EntryKind.FILE if stat.S_ISREG(status.st_mode) else kind_of(status)
-            if kind is None:
-                return  # became a directory since the directory was read
-        signature = signature_of(status)
+    def _entry(self, path: str, known: KnownEntry | None, seen: Seen) -> None:
         if (known is None or self._reselect) and not self._rules.selects(path):
             if known is not None:
                 self.forgotten.append(path)
             return
         self.entries += 1
-        if known == (kind, *signature):
+        if known == seen:
             return
         self.changed += 1
-        self._batch.append(self._observed(path, kind, signature))
+        kind, *signature = seen
+        assert kind is not None  # noqa: S101 - a directory is no entry
+        self._batch.append(self._observed(path, kind, Signature(*signature)))
         if len(self._batch) >= BATCH:
             self.flush()
 
