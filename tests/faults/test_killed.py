@@ -1,0 +1,174 @@
+"""A push that is killed or interrupted: the next one converges, byte for byte."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+import pytest
+
+from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.project import Project
+
+FILES = 200
+
+
+@pytest.fixture
+def contents(project: Project) -> dict[str, bytes]:
+    """Some hundred files, of which one is large."""
+    made = {f"{number}.csv": f"content of {number}\n".encode() * number for number in range(FILES)}
+    made["large.bin"] = bytes(range(256)) * 20_000
+    for name, content in made.items():
+        project.write(name, content)
+    return made
+
+
+class At:
+    """Does something when so many uploads have begun; then holds that one until told."""
+
+    def __init__(self, meddler: Meddler, count: int, name: str = "") -> None:
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+        self._count = count
+        self._name = name
+        self._meddler = meddler
+        meddler.on(UPLOAD, self._deed)
+
+    def _deed(self, exchange: Exchange) -> bool:
+        here = len(self._meddler.uploads) == self._count or exchange.file_name == self._name
+        if here and not self.reached.is_set():
+            if self._name:
+                exchange.read(1000)
+            self.reached.set()
+            self.go_on.wait(30)
+        return exchange.pass_on()
+
+
+def converges(project: Project, meddler: Meddler, contents: dict[str, bytes]) -> None:
+    meddler.hands_off()
+    answer = project.pushed()
+    assert answer["held"] == 0
+    assert answer["uploaded"] + answer["adopted"] + answer["unchanged"] == len(contents)
+    assert project.remote() == contents
+    assert project.pushed()["uploaded"] == 0
+
+
+@pytest.mark.parametrize("count", [1, 3, 50, FILES])
+def test_kill_9_at_any_moment(
+    project: Project, meddler: Meddler, contents: dict[str, bytes], count: int
+) -> None:
+    at = At(meddler, count)
+    with project.start("push") as process:
+        assert at.reached.wait(30)
+        process.kill()
+        assert process.wait(30) == -signal.SIGKILL
+        at.go_on.set()
+    converges(project, meddler, contents)
+
+
+def test_kill_9_in_the_middle_of_a_large_file(
+    project: Project, meddler: Meddler, contents: dict[str, bytes]
+) -> None:
+    at = At(meddler, 0, "large.bin")
+    with project.start("push") as process:
+        assert at.reached.wait(30)
+        process.kill()
+        process.wait(30)
+        at.go_on.set()
+    assert "large.bin" not in project.remote_names()
+    converges(project, meddler, contents)
+
+
+def test_kill_9_after_the_server_stored_a_file(
+    project: Project, meddler: Meddler, contents: dict[str, bytes]
+) -> None:
+    """The answer never came, and the file changes before the next push: still no conflict."""
+    stored: SimpleQueue[str] = SimpleQueue()
+    go_on = threading.Event()
+
+    def store_and_hold(exchange: Exchange) -> bool:
+        exchange.forward()
+        stored.put(exchange.file_name)
+        go_on.wait(30)
+        return False
+
+    meddler.on(UPLOAD, store_and_hold, times=4)
+    with project.start("push") as process:
+        names = [stored.get(timeout=30) for _ in range(4)]
+        process.kill()
+        process.wait(30)
+        go_on.set()
+    for name in names[:2]:
+        contents[name] = b"changed since"
+        project.write(name, contents[name])
+    meddler.hands_off()
+    answer = project.pushed()
+    assert (answer["adopted"], answer["uploaded"]) == (2, len(contents) - 2)
+    assert project.remote() == contents
+
+
+@pytest.fixture
+def interrupted(meddler: Meddler) -> Iterator[At]:
+    """At an upload in the middle of a push."""
+    at = At(meddler, 20)
+    yield at
+    at.go_on.set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_lets_running_files_end(
+    project: Project,
+    meddler: Meddler,
+    contents: dict[str, bytes],
+    interrupted: At,
+    number: signal.Signals,
+) -> None:
+    with project.start("push", "--json") as process:
+        assert interrupted.reached.wait(30)
+        process.send_signal(number)
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        interrupted.go_on.set()
+        out, err = process.communicate(timeout=30)
+    assert f"{number.name}: finishing the files under way; once more breaks them off" in line
+    assert process.returncode == 130
+    assert '"interrupted": true' in out
+    assert "Traceback" not in err
+    begun = set(meddler.uploads)
+    assert project.remote_names() == begun, "what had begun was finished, and nothing more began"
+    assert 20 <= len(begun) < 40
+    converges(project, meddler, contents)
+
+
+def test_the_second_signal_breaks_off(
+    project: Project, meddler: Meddler, contents: dict[str, bytes]
+) -> None:
+    at = At(meddler, 0, "large.bin")
+    with project.start("push") as process:
+        assert at.reached.wait(30)
+        assert process.stderr is not None
+        process.send_signal(signal.SIGINT)
+        while "once more breaks them off" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    assert "interrupted; the next push goes on where this one stopped" in err
+    at.go_on.set()
+    assert "large.bin" not in project.remote_names()
+    converges(project, meddler, contents)
+
+
+def test_an_interrupt_ends_a_wait(project: Project, meddler: Meddler) -> None:
+    project.configure(server={"url": meddler.url}, settle="10m")
+    project.write("young.csv", "young")
+    with project.start("push", "--max-wait", "1h") as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("waiting ")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
