@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -212,6 +213,9 @@ def demo(
 
 def main() -> None:
     """The entry point: errors become lines for people and exit codes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name must not break a command on a terminal that cannot show it; as stderr is anyway.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except AqsyncError as exc:
