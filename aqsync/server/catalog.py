@@ -13,32 +13,9 @@ from uuid import UUID, uuid4
 
 from aqsync.server import rules
 from aqsync.server.catalog_filter import EPOCH, ExperimentFilter, condition_of, microseconds
-from aqsync.server.errors import OperationRefused, ServerStartError
+from aqsync.server.catalog_schema import open_database
+from aqsync.server.errors import OperationRefused
 
-_APPLICATION_ID = 0x41514453  # "AQDS"
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE experiment (
-    number INTEGER PRIMARY KEY,
-    uuid TEXT NOT NULL UNIQUE,
-    eid TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL,
-    description TEXT NOT NULL,
-    created_by TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX experiment_by_age ON experiment (created_at, number);
-CREATE TABLE tag (key TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE experiment_tag (
-    experiment INTEGER NOT NULL REFERENCES experiment (number) ON DELETE CASCADE,
-    tag TEXT NOT NULL REFERENCES tag (key),
-    UNIQUE (experiment, tag)
-) STRICT;
-CREATE INDEX experiment_tag_by_tag ON experiment_tag (tag);
-CREATE TABLE last_eid (day TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE removed (uuid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-"""
 _COLUMNS = "number, uuid, eid, title, description, created_by, created_at, updated_at"
 
 
@@ -73,45 +50,7 @@ class Catalog:
     def __init__(self, path: Path, *, user: str) -> None:
         self._user = user
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            self._open(path)
-        except BaseException:
-            self._database.close()
-            raise
-
-    def _open(self, path: Path) -> None:
-        database = self._database
-        database.create_function("casefold", 1, str.casefold, deterministic=True)
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute("PRAGMA foreign_keys = ON")
-            ((application_id,),) = database.execute("PRAGMA application_id")
-            ((version,),) = database.execute("PRAGMA user_version")
-            ((tables,),) = database.execute("SELECT count(*) FROM sqlite_schema")
-            if not tables:
-                # In one transaction with its marks: a crash leaves all of it or nothing.
-                database.executescript(
-                    f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID};"
-                    f"PRAGMA user_version = {_VERSION}; COMMIT;"
-                )
-                return
-        except sqlite3.DatabaseError as exc:
-            raise ServerStartError(
-                f"the catalog {path} cannot be used: {exc}",
-                "Restore it from a backup, or start with another data directory.",
-            ) from exc
-        if application_id != _APPLICATION_ID:
-            raise ServerStartError(
-                f"{path} is a database of another program",
-                "Start with another data directory.",
-            )
-        if version > _VERSION:
-            raise ServerStartError(
-                f"the catalog {path} was made by a newer release of aqsync",
-                "Upgrade aqsync.",
-            )
+        self._database = open_database(path)
 
     def close(self) -> None:
         """Close the database."""
@@ -126,7 +65,9 @@ class Catalog:
                 yield self._database
                 self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                # SQLite may have rolled back itself, as on a full disk.
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
 
     def uuids(self) -> list[UUID]:
@@ -171,11 +112,12 @@ class Catalog:
         with self._change() as database:
             now = _now()
             day = datetime.now().astimezone().strftime("%Y%m%d")
-            ((count,),) = database.execute(
-                "INSERT INTO last_eid VALUES (?, 1) ON CONFLICT (day)"
-                " DO UPDATE SET number = number + 1 RETURNING number",
+            database.execute(
+                "INSERT INTO last_eid VALUES (?, 1)"
+                " ON CONFLICT (day) DO UPDATE SET number = number + 1",
                 (day,),
-            ).fetchall()
+            )
+            ((count,),) = database.execute("SELECT number FROM last_eid WHERE day = ?", (day,))
             number = database.execute(
                 "INSERT INTO experiment (uuid, eid, title, description, created_by, created_at,"
                 " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
