@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from aqsync.server.errors import ServerStartError
 from aqsync.server.files_api import FilesEndpoint
 from aqsync.server.graphql_api import GraphQLEndpoint
 from aqsync.server.settings import ServerSettings
@@ -32,8 +33,11 @@ def create_app(settings: ServerSettings) -> Starlette:
     The directory stays locked until the application's lifespan ends.
 
     Raises:
-        ServerStartError: The data directory cannot be used.
+        ServerStartError: The data directory or the token cannot be used.
     """
+    if settings.token == "":
+        # It would open the server to all that send an empty one.
+        raise ServerStartError("the token is empty", "Set one, or serve without a token.")
     storage = Storage(settings.data)
     disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
     workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")

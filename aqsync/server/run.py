@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import socket
 import threading
@@ -41,8 +42,10 @@ def serve(
         max_file_bytes: The largest file that is accepted, in bytes.
 
     Raises:
-        ServerStartError: The address or the data directory cannot be used.
+        ServerStartError: The address, the data directory or the token cannot be used.
     """
+    # What is wrong with a form is told to the client that sent it.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     with _listening_socket(host, port) as listener:
         app = create_app(ServerSettings(data, token, max_file_bytes))
         config = uvicorn.Config(

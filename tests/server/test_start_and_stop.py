@@ -144,6 +144,11 @@ def test_a_token_file_without_a_token(tmp_path: Path, content: str) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_an_empty_token_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ServerStartError, match="the token is empty"):
+        serve(data=tmp_path / "data", host="127.0.0.1", port=0, token="")
+
+
 def test_the_token_opens_and_nothing_else_does(tmp_path: Path) -> None:
     with (
         EmbeddedServer(tmp_path / "data", token=TOKEN) as server,
