@@ -118,9 +118,7 @@ def _exit_code(
 def _summaries(journal: Journal, mappings: Sequence[Mapping], limits: Limits) -> dict[str, Summary]:
     now_ns = SystemClock().now_ns()
     return {
-        mapping.name: summarize(
-            journal, mapping, now_ns, limits.covers, limits.within.get(mapping.name, ())
-        )
+        mapping.name: summarize(journal, mapping, now_ns, limits.paths_in(mapping))
         for mapping in mappings
     }
 
@@ -215,8 +213,8 @@ def _rehearse(
         reporter = _reporter(roots, quiet=True)
         Push(engine, limits, reporter, stop).look()
     for mapping in mappings:
-        for file, step in decisions(journal, mapping, clock.now_ns()):
-            if not options.json and limits.covers(file):
+        for file, step in decisions(journal, mapping, clock.now_ns(), limits.paths_in(mapping)):
+            if not options.json:
                 verb = _VERBS.get(type(step), str(step.state))
                 say(f"{verb}: {mapping.directory / file.path}: {step.reason}")
     summaries = _summaries(journal, mappings, limits)

@@ -191,14 +191,7 @@ def next_step(step: Decision, now_ns: int) -> str:
 
 
 def _explain_directory(place: Place, journal: Journal, now_ns: int, *, json: bool) -> ExitCode:
-    within = (place.path,)
-    summary = summarize(
-        journal,
-        place.mapping,
-        now_ns,
-        lambda file: not place.path or file.path.startswith(f"{place.path}/"),
-        within,
-    )
+    summary = summarize(journal, place.mapping, now_ns, (place.path,))
     if json:
         say_json(_as_json(place.mapping, summary, None))
     else:
@@ -261,12 +254,9 @@ def _stuck(
     journal: Journal, mapping: Mapping, tops: Sequence[str], now_ns: int
 ) -> Iterator[FileRecord]:
     """Held and failed files; emptied and deleted ones only where their path was named."""
-    for file, step in decisions(journal, mapping, now_ns):
+    for file, step in decisions(journal, mapping, now_ns, tops):
         if step.state not in {State.HELD, State.FAILED}:
             continue
-        if tops:
-            named = any(not t or file.path == t or file.path.startswith(f"{t}/") for t in tops)
-        else:
-            named = file.local is not None and (file.local.size > 0 or file.synced is None)
-        if named:
+        emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
+        if tops or not emptied_or_deleted:
             yield file

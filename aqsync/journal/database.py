@@ -24,6 +24,9 @@ from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
 
 BUSY_TIMEOUT_S = 10.0
 
+Version = tuple[int, int]
+"""Rows changed here, and a number that changes when another connection writes."""
+
 _NOT_OURS_HINT = "give `journal` in the configuration another path"
 _BROKEN_HINT = "run `aqsync push`: it sets the journal aside and rebuilds it"
 
@@ -116,6 +119,11 @@ class Database:
         """The connection for a single statement that reads."""
         with self._lock, translated(self.path):
             yield self._connection
+
+    def version(self) -> Version:
+        """Changes when anything is written, here or by another process; inside `reading`."""
+        theirs = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return self._connection.total_changes, theirs
 
     def close(self) -> None:
         """Close the connection."""

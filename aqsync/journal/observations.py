@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from aqsync.journal.database import Database
+from aqsync.journal.database import Database, Version
 from aqsync.journal.rows import JOINED, QUIET, RECORD, file_record, joined, loaded, split, stored
 from aqsync.model import EntryKind, FileRecord, Signature
 
@@ -88,6 +88,9 @@ class Observations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._unquiet: dict[tuple[int | str | bytes, ...], list[Waiting]] = {}
+        self._unquiet_version: Version | None = None
+        """What `unquiet` found is good until something is written."""
 
     def known_in(self, mapping_id: int, directory: str) -> dict[str, KnownEntry]:
         """The entries last seen in one directory, by name."""
@@ -187,15 +190,31 @@ class Observations:
                 (now_ns, mapping_id, now_ns),
             )
 
-    def unquiet(self, mapping_id: int) -> list[Waiting]:
-        """The files that need a decision, longest-standing first."""
+    def unquiet(self, mapping_id: int, within: Sequence[str] = ()) -> list[Waiting]:
+        """The files that need a decision, longest-standing first.
+
+        Args:
+            mapping_id: Whose.
+            within: Only those at and below these paths; none: all.
+        """
+        places, values = _within(within)
+        asked = (mapping_id, *values)
         with self._database.reading() as connection:
+            version = self._database.version()
+            if version != self._unquiet_version:
+                self._unquiet_version = version
+                self._unquiet.clear()
+            if asked in self._unquiet:
+                return self._unquiet[asked]
             rows = connection.execute(
                 f"SELECT f.id, coalesce(f.size, 0) FROM {JOINED}"
-                f" WHERE f.mapping_id = ? AND {QUIET} IS NOT TRUE ORDER BY f.since_ns, f.id",
-                (mapping_id,),
+                f" WHERE f.mapping_id = ? AND {QUIET} IS NOT TRUE AND ({places})"
+                " ORDER BY f.since_ns, f.id",
+                asked,
             ).fetchall()
-        return [Waiting(*row) for row in rows]
+            files = [Waiting(*row) for row in rows]
+            self._unquiet[asked] = files
+        return files
 
     def removable(self, mapping_id: int) -> Removable:
         """How many files are gone whose remote copy is still listed, and of how many."""
@@ -208,7 +227,7 @@ class Observations:
         return Removable(*row)
 
     def quiet(self, mapping_id: int, within: Sequence[str] = ()) -> Quiet:
-        """How many files are in sync without a closer look, and their bytes.
+        """How many files are in sync without a closer look, and their bytes: all but the unquiet.
 
         Args:
             mapping_id: Whose.
@@ -216,12 +235,13 @@ class Observations:
         """
         places, values = _within(within)
         with self._database.reading() as connection:
-            row = connection.execute(
-                f"SELECT count(*), coalesce(sum(f.size), 0) FROM {JOINED}"
-                f" WHERE f.mapping_id = ? AND {QUIET} IS TRUE AND ({places})",
+            files, size = connection.execute(
+                "SELECT count(*), coalesce(sum(f.size), 0) FROM file f"
+                f" WHERE f.mapping_id = ? AND ({places})",
                 (mapping_id, *values),
             ).fetchone()
-        return Quiet(*row)
+            others = self.unquiet(mapping_id, within)
+        return Quiet(files - len(others), size - sum(file.size for file in others))
 
     def knows(self, mapping_id: int, path: str) -> bool:
         """Whether anything was ever seen at or below a path."""

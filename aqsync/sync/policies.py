@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
@@ -52,12 +52,19 @@ def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 
 def decisions(
-    journal: Journal, mapping: Mapping, now_ns: int
+    journal: Journal, mapping: Mapping, now_ns: int, within: Sequence[str] = ()
 ) -> Iterator[tuple[FileRecord, Decision]]:
-    """Every file of a mapping that is not quiet, with its decision, longest-standing first."""
+    """Every file of a mapping that is not quiet, with its decision, longest-standing first.
+
+    Args:
+        journal: What is known.
+        mapping: Which mapping.
+        now_ns: The wall clock, nanoseconds since 1970.
+        within: Only files at and below these paths; none: all.
+    """
     policy_of = policies(journal, mapping)
     mapping_id = journal.mappings.get(mapping.name).id
-    waiting = (item.id for item in journal.observations.unquiet(mapping_id))
+    waiting = (item.id for item in journal.observations.unquiet(mapping_id, within))
     for batch in batched(waiting, BATCH):
         for file in journal.observations.records(batch):
             yield file, decide(file, policy_of(file), now_ns)

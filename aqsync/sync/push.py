@@ -10,6 +10,7 @@ from itertools import zip_longest
 from queue import SimpleQueue
 from typing import Protocol
 
+from aqsync.config import Mapping
 from aqsync.errors import Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.model import (
@@ -75,12 +76,9 @@ class Limits:
     overwrite: bool = False
     within: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def covers(self, file: FileRecord) -> bool:
-        """Whether a file is one of those asked for."""
-        within = self.within.get(file.mapping, ())
-        return not within or any(
-            not top or file.path == top or file.path.startswith(f"{top}/") for top in within
-        )
+    def paths_in(self, mapping: Mapping) -> tuple[str, ...]:
+        """The paths of one mapping to look at; none: the whole root."""
+        return self.within.get(mapping.name, ())
 
 
 @dataclass(slots=True)
@@ -166,7 +164,7 @@ class Push:
 
         threading.Thread(target=ask, name="mirror", daemon=True).start()
         for mapping in engine.mappings:
-            engine.scan(mapping, self._limits.within.get(mapping.name, ()))
+            engine.scan(mapping, self._limits.paths_in(mapping))
             self._journal.outcomes.end_pauses(self._journal.mappings.get(mapping.name).id)
         answer = answers.get()
         if isinstance(answer, BaseException):
@@ -245,7 +243,9 @@ class Push:
     def _waiting(self) -> list[Waiting]:
         """The files that need a decision, longest-standing first, mappings in turn."""
         by_mapping = [
-            self._journal.observations.unquiet(self._journal.mappings.get(mapping.name).id)
+            self._journal.observations.unquiet(
+                self._journal.mappings.get(mapping.name).id, self._limits.paths_in(mapping)
+            )
             for mapping in self._engine.mappings
         ]
         return [item for items in zip_longest(*by_mapping) for item in items if item is not None]
@@ -255,7 +255,7 @@ class Push:
         policy_of = {m.name: policies(self._journal, m) for m in self._engine.mappings}
         for batch in batched(identities, BATCH):
             fetched = self._engine.lists_fetched
-            for loaded in filter(self._limits.covers, self._journal.observations.records(batch)):
+            for loaded in self._journal.observations.records(batch):
                 if self._stop.is_set() or not self._engine.usable:
                     return
                 file = loaded if fetched == self._engine.lists_fetched else self._again(loaded)

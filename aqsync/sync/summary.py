@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.config import Mapping
 from aqsync.journal import Journal
-from aqsync.model import FileRecord, Hold, InSync, Problem, State, Wait
+from aqsync.model import Hold, InSync, Problem, State, Wait
 from aqsync.sync.policies import decisions
 
 
@@ -46,8 +46,7 @@ def summarize(
     journal: Journal,
     mapping: Mapping,
     now_ns: int,
-    covers: Callable[[FileRecord], bool] = lambda _file: True,
-    within: tuple[str, ...] = (),
+    within: Sequence[str] = (),
 ) -> Summary:
     """Decide on all files of a mapping and count what comes of it.
 
@@ -55,8 +54,7 @@ def summarize(
         journal: What is known.
         mapping: Which mapping.
         now_ns: The wall clock, nanoseconds since 1970.
-        covers: Which files count.
-        within: The paths that `covers` lets through, for those that need no decision.
+        within: Only files at and below these paths count; none: all.
     """
     summary = Summary()
     mapping_id = journal.mappings.get(mapping.name).id
@@ -66,9 +64,7 @@ def summarize(
     root = mapping.directory
     server = journal.remote.server_problem()
     shared: Counter[tuple[State, Problem]] = Counter()
-    for file, step in decisions(journal, mapping, now_ns):
-        if not covers(file):
-            continue
+    for file, step in decisions(journal, mapping, now_ns, within):
         if file.local is None and isinstance(step, InSync):
             summary.kept += 1
             continue
