@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import loaded, stored
+from aqsync.journal.rows import loaded, stored, words
 from aqsync.model import Problem
 
 
@@ -120,6 +120,10 @@ class Mappings:
     def set_troubles(self, mapping_id: int, troubles: dict[str, Problem]) -> None:
         """Replace the troubles of a mapping; what persists keeps its age."""
         before = self.troubles(mapping_id)
+        troubles = {
+            path: trouble._replace(message=words(trouble.message), hint=words(trouble.hint))
+            for path, trouble in troubles.items()
+        }
         if {p: t[:2] for p, t in before.items()} == {p: t[:2] for p, t in troubles.items()}:
             return
         with self._database.writing() as connection:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlite3 import Connection
 
 from aqsync.journal.database import Database
+from aqsync.journal.rows import words
 from aqsync.model import (
     Adopted,
     Failed,
@@ -33,6 +34,9 @@ _SYNCED = f"""
     {_NO_FAILURE}
 """
 
+_AT = "id = ? AND eid IS ? AND remote_name = ?"
+"""Work that ends after the rules have led its file elsewhere does not count there."""
+
 
 def next_sequence(connection: Connection) -> int:
     """Count on; inside a transaction."""
@@ -50,8 +54,8 @@ class Outcomes:
         """Before the last bytes of a file go out: from now on the server may hold them."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE id = ?",
-                (sha256, size, file.id),
+                f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {_AT}",
+                (sha256, size, *_at(file)),
             )
 
     def record(
@@ -79,7 +83,7 @@ class Outcomes:
                 connection.execute(
                     f"UPDATE file SET {_SYNCED}, synced_sequence = ?,"
                     " synced_modified_at = NULL, synced_not_before = ?, synced_not_after = ?,"
-                    " insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE id = ?",
+                    f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {_AT}",
                     (
                         *signature,
                         sha256,
@@ -87,32 +91,32 @@ class Outcomes:
                         next_sequence(connection),
                         not_before,
                         not_after,
-                        file.id,
+                        *_at(file),
                     ),
                 )
             case Touched(signature, sha256):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED} WHERE id = ?",
-                    (*signature, sha256, now_ns, file.id),
+                    f"UPDATE file SET {_SYNCED}, insisted = 0 WHERE {_AT}",
+                    (*signature, sha256, now_ns, *_at(file)),
                 )
             case Adopted(signature, sha256, modified_at):
                 connection.execute(
                     f"UPDATE file SET {_SYNCED}, synced_sequence = 0,"
                     " synced_modified_at = ?, insisted = 0, may_replace = NULL,"
-                    " removed_at_ns = NULL WHERE id = ?",
-                    (*signature, sha256, now_ns, modified_at, file.id),
+                    f" removed_at_ns = NULL WHERE {_AT}",
+                    (*signature, sha256, now_ns, modified_at, *_at(file)),
                 )
             case FoundOurOwn(size, sha256, modified_at):
                 self._found_our_own(connection, file, size, sha256, modified_at, now_ns)
             case FoundDifferent(modified_at):
                 unchanged, then = _unchanged_since(file)
                 connection.execute(
-                    "UPDATE file SET differs_modified_at = ?, differs_at_ns = ?,"
-                    f" {_NO_FAILURE} WHERE id = ? AND {unchanged}",
-                    (modified_at, now_ns, file.id, *then),
+                    "UPDATE file SET differs_modified_at = ?, differs_at_ns = ?, insisted = 0,"
+                    f" {_NO_FAILURE} WHERE {_AT} AND {unchanged}",
+                    (modified_at, now_ns, *_at(file), *then),
                 )
             case Removed():
-                connection.execute("DELETE FROM file WHERE id = ? AND size IS NULL", (file.id,))
+                connection.execute(f"DELETE FROM file WHERE {_AT} AND size IS NULL", _at(file))
                 connection.execute(
                     "DELETE FROM remote_file WHERE eid = ? AND name = ?",
                     (file.eid, file.remote_name),
@@ -138,19 +142,20 @@ class Outcomes:
             # Sent, but the answer was lost: of that version only the content is known.
             signature, at_ns = Signature(size, 0, 0, 0), now_ns
         connection.execute(
-            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_modified_at = ? WHERE id = ?",
-            (*signature, sha256, at_ns, modified_at, file.id),
+            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_modified_at = ? WHERE {_AT}",
+            (*signature, sha256, at_ns, modified_at, *_at(file)),
         )
 
     @staticmethod
     def _failed(
         connection: Connection, file: FileRecord, failure: tuple[str, str, bool], now_ns: int
     ) -> None:
+        message, hint, permanent = failure
         unchanged, then = _unchanged_since(file)
         connection.execute(
             "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = ?,"
-            f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE id = ? AND {unchanged}",
-            (*failure, now_ns, file.id, *then),
+            f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE {_AT} AND {unchanged}",
+            (words(message), words(hint), permanent, now_ns, *_at(file), *then),
         )
 
     def retry(self, identities: Iterable[int]) -> None:
@@ -180,6 +185,10 @@ class Outcomes:
             )
 
 
+def _at(file: FileRecord) -> tuple[int, str | None, str]:
+    return file.id, file.eid, file.remote_name
+
+
 def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:
     """A condition: what was learned of a version that is past must not stick to the next."""
     if file.local is None:
@@ -199,4 +208,8 @@ def plausible(modified_at: str, not_before: float | None, not_after: float | Non
     """Whether a listed version's time fits an upload whose bounds are known."""
     if not_before is None or not_after is None:
         return True
-    return not_before <= datetime.fromisoformat(modified_at).timestamp() <= not_after
+    try:
+        listed = datetime.fromisoformat(modified_at).timestamp()
+    except (ValueError, OverflowError):
+        return False
+    return not_before <= listed <= not_after

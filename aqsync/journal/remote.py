@@ -9,6 +9,7 @@ from sqlite3 import Connection
 from aqsync.journal.database import Database
 from aqsync.journal.observations import FORGET_REMOTE_SIDE
 from aqsync.journal.outcomes import next_sequence, plausible
+from aqsync.journal.rows import words
 from aqsync.model import Problem, ServerProblem
 
 
@@ -110,7 +111,10 @@ class Remote:
                 " VALUES (?, ?, ?, ?) ON CONFLICT (eid) DO UPDATE SET"
                 " problem_message = excluded.problem_message, problem_hint = excluded.problem_hint,"
                 " problem_since_ns = coalesce(problem_since_ns, excluded.problem_since_ns)",
-                ((eid, *problem) for eid, problem in problems.items()),
+                (
+                    (eid, words(problem.message), words(problem.hint), problem.since_ns)
+                    for eid, problem in problems.items()
+                ),
             )
 
     def digest(self, uuids: Sequence[str]) -> bytes | None:
@@ -145,12 +149,15 @@ class Remote:
         uuids, digest = asked
         with self._database.writing() as connection:
             for eid, files in lists.items():
-                _replace_list(connection, eid, files, sequence, now_ns)
+                escaped = [(words(name), words(at)) for name, at in files]
+                if _replace_list(connection, eid, escaped, sequence, now_ns):
+                    _forget_digests(connection, eid)
                 _listed(connection, eid, sequence, now_ns)
-            connection.execute(
-                "INSERT OR REPLACE INTO listing (uuids, digest) VALUES (?, ?)",
-                (",".join(uuids), digest),
-            )
+            if len(lists) == len(uuids):  # else what was left out would pass for unchanged
+                connection.execute(
+                    "INSERT OR REPLACE INTO listing (uuids, digest) VALUES (?, ?)",
+                    (",".join(uuids), digest),
+                )
 
     def server_problem(self) -> ServerProblem | None:
         """Why the server cannot be used now; None if it can."""
@@ -171,8 +178,8 @@ class Remote:
                 connection.execute(
                     "INSERT INTO server_problem VALUES (?, ?, ?, ?, ?, ?)",
                     (
-                        problem.message,
-                        problem.hint,
+                        words(problem.message),
+                        words(problem.hint),
                         int(problem.denied),
                         problem.since_ns,
                         problem.count,
@@ -181,7 +188,16 @@ class Remote:
                 )
 
 
+def _forget_digests(connection: Connection, eid: str) -> None:
+    """What is known of an experiment has changed: no earlier answer about it is the last one."""
+    connection.execute(
+        "DELETE FROM listing WHERE instr(uuids, (SELECT uuid FROM experiment WHERE eid = ?))",
+        (eid,),
+    )
+
+
 def _forget_contents(connection: Connection, eid: str) -> None:
+    _forget_digests(connection, eid)
     connection.execute(
         f"UPDATE file SET {FORGET_REMOTE_SIDE} WHERE eid = ?",
         (eid,),
@@ -203,7 +219,8 @@ def _listed(connection: Connection, eid: str, sequence: int, now_ns: int) -> Non
 
 def _replace_list(
     connection: Connection, eid: str, files: Sequence[tuple[str, str]], sequence: int, now_ns: int
-) -> None:
+) -> bool:
+    """Returns whether anything is another than before."""
     before = dict(
         connection.execute("SELECT name, modified_at FROM remote_file WHERE eid = ?", (eid,))
     )
@@ -219,6 +236,7 @@ def _replace_list(
         " AND synced_at_ns IS NOT NULL AND synced_sequence < ?",
         ((now_ns, eid, name, sequence) for name in before),
     )
+    return bool(changed or before)
 
 
 def _settle_uploads(connection: Connection, eid: str, sequence: int) -> None:

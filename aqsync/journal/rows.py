@@ -33,6 +33,11 @@ def loaded(name: str | bytes) -> str:
     return name if isinstance(name, str) else os.fsdecode(name)
 
 
+def words(text: str) -> str:
+    """A text for people as the tables keep it: what is no UTF-8 in it becomes visible escapes."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 def split(path: str) -> tuple[str | bytes, str | bytes]:
     """A path's directory and name, as the tables keep them."""
     directory, _, name = path.rpartition("/")

@@ -1,7 +1,8 @@
 """The journal's tables, as named migrations that run once each, in order.
 
 Names and directories have no column type: text where they are UTF-8, a blob of the raw
-bytes where they are not. A NULL size means that the file is gone.
+bytes where they are not. A NULL size means that the file is gone. No id of a file is used
+twice: work that ends late must not count for another file.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ CREATE TABLE trouble (
 ) WITHOUT ROWID;
 
 CREATE TABLE file (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
     directory NOT NULL,
     name NOT NULL,

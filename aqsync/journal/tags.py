@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from aqsync.journal.database import Database
 from aqsync.journal.outcomes import earn
-from aqsync.journal.rows import joined
+from aqsync.journal.rows import joined, words
 
 
 class Tags:
@@ -22,7 +22,8 @@ class Tags:
         """By EID, the tags that were earned and are not known to be on the server."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT eid, tag FROM tag WHERE applied_at_ns IS NULL ORDER BY eid, earned_at_ns"
+                "SELECT eid, tag FROM tag WHERE applied_at_ns IS NULL"
+                " ORDER BY eid, earned_at_ns, tag"
             ).fetchall()
         by_eid: dict[str, list[str]] = {}
         for eid, tag in rows:
@@ -43,15 +44,16 @@ class Tags:
         with self._database.writing() as connection:
             connection.executemany(
                 "UPDATE tag SET failure_message = ?, failure_hint = ? WHERE eid = ? AND tag = ?",
-                ((message, hint, eid, tag) for tag in tags),
+                ((words(message), words(hint), eid, tag) for tag in tags),
             )
 
     def failures(self) -> list[tuple[str, str, str, str]]:
-        """EID, tag, message and hint of what could not be applied."""
+        """EID, tag, message and hint of what could not be applied where files go to."""
         with self._database.reading() as connection:
             return connection.execute(
                 "SELECT eid, tag, failure_message, failure_hint FROM tag"
-                " WHERE applied_at_ns IS NULL AND failure_message IS NOT NULL ORDER BY eid, tag"
+                " WHERE applied_at_ns IS NULL AND failure_message IS NOT NULL"
+                " AND EXISTS (SELECT 1 FROM file WHERE file.eid = tag.eid) ORDER BY eid, tag"
             ).fetchall()
 
     def earn(self, tags: Iterable[tuple[str, str]], now_ns: int) -> None:
