@@ -100,11 +100,21 @@ class Database:
         self._connection = connection
         self._lock = threading.RLock()
         self.path = path
+        self.met_damage = False
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            with self._lock, translated(self.path):
+                yield
+        except JournalBroken:
+            self.met_damage = True
+            raise
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction that writes: all of it or nothing."""
-        with self._lock, translated(self.path):
+        with self._guarded():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -117,7 +127,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection for a single statement that reads."""
-        with self._lock, translated(self.path):
+        with self._guarded():
             yield self._connection
 
     def version(self) -> Version:
@@ -127,12 +137,18 @@ class Database:
 
     def close(self) -> None:
         """Close the connection."""
-        with self._lock, translated(self.path):
+        with self._guarded():
             self._connection.close()
 
 
-def connect(path: Path, now_ns: int) -> Database:
+def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
     """Open the journal for writing, make or migrate it as needed.
+
+    Args:
+        path: Where it lies.
+        now_ns: The wall clock, nanoseconds since 1970.
+        known_good: Nothing has happened to it since it was closed in good order, so that it
+            need not be read through.
 
     Raises:
         JournalBroken: It is damaged.
@@ -145,7 +161,9 @@ def connect(path: Path, now_ns: int) -> Database:
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         try:
-            _check(connection, path)
+            _check_identity(connection, path)
+            if not known_good:
+                _check_content(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -157,7 +175,7 @@ def connect(path: Path, now_ns: int) -> Database:
     return Database(connection, path)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     identity = connection.execute("PRAGMA application_id").fetchone()[0]
     if identity != APPLICATION_ID:
@@ -173,6 +191,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"(format {version}, this one knows {VERSION})",
             hint="install the newer aqsync again, or give `journal` another path",
         )
+
+
+def _check_content(connection: sqlite3.Connection, path: Path) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise JournalBroken(f"the journal {path} is damaged: {verdict}", hint=_BROKEN_HINT)
@@ -191,7 +212,8 @@ def connect_read_only(path: Path) -> Database:
             check_same_thread=False,
         )
         try:
-            _check(connection, path)
+            _check_identity(connection, path)
+            _check_content(connection, path)
         except BaseException:
             connection.close()
             raise

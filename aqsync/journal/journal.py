@@ -57,10 +57,10 @@ class Journal:
         broken = None
         try:
             try:
-                database = connect(path, now_ns)
+                database = connect(path, now_ns, known_good=lock.untouched)
             except JournalBroken:
                 broken = set_aside(path, now_ns)
-                database = connect(path, now_ns)
+                database = connect(path, now_ns, known_good=False)
         except BaseException:
             lock.release()
             raise
@@ -86,9 +86,16 @@ class Journal:
 
     def close(self) -> None:
         """Close the file and let others write."""
-        self._database.close()
+        try:
+            self._database.close()
+        except BaseException:
+            self._release(in_good_order=False)
+            raise
+        self._release(in_good_order=not self._database.met_damage)
+
+    def _release(self, *, in_good_order: bool) -> None:
         if self._lock is not None:
-            self._lock.release()
+            self._lock.release(in_good_order=in_good_order)
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,8 @@
 """One process writes a journal: a lock file beside it, held by the operating system.
 
-The lock ends with the process, however that ends, so nothing can be left locked.
+The lock ends with the process, however that ends, so nothing can be left locked. The lock file
+names the process that holds it; afterwards it tells how the journal was left, if it was closed
+in good order.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ class JournalLock:
     Args:
         journal: The journal's path; the lock file stands beside it.
 
+    Attributes:
+        untouched: Whether the journal is still the file that its last writer closed in good
+            order, by all that its status shows.
+
     Raises:
         JournalInUse: Another process holds it.
         OSError: The lock file cannot be made.
@@ -37,21 +43,51 @@ class JournalLock:
 
     def __init__(self, journal: Path) -> None:
         path = journal.with_name(journal.name + ".lock")
+        self._journal = journal
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _try_lock(self._descriptor)
         except OSError as exc:
-            holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
+            holder = self._read()
             os.close(self._descriptor)
-            by = f" (process {holder})" if holder else ""
+            by = f" (process {holder})" if holder.isdigit() else ""
             raise JournalInUse(
                 f"the journal {journal} is in use by another aqsync{by}",
                 hint="wait until it has finished, or stop it",
             ) from exc
+        self.untouched = self._read() == _closed_state(journal)
+        self._write(str(os.getpid()))
+
+    def release(self, *, in_good_order: bool = False) -> None:
+        """Let others write.
+
+        Args:
+            in_good_order: Whether the journal was closed, with nothing wrong in it.
+        """
+        if in_good_order:
+            self._write(_closed_state(self._journal) or "closed while it was read")
+        os.close(self._descriptor)
+
+    def _read(self) -> str:
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return os.read(self._descriptor, 200).decode("ascii", "replace").strip()
+
+    def _write(self, line: str) -> None:
         with contextlib.suppress(OSError):  # a full disk must not keep us from locking
             os.ftruncate(self._descriptor, 0)
-            os.write(self._descriptor, f"{os.getpid()}\n".encode())
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, f"{line}\n".encode())
 
-    def release(self) -> None:
-        """Let others write."""
-        os.close(self._descriptor)
+
+def _closed_state(journal: Path) -> str | None:
+    """What changes whenever the journal's content does; None where that is not all in one file."""
+    if journal.with_name(journal.name + "-wal").exists():
+        return None
+    try:
+        status = journal.stat()
+    except FileNotFoundError:
+        return None
+    return (
+        f"closed: {status.st_size} bytes, inode {status.st_ino},"
+        f" mtime {status.st_mtime_ns}, ctime {status.st_ctime_ns}"
+    )
