@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database, Version
@@ -46,7 +46,7 @@ class Removable(NamedTuple):
 
     gone: int
     known: int
-    """Ever synced and not yet removed, `gone` included."""
+    """Synced, and still here or listed by the server; `gone` included."""
 
 
 class Quiet(NamedTuple):
@@ -63,6 +63,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     kind = excluded.kind, size = excluded.size, mtime_ns = excluded.mtime_ns,
     ctime_ns = excluded.ctime_ns, inode = excluded.inode, since_ns = excluded.since_ns,
+    eid = coalesce(eid, excluded.eid),
+    remote_name = CASE remote_name WHEN '' THEN excluded.remote_name ELSE remote_name END,
+    insisted = CASE excluded.size WHEN 0 THEN 0 ELSE insisted END,
     differs_modified_at = NULL, differs_at_ns = NULL,
     failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL
@@ -80,6 +83,11 @@ _RESET = """
 FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""
 
+_MOST_PATHS = 100
+"""Paths in one question: SQLite limits how many parts one may have."""
+
+_Value = int | str | bytes
+
 _AT = "mapping_id = ? AND directory = ? AND name = ?"
 
 
@@ -88,7 +96,7 @@ class Observations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._unquiet: dict[tuple[int | str | bytes, ...], list[Waiting]] = {}
+        self._unquiet: dict[tuple[int | str, ...], list[Waiting]] = {}
         self._unquiet_version: Version | None = None
         """What `unquiet` found is good until something is written."""
 
@@ -103,11 +111,15 @@ class Observations:
         # Tuples straight from SQLite: this runs for every directory of every scan.
         return {loaded(row[0]): row[1:] for row in rows}
 
-    def directories(self, mapping_id: int) -> list[str]:
-        """The directories that held files when last seen."""
+    def directories(self, mapping_id: int, top: str = "") -> list[str]:
+        """The directories that held files when last seen, `top` and those below it."""
+        places, values = "f.mapping_id = ?", list[_Value]((mapping_id,))
+        if top:
+            question, values = _in_or_below(mapping_id, top)
+            places = f"f.id IN ({question})"
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT directory FROM file WHERE mapping_id = ?", (mapping_id,)
+                f"SELECT DISTINCT f.directory FROM file f WHERE {places}", values
             ).fetchall()
         return [loaded(directory) for (directory,) in rows]
 
@@ -121,7 +133,11 @@ class Observations:
         return int(row[0])
 
     def observe(self, mapping_id: int, entries: Iterable[Observed]) -> None:
-        """Write what was seen; a known path keeps its target and what is known of its remote."""
+        """Write what was seen; a known path keeps its target and what is known of its remote.
+
+        What was no file before, such as a link, had no target: it gets its first one. A wish to
+        send a file as it is does not outlive its becoming empty.
+        """
         with self._database.writing() as connection:
             connection.executemany(
                 _OBSERVE,
@@ -150,7 +166,7 @@ class Observations:
                     at,
                 )
                 connection.execute(
-                    f"UPDATE file SET size = NULL, since_ns = ?,"
+                    f"UPDATE file SET size = NULL, since_ns = ?, insisted = 0,"
                     " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
                     f" failure_count = 0, failure_at_ns = NULL WHERE {_AT} AND size IS NOT NULL",
                     (now_ns, *at),
@@ -173,11 +189,10 @@ class Observations:
             )
 
     def targets(self, mapping_id: int) -> list[Retargeted]:
-        """Every known file with its present target."""
+        """Every known path with its present target."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT directory, name, eid, remote_name FROM file"
-                " WHERE mapping_id = ? AND kind = 0",
+                "SELECT directory, name, eid, remote_name FROM file WHERE mapping_id = ?",
                 (mapping_id,),
             ).fetchall()
         return [Retargeted(joined(d, n), eid, remote_name) for d, n, eid, remote_name in rows]
@@ -197,8 +212,7 @@ class Observations:
             mapping_id: Whose.
             within: Only those at and below these paths; none: all.
         """
-        places, values = _within(within)
-        asked = (mapping_id, *values)
+        asked: tuple[int | str, ...] = (mapping_id, *within)
         with self._database.reading() as connection:
             version = self._database.version()
             if version != self._unquiet_version:
@@ -206,13 +220,15 @@ class Observations:
                 self._unquiet.clear()
             if asked in self._unquiet:
                 return self._unquiet[asked]
-            rows = connection.execute(
-                f"SELECT f.id, coalesce(f.size, 0) FROM {JOINED}"
-                f" WHERE f.mapping_id = ? AND {QUIET} IS NOT TRUE AND ({places})"
-                " ORDER BY f.since_ns, f.id",
-                asked,
-            ).fetchall()
-            files = [Waiting(*row) for row in rows]
+            rows: list[tuple[int, int, int]] = []
+            for places, values in _batches(mapping_id, within):
+                rows += connection.execute(
+                    f"SELECT f.since_ns, f.id, coalesce(f.size, 0) FROM {JOINED}"
+                    f" WHERE {places} AND {QUIET} IS NOT TRUE",
+                    values,
+                )
+            rows.sort()
+            files = [Waiting(identity, size) for _, identity, size in rows]
             self._unquiet[asked] = files
         return files
 
@@ -220,8 +236,9 @@ class Observations:
         """How many files are gone whose remote copy is still listed, and of how many."""
         with self._database.reading() as connection:
             row = connection.execute(
-                f"SELECT count(*) FILTER (WHERE f.size IS NULL AND r.name IS NOT NULL), count(*)"
-                f" FROM {JOINED} WHERE f.mapping_id = ? AND f.synced_at_ns IS NOT NULL",
+                "SELECT count(*) FILTER (WHERE f.size IS NULL), count(*)"
+                f" FROM {JOINED} WHERE f.mapping_id = ? AND f.synced_at_ns IS NOT NULL"
+                " AND (f.size IS NOT NULL OR r.name IS NOT NULL)",
                 (mapping_id,),
             ).fetchone()
         return Removable(*row)
@@ -233,23 +250,22 @@ class Observations:
             mapping_id: Whose.
             within: Only those at and below these paths; none: all.
         """
-        places, values = _within(within)
+        files = size = 0
         with self._database.reading() as connection:
-            files, size = connection.execute(
-                "SELECT count(*), coalesce(sum(f.size), 0) FROM file f"
-                f" WHERE f.mapping_id = ? AND ({places})",
-                (mapping_id, *values),
-            ).fetchone()
+            for places, values in _batches(mapping_id, within):
+                more, larger = connection.execute(
+                    f"SELECT count(*), coalesce(sum(f.size), 0) FROM file f WHERE {places}", values
+                ).fetchone()
+                files, size = files + more, size + larger
             others = self.unquiet(mapping_id, within)
         return Quiet(files - len(others), size - sum(file.size for file in others))
 
     def knows(self, mapping_id: int, path: str) -> bool:
-        """Whether anything was ever seen at or below a path."""
-        places, values = _within([path])
+        """Whether anything was ever seen at or below a path; an empty one is the root."""
+        [[places, values]] = _batches(mapping_id, [path])
         with self._database.reading() as connection:
             row = connection.execute(
-                f"SELECT EXISTS (SELECT 1 FROM file f WHERE f.mapping_id = ? AND ({places}))",
-                (mapping_id, *values),
+                f"SELECT EXISTS (SELECT 1 FROM file f WHERE {places})", values
             ).fetchone()
         return bool(row[0])
 
@@ -272,19 +288,43 @@ class Observations:
         return None if row is None else file_record(row)
 
 
-def _within(paths: Sequence[str]) -> tuple[str, list[str | bytes]]:
-    """A condition for files at and below some paths; an empty path is the root."""
-    if not paths or "" in paths:
-        return "TRUE", []
-    conditions: list[str] = []
-    values: list[str | bytes] = []
-    for path in paths:
-        conditions.append(
-            "(f.directory = ? AND f.name = ?) OR f.directory = ?"
-            " OR (f.directory > ? AND f.directory < ?) OR (f.directory > ? AND f.directory < ?)"
-        )
-        # "0" is the character after "/". Blobs are compared with blobs only, text with text.
-        below = [os.fsencode(f"{path}/"), os.fsencode(f"{path}0")]
-        text = [stored(f"{path}/"), stored(f"{path}0")]
-        values += [*split(path), stored(path), *text, *below]
-    return " OR ".join(conditions), values
+def _batches(mapping_id: int, within: Sequence[str]) -> Iterator[tuple[str, list[_Value]]]:
+    """Conditions for a mapping's files at and below some paths; no file fits two of them."""
+    chosen = set(within)
+    if not chosen or "" in chosen:
+        yield "f.mapping_id = ?", [mapping_id]
+        return
+    outermost = [path for path in sorted(chosen) if chosen.isdisjoint(_parents(path))]
+    for start in range(0, len(outermost), _MOST_PATHS):
+        pairs = [_at_or_below(mapping_id, path) for path in outermost[start : start + _MOST_PATHS]]
+        question = " UNION ALL ".join(pair[0] for pair in pairs)
+        yield f"f.id IN ({question})", [value for pair in pairs for value in pair[1]]
+
+
+def _parents(path: str) -> Iterator[str]:
+    """The directories above a path, the root left out."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _at_or_below(mapping_id: int, path: str) -> tuple[str, list[_Value]]:
+    """A question for the ids of the file at a path and of the files below it."""
+    below, values = _in_or_below(mapping_id, path)
+    at = f"SELECT id FROM file WHERE {_AT}"
+    return f"{at} UNION ALL {below}", [mapping_id, *split(path), *values]
+
+
+def _in_or_below(mapping_id: int, directory: str) -> tuple[str, list[_Value]]:
+    """A question for the ids of the files in a directory and in those below it.
+
+    Each part of it is a range of one index, which a condition joined by OR would not use.
+    """
+    start = "SELECT id FROM file WHERE mapping_id = ? AND directory"
+    between = f"{start} > ? AND directory < ?"
+    # "0" is the character after "/". Blobs are compared with blobs only, text with text.
+    first, last = f"{directory}/", f"{directory}0"
+    return f"{start} = ? UNION ALL {between} UNION ALL {between}", [
+        *(mapping_id, stored(directory)),
+        *(mapping_id, stored(first), stored(last)),
+        *(mapping_id, os.fsencode(first), os.fsencode(last)),
+    ]
