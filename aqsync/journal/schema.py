@@ -75,6 +75,11 @@ CREATE TABLE file (
     UNIQUE (mapping_id, directory, name)
 );
 CREATE INDEX file_by_remote_name ON file (eid, remote_name);
+-- What every run asks of 100,000 files, and nearly always for a few or no rows.
+CREATE INDEX file_by_age ON file (mapping_id, since_ns, size);
+CREATE INDEX file_failing ON file (mapping_id) WHERE failure_message IS NOT NULL;
+CREATE INDEX file_to_be_listed ON file (eid)
+    WHERE synced_modified_at IS NULL AND synced_sequence IS NOT NULL;
 
 CREATE TABLE experiment (
     eid TEXT PRIMARY KEY,
