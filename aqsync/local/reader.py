@@ -110,11 +110,21 @@ def is_gone(root: Path, path: str) -> bool:
     """Whether there is nothing at this path now; an error is not an answer.
 
     Raises:
-        FileUnreadable: It cannot be told.
+        FileUnreadable: It cannot be told: the way is barred, or leads through a symbolic link, as
+            where a directory was moved to another disk.
     """
+    place = root
     try:
+        for part in path.split("/")[:-1]:
+            place /= part
+            if place.is_symlink():
+                raise FileUnreadable(
+                    f"{place} is a symbolic link now, so whether {path} is gone cannot be told",
+                    hint="nothing was removed from the server; put the directory back, "
+                    "or remove the link if its files are meant to go",
+                )
         os.lstat(root / path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError as exc:
         raise _explained(exc, root / path) from exc
