@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +24,15 @@ def say(line: str) -> None:
 def complain(line: str) -> None:
     """One line about what is wrong."""
     _write(sys.stderr, line)
+
+
+def complain_from_signal(line: str) -> None:
+    """The same from a signal's handler, which may have come in the middle of another line.
+
+    The stream's buffer would refuse a second writer on the same thread, so this goes past it.
+    """
+    with contextlib.suppress(OSError):  # a stream of Python's own has no descriptor
+        os.write(sys.stderr.fileno(), f"{line}\n".encode())
 
 
 def _write(stream: Any, line: str) -> None:  # noqa: ANN401 - any text stream

@@ -14,7 +14,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from aqsync.cli.context import chosen, configuration, connect
-from aqsync.cli.output import complain, printable, report_problems, say, say_json, size_text
+from aqsync.cli.output import (
+    complain,
+    complain_from_signal,
+    report_problems,
+    say,
+    say_json,
+    size_text,
+)
 from aqsync.cli.progress import Lines
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
@@ -270,8 +277,8 @@ def _interruptible(stop: threading.Event, abort: threading.Event) -> Iterator[No
             abort.set()
             return
         stop.set()
-        name = printable(signal.Signals(number).name)
-        complain(f"{name}: finishing the files under way; once more breaks them off")
+        name = signal.Signals(number).name
+        complain_from_signal(f"{name}: finishing the files under way; once more breaks them off")
 
     before = {number: signal.signal(number, interrupted) for number in _SIGNALS}
     try:
