@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,16 @@ def test_the_tree_drawn_in_errors_is_the_tree() -> None:
     ]
 
     assert drawn == [(depth, kind.__name__) for depth, kind in error_classes()]
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
+    needed = project["project"]["dependencies"]
+    needed += project["project"]["optional-dependencies"]["server"]
+    reasons = (HERE / "architecture.md").read_text().partition("## Dependencies")[2]
+
+    names = {re.split(r"[><=~!\[; ]", requirement)[0] for requirement in needed}
+    assert names == set(re.findall(r"^\| ([a-z-]+) \|", reasons, re.MULTILINE)) - {"package"}
 
 
 @pytest.mark.parametrize("page", sorted([README, *HERE.glob("*.md")]), ids=lambda p: p.name)
