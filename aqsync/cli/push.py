@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ def _push(
 ) -> ExitCode:
     stop, abort = threading.Event(), threading.Event()
     roots = {mapping.name: mapping.directory for mapping in mappings}
-    with closing(connect(config)) as server, _interruptible(stop, abort):
+    with closing(connect(config)) as server, _interruptible(stop, abort, server.close):
         reporter = _reporter(roots, quiet=options.json)
         engine = Engine(
             mappings,
@@ -213,10 +213,10 @@ def _rehearse(
 ) -> ExitCode:
     """Everything but the doing, on a copy of the journal in memory."""
     clock = SystemClock()
-    stop = threading.Event()
+    stop, abort = threading.Event(), threading.Event()
     roots = {mapping.name: mapping.directory for mapping in mappings}
-    with closing(connect(config)) as server, _interruptible(stop, threading.Event()):
-        engine = Engine(mappings, journal, server, clock)
+    with closing(connect(config)) as server, _interruptible(stop, abort, server.close):
+        engine = Engine(mappings, journal, server, clock, aborted=abort.is_set)
         reporter = _reporter(roots, quiet=True)
         Push(engine, limits, reporter, stop).look()
     for mapping in mappings:
@@ -269,12 +269,17 @@ def _reporter(roots: dict[str, Path], *, quiet: bool) -> Bar | Lines:
 
 
 @contextmanager
-def _interruptible(stop: threading.Event, abort: threading.Event) -> Iterator[None]:
+def _interruptible(
+    stop: threading.Event, abort: threading.Event, hang_up: Callable[[], None]
+) -> Iterator[None]:
     """The first signal lets running files end, the second breaks them off."""
 
     def interrupted(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             abort.set()
+            # Whoever waits for an answer asks for nothing else. Not on this thread: it may hold
+            # a lock that hanging up needs.
+            threading.Thread(target=hang_up, name="hang-up", daemon=True).start()
             return
         stop.set()
         name = signal.Signals(number).name

@@ -17,6 +17,7 @@ from aqsync.errors import (
     AqsyncError,
     ExperimentNotFound,
     HeaderDropped,
+    Interrupted,
     RemoteError,
 )
 from aqsync.journal import Journal
@@ -53,7 +54,8 @@ class Engine:
         server: Where to.
         clock: The time.
         progress: Called with the number of bytes just sent or compared.
-        aborted: Asked between chunks; true breaks every transfer off.
+        aborted: Asked between chunks; true breaks every transfer off. What fails then counts
+            as broken off too: whoever aborts may close the server under all that wait for it.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it holds together
@@ -74,6 +76,7 @@ class Engine:
         self._mirror = Mirror(server, journal, clock)
         self._tagger = Tagger(server, journal, clock)
         self._uploader = Uploader(server, journal, clock, progress, aborted)
+        self._aborted = aborted
         self._scanners = {m.name: Scanner(m, journal, clock) for m in self.mappings}
         self.lists_fetched = 0
         """Counts: what was read from the journal before the last one may be past."""
@@ -175,7 +178,13 @@ class Engine:
         self.journal.remote.not_found({file.eid: problem})
 
     def _server_failed(self, exc: RemoteError) -> None:
-        """The server's state, not each file's: one probe backs off, files just wait."""
+        """The server's state, not each file's: one probe backs off, files just wait.
+
+        Raises:
+            Interrupted: It was this side that gave up.
+        """
+        if self._aborted():
+            raise Interrupted("interrupted") from exc
         before = self._problem
         now_ns = self.clock.now_ns()
         if before is not None and now_ns < before.probe_at_ns:

@@ -61,3 +61,17 @@ def before_sending(monkeypatch: pytest.MonkeyPatch) -> Arrange:
         monkeypatch.setattr(Lines, "planned", planned)
 
     return arrange
+
+
+@pytest.fixture
+def two(project: Project) -> Project:
+    """Two mappings with two files each."""
+    other = project.folder / "other"
+    project.configure(
+        {"name": "other", "directory": str(other), "experiment": project.eid, "prefix": "o"},
+        prefix="m",
+    )
+    for place in (project.root, other):
+        project.write("run/1.csv", "1", under=place)
+        project.write("run-2/2.csv", "2", under=place)
+    return project

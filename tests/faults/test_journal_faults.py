@@ -73,13 +73,30 @@ def test_a_push_beside_another(project: Project, meddler: Meddler) -> None:
     assert project.remote() == {"a.csv": b"a"}
 
 
-@pytest.mark.parametrize("content", [b"garbage" * 5000, b"short", b"SQLite format 3\0" * 200])
-def test_a_journal_of_garbage(filled: Project, content: bytes) -> None:
-    filled.journal.write_bytes(content)
+@pytest.mark.parametrize("kept", [0, 100])
+def test_a_journal_overwritten_by_garbage_or_zeros(filled: Project, kept: int) -> None:
+    """Its header is left, or all is zero as after a power loss."""
+    content = filled.journal.read_bytes()
+    rest = b"garbage!" if kept else b"\0" * 8
+    filled.journal.write_bytes(content[:kept] + rest * (len(content) // 8))
     reading = filled.run("status")
     assert reading.exit_code == 1
     assert "is damaged" in one_error(reading)
     is_rebuilt(filled)
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 5000, b"short", b"SQLite format 3\0" * 200])
+def test_a_file_that_never_was_a_journal(project: Project, content: bytes) -> None:
+    """It may be somebody's data, named by mistake."""
+    project.write("a.csv")
+    project.journal.parent.mkdir()
+    project.journal.write_bytes(content)
+    for command in ("push", "status"):
+        ran = project.run(command)
+        assert ran.exit_code == 1
+        assert f"{project.journal} is not a journal of aqsync" in one_error(ran)
+    assert project.journal.read_bytes() == content
+    assert project.remote_names() == set()
 
 
 def test_a_journal_with_flipped_bytes(filled: Project) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
 
 import pytest
 
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.meddler import GRAPHQL, UPLOAD, Exchange, Meddler
 from tests.support.project import Project
 
 FILES = 200
@@ -28,7 +29,7 @@ def contents(project: Project) -> dict[str, bytes]:
 class At:
     """Does something when so many uploads have begun; then holds that one until told."""
 
-    def __init__(self, meddler: Meddler, count: int, name: str = "") -> None:
+    def __init__(self, meddler: Meddler, count: int = 0, name: str = "") -> None:
         self.reached = threading.Event()
         self.go_on = threading.Event()
         self._count = count
@@ -37,7 +38,8 @@ class At:
         meddler.on(UPLOAD, self._deed)
 
     def _deed(self, exchange: Exchange) -> bool:
-        here = len(self._meddler.uploads) == self._count or exchange.file_name == self._name
+        enough = not self._name and len(self._meddler.uploads) >= self._count
+        here = enough or exchange.file_name == self._name
         if here and not self.reached.is_set():
             if self._name:
                 exchange.read(1000)
@@ -71,7 +73,7 @@ def test_kill_9_at_any_moment(
 def test_kill_9_in_the_middle_of_a_large_file(
     project: Project, meddler: Meddler, contents: dict[str, bytes]
 ) -> None:
-    at = At(meddler, 0, "large.bin")
+    at = At(meddler, name="large.bin")
     with project.start("push") as process:
         assert at.reached.wait(30)
         process.kill()
@@ -142,24 +144,52 @@ def test_the_first_signal_lets_running_files_end(
     converges(project, meddler, contents)
 
 
-def test_the_second_signal_breaks_off(
-    project: Project, meddler: Meddler, contents: dict[str, bytes]
-) -> None:
-    at = At(meddler, 0, "large.bin")
-    with project.start("push") as process:
-        assert at.reached.wait(30)
-        assert process.stderr is not None
-        process.send_signal(signal.SIGINT)
-        while "once more breaks them off" not in process.stderr.readline():
-            pass
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+def interrupt_twice(process: subprocess.Popen[str]) -> str:
+    """Send two interrupts; returns what else came on the error stream."""
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    for line in process.stderr:
+        if "once more breaks them off" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in out + err
+    return err
+
+
+@pytest.mark.parametrize("name", ["large.bin", "7.csv"])
+def test_the_second_signal_breaks_off(
+    project: Project, meddler: Meddler, contents: dict[str, bytes], name: str
+) -> None:
+    """In the middle of a file, or while the answer to a small one does not come."""
+    at = At(meddler, name=name)
+    with project.start("push") as process:
+        assert at.reached.wait(30)
+        err = interrupt_twice(process)
     assert "interrupted; the next push goes on where this one stopped" in err
+    assert "error: " not in err
     at.go_on.set()
     assert "large.bin" not in project.remote_names()
     converges(project, meddler, contents)
+
+
+def test_the_second_signal_breaks_off_a_listing(project: Project, meddler: Meddler) -> None:
+    project.write("a.csv", "a")
+    asked = threading.Event()
+
+    def silence(exchange: Exchange) -> bool:
+        asked.set()
+        exchange.peer.wait_until_gone()
+        return False
+
+    meddler.on(GRAPHQL, silence)
+    for arguments in ((), ("--dry-run",)):
+        asked.clear()
+        with project.start("push", *arguments) as process:
+            assert asked.wait(30)
+            interrupt_twice(process)
+    converges(project, meddler, {"a.csv": b"a"})
 
 
 def test_an_interrupt_ends_a_wait(project: Project, meddler: Meddler) -> None:

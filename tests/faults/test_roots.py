@@ -110,6 +110,23 @@ def test_a_root_replaced_by_another_directory(
     assert ran.json["unchanged"] >= 9
 
 
+def test_one_path_of_a_replaced_root(filled: Project) -> None:
+    """Neither the path that it lacks nor the one that it has makes it the right one."""
+    aside = filled.root.rename(filled.folder / "aside")
+    filled.write("run/1.csv", "content 1")
+    for path in ("run/0.csv", "run/1.csv"):
+        ran = filled.push(filled.root / path)
+        assert ran.exit_code == 1
+        assert "is not the one known before" in ran.problems()[str(filled.root)]["reason"]
+        assert ran.json["removed"] == 0
+    trouble(filled.push(), filled.root)
+    assert len(filled.remote_names()) == 10
+    (filled.root / "run/1.csv").unlink()
+    (filled.root / "run").rmdir()
+    aside.replace(filled.root)
+    assert filled.pushed()["removed"] == 0
+
+
 def test_a_root_that_was_replaced_can_be_accepted(filled: Project) -> None:
     filled.root.rename(filled.folder / "aside")
     filled.root.mkdir()
