@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -211,11 +212,16 @@ def demo(
     raise typer.Exit(run(directory))
 
 
+_COLLECT_AFTER = 20_000
+"""New objects between two looks for cycles; imports make many objects, and none to be collected."""
+
+
 def main() -> None:
     """The entry point: errors become lines for people and exit codes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name must not break a command on a terminal that cannot show it; as stderr is anyway.
         sys.stdout.reconfigure(errors="backslashreplace")
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         app(standalone_mode=True)
     except AqsyncError as exc:
@@ -229,3 +235,5 @@ def main() -> None:
         # Whoever read our output has gone; nothing is left to tell, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.INCOMPLETE)
+    finally:
+        gc.freeze()  # nothing is worth collecting just before the end

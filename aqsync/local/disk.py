@@ -25,7 +25,11 @@ _FILE = (
 
 _INODE_MASK = 0x7FFF_FFFF_FFFF_FFFF
 """SQLite integers are signed; some file systems number their inodes with all 64 bits."""
+_LATEST_NS = 0x7FFF_FFFF_FFFF_FFFF
+"""In the year 2262; file systems know later times, which broken clocks and programs set."""
 
+
+_A_FILE = EntryKind.FILE  # looking a member up in its class takes longer than all the rest
 
 Seen = tuple[EntryKind | None, int, int, int, int]
 """Kind (None: a directory) and signature, in one plain tuple."""
@@ -36,13 +40,20 @@ def seen_in(status: os.stat_result) -> Seen:
 
     Quick, for every scan asks it of every file.
     """
+    mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
+    if not (-_LATEST_NS <= mtime_ns <= _LATEST_NS and -_LATEST_NS <= ctime_ns <= _LATEST_NS):
+        mtime_ns, ctime_ns = _within_64_bits(mtime_ns), _within_64_bits(ctime_ns)
     return (
-        EntryKind.FILE if stat.S_ISREG(status.st_mode) else kind_of(status),
+        _A_FILE if stat.S_ISREG(status.st_mode) else kind_of(status),
         status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
+        mtime_ns,
+        ctime_ns,
         status.st_ino & _INODE_MASK,
     )
+
+
+def _within_64_bits(time_ns: int) -> int:
+    return max(-_LATEST_NS, min(time_ns, _LATEST_NS))
 
 
 def signature_of(status: os.stat_result) -> Signature:

@@ -101,6 +101,7 @@ class Walk:
         subdirectories: list[str] = []
         known = self._known(directory)
         prefix = f"{directory}/" if directory else ""
+        reselect = self._reselect
         try:
             with _scandir(self._root, directory) as entries:
                 for entry in entries:
@@ -114,14 +115,13 @@ class Walk:
                     except FileNotFoundError:
                         continue  # deleted since the directory was read
                     seen = seen_in(status)
-                    if seen[0] is None:
+                    if seen == before and not reselect:  # nearly every file of every scan
+                        del known[name]
+                        self.entries += 1
+                    elif seen[0] is None:
                         subdirectories.append(name)  # what was known as a file is missing
-                        continue
-                    known.pop(name, None)
-                    if seen == before and not self._reselect:
-                        self.entries += 1  # nearly every file of every scan ends here
                     else:
-                        self._entry(prefix + name, before, seen)
+                        self._entry(prefix + name, known.pop(name, None), seen)
         except (FileNotFoundError, NotADirectoryError):
             pass  # deleted since its parent was read: what was known in it is missing
         except OSError as exc:
