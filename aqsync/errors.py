@@ -16,27 +16,50 @@ without a change is pointless (``permanent``), and the exit code of a command th
         RootUnusable                 a mapping's directory is missing, unreadable or replaced
         FileUnreadable               a file cannot be opened or read
         FileVanished                 a file is gone
+          FileToUploadNotFoundError  the same from ``upload_file``; it is also a FileNotFoundError
         FileChanged                  a file changed while it was read
       RemoteError                    anything between us and the server
         ServerUnreachable            no connection, no answer, no progress
-        ServerFailed                 it answered with a failure of its own (5xx, 408, 429)
-        BadAnswer                    the answer is not Aqueduct's
         AccessDenied
           TokenRefused               401: the token is missing or not accepted
           Forbidden                  403: this user may not do this
-        OperationFailed              the server refused a GraphQL operation
-          ExperimentNotFound         no such experiment for this user
-        TransferRefused              the server refused one file (400, 409, 413, 422)
-          HeaderDropped              a proxy on the way removes the header ``file_name``
-          RemoteFileNotFound         404 for a file
+        RemoteOperationError         the server answered, but not as it was asked
+          ServerFailed               with a failure of its own (5xx, 408, 429)
+            ServerBusy               somebody else did the same just now; nothing was changed
+          BadAnswer                  with something that is not Aqueduct's
+          OperationFailed            it refused a GraphQL operation
+            ExperimentNotFound       no such experiment for this user
+            TaskNotFound             no such task for this user
+            OperationMissing         its release does not have the operation
+            BadParameters            an action of an extension does not take these values
+          TransferRefused            it refused one file (400, 409, 413, 422)
+            HeaderDropped            a proxy on the way removes the header ``file_name``
+            RemoteFileNotFound       404 for a file
         NameNotSendable              a file name that the protocol cannot carry
+        TaskUnfinished               a task had not ended in the time it was given; it goes on
       ServeFailed                    the embedded server could not start
       Interrupted                    a person ended the work before its end
+      FileUploadError                ``upload_file``: see below
+      FileDownloadError              ``download_file``
+      FileRemovalError               ``remove_files``
+
+Scripts written for pyaqueduct catch its names, and here they catch the same as there.
+``PyAqueductError``, ``ForbiddenError`` and ``UnAuthorizedError`` are other names of `AqsyncError`,
+`Forbidden` and `TokenRefused`. `RemoteOperationError` stands in the tree. The three about files are
+never raised alone: what ``download_file`` raises is both what the tree calls it and a
+`FileDownloadError`; what ``upload_file`` and ``remove_files`` raise is also a `FileUploadError` or
+`FileRemovalError` if it is a `ServerUnreachable`. So a script may ask either way: what happened, or
+what was being done.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
+from typing import Any, TypeVar
+from uuid import UUID
+
+_E = TypeVar("_E", bound="AqsyncError")
 
 
 class ExitCode(IntEnum):
@@ -69,6 +92,17 @@ class AqsyncError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Callable[..., AqsyncError], tuple[Any, ...]]:
+        """Let it travel between processes; Python's own way would lose keyword arguments."""
+        return restored, (type(self), self.args, vars(self))
+
+
+def restored(kind: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+    """Make an error again from what it was: see `AqsyncError.__reduce__`."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 class ConfigError(AqsyncError):
@@ -123,6 +157,10 @@ class FileVanished(LocalError):
     """A file is gone."""
 
 
+class FileToUploadNotFoundError(FileVanished, FileNotFoundError):
+    """There is no file to upload; pyaqueduct let Python's own error through."""
+
+
 class FileChanged(LocalError):
     """A file changed while it was read; nothing of it counts as sent."""
 
@@ -133,18 +171,6 @@ class RemoteError(AqsyncError):
 
 class ServerUnreachable(RemoteError):
     """No connection, no answer in time, or no progress in a transfer."""
-
-    exit_code = ExitCode.SERVER
-
-
-class ServerFailed(RemoteError):
-    """The server answered with a failure of its own (5xx, 408 or 429)."""
-
-    exit_code = ExitCode.SERVER
-
-
-class BadAnswer(RemoteError):
-    """The answer is not one that an Aqueduct server gives."""
 
     exit_code = ExitCode.SERVER
 
@@ -164,7 +190,27 @@ class Forbidden(AccessDenied):
     """403: this user may not do this."""
 
 
-class OperationFailed(RemoteError):
+class RemoteOperationError(RemoteError):
+    """The server answered, but not as it was asked."""
+
+
+class ServerFailed(RemoteOperationError):
+    """The server answered with a failure of its own (5xx, 408 or 429)."""
+
+    exit_code = ExitCode.SERVER
+
+
+class ServerBusy(ServerFailed):
+    """Somebody else did the same at the same moment; nothing was changed, again may succeed."""
+
+
+class BadAnswer(RemoteOperationError):
+    """The answer is not one that an Aqueduct server gives."""
+
+    exit_code = ExitCode.SERVER
+
+
+class OperationFailed(RemoteOperationError):
     """The server refused a GraphQL operation and said why."""
 
     permanent = True
@@ -174,7 +220,21 @@ class ExperimentNotFound(OperationFailed):
     """There is no such experiment for this user."""
 
 
-class TransferRefused(RemoteError):
+class TaskNotFound(OperationFailed):
+    """There is no such task for this user."""
+
+
+class OperationMissing(OperationFailed):
+    """The server is of a release that does not have the operation."""
+
+
+class BadParameters(OperationFailed):
+    """An action of an extension does not take these values; nothing was sent."""
+
+    exit_code = ExitCode.USAGE
+
+
+class TransferRefused(RemoteOperationError):
     """The server refused one file.
 
     Args:
@@ -206,6 +266,20 @@ class NameNotSendable(RemoteError):
     permanent = True
 
 
+class TaskUnfinished(RemoteError):
+    """A task had not ended in the time it was given; it goes on.
+
+    Args:
+        message: What happened, in words for a person.
+        hint: What to do about it.
+        task_id: The task, for ``API.get_task``.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", task_id: UUID) -> None:
+        super().__init__(message, hint=hint)
+        self.task_id = task_id
+
+
 class ServeFailed(AqsyncError):
     """The embedded server could not start."""
 
@@ -216,3 +290,20 @@ class Interrupted(AqsyncError):
     """A person ended the work before its end; nothing of what was under way counts."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class FileUploadError(AqsyncError):
+    """An upload did not reach the server; the error is a `ServerUnreachable` too."""
+
+
+class FileDownloadError(AqsyncError):
+    """A download failed; the error also is what the tree calls it."""
+
+
+class FileRemovalError(AqsyncError):
+    """A removal did not reach the server; the error is a `ServerUnreachable` too."""
+
+
+PyAqueductError = AqsyncError
+ForbiddenError = Forbidden
+UnAuthorizedError = TokenRefused

@@ -8,16 +8,24 @@ from typing import Any
 from uuid import UUID
 
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, RemoteFile
-from aqsync.errors import BadAnswer, ExperimentNotFound, OperationFailed, RemoteError, ServerFailed
+from aqsync.errors import (
+    BadAnswer,
+    ExperimentNotFound,
+    OperationFailed,
+    OperationMissing,
+    RemoteError,
+    ServerBusy,
+    TaskNotFound,
+)
 
 FILE_FIELDS = "files { name modifiedAt }"
 _FILE_KEYS = {"name", "modifiedAt"}
-_FIELDS = "uuid eid title description tags createdAt updatedAt"
+EXPERIMENT_FIELDS = "uuid eid title description tags createdAt updatedAt"
 
 CREATE = f"""mutation($input: ExperimentCreateInput!) {{
-  createExperiment(createExperimentInput: $input) {{ {_FIELDS} }} }}"""
+  createExperiment(createExperimentInput: $input) {{ {EXPERIMENT_FIELDS} }} }}"""
 UPDATE = f"""mutation($uuid: UUID!, $input: ExperimentUpdateInput!) {{
-  updateExperiment(uuid: $uuid, experimentUpdateInput: $input) {{ {_FIELDS} }} }}"""
+  updateExperiment(uuid: $uuid, experimentUpdateInput: $input) {{ {EXPERIMENT_FIELDS} }} }}"""
 REMOVE = """mutation($input: ExperimentRemoveInput!) {
   removeExperiment(experimentRemoveInput: $input) }"""
 ADD_TAGS = """mutation($input: ExperimentTagsInput!) {
@@ -26,7 +34,7 @@ REMOVE_TAG = """mutation($input: ExperimentTagInput!) {
   removeTagFromExperiment(experimentTagInput: $input) { uuid } }"""
 FIND = f"""query($offset: Int!, $limit: Int!, $filters: ExperimentFiltersInput) {{
   experiments(offset: $offset, limit: $limit, filters: $filters) {{
-    totalExperimentsCount experimentsData {{ {_FIELDS} }} }} }}"""
+    totalExperimentsCount experimentsData {{ {EXPERIMENT_FIELDS} }} }} }}"""
 
 
 def alias(index: int) -> str:
@@ -34,7 +42,9 @@ def alias(index: int) -> str:
     return f"e{index}"
 
 
-def experiments_query(id_type: str, values: Sequence[str], fields: str = _FIELDS) -> dict[str, Any]:
+def experiments_query(
+    id_type: str, values: Sequence[str], fields: str = EXPERIMENT_FIELDS
+) -> dict[str, Any]:
     """Return one request for several experiments, each under its `alias`.
 
     The server limits how deep a query nests but not how many aliases it has; a hundred experiments
@@ -60,7 +70,7 @@ def data_of(answer: dict[str, Any], what: str) -> dict[str, Any]:
     """Return the data of an answer without errors.
 
     Raises:
-        OperationFailed, ExperimentNotFound, ServerFailed: The answer tells of an error.
+        OperationFailed, ServerBusy: The answer tells of an error.
         BadAnswer: It is not a GraphQL answer.
     """
     errors = _errors(answer, what)
@@ -73,7 +83,7 @@ def experiments_of(answer: dict[str, Any], count: int, what: str) -> list[dict[s
     """Return what an answer to `experiments_query` holds, in the order asked; None: not found.
 
     Raises:
-        OperationFailed, ServerFailed: The answer tells of another error than "not found".
+        OperationFailed, ServerBusy: The answer tells of another error than "not found".
         BadAnswer: It is not an answer to this query.
     """
     missing = set()
@@ -182,7 +192,13 @@ def _error_of(message: str, what: str) -> RemoteError:
     lowered = message.lower()
     if "non-existing experiment" in lowered:
         return ExperimentNotFound(f"{what}: the experiment does not exist for this user")
+    if "non-existing task" in lowered:
+        return TaskNotFound(f"{what}: the task does not exist for this user")
     if "duplicate key" in lowered:  # two clients made the same tag at once; again succeeds
-        return ServerFailed(f"{what}: the server's database was busy with the same thing")
+        return ServerBusy(f"{what}: the server's database was busy with the same thing")
+    if "cannot query field" in lowered or "unknown type" in lowered:
+        return OperationMissing(
+            f"{what}: the server's release cannot do this", hint="update the server"
+        )
     first_line = message.strip().partition("\n")[0][:300].rstrip(".")
     return OperationFailed(f"{what}: the server refused: {first_line}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
@@ -56,3 +57,97 @@ class UploadReceipt(NamedTuple):
 
     server_date: datetime | None
     """The server's clock (UTC, whole seconds) when it answered; None if it did not say."""
+
+
+class Parameter(NamedTuple):
+    """What an action of an extension wants to know, as its manifest describes it."""
+
+    name: str
+    display_name: str | None
+    description: str | None
+    data_type: str
+    """One of ``str textarea int float bool select experiment file``."""
+    default_value: str | None
+    options: tuple[str, ...] | None
+    """For ``select``: what may be chosen."""
+
+
+class Action(NamedTuple):
+    """One action of an extension."""
+
+    name: str
+    description: str
+    """Empty where the server has none."""
+    experiment_variable_name: str
+    """The parameter that names the experiment to run on; empty if there is none."""
+    parameters: tuple[Parameter, ...]
+
+
+class ExtensionRecord(NamedTuple):
+    """An extension of the server."""
+
+    name: str
+    description: str | None
+    authors: str
+    actions: tuple[Action, ...]
+
+
+class TaskStatus(StrEnum):
+    """How far a task has come."""
+
+    PENDING = "PENDING"
+    """It waits for a worker."""
+    RECEIVED = "RECEIVED"
+    """A worker has taken it."""
+    STARTED = "STARTED"
+    """It runs."""
+    SUCCESS = "SUCCESS"
+    """It ended with exit code 0."""
+    FAILURE = "FAILURE"
+    """It ended with another exit code, or could not be run."""
+    REVOKED = "REVOKED"
+    """It was cancelled."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing about the task will change any more."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.REVOKED})
+
+
+class TaskRecord(NamedTuple):
+    """A task as the server described it in one answer."""
+
+    uuid: UUID
+    experiment: ExperimentRef
+    extension_name: str
+    action_name: str
+    parameters: tuple[tuple[Parameter, str | None], ...]
+    created_by: str
+    received_at: datetime
+    ended_at: datetime | None
+    status: TaskStatus
+    result_code: int | None
+    std_out: str | None
+    std_err: str | None
+
+
+class TaskPage(NamedTuple):
+    """Some of the tasks that a search found."""
+
+    tasks: Sequence[TaskRecord]
+    """Newest first."""
+    total: int
+    """How many the whole search found."""
+
+
+class Execution(NamedTuple):
+    """What a server without tasks says about an action that it has run to its end."""
+
+    return_code: int
+    stdout: str
+    stderr: str
+    log_experiment: str
+    log_file: str

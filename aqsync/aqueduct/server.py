@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from aqsync.aqueduct import graphql
 from aqsync.aqueduct.answers import Answer, check_file_answer, check_json_answer, json_object
+from aqsync.aqueduct.channel import JSON, Channel, graphql_request
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import UploadBody, name_header
 from aqsync.aqueduct.records import (
@@ -23,12 +24,12 @@ from aqsync.aqueduct.records import (
     FileLists,
     UploadReceipt,
 )
+from aqsync.aqueduct.server_tasks import ServerTasks
 from aqsync.aqueduct.transport import Request, Timeouts, Transport
 from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
 
 _RESOLVE_CHUNK = 100
 """So many experiments are asked for in one request."""
-_JSON = ((b"Content-Type", b"application/json"),)
 
 
 class Server:
@@ -70,6 +71,9 @@ class Server:
     ) -> None:
         timeouts = Timeouts(connect_timeout, answer_timeout, stall_timeout)
         self._transport = Transport(url, token, verify=verify, timeouts=timeouts)
+        self._channel = Channel(self._transport)
+        self.tasks = ServerTasks(self._channel)
+        """Extensions and the tasks that run their actions."""
 
     @property
     def url(self) -> str:
@@ -127,7 +131,9 @@ class Server:
 
     def _experiments(self, id_type: str, values: Sequence[str]) -> list[ExperimentRef | None]:
         what = f"search for {_experiments_in_words(values)}"
-        answer = self._ask(graphql.experiments_query(id_type, values), what, repeatable=True)
+        answer = self._channel.ask(
+            graphql.experiments_query(id_type, values), what, repeatable=True
+        )
         return [
             None if fields is None else graphql.experiment_ref(fields, what)
             for fields in graphql.experiments_of(answer, len(values), what)
@@ -168,7 +174,7 @@ class Server:
         variables = {"offset": offset, "limit": limit, "filters": filters}
         what = "search for experiments"
         return graphql.experiment_page(
-            self._operate(graphql.FIND, variables, what, repeatable=True), what
+            self._channel.operate(graphql.FIND, variables, what, repeatable=True), what
         )
 
     def create_experiment(
@@ -186,7 +192,7 @@ class Server:
         """
         what = f"creation of experiment {title!r}"
         given = {"title": title, "description": description, "tags": list(tags)}
-        data = self._operate(graphql.CREATE, {"input": given}, what)
+        data = self._channel.operate(graphql.CREATE, {"input": given}, what)
         return graphql.experiment_ref(data.get("createExperiment") or {}, what)
 
     def update_experiment(
@@ -200,7 +206,7 @@ class Server:
         """
         what = f"update of experiment {uuid}"
         changes = {"title": title, "description": description}
-        data = self._operate(
+        data = self._channel.operate(
             graphql.UPDATE, {"uuid": str(uuid), "input": changes}, what, repeatable=True
         )
         return graphql.experiment_ref(data.get("updateExperiment") or {}, what)
@@ -211,7 +217,7 @@ class Server:
         Raises:
             ExperimentNotFound: There is no such experiment for this user.
         """
-        self._operate(
+        self._channel.operate(
             graphql.REMOVE, {"input": {"uuid": str(uuid)}}, f"removal of experiment {uuid}"
         )
 
@@ -222,7 +228,7 @@ class Server:
             ExperimentNotFound: There is no such experiment for this user.
             OperationFailed: A tag has characters it may not have, is too long, or stands twice.
         """
-        self._operate(
+        self._channel.operate(
             graphql.ADD_TAGS,
             {"input": {"uuid": str(uuid), "tags": list(tags)}},
             f"tagging of experiment {uuid} with {', '.join(tags)}",
@@ -236,7 +242,7 @@ class Server:
             ExperimentNotFound: There is no such experiment for this user.
             OperationFailed: The experiment does not have the tag.
         """
-        self._operate(
+        self._channel.operate(
             graphql.REMOVE_TAG,
             {"input": {"uuid": str(uuid), "tag": tag}},
             f"removal of tag {tag} from experiment {uuid}",
@@ -262,7 +268,7 @@ class Server:
         question = json.dumps(
             graphql.experiments_query("UUID", names, graphql.FILE_FIELDS)
         ).encode()
-        answer = self._transport.exchange(_graphql_request(question), what, repeatable=True)
+        answer = self._transport.exchange(graphql_request(question), what, repeatable=True)
         sum_of_both = hashlib.sha256(question)
         sum_of_both.update(answer.body)
         digest = sum_of_both.digest()
@@ -358,7 +364,7 @@ class Server:
         shown = repr(names[0]) if len(names) == 1 else f"{len(names)} files"
         what = f"removal of {shown} from experiment {uuid}"
         body = json.dumps({"file_list": list(names)}).encode()
-        request = Request("POST", f"/api/files/{uuid}/delete_files", body, _JSON)
+        request = Request("POST", f"/api/files/{uuid}/delete_files", body, JSON)
         check_file_answer(self._transport.exchange(request, what), what)
 
     def check_file_name_header(self) -> None:
@@ -371,25 +377,6 @@ class Server:
         """
         with contextlib.suppress(ExperimentNotFound):
             self._upload(uuid4(), "aqsync-check", [b"x"], 1, "check whether uploads can arrive")
-
-    # Plumbing
-
-    def _ask(
-        self, question: dict[str, Any], what: str, *, repeatable: bool = False
-    ) -> dict[str, Any]:
-        request = _graphql_request(json.dumps(question).encode())
-        answer = self._transport.exchange(request, what, repeatable=repeatable)
-        return check_json_answer(answer, what)
-
-    def _operate(
-        self, query: str, variables: dict[str, Any], what: str, *, repeatable: bool = False
-    ) -> dict[str, Any]:
-        answer = self._ask({"query": query, "variables": variables}, what, repeatable=repeatable)
-        return graphql.data_of(answer, what)
-
-
-def _graphql_request(body: bytes) -> Request:
-    return Request("POST", "/api/graphql", body, _JSON)
 
 
 def _experiments_in_words(keys: Sequence[object]) -> str:

@@ -60,6 +60,8 @@ class Request(NamedTuple):
     headers: Sequence[tuple[bytes, bytes]] = ()
     transfer: bool = False
     """Whether this moves a file: the limit is then `Timeouts.stall`."""
+    patience: float | None = None
+    """Seconds to wait for the answer, where neither limit fits."""
 
 
 class OpenAnswer(NamedTuple):
@@ -202,13 +204,18 @@ class Transport:
             if body:
                 headers.append((b"Content-Length", b"%d" % len(body)))
             stream = httpx.ByteStream(body)
-        patience = limits.stall if request.transfer else limits.answer
+        patience = self._patience(request)
         timeout = {"connect": limits.connect, "read": patience, "write": limits.stall, "pool": None}
         return self._http.handle_request(
             httpx.Request(
                 request.method, url, headers=headers, stream=stream, extensions={"timeout": timeout}
             )
         )
+
+    def _patience(self, request: Request) -> float:
+        if request.patience is not None:
+            return request.patience
+        return self._timeouts.stall if request.transfer else self._timeouts.answer
 
     def _read_whole(self, request: Request, response: httpx.Response) -> Answer:
         failed = not response.is_success
@@ -241,8 +248,7 @@ class Transport:
         if isinstance(exc, httpx.ConnectTimeout):
             why = f"no connection to {self.url} within {limits.connect:g} s"
         elif isinstance(exc, httpx.TimeoutException):
-            patience = limits.stall if request.transfer else limits.answer
-            why = f"{self.url} was silent for {patience:g} s"
+            why = f"{self.url} was silent for {self._patience(request):g} s"
         elif (certificate := _cause(exc, ssl.SSLError)) is not None:
             why = f"no trusted connection to {self.url}: {certificate}"
             hint = "if the server has its own authority, name its CA file in the configuration"

@@ -14,6 +14,7 @@ from aqsync.errors import (
     HeaderDropped,
     OperationFailed,
     RemoteFileNotFound,
+    ServerBusy,
     ServerFailed,
     TokenRefused,
     TransferRefused,
@@ -141,7 +142,7 @@ def test_a_200_that_is_not_aqueducts_is_no_success(operation: Operation, body: b
         ),
         (
             {"errors": [{"message": 'duplicate key value violates "x"', "path": ["e0"]}]},
-            ServerFailed,
+            ServerBusy,
         ),
     ],
 )

@@ -1,0 +1,76 @@
+"""GraphQL questions out, their data in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from aqsync.aqueduct import graphql
+from aqsync.aqueduct.answers import check_json_answer
+from aqsync.aqueduct.transport import Request, Transport
+from aqsync.errors import ServerBusy
+
+JSON = ((b"Content-Type", b"application/json"),)
+_REPEATS_IF_BUSY = 2
+
+
+def graphql_request(body: bytes, patience: float | None = None) -> Request:
+    """Return the request that asks a GraphQL question."""
+    return Request("POST", "/api/graphql", body, JSON, patience=patience)
+
+
+class Channel:
+    """Asks a server's GraphQL endpoint.
+
+    Args:
+        transport: The connections to the server.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def ask(
+        self,
+        question: dict[str, Any],
+        what: str,
+        *,
+        repeatable: bool = False,
+        patience: float | None = None,
+    ) -> dict[str, Any]:
+        """Return the answer to a question, its errors included.
+
+        Args:
+            question: The query with its variables.
+            what: What this does, as an error message begins.
+            repeatable: Whether doing it twice is as good as once.
+            patience: Seconds to wait for the answer, if not the usual ones.
+        """
+        request = graphql_request(json.dumps(question).encode(), patience)
+        answer = self._transport.exchange(request, what, repeatable=repeatable)
+        return check_json_answer(answer, what)
+
+    def operate(
+        self,
+        query: str,
+        variables: dict[str, Any],
+        what: str,
+        *,
+        repeatable: bool = False,
+        patience: float | None = None,
+    ) -> dict[str, Any]:
+        """Return the data of an answer without errors; the arguments are those of `ask`.
+
+        What fails because another client did the same at that moment has changed nothing, so it
+        is tried again at once, whatever it is.
+        """
+
+        def attempt() -> dict[str, Any]:
+            question = {"query": query, "variables": variables}
+            answer = self.ask(question, what, repeatable=repeatable, patience=patience)
+            return graphql.data_of(answer, what)
+
+        for _ in range(_REPEATS_IF_BUSY):
+            with contextlib.suppress(ServerBusy):
+                return attempt()
+        return attempt()
