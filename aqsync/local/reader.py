@@ -92,12 +92,12 @@ class GuardedFile:
         return chunk
 
     def _check_again(self) -> None:
-        self._check(os.fstat(self._descriptor))
         try:
-            status = os.lstat(self._place)
+            opened, named = os.fstat(self._descriptor), os.lstat(self._place)
         except OSError as exc:
             raise _explained(exc, self._place) from exc
-        self._check(status)
+        self._check(opened)
+        self._check(named)
 
     def _check(self, status: os.stat_result) -> None:
         if kind_of(status) is not EntryKind.FILE:

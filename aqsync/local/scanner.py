@@ -6,6 +6,7 @@ and writes down the differences. Memory grows with the largest directory, not wi
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ def load_rules(mapping: Mapping) -> Rules:
     """
     path = mapping.directory / IGNORE_FILE
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for ever
+            raise RootUnusable(f"{path} is not a file", hint="remove it, or write patterns into it")
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
         text = ""
@@ -104,12 +107,16 @@ class Scanner:
         """Look at the whole root, or only at and below some paths of it.
 
         Args:
-            within: Paths relative to the root; none: everything.
+            within: Paths relative to the root; none: everything. Everything is looked at also
+                where the root is in trouble, empty, or another one than before: then some
+                paths tell too little.
         """
         paths = tuple(within)
         record = self._journal.mappings.get(self._mapping.name)
         try:
             before = root_identity(self._mapping.directory)
+            if paths and not self._is_as_known(record, before):
+                paths = ()
             if not paths or not self._rules_read:
                 self.rules = load_rules(self._mapping)
                 self._rules_read = True
@@ -149,9 +156,20 @@ class Scanner:
         if within:
             self._keep_other_troubles(record.id, within, report)
         else:
-            self._journal.mappings.scanned(record.id, self.rules.selection_fingerprint, now_ns)
+            # What could not be looked at was not selected anew: the next scan must do that.
+            rules = record.selection_rules if walk.troubles else self.rules.selection_fingerprint
+            self._journal.mappings.scanned(record.id, rules, now_ns)
         self._journal.mappings.set_troubles(record.id, report.troubles)
         return report
+
+    def _is_as_known(self, record: MappingRecord, root: RootIdentity) -> bool:
+        if record.root not in {None, root} or "" in self._journal.mappings.troubles(record.id):
+            return False
+        try:
+            with os.scandir(self._mapping.directory) as entries:
+                return any(True for _ in entries)
+        except OSError:
+            return False
 
     def _trusts(
         self,
@@ -162,7 +180,7 @@ class Scanner:
         *,
         whole: bool,
     ) -> bool:
-        """Whether what is missing may be called gone; pins the root if it is the known one."""
+        """Whether what is missing may be called gone; pins the root where nothing objects."""
         directory = self._mapping.directory
         if root_identity(directory) != root:
             self._note(
@@ -187,18 +205,8 @@ class Scanner:
                     f"`aqsync retry --mapping {self._mapping.name}`",
                 )
                 return False
-        if record.root == root:
-            return True
-        if record.root is not None and not whole:
-            # Some paths that lack nothing tell nothing of the rest: only a whole look may pin.
-            self._note(
-                report,
-                "",
-                f"the directory {directory} is not the one known before",
-                "mount the right disk; if this is the right one: `aqsync push` without paths",
-            )
-            return False
-        self._journal.mappings.pin_root(record.id, root)
+        if record.root != root:
+            self._journal.mappings.pin_root(record.id, root)
         return True
 
     def _retarget(self, mapping_id: int) -> None:

@@ -69,7 +69,7 @@ class Walk:
         """Only what is at and below these paths."""
         for path in paths:
             try:
-                seen = seen_in(os.lstat(self._root / path)) if path else None
+                seen = self._look_at(path) if path else None
             except (FileNotFoundError, NotADirectoryError):
                 self._missing_at(path)
                 self.unvisited(path)
@@ -85,9 +85,8 @@ class Walk:
 
     def unvisited(self, top: str = "") -> None:
         """Directories that the journal knows and the walk did not meet: all in them is missing."""
-        for directory in self._observations.directories(self._mapping_id):
-            below = not top or directory == top or directory.startswith(f"{top}/")
-            if below and directory not in self._visited and not self._hidden(directory):
+        for directory in self._observations.directories(self._mapping_id, top):
+            if directory not in self._visited and not self._hidden(directory):
                 self._all_missing(directory, self._known(directory))
 
     def flush(self) -> None:
@@ -129,6 +128,13 @@ class Walk:
             return subdirectories
         self._all_missing(directory, known)
         return subdirectories
+
+    def _look_at(self, path: str) -> Seen:
+        """One path's entry; below a symbolic link there is none."""
+        for parent in _parents(path):
+            if os.path.islink(self._root / parent):  # noqa: PTH114 - no error, whatever is there
+                raise NotADirectoryError
+        return seen_in(os.lstat(self._root / path))
 
     def _known(self, directory: str) -> dict[str, KnownEntry]:
         return self._observations.known_in(self._mapping_id, directory)
