@@ -26,10 +26,10 @@ def locate(mappings: Sequence[Mapping], path: Path) -> Place:
         ConfigError: It lies in none.
     """
     written = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-    parent_resolved = written.parent.resolve() / written.name
+    parent_resolved = _resolved(written.parent) / written.name
     for candidate in (written, parent_resolved):
         for mapping in mappings:
-            for root in (mapping.directory, mapping.directory.resolve()):
+            for root in (mapping.directory, _resolved(mapping.directory)):
                 if candidate.is_relative_to(root):
                     relative = candidate.relative_to(root).as_posix()
                     return Place(mapping, "" if relative == "." else relative)
@@ -37,3 +37,7 @@ def locate(mappings: Sequence[Mapping], path: Path) -> Place:
     raise ConfigError(
         f"{path} lies in no mapped directory", hint=f"the mapped directories are: {roots}"
     )
+
+
+def _resolved(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # resolve() raises where links lead in a loop
