@@ -15,7 +15,8 @@ from aqsync.aqueduct.server import Server
 from bench.environment import token
 from bench.processes import BenchError, Run, run
 
-_AQSYNC = Path(sys.executable).with_name("aqsync")
+_AQSYNC = (sys.executable, "-m", "aqsync")
+"""The command, as of the checkout that is measured."""
 
 
 @contextmanager
@@ -97,7 +98,7 @@ class Push:
 
     def __init__(self, folder: Path, root: Path, url: str, eid: str) -> None:
         folder.mkdir(parents=True)
-        self.command = [str(_AQSYNC), "push", "--config", str(folder / "aqsync.yaml")]
+        self.command = [*_AQSYNC, "push", "--config", str(folder / "aqsync.yaml")]
         mapping = {"name": "bench", "directory": str(root), "experiment": eid}
         content = {
             "server": {"url": url},
@@ -118,7 +119,7 @@ class Push:
 
 def version() -> Run:
     """Run ``aqsync --version``: what starting the command costs."""
-    return run([_AQSYNC, "--version"])
+    return run([*_AQSYNC, "--version"])
 
 
 def interpreter() -> Run:
