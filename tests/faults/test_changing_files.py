@@ -144,9 +144,10 @@ def test_a_file_that_vanishes_before_it_is_opened(
     project: Project, before_sending: Arrange
 ) -> None:
     file = project.write("gone.csv")
+    project.write("other.csv")
     before_sending(file.unlink)
-    assert project.pushed()["uploaded"] == 0
-    assert project.remote_names() == set()
+    assert project.pushed()["uploaded"] == 1
+    assert project.remote_names() == {"other.csv"}
 
 
 def test_a_small_file_that_changes_while_it_is_on_its_way_is_sent_whole(

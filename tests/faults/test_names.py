@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 from aqsync.local.naming import local_path
 from tests.support.project import Project
 
@@ -56,22 +54,22 @@ def test_every_name_arrives_with_its_content(project: Project) -> None:
     assert project.file_rows() == rows
 
 
-@pytest.mark.parametrize("path", NAMES)
-def test_every_name_is_found_by_path_and_fits_in_a_line(project: Project, path: str) -> None:
+def test_every_name_is_found_by_path_and_fits_in_a_line(project: Project) -> None:
     project.configure(settle="30s")
-    file = project.write(path, "x")
-    ran = project.run("push", "--no-wait", file)
-    assert ran.exit_code == 1
-    lines = ran.out.splitlines()
-    assert len([line for line in lines if line.startswith("waiting: ")]) == 1
-    assert all(line.isprintable() for line in (*lines, *ran.err.splitlines()))
-    ran.text.encode()
-
-    why = project.run("why", file)
-    assert "state:      waiting" in why.out
-    why.out.encode()
-    status = project.run("status")
-    assert "1 waiting" in status.out
+    write_all(project, list(NAMES))
+    for path in NAMES:
+        file = project.root / path
+        ran = project.run("push", "--no-wait", file)
+        assert ran.exit_code == 1
+        lines = ran.out.splitlines()
+        assert len([line for line in lines if line.startswith("waiting: ")]) == 1
+        assert all(line.isprintable() for line in (*lines, *ran.err.splitlines()))
+        ran.text.encode()
+        why = project.run("why", file)
+        assert "state:      waiting" in why.out
+        why.out.encode()
+    status = project.run("status", "--all")
+    assert f"{len(NAMES)} waiting" in status.out
     status.out.encode()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,9 @@ from tests.support.meddler import (
     breaking_off,
     losing_the_answer,
 )
-from tests.support.project import Project, run
+from tests.support.project import Project
 
 HTML = b"<html><head><title>413 Request Entity Too Large</title></head><body>nginx</body></html>"
-
-
-def fill(project: Project, count: int = 5) -> dict[str, bytes]:
-    contents = {f"{number}.csv": f"content {number}".encode() for number in range(count)}
-    for name, content in contents.items():
-        project.write(name, content)
-    return contents
 
 
 def heals(project: Project, meddler: Meddler, contents: dict[str, bytes]) -> None:
@@ -56,7 +48,7 @@ def garbage(exchange: Exchange) -> bool:
 
 
 def test_a_server_that_is_down_is_told_soon(project: Project) -> None:
-    fill(project)
+    project.write_some(5)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     project.configure(server={"url": f"http://127.0.0.1:{port}"})
@@ -112,7 +104,7 @@ def impatient(project: Project, meddler: Meddler) -> Meddler:
 @pytest.mark.usefixtures("hurried")
 @TROUBLE
 def test_a_server_in_trouble(project: Project, impatient: Meddler, deed: Deed, said: str) -> None:
-    contents = fill(project)
+    contents = project.write_some(5)
     impatient.on(ANYTHING, deed)
     ran = project.run("push")
     assert ran.exit_code == 3, ran.text
@@ -128,7 +120,7 @@ def test_a_server_in_trouble(project: Project, impatient: Meddler, deed: Deed, s
 def test_a_server_that_fails_at_uploads_only(
     project: Project, impatient: Meddler, deed: Deed, said: str
 ) -> None:
-    contents = fill(project)
+    contents = project.write_some(5)
     impatient.on(UPLOAD, deed)
     ran = project.push()
     assert ran.exit_code in {1, 3}, ran.text
@@ -147,7 +139,7 @@ def test_a_server_that_fails_at_uploads_only(
 def test_a_trouble_that_passes_is_no_trouble(
     project: Project, impatient: Meddler, trouble: str
 ) -> None:
-    contents = fill(project)
+    contents = project.write_some(5)
     impatient.on(ANYTHING, TROUBLES[trouble][0], times=1)
     assert project.pushed()["uploaded"] == 5
     assert project.remote() == contents
@@ -189,7 +181,7 @@ REFUSALS: dict[str, tuple[Deed, str, str]] = {
 def test_a_file_that_the_server_refuses_is_held_alone(
     project: Project, meddler: Meddler, deed: Deed, said: str, hint: str
 ) -> None:
-    contents = fill(project)
+    contents = project.write_some(5)
 
     def refuse(exchange: Exchange) -> bool | None:
         return deed(exchange) if exchange.file_name == "2.csv" else exchange.pass_on()
@@ -238,7 +230,7 @@ def test_a_real_size_limit(tmp_path: Path) -> None:
 
 
 def test_a_proxy_that_drops_the_header_is_named_once(project: Project, meddler: Meddler) -> None:
-    contents = fill(project)
+    contents = project.write_some(5)
     dropped = answering("422 Unprocessable Entity", b'{"detail": "Filename header is missing."}')
     meddler.on(UPLOAD, dropped)
     ran = project.run("push")
@@ -326,120 +318,3 @@ def test_tags_are_applied_later_when_they_cannot_be_now(project: Project, meddle
     meddler.hands_off()
     assert project.pushed()["tags"] == 1
     assert project.tags() == {"data"}
-
-
-# Experiments
-
-
-def test_an_experiment_that_does_not_exist_is_one_line(project: Project) -> None:
-    other_root = project.folder / "other"
-    for number in range(30):
-        project.write(f"{number}.csv", under=other_root)
-    project.write("fine.csv", "fine")
-    other = {"name": "other", "directory": str(other_root), "experiment": "19990101-77"}
-    project.configure(other)
-    ran = project.run("push")
-    assert ran.exit_code == 1
-    lines = [line for line in ran.text.splitlines() if "19990101-77" in line]
-    assert len(lines) == 1
-    assert "the server knows no experiment 19990101-77; files held: 30" in lines[0]
-    assert "hint: create it on the server" in ran.out
-    assert project.remote() == {"fine.csv": b"fine"}
-    answer = project.push().json
-    assert answer["held"] == 30
-    assert len(answer["problems"]) == 1
-    assert project.run("check", "--online").exit_code == 2
-    assert "no experiment 19990101-77" in project.run("why", other_root / "3.csv").out
-
-
-def test_an_experiment_removed_between_two_pushes(project: Project) -> None:
-    fill(project, 3)
-    project.pushed()
-    project.server.remove_experiment(project.experiment.uuid)
-    project.write("new.csv")
-    ran = project.push()
-    assert ran.exit_code == 1
-    [problem] = ran.json["problems"]
-    assert f"no experiment {project.eid}; files held: 4" in problem["reason"]
-
-    project.experiment = project.server.create_experiment("again", "")
-    project.eid = project.experiment.eid
-    project.configure()
-    assert project.pushed()["uploaded"] == 4
-    assert len(project.remote_names()) == 4
-
-
-def test_an_experiment_removed_during_a_push(project: Project, meddler: Meddler) -> None:
-    fill(project, 20)
-
-    def remove_it(exchange: Exchange) -> bool:
-        project.server.remove_experiment(project.experiment.uuid)
-        return exchange.pass_on()
-
-    meddler.on(UPLOAD, remove_it, times=1)
-    ran = project.push()
-    assert ran.exit_code == 1
-    [problem] = ran.json["problems"]
-    assert "files held: 20" in problem["reason"]
-    assert project.eid in problem["reason"]
-
-
-# The token
-
-
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Project]:
-    """A server that wants a token, and a user who has the file for it."""
-    with EmbeddedServer(tmp_path / "data", token="right-token-4711") as server:
-        project = Project(tmp_path / "user", server.url, token=server.token)
-        project.write("a.csv", "a")
-        yield project
-        project.close()
-
-
-def write_token(project: Project, token: str) -> Path:
-    file = project.folder / "token"
-    file.write_text(token)
-    file.chmod(0o600)
-    return file
-
-
-def test_a_token_that_is_refused(guarded: Project) -> None:
-    file = write_token(guarded, "wrong-token-0815")
-    guarded.configure(server={"url": guarded.url, "token_file": str(file)})
-    outputs = []
-    for arguments in (
-        ("push",),
-        ("push", "--json"),
-        ("push", "--dry-run"),
-        ("check", "--online"),
-        ("status",),
-        ("why", str(guarded.root / "a.csv")),
-    ):
-        ran = guarded.run(*arguments)
-        outputs.append(ran.text)
-        assert ran.exit_code == (3 if arguments[0] in {"push", "check"} else 1), ran.text
-    assert "did not accept the token" in outputs[0]
-    assert "hint: check the token" in outputs[0]
-    assert guarded.remote_names() == set()
-
-    write_token(guarded, "right-token-4711")
-    ran = guarded.push()
-    outputs.append(ran.text)
-    assert ran.exit_code == 0
-    assert guarded.remote() == {"a.csv": b"a"}
-    outputs.append(guarded.journal.read_bytes().decode("latin-1"))
-    for output in outputs:
-        assert "wrong-token-0815" not in output
-        assert "right-token-4711" not in output
-
-
-def test_a_missing_token_and_one_from_the_environment(guarded: Project) -> None:
-    ran = guarded.run("push")
-    assert ran.exit_code == 3
-    assert "did not accept the token, or there was none" in ran.err
-    for variable in ("AQSYNC_API_TOKEN", "API_TOKEN"):
-        environment = {variable: "right-token-4711"}
-        found = run("push", "--json", "--config", guarded.config, environment=environment)
-        assert found.exit_code == 0, found.text
-        assert "right-token-4711" not in found.text

@@ -127,6 +127,13 @@ class Project:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         return file
 
+    def write_some(self, count: int) -> dict[str, bytes]:
+        """Write so many small files; returns their contents by name."""
+        contents = {f"{number}.csv": f"content {number}".encode() for number in range(count)}
+        for name, content in contents.items():
+            self.write(name, content)
+        return contents
+
     def run(self, command: str, *arguments: str | Path) -> Ran:
         return run(command, "--config", self.config, *arguments)
 
