@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aqsync.aqueduct.api import API
     from aqsync.aqueduct.experiment import Experiment
+    from aqsync.aqueduct.extensions import Extension, ExtensionAction
+    from aqsync.aqueduct.task import Task
 
-__all__ = ["API", "Experiment", "__version__"]
+__all__ = ["API", "Experiment", "Extension", "ExtensionAction", "Task", "__version__"]
 __version__ = "0.1.0"
-_HOMES = {"API": "aqsync.aqueduct.api", "Experiment": "aqsync.aqueduct.experiment"}
+_HOMES = {
+    "API": "aqsync.aqueduct.api",
+    "Experiment": "aqsync.aqueduct.experiment",
+    "Extension": "aqsync.aqueduct.extensions",
+    "ExtensionAction": "aqsync.aqueduct.extensions",
+    "Task": "aqsync.aqueduct.task",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import os
-import secrets
-import stat
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 from uuid import UUID
 
 from pydantic import BaseModel, PrivateAttr, validate_call
 
+from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched, write_whole
+from aqsync.aqueduct.old_names import also_caught_as
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.server import Server
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
-    FileUnreadable,
-    FileVanished,
-    LocalError,
+    FileDownloadError,
+    FileRemovalError,
+    FileUploadError,
     NameNotSendable,
+    ServerUnreachable,
 )
-
-_CHUNK_BYTES = 512 * 1024
 
 
 class Experiment(BaseModel):
@@ -51,7 +48,10 @@ class Experiment(BaseModel):
 
     @property
     def title(self) -> str:
-        """The title, at most 256 characters; writable (an empty one changes nothing)."""
+        """The title, at most 256 characters; writable (an empty one changes nothing).
+
+        Server operation: ``experiment``, to write it ``updateExperiment``.
+        """
         return self._server.experiment(self.uuid).title
 
     @title.setter
@@ -61,7 +61,10 @@ class Experiment(BaseModel):
 
     @property
     def description(self) -> str:
-        """The description, at most 5,000 characters; writable (an empty one changes nothing)."""
+        """The description, at most 5,000 characters; writable (an empty one changes nothing).
+
+        Server operation: ``experiment``, to write it ``updateExperiment``.
+        """
         return self._server.experiment(self.uuid).description
 
     @description.setter
@@ -71,17 +74,25 @@ class Experiment(BaseModel):
 
     @property
     def updated_at(self) -> datetime:
-        """When title or description last changed; files and tags do not move it."""
+        """When title or description last changed; files and tags do not move it.
+
+        Server operation: ``experiment``.
+        """
         return self._server.experiment(self.uuid).updated_at
 
     @property
     def tags(self) -> list[str]:
-        """The tags."""
+        """The tags.
+
+        Server operation: ``experiment``.
+        """
         return list(self._server.experiment(self.uuid).tags)
 
     @validate_call
     def add_tags(self, tags: list[str]) -> None:
         """Add tags; those already there, in whatever case, change nothing.
+
+        Server operation: ``addTagsToExperiment``.
 
         Args:
             tags: Each 1 to 64 characters of ``A-Z a-z 0-9 - _ : /``.
@@ -95,6 +106,8 @@ class Experiment(BaseModel):
     def remove_tag(self, tag: str) -> None:
         """Remove a tag.
 
+        Server operation: ``removeTagFromExperiment``.
+
         Args:
             tag: The tag, in any case.
 
@@ -105,7 +118,10 @@ class Experiment(BaseModel):
 
     @property
     def files(self) -> list[tuple[str, datetime]]:
-        """Each file's name and the time its upload finished, by the server's clock."""
+        """Each file's name and the time its upload finished, by the server's clock.
+
+        Server operation: ``experiment``.
+        """
         found = self._server.list_files([self.uuid])
         listed = found.files[self.uuid] if found is not None else None
         if listed is None:
@@ -116,94 +132,80 @@ class Experiment(BaseModel):
             raise BadAnswer(f"the server gave a file of {self.eid} a strange time: {exc}") from exc
 
     @validate_call
-    def upload_file(self, file: str | Path) -> None:
-        """Upload a file under its own name; one of the same name is replaced.
+    def upload_file(
+        self, file: str | Path, *, name: str | None = None, progress: Progress | None = None
+    ) -> None:
+        """Upload a file; one of the same name in the experiment is replaced.
+
+        It is streamed, whatever its size, and stored only if it came whole. It may take as long as
+        it takes; only 60 s without any progress end it.
+
+        Server operation: ``POST /api/files/UUID``.
 
         Args:
-            file: The path of the file. It is streamed, whatever its size; its bytes count as
-                stored only if they came whole.
+            file: The path of the file, at most 4 GiB unless the server is set otherwise.
+            name: The file's name in the experiment; its own if left out. At most 255 bytes of
+                UTF-8, without slashes, colons and the like.
+            progress: Called with the bytes sent so far and the size in bytes.
 
         Raises:
-            FileVanished, FileUnreadable: The file cannot be read.
+            FileToUploadNotFoundError, FileUnreadable: The file cannot be read.
             FileChanged: It changed its size while it was read.
-            NameNotSendable: The protocol cannot carry its name (characters outside Latin-1,
+            NameNotSendable: The protocol cannot carry the name (characters outside Latin-1,
                 control characters, blanks at an end).
-            TransferRefused: The server refuses its name or size.
+            TransferRefused: The server refuses the name or the size.
+            HeaderDropped: A proxy in front of the server drops the header with the name.
+            FileUploadError: Together with `ServerUnreachable`.
         """
         path = Path(file)
-        source, size = _open_regular(path)
-        with source:
-            self._server.upload(self.uuid, path.name, _chunks(source, path), size)
+        source, size = open_regular(path)
+        with source, also_caught_as(FileUploadError, only=ServerUnreachable):
+            chunks = watched(chunks_of(source, path), size, progress)
+            self._server.upload(self.uuid, path.name if name is None else name, chunks, size)
 
     @validate_call
-    def download_file(self, file_name: str, destination_dir: str | Path) -> None:
+    def download_file(
+        self, file_name: str, destination_dir: str | Path, *, progress: Progress | None = None
+    ) -> None:
         """Download a file into a directory, replacing one of the same name there.
 
         It is written under a temporary name and renamed once it is whole: a download that breaks
-        off leaves nothing under the real name.
+        off leaves nothing under the real name. It may take as long as it takes; only 60 s without
+        any progress end it.
+
+        Server operation: ``GET /api/files/UUID/NAME``.
 
         Args:
             file_name: The file's name in the experiment.
             destination_dir: A directory that exists.
+            progress: Called with the bytes received so far and the size in bytes, None if the
+                server did not tell.
 
         Raises:
             RemoteFileNotFound: The experiment has no such file.
+            NameNotSendable: No file can have this name.
             LocalError: The file cannot be written there.
+            FileDownloadError: Together with every error.
         """
-        if file_name != os.path.basename(file_name) or file_name in {"", ".", ".."}:  # noqa: PTH119 - Path drops what this must see
-            raise NameNotSendable(f"{file_name!r} is not the name of a file")
-        target = Path(destination_dir) / file_name
-        with self._server.download(self.uuid, file_name) as download:
-            _write_whole(target, download.chunks())
+        with also_caught_as(FileDownloadError):
+            if file_name != os.path.basename(file_name) or file_name in {"", ".", ".."}:  # noqa: PTH119 - Path drops what this must see
+                raise NameNotSendable(f"{file_name!r} is not the name of a file")
+            target = Path(destination_dir) / file_name
+            with self._server.download(self.uuid, file_name) as download:
+                write_whole(target, watched(download.chunks(), download.length, progress))
 
     @validate_call
     def remove_files(self, files: list[str]) -> None:
         """Remove files from the experiment: all of them, or none if one is missing.
+
+        Server operation: ``POST /api/files/UUID/delete_files``.
 
         Args:
             files: Their names, at least one.
 
         Raises:
             TransferRefused: With status 409 if a file is missing, 400 if none is named.
+            FileRemovalError: Together with `ServerUnreachable`.
         """
-        self._server.remove_files(self.uuid, files)
-
-
-def _open_regular(path: Path) -> tuple[BinaryIO, int]:
-    """Open a file for reading and return it with its size; never wait for one that is a FIFO."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except FileNotFoundError as exc:
-        raise FileVanished(f"there is no file {str(path)!r}") from exc
-    except OSError as exc:
-        raise FileUnreadable(f"{str(path)!r} cannot be read: {exc.strerror}") from exc
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise FileUnreadable(f"{str(path)!r} is not a regular file")
-    return os.fdopen(descriptor, "rb", buffering=0), status.st_size
-
-
-def _chunks(source: BinaryIO, path: Path) -> Iterator[bytes]:
-    try:
-        while chunk := source.read(_CHUNK_BYTES):
-            yield chunk
-    except OSError as exc:
-        raise FileUnreadable(f"{str(path)!r} cannot be read: {exc.strerror}") from exc
-
-
-def _write_whole(target: Path, chunks: Iterator[bytes]) -> None:
-    """Write a file that stands under its name only when it is whole and on the disk."""
-    partial = target.with_name(f".aqsync-{secrets.token_hex(8)}.part")
-    try:
-        try:
-            with partial.open("xb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as exc:
-        raise LocalError(f"{str(target)!r} cannot be written: {exc.strerror}") from exc
+        with also_caught_as(FileRemovalError, only=ServerUnreachable):
+            self._server.remove_files(self.uuid, files)

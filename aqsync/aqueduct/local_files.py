@@ -1,0 +1,101 @@
+"""The local end of uploads and downloads: files read and written whole, with progress."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from aqsync.errors import FileToUploadNotFoundError, FileUnreadable, LocalError
+
+Progress = Callable[[int, int | None], object]
+"""Called with the bytes moved so far and the file's size, None where that is not known; first with
+0. What it raises ends the transfer."""
+
+_CHUNK_BYTES = 512 * 1024
+
+
+def open_regular(path: Path) -> tuple[BinaryIO, int]:
+    """Open a file for reading and return it with its size; never wait for one that is a FIFO.
+
+    Raises:
+        FileToUploadNotFoundError, FileUnreadable: It cannot be opened, or is no regular file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError as exc:
+        raise FileToUploadNotFoundError(f"there is no file {str(path)!r}") from exc
+    except OSError as exc:
+        raise FileUnreadable(f"{str(path)!r} cannot be read: {exc.strerror}") from exc
+    except ValueError as exc:  # a NUL, or what the file system's encoding cannot express
+        raise FileUnreadable(f"{str(path)!r} cannot be the path of a file") from exc
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise FileUnreadable(f"{str(path)!r} is not a regular file")
+    return os.fdopen(descriptor, "rb", buffering=0), status.st_size
+
+
+def chunks_of(source: BinaryIO, path: Path) -> Iterator[bytes]:
+    """Give an open file's bytes.
+
+    Raises:
+        FileUnreadable: They cannot be read.
+    """
+    try:
+        while chunk := source.read(_CHUNK_BYTES):
+            yield chunk
+    except OSError as exc:
+        raise FileUnreadable(f"{str(path)!r} cannot be read: {exc.strerror}") from exc
+
+
+def watched(
+    chunks: Iterable[bytes], length: int | None, progress: Progress | None
+) -> Iterator[bytes]:
+    """Pass chunks on, and tell after each how far they have come."""
+    done = 0
+    if progress is not None:
+        progress(done, length)
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if progress is not None:
+            progress(done, length)
+
+
+def write_whole(target: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file that stands under its name only when it is whole and on the disk.
+
+    Raises:
+        LocalError: It cannot be written. What `chunks` raises passes through.
+    """
+    try:
+        partial = target.with_name(f".aqsync-{secrets.token_hex(8)}.part")
+        with _writing(target):
+            file = partial.open("xb")
+    except ValueError as exc:  # a NUL, or what the file system's encoding cannot express
+        raise LocalError(f"{str(target)!r} cannot be the path of a file") from exc
+    try:
+        with file:
+            for chunk in chunks:
+                with _writing(target):
+                    file.write(chunk)
+            with _writing(target):
+                file.flush()
+                os.fsync(file.fileno())
+        with _writing(target):
+            partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise LocalError(f"{str(target)!r} cannot be written: {exc.strerror}") from exc
