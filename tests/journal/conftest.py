@@ -7,6 +7,7 @@ import pytest
 
 from aqsync.journal import Journal
 from tests.journal.notes import NOW
+from tests.support.quick_journal import open_quickly
 
 
 @pytest.fixture
@@ -17,5 +18,5 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
-    with Journal.open_for_writing(path, NOW) as opened:
+    with open_quickly(path, NOW) as opened:
         yield opened

@@ -27,7 +27,7 @@ from aqsync.errors import (
 from tests.support.fake_clock import SECOND_NS, FakeClock
 
 CHUNK = 65_536
-Deed = Callable[[], None]
+Deed = Callable[[], object]
 
 
 class StoredFile(NamedTuple):

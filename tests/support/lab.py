@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from aqsync.config import Mapping
-from aqsync.journal import Journal
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.model import Decision, FileRecord, Outcome
 from aqsync.sync.engine import Engine
@@ -18,6 +17,7 @@ from aqsync.sync.policies import policies
 from aqsync.sync.push import Limits, Push, PushResult
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.fake_server import FakeServer
+from tests.support.quick_journal import open_quickly
 
 EID = "20261123-1"
 OLD_S = 3600.0
@@ -39,7 +39,7 @@ class Lab:
         self.server = FakeServer(self.clock)
         self.server.add(EID)
         self.journal_path = folder / "state" / "journal.db"
-        self.journal = Journal.open_for_writing(self.journal_path, self.clock.now_ns())
+        self.journal = open_quickly(self.journal_path, self.clock.now_ns())
         self.said: list[str] = []
         self.configure(**keys)
 
@@ -64,7 +64,7 @@ class Lab:
     def reopen(self) -> None:
         """What a crash leaves is what is on the disk: close and open everything."""
         self.journal.close()
-        self.journal = Journal.open_for_writing(self.journal_path, self.clock.now_ns())
+        self.journal = open_quickly(self.journal_path, self.clock.now_ns())
         self.scanner = Scanner(self.mapping, self.journal, self.clock)
         self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
 

@@ -1,0 +1,28 @@
+"""Real journals for tests by the hundred: begun once, and never waiting for the disk."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from aqsync.journal import Journal
+
+
+def open_quickly(path: Path, now_ns: int) -> Journal:
+    """Open a journal for writing, begun if it is not there; no test of it cuts the power."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_begun())
+    journal = Journal.open_for_writing(path, now_ns)
+    with journal._database.reading() as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+    return journal
+
+
+@cache
+def _begun() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.db"
+        Journal.open_for_writing(path, 1).close()
+        return path.read_bytes()
