@@ -193,11 +193,20 @@ def serve(
         Path | None, typer.Option(help="A file with the token that clients must send.")
     ] = None,
     max_file: Annotated[str, typer.Option(help="The largest file to accept.")] = "4 GiB",
+    extensions: Annotated[
+        Path | None, typer.Option(help="The directory that holds a folder for each extension.")
+    ] = None,
+    max_tasks: Annotated[
+        int, typer.Option(min=1, help="How many tasks of extensions run at once.")
+    ] = 2,
 ) -> None:
     """Run the embedded Aqueduct server."""
+    from aqsync.cli.serve import ServeOptions
     from aqsync.cli.serve import serve as run
 
-    raise typer.Exit(run(data, host, port, token_file, max_file))
+    raise typer.Exit(
+        run(ServeOptions(data, host, port, token_file, max_file, extensions, max_tasks))
+    )
 
 
 @app.command()

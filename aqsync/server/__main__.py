@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aqsync.server.errors import ServerStartError
 from aqsync.server.run import serve
-from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES
+from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS
 
 
 def main() -> int:
@@ -24,6 +24,10 @@ def main() -> int:
         default=DEFAULT_MAX_FILE_BYTES,
         help="the largest file to accept",
     )
+    parser.add_argument("--extensions", type=Path, help="the directory with the extensions")
+    parser.add_argument(
+        "--max-tasks", type=int, default=DEFAULT_MAX_TASKS, help="how many tasks run at once"
+    )
     arguments = parser.parse_args()
     try:
         serve(
@@ -32,6 +36,8 @@ def main() -> int:
             port=arguments.port,
             token=_token(arguments.token_file),
             max_file_bytes=arguments.max_file_bytes,
+            extensions=arguments.extensions,
+            max_tasks=arguments.max_tasks,
         )
     except ServerStartError as exc:
         print(f"error: {exc.message}", exc.hint, sep="\n", file=sys.stderr)  # noqa: T201 - a command

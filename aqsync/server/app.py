@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,7 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from aqsync.server.context import Context
 from aqsync.server.errors import ServerStartError
+from aqsync.server.extensions.library import ExtensionLibrary
+from aqsync.server.extensions.runner import TaskRunner
+from aqsync.server.extensions.service import TaskService
+from aqsync.server.extensions.variables import Access
 from aqsync.server.files_api import FilesEndpoint
 from aqsync.server.graphql_api import GraphQLEndpoint
 from aqsync.server.settings import ServerSettings
@@ -27,18 +33,33 @@ _GRAPHQL_THREADS = 4
 """Of their own, so that long lists do not hold up files."""
 
 
-def create_app(settings: ServerSettings) -> Starlette:
+def create_app(settings: ServerSettings, url: str) -> Starlette:
     """Open the data directory and return the application that serves it.
 
-    The directory stays locked until the application's lifespan ends.
+    The directory stays locked, and tasks run, until the application's lifespan ends.
+
+    Args:
+        settings: What is served.
+        url: Where it is served: what the scripts of extensions talk to.
+
+    Returns:
+        The application; its ``state.end_tasks`` is a last resort where no lifespan ends.
 
     Raises:
-        ServerStartError: The data directory or the token cannot be used.
+        ServerStartError: The data directory, the extensions or the token cannot be used.
     """
     if settings.token == "":
         # It would open the server to all that send an empty one.
         raise ServerStartError("the token is empty", "Set one, or serve without a token.")
+    if settings.extensions is not None and not settings.extensions.is_dir():
+        raise ServerStartError(
+            f"the directory of extensions {settings.extensions} does not exist",
+            "Make it, or start without extensions.",
+        )
+    if settings.max_tasks < 1:
+        raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
     storage = Storage(settings.data)
+    tasks = _task_service(settings, storage, url)
     disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
     workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")
 
@@ -46,10 +67,12 @@ def create_app(settings: ServerSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(tasks.runner.start)
         yield
         if requests:
             # Those that a stop has just cancelled: they still clean up after themselves.
             await asyncio.wait(requests)
+        await asyncio.to_thread(tasks.runner.stop)
         workers.shutdown()
         disk.shutdown()
         storage.close()
@@ -60,7 +83,7 @@ def create_app(settings: ServerSettings) -> Starlette:
     files = FilesEndpoint(storage.files, disk, settings.max_file_bytes)
     app = Starlette(
         routes=[
-            Route("/api/graphql", GraphQLEndpoint(storage, workers)),
+            Route("/api/graphql", GraphQLEndpoint(Context(storage, tasks), workers)),
             Route("/api/files/{path:path}", files),
         ],
         middleware=middleware,
@@ -68,7 +91,15 @@ def create_app(settings: ServerSettings) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.end_tasks = partial(tasks.runner.stop, patience=0)
     return app
+
+
+def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskService:
+    library = ExtensionLibrary(settings.extensions)
+    access = Access(url, settings.token or "")
+    runner = TaskRunner(storage.tasks, library, storage.environments, access, settings.max_tasks)
+    return TaskService(library, storage.tasks, runner, storage.catalog, storage.files)
 
 
 async def _plain_error(_: Request, exc: Exception) -> JSONResponse:

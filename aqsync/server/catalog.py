@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from aqsync.server import rules
-from aqsync.server.catalog_filter import EPOCH, ExperimentFilter, condition_of, microseconds
-from aqsync.server.catalog_schema import open_database
+from aqsync.server.catalog_filter import (
+    ExperimentFilter,
+    condition_of,
+    microseconds,
+    moment_of,
+)
+from aqsync.server.database import Database
 from aqsync.server.errors import OperationRefused
 
 _COLUMNS = "number, uuid, eid, title, description, created_by, created_at, updated_at"
@@ -34,46 +36,21 @@ class Experiment:
 
 
 class Catalog:
-    """Experiments and tags.
-
-    One connection, one lock: any thread may call. A change is on the disk when the method
-    returns.
+    """Experiments and tags. Any thread may call. A change is on the disk on return.
 
     Args:
-        path: The database; made if it is missing.
+        database: Where they are kept.
         user: Who is entered as the creator of experiments.
-
-    Raises:
-        ServerStartError: The file is no catalog, or a newer release made it.
     """
 
-    def __init__(self, path: Path, *, user: str) -> None:
+    def __init__(self, database: Database, *, user: str) -> None:
+        self._database = database
         self._user = user
-        self._lock = threading.Lock()
-        self._database = open_database(path)
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            self._database.close()
-
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                # SQLite may have rolled back itself, as on a full disk.
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
 
     def uuids(self) -> list[UUID]:
         """Return the UUIDs of all experiments."""
-        with self._lock:
-            rows = self._database.execute("SELECT uuid FROM experiment").fetchall()
+        with self._database.reading() as database:
+            rows = database.execute("SELECT uuid FROM experiment").fetchall()
         return [UUID(uuid) for (uuid,) in rows]
 
     def create(
@@ -109,7 +86,7 @@ class Catalog:
         tags = list(dict.fromkeys(tags))
         rules.check_new_tags(tags)
         uuid = uuid4()
-        with self._change() as database:
+        with self._database.changing() as database:
             now = _now()
             day = datetime.now().astimezone().strftime("%Y%m%d")
             database.execute(
@@ -133,9 +110,9 @@ class Catalog:
         Raises:
             OperationRefused: There is none with this UUID.
         """
-        with self._lock:
+        with self._database.reading() as database:
             return _find(
-                self._database,
+                database,
                 "uuid",
                 str(uuid),
                 "DB query failed due to non-existing experiment with the specified UUID.",
@@ -147,9 +124,9 @@ class Catalog:
         Raises:
             OperationRefused: There is none with this EID.
         """
-        with self._lock:
+        with self._database.reading() as database:
             return _find(
-                self._database,
+                database,
                 "eid",
                 eid,
                 "Non-existing experiment with the specified eid for the user.",
@@ -164,17 +141,17 @@ class Catalog:
             OperationRefused: The filter breaks a limit.
         """
         condition, values = condition_of(wanted)
-        with self._lock:
-            ((total,),) = self._database.execute(
+        with self._database.reading() as database:
+            ((total,),) = database.execute(
                 f"SELECT count(*) FROM experiment WHERE {condition}",  # noqa: S608 - of constants
                 values,
             )
-            rows = self._database.execute(
+            rows = database.execute(
                 f"SELECT {_COLUMNS} FROM experiment WHERE {condition}"  # noqa: S608 - of constants
                 " ORDER BY created_at DESC, number DESC LIMIT ? OFFSET ?",
                 (*values, limit, offset),
             ).fetchall()
-            return [_experiment(self._database, row) for row in rows], total
+            return [_experiment(database, row) for row in rows], total
 
     def update(self, uuid: UUID, title: str | None, description: str | None) -> Experiment:
         """Change the title, the description or both; an empty one stays as it is.
@@ -184,7 +161,7 @@ class Catalog:
         """
         rules.check_title(title or "")
         rules.check_description(description or "")
-        with self._change() as database:
+        with self._database.changing() as database:
             number = _number(database, uuid)
             database.execute(
                 "UPDATE experiment SET title = coalesce(?, title),"
@@ -200,7 +177,7 @@ class Catalog:
             OperationRefused: They cannot be set, or there is no such experiment.
         """
         rules.check_new_tags(tags)
-        with self._change() as database:
+        with self._database.changing() as database:
             number = _number(database, uuid)
             _add_tags(database, number, tags)
             return _find(database, "number", number, "")
@@ -212,7 +189,7 @@ class Catalog:
             OperationRefused: The experiment, or the tag on it, is not there.
         """
         rules.check_tag(tag)
-        with self._change() as database:
+        with self._database.changing() as database:
             number = _number(database, uuid)
             removed = database.execute(
                 "DELETE FROM experiment_tag WHERE experiment = ? AND tag = ?",
@@ -230,27 +207,27 @@ class Catalog:
         Raises:
             OperationRefused: There is no such experiment.
         """
-        with self._change() as database:
+        with self._database.changing() as database:
             number = _number(database, uuid)
             database.execute("INSERT INTO removed VALUES (?)", (str(uuid),))
             database.execute("DELETE FROM experiment WHERE number = ?", (number,))
 
     def removed(self) -> list[UUID]:
         """Return the removed experiments whose files may still be there."""
-        with self._lock:
-            rows = self._database.execute("SELECT uuid FROM removed").fetchall()
+        with self._database.reading() as database:
+            rows = database.execute("SELECT uuid FROM removed").fetchall()
         return [UUID(uuid) for (uuid,) in rows]
 
     def forget_removed(self, uuid: UUID) -> None:
         """Note that the files of a removed experiment are gone."""
-        with self._change() as database:
+        with self._database.changing() as database:
             database.execute("DELETE FROM removed WHERE uuid = ?", (str(uuid),))
 
     def tags(self, *, unused: bool) -> list[str]:
         """Return all tags in alphabetical order, those on no experiment only if asked for."""
         condition = "TRUE" if unused else "key IN (SELECT tag FROM experiment_tag)"
-        with self._lock:
-            rows = self._database.execute(
+        with self._database.reading() as database:
+            rows = database.execute(
                 f"SELECT name FROM tag WHERE {condition} ORDER BY key"  # noqa: S608 - of constants
             ).fetchall()
         return [name for (name,) in rows]
@@ -292,14 +269,10 @@ def _experiment(database: sqlite3.Connection, row: tuple[object, ...]) -> Experi
         title=str(title),
         description=str(description),
         created_by=str(created_by),
-        created_at=_moment(created_at),
-        updated_at=_moment(updated_at),
+        created_at=moment_of(created_at),
+        updated_at=moment_of(updated_at),
         tags=tuple(name for (name,) in tags),
     )
-
-
-def _moment(microseconds: object) -> datetime:
-    return EPOCH + timedelta(microseconds=int(str(microseconds)))
 
 
 def _add_tags(database: sqlite3.Connection, number: int | None, tags: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from aqsync.server import rules
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,12 @@ class ExperimentFilter:
 
 def microseconds(moment: datetime) -> int:
     """Return the microseconds from 1970 to a moment that has an offset: times in the catalog."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(microseconds: object) -> datetime:
+    """Return the moment, in UTC, of a time in the catalog."""
+    return _EPOCH + timedelta(microseconds=int(str(microseconds)))
 
 
 def condition_of(wanted: ExperimentFilter) -> tuple[str, list[object]]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from aqsync.server.errors import ServerStartError
 
 _APPLICATION_ID = 0x41514453  # "AQDS"
-_VERSION = 1
-_SCHEMA = """
+_EXPERIMENTS = """
 CREATE TABLE experiment (
     number INTEGER PRIMARY KEY,
     uuid TEXT NOT NULL UNIQUE,
@@ -31,6 +30,28 @@ CREATE INDEX experiment_tag_by_tag ON experiment_tag (tag);
 CREATE TABLE last_eid (day TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE removed (uuid TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+_TASKS = """
+CREATE TABLE task (
+    number INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    experiment INTEGER NOT NULL REFERENCES experiment (number) ON DELETE CASCADE,
+    extension TEXT NOT NULL,
+    action TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    ended_at INTEGER,
+    std_out TEXT,
+    std_err TEXT,
+    result_code INTEGER
+);
+CREATE INDEX task_by_experiment ON task (experiment);
+CREATE INDEX task_by_age ON task (received_at, number);
+CREATE INDEX task_unfinished ON task (status, number) WHERE ended_at IS NULL;
+"""
+_STEPS = (_EXPERIMENTS, _TASKS)
+"""What each version has more than the one before it."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -59,23 +80,24 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def _check(database: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no catalog before anything in it is changed; make one of an empty file."""
+    """Refuse what is no catalog before anything in it is changed; bring an older one up to date."""
     ((application_id,),) = database.execute("PRAGMA application_id")
     ((version,),) = database.execute("PRAGMA user_version")
     ((tables,),) = database.execute("SELECT count(*) FROM sqlite_master")
-    if not tables:
-        # In one transaction with its marks: a crash leaves all of it or nothing.
-        database.executescript(
-            f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID};"
-            f"PRAGMA user_version = {_VERSION}; COMMIT;"
-        )
-    elif application_id != _APPLICATION_ID:
+    if tables and application_id != _APPLICATION_ID:
         raise ServerStartError(
             f"{path} is a database of another program",
             "Start with another data directory.",
         )
-    elif version > _VERSION:
+    if version > len(_STEPS):
         raise ServerStartError(
             f"the catalog {path} was made by a newer release of aqsync",
             "Upgrade aqsync.",
+        )
+    steps = _STEPS[version if tables else 0 :]
+    if steps:
+        # In one transaction with its marks: a crash leaves all of it or nothing.
+        database.executescript(
+            f"BEGIN; {''.join(steps)} PRAGMA application_id = {_APPLICATION_ID};"
+            f"PRAGMA user_version = {len(_STEPS)}; COMMIT;"
         )

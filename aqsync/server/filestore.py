@@ -53,6 +53,11 @@ class FileStore:
         """Tell whether there is such an experiment."""
         return self._folder(uuid).is_dir()
 
+    def has_file(self, uuid: UUID, name: str) -> bool:
+        """Tell whether an experiment has a file of this name, which must be an allowed one."""
+        path = self._folder(uuid) / name
+        return path.is_file() and not path.is_symlink()
+
     def make_rooms(self, uuids: Iterable[UUID]) -> None:
         """Make the folders that are missing, so that these experiments can take files."""
         present = set(os.listdir(self._experiments))  # noqa: PTH208 - names, not paths

@@ -16,12 +16,12 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext
 
 from aqsync.server import rules
+from aqsync.server.context import Context
 from aqsync.server.errors import OperationRefused
 from aqsync.server.exchange import Exchange
 from aqsync.server.graphql.executor import FileListExecutor
 from aqsync.server.graphql.mutation import Mutation
 from aqsync.server.graphql.query import Query
-from aqsync.server.storage import Storage
 
 _log = logging.getLogger(__name__)
 _MAX_BODY = 16 * 1024 * 1024
@@ -53,12 +53,12 @@ class GraphQLEndpoint:
     """Answers operations.
 
     Args:
-        storage: What the operations are on.
+        context: What the operations are on.
         workers: The threads that work them out.
     """
 
-    def __init__(self, storage: Storage, workers: Executor) -> None:
-        self._storage = storage
+    def __init__(self, context: Context, workers: Executor) -> None:
+        self._context = context
         self._workers = workers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +85,7 @@ class GraphQLEndpoint:
                 request.query,
                 variable_values=request.variables,
                 operation_name=request.operation_name,
-                context_value=self._storage,
+                context_value=self._context,
             )
         except CannotGetOperationTypeError as exc:
             return 400, _encode({"detail": exc.as_http_error_reason()})

@@ -15,20 +15,22 @@ import uvicorn
 
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
-from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, ServerSettings
+from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS, ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
 _STOP_SECONDS = 10
 """How long a stop waits for requests that are being answered."""
 
 
-def serve(
+def serve(  # noqa: PLR0913 - all by name
     *,
     data: Path,
     host: str,
     port: int,
     token: str | None,
     max_file_bytes: int = DEFAULT_MAX_FILE_BYTES,
+    extensions: Path | None = None,
+    max_tasks: int = DEFAULT_MAX_TASKS,
 ) -> None:
     """Serve until SIGTERM or SIGINT; a second SIGINT does not wait for running requests.
 
@@ -40,14 +42,18 @@ def serve(
         port: The port; 0 takes a free one.
         token: What clients must send as a bearer token; none lets all in.
         max_file_bytes: The largest file that is accepted, in bytes.
+        extensions: The directory that holds a folder for each extension; none: no extensions.
+        max_tasks: How many tasks run at once, at least 1; the others wait.
 
     Raises:
-        ServerStartError: The address, the data directory or the token cannot be used.
+        ServerStartError: The address, the data directory, the extensions or the token cannot be
+            used.
     """
     # What is wrong with a form is told to the client that sent it.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     with _listening_socket(host, port) as listener:
-        app = create_app(ServerSettings(data, token, max_file_bytes))
+        settings = ServerSettings(data, token, max_file_bytes, extensions, max_tasks)
+        app = create_app(settings, _url_for_scripts(listener))
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -60,7 +66,10 @@ def serve(
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
-        _Server(config).run(sockets=[listener])
+        try:
+            _Server(config).run(sockets=[listener])
+        finally:
+            app.state.end_tasks()
 
 
 class _Server(uvicorn.Server):
@@ -69,9 +78,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or []:
-            host, port = listener.getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            print(f"listening on http://{shown}:{port}", flush=True)  # noqa: T201 - the promise
+            print(f"listening on {_url(listener)}", flush=True)  # noqa: T201 - the promise
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,6 +92,17 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _url_for_scripts(listener: socket.socket) -> str:
+    """As manifests write it; an address that stands for all is no address to connect to."""
+    url = _url(listener).replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    return f"{url}/"
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

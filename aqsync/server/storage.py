@@ -1,4 +1,4 @@
-"""One data directory: the lock on it, the catalog and the files in it."""
+"""One data directory: the lock on it, and all that is kept in it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 from uuid import UUID
 
 from aqsync.server.catalog import Catalog
+from aqsync.server.database import Database
 from aqsync.server.errors import ServerStartError
+from aqsync.server.extensions.environments import Environments
 from aqsync.server.filestore import FileStore
+from aqsync.server.task_records import TaskRecords
 
 USER = "admin"
 """The only user of a server without user accounts."""
@@ -34,7 +37,10 @@ class Storage:
         try:
             self._take_lock(data)
             self.files = FileStore(data)
-            self.catalog = Catalog(data / "catalog.db", user=USER)
+            self.database = Database(data / "catalog.db")
+            self.catalog = Catalog(self.database, user=USER)
+            self.tasks = TaskRecords(self.database, user=USER)
+            self.environments = Environments(data.absolute() / "environments")
             self._settle()
         except OSError as exc:
             os.close(self._lock)
@@ -63,7 +69,7 @@ class Storage:
         self.catalog.forget_removed(uuid)
 
     def remove_experiment(self, uuid: UUID) -> None:
-        """Remove an experiment and its files; after a crash the next start goes on with it.
+        """Remove an experiment, its tasks and files; the start after a crash goes on with it.
 
         Raises:
             OperationRefused: There is no such experiment.
@@ -73,7 +79,7 @@ class Storage:
 
     def close(self) -> None:
         """Let go of the data directory."""
-        self.catalog.close()
+        self.database.close()
         os.close(self._lock)
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from uuid import UUID
-
 import strawberry
 
 from aqsync.server import rules
 from aqsync.server.catalog_filter import ExperimentFilter
-from aqsync.server.errors import OperationRefused
+from aqsync.server.graphql.arguments import in_utc, parsed_uuid
 from aqsync.server.graphql.inputs import (
     ExperimentFiltersInput,
     ExperimentIdentifierInput,
@@ -58,8 +55,8 @@ def _list_experiments(
         text=filters.title,
         any_tags=filters.tags,
         all_tags=filters.should_include_tags,
-        start=_utc(filters.start_date),
-        end=_utc(filters.end_date),
+        start=in_utc(filters.start_date),
+        end=in_utc(filters.end_date),
     )
     found, total = info.context.catalog.search(wanted, offset, limit)
     return Experiments(
@@ -74,10 +71,7 @@ def _find_experiment(
     catalog = info.context.catalog
     if experiment_identifier.type is IDType.EID:
         return ExperimentData.of(catalog.by_eid(experiment_identifier.value))
-    try:
-        uuid = UUID(experiment_identifier.value)
-    except ValueError as exc:
-        raise OperationRefused(str(exc)) from exc
+    uuid = parsed_uuid(experiment_identifier.value)
     return ExperimentData.of(catalog.by_uuid(uuid))
 
 
@@ -93,16 +87,6 @@ def _list_tags(
     tags = info.context.catalog.tags(unused=filters is not None and bool(filters.include_dangling))
     page = tags[start : start + limit] if limit else tags[start:]
     return Tags(tags_data=page, total_tags_count=len(tags))
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """A time without an offset is this machine's, as on the real server."""
-    if moment is None:
-        return None
-    try:
-        return moment.astimezone(UTC)
-    except (OverflowError, ValueError) as exc:
-        raise OperationRefused("The date is too far away.") from exc
 
 
 @strawberry.type(description="What can be read.")

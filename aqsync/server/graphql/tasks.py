@@ -1,47 +1,64 @@
-"""Extensions and their tasks: this server runs none, and says so."""
+"""Extensions and their tasks."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from aqsync.server import rules
-from aqsync.server.errors import OperationRefused
+from aqsync.server.graphql.arguments import in_utc, parsed_uuid
 from aqsync.server.graphql.inputs import (
     CancelTaskInput,
     ExecuteExtensionInput,
+    IDType,
     TasksFilterInput,
 )
-from aqsync.server.graphql.types import ExtensionInfo, TaskData, Tasks
+from aqsync.server.graphql.types import ExtensionInfo, Info, TaskData, Tasks
+from aqsync.server.task_records import TaskFilter
 
-_TASK_MISSING = "DB query failed due to non-existing task with the specified task id."
 
-
-def list_extensions() -> list[ExtensionInfo]:
+def list_extensions(info: Info) -> list[ExtensionInfo]:
     """List the extensions."""
-    return []
+    return [ExtensionInfo.of(extension) for extension in info.context.tasks.library.all()]
 
 
-def find_task(task_id: UUID) -> TaskData | None:  # noqa: ARG001 - the schema's argument
+def find_task(info: Info, task_id: UUID) -> TaskData | None:
     """Find one task."""
-    raise OperationRefused(_TASK_MISSING)
+    return TaskData.of(info.context.tasks.records.find(task_id))
 
 
 def list_tasks(
-    offset: int,
-    limit: int,
-    filters: TasksFilterInput | None = None,  # noqa: ARG001 - the schema's argument
+    info: Info, offset: int, limit: int, filters: TasksFilterInput | None = None
 ) -> Tasks:
     """List the tasks that fit."""
     rules.check_page(offset, limit, "tasks")
-    return Tasks(tasks_data=[], total_tasks_count=0)
+    filters = filters or TasksFilterInput()
+    rules.check_page(filters.offset or 0, filters.limit or 0, "tasks")
+    named = filters.experiment
+    by_eid = named is not None and named.type is IDType.EID
+    wanted = TaskFilter(
+        user=filters.username,
+        extension=filters.extension_name,
+        action=filters.action_name,
+        start=in_utc(filters.start_date),
+        end=in_utc(filters.end_date),
+        offset=filters.offset,
+        limit=filters.limit,
+        experiment=parsed_uuid(named.value) if named and not by_eid else None,
+        eid=named.value if named and by_eid else None,
+    )
+    found, total = info.context.tasks.records.search(wanted, offset, limit)
+    return Tasks(tasks_data=[TaskData.of(task) for task in found], total_tasks_count=total)
 
 
-def execute_extension(execute_extension_input: ExecuteExtensionInput) -> TaskData:
+def execute_extension(info: Info, execute_extension_input: ExecuteExtensionInput) -> TaskData:
     """Run an action."""
-    name = execute_extension_input.extension
-    raise OperationRefused(f"Extension {name} does not exist: this server has no extensions.")
+    wanted = execute_extension_input
+    task = info.context.tasks.execute(
+        wanted.experiment_uuid, wanted.extension, wanted.action, wanted.params
+    )
+    return TaskData.of(task)
 
 
-def cancel_task(cancel_task_input: CancelTaskInput) -> TaskData:  # noqa: ARG001 - the schema's
+def cancel_task(info: Info, cancel_task_input: CancelTaskInput) -> TaskData:
     """Stop a task."""
-    raise OperationRefused(_TASK_MISSING)
+    return TaskData.of(info.context.tasks.cancel(cancel_task_input.task_id))

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import cast
 from uuid import UUID
 
 import strawberry
 
-from aqsync.server import catalog
-from aqsync.server.storage import Storage
+from aqsync.server import catalog, task_records
+from aqsync.server.context import Context
+from aqsync.server.extensions import manifest
+from aqsync.server.task_records import TaskStatus
 
-Info = strawberry.Info[Storage, None]
+Info = strawberry.Info[Context, None]
 
-
-@strawberry.enum(description="How far a task has come.")
-class TaskStatus(Enum):
-    """How far a task has come."""
-
-    FAILURE = "FAILURE"
-    PENDING = "PENDING"
-    RECEIVED = "RECEIVED"
-    REVOKED = "REVOKED"
-    STARTED = "STARTED"
-    SUCCESS = "SUCCESS"
+strawberry.enum(TaskStatus, description="How far a task has come.")
 
 
 @strawberry.type(description="Who asks.")
@@ -55,6 +46,18 @@ class ExtensionParameterType:
     default_value: str | None
     options: list[str] | None
 
+    @classmethod
+    def of(cls, parameter: manifest.Parameter) -> ExtensionParameterType:
+        """Present a parameter of a manifest."""
+        return cls(
+            name=parameter.name,
+            display_name=parameter.display_name,
+            description=parameter.description,
+            data_type=parameter.data_type.value,
+            default_value=parameter.default_value,
+            options=parameter.options,
+        )
+
 
 @strawberry.type(description="An action of an extension.")
 class ExtensionActionInfo:
@@ -65,6 +68,16 @@ class ExtensionActionInfo:
     parameters: list[ExtensionParameterType]
     experiment_variable_name: str | None
 
+    @classmethod
+    def of(cls, action: manifest.Action) -> ExtensionActionInfo:
+        """Present an action of a manifest."""
+        return cls(
+            name=action.name,
+            description=action.description,
+            parameters=[ExtensionParameterType.of(one) for one in action.parameters],
+            experiment_variable_name=action.experiment_variable,
+        )
+
 
 @strawberry.type(description="An extension of the server.")
 class ExtensionInfo:
@@ -74,6 +87,16 @@ class ExtensionInfo:
     description: str | None
     authors: str
     actions: list[ExtensionActionInfo]
+
+    @classmethod
+    def of(cls, extension: manifest.Extension) -> ExtensionInfo:
+        """Present what a manifest describes."""
+        return cls(
+            name=extension.name,
+            description=extension.description,
+            authors=extension.authors,
+            actions=[ExtensionActionInfo.of(action) for action in extension.actions],
+        )
 
 
 @strawberry.type(description="A parameter with the value that a task got.")
@@ -89,8 +112,9 @@ def _list_files(root: ExperimentData, info: Info) -> list[ExperimentFile]:
     return cast("list[ExperimentFile]", info.context.files.listing(root.uuid))
 
 
-def _list_tasks() -> list[TaskData]:
-    return []
+def _list_tasks(root: ExperimentData, info: Info) -> list[TaskData]:
+    found = info.context.tasks.records.of_experiment(root.uuid)
+    return [TaskData.of(task) for task in found]
 
 
 @strawberry.type(description="An experiment.")
@@ -110,7 +134,7 @@ class ExperimentData:
         resolver=_list_files, description="Its files, sorted by name."
     )
     tasks: list[TaskData] = strawberry.field(
-        resolver=_list_tasks, description="The tasks that were run on it: this server runs none."
+        resolver=_list_tasks, description="The tasks that were run on it, newest first."
     )
 
     @classmethod
@@ -128,12 +152,27 @@ class ExperimentData:
         )
 
 
+def _experiment_of(root: TaskData, info: Info) -> ExperimentData:
+    return ExperimentData.of(info.context.catalog.by_uuid(root.experiment_uuid))
+
+
+def _stdout_of(root: TaskData, info: Info) -> str | None:
+    return info.context.tasks.records.output(root.uuid)[0]
+
+
+def _stderr_of(root: TaskData, info: Info) -> str | None:
+    return info.context.tasks.records.output(root.uuid)[1]
+
+
 @strawberry.type(description="A run of an action.")
 class TaskData:
     """A run of an action."""
 
     uuid: UUID
-    experiment: ExperimentData
+    experiment_uuid: strawberry.Private[UUID]
+    experiment: ExperimentData = strawberry.field(
+        resolver=_experiment_of, description="What it was run on."
+    )
     extension_name: str
     action_name: str
     parameters: list[KeyValuePair]
@@ -141,9 +180,33 @@ class TaskData:
     received_at: datetime
     ended_at: datetime | None
     task_status: TaskStatus
-    std_out: str | None
-    std_err: str | None
+    # Read only when they are asked for: a list of tasks can do without.
+    std_out: str | None = strawberry.field(
+        resolver=_stdout_of, description="The end of what its script wrote to stdout."
+    )
+    std_err: str | None = strawberry.field(
+        resolver=_stderr_of, description="The end of what its script wrote to stderr."
+    )
     result_code: int | None
+
+    @classmethod
+    def of(cls, task: task_records.Task) -> TaskData:
+        """Present a task of the catalog."""
+        return cls(
+            uuid=task.uuid,
+            experiment_uuid=task.experiment,
+            extension_name=task.extension,
+            action_name=task.action,
+            parameters=[
+                KeyValuePair(key=ExtensionParameterType.of(one.parameter), value=one.value)
+                for one in task.parameters
+            ],
+            created_by=task.created_by,
+            received_at=task.received_at,
+            ended_at=task.ended_at,
+            task_status=task.status,
+            result_code=task.result_code,
+        )
 
 
 @strawberry.type(description="A page of experiments.")

@@ -1,0 +1,43 @@
+"""What the operations of GraphQL work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from aqsync.server.catalog import Catalog
+from aqsync.server.extensions.service import TaskService
+from aqsync.server.filestore import FileStore
+from aqsync.server.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the operations of GraphQL work on.
+
+    Args:
+        storage: What the server keeps.
+        tasks: Extensions and tasks.
+    """
+
+    storage: Storage
+    tasks: TaskService
+
+    @property
+    def catalog(self) -> Catalog:
+        """The experiments."""
+        return self.storage.catalog
+
+    @property
+    def files(self) -> FileStore:
+        """Their files."""
+        return self.storage.files
+
+    def remove_experiment(self, uuid: UUID) -> None:
+        """Remove an experiment, its files and its tasks; those that run are asked to end.
+
+        Raises:
+            OperationRefused: There is no such experiment.
+        """
+        self.storage.remove_experiment(uuid)
+        self.tasks.runner.cancel_all_of(uuid)

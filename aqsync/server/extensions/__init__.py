@@ -1,0 +1,1 @@
+"""Extensions: what their manifests say, and running their actions as tasks."""

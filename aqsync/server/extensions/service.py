@@ -1,0 +1,99 @@
+"""What clients can do with extensions and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from aqsync.server.catalog import Catalog
+from aqsync.server.errors import OperationRefused
+from aqsync.server.extensions.library import ExtensionLibrary
+from aqsync.server.extensions.manifest import Action
+from aqsync.server.extensions.runner import TaskRunner
+from aqsync.server.extensions.values import DataType, check_keys, check_variable, normalised
+from aqsync.server.filestore import FileStore
+from aqsync.server.task_records import Task, TaskParameter, TaskRecords
+
+
+class TaskService:
+    """Takes orders for tasks. Any thread may call.
+
+    Args:
+        library: The extensions.
+        records: The tasks.
+        runner: What runs them.
+        catalog: The experiments.
+        files: Their files.
+    """
+
+    def __init__(
+        self,
+        library: ExtensionLibrary,
+        records: TaskRecords,
+        runner: TaskRunner,
+        catalog: Catalog,
+        files: FileStore,
+    ) -> None:
+        self.library = library
+        self.records = records
+        self.runner = runner
+        self._catalog = catalog
+        self._files = files
+
+    def execute(
+        self, experiment: UUID, extension: str, action: str, given: Sequence[Sequence[str]]
+    ) -> Task:
+        """Check an order and enter it as a task; it runs when its turn comes.
+
+        Args:
+            experiment: What the task belongs to.
+            extension: The name of the extension.
+            action: The name of its action.
+            given: Pairs of a parameter's name and value; of two for the same the last counts.
+
+        Raises:
+            OperationRefused: There is no such action or experiment, or it does not take these
+                parameters.
+        """
+        found = self.library.find(extension).action(action)
+        if any(len(pair) != 2 for pair in given):  # noqa: PLR2004 - a pair
+            raise OperationRefused("Each parameter should be a pair of name and value.")
+        parameters = self._checked(found, {pair[0]: pair[1] for pair in given})
+        task = self.records.add(experiment, extension, action, parameters)
+        self.runner.wake()
+        return task
+
+    def cancel(self, uuid: UUID) -> Task:
+        """Make sure that a task does not start, or ask its script to end.
+
+        Returns:
+            The task as it is at once: a script takes a while to end.
+
+        Raises:
+            OperationRefused: There is no such task.
+        """
+        self.records.find(uuid)
+        self.runner.cancel(uuid)
+        return self.records.find(uuid)
+
+    def _checked(self, action: Action, given: dict[str, str]) -> list[TaskParameter]:
+        check_keys([one.name for one in action.parameters], given)
+        values = {}
+        for one in action.parameters:
+            check_variable(one.name, given[one.name])
+            values[one.name] = normalised(one.data_type, given[one.name], one.options)
+        if action.experiment_variable is None:
+            raise OperationRefused(
+                f"The action {action.name} has no parameter of the type experiment."
+            )
+        experiments = {
+            one.name: self._catalog.by_eid(values[one.name])
+            for one in action.parameters
+            if one.data_type is DataType.EXPERIMENT
+        }
+        default = experiments[action.experiment_variable]
+        for one in action.parameters:
+            name = values[one.name]
+            if one.data_type is DataType.FILE and not self._files.has_file(default.uuid, name):
+                raise OperationRefused(f"The experiment {default.eid} has no file {name}.")
+        return [TaskParameter(one, values[one.name]) for one in action.parameters]

@@ -1,0 +1,88 @@
+"""What a script finds in its environment, and what it does not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aqsync.server.extensions.manifest import Extension
+
+TASK_MARK = "AQSYNC_TASK"
+"""Bears the UUID of the task: by it a script is known again after a crash of the server."""
+
+_INHERITED = (
+    b"PATH",
+    b"HOME",
+    b"USER",
+    b"LOGNAME",
+    b"SHELL",
+    b"LANG",
+    b"LANGUAGE",
+    b"TZ",
+    b"TMPDIR",
+    b"SSL_CERT_FILE",
+    b"SSL_CERT_DIR",
+)
+_INSTALLER_INHERITED = (
+    b"http_proxy",
+    b"https_proxy",
+    b"no_proxy",
+    b"HTTP_PROXY",
+    b"HTTPS_PROXY",
+    b"NO_PROXY",
+    b"REQUESTS_CA_BUNDLE",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How scripts reach this server.
+
+    Args:
+        url: Its address.
+        token: What they must show; empty if it wants none.
+    """
+
+    url: str
+    token: str = field(repr=False)
+
+
+def script_variables(
+    extension: Extension, parameters: Mapping[str, str], access: Access, *, task: str, python: str
+) -> dict[bytes, bytes]:
+    """Return the whole environment of an action's script.
+
+    Of the server's own environment it has only what every program needs: no secrets.
+
+    Args:
+        extension: What the action belongs to; its constants are variables.
+        parameters: Further variables, stronger than constants.
+        access: How the script reaches this server, if the extension names no other.
+        task: The UUID of the task.
+        python: The interpreter of the extension's environment.
+    """
+    told = {
+        # The client library `pyaqueduct` looks for it here.
+        "API_TOKEN": access.token,
+        **extension.constants,
+        **parameters,
+        "aqueduct_url": extension.aqueduct_url or access.url,
+        "api_token": access.token,
+        "python": python,
+        TASK_MARK: task,
+    }
+    return _inherited(_INHERITED) | {key.encode(): told[key].encode() for key in told}
+
+
+def installer_variables() -> dict[bytes, bytes]:
+    """Return the environment of what installs packages: it may need a proxy and its settings."""
+    settings = tuple(name for name in os.environb if name.startswith(b"PIP_"))
+    fixed = {b"PIP_DISABLE_PIP_VERSION_CHECK": b"1", b"PIP_NO_INPUT": b"1"}
+    return _inherited(_INHERITED + _INSTALLER_INHERITED + settings) | fixed
+
+
+def _inherited(names: tuple[bytes, ...]) -> dict[bytes, bytes]:
+    locale = tuple(name for name in os.environb if name.startswith(b"LC_"))
+    wanted = (*names, *locale)
+    return {name: os.environb[name] for name in wanted if name in os.environb}

@@ -1,0 +1,34 @@
+"""Arguments that need more than their GraphQL type tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from aqsync.server.errors import OperationRefused
+
+
+def parsed_uuid(text: str) -> UUID:
+    """Return the UUID that a text names.
+
+    Raises:
+        OperationRefused: It names none.
+    """
+    try:
+        return UUID(text)
+    except ValueError as exc:
+        raise OperationRefused(str(exc)) from exc
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    """Return a time in UTC; one without an offset is this machine's, as on the real server.
+
+    Raises:
+        OperationRefused: It is so far away that there is no such time.
+    """
+    if moment is None:
+        return None
+    try:
+        return moment.astimezone(UTC)
+    except (OverflowError, ValueError) as exc:
+        raise OperationRefused("The date is too far away.") from exc

@@ -1,0 +1,272 @@
+"""The tasks in the catalog: what was asked for, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from uuid import UUID, uuid4
+
+from aqsync.server.catalog_filter import microseconds, moment_of
+from aqsync.server.database import Database
+from aqsync.server.errors import OperationRefused
+from aqsync.server.extensions.manifest import Parameter
+
+TASK_MISSING = "DB query failed due to non-existing task with the specified task id."
+EXPERIMENT_MISSING = "DB query failed due to non-existing experiment with the specified UUID."
+
+_SELECT = (
+    "SELECT task.uuid, experiment.uuid, extension, action, parameters, task.created_by,"
+    " received_at, ended_at, status, result_code"
+    " FROM task JOIN experiment ON experiment.number = task.experiment"
+)
+_NEWEST_FIRST = "ORDER BY received_at DESC, task.number DESC"
+
+
+class TaskStatus(Enum):
+    """How far a task has come."""
+
+    FAILURE = "FAILURE"
+    PENDING = "PENDING"
+    RECEIVED = "RECEIVED"
+    REVOKED = "REVOKED"
+    STARTED = "STARTED"
+    SUCCESS = "SUCCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskParameter:
+    """A parameter as the manifest had it, and the value that the task got."""
+
+    parameter: Parameter
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task as the catalog holds it, without what its script wrote."""
+
+    uuid: UUID
+    experiment: UUID
+    extension: str
+    action: str
+    parameters: tuple[TaskParameter, ...]
+    created_by: str
+    received_at: datetime
+    ended_at: datetime | None
+    status: TaskStatus
+    result_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """What came of a task.
+
+    Args:
+        status: How it ended.
+        out: What its script wrote to stdout.
+        err: What its script wrote to stderr, or why there was no script to run.
+        code: The exit code of its script.
+    """
+
+    status: TaskStatus
+    out: str | None = None
+    err: str | None = None
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks a list holds; what is None does not matter.
+
+    Args:
+        user: Who asked for the task.
+        extension: The name of the extension.
+        action: The name of the action.
+        experiment: The UUID of the experiment that it was run on.
+        eid: The EID of that experiment.
+        start: The earliest time at which it was asked for, inclusive.
+        end: The latest time at which it was asked for, inclusive.
+        offset: How many of the newest that fit are left out.
+        limit: How many of the others are taken.
+    """
+
+    user: str | None = None
+    extension: str | None = None
+    action: str | None = None
+    experiment: UUID | None = None
+    eid: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    offset: int | None = None
+    limit: int | None = None
+
+
+class TaskRecords:
+    """The tasks. Any thread may call. A change is on the disk on return.
+
+    Args:
+        database: Where they are kept.
+        user: Who is entered as the one that asked for them.
+    """
+
+    def __init__(self, database: Database, *, user: str) -> None:
+        self._database = database
+        self._user = user
+
+    def add(
+        self, experiment: UUID, extension: str, action: str, parameters: Sequence[TaskParameter]
+    ) -> Task:
+        """Enter a task that waits to be run.
+
+        Raises:
+            OperationRefused: There is no such experiment.
+        """
+        uuid = str(uuid4())
+        content = [
+            {"parameter": one.parameter.model_dump(mode="json"), "value": one.value}
+            for one in parameters
+        ]
+        with self._database.changing() as database:
+            added = database.execute(
+                "INSERT INTO task (uuid, experiment, extension, action, parameters, created_by,"
+                " received_at, status)"
+                " SELECT ?, number, ?, ?, ?, ?, ?, 'PENDING' FROM experiment WHERE uuid = ?",
+                (
+                    *(uuid, extension, action, json.dumps(content), self._user, _now()),
+                    str(experiment),
+                ),
+            ).rowcount
+            if not added:
+                raise OperationRefused(EXPERIMENT_MISSING)
+            return _find(database, "uuid", uuid)
+
+    def find(self, uuid: UUID) -> Task:
+        """Return one task.
+
+        Raises:
+            OperationRefused: There is none with this UUID.
+        """
+        with self._database.reading() as database:
+            return _find(database, "uuid", str(uuid))
+
+    def output(self, uuid: UUID) -> tuple[str | None, str | None]:
+        """Return what a task's script wrote to stdout and stderr, as far as it is known."""
+        with self._database.reading() as database:
+            row = database.execute(
+                "SELECT std_out, std_err FROM task WHERE uuid = ?", (str(uuid),)
+            ).fetchone()
+        return row or (None, None)
+
+    def search(self, wanted: TaskFilter, offset: int, limit: int) -> tuple[list[Task], int]:
+        """Return a page of the tasks that fit, newest first, and how many fit in all."""
+        condition, values = _condition(wanted)
+        skipped = wanted.offset or 0
+        with self._database.reading() as database:
+            ((fitting,),) = database.execute(
+                f"SELECT count(*) FROM ({_SELECT} WHERE {condition})",  # noqa: S608 - of constants
+                values,
+            )
+            total = max(0, fitting - skipped)
+            if wanted.limit is not None:
+                total = min(total, wanted.limit)
+            rows = database.execute(
+                f"{_SELECT} WHERE {condition} {_NEWEST_FIRST} LIMIT ? OFFSET ?",
+                (*values, max(0, min(limit, total - offset)), skipped + offset),
+            ).fetchall()
+        return [_task(row) for row in rows], total
+
+    def of_experiment(self, experiment: UUID) -> list[Task]:
+        """Return the tasks that were run on an experiment, newest first."""
+        with self._database.reading() as database:
+            rows = database.execute(
+                f"{_SELECT} WHERE experiment.uuid = ? {_NEWEST_FIRST}", (str(experiment),)
+            ).fetchall()
+        return [_task(row) for row in rows]
+
+    def start_next(self) -> Task | None:
+        """Mark the task that has waited longest as started and return it, if one waits."""
+        with self._database.changing() as database:
+            ((number,),) = database.execute(
+                "SELECT min(number) FROM task WHERE status = 'PENDING' AND ended_at IS NULL"
+            )
+            if number is None:
+                return None
+            database.execute("UPDATE task SET status = 'STARTED' WHERE number = ?", (number,))
+            return _find(database, "number", number)
+
+    def started(self) -> list[Task]:
+        """Return the tasks that are marked as started."""
+        with self._database.reading() as database:
+            rows = database.execute(
+                f"{_SELECT} WHERE status = 'STARTED' AND ended_at IS NULL"
+            ).fetchall()
+        return [_task(row) for row in rows]
+
+    def revoke_waiting(self, uuid: UUID) -> bool:
+        """End a task that still waits; tell whether it did."""
+        return self._end(uuid, TaskEnd(TaskStatus.REVOKED), TaskStatus.PENDING)
+
+    def finish(self, uuid: UUID, end: TaskEnd) -> None:
+        """Note what came of a started task, unless it was removed with its experiment."""
+        self._end(uuid, end, TaskStatus.STARTED)
+
+    def _end(self, uuid: UUID, end: TaskEnd, before: TaskStatus) -> bool:
+        with self._database.changing() as database:
+            changed = database.execute(
+                "UPDATE task SET status = ?, ended_at = ?, std_out = ?, std_err = ?,"
+                " result_code = ? WHERE uuid = ? AND status = ?",
+                (
+                    *(end.status.value, _now(), end.out, end.err, end.code),
+                    *(str(uuid), before.value),
+                ),
+            ).rowcount
+        return bool(changed)
+
+
+def _now() -> int:
+    return microseconds(datetime.now(UTC))
+
+
+def _condition(wanted: TaskFilter) -> tuple[str, list[object]]:
+    """The filter as an SQL condition made of constants, and the values that it takes."""
+    conditions = {
+        "task.created_by = ?": wanted.user,
+        "extension = ?": wanted.extension,
+        "action = ?": wanted.action,
+        "experiment.uuid = ?": None if wanted.experiment is None else str(wanted.experiment),
+        "experiment.eid = ?": wanted.eid,
+        "received_at >= ?": None if wanted.start is None else microseconds(wanted.start),
+        "received_at <= ?": None if wanted.end is None else microseconds(wanted.end),
+    }
+    used = {condition: value for condition, value in conditions.items() if value is not None}
+    return " AND ".join(("TRUE", *used)), list(used.values())
+
+
+def _find(database: sqlite3.Connection, key: str, value: object) -> Task:
+    row = database.execute(f"{_SELECT} WHERE task.{key} = ?", (value,)).fetchone()
+    if row is None:
+        raise OperationRefused(TASK_MISSING)
+    return _task(row)
+
+
+def _task(row: tuple[object, ...]) -> Task:
+    uuid, experiment, extension, action, parameters, user, received, ended, status, code = row
+    return Task(
+        uuid=UUID(str(uuid)),
+        experiment=UUID(str(experiment)),
+        extension=str(extension),
+        action=str(action),
+        parameters=tuple(
+            TaskParameter(Parameter.model_validate(one["parameter"]), one["value"])
+            for one in json.loads(str(parameters))
+        ),
+        created_by=str(user),
+        received_at=moment_of(received),
+        ended_at=None if ended is None else moment_of(ended),
+        status=TaskStatus(status),
+        result_code=None if code is None else int(str(code)),
+    )
