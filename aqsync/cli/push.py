@@ -274,16 +274,20 @@ def _interruptible(
 ) -> Iterator[None]:
     """The first signal lets running files end, the second breaks them off."""
 
+    signals = 0
+
     def interrupted(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            abort.set()
-            # Whoever waits for an answer asks for nothing else. Not on this thread: it may hold
-            # a lock that hanging up needs.
-            threading.Thread(target=hang_up, name="hang-up", daemon=True).start()
+        nonlocal signals
+        signals += 1
+        if signals == 1:
+            _elsewhere(stop.set)
+            name = signal.Signals(number).name
+            complain_from_signal(
+                f"{name}: finishing the files under way; once more breaks them off"
+            )
             return
-        stop.set()
-        name = signal.Signals(number).name
-        complain_from_signal(f"{name}: finishing the files under way; once more breaks them off")
+        _elsewhere(abort.set)
+        _elsewhere(hang_up)  # whoever waits for an answer asks for nothing else
 
     before = {number: signal.signal(number, interrupted) for number in _SIGNALS}
     try:
@@ -291,6 +295,11 @@ def _interruptible(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _elsewhere(action: Callable[[], None]) -> None:
+    """Not on the thread that a signal interrupts: it may hold the very lock that is needed."""
+    threading.Thread(target=action, daemon=True).start()
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
