@@ -14,7 +14,6 @@ from aqsync.clock import Clock
 from aqsync.config import Mapping
 from aqsync.errors import (
     AccessDenied,
-    AqsyncError,
     ExperimentNotFound,
     HeaderDropped,
     Interrupted,
@@ -145,7 +144,7 @@ class Engine:
         try:
             outcome = self._uploader.do(job)
         except ExperimentNotFound as exc:
-            self._experiment_vanished(job.file, exc)
+            self._experiment_vanished(str(job.file.eid), exc)
             return Failed(exc.message, exc.hint, permanent=False)
         except RemoteError as exc:
             self._server_failed(exc)
@@ -163,19 +162,18 @@ class Engine:
         for name, scanner in self._scanners.items():
             self._tagger.reconsider(name, scanner.rules)
         try:
-            return self._tagger.apply()
+            return self._tagger.apply(self._experiment_vanished)
         except RemoteError as exc:
             self._server_failed(exc)
             return 0
 
-    def _experiment_vanished(self, file: FileRecord, exc: AqsyncError) -> None:
-        assert file.eid is not None  # noqa: S101 - a job has an experiment
+    def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
         problem = Problem(
-            f"the server no longer knows experiment {file.eid}",
+            f"the server no longer knows experiment {eid}",
             exc.hint or "was it removed? else correct `experiment` in the configuration",
             self.clock.now_ns(),
         )
-        self.journal.remote.not_found({file.eid: problem})
+        self.journal.remote.not_found({eid: problem})
 
     def _server_failed(self, exc: RemoteError) -> None:
         """The server's state, not each file's: one probe backs off, files just wait.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
-from aqsync.errors import OperationFailed
+from aqsync.errors import ExperimentNotFound, OperationFailed, ServerBusy
 from aqsync.journal import Journal
 from aqsync.local.rules import Rules
 
@@ -42,10 +42,13 @@ class Tagger:
         self._journal.tags.earn(sorted(earned), self._clock.now_ns())
         self._journal.mappings.tagged(record.id, rules.tags_fingerprint)
 
-    def apply(self) -> int:
+    def apply(self, vanished: Callable[[str, ExperimentNotFound], None]) -> int:
         """Apply what was earned and is not known to be there; returns how many tags.
 
         A tag that the server refuses is noted with its words and tried again on the next call.
+
+        Args:
+            vanished: Told the EID of each experiment that the server no longer knows.
 
         Raises:
             RemoteError: The server cannot be asked.
@@ -56,13 +59,18 @@ class Tagger:
             experiment = experiments.get(eid)
             if experiment is None or experiment.uuid is None or experiment.problem is not None:
                 continue
-            for start in range(0, len(tags), CHUNK):
-                applied += self._apply(eid, UUID(experiment.uuid), tags[start : start + CHUNK])
+            try:
+                for start in range(0, len(tags), CHUNK):
+                    applied += self._apply(eid, UUID(experiment.uuid), tags[start : start + CHUNK])
+            except ExperimentNotFound as exc:
+                vanished(eid, exc)
         return applied
 
     def _apply(self, eid: str, uuid: UUID, tags: Sequence[str]) -> int:
         try:
-            self._server.add_tags(uuid, tags)
+            self._add(uuid, tags)
+        except ExperimentNotFound:
+            raise
         except OperationFailed as exc:
             if len(tags) == 1:
                 self._journal.tags.failed(eid, tags, exc.message, exc.hint)
@@ -71,3 +79,9 @@ class Tagger:
             return sum(self._apply(eid, uuid, [tag]) for tag in tags)
         self._journal.tags.applied(eid, tags, self._clock.now_ns())
         return len(tags)
+
+    def _add(self, uuid: UUID, tags: Sequence[str]) -> None:
+        try:
+            self._server.add_tags(uuid, tags)
+        except ServerBusy:  # somebody made the same tag at this moment: now it is there
+            self._server.add_tags(uuid, tags)
