@@ -185,15 +185,18 @@ class Engine:
             raise Interrupted("interrupted") from exc
         before = self._problem
         now_ns = self.clock.now_ns()
-        if before is not None and now_ns < before.probe_at_ns:
-            return  # several workers met the same failure
-        count = 1 if before is None else before.count + 1
+        count, since_ns = 1, now_ns
+        if before is not None:
+            if 0 < before.probe_at_ns - now_ns <= backoff_ns(before.count, 0):
+                return  # several workers met the same failure
+            # A probe that lies further ahead was planned before the clock was set back.
+            count, since_ns = before.count + 1, min(before.since_ns, now_ns)
         self._set_problem(
             ServerProblem(
                 message=exc.message,
                 hint=exc.hint,
                 denied=isinstance(exc, AccessDenied | HeaderDropped),
-                since_ns=now_ns if before is None else before.since_ns,
+                since_ns=since_ns,
                 count=count,
                 probe_at_ns=now_ns + backoff_ns(count, 0),
             )

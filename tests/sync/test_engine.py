@@ -1,0 +1,277 @@
+"""The steps of syncing, and what the engine makes of errors."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from aqsync.config import Mapping, TagRule
+from aqsync.errors import (
+    BadAnswer,
+    ExperimentNotFound,
+    Forbidden,
+    HeaderDropped,
+    Interrupted,
+    RemoteError,
+    ServerFailed,
+    ServerUnreachable,
+    TokenRefused,
+)
+from aqsync.model import Compare, Failed, Outcome, ServerProblem, State, Upload, Uploaded
+from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S, Engine
+from aqsync.sync.planner import backoff_ns
+from aqsync.sync.uploader import Job
+from tests.support.fake_clock import SECOND_NS
+from tests.support.lab import EID, Lab
+
+AWAY = ServerUnreachable("no connection", hint="is it on?")
+NEW = Upload("new", 0, replaces=False)
+
+
+def prepared(lab: Lab, path: str = "a") -> Job:
+    lab.write(path)
+    lab.engine.scan(lab.mapping)
+    assert lab.engine.refresh(lab.engine.eids())
+    return lab.engine.job(lab.record(path), NEW)
+
+
+def problem(lab: Lab) -> ServerProblem | None:
+    return lab.journal.remote.server_problem()
+
+
+# What is asked for
+
+
+def test_the_experiments_of_a_mapping_are_asked_for_before_it_has_files(lab: Lab) -> None:
+    assert lab.engine.eids() == {EID}
+
+
+def test_the_experiments_of_a_pattern_are_those_that_files_lead_to(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}_*/**")
+    assert lab.engine.eids() == set()
+    lab.write("20261123-7_x/a")
+    lab.write("20261123-8_y/b")
+    lab.engine.scan(lab.mapping)
+    assert lab.engine.eids() == {"20261123-7", "20261123-8"}
+
+
+def test_how_old_a_list_may_be(lab: Lab) -> None:
+    job = prepared(lab)
+    add, replace = NEW, Upload("changed", 0, replaces=True)
+    assert lab.engine.may_store(job.file, replace)
+    lab.clock.advance(FRESH_TO_REPLACE_S + 0.1)
+    assert not lab.engine.may_store(job.file, replace)
+    assert lab.engine.may_store(job.file, add)
+    lab.clock.advance(FRESH_TO_ADD_S)
+    assert not lab.engine.may_store(job.file, add)
+    assert lab.engine.refresh([EID])
+    assert lab.engine.may_store(job.file, replace)
+
+
+def test_a_list_is_as_old_as_the_question(lab: Lab) -> None:
+    lab.server.troubles["list_files"].append(lambda: lab.clock.advance(FRESH_TO_REPLACE_S + 0.1))
+    job = prepared(lab)
+    assert not lab.engine.may_store(job.file, Upload("changed", 0, replaces=True))
+
+
+def test_a_list_of_another_process_is_not_fresh(lab: Lab) -> None:
+    job = prepared(lab)
+    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
+    assert not engine.may_store(job.file, NEW)
+
+
+# Doing
+
+
+def test_an_upload_earns_its_tags_with_the_same_write(lab: Lab) -> None:
+    lab.configure(tags=(TagRule(match="{run}/*", add=("run:{run}", "all")),))
+    job = prepared(lab, "x y/a")
+    assert isinstance(lab.engine.perform(job), Uploaded)
+    assert lab.journal.tags.unapplied() == {EID: ["all", "run:x-y"]}
+    assert lab.engine.tag() == 2
+    assert sorted(lab.server.of(EID).tags) == ["all", "run:x-y"]
+
+
+def test_an_error_of_the_file_is_the_files(lab: Lab) -> None:
+    job = prepared(lab)
+    lab.server.troubles["upload"].append(ServerFailed("500", hint="later"))
+    assert lab.engine.perform(job) == Failed("500", "later", permanent=False)
+    assert problem(lab) is None
+    assert lab.engine.usable
+    assert lab.decision("a").state is State.FAILED
+
+
+@pytest.mark.parametrize("error", [AWAY, BadAnswer("what?")])
+def test_a_server_that_is_away_is_the_servers_state(lab: Lab, error: RemoteError) -> None:
+    job = prepared(lab)
+    lab.server.troubles["upload"].append(error)
+    outcome = lab.engine.perform(job)
+    assert outcome == Failed(error.message, error.hint, permanent=False)
+    found = problem(lab)
+    assert found is not None
+    assert (found.message, found.denied, found.count) == (error.message, False, 1)
+    assert found.since_ns == lab.clock.now_ns()
+    assert found.probe_at_ns == lab.clock.now_ns() + backoff_ns(1, 0)
+    assert not lab.engine.usable
+    assert lab.engine.refresh([EID])
+    assert problem(lab) is None
+
+
+@pytest.mark.parametrize(
+    "error", [TokenRefused("no"), Forbidden("no"), HeaderDropped("proxy", status=422)]
+)
+def test_a_refusal_is_lifted_by_a_probe_alone(lab: Lab, error: RemoteError) -> None:
+    job = prepared(lab)
+    lab.server.troubles["upload"].append(error)
+    assert isinstance(lab.engine.perform(job), Failed)
+    assert lab.record("a").failure is None, "no fault of this file's"
+    found = problem(lab)
+    assert found is not None
+    assert found.denied
+    assert lab.engine.refresh([EID])
+    assert problem(lab) is not None
+    assert lab.engine.probe()
+    assert problem(lab) is None
+
+
+def test_the_pause_before_the_next_probe_grows(lab: Lab) -> None:
+    lab.server.always["list_files"] = AWAY
+    pauses = []
+    for count in range(1, 13):
+        assert not lab.engine.refresh([EID])
+        found = problem(lab)
+        assert found is not None
+        assert found.count == count
+        pauses.append(found.probe_at_ns - lab.clock.now_ns())
+        lab.clock.advance(pauses[-1] / SECOND_NS + 0.001)
+    assert pauses[:8] == sorted(pauses[:8])
+    assert max(pauses) <= 1.2 * 15 * 60 * SECOND_NS
+    lab.server.always.clear()
+    assert lab.engine.probe()
+    assert problem(lab) is None
+
+
+def test_several_workers_that_meet_the_same_failure_count_once(lab: Lab) -> None:
+    jobs = [prepared(lab, f"{number}") for number in range(4)]
+    lab.server.always["upload"] = AWAY
+    together = threading.Barrier(4)
+
+    def work(job: Job) -> None:
+        together.wait()
+        lab.engine.perform(job)
+
+    threads = [threading.Thread(target=work, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = problem(lab)
+    assert found is not None
+    assert found.count == 1
+
+
+@pytest.mark.parametrize("back_s", [3600.0, 10 * 365 * 86_400.0])
+def test_a_clock_set_back_does_not_put_the_probe_off(lab: Lab, back_s: float) -> None:
+    lab.server.always["list_files"] = AWAY
+    for _ in range(3):
+        lab.engine.refresh([EID])
+        lab.clock.advance(20)
+    lab.clock.set_back(back_s)
+    lab.engine.refresh([EID])
+    found = problem(lab)
+    assert found is not None
+    assert found.count == 4
+    assert found.probe_at_ns <= lab.clock.now_ns() + 1.2 * 8 * SECOND_NS
+    assert found.since_ns <= lab.clock.now_ns()
+
+
+def test_a_probe_tries_what_an_upload_needs(lab: Lab) -> None:
+    lab.server.troubles["check_file_name_header"].append(HeaderDropped("proxy", status=422))
+    assert not lab.engine.probe()
+    found = problem(lab)
+    assert found is not None
+    assert found.denied
+    lab.server.troubles["list_files"].append(AWAY)
+    assert not lab.engine.probe()
+    assert lab.engine.probe()
+    assert problem(lab) is None
+
+
+def test_the_servers_state_outlives_the_process(lab: Lab) -> None:
+    lab.server.troubles["list_files"].append(AWAY)
+    lab.engine.refresh([EID])
+    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
+    assert not engine.usable
+
+
+@pytest.mark.parametrize("step", [NEW, Compare("taken", 0)])
+def test_a_vanished_experiment_stops_the_mapping_and_nothing_else(
+    lab: Lab, step: Upload | Compare
+) -> None:
+    lab.server.put(EID, "a", b"data")
+    prepared(lab)
+    lab.server.remove(EID)
+    outcome = lab.engine.perform(lab.engine.job(lab.record("a"), step))
+    assert isinstance(outcome, Failed)
+    assert problem(lab) is None
+    found = lab.journal.remote.problem(EID)
+    assert found is not None
+    assert found.message == f"the server no longer knows experiment {EID}"
+    assert found.hint
+    assert lab.decision("a").state is State.HELD
+    assert lab.record("a").failure is None
+    lab.server.add(EID)
+    lab.engine.refresh([EID])
+    assert lab.decision("a").state is State.PENDING
+
+
+def test_tags_that_cannot_be_brought_make_the_server_unusable(lab: Lab) -> None:
+    job = prepared(lab)
+    lab.engine.perform(job)
+    lab.journal.tags.earn([(EID, "a")], 1)
+    lab.server.troubles["add_tags"].append(AWAY)
+    assert lab.engine.tag() == 0
+    assert problem(lab) is not None
+    assert lab.engine.tag() == 1
+
+
+def test_what_fails_after_the_abort_is_broken_off(lab: Lab) -> None:
+    abort = threading.Event()
+    lab.write("a")
+    lab.engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock, aborted=abort.is_set)
+    job = prepared(lab)
+    before = lab.record("a")
+    lab.server.troubles["upload"].append(abort.set)
+    lab.server.after["upload"] = lambda: lab.server._begin("closed", "")
+    lab.server.troubles["closed"].append(AWAY)
+    with pytest.raises(Interrupted):
+        lab.engine.perform(job)
+    assert problem(lab) is None
+    assert lab.record("a").failure is None
+    assert lab.record("a").synced == before.synced
+
+
+def test_one_engine_serves_several_mappings(lab: Lab) -> None:
+    second = lab.root.parent / "second"
+    second.mkdir()
+    (second / "b").write_text("of the second")
+    lab.set_age(second / "b", 60)
+    lab.server.add("20261123-2")
+    other = Mapping(name="other", directory=second, experiment="20261123-2")
+    engine = Engine([lab.mapping, other], lab.journal, lab.server, lab.clock)
+    assert engine.eids() == {EID, "20261123-2"}
+    engine.scan(other)
+    engine.refresh(engine.eids())
+    other_id = lab.journal.mappings.get("other").id
+    file = lab.journal.observations.record_at(other_id, "b")
+    assert file is not None
+    outcome: Outcome = engine.perform(engine.job(file, NEW))
+    assert isinstance(outcome, Uploaded)
+    assert lab.server.contents("20261123-2") == {"b": b"of the second"}
+
+
+def test_an_experiment_that_is_not_known_is_an_outcome_and_no_crash(lab: Lab) -> None:
+    job = prepared(lab)
+    lab.server.troubles["upload"].append(ExperimentNotFound("where?", hint="there"))
+    assert lab.engine.perform(job) == Failed("where?", "there", permanent=False)
