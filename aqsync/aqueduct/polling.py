@@ -31,7 +31,7 @@ def poll(
     look: Callable[[], _T],
     ended: Callable[[_T, float], bool],
     timeout: float | None,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock,
 ) -> _T | None:
     """Look until what is seen is the end; pauses begin at 0.1 s and grow to 5 s.
 

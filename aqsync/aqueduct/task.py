@@ -8,13 +8,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, PrivateAttr
 
+from aqsync.aqueduct import polling
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extension_data import (
     ExtensionExecutionResultData,
     ParameterData,
     parameter_data,
 )
-from aqsync.aqueduct.polling import poll
 from aqsync.aqueduct.records import TaskRecord, TaskStatus
 from aqsync.aqueduct.server import Server
 from aqsync.errors import TaskUnfinished
@@ -156,7 +156,7 @@ class Task(BaseModel):
                 progress(record.status, seconds)
             return record.status.ended
 
-        if poll(self._now, ended, timeout) is None:
+        if polling.poll(self._now, ended, timeout, polling.SYSTEM_CLOCK) is None:
             raise TaskUnfinished(
                 f"action {self.action_name!r} had not ended after {timeout:g} s",
                 hint=f"it goes on as task {self.uuid}; look again later, or cancel it",
