@@ -17,6 +17,7 @@ import contextlib
 import select
 import socket
 import ssl
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,6 +26,7 @@ import httpcore
 _JOIN_LIMIT = 128 * 1024
 """A body's first piece up to this many bytes is joined to the head; a larger copy would not pay."""
 _ANSWER_BYTES = 64 * 1024
+_JUST_NOW_SECONDS = 0.05
 _TLS_WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -48,16 +50,20 @@ class WatchedSocket(httpcore.NetworkStream):
         self._head = b""
         self._answered_before = False
         self._sent_some = False
+        self._last_request_at = time.monotonic()
         self._early: bytes | None = None
         """Read while sending: what `read` gives first. Empty bytes are the end of the stream."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return up to `max_bytes`, or empty bytes at the end; wait `timeout` seconds at most."""
+        awaited = not self._at_request_start
         self._at_request_start = True
         self._answered_before = True
         if self._early is not None:
             data, self._early = self._early, None
             return data
+        if awaited and not self._wait(select.POLLIN, timeout):
+            raise httpcore.ReadTimeout
         while True:
             try:
                 return self._sock.recv(max_bytes)
@@ -79,6 +85,7 @@ class WatchedSocket(httpcore.NetworkStream):
         if self._at_request_start:
             self._at_request_start = False
             self._sent_some = False
+            self._last_request_at = time.monotonic()
             if self._wait(select.POLLIN, 0):
                 self._stop_if_answered()
             self._head = buffer
@@ -177,10 +184,14 @@ class WatchedSocket(httpcore.NetworkStream):
     def _is_readable(self) -> bool:
         """Tell whether an idle connection has something to read: its end, in practice.
 
-        The pool asks from any thread, so this must not share the poll object.
+        The pool asks from any thread, so this must not share the poll object. It asks about every
+        idle connection at every request, under a lock; one that was in use just now is looked at
+        when a request goes out on it, and only then.
         """
         if self._sock.fileno() < 0:
             return True
+        if time.monotonic() - self._last_request_at < _JUST_NOW_SECONDS:
+            return False
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         return bool(poll.poll(0))
