@@ -52,11 +52,10 @@ class Outcomes:
 
     def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> None:
         """Before the last bytes of a file go out: from now on the server may hold them."""
-        with self._database.writing() as connection:
-            connection.execute(
-                f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {_AT}",
-                (sha256, size, *_at(file)),
-            )
+        self._database.write(
+            f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {_AT}",
+            (sha256, size, *_at(file)),
+        )
 
     def record(
         self, file: FileRecord, outcome: Outcome, now_ns: int, tags: Sequence[str] = ()
