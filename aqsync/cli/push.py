@@ -273,7 +273,6 @@ def _interruptible(
     stop: threading.Event, abort: threading.Event, hang_up: Callable[[], None]
 ) -> Iterator[None]:
     """The first signal lets running files end, the second breaks them off."""
-
     signals = 0
 
     def interrupted(number: int, _frame: FrameType | None) -> None:
