@@ -33,7 +33,7 @@ format: $(VENV)/.dev-installed
 
 # The pages that are made from the code.
 docs: $(VENV)/.dev-installed
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 # The locks hold names, versions and hashes for every supported Python and platform.
 lock: $(VENV)/.dev-installed

@@ -101,6 +101,7 @@ class AqsyncError(Exception):
 def restored(kind: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
     """Make an error again from what it was: see `AqsyncError.__reduce__`."""
     error = kind.__new__(kind, *args)
+    error.args = args
     vars(error).update(state)
     return error
 

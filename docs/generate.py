@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: ``python docs/generate.py``.
+"""Writes the pages that are made from the code: ``python -m docs.generate``.
 
 `tests/docs/test_generated.py` fails while a page is not what this would write.
 """
@@ -15,11 +15,12 @@ from typer.core import TyperArgument, TyperOption
 from aqsync import errors
 from aqsync.cli.main import app
 from aqsync.errors import AqsyncError, ExitCode
+from docs.api_page import api_page
 
 Parameter = TyperArgument | TyperOption
 
 HERE = Path(__file__).parent
-COMMAND = "python docs/generate.py"
+COMMAND = "python -m docs.generate"
 
 EXIT_CODES = {
     ExitCode.OK: "all is well; for `push` and `status`: all in sync",
@@ -33,7 +34,11 @@ EXIT_CODES = {
 
 def pages() -> dict[str, str]:
     """Each page's name with its text."""
-    return {"errors.md": errors_page(), "commands.md": commands_page()}
+    return {
+        "api.md": api_page(_made_by()),
+        "commands.md": commands_page(),
+        "errors.md": errors_page(),
+    }
 
 
 def error_classes(root: type[AqsyncError] = AqsyncError) -> Iterator[tuple[int, type[AqsyncError]]]:

@@ -48,7 +48,7 @@ class Experiment(BaseModel):
 
     @property
     def title(self) -> str:
-        """The title, at most 256 characters; writable (an empty one changes nothing).
+        """The title, at most 256 characters. Writing an empty one changes nothing.
 
         Server operation: ``experiment``, to write it ``updateExperiment``.
         """
@@ -61,7 +61,7 @@ class Experiment(BaseModel):
 
     @property
     def description(self) -> str:
-        """The description, at most 5,000 characters; writable (an empty one changes nothing).
+        """The description, at most 5,000 characters. Writing an empty one changes nothing.
 
         Server operation: ``experiment``, to write it ``updateExperiment``.
         """

@@ -190,15 +190,21 @@ def test_a_server_that_hides_its_schema_counts_as_new() -> None:
 
 
 def test_a_server_that_runs_nothing_is_told() -> None:
-    with server_with_tasks(__type=mutations(None)) as server, API(server.url, 5) as api:
-        with pytest.raises(OperationMissing, match="does not run extensions"):
-            plot(api).execute(GIVEN)
+    with (
+        server_with_tasks(__type=mutations(None)) as server,
+        API(server.url, 5) as api,
+        pytest.raises(OperationMissing, match="does not run extensions"),
+    ):
+        plot(api).execute(GIVEN)
 
 
 def test_an_answer_about_the_schema_that_is_none_is_told() -> None:
-    with server_with_tasks(__type={"__type": None}) as server, API(server.url, 5) as api:
-        with pytest.raises(BadAnswer):
-            plot(api).execute(GIVEN)
+    with (
+        server_with_tasks(__type={"__type": None}) as server,
+        API(server.url, 5) as api,
+        pytest.raises(BadAnswer),
+    ):
+        plot(api).execute(GIVEN)
 
 
 def test_wrong_values_are_not_sent(with_tasks: ScriptedServer) -> None:
@@ -229,9 +235,12 @@ def test_an_experiment_that_is_missing_is_told_before_anything_runs() -> None:
 
 def test_an_action_without_an_experiment_cannot_be_a_task() -> None:
     bare = {"extensions": [extension("plots", action("plot"))]}
-    with server_with_tasks(**{"extensions {": bare}) as server, API(server.url, 5) as api:
-        with pytest.raises(OperationFailed, match="has no parameter of type 'experiment'"):
-            plot(api).execute({})
+    with (
+        server_with_tasks(**{"extensions {": bare}) as server,
+        API(server.url, 5) as api,
+        pytest.raises(OperationFailed, match="has no parameter of type 'experiment'"),
+    ):
+        plot(api).execute({})
     with server_without_tasks(**{"extensions {": bare}) as server, API(server.url, 5) as api:
         assert plot(api).execute({}).returnCode == 3
 
@@ -399,9 +408,12 @@ def test_every_filter_of_a_search_for_tasks_is_sent() -> None:
 
 def test_a_server_too_old_for_tasks_is_told() -> None:
     old = OperationFailed("Cannot query field 'tasks' on type 'Query'.")
-    with ScriptedServer(tasks=old) as server, API(server.url, 5) as api:
-        with pytest.raises(OperationMissing, match="release cannot do this"):
-            api.get_tasks()
+    with (
+        ScriptedServer(tasks=old) as server,
+        API(server.url, 5) as api,
+        pytest.raises(OperationMissing, match="release cannot do this"),
+    ):
+        api.get_tasks()
 
 
 @pytest.mark.parametrize(
@@ -415,19 +427,28 @@ def test_a_server_too_old_for_tasks_is_told() -> None:
     ],
 )
 def test_a_task_described_in_an_unknown_way_is_told(damage: Json) -> None:
-    with server_with_tasks({"task": task("SUCCESS", **damage)}) as server:
-        with API(server.url, 5) as api, pytest.raises(BadAnswer, match="unknown way"):
-            api.get_task(UUID(TASK_ID))
+    with (
+        server_with_tasks({"task": task("SUCCESS", **damage)}) as server,
+        API(server.url, 5) as api,
+        pytest.raises(BadAnswer, match="unknown way"),
+    ):
+        api.get_task(UUID(TASK_ID))
 
 
 def test_extensions_described_in_an_unknown_way_are_told() -> None:
     broken: Json = {"extensions": [{"name": "plots"}]}
-    with ScriptedServer(extensions=broken) as server, API(server.url, 5) as api:
-        with pytest.raises(BadAnswer, match="list of extensions"):
-            api.get_extensions()
+    with (
+        ScriptedServer(extensions=broken) as server,
+        API(server.url, 5) as api,
+        pytest.raises(BadAnswer, match="list of extensions"),
+    ):
+        api.get_extensions()
 
 
 def test_a_result_described_in_an_unknown_way_is_told() -> None:
-    with server_without_tasks(executeExtension={"executeExtension": {}}) as server:
-        with API(server.url, 5) as api, pytest.raises(BadAnswer, match="run of action 'plot'"):
-            plot(api).execute(GIVEN)
+    with (
+        server_without_tasks(executeExtension={"executeExtension": {}}) as server,
+        API(server.url, 5) as api,
+        pytest.raises(BadAnswer, match="run of action 'plot'"),
+    ):
+        plot(api).execute(GIVEN)
