@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.tasks import EXTENSIONS
 from tests.support.embedded import EmbeddedServer
 from tests.support.lab import Lab
 
@@ -21,7 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """One embedded server for all tests of a worker, without a token: make your own experiment."""
-    with EmbeddedServer(tmp_path_factory.mktemp("embedded") / "data") as server:
+    data = tmp_path_factory.mktemp("embedded") / "data"
+    with EmbeddedServer(data, extensions=EXTENSIONS) as server:
         yield server
 
 

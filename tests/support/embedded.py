@@ -17,6 +17,8 @@ class EmbeddedServer:
         data: Its data directory; it outlives the server.
         token: What clients must send; none lets all in.
         max_file_bytes: The largest file to accept; the server's default if left out.
+        extensions: The directory with its extensions; none if left out.
+        max_tasks: How many tasks run at once; the server's default if left out.
 
     Attributes:
         url: Its base URL; the same after a restart.
@@ -24,12 +26,20 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, data: Path, *, token: str | None = None, max_file_bytes: int | None = None
+        self,
+        data: Path,
+        *,
+        token: str | None = None,
+        max_file_bytes: int | None = None,
+        extensions: Path | None = None,
+        max_tasks: int | None = None,
     ) -> None:
         self.data = data
         self.token = token
         self.url = ""
         self._max_file_bytes = max_file_bytes
+        self._extensions = extensions
+        self._max_tasks = max_tasks
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -70,6 +80,10 @@ class EmbeddedServer:
             command += ["--token-file", str(token_file)]
         if self._max_file_bytes is not None:
             command += ["--max-file-bytes", str(self._max_file_bytes)]
+        if self._extensions is not None:
+            command += ["--extensions", str(self._extensions)]
+        if self._max_tasks is not None:
+            command += ["--max-tasks", str(self._max_tasks)]
         return command
 
     def start(self) -> None:
