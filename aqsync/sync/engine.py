@@ -24,6 +24,7 @@ from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.model import (
     Adopted,
     Compare,
+    Decision,
     Failed,
     FileRecord,
     Outcome,
@@ -39,7 +40,8 @@ from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Job, Progress, Uploader
 
 FRESH_TO_REPLACE_S = 3.0
-"""A file list older than this is fetched again before anything on the server is replaced."""
+"""A file list older than this is fetched again before anything on the server is replaced or
+removed."""
 FRESH_TO_ADD_S = 30.0
 """The same before a name is used for the first time: others may have taken it meanwhile."""
 
@@ -122,10 +124,16 @@ class Engine:
         self._set_problem(None)
         return True
 
-    def may_store(self, file: FileRecord, step: Upload) -> bool:
-        """Whether the experiment's list is young enough to upload by it."""
+    def may_take(self, file: FileRecord, step: Decision) -> bool:
+        """Whether the experiment's list is young enough to take this step by it."""
+        match step:
+            case Upload(replaces=False):
+                oldest = FRESH_TO_ADD_S
+            case Upload() | RemoveRemote():
+                oldest = FRESH_TO_REPLACE_S
+            case _:
+                return True
         listed_at = self._listed_at.get(str(file.eid))
-        oldest = FRESH_TO_REPLACE_S if step.replaces else FRESH_TO_ADD_S
         return listed_at is not None and self.clock.monotonic() - listed_at <= oldest
 
     def job(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> Job:

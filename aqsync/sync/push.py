@@ -24,14 +24,13 @@ from aqsync.model import (
     Removed,
     RemoveRemote,
     ServerProblem,
-    State,
     Upload,
     Uploaded,
     Wait,
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.lanes import run_in_lanes
-from aqsync.sync.planner import decide
+from aqsync.sync.planner import CONFLICT_HINT, decide
 from aqsync.sync.policies import BATCH, batched, policies
 from aqsync.sync.uploader import Job
 
@@ -188,7 +187,6 @@ class Push:
         """Go round until nothing is left to do; false if the server could not be used."""
         while not self._stop.is_set():
             this = self._round()
-            self._look_again(this)
             if self._journal.remote.server_problem() is not None:
                 if not self._probe_until_usable():
                     return False
@@ -197,10 +195,14 @@ class Push:
                 self._engine.refresh(this.acted)
             elif this.conflicts:
                 self._replace(this.conflicts)
-            elif this.next_ns is None or self._waited_too_long():
+            elif this.next_ns is None:
+                break
+            elif self._waited_too_long():
+                self._look_again(this)
                 break
             else:
                 self._pause(this.next_ns, "files may still be changing")
+            self._look_again(this)
         return True
 
     def _look_again(self, this: _Round) -> None:
@@ -260,20 +262,24 @@ class Push:
                     return
                 file = loaded if fetched == self._engine.lists_fetched else self._again(loaded)
                 step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
-                if isinstance(step, Upload) and not self._engine.may_store(file, step):
+                if not self._engine.may_take(file, step):
                     if not self._engine.refresh({str(file.eid)}):
                         return
                     file = self._again(file)
                     step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
                 if isinstance(step, InSync | Wait | Hold):
                     self._note(file, step, this)
-                elif self._is_worth_another(file, step):
+                elif self._can_be_reached(file) and self._is_worth_another(file, step):
                     yield self._engine.job(file, step)
 
     def _again(self, file: FileRecord) -> FileRecord:
         """The record as it is after the server's lists were fetched anew."""
         [now] = self._journal.observations.records([file.id]) or [file]
         return now
+
+    def _can_be_reached(self, file: FileRecord) -> bool:
+        """Whether no job of this round has found the experiment gone: the next round tells."""
+        return self._journal.remote.problem(str(file.eid)) is None
 
     def _is_worth_another(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
         """Whatever keeps changing must not keep a push from ending."""
@@ -283,8 +289,8 @@ class Push:
 
     def _note(self, file: FileRecord, step: InSync | Wait | Hold, this: _Round) -> None:
         if isinstance(step, Hold):
-            conflict = file.difference is not None and file.id not in self._replaced
-            if self._limits.overwrite and step.state is State.HELD and conflict:
+            conflict = step.hint == CONFLICT_HINT and file.id not in self._replaced
+            if self._limits.overwrite and conflict:
                 this.conflicts.append(file)
         elif isinstance(step, Wait) and step.until_ns is not None and self._is_worth_waiting(file):
             this.next_ns = min(step.until_ns, this.next_ns or step.until_ns)

@@ -61,9 +61,11 @@ class Lab:
         self.scanner = Scanner(self.mapping, self.journal, self.clock)
         self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
 
-    def reopen(self) -> None:
+    def reopen(self, *, lose_journal: bool = False) -> None:
         """What a crash leaves is what is on the disk: close and open everything."""
         self.journal.close()
+        if lose_journal:
+            self.journal_path.unlink()
         self.journal = open_quickly(self.journal_path, self.clock.now_ns())
         self.scanner = Scanner(self.mapping, self.journal, self.clock)
         self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
@@ -108,7 +110,7 @@ class Lab:
         """Push with a fresh engine, as a new process would."""
         self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
         chosen = Limits(within={"lab": within} if within else {}, **limits)  # type: ignore[arg-type]  # tests name the limits they change
-        return Push(self.engine, chosen, _Listener(self.said), threading.Event()).run()
+        return Push(self.engine, chosen, Listener(self.said), threading.Event()).run()
 
     @property
     def remote(self) -> dict[str, bytes]:
@@ -116,8 +118,8 @@ class Lab:
         return self.server.contents(EID)
 
 
-class _Listener:
-    """A reporter that remembers."""
+class Listener:
+    """A reporter that remembers what it was told, as lines."""
 
     def __init__(self, said: list[str]) -> None:
         self._said = said

@@ -18,7 +18,16 @@ from aqsync.errors import (
     ServerUnreachable,
     TokenRefused,
 )
-from aqsync.model import Compare, Failed, Outcome, ServerProblem, State, Upload, Uploaded
+from aqsync.model import (
+    Compare,
+    Failed,
+    Outcome,
+    RemoveRemote,
+    ServerProblem,
+    State,
+    Upload,
+    Uploaded,
+)
 from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S, Engine
 from aqsync.sync.planner import backoff_ns
 from aqsync.sync.uploader import Job
@@ -59,26 +68,28 @@ def test_the_experiments_of_a_pattern_are_those_that_files_lead_to(lab: Lab) -> 
 def test_how_old_a_list_may_be(lab: Lab) -> None:
     job = prepared(lab)
     add, replace = NEW, Upload("changed", 0, replaces=True)
-    assert lab.engine.may_store(job.file, replace)
+    assert lab.engine.may_take(job.file, replace)
     lab.clock.advance(FRESH_TO_REPLACE_S + 0.1)
-    assert not lab.engine.may_store(job.file, replace)
-    assert lab.engine.may_store(job.file, add)
+    assert not lab.engine.may_take(job.file, replace)
+    assert lab.engine.may_take(job.file, add)
     lab.clock.advance(FRESH_TO_ADD_S)
-    assert not lab.engine.may_store(job.file, add)
+    assert not lab.engine.may_take(job.file, add)
+    assert not lab.engine.may_take(job.file, RemoveRemote("deleted here", 0))
+    assert lab.engine.may_take(job.file, Compare("taken", 0))
     assert lab.engine.refresh([EID])
-    assert lab.engine.may_store(job.file, replace)
+    assert lab.engine.may_take(job.file, replace)
 
 
 def test_a_list_is_as_old_as_the_question(lab: Lab) -> None:
     lab.server.troubles["list_files"].append(lambda: lab.clock.advance(FRESH_TO_REPLACE_S + 0.1))
     job = prepared(lab)
-    assert not lab.engine.may_store(job.file, Upload("changed", 0, replaces=True))
+    assert not lab.engine.may_take(job.file, Upload("changed", 0, replaces=True))
 
 
 def test_a_list_of_another_process_is_not_fresh(lab: Lab) -> None:
     job = prepared(lab)
     engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
-    assert not engine.may_store(job.file, NEW)
+    assert not engine.may_take(job.file, NEW)
 
 
 # Doing
