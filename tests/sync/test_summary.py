@@ -1,0 +1,209 @@
+"""How a mapping stands, by the decisions that the engine acts on."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from aqsync.errors import ServerFailed, ServerUnreachable, TransferRefused
+from aqsync.model import State
+from aqsync.sync.policies import batched, decisions
+from aqsync.sync.summary import Summary, summarize
+from tests.support.lab import EID, Lab
+from tests.support.permissions import bound_by_permissions
+
+
+def stand(lab: Lab, *within: str) -> Summary:
+    return summarize(lab.journal, lab.mapping, lab.clock.now_ns(), within)
+
+
+def reasons(summary: Summary) -> dict[str, str]:
+    return {problem.path: problem.reason for problem in summary.problems}
+
+
+def test_nothing_is_complete(lab: Lab) -> None:
+    assert stand(lab).complete
+    lab.push()
+    summary = stand(lab)
+    assert summary.complete
+    assert summary.problems == []
+
+
+def test_every_state_is_counted(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    for path, size in [("synced", 1), ("held", 2), ("failed", 4), ("kept", 8), ("changed", 16)]:
+        lab.write(f"{EID}/{path}", bytes(size))
+    lab.server.put(EID, f"{EID}~held", b"theirs")
+    lab.push()
+    lab.write(f"{EID}/young", bytes(32), age_s=0)
+    lab.write(f"{EID}/changed", bytes(64))
+    lab.write("unmapped", bytes(128))
+    (lab.root / EID / "link").symlink_to("synced")
+    (lab.root / EID / "kept").unlink()
+    lab.write(f"{EID}/failed", bytes(256))
+    lab.scan()
+    lab.engine.refresh([EID])
+    lab.server.troubles["upload"].append(ServerFailed("500", hint="later"))
+    file = lab.record(f"{EID}/failed")
+    step = lab.decision(f"{EID}/failed")
+    lab.engine.perform(lab.engine.job(file, step))  # type: ignore[arg-type]  # an upload
+    summary = stand(lab)
+    assert summary.files == Counter(
+        {
+            State.IN_SYNC: 1,
+            State.HELD: 1,
+            State.FAILED: 1,
+            State.WAITING: 1,
+            State.PENDING: 1,
+            State.UNMAPPED: 1,
+            State.SKIPPED: 1,
+        }
+    )
+    link = (lab.root / EID / "link").lstat().st_size
+    assert summary.bytes == Counter(
+        {
+            State.IN_SYNC: 1,
+            State.HELD: 2,
+            State.FAILED: 256,
+            State.WAITING: 32,
+            State.PENDING: 64,
+            State.UNMAPPED: 128,
+            State.SKIPPED: link,
+        }
+    )
+    assert summary.kept == 1
+    assert not summary.complete
+    states = {os.path.relpath(p.path, lab.root): p.state for p in summary.problems}
+    assert states == {
+        f"{EID}/held": State.HELD,
+        f"{EID}/failed": State.FAILED,
+        f"{EID}/young": State.WAITING,
+        f"{EID}/changed": State.PENDING,
+        "unmapped": State.UNMAPPED,
+        f"{EID}/link": State.SKIPPED,
+    }
+
+
+@pytest.mark.parametrize("state", ["link", "unmapped"])
+def test_what_is_not_meant_to_be_uploaded_leaves_it_complete(lab: Lab, state: str) -> None:
+    if state == "link":
+        (lab.root / "link").symlink_to("nowhere")
+    else:
+        lab.configure(experiment="{eid}", path="{eid}/**")
+        lab.write("unmapped")
+    lab.push()
+    summary = stand(lab)
+    assert summary.complete
+    assert len(summary.problems) == 1, "but it is not lost from sight"
+
+
+def test_hints_come_along(lab: Lab) -> None:
+    lab.write("a")
+    lab.server.troubles["upload"].append(TransferRefused("too large", hint="split it", status=413))
+    lab.push()
+    [problem] = stand(lab).problems
+    assert problem == (str(lab.root / "a"), State.HELD, "too large", "split it")
+
+
+def test_a_lost_experiment_is_one_problem_however_many_files(lab: Lab) -> None:
+    for number in range(30):
+        lab.write(f"{number}")
+    lab.server.remove(EID)
+    lab.push()
+    summary = stand(lab)
+    assert summary.files[State.HELD] == 30
+    [problem] = summary.problems
+    assert problem.reason == f"the server knows no experiment {EID}; files held: 30"
+    assert problem.path == str(lab.root)
+    assert problem.hint
+
+
+def test_a_silent_server_is_one_problem_however_many_files(lab: Lab) -> None:
+    for number in range(30):
+        lab.write(f"{number}")
+    lab.push()
+    for number in range(30):
+        lab.write(f"{number}", b"changed")
+    away = ServerUnreachable("no connection", hint="is it on?")
+    lab.server.always = dict.fromkeys(["list_files", "check_file_name_header"], away)
+    lab.push()
+    summary = stand(lab)
+    assert summary.files[State.WAITING] == 30
+    [problem] = summary.problems
+    assert problem == (
+        str(lab.root),
+        State.WAITING,
+        "no connection; files waiting: 30",
+        "is it on?",
+    )
+
+
+def test_only_the_paths_asked_for_count(lab: Lab) -> None:
+    for path in ("run/a", "run/deep/b", "running/c", "d"):
+        lab.write(path)
+    lab.push()
+    lab.write("run/new")
+    lab.write("d", b"changed")
+    lab.scan()
+    summary = stand(lab, "run")
+    assert summary.files == Counter({State.IN_SYNC: 2, State.PENDING: 1})
+    assert list(reasons(summary)) == [str(lab.root / "run/new")]
+    assert stand(lab, "running", "run/a").complete
+    assert not stand(lab, "").complete
+
+
+def test_directories_that_cannot_be_looked_at_are_problems(lab: Lab) -> None:
+    lab.write("locked/a")
+    lab.write("b")
+    lab.push()
+    (lab.root / "locked").chmod(0)
+    with bound_by_permissions():
+        lab.push()
+    summary = stand(lab)
+    place = str(lab.root / "locked")
+    assert reasons(summary) == {place: f"{place} cannot be looked at: Permission denied"}
+    assert summary.files == Counter({State.IN_SYNC: 2, State.FAILED: 1})
+    assert not summary.complete
+    (lab.root / "locked").chmod(0o700)
+
+
+def test_what_was_deleted_on_both_sides_is_no_problem(lab: Lab) -> None:
+    lab.configure(on_local_delete="remove")
+    for path in ("a", "b", "c"):
+        lab.write(path)
+    lab.push()
+    (lab.root / "a").unlink()
+    del lab.server.of(EID).files["a"]
+    lab.push()
+    summary = stand(lab)
+    assert summary.complete
+    assert summary.problems == []
+
+
+def test_a_mass_deletion_that_is_held_back_is_a_problem(lab: Lab) -> None:
+    lab.configure(on_local_delete="remove", remove_share=0.1)
+    for path in ("a", "b", "c"):
+        lab.write(path)
+    lab.push()
+    (lab.root / "a").unlink()
+    lab.push()
+    summary = stand(lab)
+    assert summary.files[State.HELD] == 1
+    assert "1 of 3 files are gone at once" in reasons(summary)[str(lab.root / "a")]
+
+
+def test_decisions_come_longest_standing_first_over_batches(lab: Lab) -> None:
+    for number in range(1203):
+        (lab.root / f"{number}").touch()
+        lab.set_age(lab.root / f"{number}", 100 + number)
+    lab.scan()
+    ages = [file.since_ns for file, _ in decisions(lab.journal, lab.mapping, lab.clock.now_ns())]
+    assert len(ages) == 1203
+    assert ages == sorted(ages)
+
+
+def test_batches() -> None:
+    assert list(batched(iter(range(5)), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(batched(iter([]), 2)) == []
