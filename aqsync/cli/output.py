@@ -76,7 +76,7 @@ def report_problems(problems: Sequence[FileProblem], *, everything: bool = False
 def size_text(size: float) -> str:
     """Bytes as people say them: ``3.1 MiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:  # noqa: PLR2004 - the step from unit to unit
+        if round(size, 1) < 1024:  # noqa: PLR2004 - the step from unit to unit
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
