@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The old client, in an environment of its own, for tests/compat: it wants an old httpx.
+export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 TEST_JOBS ?= 2
 
 .PHONY: demo test lint unit bench docs lock clean format
@@ -21,7 +23,7 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.dev-installed
+unit: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS)
 
 bench: $(VENV)/.demo-installed
@@ -40,6 +42,7 @@ lock: $(VENV)/.dev-installed
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra server --group build $(UV_FLAGS) -o requirements/demo.lock
 	$(BIN)/uv pip compile pyproject.toml --extra server --group dev $(UV_FLAGS) -o requirements/dev.lock
+	echo 'pyaqueduct==0.1.0' | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/pyaqueduct.lock
 UV_FLAGS = --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --quiet --upgrade
 
@@ -58,5 +61,13 @@ $(VENV)/.dev-installed: $(BIN)/python requirements/dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+# pyaqueduct does not install on Python 3.12 or newer; there tests/compat says so and is skipped.
+$(PYAQUEDUCT_VENV)/.installed: $(BIN)/python requirements/pyaqueduct.lock
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
+		rm -rf $(PYAQUEDUCT_VENV) && $(BIN)/python -m venv $(PYAQUEDUCT_VENV) && \
+		$(PYAQUEDUCT_VENV)/bin/pip install --quiet --disable-pip-version-check \
+			--require-hashes -r requirements/pyaqueduct.lock && touch $@; \
+	fi
+
 clean:
-	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PYAQUEDUCT_VENV) build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
