@@ -56,6 +56,20 @@ class Tags:
                 " AND EXISTS (SELECT 1 FROM file WHERE file.eid = tag.eid) ORDER BY eid, tag"
             ).fetchall()
 
+    def forget_refused(self, mapping_id: int) -> None:
+        """Tags that the server refused where a mapping's files go: its rules are other ones now.
+
+        Whatever rules still give them must be asked again, so then all rules count as new.
+        """
+        with self._database.writing() as connection:
+            forgotten = connection.execute(
+                "DELETE FROM tag WHERE applied_at_ns IS NULL AND failure_message IS NOT NULL"
+                " AND eid IN (SELECT eid FROM file WHERE mapping_id = ?)",
+                (mapping_id,),
+            )
+            if forgotten.rowcount:
+                connection.execute("UPDATE mapping SET tag_rules = ''")
+
     def earn(self, tags: Iterable[tuple[str, str]], now_ns: int) -> None:
         """Note pairs of EID and tag."""
         with self._database.writing() as connection:

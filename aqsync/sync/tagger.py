@@ -34,6 +34,7 @@ class Tagger:
         record = self._journal.mappings.get(mapping)
         if record.tag_rules == rules.tags_fingerprint:
             return
+        self._journal.tags.forget_refused(record.id)
         earned = {
             (eid, tag)
             for eid, path in self._journal.tags.synced_paths(record.id)

@@ -137,3 +137,34 @@ def test_rules_that_are_as_they_were_cost_nothing(
 
     monkeypatch.setattr(lab.journal.tags, "synced_paths", unwanted)
     tagger.reconsider("lab", Rules(lab.mapping))
+
+
+def test_a_refused_tag_that_no_rule_gives_any_more_troubles_nobody(
+    lab: Lab, tagger: Tagger
+) -> None:
+    lab.server.refused_tags = {"bad"}
+    tagger.reconsider("lab", rules(lab, ("**", "bad"), ("**", "good")))
+    assert apply(lab, tagger) == 1
+    assert [failure[:2] for failure in lab.journal.tags.failures()] == [(EID, "bad")]
+    tagger.reconsider("lab", rules(lab, ("**", "good")))
+    assert apply(lab, tagger) == 0
+    assert lab.journal.tags.failures() == []
+    assert lab.journal.tags.unapplied() == {}
+    assert lab.server.of(EID).tags == ["good"]
+
+
+def test_a_refused_tag_that_another_mapping_gives_is_still_wanted(lab: Lab, tagger: Tagger) -> None:
+    other_id = lab.journal.mappings.get("other").id
+    lab.server.refused_tags = {"bad"}
+    tagger.reconsider("lab", rules(lab, ("**", "bad")))
+    lab.journal.mappings.tagged(other_id, "rules of the other that give the same tag")
+    apply(lab, tagger)
+    tagger.reconsider("lab", rules(lab, ("**", "good")))
+    assert lab.journal.mappings.get("other").tag_rules == "", "it is to be asked again"
+
+
+def test_new_rules_of_one_mapping_leave_the_others_alone(lab: Lab, tagger: Tagger) -> None:
+    other_id = lab.journal.mappings.get("other").id
+    lab.journal.mappings.tagged(other_id, "as they were")
+    tagger.reconsider("lab", rules(lab, ("**", "good")))
+    assert lab.journal.mappings.get("other").tag_rules == "as they were"
