@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,15 @@ def test_a_file_that_became_a_fifo_after_the_scan(
         file.unlink()
         os.mkfifo(file)
 
+    def release() -> None:
+        os.close(os.open(file, os.O_RDWR))
+
     before_sending(swap)
+    rescue = threading.Timer(20, release)  # whoever opened it would wait for ever
+    rescue.start()
     ran = project.push()
+    assert not rescue.finished.is_set(), "the FIFO was opened"
+    rescue.cancel()
     assert ran.exit_code == 0, ran.text
     assert ran.json["skipped"] == 1
     assert project.remote() == {"b.csv": b"b"}
