@@ -242,7 +242,7 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize(("top", "covered"), PLACES, ids=ascii)
+@pytest.mark.parametrize(("top", "covered"), PLACES, ids=[ascii(top) for top, _ in PLACES])
 def test_what_lies_at_and_below_a_path(journal: Journal, top: str, covered: set[str]) -> None:
     noted = notes(journal)
     everything = PLACES[0][1]
