@@ -519,7 +519,7 @@ policies = st.builds(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(files, policies, times)
 def test_every_file_has_one_decision(file: FileRecord, policy: Policy, now_ns: int) -> None:
     step = decide(file, policy, now_ns)
@@ -528,7 +528,7 @@ def test_every_file_has_one_decision(file: FileRecord, policy: Policy, now_ns: i
     assert step.state in State
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(files, policies, times)
 def test_a_step_is_taken_only_where_it_is_safe(
     file: FileRecord, policy: Policy, now_ns: int
@@ -563,7 +563,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
         assert sequence > 0, "nothing is sent to where nobody has looked"
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(files, policies, times)
 def test_waiting_comes_to_an_end(file: FileRecord, policy: Policy, now_ns: int) -> None:
     """Waiting until the time given is enough, unless something else is waited for then."""
