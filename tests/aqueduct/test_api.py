@@ -15,6 +15,7 @@ from pydantic import ValidationError
 import aqsync
 from aqsync import API, Experiment
 from aqsync.errors import (
+    ConfigError,
     ExperimentNotFound,
     FileUnreadable,
     FileVanished,
@@ -196,6 +197,17 @@ def test_the_token_is_given_or_taken_from_the_environment(
         assert repr(api) == f"API({raw.url!r})"
     lines = [line for line in heads[0].split(b"\r\n") if line.lower().startswith(b"authorization")]
     assert lines == ([b"Authorization: Bearer " + sent] if sent else [])
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_that_cannot_be_is_refused(timeout: float) -> None:
+    with pytest.raises(ConfigError, match="timeout of"):
+        API("http://127.0.0.1:1", timeout)
+
+
+def test_it_tells_where_it_goes_and_how_long_it_waits() -> None:
+    with API("http://127.0.0.1:1/prefix/") as api:
+        assert (api.url, api.timeout) == ("http://127.0.0.1:1/prefix", 0.5)
 
 
 def test_a_time_without_an_offset_is_local(api: API) -> None:

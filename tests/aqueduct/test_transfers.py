@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from aqsync import API, Experiment
-from aqsync.errors import FileChanged, NameNotSendable, ServerUnreachable, TransferRefused
+from aqsync.errors import (
+    FileChanged,
+    FileUnreadable,
+    LocalError,
+    NameNotSendable,
+    ServerUnreachable,
+    TransferRefused,
+)
 from tests.support.embedded import EmbeddedServer
 from tests.support.raw_server import Peer, RawServer
 from tests.support.scripted_server import EXPERIMENT
@@ -143,6 +150,34 @@ def test_a_file_that_grows_while_it_is_sent_is_not_stored(
     with pytest.raises(FileChanged):
         experiment.upload_file(source, progress=append)
     assert names(experiment) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "said"),
+    [
+        ("/proc/self/mem", FileUnreadable, "cannot be read: input/output error"),
+        ("/dev/null", FileUnreadable, "is not a regular file"),
+        ("/etc/hostname/below", FileUnreadable, "cannot be read: not a directory"),
+        ("a\0b", FileUnreadable, "cannot be the path of a file"),
+        ("", FileUnreadable, "is not a regular file"),
+    ],
+)
+def test_what_cannot_be_read_is_told(
+    experiment: Experiment, path: str, kind: type[LocalError], said: str
+) -> None:
+    with pytest.raises(kind, match=f"(?i){said}"):
+        experiment.upload_file(path)
+    assert names(experiment) == []
+
+
+def test_where_nothing_can_be_written_is_told(experiment: Experiment, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    experiment.upload_file(tmp_path / "a")
+    (tmp_path / "down" / "a").mkdir(parents=True)
+    for folder in (tmp_path / "a", tmp_path / "nowhere", tmp_path / "down", "a\0b", "/proc"):
+        with pytest.raises(LocalError, match="cannot be"):
+            experiment.download_file("a", folder)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "a", "down"]
 
 
 def answer_experiments(peer: Peer) -> bytes:
