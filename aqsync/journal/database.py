@@ -20,6 +20,7 @@ from aqsync.errors import (
     JournalInUse,
     JournalTooNew,
 )
+from aqsync.journal.lock import marks_a_journal
 from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
 
 BUSY_TIMEOUT_S = 10.0
@@ -81,7 +82,9 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _was_a_journal(path: Path) -> bool:
-    """Whether its first bytes say so, or are the zeros that a power loss leaves."""
+    """Whether its first bytes say so, or are the zeros of a power loss, or its lock file does."""
+    if marks_a_journal(path):
+        return True
     with translated(path), path.open("rb") as file:
         header = file.read(100)
     identity = header[68:72]  # where an SQLite file keeps its application_id

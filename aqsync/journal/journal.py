@@ -64,6 +64,7 @@ class Journal:
         except BaseException:
             lock.release()
             raise
+        lock.opened()
         return cls(database, lock, broken)
 
     @classmethod

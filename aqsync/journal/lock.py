@@ -2,7 +2,8 @@
 
 The lock ends with the process, however that ends, so nothing can be left locked. The lock file
 names the process that holds it; afterwards it tells how the journal was left, if it was closed
-in good order.
+in good order. That it tells so at all shows that the path once held a journal of ours: what is
+damaged beyond recognition there may be set aside, what never was a journal may not.
 """
 
 from __future__ import annotations
@@ -26,6 +27,22 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_OPENING = "opening"
+
+
+def marks_a_journal(journal: Path) -> bool:
+    """Whether the lock file tells that what lies here was once opened as a journal of ours."""
+    try:
+        mark = _beside(journal).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return False
+    return bool(mark) and not mark.startswith(_OPENING)
+
+
+def _beside(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".lock")
+
+
 class JournalLock:
     """Held from construction to `release`.
 
@@ -42,13 +59,13 @@ class JournalLock:
     """
 
     def __init__(self, journal: Path) -> None:
-        path = journal.with_name(journal.name + ".lock")
+        path = _beside(journal)
         self._journal = journal
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _try_lock(self._descriptor)
         except OSError as exc:
-            holder = self._read()
+            holder = self._read().removeprefix(_OPENING).strip()
             os.close(self._descriptor)
             by = f" (process {holder})" if holder.isdigit() else ""
             raise JournalInUse(
@@ -56,6 +73,11 @@ class JournalLock:
                 hint="wait until it has finished, or stop it",
             ) from exc
         self.untouched = self._read() == _closed_state(journal)
+        if not marks_a_journal(journal):
+            self._write(f"{_OPENING} {os.getpid()}")
+
+    def opened(self) -> None:
+        """What lies here is a journal of ours, and this process writes it."""
         self._write(str(os.getpid()))
 
     def release(self, *, in_good_order: bool = False) -> None:

@@ -273,6 +273,26 @@ def test_what_a_power_loss_leaves_is_begun_anew(path: Path, left: bytes) -> None
         assert (journal.broken_set_aside is None) is (left == b"")
 
 
+@pytest.mark.parametrize("left", [b"garbage" * 5000, b"short"])
+def test_a_journal_damaged_beyond_recognition_is_set_aside(path: Path, left: bytes) -> None:
+    """Its lock file tells that it was one, also after its writer was killed."""
+    begin(path)
+    path.write_bytes(left)
+    with pytest.raises(JournalBroken):
+        Journal.open_for_reading(path)
+    with Journal.open_for_writing(path, NOW) as journal:
+        assert journal.broken_set_aside is not None
+        assert journal.broken_set_aside.read_bytes() == left
+
+
+def test_a_failed_opening_does_not_make_a_file_a_journal(path: Path) -> None:
+    path.parent.mkdir()
+    data_file(path)
+    for _ in range(3):
+        with pytest.raises(JournalError, match="not a journal of aqsync"):
+            Journal.open_for_writing(path, NOW)
+
+
 def other_database(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE measurement (x)")
