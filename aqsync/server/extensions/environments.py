@@ -93,16 +93,16 @@ class Environments:
     def _tidy_up(self) -> None:
         newest: dict[str, Path] = {}
         for link in sorted(self._folder.iterdir(), key=lambda path: path.lstat().st_mtime_ns):
-            if link.is_symlink() and not link.name.endswith(".link"):
+            if link.is_symlink() and link.exists() and not link.name.endswith(".link"):
                 newest[link.name.partition("-")[0]] = link
         kept = {name for link in newest.values() for name in (link.name, link.readlink().name)}
         for path in self._folder.iterdir():
             if path.name in kept:
                 continue
-            if path.is_symlink():
-                path.unlink()
-            else:
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def _commands(extension: Path, home: Path) -> Iterator[list[str | Path]]:

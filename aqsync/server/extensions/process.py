@@ -17,6 +17,9 @@ OUTPUT_LIMIT = 1024 * 1024
 """Bytes of stdout, and as many of stderr, that are kept: the last ones."""
 
 _TICK_SECONDS = 0.05
+_ORPHAN_SECONDS = 1.0
+"""The patience with children whose parent has ended: a shell lets them ignore interrupts."""
+
 _READ = 64 * 1024
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
@@ -125,7 +128,8 @@ def _attend(leader: int, selector: selectors.BaseSelector, stop: StopRequest) ->
         ended = ended or _has_ended(leader)
         if not stop.asked or (ended and not selector.get_map()):
             continue
-        if sent_at is None or time.monotonic() >= sent_at + stop.patience:
+        patience = min(stop.patience, _ORPHAN_SECONDS) if ended else stop.patience
+        if sent_at is None or time.monotonic() >= sent_at + patience:
             number = next(signals, None)
             if number is None:
                 break  # what still holds the output has left the group
