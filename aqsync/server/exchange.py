@@ -11,6 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 _DRAIN_SECONDS = 30.0
 _SMALL_BODY = 1024 * 1024
 
+JSON = b"application/json"
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -70,19 +72,26 @@ class Exchange:
                 return bytes(body)
 
     async def answer(
-        self, status: int, content: object, *, headers: Headers = (), last: bool = True
+        self,
+        status: int,
+        content: object,
+        *,
+        headers: Headers = (),
+        kind: bytes = JSON,
+        last: bool = True,
     ) -> None:
-        """Send a whole JSON answer.
+        """Send a whole answer.
 
         Args:
             status: The HTTP status.
-            content: What to encode; bytes are taken as encoded already.
+            content: What to encode as JSON; bytes are taken as encoded already.
             headers: Further headers.
+            kind: The media type of the content.
             last: False to keep the exchange open after the answer.
         """
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         start = [
-            (b"content-type", b"application/json"),
+            (b"content-type", kind),
             (b"content-length", str(len(body)).encode()),
             *headers,
         ]
@@ -90,22 +99,26 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": body, "more_body": not last})
 
     async def refuse(self, status: int, detail: object, *, headers: Headers = ()) -> None:
-        """Answer ``{"detail": ...}``, though the body may not have been read.
+        """Answer ``{"detail": ...}``, though the body may not have been read."""
+        await self.answer_early(status, {"detail": detail}, headers=headers)
+
+    async def answer_early(
+        self, status: int, content: object, *, headers: Headers = (), kind: bytes = JSON
+    ) -> None:
+        """Send a whole answer, though the body may not have been read.
 
         A large body is not waited for: the connection closes after the answer. But a connection
         closed upon unread bytes is reset, which can destroy the answer before the client has
         read it; so what still comes is thrown away for a while first.
         """
-        content = {"detail": detail}
         announced = self.announced_bytes()
         endless = announced is None and self.header(b"transfer-encoding") is not None
         if self._body_ended or (not endless and (announced or 0) <= _SMALL_BODY):
             # What little may be left the HTTP layer throws away, and the connection lives on.
-            await self.answer(status, content, headers=headers)
+            await self.answer(status, content, headers=headers, kind=kind)
             return
-        await self.answer(
-            status, content, headers=(*headers, (b"connection", b"close")), last=False
-        )
+        closing = (*headers, (b"connection", b"close"))
+        await self.answer(status, content, headers=closing, kind=kind, last=False)
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while not self._body_ended:

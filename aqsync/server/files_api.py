@@ -8,8 +8,7 @@ import json
 import logging
 import mimetypes
 import os
-import stat
-from asyncio import ensure_future, get_running_loop
+from asyncio import get_running_loop
 from concurrent.futures import Executor
 from email.utils import formatdate
 from functools import partial
@@ -18,13 +17,13 @@ from uuid import UUID
 from starlette.types import Receive, Scope, Send
 
 from aqsync.server import rules
+from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused
-from aqsync.server.exchange import Exchange
-from aqsync.server.filestore import EXPERIMENT_MISSING, FILE_MISSING, FileStore
+from aqsync.server.exchange import Exchange, Headers
+from aqsync.server.filestore import EXPERIMENT_MISSING, FileStore
 from aqsync.server.upload import ClientLeft, FormReader, Upload, body_too_large
 
 _log = logging.getLogger(__name__)
-_READ_PIECE = 512 * 1024
 _MAX_DELETE_BODY = 64 * 1024 * 1024
 _MARKDOWN = frozenset({"markdn", "markdown", "md", "mdown"})
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -94,41 +93,7 @@ class FilesEndpoint:
         await exchange.answer(200, {"result": f"Successfuly uploaded {name}"})
 
     async def _download(self, exchange: Exchange, uuid: UUID, name: str) -> None:
-        run = partial(get_running_loop().run_in_executor, self._disk)
-        descriptor, facts, piece = await run(self._open, uuid, name)
-        leaving = ensure_future(_client_leaves(exchange.receive))
-        try:
-            remaining = facts.st_size
-            headers = _file_headers(name, facts)
-            await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
-            while not leaving.done():
-                remaining -= len(piece)
-                more = remaining > 0
-                await exchange.send(
-                    {"type": "http.response.body", "body": piece, "more_body": more}
-                )
-                if not more:
-                    return
-                piece = await run(_read_on, descriptor, remaining)
-                if not piece:
-                    # The headers are sent: all that can be done is to break off.
-                    _log.error("%s/%s cannot be read to its end", uuid, name)
-                    return
-        finally:
-            leaving.cancel()
-            os.close(descriptor)
-
-    def _open(self, uuid: UUID, name: str) -> tuple[int, os.stat_result, bytes]:
-        descriptor = self._files.open_for_reading(uuid, name)
-        try:
-            facts = os.fstat(descriptor)
-            if stat.S_ISREG(facts.st_mode):
-                return descriptor, facts, os.read(descriptor, min(_READ_PIECE, facts.st_size))
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-        raise FileRefused(404, FILE_MISSING)
+        await send_file(exchange, self._files, self._disk, uuid, name, _file_headers)
 
     async def _delete(self, exchange: Exchange, uuid: UUID) -> None:
         names = sorted(set(_file_list(await exchange.read_body(_MAX_DELETE_BODY))))
@@ -136,18 +101,6 @@ class FilesEndpoint:
             raise FileRefused(400, "File list can not be empty.")
         await get_running_loop().run_in_executor(self._disk, self._files.delete, uuid, names)
         await exchange.answer(200, {"result": f"Successfully deleted {rules.listed(names)}"})
-
-
-async def _client_leaves(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _read_on(descriptor: int, remaining: int) -> bytes:
-    try:
-        return os.read(descriptor, min(_READ_PIECE, remaining))
-    except OSError:
-        return b""
 
 
 def _uuid(text: str) -> UUID:
@@ -183,16 +136,15 @@ def _invalid(kind: str, where: list[str | int], message: str) -> FileRefused:
     return FileRefused(422, [{"type": kind, "loc": where, "msg": message}])
 
 
-def _file_headers(name: str, facts: os.stat_result) -> list[tuple[bytes, bytes]]:
+def _file_headers(name: str, facts: os.stat_result) -> Headers:
     media_type = mimetypes.guess_type(name)[0] or "text/plain"
     if name.rpartition(".")[2] in _MARKDOWN:
         media_type = "text/x-markdown"
     if media_type.startswith("text/"):
         media_type += "; charset=utf-8"
     version = hashlib.blake2b(f"{facts.st_mtime_ns}-{facts.st_size}".encode(), digest_size=16)
-    return [
+    return (
         (b"content-type", media_type.encode()),
-        (b"content-length", str(facts.st_size).encode()),
         (b"last-modified", formatdate(facts.st_mtime, usegmt=True).encode()),
         (b"etag", f'"{version.hexdigest()}"'.encode()),
-    ]
+    )

@@ -23,6 +23,7 @@ from aqsync.server.listing import FileListing, ListingCache
 
 EXPERIMENT_MISSING = "The specified experiment was not found."
 FILE_MISSING = "The requested file is not found."
+FILE_EXISTS = "A file of this name is there already."
 
 
 class FileStore:
@@ -38,6 +39,7 @@ class FileStore:
         self._removed = data / "removed"
         self._counter = itertools.count()
         self._deleting = threading.Lock()
+        self._placing = threading.Lock()
         self._listings = ListingCache()
         for leftovers in (self._incoming, self._removed):
             if leftovers.exists():
@@ -86,15 +88,26 @@ class FileStore:
         """Return a file to be filled and kept, or discarded."""
         return IncomingFile(self._incoming / f"{next(self._counter):x}")
 
-    def keep(self, incoming: IncomingFile, uuid: UUID, name: str) -> None:
+    def keep(self, incoming: IncomingFile, uuid: UUID, name: str, *, replace: bool = True) -> None:
         """Give an incoming file its place and name; it is on the disk when this returns.
 
+        Args:
+            incoming: The file.
+            uuid: The experiment.
+            name: An allowed name.
+            replace: Whether it may take the place of a file of this name.
+
         Raises:
-            FileRefused: The experiment was removed meanwhile.
+            FileRefused: The experiment was removed meanwhile, or the place is taken.
         """
         folder = self._folder(uuid)
+        place = folder / name
+        incoming.complete()
         try:
-            incoming.move_to(folder / name)
+            with self._placing:
+                if not replace and os.path.lexists(place):
+                    raise FileRefused(409, FILE_EXISTS)
+                incoming.move_to(place)
             _sync_folder(folder)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise FileRefused(404, EXPERIMENT_MISSING) from exc
@@ -114,6 +127,10 @@ class FileStore:
                 raise
             missing = FILE_MISSING if self.has(uuid) else EXPERIMENT_MISSING
             raise FileRefused(404, missing) from exc
+
+    def sizes(self, uuid: UUID, names: Iterable[str]) -> list[int | None]:
+        """Return the sizes of files in bytes, None for each that is gone."""
+        return [_size(self._folder(uuid) / name) for name in names]
 
     def listing(self, uuid: UUID) -> FileListing:
         """Return an experiment's files, to be read when they are asked for."""
@@ -163,14 +180,17 @@ class IncomingFile:
             # Lets the disk begin now, so that the sync at the end has little left to wait for.
             os.posix_fadvise(descriptor, start, 0, os.POSIX_FADV_DONTNEED)
 
-    def move_to(self, place: Path) -> None:
-        """Stamp the file with the present time, wait for the disk, and rename it."""
+    def complete(self) -> None:
+        """Stamp the file with the present time and wait for the disk."""
         descriptor = self._open()
         # Finer than the kernel's own stamp, which two uploads within some milliseconds share.
         now = time.time_ns()
         os.utime(descriptor, ns=(now, now))
         os.fsync(descriptor)
         self._close()
+
+    def move_to(self, place: Path) -> None:
+        """Rename the complete file."""
         self._path.replace(place)
         self._exists = False
 
@@ -201,6 +221,13 @@ def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _sync_folder(folder: Path) -> None:
