@@ -450,7 +450,7 @@ def test_progress_counts_every_byte(lab: Lab) -> None:
 
 @pytest.mark.parametrize("step", [NEW, AGAIN, COMPARE])
 def test_an_aborted_job_leaves_no_mark(lab: Lab, step: Upload | Compare) -> None:
-    content = bytes(SMALL + 1)
+    content = bytes(4 * SMALL + 1)
     if step is COMPARE:
         lab.server.put(EID, "a", content)
     if step is AGAIN:
@@ -462,10 +462,11 @@ def test_an_aborted_job_leaves_no_mark(lab: Lab, step: Upload | Compare) -> None
 
     def aborted() -> bool:
         asked.append(1)
-        return len(asked) == 3
+        return len(asked) == 2
 
     uploader = Uploader(lab.server, lab.journal, lab.clock, aborted=aborted)
     with pytest.raises(Interrupted):
         uploader.do(job(lab, "a", step))
     assert lab.remote == remote
-    assert lab.record("a") == before
+    # What was read ahead may be noted as about to go; that it did is for a comparison to find.
+    assert replace(lab.record("a"), sent=None) == replace(before, sent=None)
