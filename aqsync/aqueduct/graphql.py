@@ -36,6 +36,9 @@ FIND = f"""query($offset: Int!, $limit: Int!, $filters: ExperimentFiltersInput) 
   experiments(offset: $offset, limit: $limit, filters: $filters) {{
     totalExperimentsCount experimentsData {{ {EXPERIMENT_FIELDS} }} }} }}"""
 
+TAGS = """query($offset: Int!, $limit: Int!) {
+  tags(offset: $offset, limit: $limit) { totalTagsCount tagsData } }"""
+
 
 def alias(index: int) -> str:
     """Return the name under which the answer holds the experiment asked for at `index`."""
@@ -132,6 +135,18 @@ def experiment_page(data: dict[str, Any], what: str) -> ExperimentPage:
             int(page["totalExperimentsCount"]),
         )
     except (KeyError, TypeError, ValueError) as exc:
+        raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
+
+
+def tags_of(data: dict[str, Any], what: str) -> list[str]:
+    """Return the tags that an answer to `TAGS` holds.
+
+    Raises:
+        BadAnswer: A field is missing or not what the protocol says.
+    """
+    try:
+        return [str(tag) for tag in data["tags"]["tagsData"]]
+    except (KeyError, TypeError) as exc:
         raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -67,8 +68,13 @@ def watched(
             progress(done, length)
 
 
-def write_whole(target: Path, chunks: Iterable[bytes]) -> None:
+def write_whole(target: Path, chunks: Iterable[bytes], *, replace: bool = True) -> None:
     """Write a file that stands under its name only when it is whole and on the disk.
+
+    Args:
+        target: Its path.
+        chunks: Its bytes.
+        replace: Whether it takes the place of what may be there already.
 
     Raises:
         LocalError: It cannot be written. What `chunks` raises passes through.
@@ -88,9 +94,25 @@ def write_whole(target: Path, chunks: Iterable[bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         with _writing(target):
-            partial.replace(target)
+            if replace:
+                partial.replace(target)
+            else:
+                _name(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _name(partial: Path, target: Path) -> None:
+    """Give a file its name, unless there is one of this name by now."""
+    try:
+        target.hardlink_to(partial)  # unlike a rename, it replaces nothing
+    except OSError as exc:
+        if exc.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}:
+            raise
+        # This file system has no links.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from exc
+        partial.rename(target)
 
 
 @contextlib.contextmanager

@@ -30,6 +30,8 @@ from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
 
 _RESOLVE_CHUNK = 100
 """So many experiments are asked for in one request."""
+_TAGS_CHUNK = 500
+"""So many tags the server gives at once."""
 
 
 class Server:
@@ -247,6 +249,18 @@ class Server:
             {"input": {"uuid": str(uuid), "tag": tag}},
             f"removal of tag {tag} from experiment {uuid}",
         )
+
+    def tags(self) -> list[str]:
+        """Return all tags in use, in the server's order."""
+        found: list[str] = []
+        while True:
+            variables = {"offset": len(found), "limit": _TAGS_CHUNK}
+            what = "list of tags"
+            answer = self._channel.operate(graphql.TAGS, variables, what, repeatable=True)
+            page = graphql.tags_of(answer, what)
+            found += page
+            if len(page) < _TAGS_CHUNK:
+                return list(dict.fromkeys(found))
 
     # Files
 

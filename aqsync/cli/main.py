@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from aqsync import __version__
+from aqsync.cli.groups import experiment, extensions, files, tags, tasks
 from aqsync.errors import AqsyncError, ExitCode
 
 app = typer.Typer(
@@ -220,6 +221,15 @@ def demo(
 
     raise typer.Exit(run(directory))
 
+
+for _name, _group in (
+    ("experiment", experiment.app),
+    ("tags", tags.app),
+    ("files", files.app),
+    ("extensions", extensions.app),
+    ("tasks", tasks.app),
+):
+    app.add_typer(_group, name=_name)
 
 _COLLECT_AFTER = 20_000
 """New objects between two looks for cycles; imports make many objects, and none to be collected."""

@@ -10,7 +10,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from aqsync.config.checks import find_conflicts
-from aqsync.config.models import Config, Mapping, Section, Settings
+from aqsync.config.models import Config, Mapping, Section, ServerConfig, Settings
 from aqsync.config.problems import config_error, problems_of, unknown_key, where_written
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
@@ -68,6 +68,20 @@ def load_config(path: Path) -> Config:
     return parse_config(_read(path), path)
 
 
+def load_server(path: Path) -> ServerConfig:
+    """Read a configuration's section ``server`` alone; what else it holds is not looked at.
+
+    Raises:
+        ConfigError: It cannot be read, is no YAML, or the section is missing or wrong.
+    """
+    tree = Tree(_read(path))
+    document = tree.value
+    if not isinstance(document, dict):
+        raise _no_sections(path, tree)
+    server = {key: value for key, value in document.items() if key == "server"}
+    return _Reader(path, tree, server).server()
+
+
 def parse_config(text: str, path: Path) -> Config:
     """Validate a configuration's text.
 
@@ -81,9 +95,13 @@ def parse_config(text: str, path: Path) -> Config:
     tree = Tree(text)
     if isinstance(tree.value, dict):
         return _Reader(path, tree, tree.value).read()
-    spot = tree.spot(())
-    what = f"this is {spot.kind}; expected a section with the keys server and mappings"
-    raise config_error(path, tree.problems or [Problem(spot.line, (), what)])
+    raise _no_sections(path, tree)
+
+
+class _OnlyServer(Section):
+    """What commands need that know nothing of mappings."""
+
+    server: ServerConfig
 
 
 class _Reader:
@@ -120,6 +138,13 @@ class _Reader:
             raise config_error(self._path, self._problems)
         return config
 
+    def server(self) -> ServerConfig:
+        self._problems = [found for found in self._problems if found.location[:1] == ("server",)]
+        only = self._validate(_OnlyServer, self._document, ())
+        if self._problems or only is None:
+            raise config_error(self._path, self._problems)
+        return only.server
+
     def _mappings(self) -> list[tuple[int, Mapping]]:
         defaults = self._defaults()
         listed = self._document.get("mappings")
@@ -148,6 +173,12 @@ class _Reader:
             found = problems_of(error, self._tree, at)
             self._problems += [problem for problem in found if problem.location not in formless]
             return None
+
+
+def _no_sections(path: Path, tree: Tree) -> ConfigError:
+    spot = tree.spot(())
+    what = f"this is {spot.kind}; expected a section with the keys server and mappings"
+    return config_error(path, tree.problems or [Problem(spot.line, (), what)])
 
 
 def _from_environment() -> Path | None:

@@ -1,0 +1,1 @@
+"""What the commands on experiments, tags, files, extensions and tasks do and print."""

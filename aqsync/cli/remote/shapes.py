@@ -1,0 +1,85 @@
+"""What ``--json`` prints about the things on a server. Times are ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aqsync.aqueduct.records import (
+    Action,
+    ExperimentRef,
+    ExtensionRecord,
+    RemoteFile,
+    TaskRecord,
+)
+
+Shape = dict[str, Any]
+
+
+def experiment_shape(found: ExperimentRef) -> Shape:
+    """Show an experiment."""
+    return {
+        "eid": found.eid,
+        "uuid": str(found.uuid),
+        "title": found.title,
+        "description": found.description,
+        "tags": list(found.tags),
+        "created_at": _time(found.created_at),
+        "updated_at": _time(found.updated_at),
+    }
+
+
+def file_shape(file: RemoteFile) -> Shape:
+    """Show a file of an experiment."""
+    return {"name": file.name, "uploaded_at": _time(datetime.fromisoformat(file.modified_at))}
+
+
+def extension_shape(found: ExtensionRecord) -> Shape:
+    """Show an extension with all its actions."""
+    return {
+        "name": found.name,
+        "description": found.description,
+        "authors": found.authors,
+        "actions": [_action(action) for action in found.actions],
+    }
+
+
+def task_shape(found: TaskRecord) -> Shape:
+    """Show a task."""
+    return {
+        "uuid": str(found.uuid),
+        "status": str(found.status),
+        "extension": found.extension_name,
+        "action": found.action_name,
+        "experiment": found.experiment.eid,
+        "parameters": {parameter.name: value for parameter, value in found.parameters},
+        "created_by": found.created_by,
+        "received_at": _time(found.received_at),
+        "ended_at": _time(found.ended_at),
+        "result_code": found.result_code,
+        "std_out": found.std_out,
+        "std_err": found.std_err,
+    }
+
+
+def _action(action: Action) -> Shape:
+    return {
+        "name": action.name,
+        "description": action.description,
+        "experiment_variable_name": action.experiment_variable_name,
+        "parameters": [
+            {
+                "name": parameter.name,
+                "display_name": parameter.display_name,
+                "description": parameter.description,
+                "data_type": parameter.data_type,
+                "default_value": parameter.default_value,
+                "options": None if parameter.options is None else list(parameter.options),
+            }
+            for parameter in action.parameters
+        ],
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()

@@ -1,0 +1,81 @@
+"""Tables and blocks of fields: drawn on a terminal, plain aligned columns elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from aqsync.cli.output import printable, say
+
+_GAP = "  "
+_WIDE = {"W", "F"}
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; nothing if it has no rows.
+
+    Args:
+        headings: One for each column.
+        rows: Each with a text for each column.
+    """
+    cells = [[printable(text) for text in row] for row in rows]
+    if not cells:
+        return
+    if sys.stdout.isatty():
+        _draw(headings, cells)
+        return
+    for line in aligned([list(headings), *cells]):
+        say(line)
+
+
+def say_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """Print names with their values, each value's further lines below its first."""
+    pairs = [(f"{name}:", value) for name, value in fields]
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        for index, line in enumerate(value.splitlines() or [""]):
+            say(f"{name if index == 0 else '':{width}}{_GAP}{line}".rstrip())
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Put texts into columns; the last is as wide as it likes."""
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    return [
+        _GAP.join(
+            text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def time_text(moment: datetime | None) -> str:
+    """A time in this machine's zone, as people write it; empty if there is none."""
+    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _width(text: str) -> int:
+    """So many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in _WIDE)
+        for c in text
+    )
+
+
+def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box  # noqa: PLC0415 - rich is slow to import
+    from rich.console import Console  # noqa: PLC0415 - the same
+    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.text import Text  # noqa: PLC0415 - the same
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, heading in enumerate(headings):
+        # Whoever copies what names a thing wants it in one piece.
+        whole = max(_width(row[0]) for row in rows) if index == 0 else None
+        table.add_column(heading, overflow="fold", min_width=whole)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
