@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +30,8 @@ from aqsync.errors import (
     TransferRefused,
 )
 from aqsync.journal import Journal
-from aqsync.local.reader import CHUNK, GuardedFile, is_gone
+from aqsync.local.read_ahead import read_ahead
+from aqsync.local.reader import GuardedFile, is_gone
 from aqsync.local.scanner import root_identity
 from aqsync.model import (
     Adopted,
@@ -48,8 +50,8 @@ from aqsync.model import (
     Uploaded,
 )
 
-SMALL = 4 * CHUNK
-"""Bytes up to which a file is read whole before anything is sent."""
+SMALL = 1 << 20
+"""Bytes up to which a file is read whole before anything is sent; larger ones in such chunks."""
 
 CLOCK_SLACK_S = 5.0
 """A server tells its time in whole seconds, and a busy one tells a time that is seconds old."""
@@ -121,10 +123,10 @@ class Uploader:
             return Touched(local, unchanged)
         digest = hashlib.sha256()
         began = self._clock.monotonic()
-        with GuardedFile(job.root, file.path, local) as source:
-            body = self._body(file, source, digest)
-            if local.size <= SMALL:
-                body = iter(list(body))
+        with (
+            GuardedFile(job.root, file.path, local) as source,
+            self._body(file, source, digest) as body,
+        ):
             receipt = self._server.upload(job.uuid, file.remote_name, body, local.size)
         took = self._clock.monotonic() - began
         return Uploaded(local, digest.digest(), _accepted_between(receipt, took))
@@ -140,21 +142,37 @@ class Uploader:
             digest, _ = self._digest(source.chunks())
         return digest if digest == synced.sha256 else None
 
+    @contextmanager
     def _body(
         self, file: FileRecord, source: GuardedFile, digest: hashlib._Hash
+    ) -> Iterator[Iterable[bytes]]:
+        """A small file's chunks all at once, a large one's while those before are being sent."""
+        if _present(file).size <= SMALL:
+            yield list(self._watched(self._content(file, source.chunks(), digest)))
+            return
+        with closing(read_ahead(self._content(file, source.chunks(SMALL), digest))) as chunks:
+            yield self._watched(chunks)
+
+    def _content(
+        self, file: FileRecord, chunks: Iterable[bytes], digest: hashlib._Hash
     ) -> Iterator[bytes]:
-        sent = 0
+        """Gives the last chunk out only when the digest of all is in the journal."""
+        given = 0
         size = _present(file).size
-        for chunk in source.chunks():
+        for chunk in chunks:
             digest.update(chunk)
-            sent += len(chunk)
-            if sent == size:
+            given += len(chunk)
+            if given == size:
                 self._journal.outcomes.about_to_send(file, digest.digest(), size)
-            self._check_abort()
-            self._progress(len(chunk))
             yield chunk
         if size == 0:
             self._journal.outcomes.about_to_send(file, digest.digest(), 0)
+
+    def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._check_abort()
+            self._progress(len(chunk))
+            yield chunk
 
     def _compare(self, job: Job) -> Outcome:
         file, local = job.file, _present(job.file)
