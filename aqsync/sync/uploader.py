@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -232,7 +231,8 @@ def _present(file: FileRecord) -> Signature:
 
 
 def _accepted_between(receipt: UploadReceipt, took: float) -> tuple[float, float] | None:
+    """Bounds of the file's time; servers date answers by a request's end or, uvicorn, its begin."""
     if receipt.server_date is None:
         return None
-    end: datetime = receipt.server_date
-    return end.timestamp() - took - CLOCK_SLACK_S, end.timestamp() + CLOCK_SLACK_S
+    date = receipt.server_date.timestamp()
+    return date - took - CLOCK_SLACK_S, date + took + CLOCK_SLACK_S

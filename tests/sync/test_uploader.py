@@ -7,10 +7,12 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from aqsync.aqueduct.records import UploadReceipt
 from aqsync.errors import (
     AqsyncError,
     BadAnswer,
@@ -44,7 +46,7 @@ from aqsync.model import (
     Upload,
     Uploaded,
 )
-from aqsync.sync.uploader import SMALL, Job, Uploader
+from aqsync.sync.uploader import SMALL, Job, Uploader, _accepted_between
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
 from tests.support.permissions import bound_by_permissions
@@ -109,7 +111,17 @@ def test_the_bounds_of_its_time_on_the_servers_clock(lab: Lab) -> None:
     earliest, latest = outcome.accepted_between
     end = lab.clock.now_ns() / SECOND_NS + 7200
     assert earliest == pytest.approx(end - 20 - 5, abs=1)
-    assert latest == pytest.approx(end + 5, abs=1)
+    assert latest == pytest.approx(end + 20 + 5, abs=1)
+
+
+@pytest.mark.parametrize("dated_by", ["begin", "end"])
+def test_a_server_may_date_its_answer_by_when_the_request_began(dated_by: str) -> None:
+    """As uvicorn does, whose every upload of a few seconds was compared byte by byte for it."""
+    begin, took = 1_800_000_000.0, 600.0
+    date = begin if dated_by == "begin" else begin + took
+    bounds = _accepted_between(UploadReceipt(datetime.fromtimestamp(date, UTC)), took)
+    assert bounds is not None
+    assert bounds[0] < begin + took < bounds[1]
 
 
 def test_a_server_that_does_not_tell_its_time(lab: Lab) -> None:
