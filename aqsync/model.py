@@ -146,6 +146,8 @@ class Policy:
     on_local_delete: OnLocalDelete = OnLocalDelete.KEEP
     removal_barrier: str | None = None
     """Why nothing may be removed from the server now; None: removals are allowed."""
+    root_problem: Problem | None = None
+    """Why what is, or is not, in the mapping's directory may not be believed."""
     experiment_problem: Problem | None = None
     server_problem: ServerProblem | None = None
 

@@ -85,7 +85,14 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         step = _wanted(file, file.local)
     if isinstance(step, InSync | Hold):
         return step
+    if policy.root_problem is not None and _takes_something_away(step):
+        return _held_by(policy.root_problem)
     return _obstacle(file, policy, now_ns) or step
+
+
+def _takes_something_away(step: Decision) -> bool:
+    """Whether a version on the server would be lost: a wrong disk must not do that."""
+    return isinstance(step, RemoveRemote) or (isinstance(step, Upload) and step.replaces)
 
 
 def _held_by(problem: Problem) -> Hold:

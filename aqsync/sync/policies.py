@@ -21,20 +21,16 @@ T = TypeVar("T")
 def policies(journal: Journal, mapping: Mapping) -> Callable[[FileRecord], Policy]:
     """A mapping's policy for each of its files, as things stand now."""
     on_local_delete = OnLocalDelete(mapping.on_local_delete)
+    mapping_id = journal.mappings.get(mapping.name).id
     barrier = None
     if on_local_delete is OnLocalDelete.REMOVE:
-        mapping_id = journal.mappings.get(mapping.name).id
         gone, known = journal.observations.removable(mapping_id)
-        root_trouble = journal.mappings.troubles(mapping_id).get("")
-        barrier = (
-            removal_barrier(gone, known, mapping.remove_share)
-            if root_trouble is None
-            else root_trouble.message
-        )
+        barrier = removal_barrier(gone, known, mapping.remove_share)
     base = Policy(
         settle_ns=int(mapping.settle * 1e9),
         on_local_delete=on_local_delete,
         removal_barrier=barrier,
+        root_problem=journal.mappings.troubles(mapping_id).get(""),
         server_problem=journal.remote.server_problem(),
     )
     by_eid = {

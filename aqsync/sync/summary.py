@@ -63,6 +63,8 @@ def summarize(
     summary.bytes[State.IN_SYNC] += quiet.bytes
     root = mapping.directory
     server = journal.remote.server_problem()
+    troubles = journal.mappings.troubles(mapping_id)
+    untrusted = troubles.get("")
     shared: Counter[tuple[State, Problem]] = Counter()
     for file, step in decisions(journal, mapping, now_ns, within):
         if file.local is None and isinstance(step, InSync):
@@ -72,6 +74,8 @@ def summarize(
         summary.bytes[step.state] += file.local.size if file.local else 0
         if isinstance(step, InSync):
             continue
+        if untrusted is not None and step.reason == untrusted.message:
+            continue  # told once, below
         if isinstance(step, Hold) and file.eid is not None:
             problem = journal.remote.problem(file.eid)
             if problem is not None:
@@ -86,7 +90,7 @@ def summarize(
     for (state, problem), files in shared.items():
         reason = f"{problem.message}; files {state}: {files}"
         summary.problems.append(FileProblem(str(root), state, reason, problem.hint))
-    _add_troubles(summary, journal.mappings.troubles(mapping_id), root)
+    _add_troubles(summary, troubles, root)
     return summary
 
 

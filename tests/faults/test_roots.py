@@ -110,6 +110,22 @@ def test_a_root_replaced_by_another_directory(
     assert ran.json["unchanged"] >= 9
 
 
+def test_a_wrong_disk_replaces_nothing_on_the_server(filled: Project) -> None:
+    """It holds a file of the same name with other content, and lacks the rest."""
+    before = filled.remote()
+    aside = filled.root.rename(filled.folder / "aside")
+    filled.write("run/1.csv", "another experiment altogether")
+    ran = filled.push()
+    trouble(ran, filled.root)
+    assert ran.json["held"] == 1
+    assert filled.remote() == before
+    why = filled.run("why", str(filled.root / "run/1.csv"))
+    assert "is not the one known before" in why.out
+    filled.root.rename(filled.folder / "wrong")
+    aside.rename(filled.root)
+    assert filled.pushed()["unchanged"] == 10
+
+
 def test_one_path_of_a_replaced_root(filled: Project) -> None:
     """Neither the path that it lacks nor the one that it has makes it the right one."""
     aside = filled.root.rename(filled.folder / "aside")
@@ -207,11 +223,8 @@ def test_a_disk_that_is_unmounted_after_the_scan(
     before_sending(mount.unmount)
     ran = project.push()
     assert ran.exit_code == 1
-    problems = ran.problems()
-    for place in (project.root, project.root / "0.csv"):
-        assert "is not the one known before" in problems[str(place)]["reason"]
-    assert ran.json["removed"] == 0
-    assert ran.json["removed"] == 0
+    assert "is not the one known before" in trouble(ran, project.root)["reason"]
+    assert (ran.json["held"], ran.json["removed"]) == (1, 0)
     assert len(project.remote_names()) == 4
 
 

@@ -308,6 +308,13 @@ GONE_FILES: list[Row] = [
         {},
     ),
     (
+        "from a root that is not the known one",
+        replace(GONE, insisted=True),
+        replace(REMOVING, root_problem=LOST),
+        Hold,
+        {"reason": LOST.message, "since_ns": LOST.since_ns},
+    ),
+    (
         "gone only just now",
         replace(GONE, since_ns=NOW - 1),
         REMOVING,
@@ -513,6 +520,7 @@ policies = st.builds(
     settle_ns=st.sampled_from([0, SETTLE, 30 * 86_400 * SECOND_NS]),
     on_local_delete=st.sampled_from(OnLocalDelete),
     removal_barrier=st.none() | st.just("too many"),
+    root_problem=st.none() | problems,
     experiment_problem=st.none() | problems,
     server_problem=st.none()
     | st.builds(ServerProblem, texts, texts, st.booleans(), times, counts, times),
@@ -546,6 +554,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
         assert file.local is None
         assert policy.on_local_delete is OnLocalDelete.REMOVE
         assert policy.removal_barrier is None or file.insisted
+        assert policy.root_problem is None
         assert file.synced is not None
         assert listed_at is not None
         assert listed_at == file.synced.modified_at
@@ -558,6 +567,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
     if listed_at is not None and (file.synced is None or sequence > file.synced.sequence):
         ours = file.synced is not None and file.synced.modified_at == listed_at
         assert step.replaces
+        assert policy.root_problem is None
         assert ours or file.may_replace == listed_at
     if file.synced is None:
         assert sequence > 0, "nothing is sent to where nobody has looked"
