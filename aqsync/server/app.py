@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,6 +28,10 @@ from aqsync.server.settings import ServerSettings
 from aqsync.server.stopping import RunningRequests
 from aqsync.server.storage import Storage
 from aqsync.server.token_gate import TokenGate
+from aqsync.server.web.browser_gate import BrowserGate
+from aqsync.server.web.login import Login
+from aqsync.server.web.pages import PATHS, Pages, is_page
+from aqsync.server.web.sessions import Sessions
 
 _DISK_THREADS = 16
 _GRAPHQL_THREADS = 4
@@ -78,13 +83,19 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
         storage.close()
 
     middleware = [Middleware(RunningRequests, tasks=requests)]
-    if settings.token is not None:
-        middleware.append(Middleware(TokenGate, token=settings.token))
+    if settings.token is None:
+        middleware.append(Middleware(BrowserGate, lets_pass=is_page))
+    else:
+        middleware.append(Middleware(TokenGate, token=settings.token, lets_pass=is_page))
+    context = Context(storage, tasks)
     files = FilesEndpoint(storage.files, disk, settings.max_file_bytes)
+    login = Login(settings.token, Sessions(_cookie_name(url)))
+    pages = Pages(context, login, workers, disk, settings.max_file_bytes)
     app = Starlette(
         routes=[
-            Route("/api/graphql", GraphQLEndpoint(Context(storage, tasks), workers)),
+            Route("/api/graphql", GraphQLEndpoint(context, workers)),
             Route("/api/files/{path:path}", files),
+            *(Route(path, pages) for path in PATHS),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _plain_error},
@@ -93,6 +104,11 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
     app.router.redirect_slashes = False
     app.state.end_tasks = partial(tasks.runner.stop, patience=0)
     return app
+
+
+def _cookie_name(url: str) -> str:
+    """A name of its own: browsers keep no cookies apart by port."""
+    return f"aqsync_{urlsplit(url).port or 'session'}"
 
 
 def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskService:

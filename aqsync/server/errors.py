@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 
 class ServerStartError(Exception):
     """The server cannot start for a reason that its user can remove.
@@ -33,3 +37,10 @@ class FileRefused(Exception):
         super().__init__(detail)
         self.status = status
         self.detail = detail
+
+
+def disk_failure(exc: OSError) -> FileRefused:
+    """Return what a client is told of a failure of the disk."""
+    if exc.errno in _DISK_FULL:
+        return FileRefused(507, "The server's disk is full.")
+    return FileRefused(500, "The server's disk failed.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -18,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from aqsync.server import rules
 from aqsync.server.download import send_file
-from aqsync.server.errors import FileRefused
+from aqsync.server.errors import FileRefused, disk_failure
 from aqsync.server.exchange import Exchange, Headers
 from aqsync.server.filestore import EXPERIMENT_MISSING, FileStore
 from aqsync.server.upload import ClientLeft, FormReader, Upload, body_too_large
@@ -26,7 +25,6 @@ from aqsync.server.upload import ClientLeft, FormReader, Upload, body_too_large
 _log = logging.getLogger(__name__)
 _MAX_DELETE_BODY = 64 * 1024 * 1024
 _MARKDOWN = frozenset({"markdn", "markdown", "md", "mdown"})
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class FilesEndpoint:
@@ -54,9 +52,8 @@ class FilesEndpoint:
             pass
         except OSError as exc:
             _log.error("%s %s: %s", exchange.method, scope["path"], exc)
-            full = exc.errno in _DISK_FULL
-            detail = "The server's disk is full." if full else "The server's disk failed."
-            await exchange.refuse(507 if full else 500, detail)
+            refused = disk_failure(exc)
+            await exchange.refuse(refused.status, refused.detail)
 
     async def _dispatch(self, exchange: Exchange, path: list[str]) -> None:
         method = exchange.method

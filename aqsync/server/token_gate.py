@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,15 +16,17 @@ class TokenGate:
     Args:
         app: What lies behind the gate.
         token: The token.
+        lets_pass: Tells which paths have a gate of their own.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, lets_pass: Callable[[str], bool]) -> None:
         self._app = app
+        self._lets_pass = lets_pass
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 401."""
-        if scope["type"] == "http":
+        if scope["type"] == "http" and not self._lets_pass(scope["path"]):
             exchange = Exchange(scope, receive, send)
             if not self._fits(exchange.header(b"authorization")):
                 challenge = (b"www-authenticate", b"Bearer")

@@ -1,0 +1,39 @@
+"""Keeps web pages of others away from the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aqsync.server.exchange import Exchange
+from aqsync.server.web.visitors import FOREIGN, REBOUND, is_rebound, sent_by_own_page
+
+
+class BrowserGate:
+    """Refuses what a web page of others makes a browser send to a server without a token.
+
+    Programs that are no browsers do not notice it. With a token it is not needed: no browser adds
+    one by itself.
+
+    Args:
+        app: What lies behind the gate.
+        lets_pass: Tells which paths have a gate of their own.
+    """
+
+    def __init__(self, app: ASGIApp, *, lets_pass: Callable[[str], bool]) -> None:
+        self._app = app
+        self._lets_pass = lets_pass
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 403."""
+        if scope["type"] == "http" and not self._lets_pass(scope["path"]):
+            exchange = Exchange(scope, receive, send)
+            own = sent_by_own_page(exchange)
+            if own is not None and is_rebound(exchange):
+                await exchange.refuse(403, REBOUND)
+                return
+            if own is False and exchange.method != "GET":
+                await exchange.refuse(403, FOREIGN)
+                return
+        await self._app(scope, receive, send)

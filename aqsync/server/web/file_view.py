@@ -1,0 +1,117 @@
+"""The page of a file: an image, the beginning of a text, or neither."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from dataclasses import dataclass
+from uuid import UUID
+
+from aqsync.server.errors import FileRefused
+from aqsync.server.filestore import FILE_MISSING, FileStore
+from aqsync.server.web.formats import link, size
+from aqsync.server.web.markup import EMPTY, Markup, fill
+
+MOST_TEXT = 1024 * 1024
+"""Bytes of a text that are shown."""
+
+IMAGES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+}
+"""The images that are shown, and their media types, by suffix."""
+
+_MARKS = (
+    # The longer ones first: that of UTF-32 begins with that of UTF-16.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The beginning of a file.
+
+    Args:
+        data: Its first bytes, at most `MOST_TEXT`.
+        total: How many bytes it has.
+    """
+
+    data: bytes
+    total: int
+
+
+def image_type(name: str) -> str | None:
+    """Return the media type of an image that can be shown, by its name."""
+    return IMAGES.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - a name, not a path
+
+
+def read_start(files: FileStore, uuid: UUID, name: str) -> Start:
+    """Read the beginning of a file.
+
+    Raises:
+        FileRefused: The name is not allowed, or the experiment or the file is not there.
+    """
+    with os.fdopen(files.open_for_reading(uuid, name), "rb", buffering=0) as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise FileRefused(404, FILE_MISSING)
+        wanted = 0 if image_type(name) else min(MOST_TEXT, facts.st_size)
+        return Start(file.read(wanted), facts.st_size)
+
+
+def text_of(data: bytes, *, whole: bool) -> str | None:
+    """Return bytes as text: by its mark, as UTF-8, or else as Latin-1; None for no text.
+
+    Args:
+        data: The bytes.
+        whole: False if they may end in the middle of a character.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return codecs.getincrementaldecoder(encoding)("replace").decode(data, final=whole)
+    if b"\0" in data:
+        return None
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def file_page(eid: str, name: str, start: Start) -> Markup:
+    """Return the content of the page."""
+    return fill(
+        "file",
+        eid=eid,
+        experiment=link("experiments", eid),
+        name=name,
+        size=size(start.total),
+        download=link("experiments", eid, "download", name),
+        content=_content(eid, name, start),
+    )
+
+
+def _content(eid: str, name: str, start: Start) -> Markup:
+    if image_type(name):
+        return fill("file_image", source=link("experiments", eid, "image", name), name=name)
+    if not start.total:
+        return _note("The file is empty.")
+    whole = len(start.data) == start.total
+    text = text_of(start.data, whole=whole)
+    if text is None:
+        return _note("This is neither a text nor an image that can be shown here.")
+    cut = EMPTY if whole else _note(f"The first {size(len(start.data))} are shown.")
+    return Markup(cut + fill("file_text", text=text.translate(_VISIBLE)))
+
+
+def _note(text: str) -> Markup:
+    return fill("notice", kind="", role="note", text=text)

@@ -1,0 +1,98 @@
+"""Coming in and going out: the token, once, and then a session's cookie."""
+
+from __future__ import annotations
+
+import hmac
+import re
+
+from aqsync.server.errors import FileRefused
+from aqsync.server.exchange import Exchange
+from aqsync.server.web.answers import send_away, show
+from aqsync.server.web.formats import link
+from aqsync.server.web.markup import EMPTY, fill
+from aqsync.server.web.query import Fields
+from aqsync.server.web.sessions import Sessions
+
+_MAX_BODY = 16 * 1024
+_OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
+"""A path that cannot lead to another server."""
+
+
+class Login:
+    """Knows who may see the page.
+
+    Args:
+        token: What a person must know; none lets all in.
+        sessions: Who has logged in.
+    """
+
+    def __init__(self, token: str | None, sessions: Sessions) -> None:
+        self._token = token
+        self._sessions = sessions
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a token."""
+        return self._token is not None
+
+    def lets_in(self, exchange: Exchange) -> bool:
+        """Tell whether a request may see the page."""
+        return self._token is None or self._sessions.is_open(self._session(exchange))
+
+    async def ask(self, exchange: Exchange) -> None:
+        """Let the browser ask for the token, and then for the page that was wanted."""
+        wanted = str(exchange.scope["raw_path"], "latin-1")
+        query = str(exchange.scope["query_string"], "latin-1")
+        if query:
+            wanted += f"?{query}"
+        await send_away(exchange, link("login", next="" if wanted == "/" else wanted))
+
+    async def show(self, exchange: Exchange) -> None:
+        """Show the form, or lead on who need not fill it in."""
+        wanted = Fields(exchange.scope["query_string"])["next"]
+        if self.lets_in(exchange):
+            await send_away(exchange, _own_path(wanted))
+        else:
+            await self._show(exchange, wanted)
+
+    async def begin(self, exchange: Exchange) -> None:
+        """Take the form and begin a session, or show the form again.
+
+        Raises:
+            FileRefused: It is no such form.
+        """
+        body = await exchange.read_body(_MAX_BODY)
+        if body is None:
+            raise FileRefused(413, f"Maximum request body size limit ({_MAX_BODY} bytes).")
+        fields = Fields(body)
+        wanted = fields["next"]
+        sent = fields["token"].strip()
+        if self._token is None or hmac.compare_digest(sent.encode(), self._token.encode()):
+            # Whoever logs in again gets a new id: nobody can have prepared it.
+            self._sessions.end(self._session(exchange))
+            cookie = self._sessions.cookie(self._sessions.begin(), secure=_is_secure(exchange))
+            await send_away(exchange, _own_path(wanted), (cookie,))
+        else:
+            await self._show(exchange, wanted, "This is not the token.")
+
+    async def end(self, exchange: Exchange) -> None:
+        """End the session of a request."""
+        self._sessions.end(self._session(exchange))
+        cookie = self._sessions.cookie(None, secure=_is_secure(exchange))
+        await send_away(exchange, link("login"), (cookie,))
+
+    async def _show(self, exchange: Exchange, wanted: str, problem: str = "") -> None:
+        notice = fill("notice", kind="bad", role="alert", text=problem) if problem else EMPTY
+        content = fill("login", problem=notice, next=wanted)
+        await show(exchange, content, title="Log in", status=401 if problem else 200)
+
+    def _session(self, exchange: Exchange) -> str | None:
+        return self._sessions.id_in(exchange.header(b"cookie"))
+
+
+def _own_path(wanted: str) -> str:
+    return wanted if _OWN_PATH.fullmatch(wanted) else "/"
+
+
+def _is_secure(exchange: Exchange) -> bool:
+    return bool(exchange.scope["scheme"] == "https")

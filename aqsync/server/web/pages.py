@@ -1,0 +1,228 @@
+"""The endpoint of the page: which part of it is asked for, and what goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import get_running_loop
+from collections.abc import Callable
+from concurrent.futures import Executor
+from importlib.resources import files as package_files
+from typing import TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from aqsync.server.catalog import Experiment
+from aqsync.server.context import Context
+from aqsync.server.download import send_file
+from aqsync.server.errors import FileRefused, OperationRefused, disk_failure
+from aqsync.server.exchange import Exchange
+from aqsync.server.filestore import FILE_MISSING
+from aqsync.server.upload import ClientLeft
+from aqsync.server.web.answers import (
+    SAFE,
+    headers_of_image,
+    headers_to_save,
+    send_away,
+    show,
+    tell,
+)
+from aqsync.server.web.experiment import (
+    FilesWanted,
+    experiment_page,
+    received_notice,
+    stored_notice,
+)
+from aqsync.server.web.experiment_list import Search, experiment_list
+from aqsync.server.web.file_view import file_page, image_type, read_start
+from aqsync.server.web.formats import link
+from aqsync.server.web.login import Login
+from aqsync.server.web.markup import EMPTY, Markup
+from aqsync.server.web.paging import number_of
+from aqsync.server.web.query import Fields
+from aqsync.server.web.receiving import FormReceiver
+from aqsync.server.web.visitors import FOREIGN, REBOUND, is_rebound, sent_by_own_page
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_STATIC = {
+    "page.css": b"text/css; charset=utf-8",
+    "upload.js": b"text/javascript; charset=utf-8",
+    "icon.svg": b"image/svg+xml",
+}
+
+PATHS = ("/", "/login", "/logout", "/static/{name}", "/experiments/{path:path}")
+"""The paths that the page answers for, as routes."""
+
+
+def is_page(path: str) -> bool:
+    """Tell whether the page answers for a path; everything else belongs to the API."""
+    return path in {"/", "/login", "/logout"} or path.startswith(("/static/", "/experiments/"))
+
+
+class Pages:
+    """Answers for every path of the page.
+
+    Args:
+        context: Where everything is.
+        login: Who may see it.
+        workers: The threads that work pages out.
+        disk: The threads that wait for the disk.
+        max_file_bytes: The largest file that is accepted.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        login: Login,
+        workers: Executor,
+        disk: Executor,
+        max_file_bytes: int,
+    ) -> None:
+        self._context = context
+        self._login = login
+        self._workers = workers
+        self._disk = disk
+        self._max_file_bytes = max_file_bytes
+        folder = package_files(__package__) / "static"
+        self._static = {name: (folder / name).read_bytes() for name in _STATIC}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope, receive, send)
+        try:
+            await self._answer(exchange, scope["path"][1:].split("/"))
+        except OperationRefused as exc:
+            await self._tell(exchange, 404, str(exc))
+        except FileRefused as exc:
+            await self._tell(exchange, exc.status, str(exc.detail))
+        except ClientLeft:
+            pass
+        except OSError as exc:
+            _log.error("%s %s: %s", exchange.method, scope["path"], exc)
+            refused = disk_failure(exc)
+            await self._tell(exchange, refused.status, str(refused.detail))
+
+    async def _answer(self, exchange: Exchange, path: list[str]) -> None:
+        if not self._login.is_needed and is_rebound(exchange):
+            raise FileRefused(403, REBOUND)
+        match exchange.method:
+            case "GET":
+                await self._get(exchange, path)
+            case "POST" if sent_by_own_page(exchange):
+                await self._post(exchange, path)
+            case "POST":
+                raise FileRefused(403, FOREIGN)
+            case _:
+                await self._refuse_method(exchange)
+
+    async def _post(self, exchange: Exchange, path: list[str]) -> None:
+        match path:
+            case ["login"]:
+                await self._login.begin(exchange)
+            case ["logout"]:
+                await self._login.end(exchange)
+            case ["experiments", _] if not self._login.lets_in(exchange):
+                raise FileRefused(401, "You are not logged in any more. Nothing was stored.")
+            case ["experiments", eid]:
+                await self._upload(exchange, await self._find(eid))
+            case _:
+                await self._refuse_method(exchange)
+
+    async def _get(self, exchange: Exchange, path: list[str]) -> None:
+        match path:
+            case ["static", name] if name in _STATIC:
+                headers = (*SAFE, (b"cache-control", b"no-cache"))
+                kind = _STATIC[name]
+                await exchange.answer(200, self._static[name], headers=headers, kind=kind)
+            case ["login"]:
+                await self._login.show(exchange)
+            case ["logout"]:
+                await self._refuse_method(exchange)
+            case _ if not self._login.lets_in(exchange):
+                await self._login.ask(exchange)
+            case [""]:
+                await self._show_list(exchange)
+            case ["experiments", eid]:
+                await self._show_experiment(exchange, await self._find(eid))
+            case ["experiments", eid, "view", name]:
+                await self._show_file(exchange, await self._find(eid), name)
+            case ["experiments", eid, "image", name]:
+                await self._send_image(exchange, await self._find(eid), name)
+            case ["experiments", eid, "download", name]:
+                uuid = (await self._find(eid)).uuid
+                files = self._context.files
+                await send_file(exchange, files, self._disk, uuid, name, headers_to_save)
+            case _:
+                raise FileRefused(404, "There is no such page.")
+
+    async def _show_list(self, exchange: Exchange) -> None:
+        fields = Fields(exchange.scope["query_string"])
+        search = Search(fields["q"], fields["tag"], number_of(fields["page"]))
+        status, content = await self._work(lambda: experiment_list(self._context.catalog, search))
+        await self._show(exchange, content, "Experiments", status)
+
+    async def _show_experiment(self, exchange: Exchange, experiment: Experiment) -> None:
+        fields = Fields(exchange.scope["query_string"])
+        wanted = FilesWanted(fields["name"], number_of(fields["page"]))
+        stored = fields["stored"]
+        result = stored_notice(number_of(stored)) if stored else EMPTY
+        content = await self._experiment_page(experiment, wanted, result)
+        await self._show(exchange, content, _title(experiment))
+
+    async def _show_file(self, exchange: Exchange, experiment: Experiment, name: str) -> None:
+        eid, uuid, files = experiment.eid, experiment.uuid, self._context.files
+        content = await self._work(lambda: file_page(eid, name, read_start(files, uuid, name)))
+        await self._show(exchange, content, f"{name} · {eid}")
+
+    async def _send_image(self, exchange: Exchange, experiment: Experiment, name: str) -> None:
+        media_type = image_type(name)
+        if media_type is None:
+            raise FileRefused(404, FILE_MISSING)
+        headers = headers_of_image(media_type)
+        files, uuid = self._context.files, experiment.uuid
+        await send_file(exchange, files, self._disk, uuid, name, lambda *_: headers)
+
+    async def _upload(self, exchange: Exchange, experiment: Experiment) -> None:
+        receiver = FormReceiver(
+            self._context.files, self._disk, experiment.uuid, self._max_file_bytes
+        )
+        received = await receiver.receive(exchange)
+        if received.stored and not received.refused:
+            to = link("experiments", experiment.eid, stored=received.stored)
+            await send_away(exchange, to)
+            return
+        notice = received_notice(received)
+        content = await self._experiment_page(experiment, FilesWanted(), notice)
+        await self._show(exchange, content, _title(experiment), received.status)
+
+    async def _experiment_page(
+        self, experiment: Experiment, wanted: FilesWanted, result: Markup
+    ) -> Markup:
+        limit = self._max_file_bytes
+        return await self._work(
+            lambda: experiment_page(self._context, experiment, wanted, result, limit)
+        )
+
+    async def _find(self, eid: str) -> Experiment:
+        return await self._work(lambda: self._context.catalog.by_eid(eid))
+
+    async def _work(self, job: Callable[[], _T]) -> _T:
+        return await get_running_loop().run_in_executor(self._workers, job)
+
+    async def _show(
+        self, exchange: Exchange, content: Markup, title: str, status: int = 200
+    ) -> None:
+        leave = self._login.is_needed
+        await show(exchange, content, title=title, status=status, leave=leave)
+
+    async def _tell(self, exchange: Exchange, status: int, text: str) -> None:
+        leave = self._login.is_needed and self._login.lets_in(exchange)
+        await tell(exchange, status, text, leave=leave)
+
+    async def _refuse_method(self, exchange: Exchange) -> None:
+        allow = (b"allow", b"GET, POST")
+        await tell(exchange, 405, "Method Not Allowed", headers=(allow,))
+
+
+def _title(experiment: Experiment) -> str:
+    return f"{experiment.title} · {experiment.eid}"

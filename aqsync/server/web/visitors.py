@@ -1,0 +1,64 @@
+"""Who sent a request, as far as a browser tells: pure functions.
+
+A browser sends what any web page tells it to send, also to a server that only its own machine can
+reach. Two signs tell such requests apart. Which page sent it is in ``Sec-Fetch-Site`` or
+``Origin``. And a page can point its own host name at this machine (DNS rebinding), so that the
+browser takes the server for its own; but then that name stands in ``Host``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from aqsync.server.exchange import Exchange
+
+REBOUND = (
+    "This server listens without a token and was asked for under a name that is not this"
+    " machine's. Open it under its address, such as http://127.0.0.1:8000/, or start it with"
+    " --token-file."
+)
+FOREIGN = "This came from another web page, and was not done."
+
+
+def sent_by_own_page(exchange: Exchange) -> bool | None:
+    """Tell whether a page of this server sent the request; None if no browser says so."""
+    site = exchange.header(b"sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = exchange.header(b"origin")
+    if origin is None:
+        return None
+    host = exchange.header(b"host")
+    return host is not None and origin.partition("://")[2].lower() == host.lower()
+
+
+def is_rebound(exchange: Exchange) -> bool:
+    """Tell whether a request came to this machine alone under a name that is not its own."""
+    server = exchange.scope.get("server")
+    if not server or not _is_loopback(str(server[0])):
+        return False
+    host = _host_name(exchange.header(b"host") or "")
+    own = host == socket.gethostname().lower() or host.endswith(".localhost")
+    # A name without a dot is none that a stranger could own; an address is no name.
+    return not own and "." in host and _address(host) is None
+
+
+def _host_name(host: str) -> str:
+    """The name in ``NAME:PORT`` or ``[ADDRESS]:PORT``."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name.lower().rstrip(".")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_loopback(text: str) -> bool:
+    address = _address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    return address is not None and address.is_loopback
