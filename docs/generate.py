@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import typer.main
-from typer.core import TyperArgument, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from aqsync import errors
 from aqsync.cli.main import app
@@ -92,11 +92,22 @@ def commands_page() -> str:
     lines += _table(known(group.params))
     lines.append("What the exit codes mean, and which error gives which: [errors.md](errors.md).")
     lines.append("")
-    for name, command in group.commands.items():
-        usage = " ".join(["aqsync", name, *_usage(known(command.params))])
-        lines += [f"## aqsync {name}", "", "```", usage, "```", "", _text(command.help), ""]
-        lines += _table(known(command.params))
+    for name, command in commands(group, "aqsync"):
+        level = "#" * len(name.split())
+        lines += [f"{level} {name}", ""]
+        if not isinstance(command, TyperGroup):
+            lines += ["```", " ".join([name, *_usage(known(command.params))]), "```", ""]
+        lines += [_text(command.help), "", *_table(known(command.params))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def commands(group: TyperGroup, name: str) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
+    """Every command and group of commands below a group, with the words that call it."""
+    for word, command in group.commands.items():
+        if isinstance(command, TyperCommand | TyperGroup):
+            yield f"{name} {word}", command
+        if isinstance(command, TyperGroup):
+            yield from commands(command, f"{name} {word}")
 
 
 def known(parameters: Iterable[object]) -> list[Parameter]:

@@ -11,6 +11,8 @@ from aqsync.cli.output import printable, say
 
 _GAP = "  "
 _WIDE = {"W", "F"}
+_LONGEST_WORD = 16
+"""A longer one is folded where there is no room."""
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -23,8 +25,7 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     cells = [[printable(text) for text in row] for row in rows]
     if not cells:
         return
-    if sys.stdout.isatty():
-        _draw(headings, cells)
+    if sys.stdout.isatty() and _draw(headings, cells):
         return
     for line in aligned([list(headings), *cells]):
         say(line)
@@ -65,17 +66,26 @@ def _width(text: str) -> int:
     )
 
 
-def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box  # noqa: PLC0415 - rich is slow to import
-    from rich.console import Console  # noqa: PLC0415 - the same
+def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Draw a table as wide as the terminal; leave it if that is too narrow for its words."""
+    from rich.console import Console  # noqa: PLC0415 - rich is slow to import
     from rich.table import Table  # noqa: PLC0415 - the same
     from rich.text import Text  # noqa: PLC0415 - the same
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, heading in enumerate(headings):
-        # Whoever copies what names a thing wants it in one piece.
-        whole = max(_width(row[0]) for row in rows) if index == 0 else None
-        table.add_column(heading, overflow="fold", min_width=whole)
+    console = Console()
+    columns = list(zip(headings, *rows, strict=True))
+    least = [min(_LONGEST_WORD, max(map(_longest_word, column))) for column in columns]
+    least[0] = max(map(_width, columns[0]))  # whoever copies what names a thing wants it whole
+    if sum(least) + len(_GAP) * (len(least) - 1) > console.width:
+        return False
+    table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False)
+    for heading, width in zip(headings, least, strict=True):
+        table.add_column(heading, overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    console.print(table)
+    return True
+
+
+def _longest_word(text: str) -> int:
+    return max(map(_width, text.split()), default=0)

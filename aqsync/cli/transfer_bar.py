@@ -44,8 +44,8 @@ def bar(label: str) -> Iterator[Moved]:
 
     def moved(done: int, total: int | None) -> None:
         if total is None or total >= _WORTH_A_BAR:
-            progress.start()  # once is enough, and more does no harm
             progress.update(task, completed=done, total=total)
+            progress.start()  # once is enough, and more does no harm
 
     try:
         yield moved

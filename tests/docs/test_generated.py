@@ -11,7 +11,7 @@ import typer.main
 
 from aqsync import errors
 from aqsync.cli.main import app
-from docs.generate import COMMAND, EXIT_CODES, HERE, error_classes, known, pages
+from docs.generate import COMMAND, EXIT_CODES, HERE, commands, error_classes, known, pages
 
 README = HERE.parent / "README.md"
 
@@ -24,12 +24,14 @@ def test_the_page_is_up_to_date(name: str) -> None:
 def test_every_command_and_option_is_in_the_page() -> None:
     text = (HERE / "commands.md").read_text()
     sections = dict(
-        re.findall(r"^## aqsync (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        re.findall(r"^#{2,} (aqsync .+?)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     )
-    commands = typer.main.get_group(app).commands
+    found = dict(commands(typer.main.get_group(app), "aqsync"))
 
-    assert sections.keys() == commands.keys()
-    for name, command in commands.items():
+    assert {"aqsync push", "aqsync experiment", "aqsync files put"} <= found.keys()
+    assert sections.keys() == found.keys()
+    for name, command in found.items():
+        assert (command.help or "").strip(), name
         for parameter in known(command.params):
             for spelling in parameter.opts:
                 assert spelling.upper() in sections[name].upper(), (name, spelling)

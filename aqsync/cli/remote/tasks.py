@@ -73,7 +73,7 @@ def list_tasks(options: ServerOptions, search: Search, *, json: bool) -> ExitCod
         say_json([task_shape(task) for task in tasks.values()])
         return ExitCode.OK
     say_table(
-        ("TASK", "STATUS", "EXTENSION", "ACTION", "EXPERIMENT", "RECEIVED", "BY"),
+        ("TASK", "STATUS", "ACTION", "EXPERIMENT", "RECEIVED"),
         [_row(task) for task in tasks.values()],
     )
     say_how_many(len(tasks), total, "tasks")
@@ -147,9 +147,7 @@ def _row(task: TaskRecord) -> Sequence[str]:
     return (
         str(task.uuid),
         str(task.status),
-        task.extension_name,
-        task.action_name,
+        f"{task.extension_name}: {task.action_name}",
         task.experiment.eid,
         time_text(task.received_at),
-        task.created_by,
     )
