@@ -1,0 +1,123 @@
+"""A user of the commands that work on what is on the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aqsync.aqueduct.server import Server
+from tests.support.project import COMMAND, Ran, run
+
+PATIENCE = 60
+
+
+class Remote:
+    """One experiment on a server, and the commands with that server's URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.server = Server(url)
+        self.experiment = self.server.create_experiment("command line", "")
+        self.eid = self.experiment.eid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.close()
+
+    def run(self, *arguments: str | Path) -> Ran:
+        return run(*arguments, "--url", self.url)
+
+    def did(self, *arguments: str | Path) -> str:
+        """Run a command that must succeed; give what it printed."""
+        ran = self.run(*arguments)
+        assert ran.exit_code == 0, ran.text
+        return ran.out
+
+    def json(self, *arguments: str | Path) -> Any:
+        """Run a command that must succeed; give its JSON."""
+        return json.loads(self.did(*arguments, "--json"))
+
+    def refused(self, exit_code: int, *arguments: str | Path) -> str:
+        """Run a command that must end with this exit code; give its complaint."""
+        ran = self.run(*arguments)
+        assert ran.exit_code == exit_code, ran.text
+        assert ran.out == ""
+        assert "Traceback" not in ran.err
+        return ran.err
+
+    def put(self, name: str, content: bytes = b"content") -> None:
+        self.server.upload(self.experiment.uuid, name, [content], len(content))
+
+    def read(self, name: str) -> bytes:
+        with self.server.download(self.experiment.uuid, name) as coming:
+            return b"".join(coming.chunks())
+
+    def names(self) -> set[str]:
+        answer = self.server.list_files([self.experiment.uuid])
+        assert answer is not None
+        return {file.name for file in answer.files[self.experiment.uuid] or ()}
+
+
+def on_terminal(
+    arguments: Sequence[str | Path],
+    *,
+    see: str = "",
+    then: str | signal.Signals = "",
+    columns: int = 120,
+) -> tuple[int, str]:
+    """Run a command in a process on a terminal; return its exit code and all that was shown.
+
+    Args:
+        arguments: The command line.
+        see: What to wait for.
+        then: What to type when that is shown, or the signal to send.
+        columns: The terminal's width.
+    """
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"},
+    ) as process:
+        os.close(theirs)
+        watchdog = threading.Timer(PATIENCE, process.kill)
+        watchdog.start()
+        shown = ""
+        waiting = bool(see)
+        while chunk := _read(ours):
+            shown += chunk
+            if waiting and see in shown:
+                waiting = False
+                if isinstance(then, signal.Signals):
+                    process.send_signal(then)
+                else:
+                    os.write(ours, then.encode())
+        watchdog.cancel()
+        os.close(ours)
+        assert not waiting, shown
+        return process.wait(), shown.replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> str:
+    try:
+        return os.read(terminal, 65536).decode(errors="replace")
+    except OSError:  # the last that had it open has gone
+        return ""
