@@ -137,7 +137,9 @@ def test_show(remote: Remote, by: str) -> None:
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("named", ["20200101-999999", "a913bf2f-94d5-477e-868a-340484acb0dd", "no eid"])
+@pytest.mark.parametrize(
+    "named", ["20200101-999999", "a913bf2f-94d5-477e-868a-340484acb0dd", "no eid"]
+)
 def test_an_unknown_experiment(remote: Remote, command: list[str], named: str) -> None:
     assert f"experiment {named} does not exist" in remote.refused(1, *command, named)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aqsync.aqueduct.local_files import write_whole
 from aqsync.aqueduct.records import FileLists, RemoteFile
 from aqsync.aqueduct.server import Server
 from aqsync.cli.remote.transfers import is_plain
+from aqsync.errors import LocalError
 from tests.cli.remote import Remote
 
 
@@ -118,6 +121,23 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
 
     monkeypatch.setattr(Server, "download", download)
     assert "File exists" in remote.refused(1, "files", "get", remote.eid, "a")
+    assert Path("a").read_bytes() == b"mine"
+    assert [path.name for path in Path.cwd().iterdir()] == ["a"]
+
+
+def test_a_disk_without_links_keeps_the_promise(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    remote.put("a", b"theirs")
+    remote.did("files", "get", remote.eid)
+    assert Path("a").read_bytes() == b"theirs"
+    Path("a").write_bytes(b"mine")
+    with pytest.raises(LocalError, match="File exists"):
+        write_whole(Path("a"), [b"theirs"], replace=False)
     assert Path("a").read_bytes() == b"mine"
     assert [path.name for path in Path.cwd().iterdir()] == ["a"]
 
