@@ -61,12 +61,15 @@ def read_start(files: FileStore, uuid: UUID, name: str) -> Start:
     Raises:
         FileRefused: The name is not allowed, or the experiment or the file is not there.
     """
-    with os.fdopen(files.open_for_reading(uuid, name), "rb", buffering=0) as file:
-        facts = os.fstat(file.fileno())
+    descriptor = files.open_for_reading(uuid, name)
+    try:
+        facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise FileRefused(404, FILE_MISSING)
         wanted = 0 if image_type(name) else min(MOST_TEXT, facts.st_size)
-        return Start(file.read(wanted), facts.st_size)
+        return Start(os.read(descriptor, wanted), facts.st_size)
+    finally:
+        os.close(descriptor)
 
 
 def text_of(data: bytes, *, whole: bool) -> str | None:

@@ -17,7 +17,7 @@ def size(count: int) -> str:
     amount, unit = count / 1024, 0
     while amount >= 1023.95 and unit + 1 < len(_UNITS):  # noqa: PLR2004 - 1024.0, by rounding
         amount, unit = amount / 1024, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]}"
+    return f"{amount:.1f}".removesuffix(".0") + f" {_UNITS[unit]}"
 
 
 def counted(count: int, thing: str) -> str:

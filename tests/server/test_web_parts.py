@@ -1,0 +1,220 @@
+"""The page's pure parts."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from importlib.resources import files
+
+import pytest
+
+from aqsync.server.errors import FileRefused
+from aqsync.server.exchange import Exchange
+from aqsync.server.web import sessions as sessions_module
+from aqsync.server.web.file_view import text_of
+from aqsync.server.web.form_parts import FormParts, PartBegins, PartData, PartEnds
+from aqsync.server.web.formats import counted, link, size
+from aqsync.server.web.markup import Markup, fill, joined
+from aqsync.server.web.paging import Paging, number_of
+from aqsync.server.web.sessions import IDLE_SECONDS, Sessions
+from aqsync.server.web.visitors import is_rebound, sent_by_own_page
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (MIB - 1, "1 MiB"),
+        (4 * 1024 * MIB, "4 GiB"),
+        (5000 * 1024 * 1024 * MIB, "5000 TiB"),
+    ],
+)
+def test_sizes(count: int, shown: str) -> None:
+    assert size(count) == shown
+
+
+def test_counts() -> None:
+    assert [counted(n, "file") for n in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
+
+
+def test_links_carry_any_name() -> None:
+    name = 'a/b?c#d%e"f µ'
+    assert link("experiments", "1-1", name) == "/experiments/1-1/a%2Fb%3Fc%23d%25e%22f%20%C2%B5"
+    assert link("", q="a&b", tag="", page=2) == "/?q=a%26b&page=2"
+
+
+def test_what_is_no_markup_is_escaped() -> None:
+    tag = fill("tag", to="/?a=\"'>", tag="<b>&")
+    assert tag == '<li><a class="tag" href="/?a=&quot;&#x27;&gt;">&lt;b&gt;&amp;</a></li>'
+    assert joined([tag, Markup("<i>")]) == tag + "<i>"
+    # Text put together with markup is text again.
+    assert "&lt;i&gt;" in fill("known_tag", tag=Markup("<i>") + "x")
+
+
+def test_placeholders_in_attributes_stand_in_quotes() -> None:
+    templates = list((files("aqsync.server.web") / "templates").iterdir())
+    assert len(templates) > 20
+    for template in templates:
+        text = template.read_text(encoding="utf-8")
+        assert not re.search(r"=\s*\$", text), template.name
+        for inside in re.findall(r"<[^>]*\$[^>]*>", text):
+            assert "$" not in re.sub(r'"[^"]*"', "", inside), template.name
+        # Nothing that the content policy would stop.
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src=)", text), template.name
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "x", "²", "1.5", "9" * 10, "1e3"])
+def test_what_is_no_page_is_the_first(text: str) -> None:
+    assert number_of(text) == 1
+
+
+def test_pages_of_a_list() -> None:
+    assert Paging(1, 50, 0).last == 1
+    paging = Paging(7, 50, 101)
+    assert (paging.number, paging.last, paging.start) == (3, 3, 100)
+    links = paging.links("things", lambda page: f"/?page={page}")
+    assert 'href="/?page=2"' in links
+    assert "Next" not in links
+    assert Paging(1, 50, 50).links("things", str) == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "whole", "text"),
+    [
+        (b"", True, ""),
+        ("µ\n".encode(), True, "µ\n"),
+        ("aµ".encode()[:-1], False, "a"),
+        ("aµ".encode()[:-1], True, "aÂ"),
+        ("µ".encode("latin-1"), True, "µ"),
+        (codecs.BOM_UTF8 + b"a", True, "a"),
+        ("a€".encode("utf-16"), True, "a€"),
+        ("a€".encode("utf-32"), True, "a€"),
+        (codecs.BOM_UTF16_BE + "a€".encode("utf-16-be"), True, "a€"),
+        (codecs.BOM_UTF16_LE + b"a\0b", True, "a\ufffd"),
+        (b"\x7fELF\0\0", True, None),
+    ],
+)
+def test_bytes_as_text(data: bytes, whole: bool, text: str | None) -> None:  # noqa: FBT001 - a table
+    assert text_of(data, whole=whole) == text
+
+
+def test_a_form_in_pieces_of_any_length() -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="replace"\r\n\r\nyes\r\n'
+        b'--b\r\ncontent-disposition: form-data; name="file"; filename="a\\b;%22 \xc2\xb5.txt"\r\n'
+        b"Content-Type: text/plain\r\n\r\n\r\n--b-\r\n--b--\r\n"
+    )
+    for length in (1, 2, 7, len(body)):
+        form = FormParts('multipart/form-data; boundary="b"')
+        pieces = (body[at : at + length] for at in range(0, len(body), length))
+        events = [event for piece in pieces for event in form.feed(piece)]
+        assert form.ended
+        assert [event for event in events if not isinstance(event, PartData)] == [
+            PartBegins(b"replace", None),
+            PartEnds(),
+            PartBegins(b"file", b"a\\b;%22 \xc2\xb5.txt"),
+            PartEnds(),
+        ]
+        data = b"".join(event.data for event in events if isinstance(event, PartData))
+        assert data == b"yes" + b"\r\n--b-"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [None, "", "text/plain", "multipart/form-data", f"multipart/form-data; boundary={'b' * 999}"],
+)
+def test_no_form(kind: str | None) -> None:
+    with pytest.raises(FileRefused):
+        FormParts(kind)
+
+
+def test_sessions_end() -> None:
+    now = 0.0
+    sessions = Sessions("c", lambda: now)
+    first, second = sessions.begin(), sessions.begin()
+    assert first != second
+    assert sessions.is_open(sessions.id_in(f"other=1; c={first}; d=2"))
+    assert not sessions.is_open(sessions.id_in(f"cc={first}"))
+    assert not sessions.is_open(None)
+    assert not sessions.is_open("")
+    now = IDLE_SECONDS
+    assert sessions.is_open(first), "use keeps it open"
+    now += 1
+    assert sessions.is_open(first)
+    assert not sessions.is_open(second)
+    sessions.end(first)
+    assert not sessions.is_open(first)
+
+
+def test_sessions_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions_module, "_MOST_SESSIONS", 2)
+    sessions = Sessions("c")
+    first, second = sessions.begin(), sessions.begin()
+    assert sessions.is_open(first)
+    third = sessions.begin()
+    assert [sessions.is_open(one) for one in (first, second, third)] == [True, False, True]
+
+
+def test_the_cookie_of_a_session() -> None:
+    name, value = Sessions("c").cookie("id", secure=True)
+    assert (name, value) == (b"set-cookie", b"c=id; Path=/; HttpOnly; SameSite=Strict; Secure")
+    assert Sessions("c").cookie(None, secure=False)[1].endswith(b"; Max-Age=0")
+
+
+def request(server: str, **headers: str) -> Exchange:
+    fields = [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
+
+    async def nothing(*_: object) -> None:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "headers": fields, "server": (server, 8000)}
+    return Exchange(scope, nothing, nothing)  # type: ignore[arg-type]  # never awaited
+
+
+@pytest.mark.parametrize(
+    ("headers", "own"),
+    [
+        ({}, None),
+        ({"origin": "http://lab:8000"}, True),
+        ({"origin": "http://LAB:8000"}, True),
+        ({"origin": "https://lab:8000"}, True),
+        ({"origin": "http://lab:8001"}, False),
+        ({"origin": "http://lab"}, False),
+        ({"origin": "null"}, False),
+        ({"origin": "http://["}, False),
+        ({"origin": ""}, False),
+        ({"sec_fetch_site": "same-origin", "origin": "https://proxied"}, True),
+        ({"sec_fetch_site": "same-site", "origin": "http://lab:8000"}, False),
+        ({"sec_fetch_site": "cross-site"}, False),
+        ({"sec_fetch_site": "none"}, False),
+    ],
+)
+def test_whose_page_sent_it(headers: dict[str, str], own: bool | None) -> None:  # noqa: FBT001 - a table
+    assert sent_by_own_page(request("127.0.0.1", host="lab:8000", **headers)) is own
+
+
+@pytest.mark.parametrize(
+    ("server", "host", "rebound"),
+    [
+        ("127.0.0.1", "127.0.0.1:8000", False),
+        ("127.0.0.1", "localhost:8000", False),
+        ("127.0.0.1", "aqsync.localhost", False),
+        ("127.0.0.1", "labpc:8000", False),
+        ("127.0.0.1", "", False),
+        ("::1", "[::1]:8000", False),
+        ("127.0.0.1", "evil.example:8000", True),
+        ("127.0.0.1", "127.0.0.1.evil.example", True),
+        ("127.0.0.1", "localhost.evil.example.", True),
+        ("::1", "evil.example:8000", True),
+        ("::ffff:127.0.0.1", "evil.example:8000", True),
+        ("192.168.1.5", "fridge.lab.example:8000", False),
+    ],
+)
+def test_names_that_are_not_this_machine_s(server: str, host: str, rebound: bool) -> None:  # noqa: FBT001 - a table
+    assert is_rebound(request(server, host=host)) is rebound
