@@ -3,11 +3,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.contract.tasks import EXTENSIONS
 from tests.support.embedded import EmbeddedServer
 from tests.support.lab import Lab
+
+
+# How long an example takes says something about the machine, nothing about the code; and what
+# fails in one run of a commit has to fail in the next.
+hypothesis.settings.register_profile("aqsync", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile("aqsync")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

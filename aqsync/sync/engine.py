@@ -27,6 +27,7 @@ from aqsync.model import (
     Decision,
     Failed,
     FileRecord,
+    MovedOn,
     Outcome,
     Problem,
     RemoveRemote,
@@ -159,6 +160,8 @@ class Engine:
             outcome = Failed(exc.message, exc.hint, permanent=False)
             if isinstance(exc, AccessDenied | HeaderDropped):
                 return outcome  # no fault of this file's: it keeps no mark of it
+        if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
+            return MovedOn()  # the EID was given to another experiment meanwhile
         tags: tuple[str, ...] = ()
         if isinstance(outcome, Uploaded | Adopted):
             tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)

@@ -21,6 +21,7 @@ from aqsync.errors import (
 from aqsync.model import (
     Compare,
     Failed,
+    MovedOn,
     Outcome,
     RemoveRemote,
     ServerProblem,
@@ -47,6 +48,13 @@ def prepared(lab: Lab, path: str = "a") -> Job:
 
 def problem(lab: Lab) -> ServerProblem | None:
     return lab.journal.remote.server_problem()
+
+
+def test_an_upload_to_an_experiment_that_was_replaced_counts_for_nothing(lab: Lab) -> None:
+    job = prepared(lab)
+    lab.journal.remote.found({EID: "00000000-0000-4000-8000-000000000000"})
+    assert isinstance(lab.engine.perform(job), MovedOn)
+    assert lab.record("a").synced is None
 
 
 # What is asked for
