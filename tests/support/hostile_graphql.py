@@ -78,6 +78,15 @@ _LITERALS = [
     "{a: {a: {a: {}}}}",
     "[" * 200 + "]" * 200,
 ]
+_FITTING = {
+    "UUID": [UUID_MARK, UUID_MARK, "00000000-0000-0000-0000-000000000000", "0" * 32],
+    "DateTime": [
+        "2026-11-23T10:11:45.826756+00:00",
+        "2026-11-23",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59.999999-14:00",
+    ],
+}
 _JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -90,8 +99,17 @@ _JSON = st.recursive(
     ),
     max_leaves=8,
 )
+_GIVEN = st.fixed_dictionaries(
+    {"variable": st.sampled_from(TEXTS) | _JSON, "flag": st.booleans() | _JSON}
+)
+_VARIABLES = ["$variable: String", "$flag: Boolean = false"]
 _DIRECTIVES = ["", "", "", " @include(if: true)", " @skip(if: true)", " @skip(if: $flag)"]
 _ODD_DIRECTIVES = [" @skip", " @nothing(a: 1)", " @include(if: 7)", ' @deprecated(reason: "x")']
+
+
+def _once_in(draw: st.DrawFn, times: int) -> bool:
+    """Hypothesis likes the ends of a range: its middle is rare."""
+    return draw(st.integers(0, times)) == times // 2
 
 
 def quoted(text: str) -> str:
@@ -103,7 +121,7 @@ def quoted(text: str) -> str:
 @st.composite
 def literals(draw: st.DrawFn, kind: GraphQLInputType, depth: int = 3) -> str:
     """A value that mostly fits its type."""
-    if draw(st.integers(0, 9)) == 0:
+    if _once_in(draw, 40):
         return draw(st.sampled_from(_LITERALS))
     match kind:
         case GraphQLNonNull():
@@ -111,6 +129,15 @@ def literals(draw: st.DrawFn, kind: GraphQLInputType, depth: int = 3) -> str:
         case GraphQLList():
             inner = draw(st.lists(literals(kind.of_type, depth - 1), max_size=3))
             return f"[{', '.join(inner)}]"
+        case GraphQLInputObjectType() if kind.name == "ExecuteExtensionInput" and draw(
+            st.booleans()
+        ):
+            # No luck would find the names that belong together.
+            text = quoted(draw(st.sampled_from(TEXTS) | st.text(max_size=20)))
+            return (
+                f'{{experimentUuid: "{UUID_MARK}", extension: "E", action: "a",'
+                f' params: [["experiment", "{EID_MARK}"], ["t", {text}]]}}'
+            )
         case GraphQLInputObjectType() if depth > 0:
             fields = [
                 f"{name}: {draw(literals(field.type, depth - 1))}"
@@ -120,10 +147,11 @@ def literals(draw: st.DrawFn, kind: GraphQLInputType, depth: int = 3) -> str:
             return f"{{{', '.join(fields)}}}"
         case GraphQLEnumType():
             return str(draw(st.sampled_from(sorted(kind.values))))
-        case _ if str(kind) == "Int":
-            return str(draw(st.integers(-1, 12)))
-        case _ if str(kind) == "Boolean":
-            return draw(st.sampled_from(["true", "false"]))
+        case _ if str(kind) in {"Int", "Boolean"}:
+            truths = st.sampled_from(["true", "false"])
+            return draw(truths if str(kind) == "Boolean" else st.integers(-1, 12).map(str))
+        case _ if str(kind) in _FITTING and not _once_in(draw, 20):
+            return quoted(draw(st.sampled_from(_FITTING[str(kind)])))
         case _:
             return quoted(draw(st.sampled_from(TEXTS) | st.text(max_size=20)))
 
@@ -131,7 +159,7 @@ def literals(draw: st.DrawFn, kind: GraphQLInputType, depth: int = 3) -> str:
 @st.composite
 def selections(draw: st.DrawFn, kind: GraphQLObjectType, depth: int) -> str:
     """Fields of a type, with all that can be said about them."""
-    parts = []
+    parts: list[str] = []
     for name in draw(st.lists(st.sampled_from(sorted(kind.fields)), min_size=1, max_size=3)):
         field = kind.fields[name]
         arguments = [
@@ -145,15 +173,17 @@ def selections(draw: st.DrawFn, kind: GraphQLObjectType, depth: int) -> str:
         if isinstance(named, GraphQLObjectType):
             below = draw(selections(named, depth - 1)) if depth > 0 else "__typename"
             inner = f" {{{below}}}"
-        alias = draw(st.sampled_from(["", "", "x: ", "y: "]))
+        # Without one, the same field with other arguments is refused.
+        alias = f"{name}{len(parts)}: " if not _once_in(draw, 10) else ""
         directive = draw(st.sampled_from(_DIRECTIVES))
-        if draw(st.integers(0, 30)) == 0:
+        if _once_in(draw, 31):
             directive = draw(st.sampled_from(_ODD_DIRECTIVES))
         parts.append(f"{alias}{name}{given}{directive}{inner}")
-    extra = draw(st.integers(0, 19))
-    if extra == 0:
-        parts.append(f"... on {kind.name} {{{draw(selections(kind, depth - 1))}}}" if depth else "")
-    elif extra == 1:
+    if _once_in(draw, 40):
+        parts.append(
+            f"... on {kind.name} {{{draw(selections(kind, depth - 1))}}}" if depth > 0 else ""
+        )
+    if _once_in(draw, 40):
         parts.append(draw(st.sampled_from(["__typename", "...F", "nothing", "... {__typename}"])))
     return " ".join(parts)
 
@@ -165,8 +195,10 @@ def operations(draw: st.DrawFn, schema: GraphQLSchema) -> dict[str, Any]:
     kind = schema.query_type if root == "query" else schema.mutation_type
     assert kind is not None
     fields = draw(selections(kind, draw(st.integers(0, 6))))
-    query = f"{root} Q($variable: String, $flag: Boolean = false) {{{fields}}}"
-    if "...F" in query or draw(st.integers(0, 30)) == 0:
+    declared = [text for text in _VARIABLES if text.split(":")[0] in fields]
+    variables = f"({', '.join(declared)})" if declared else ""
+    query = f"{root} Q{variables} {{{fields}}}"
+    if "...F" in query or _once_in(draw, 61):
         query += draw(
             st.sampled_from(
                 [
@@ -177,15 +209,13 @@ def operations(draw: st.DrawFn, schema: GraphQLSchema) -> dict[str, Any]:
                 ]
             )
         )
-    if draw(st.integers(0, 3)) == 0:
+    if _once_in(draw, 6):
         query = draw(mutated(query))
     body: dict[str, Any] = {"query": query}
     if draw(st.booleans()):
-        body["variables"] = draw(
-            st.fixed_dictionaries({"variable": _JSON, "flag": st.booleans() | _JSON}) | _JSON
-        )
-    if draw(st.integers(0, 9)) == 0:
-        body["operationName"] = draw(st.sampled_from(["Q", "R", ""]) | _JSON)
+        body["variables"] = draw(_GIVEN | _GIVEN | _JSON)
+    if _once_in(draw, 10):
+        body["operationName"] = draw(st.sampled_from(["Q", "Q", "R", ""]) | _JSON)
     return body
 
 
