@@ -10,7 +10,6 @@ from tests.contract.tasks import EXTENSIONS
 from tests.support.embedded import EmbeddedServer
 from tests.support.lab import Lab
 
-
 # How long an example takes says something about the machine, nothing about the code; and what
 # fails in one run of a commit has to fail in the next.
 hypothesis.settings.register_profile("aqsync", deadline=None, derandomize=True)
