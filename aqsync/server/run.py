@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,18 +68,36 @@ def serve(  # noqa: PLR0913 - all by name
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         try:
-            _Server(config).run(sockets=[listener])
+            _Server(config, app.state.end_tasks).run(sockets=[listener])
         finally:
             app.state.end_tasks()
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and ends well on a signal instead of dying of it."""
+    """Says when it is ready, and ends well on a signal instead of dying of it.
+
+    Args:
+        config: What is served, and how.
+        end_tasks: Ends what runs for extensions, without patience.
+    """
+
+    def __init__(self, config: uvicorn.Config, end_tasks: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_tasks = end_tasks
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or []:
             print(f"listening on {_url(listener)}", flush=True)  # noqa: T201 - the promise
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # Forced, uvicorn leaves everything as it is; but what was begun is also ended.
+            for task in self.server_state.tasks:
+                task.cancel()
+            await asyncio.to_thread(self._end_tasks)
+            await self.lifespan.shutdown()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -136,13 +136,18 @@ class TaskRunner:
     def _take(self) -> Task | None:
         """Wait for the next task; there is none any more once the server stops."""
         with self._changed:
-            while not self._stopping:
-                task = self._insist(self._records.start_next)
+            while True:
+                task = self._insist(self._start_next)
                 if task is not None:
                     self._running[task.uuid] = _Running(task.experiment)
                     return task
+                # Asked last, as a failing disk may have let a stop slip in between.
+                if self._stopping:
+                    return None
                 self._changed.wait()
-        return None
+
+    def _start_next(self) -> Task | None:
+        return None if self._stopping else self._records.start_next()
 
     def _insist(self, act: Callable[[], Result]) -> Result | None:
         """Do something on the catalog, again and again while the disk does not let it through."""
