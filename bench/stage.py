@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,21 +84,21 @@ class Stage:
 
     def push(self, root: Path, eid: str) -> Push:
         """A push of a directory into an experiment, with a journal of its own."""
-        return Push(self.folder / eid, root, self.url, eid)
+        # Not named by the EID: a server gives that of a removed experiment out again.
+        return Push(Path(tempfile.mkdtemp(dir=self.folder)), root, self.url, eid)
 
 
 class Push:
     """``aqsync push`` with one configuration and journal.
 
     Args:
-        folder: For both of them.
+        folder: For both of them, empty.
         root: The directory to upload.
         url: The server.
         eid: The experiment.
     """
 
     def __init__(self, folder: Path, root: Path, url: str, eid: str) -> None:
-        folder.mkdir(parents=True)
         self.command = [*_AQSYNC, "push", "--config", str(folder / "aqsync.yaml")]
         mapping = {"name": "bench", "directory": str(root), "experiment": eid}
         content = {
