@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.server.visit import Visit
+from tests.support.embedded import EmbeddedServer
 
 TASK = "uuid taskStatus resultCode stdOut stdErr endedAt"
 EXPERIMENT = {"name": "experiment", "description": "an experiment", "data_type": "experiment"}
@@ -43,6 +45,14 @@ def write_extension(folder: Path, scripts: Mapping[str, str], **more: Any) -> Pa
     }
     (folder / "manifest.yml").write_text(yaml.safe_dump(manifest, allow_unicode=True))
     return folder
+
+
+@contextmanager
+def serving(tmp_path: Path, extensions: Path, **options: Any) -> Iterator[EmbeddedServer]:
+    """A server with extensions, whose log must show no failure of its own."""
+    with EmbeddedServer(tmp_path / "da ta", extensions=extensions, **options) as server:
+        yield server
+    assert "Traceback" not in server.log
 
 
 class Tasks:
