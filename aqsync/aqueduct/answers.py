@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
@@ -160,6 +162,14 @@ def _maybe_json(body: bytes | bytearray, object_hook: ObjectHook | None = None) 
     try:
         return json.loads(body, object_hook=object_hook)
     except (ValueError, RecursionError):
+        return None
+
+
+def date_of(answer: Answer) -> datetime | None:
+    """Return the server's clock (UTC, whole seconds) when it answered; None if it did not say."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
         return None
 
 

@@ -6,15 +6,14 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from aqsync.aqueduct import graphql
-from aqsync.aqueduct.answers import Answer, check_file_answer, check_json_answer, json_object
+from aqsync.aqueduct.answers import check_file_answer, check_json_answer, date_of, json_object
 from aqsync.aqueduct.channel import JSON, Channel, graphql_request
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import UploadBody, name_header
@@ -338,7 +337,7 @@ class Server:
         check_file_answer(answer, what)
         if "result" not in json_object(answer, what) or not body.finished:
             raise BadAnswer(f"{what}: the server did not say that it stored the file")
-        return UploadReceipt(_date(answer))
+        return UploadReceipt(date_of(answer))
 
     @contextlib.contextmanager
     def download(self, uuid: UUID, name: str) -> Iterator[Download]:
@@ -395,10 +394,3 @@ class Server:
 
 def _experiments_in_words(keys: Sequence[object]) -> str:
     return f"experiment {keys[0]}" if len(keys) == 1 else f"{len(keys)} experiments"
-
-
-def _date(answer: Answer) -> datetime | None:
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None
