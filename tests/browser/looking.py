@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -20,8 +20,11 @@ def complaints(browser: webdriver.Chrome) -> list[str]:
 
 
 def wait(browser: webdriver.Chrome, condition: Callable[[], object]) -> None:
-    """Wait until something is the case; meanwhile the page may be replaced by another."""
-    patience = WebDriverWait(browser, 20, 0.05, [StaleElementReferenceException])
+    """Wait until something is the case; meanwhile the page may be replaced by another.
+
+    An element that goes with its page in the middle of a question is reported in several words.
+    """
+    patience = WebDriverWait(browser, 20, 0.05, [WebDriverException])
     patience.until(lambda _: condition())
 
 
