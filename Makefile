@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint unit bench docs lock clean format
+.PHONY: demo test lint unit pythons bench docs lock clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -25,6 +25,16 @@ lint: $(VENV)/.dev-installed
 
 unit: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS)
+
+# The tests on several Pythons, each in an environment of its own:
+#   make pythons PYTHONS="python3.11 python3.12 python3.13"
+PYTHONS ?= $(PYTHON)
+pythons:
+	set -e; for python in $(PYTHONS); do \
+		version=$$($$python -c 'import platform; print(platform.python_version())'); \
+		echo "Python $$version"; \
+		$(MAKE) unit PYTHON="$$python" VENV=".venv-$$version"; \
+	done
 
 bench: $(VENV)/.demo-installed
 	$(BIN)/python -m bench $(BENCH)
@@ -70,4 +80,4 @@ $(PYAQUEDUCT_VENV)/.installed: $(BIN)/python requirements/pyaqueduct.lock
 	fi
 
 clean:
-	rm -rf $(VENV) $(PYAQUEDUCT_VENV) build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
