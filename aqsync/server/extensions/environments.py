@@ -77,6 +77,8 @@ class Environments:
         home = link.with_name(f"{link.name}.{secrets.token_hex(4)}")
         try:
             for command in _commands(extension, home):
+                if stop.asked:  # a short command could end before its first signal
+                    return False
                 done = run(command, folder=extension, variables=installer_variables(), stop=stop)
                 if done.stopped:
                     return False
