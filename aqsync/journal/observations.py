@@ -123,15 +123,6 @@ class Observations:
             ).fetchall()
         return [loaded(directory) for (directory,) in rows]
 
-    def count_present(self, mapping_id: int) -> int:
-        """How many entries were here when last seen."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM file WHERE mapping_id = ? AND size IS NOT NULL",
-                (mapping_id,),
-            ).fetchone()
-        return int(row[0])
-
     def observe(self, mapping_id: int, entries: Iterable[Observed]) -> None:
         """Write what was seen; a known path keeps its target and what is known of its remote.
 

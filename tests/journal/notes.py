@@ -26,6 +26,15 @@ class Notes(NamedTuple):
     journal: Journal
     mapping_id: int
 
+    def count_present(self) -> int:
+        """How many entries were here when last seen."""
+        seen = self.journal.observations
+        return sum(
+            size is not None
+            for directory in seen.directories(self.mapping_id)
+            for _, size, *_ in seen.known_in(self.mapping_id, directory).values()
+        )
+
     def see(
         self,
         path: str,

@@ -211,7 +211,7 @@ def test_known_entries_of_one_directory(journal: Journal) -> None:
     journal.observations.gone(noted.mapping_id, ["run/gone"], NOW)
     known = journal.observations.known_in(noted.mapping_id, "run")
     assert known == {"b": (0, *V2), "gone": (0, None, *V1[1:])}
-    assert journal.observations.count_present(noted.mapping_id) == 4
+    assert noted.count_present() == 4
 
 
 def test_directories_below_one(journal: Journal) -> None:

@@ -445,5 +445,5 @@ def test_threads_may_share_it(journal: Journal) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert journal.observations.count_present(noted.mapping_id) == 120
+    assert noted.count_present() == 120
     assert journal.remote.next_sequence() == 121
