@@ -1,0 +1,1 @@
+"""The daemon and what surrounds it: signals, logs, systemd, the calendar, the local socket."""
