@@ -1,11 +1,13 @@
 """The engine: scanning, mirroring, doing jobs and tagging, as steps that a caller drives.
 
-One engine serves one process. `push` drives it once; every step can as well be driven by a
-test, on one thread.
+One engine serves one process. `push` drives it once, the daemon for ever, and in the daemon both
+may at once: what must not interleave holds a lock. Every step can as well be driven by a test,
+on one thread.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.local.scanner import Scanner, ScanReport
+from aqsync.log import Log
 from aqsync.model import (
     Adopted,
     Compare,
@@ -29,14 +32,17 @@ from aqsync.model import (
     FileRecord,
     MovedOn,
     Outcome,
+    Policy,
     Problem,
     RemoveRemote,
     ServerProblem,
     Upload,
     Uploaded,
+    Wait,
 )
+from aqsync.sync.claims import Claims
 from aqsync.sync.mirror import Mirror
-from aqsync.sync.planner import backoff_ns
+from aqsync.sync.planner import backoff_ns, decide
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Job, Progress, Uploader
 
@@ -45,6 +51,8 @@ FRESH_TO_REPLACE_S = 3.0
 removed."""
 FRESH_TO_ADD_S = 30.0
 """The same before a name is used for the first time: others may have taken it meanwhile."""
+
+log = Log(__name__)
 
 
 class Engine:
@@ -58,6 +66,7 @@ class Engine:
         progress: Called with the number of bytes just sent or compared.
         aborted: Asked between chunks; true breaks every transfer off. What fails then counts
             as broken off too: whoever aborts may close the server under all that wait for it.
+        claims: Which files are under way; shared with another engine on the same journal.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it holds together
@@ -69,10 +78,12 @@ class Engine:
         *,
         progress: Progress = lambda _bytes: None,
         aborted: Callable[[], bool] = lambda: False,
+        claims: Claims | None = None,
     ) -> None:
         self.mappings = tuple(mappings)
         self.journal = journal
         self.clock = clock
+        self.claims = Claims() if claims is None else claims
         self._by_name = {mapping.name: mapping for mapping in self.mappings}
         self._server = server
         self._mirror = Mirror(server, journal, clock)
@@ -83,6 +94,10 @@ class Engine:
         self.lists_fetched = 0
         """Counts: what was read from the journal before the last one may be past."""
         self._listed_at: dict[str, float] = {}
+        # A list that was asked for earlier must not replace one that was asked for later.
+        self._refreshing = threading.Lock()
+        self._tagging = threading.Lock()
+        self._noting_problem = threading.Lock()
         self._problem = journal.remote.server_problem()
 
     def scan(self, mapping: Mapping, within: Iterable[str] = ()) -> ScanReport:
@@ -101,14 +116,15 @@ class Engine:
 
     def refresh(self, eids: Collection[str]) -> bool:
         """Fetch the file lists of these experiments; false if the server cannot be used."""
-        began = self.clock.monotonic()
-        try:
-            self._mirror.refresh(eids)
-        except RemoteError as exc:
-            self._server_failed(exc)
-            return False
-        self._listed_at.update(dict.fromkeys(eids, began))
-        self.lists_fetched += 1
+        with self._refreshing:
+            began = self.clock.monotonic()
+            try:
+                self._mirror.refresh(eids)
+            except RemoteError as exc:
+                self._server_failed(exc)
+                return False
+            self._listed_at.update(dict.fromkeys(eids, began))
+            self.lists_fetched += 1
         if self._problem is not None and not self._problem.denied:
             self._set_problem(None)
         return True
@@ -125,22 +141,53 @@ class Engine:
         self._set_problem(None)
         return True
 
+    def decide(
+        self, file: FileRecord, policy_of: Callable[[FileRecord], Policy]
+    ) -> tuple[FileRecord, Decision] | None:
+        """The next step of a file, by a file list that is young enough to take it.
+
+        Returns:
+            The record as it then is, and the decision; None if the list is too old for the step
+            and the server cannot be asked.
+        """
+        step = decide(file, policy_of(file), self.clock.now_ns())
+        if self.may_take(file, step):
+            return file, step
+        if not self.refresh({str(file.eid)}):
+            return None
+        file = self.again(file)
+        return file, decide(file, policy_of(file), self.clock.now_ns())
+
+    def again(self, file: FileRecord) -> FileRecord:
+        """The record as it is now."""
+        [now] = self.journal.observations.records([file.id]) or [file]
+        return now
+
     def may_take(self, file: FileRecord, step: Decision) -> bool:
         """Whether the experiment's list is young enough to take this step by it."""
         match step:
             case Upload(replaces=False):
                 oldest = FRESH_TO_ADD_S
-            case Upload() | RemoveRemote():
+            case Upload() | RemoveRemote() | Wait(until_ns=None):
                 oldest = FRESH_TO_REPLACE_S
             case _:
                 return True
         listed_at = self._listed_at.get(str(file.eid))
         return listed_at is not None and self.clock.monotonic() - listed_at <= oldest
 
-    def job(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> Job:
-        """What a worker needs to take a decided step."""
+    def job(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> Job | None:
+        """What a worker needs to take a decided step; `perform` must follow.
+
+        Returns:
+            None if another job works on the file, or has worked on it since it was decided on.
+        """
         assert file.eid is not None  # noqa: S101 - the planner decides nothing for unmapped files
         uuid = UUID(self.journal.remote.uuid(file.eid))
+        if not self.claims.take(file.id):
+            return None
+        if self.claims.shared and self.again(file) != file:
+            self.claims.release(file.id)
+            return None
         return Job(file, step, self._by_name[file.mapping].directory, uuid)
 
     def perform(self, job: Job) -> Outcome:
@@ -150,6 +197,12 @@ class Engine:
             Interrupted: Aborted; nothing of it counts.
             JournalError: The outcome cannot be recorded.
         """
+        try:
+            return self._perform(job)
+        finally:
+            self.claims.release(job.file.id)
+
+    def _perform(self, job: Job) -> Outcome:
         try:
             outcome = self._uploader.do(job)
         except ExperimentNotFound as exc:
@@ -170,13 +223,14 @@ class Engine:
 
     def tag(self) -> int:
         """Apply the tags that were earned; returns how many."""
-        for name, scanner in self._scanners.items():
-            self._tagger.reconsider(name, scanner.rules)
-        try:
-            return self._tagger.apply(self._experiment_vanished)
-        except RemoteError as exc:
-            self._server_failed(exc)
-            return 0
+        with self._tagging:
+            for name, scanner in self._scanners.items():
+                self._tagger.reconsider(name, scanner.rules)
+            try:
+                return self._tagger.apply(self._experiment_vanished)
+            except RemoteError as exc:
+                self._server_failed(exc)
+                return 0
 
     def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
         problem = Problem(
@@ -194,6 +248,10 @@ class Engine:
         """
         if self._aborted():
             raise Interrupted("interrupted") from exc
+        with self._noting_problem:
+            self._note_problem(exc)
+
+    def _note_problem(self, exc: RemoteError) -> None:
         before = self._problem
         now_ns = self.clock.now_ns()
         count, since_ns = 1, now_ns
@@ -214,5 +272,10 @@ class Engine:
         )
 
     def _set_problem(self, problem: ServerProblem | None) -> None:
-        self._problem = problem
+        before, self._problem = self._problem, problem
+        if before is None and problem is not None:
+            log.warning("the server cannot be used", reason=problem.message, hint=problem.hint)
+        elif before is not None and problem is None:
+            away_ns = self.clock.now_ns() - before.since_ns
+            log.info("recovered: the server can be used again", after_s=round(away_ns / 1e9))
         self.journal.remote.set_server_problem(problem)

@@ -30,7 +30,7 @@ from aqsync.model import (
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.lanes import run_in_lanes
-from aqsync.sync.planner import CONFLICT_HINT, decide
+from aqsync.sync.planner import CONFLICT_HINT
 from aqsync.sync.policies import BATCH, batched, policies
 from aqsync.sync.uploader import Job
 
@@ -41,6 +41,7 @@ TRIES = 3
 MOST_ATTEMPTS = 8
 """Jobs done on one file in one push: compared, sent, and sent again when it moved on."""
 SECOND_NS = 1_000_000_000
+MOMENT_NS = SECOND_NS // 5
 
 
 class Reporter(Protocol):
@@ -105,6 +106,8 @@ class _Round:
     conflicts: list[FileRecord] = field(default_factory=list)
     next_ns: int | None = None
     """When the first of those that wait may be due."""
+    others: bool = False
+    """Files are under way in another job: they end when they end."""
 
 
 class Push:
@@ -139,8 +142,9 @@ class Push:
             JournalError: The journal can no longer be written; what was recorded stays.
         """
         try:
-            if self.look() and self._rounds():
-                self._result.tags = self._engine.tag()
+            with self._engine.claims.driver():
+                if self.look() and self._rounds():
+                    self._result.tags = self._engine.tag()
         except Interrupted:
             self._stop.set()
         self._result.interrupted = self._stop.is_set()
@@ -197,7 +201,7 @@ class Push:
                 self._replace(this.conflicts)
             elif this.next_ns is None:
                 break
-            elif self._waited_too_long():
+            elif self._waited_too_long() and not this.others:
                 self._look_again(this)
                 break
             else:
@@ -260,22 +264,27 @@ class Push:
             for loaded in self._journal.observations.records(batch):
                 if self._stop.is_set() or not self._engine.usable:
                     return
-                file = loaded if fetched == self._engine.lists_fetched else self._again(loaded)
-                step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
-                if not self._engine.may_take(file, step):
-                    if not self._engine.refresh({str(file.eid)}):
-                        return
-                    file = self._again(file)
-                    step = decide(file, policy_of[file.mapping](file), self._clock.now_ns())
+                fresh = fetched == self._engine.lists_fetched
+                file = loaded if fresh else self._engine.again(loaded)
+                decided = self._engine.decide(file, policy_of[file.mapping])
+                if decided is None:
+                    return
+                file, step = decided
                 if isinstance(step, InSync | Wait | Hold):
                     self._note(file, step, this)
                 elif self._can_be_reached(file) and self._is_worth_another(file, step):
-                    yield self._engine.job(file, step)
+                    job = self._engine.job(file, step)
+                    if job is not None:
+                        yield job
+                    else:
+                        self._wait_for_other(file, this)
 
-    def _again(self, file: FileRecord) -> FileRecord:
-        """The record as it is after the server's lists were fetched anew."""
-        [now] = self._journal.observations.records([file.id]) or [file]
-        return now
+    def _wait_for_other(self, file: FileRecord, this: _Round) -> None:
+        """Another job works on the file: see in a moment what came of it."""
+        self._attempts[file.id] -= 1
+        this.others = True
+        in_a_moment = self._clock.now_ns() + MOMENT_NS
+        this.next_ns = min(in_a_moment, this.next_ns or in_a_moment)
 
     def _can_be_reached(self, file: FileRecord) -> bool:
         """Whether no job of this round has found the experiment gone: the next round tells."""

@@ -21,6 +21,7 @@ from aqsync.errors import (
 from aqsync.model import (
     Compare,
     Failed,
+    FileRecord,
     MovedOn,
     Outcome,
     RemoveRemote,
@@ -39,11 +40,21 @@ AWAY = ServerUnreachable("no connection", hint="is it on?")
 NEW = Upload("new", 0, replaces=False)
 
 
-def prepared(lab: Lab, path: str = "a") -> Job:
+def job_of(engine: Engine, file: FileRecord, step: Upload | Compare | RemoveRemote = NEW) -> Job:
+    job = engine.job(file, step)
+    assert job is not None
+    return job
+
+
+def seen(lab: Lab, path: str = "a") -> FileRecord:
     lab.write(path)
     lab.engine.scan(lab.mapping)
     assert lab.engine.refresh(lab.engine.eids())
-    return lab.engine.job(lab.record(path), NEW)
+    return lab.record(path)
+
+
+def prepared(lab: Lab, path: str = "a") -> Job:
+    return job_of(lab.engine, seen(lab, path))
 
 
 def problem(lab: Lab) -> ServerProblem | None:
@@ -229,9 +240,9 @@ def test_a_vanished_experiment_stops_the_mapping_and_nothing_else(
     lab: Lab, step: Upload | Compare
 ) -> None:
     lab.server.put(EID, "a", b"data")
-    prepared(lab)
+    file = seen(lab)
     lab.server.remove(EID)
-    outcome = lab.engine.perform(lab.engine.job(lab.record("a"), step))
+    outcome = lab.engine.perform(job_of(lab.engine, file, step))
     assert isinstance(outcome, Failed)
     assert problem(lab) is None
     found = lab.journal.remote.problem(EID)
@@ -285,7 +296,7 @@ def test_one_engine_serves_several_mappings(lab: Lab) -> None:
     other_id = lab.journal.mappings.get("other").id
     file = lab.journal.observations.record_at(other_id, "b")
     assert file is not None
-    outcome: Outcome = engine.perform(engine.job(file, NEW))
+    outcome: Outcome = engine.perform(job_of(engine, file))
     assert isinstance(outcome, Uploaded)
     assert lab.server.contents("20261123-2") == {"b": b"of the second"}
 
@@ -294,3 +305,22 @@ def test_an_experiment_that_is_not_known_is_an_outcome_and_no_crash(lab: Lab) ->
     job = prepared(lab)
     lab.server.troubles["upload"].append(ExperimentNotFound("where?", hint="there"))
     assert lab.engine.perform(job) == Failed("where?", "there", permanent=False)
+
+
+# Several drivers
+
+
+def test_a_file_under_way_is_not_begun_twice(lab: Lab) -> None:
+    file = seen(lab)
+    job = job_of(lab.engine, file)
+    assert lab.engine.job(file, NEW) is None
+    lab.engine.perform(job)
+    assert lab.engine.job(lab.record("a"), NEW) is not None
+
+
+def test_a_record_that_another_driver_has_outdated_is_not_acted_on(lab: Lab) -> None:
+    file = seen(lab)
+    with lab.engine.claims.driver(), lab.engine.claims.driver():
+        lab.engine.perform(job_of(lab.engine, file))
+        assert lab.engine.job(file, NEW) is None
+        assert lab.engine.job(lab.record("a"), NEW) is not None

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from aqsync.errors import ServerFailed, ServerUnreachable, TransferRefused
-from aqsync.model import State
+from aqsync.model import State, Upload
 from aqsync.sync.policies import batched, decisions
 from aqsync.sync.summary import Summary, summarize
 from tests.support.lab import EID, Lab
@@ -48,7 +48,10 @@ def test_every_state_is_counted(lab: Lab) -> None:
     lab.server.troubles["upload"].append(ServerFailed("500", hint="later"))
     file = lab.record(f"{EID}/failed")
     step = lab.decision(f"{EID}/failed")
-    lab.engine.perform(lab.engine.job(file, step))  # type: ignore[arg-type]  # an upload
+    assert isinstance(step, Upload)
+    job = lab.engine.job(file, step)
+    assert job is not None
+    lab.engine.perform(job)
     summary = stand(lab)
     assert summary.files == Counter(
         {
