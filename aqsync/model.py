@@ -107,6 +107,8 @@ class FileRecord:
     """A person asked to send the file as it is: removed on the server, or empty now."""
     may_replace: str | None
     """The server's time of the foreign version that a person allowed to be overwritten."""
+    changing_since_ns: int | None = None
+    """When it first changed again before the server had it; None: it has not."""
 
 
 class Problem(NamedTuple):

@@ -25,6 +25,8 @@ from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
 
 BUSY_TIMEOUT_S = 10.0
 
+_HELD_BY_OTHERS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
 Version = tuple[int, int]
 """Rows changed here, and a number that changes when another connection writes."""
 
@@ -58,7 +60,7 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
             f"the journal {path} is damaged: {exc}",
             hint=_BROKEN_HINT,
         )
-    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    if primary in _HELD_BY_OTHERS:
         return JournalInUse(
             f"the journal {path} is locked by another program",
             hint="close whatever holds it open, such as an SQLite browser",
@@ -142,6 +144,21 @@ class Database:
         """Changes when anything is written, here or by another process; inside `reading`."""
         theirs = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return self._connection.total_changes, theirs
+
+    def checkpoint(self) -> bool:
+        """Move the write-ahead log into the file and empty it; false if readers are in the way."""
+        with self._guarded():
+            # Whoever else wants the connection must not wait while a reader is waited for.
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                row = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF not in _HELD_BY_OTHERS:
+                    raise
+                return False
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+        return bool(row[0] == 0)
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,10 +15,12 @@ from aqsync.journal.database import (
     set_aside,
     translated,
 )
+from aqsync.journal.history import History
 from aqsync.journal.lock import JournalLock
 from aqsync.journal.mappings import Mappings
 from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
+from aqsync.journal.pauses import Pauses
 from aqsync.journal.remote import Remote
 from aqsync.journal.tags import Tags
 
@@ -35,6 +37,8 @@ class Journal:
         self.outcomes = Outcomes(database)
         self.remote = Remote(database)
         self.tags = Tags(database)
+        self.pauses = Pauses(database)
+        self.history = History(database)
         self.broken_set_aside = broken
         """Where a damaged journal was put when this one was begun in its place."""
         self._database = database
@@ -84,6 +88,14 @@ class Journal:
             JournalError: The original cannot be read.
         """
         return cls(connect_to_copy(path, now_ns), None, None)
+
+    def checkpoint(self) -> bool:
+        """Move what was written from the log beside the file into it, and empty the log.
+
+        Returns:
+            False: somebody reads the journal just now; what could be moved was moved.
+        """
+        return self._database.checkpoint()
 
     def close(self) -> None:
         """Close the file and let others write."""

@@ -107,6 +107,32 @@ class Mappings:
                 "UPDATE mapping SET complete_at_ns = ? WHERE id = ?", (now_ns, mapping_id)
             )
 
+    def watch(self, mapping_id: int) -> Problem | None:
+        """Why the events of a mapping's root cannot be trusted; None: they can."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT watch_message, watch_hint, watch_since_ns FROM mapping"
+                " WHERE id = ? AND watch_message IS NOT NULL",
+                (mapping_id,),
+            ).fetchone()
+        return None if row is None else Problem(*row)
+
+    def set_watch(self, mapping_id: int, problem: Problem | None) -> None:
+        """Why the events of a mapping's root cannot be trusted; what persists keeps its age."""
+        before = self.watch(mapping_id)
+        if problem is not None:
+            problem = problem._replace(message=words(problem.message), hint=words(problem.hint))
+            if before is not None and before.message == problem.message:
+                problem = problem._replace(since_ns=before.since_ns)
+        if problem == before:
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET watch_message = ?, watch_hint = ?, watch_since_ns = ?"
+                " WHERE id = ?",
+                (*(problem or (None, None, None)), mapping_id),
+            )
+
     def troubles(self, mapping_id: int) -> dict[str, Problem]:
         """Directories that could not be looked at, by path; the root's is the empty path."""
         with self._database.reading() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database, Version
@@ -66,6 +66,8 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     eid = coalesce(eid, excluded.eid),
     remote_name = CASE remote_name WHEN '' THEN excluded.remote_name ELSE remote_name END,
     insisted = CASE excluded.size WHEN 0 THEN 0 ELSE insisted END,
+    changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
+        THEN coalesce(changing_since_ns, excluded.since_ns) END,
     differs_modified_at = NULL, differs_at_ns = NULL,
     failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL
@@ -85,6 +87,8 @@ FORGET_REMOTE_SIDE = _RESET
 
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
+_MOST_NAMES = 500
+"""Names in one question: SQLite limits how many values one may have."""
 
 _Value = int | str | bytes
 
@@ -110,6 +114,24 @@ class Observations:
             ).fetchall()
         # Tuples straight from SQLite: this runs for every directory of every scan.
         return {loaded(row[0]): row[1:] for row in rows}
+
+    def known_at(
+        self, mapping_id: int, directory: str, names: Collection[str]
+    ) -> dict[str, KnownEntry]:
+        """Of these names in one directory, those known, as last seen."""
+        asked = [stored(name) for name in names]
+        found: dict[str, KnownEntry] = {}
+        for start in range(0, len(asked), _MOST_NAMES):
+            some = asked[start : start + _MOST_NAMES]
+            marks = ",".join("?" * len(some))
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    "SELECT name, kind, size, mtime_ns, ctime_ns, inode FROM file"
+                    f" WHERE mapping_id = ? AND directory = ? AND name IN ({marks})",
+                    (mapping_id, stored(directory), *some),
+                ).fetchall()
+            found.update((loaded(row[0]), row[1:]) for row in rows)
+        return found
 
     def directories(self, mapping_id: int, top: str = "") -> list[str]:
         """The directories that held files when last seen, `top` and those below it."""
@@ -158,6 +180,7 @@ class Observations:
                 )
                 connection.execute(
                     f"UPDATE file SET size = NULL, since_ns = ?, insisted = 0,"
+                    " changing_since_ns = NULL,"
                     " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
                     f" failure_count = 0, failure_at_ns = NULL WHERE {_AT} AND size IS NOT NULL",
                     (now_ns, *at),

@@ -29,7 +29,7 @@ _NO_FAILURE = """
 
 _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
-    synced_sha256 = ?, synced_at_ns = ?,
+    synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
     sent_sha256 = NULL, sent_size = NULL, differs_modified_at = NULL, differs_at_ns = NULL,
     {_NO_FAILURE}
 """

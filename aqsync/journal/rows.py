@@ -75,7 +75,7 @@ RECORD = f"""
         coalesce(e.listed_sequence, 0), r.modified_at,
         f.differs_modified_at, f.differs_at_ns,
         f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
-        f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace
+        f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 
@@ -117,6 +117,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         removed_at_ns,
         insisted,
         may_replace,
+        changing_since_ns,
     ) = row
     synced = None
     if synced_at_ns is not None:
@@ -149,4 +150,5 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         removed_at_ns=removed_at_ns,
         insisted=bool(insisted),
         may_replace=may_replace,
+        changing_since_ns=changing_since_ns,
     )

@@ -125,7 +125,32 @@ CREATE TABLE server_problem (
 );
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("0001-first", _FIRST),)
+_DAEMON = """
+CREATE TABLE pause (
+    mapping TEXT PRIMARY KEY,
+    since_ns INTEGER NOT NULL,
+    until_ns INTEGER
+) WITHOUT ROWID;
+
+ALTER TABLE mapping ADD COLUMN watch_message TEXT;
+ALTER TABLE mapping ADD COLUMN watch_hint TEXT;
+ALTER TABLE mapping ADD COLUMN watch_since_ns INTEGER;
+
+ALTER TABLE file ADD COLUMN changing_since_ns INTEGER;
+
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY,
+    at_ns INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    mapping TEXT NOT NULL,
+    path NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX history_by_time ON history (at_ns);
+CREATE INDEX history_by_path ON history (mapping, path);
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (("0001-first", _FIRST), ("0002-daemon", _DAEMON))
 
 VERSION = len(MIGRATIONS)
 """What PRAGMA user_version says of a journal that this release wrote."""

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,26 @@ def test_damage_met_while_it_was_open_is_set_aside_by_the_next_opening(path: Pat
     journal.close()
     with Journal.open_for_writing(path, NOW) as journal:
         assert journal.broken_set_aside is not None
+
+
+def test_a_checkpoint_empties_the_log(path: Path) -> None:
+    with Journal.open_for_writing(path, NOW) as journal:
+        notes(journal).see("a.csv")
+        log = path.with_name(f"{path.name}-wal")
+        assert log.stat().st_size > 0
+        assert journal.checkpoint()
+        assert log.stat().st_size == 0
+
+
+def test_a_checkpoint_does_not_wait_for_whoever_reads(path: Path) -> None:
+    with Journal.open_for_writing(path, NOW) as journal:
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM file").fetchall()
+        notes(journal).see("a.csv")
+        began = time.monotonic()
+        assert not journal.checkpoint()
+        assert time.monotonic() - began < 5
+        reader.close()
+        assert notes(journal).find("a.csv") is not None
+        assert journal.checkpoint()

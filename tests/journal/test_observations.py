@@ -16,8 +16,12 @@ from aqsync.model import (
     EntryKind,
     Failed,
     FoundDifferent,
+    MovedOn,
+    Outcome,
     RemoteView,
     Signature,
+    Touched,
+    Uploaded,
 )
 from tests.journal.notes import AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, notes
 
@@ -101,6 +105,38 @@ def test_a_wish_to_send_a_file_does_not_outlive_its_becoming_empty(journal: Jour
     journal.outcomes.retry([file.id])
     assert noted.see("a.csv", V2).insisted
     assert not noted.see("a.csv", V2._replace(size=0)).insisted
+
+
+# Never standing still
+
+
+def test_a_file_is_changing_from_its_first_change_until_the_server_has_it(journal: Journal) -> None:
+    noted = notes(journal)
+    assert noted.see("a.csv", V1).changing_since_ns is None
+    assert noted.see("a.csv", V2, since_ns=NOW + 1).changing_since_ns == NOW + 1
+    assert noted.see("a.csv", V1, since_ns=NOW + 2).changing_since_ns == NOW + 1
+    journal.outcomes.record(noted.at("a.csv"), MovedOn(), NOW + 3)
+    assert noted.at("a.csv").changing_since_ns == NOW + 1
+    journal.outcomes.record(noted.at("a.csv"), Uploaded(V1, SHA1, None), NOW + 3)
+    assert noted.at("a.csv").changing_since_ns is None
+    assert noted.see("a.csv", V2, since_ns=NOW + 4).changing_since_ns == NOW + 4
+
+
+@pytest.mark.parametrize("outcome", [Touched(V2, SHA1), Adopted(V2, SHA1, AT1)])
+def test_a_file_found_to_be_there_is_not_changing(journal: Journal, outcome: Outcome) -> None:
+    noted = notes(journal)
+    noted.sync("a.csv", V1)
+    journal.outcomes.record(noted.see("a.csv", V2), outcome, NOW)
+    assert noted.at("a.csv").changing_since_ns is None
+
+
+def test_a_file_that_comes_and_goes_is_not_changing(journal: Journal) -> None:
+    noted = notes(journal)
+    noted.sync("a.csv", V1)
+    assert noted.see("a.csv", V2).changing_since_ns == NOW
+    journal.observations.gone(noted.mapping_id, ["a.csv"], NOW)
+    assert noted.at("a.csv").changing_since_ns is None
+    assert noted.see("a.csv", V1).changing_since_ns is None
 
 
 # Gone, forgotten, led elsewhere

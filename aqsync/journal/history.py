@@ -1,0 +1,123 @@
+"""What happened, for people: nothing is ever decided from it."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.rows import loaded, stored, words
+
+_PRUNED_AT_ONCE = 5_000
+"""Rows removed in one transaction: uploads go on in between."""
+
+
+class HistoryKind(StrEnum):
+    """What happened."""
+
+    UPLOADED = "uploaded"
+    ADOPTED = "adopted"
+    REMOVED = "removed"
+    FAILED = "failed"
+    SERVER_AWAY = "server away"
+    SERVER_BACK = "server back"
+
+
+class Event(NamedTuple):
+    """One thing that happened."""
+
+    at_ns: int
+    kind: HistoryKind
+    mapping: str
+    """Empty for what concerns all of them."""
+    path: str
+    """Empty for what concerns no single file."""
+    text: str
+
+
+def note(connection: Connection, event: Event) -> None:
+    """Write down an event; inside a transaction."""
+    at_ns, kind, mapping, path, text = event
+    connection.execute(
+        "INSERT INTO history (at_ns, kind, mapping, path, text) VALUES (?, ?, ?, ?, ?)",
+        (at_ns, kind.value, mapping, stored(path), words(text)),
+    )
+
+
+class History:
+    """The table of events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(
+        self, at_ns: int, kind: HistoryKind, mapping: str = "", path: str = "", text: str = ""
+    ) -> None:
+        """Write down an event."""
+        with self._database.writing() as connection:
+            note(connection, Event(at_ns, kind, mapping, path, text))
+
+    def recent(
+        self,
+        most: int,
+        *,
+        mapping: str | None = None,
+        path: str = "",
+        since_ns: int | None = None,
+    ) -> list[Event]:
+        """The youngest events, the youngest last.
+
+        Args:
+            most: How many.
+            mapping: Only those of this mapping; None: all.
+            path: Only those at and below this path of the mapping; empty: all.
+            since_ns: Only those from then on.
+        """
+        conditions, values = ["TRUE"], list[int | str | bytes]()
+        if since_ns is not None:
+            conditions, values = ["at_ns >= ?"], [since_ns]
+        if mapping is not None:
+            conditions.append("mapping = ?")
+            values.append(mapping)
+        if path:
+            # "0" is the character after "/". Blobs are compared with blobs only, text with text.
+            first, last = f"{path}/", f"{path}0"
+            conditions.append("(path = ? OR path > ? AND path < ? OR path > ? AND path < ?)")
+            values += [stored(path), stored(first), stored(last)]
+            values += [os.fsencode(first), os.fsencode(last)]
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT at_ns, kind, mapping, path, text FROM history"
+                f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?",
+                (*values, most),
+            ).fetchall()
+        return [
+            Event(at_ns, HistoryKind(kind), name, loaded(where), text)
+            for at_ns, kind, name, where, text in reversed(rows)
+        ]
+
+    def prune(self, before_ns: int, most_rows: int) -> int:
+        """Forget what is too old or too much; returns how many events that were.
+
+        Args:
+            before_ns: Events before then are forgotten.
+            most_rows: Of the rest, so many of the youngest are kept.
+        """
+        return self._delete("at_ns < ?", before_ns) + self._delete(
+            "id <= (SELECT id FROM history ORDER BY id DESC LIMIT 1 OFFSET ?)", most_rows
+        )
+
+    def _delete(self, condition: str, value: int) -> int:
+        deleted = 0
+        while True:
+            with self._database.writing() as connection:
+                some = connection.execute(
+                    "DELETE FROM history WHERE id IN"
+                    f" (SELECT id FROM history WHERE {condition} LIMIT {_PRUNED_AT_ONCE})",
+                    (value,),
+                ).rowcount
+            deleted += some
+            if some < _PRUNED_AT_ONCE:
+                return deleted

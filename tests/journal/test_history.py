@@ -1,0 +1,67 @@
+"""What happened, found again and forgotten in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from aqsync.journal import Journal
+from aqsync.journal.history import Event, HistoryKind
+from tests.journal.notes import NOT_UTF8, NOW
+
+UPLOADED = HistoryKind.UPLOADED
+
+
+def paths(events: list[Event]) -> list[str]:
+    return [event.path for event in events]
+
+
+def note(journal: Journal, *where: str, mapping: str = "m", at_ns: int = NOW) -> None:
+    for path in where:
+        journal.history.note(at_ns, UPLOADED, mapping, path, f"{path} was sent")
+
+
+def test_the_youngest_events_come_last(journal: Journal) -> None:
+    note(journal, "a", "b", "c")
+    journal.history.note(NOW, HistoryKind.SERVER_AWAY, text="no connection")
+    assert paths(journal.history.recent(3)) == ["b", "c", ""]
+    assert journal.history.recent(1) == [(NOW, "server away", "", "", "no connection")]
+
+
+def test_what_concerns_a_path_is_found_at_and_below_it(journal: Journal) -> None:
+    note(journal, "run", "run/a", "run/x/b", "run-2/c", "run0", "ru")
+    note(journal, "run/other", mapping="n")
+    assert paths(journal.history.recent(9, mapping="m", path="run")) == ["run", "run/a", "run/x/b"]
+    assert paths(journal.history.recent(9, mapping="n")) == ["run/other"]
+
+
+@pytest.mark.parametrize("odd", NOT_UTF8, ids=ascii)
+def test_any_name_is_found_again(journal: Journal, odd: str) -> None:
+    note(journal, odd, f"{odd}/below", f"{odd}/\udcff", "other")
+    found = paths(journal.history.recent(9, mapping="m", path=odd))
+    assert found == [odd, f"{odd}/below", f"{odd}/\udcff"]
+    assert paths(journal.history.recent(9)) == [*found, "other"]
+
+
+def test_only_what_happened_since_a_moment(journal: Journal) -> None:
+    note(journal, "a", at_ns=NOW)
+    note(journal, "b", at_ns=NOW + 1)
+    assert paths(journal.history.recent(9, since_ns=NOW + 1)) == ["b"]
+    assert paths(journal.history.recent(9, since_ns=NOW + 1, mapping="m", path="a")) == []
+
+
+def test_what_is_old_is_forgotten(journal: Journal) -> None:
+    for number in range(5):
+        note(journal, f"{number}", at_ns=NOW + number)
+    assert journal.history.prune(NOW + 2, 100) == 2
+    assert paths(journal.history.recent(9)) == ["2", "3", "4"]
+    assert journal.history.prune(NOW + 2, 100) == 0
+
+
+def test_what_is_too_much_is_forgotten(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqsync.journal.history._PRUNED_AT_ONCE", 2)
+    for number in range(9):
+        note(journal, f"{number}")
+    assert journal.history.prune(0, 3) == 6
+    assert paths(journal.history.recent(9)) == ["6", "7", "8"]
+    assert journal.history.prune(0, 0) == 3
+    assert journal.history.recent(9) == []
