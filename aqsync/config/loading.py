@@ -10,8 +10,9 @@ import platformdirs
 from pydantic import ValidationError
 
 from aqsync.config.checks import find_conflicts
-from aqsync.config.models import Config, Mapping, Section, ServerConfig, Settings
+from aqsync.config.models import Config, Mapping, ServerConfig, Settings
 from aqsync.config.problems import config_error, problems_of, unknown_key, where_written
+from aqsync.config.section import Section
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
 
@@ -116,6 +117,9 @@ class _Reader:
 
     def read(self) -> Config:
         document = {key: value for key, value in self._document.items() if key != "defaults"}
+        for section in ("transfer", "schedule"):
+            if document.get(section, ()) is None:  # all its keys are commented out
+                del document[section]
         if "path" in document:
             self._problems.append(unknown_key(("path",), self._tree))
         document["path"] = self._folder / self._path.name

@@ -16,15 +16,16 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
 from aqsync.config import patterns
+from aqsync.config.section import A_DURATION, Duration, Section, TimeLimit
+from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
-from aqsync.config.units import parse_duration, parse_share
+from aqsync.config.units import parse_share
 
 DEFAULT_IGNORE = ("*.tmp", "*.part", "~$*", ".git/")
 DEFAULT_SETTLE = 5.0
@@ -34,16 +35,6 @@ MAX_TAG_LENGTH = 64
 _TAG = re.compile(r"[A-Za-z0-9_:/-]+")
 _MAPPING_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_PREFIX_BYTES = 64
-_DAY = 86400.0
-
-
-def _duration(value: object, info: ValidationInfo) -> object:
-    if isinstance(value, str):
-        return parse_duration(value)
-    # In code a number means seconds; in a file, where the context comes from, it could mean any.
-    if info.context is not None and type(value) in {int, float} and value != 0:
-        raise ValueError("the number has no unit")
-    return value
 
 
 def _share(value: object) -> object:
@@ -71,20 +62,11 @@ def _local_path(value: object, info: ValidationInfo) -> object:
     return Path(os.path.normpath(folder / path))
 
 
-Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0, le=30 * _DAY)]
-TimeLimit = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=_DAY)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
 Patterns = tuple[Annotated[str, AfterValidator(patterns.check_pattern)], ...]
 
-_DURATION = "a duration such as 5s, 500ms or 1h30m"
 _PATTERNS = 'a list of gitignore-style patterns such as ["*.tmp", ".git/"]'
-
-
-class Section(BaseModel):
-    """What all parts of a configuration share."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
 
 class ServerConfig(Section):
@@ -98,9 +80,9 @@ class ServerConfig(Section):
     ca_file: LocalPath | None = Field(
         default=None, description="the path of a file with the certificates to trust, or null"
     )
-    timeout: TimeLimit = Field(default=30.0, description=_DURATION + ", over 0, at most 1d")
+    timeout: TimeLimit = Field(default=30.0, description=A_DURATION + ", over 0, at most 1d")
     """Seconds to connect, and to wait for a small answer."""
-    stall_timeout: TimeLimit = Field(default=60.0, description=_DURATION + ", over 0, at most 1d")
+    stall_timeout: TimeLimit = Field(default=60.0, description=A_DURATION + ", over 0, at most 1d")
     """Seconds without any progress after which a transfer is given up."""
 
     @field_validator("url")
@@ -158,7 +140,7 @@ class Settings(Section):
     """Empty: all files."""
     ignore: Patterns = Field(default=DEFAULT_IGNORE, description=_PATTERNS)
     on_local_delete: Literal["keep", "remove"] = Field(default="keep", description="keep or remove")
-    settle: Duration = Field(default=DEFAULT_SETTLE, description=_DURATION + ", at most 30d")
+    settle: Duration = Field(default=DEFAULT_SETTLE, description=A_DURATION + ", at most 30d")
     """Seconds that a file must stand still before it is uploaded."""
     tags: tuple[TagRule, ...] = Field(
         default=(), description="a list of rules, each with match and add"
@@ -246,7 +228,10 @@ def _require_names(template: str, names: tuple[str, ...], key: str, pattern: str
 
 
 def _default_journal() -> Path:
-    return platformdirs.user_state_path("aqsync", appauthor=False) / "journal.db"
+    """In the directory that systemd keeps for the service; else where this user's state lies."""
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    folder = Path(given) if given else platformdirs.user_state_path("aqsync", appauthor=False)
+    return folder / "journal.db"
 
 
 class Config(Section):
@@ -255,6 +240,13 @@ class Config(Section):
     server: ServerConfig = Field(description="a section with the key url")
     journal: LocalPath = Field(
         default_factory=_default_journal, description="the path of the journal, a file"
+    )
+    transfer: Transfer = Field(
+        default=Transfer(), description="a section with the keys windows and rate"
+    )
+    schedule: Schedule = Field(
+        default=Schedule(),
+        description="a section with the keys " + ", ".join(Schedule.model_fields),
     )
     mappings: tuple[Mapping, ...] = Field(
         min_length=1, description="a list of mappings, each with name, directory and experiment"
@@ -266,8 +258,9 @@ class Config(Section):
         """The token, read at each call and kept nowhere.
 
         Returns:
-            The content of ``server.token_file``; else of the environment variable
-            ``AQSYNC_API_TOKEN``, else ``API_TOKEN``; None where there is none.
+            The content of ``server.token_file``; else of systemd's credential ``token``; else of
+            the environment variable ``AQSYNC_API_TOKEN``, else ``API_TOKEN``; None where there is
+            none.
 
         Raises:
             ConfigError: The file is missing, unreadable, open to others or holds no token.

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from aqsync.config.models import Config, Mapping, ServerConfig, Settings, TagRule, known_keys
+from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
 
@@ -16,6 +17,8 @@ _TEXT_WANTED = {"string_type", "is_instance_of", "path_type"}
 _TYPE_ERRORS = _TEXT_WANTED | {"float_type", "tuple_type", "model_type"}
 _SECTIONS: dict[str, type[BaseModel]] = {
     "server": ServerConfig,
+    "transfer": Transfer,
+    "schedule": Schedule,
     "defaults": Settings,
     "mappings": Mapping,
     "tags": TagRule,
@@ -105,8 +108,8 @@ def _expected(location: Location) -> str:
     """What the model says about the field that a location leads to, or into."""
     depth = max(index for index, part in enumerate(location) if isinstance(part, str))
     key = str(location[depth])
-    is_section = key in {"server", "defaults"} and depth == 0
     is_item_section = key in {"mappings", "tags"} and location[depth + 1 :] != ()
+    is_section = key in _SECTIONS and key not in {"mappings", "tags"} and depth == 0
     if is_section or is_item_section:
         return "a section with the keys " + ", ".join(known_keys(_SECTIONS[key]))
     return known_keys(section_at(location[:depth])).get(key) or ""

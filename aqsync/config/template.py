@@ -35,6 +35,18 @@ defaults:                                # each may stand in a mapping too, and 
   # remove_share: 50%                    # never more of a mapping's files at once
 
 """
+_TIMING_OPTIONS = """
+# transfer:                              # when files travel, and how fast; always, if left out
+#   windows: ["22:00-06:00", "sat,sun 00:00-24:00"]
+#   rate: 20 MiB/s                       # of all transfers together
+
+# schedule:                              # what the daemon does without being told
+#   rescan: 15m                          # a whole look at each directory; events make it quicker
+#   rescan_without_events: 1m            # the same where events cannot be trusted
+#   mirror: 15m                          # fetches the server's file lists; or "*/10 * * * *"
+#   housekeeping: "30 3 * * *"           # tidies the journal; a duration, or as cron has it
+#   keep_history: 90d                    # how long `aqsync history` remembers
+"""
 _MAPPING_OPTIONS = """\
     # prefix: fridge-1                   # keeps several machines apart in one experiment
     # tags:                              # every rule that matches a file's path adds its tags
@@ -101,6 +113,7 @@ def render_config(
         + token
         + _SERVER_OPTIONS
         + place
+        + _TIMING_OPTIONS
         + _DEFAULTS
         + "mappings:\n"
         + "\n".join(_mapping(draft) for draft in mappings)

@@ -1,4 +1,4 @@
-"""Durations, sizes and shares as people write them."""
+"""Durations, sizes, rates and shares as people write them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _BINARY = {"k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _DURATION_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)\s*")
 _NUMBER = r"([0-9]{1,18}(?:\.[0-9]{1,9})?)"
 _SIZE = re.compile(_NUMBER + r"\s*(?:([kmgt]?)(i?)(b|bytes?))?", re.IGNORECASE)
+_RATE = re.compile(r"(.*[bB](?:ytes?)?)\s*/\s*s")
 _SHARE = re.compile(_NUMBER + r"\s*%")
 
 
@@ -81,6 +82,22 @@ def parse_size(text: str) -> int:
     if binary and not scale:
         raise ValueError(f"{text!r} is not a size")
     return round(float(number) * (_BINARY if binary else _DECIMAL)[scale])
+
+
+def parse_rate(text: str) -> int:
+    """Read a rate such as ``20 MiB/s``, ``500 kB/s`` or ``1MB / s``.
+
+    Returns:
+        The rate in bytes per second.
+
+    Raises:
+        ValueError: The text is no rate; the message says why.
+    """
+    match = _RATE.fullmatch(text.strip())
+    try:
+        return parse_size(match[1] if match else "")
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of bytes per second") from None
 
 
 def parse_share(text: str) -> float:

@@ -9,7 +9,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aqsync.config import Config, Mapping, ServerConfig, load_config, parse_config
+from aqsync.config import (
+    Config,
+    Mapping,
+    Schedule,
+    ServerConfig,
+    Transfer,
+    load_config,
+    parse_config,
+)
 from aqsync.errors import ConfigError
 
 HERE = Path("/etc/aqsync/config.yaml")
@@ -26,7 +34,9 @@ def config_or_error(text: str) -> None:
 
 
 sections = ("server", "journal", "defaults", "mappings", "match", "add", "on", "1", "x")
-keys = st.sampled_from([*Mapping.model_fields, *ServerConfig.model_fields, *sections])
+models = (Mapping, ServerConfig, Transfer, Schedule)
+known = [key for model in models for key in model.model_fields]
+keys = st.sampled_from([*known, "transfer", "schedule", *sections])
 scalars = st.one_of(
     st.none(),
     st.booleans(),
@@ -35,6 +45,7 @@ scalars = st.one_of(
     st.dates(),
     st.text(max_size=20),
     st.sampled_from(["5s", "{eid}", "{eid}_*/**", "20261123-1", "http://h", "keep", "~x", "a/**"]),
+    st.sampled_from(["22:00-06:00", "sat 0:00-24:00", "20 MiB/s", "30 3 * * *", "1 2 3 4 8"]),
 )
 values = st.recursive(
     scalars,
@@ -54,14 +65,20 @@ def test_any_structure_gives_a_config_or_a_config_error(document: dict[str, obje
     st.dictionaries(keys, values, max_size=4),
     st.dictionaries(keys, values, max_size=4),
     st.dictionaries(keys, values, max_size=3),
+    st.dictionaries(keys, values, max_size=3),
 )
 def test_nearly_good_ones_too(
-    first: dict[str, object], second: dict[str, object], defaults: dict[str, object]
+    first: dict[str, object],
+    second: dict[str, object],
+    defaults: dict[str, object],
+    timing: dict[str, object],
 ) -> None:
     base = {"directory": "/a", "experiment": "20261123-1"}
     document = {
         "server": {"url": "http://h"},
         "defaults": defaults,
+        "transfer": {key: timing[key] for key in timing if key in Transfer.model_fields},
+        "schedule": {key: timing[key] for key in timing if key in Schedule.model_fields},
         "mappings": [{"name": "a", **base, **first}, {"name": "b", **base, **second}],
     }
     config_or_error(yaml.safe_dump(document, allow_unicode=True))

@@ -9,7 +9,19 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from aqsync.config import Config, Mapping, ServerConfig, load_config, parse_config
+from aqsync.config import (
+    Config,
+    Cron,
+    Mapping,
+    Schedule,
+    ServerConfig,
+    Transfer,
+    Windows,
+    load_config,
+    parse_config,
+    parse_cron,
+    parse_window,
+)
 from aqsync.errors import ConfigError, ExitCode
 
 HERE = Path("/etc/aqsync/config.yaml")
@@ -54,6 +66,11 @@ def test_the_example_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
         stall_timeout=60.0,
     )
     assert config.journal == Path("/home/anna/.local/state/aqsync/journal.db")
+    assert config.transfer == Transfer(
+        windows=Windows(map(parse_window, ["22:00-06:00", "sat,sun 00:00-24:00"])),
+        rate=20.0 * 1024**2,
+    )
+    assert config.schedule == Schedule()  # it names the values that apply anyway
     fridge, by_folder = config.mappings
     assert fridge.directory == Path("/data/fridge-1")
     assert (fridge.experiment, fridge.prefix, fridge.settle) == ("20261123-1", "fridge-1", 5.0)
@@ -78,6 +95,40 @@ def test_the_least_configuration_has_defaults(monkeypatch: pytest.MonkeyPatch) -
     assert config.mappings[0].settle == pytest.approx(5)
     assert config.mappings[0].include == ()
     assert config.mappings[0].remove_share == pytest.approx(0.5)
+    assert (config.transfer.windows, config.transfer.rate) == ((), None)
+    assert config.schedule == Schedule(
+        rescan=900.0,
+        rescan_without_events=60.0,
+        mirror=900.0,
+        housekeeping=parse_cron("30 3 * * *"),
+        keep_history=90 * 86400.0,
+    )
+
+
+def test_when_things_happen() -> None:
+    config = parse_config(
+        "transfer: {windows: [mon-fri 18:00-07:00], rate: 1 KiB/s}\n"
+        "schedule: {rescan: 1h 30m, mirror: '*/10  8-18 * * 1', housekeeping: 1h 30 min}\n" + GOOD,
+        HERE,
+    )
+
+    [window] = config.transfer.windows
+    assert isinstance(config.transfer.windows, Windows)
+    assert (window.text, window.start, window.end) == ("mon-fri 18:00-07:00", 1080, 1860)
+    assert config.transfer.rate == pytest.approx(1024)
+    assert config.schedule.rescan == pytest.approx(5400)
+    assert isinstance(config.schedule.mirror, Cron)
+    assert config.schedule.mirror.text == "*/10 8-18 * * 1"
+    assert config.schedule.housekeeping == pytest.approx(5400.0)
+    assert '"windows":["mon-fri 18:00-07:00"]' in config.model_dump_json()
+    assert '"mirror":"*/10 8-18 * * 1","housekeeping":5400.0' in config.model_dump_json()
+
+
+@pytest.mark.parametrize("section", ["transfer", "schedule"])
+def test_a_section_whose_keys_are_all_commented_out(section: str) -> None:
+    config = parse_config(f"{section}:\n  # nothing\n{GOOD}", HERE)
+
+    assert config == parse_config(GOOD, HERE)
 
 
 def test_a_mapping_overrides_the_defaults() -> None:
@@ -154,7 +205,7 @@ ONE_PROBLEM = [
     ("&a {b: *a}\n", "1: it is nested more than 20 deep"),
     (GOOD + "jornal: x\n", "6: jornal: unknown key; did you mean journal?"),
     (GOOD + "path: x\n", "6: path: unknown key; it belongs into mappings"),
-    (GOOD + "retries: 3\n", "6: retries: unknown key; expected one of server, journal, def"),
+    (GOOD + "retries: 3\n", "6: retries: unknown key; expected one of server, journal, tra"),
     (GOOD + "server: {url: 'http://b'}\n", "6: server: it stands in line 1 already"),
     (GOOD + "on: 1\n", "6: YAML takes the key on for true or false (in quotes it is text)"),
     (GOOD + "? [a]\n: b\n", "6: a list or a section cannot be a key"),
@@ -165,6 +216,30 @@ ONE_PROBLEM = [
     (GOOD + "journal: !!python/name:os.system x\n", "6: journal: the YAML tag !!python/name:os."),
     (GOOD + "journal:\n", "6: journal: this is no value; expected the path of the journal, a file"),
     (GOOD + "journal: /data/fridge-1/j.db\n", "6: journal: it lies in the directory of mapping f"),
+    (
+        GOOD + "transfer: 5\n",
+        "6: transfer: 5 is a number; expected a section with the keys windows",
+    ),
+    (GOOD + "transfer: {rates: 1}\n", "6: transfer.rates: unknown key; did you mean rate?"),
+    (GOOD + "windows: []\n", "6: windows: unknown key; it belongs into transfer"),
+    (GOOD + "transfer: {windows: 22:00-06:00}\n", "6: transfer.windows: 22:00-06:00 is text; exp"),
+    (GOOD + "transfer: {windows: [5]}\n", "6: transfer.windows[0]: YAML takes 5 for a number (in"),
+    (GOOD + "transfer: {windows: [22:00]}\n", "6: transfer.windows[0]: YAML takes 22:00 for a nu"),
+    (GOOD + "transfer: {windows: [x]}\n", "6: transfer.windows[0]: 'x' is not a window; expected"),
+    (GOOD + "transfer: {rate: 20}\n", "6: transfer.rate: the number has no unit; expected bytes"),
+    (GOOD + "transfer: {rate: 20 MiB}\n", "6: transfer.rate: '20 MiB' is not a number of bytes p"),
+    (GOOD + "transfer: {rate: 1023 B/s}\n", "6: transfer.rate: 1023 B/s is not allowed; expected"),
+    (GOOD + "transfer: {rate: on}\n", "6: transfer.rate: on is true or false; expected bytes per"),
+    (GOOD + "schedule: []\n", "6: schedule: this is a list; expected a section with the keys resc"),
+    (GOOD + "schedule: {rescan: 0s}\n", "6: schedule.rescan: 0s is not allowed; expected a durat"),
+    (GOOD + "schedule: {rescan: '* * * * *'}\n", "6: schedule.rescan: '* * * * *' is not a durati"),
+    (GOOD + "schedule: {mirror: often}\n", "6: schedule.mirror: 'often' is not a duration; expec"),
+    (GOOD + "schedule: {mirror: 15}\n", "6: schedule.mirror: the number has no unit; expected a"),
+    (GOOD + "schedule: {mirror: 31d}\n", "6: schedule.mirror: 31d is not from 1s to 30d; expecte"),
+    (GOOD + "schedule: {mirror: 3 * * *}\n", "6: schedule.mirror: '3 * * *' has 4 fields and not"),
+    (GOOD + "schedule: {mirror: [15m]}\n", "6: schedule.mirror: this is a list; expected a durat"),
+    (GOOD + "schedule: {mirror: no}\n", "6: schedule.mirror: YAML takes no for true or false (in"),
+    (GOOD + "schedule: {keep_history: 9}\n", "6: schedule.keep_history: the number has no unit;"),
     (GOOD.replace("http:", "ftp:"), "1: server.url: 'ftp://127.0.0.1:8000' does not begin with"),
     (GOOD.replace(":8000", ":80000"), "1: server.url: 'http://127.0.0.1:80000' is not an addres"),
     (GOOD.replace("127", "me:pw@127"), "1: server.url: the address holds a user or password;"),

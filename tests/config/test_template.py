@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from aqsync.config import Config, MappingDraft, parse_config, render_config
+from aqsync.config import Config, MappingDraft, Schedule, parse_config, render_config
 from aqsync.errors import ConfigError
 
 HERE = Path("/lab/aqsync.yaml")
@@ -47,6 +47,9 @@ def test_every_commented_option_works_when_it_is_taken_in() -> None:
 
     config = written(re.sub(r"(?m)^( *)# (?= *(?:- )?[a-z_]+:)", r"\1", text))
 
+    assert len(config.transfer.windows) == 2
+    assert config.transfer.rate == pytest.approx(20 * 1024**2)
+    assert config.schedule == Schedule()
     assert config.server.ca_file == Path("/etc/ssl/certs/lab.pem")
     assert config.mappings[0].tags[0].match == "{qubit}/t1_*.csv"
     assert config.mappings[0].prefix == "fridge-1"

@@ -1,4 +1,4 @@
-"""Durations, sizes and shares as people write them."""
+"""Durations, sizes, rates and shares as people write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aqsync.config import parse_duration, parse_share, parse_size
+from aqsync.config import parse_duration, parse_rate, parse_share, parse_size
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,16 @@ def test_what_is_no_size(text: str) -> None:
         parse_size(text)
 
 
+def test_rates() -> None:
+    assert parse_rate("20 MiB/s") == 20 * 1024**2
+    assert parse_rate("500kB / s") == 500_000
+    assert parse_rate("1.5 MB/s") == 1_500_000
+    assert parse_rate("10 bytes/s") == 10
+    for text in ("", "20", "20 MiB", "20/s", "20 MiB/min", "20 Mbit/s", "20 M/s", "-1 B/s", "B/s"):
+        with pytest.raises(ValueError, match="is not a number of bytes per second"):
+            parse_rate(text)
+
+
 def test_shares() -> None:
     assert parse_share("50%") == pytest.approx(0.5)
     assert parse_share("12.5 %") == pytest.approx(0.125)
@@ -90,7 +100,7 @@ def test_shares() -> None:
 @settings(deadline=None)
 @given(st.text() | st.text("0123456789.smhdMGikB% "))
 def test_any_text_gives_a_finite_number_or_a_value_error(text: str) -> None:
-    for parse in (parse_duration, parse_size, parse_share):
+    for parse in (parse_duration, parse_rate, parse_size, parse_share):
         try:
             number = parse(text)
         except ValueError:

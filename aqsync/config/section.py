@@ -1,0 +1,36 @@
+"""What every section of a configuration is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from aqsync.config.units import parse_duration
+
+DAY = 86400.0
+A_DURATION = "a duration such as 5s, 500ms or 1h30m"
+
+
+class Section(BaseModel):
+    """What all parts of a configuration share: frozen, strict, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+def in_file(info: ValidationInfo) -> bool:
+    """Whether the value stands in a file, where a number without its unit could mean anything."""
+    return info.context is not None
+
+
+def duration(value: object, info: ValidationInfo) -> object:
+    """Read a duration; in code a number means seconds."""
+    if isinstance(value, str):
+        return parse_duration(value)
+    if in_file(info) and type(value) in {int, float} and value != 0:
+        raise ValueError("the number has no unit")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(duration), Field(ge=0, le=30 * DAY)]
+TimeLimit = Annotated[float, BeforeValidator(duration), Field(gt=0, le=DAY)]
