@@ -11,6 +11,8 @@ from pathlib import Path
 from aqsync.errors import ConfigError
 
 _ENVIRONMENT = ("AQSYNC_API_TOKEN", "API_TOKEN")
+_CREDENTIAL = "token"
+"""What systemd's ``LoadCredential`` calls it."""
 _MAX_BYTES = 65_536
 # What may stand in an HTTP header without blanks.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -20,20 +22,28 @@ def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str |
     """Find the token.
 
     Args:
-        token_file: The file to ask first; None to look at the environment only.
-        environment: The environment variables.
+        token_file: The file to ask first; None to look elsewhere only.
+        environment: The environment variables. If ``CREDENTIALS_DIRECTORY`` names systemd's
+            credentials for this process, one called ``token`` comes next; then the variables
+            ``AQSYNC_API_TOKEN`` and ``API_TOKEN``. One that is empty does not count.
 
     Returns:
-        The token; None if no file is named and no variable is set.
+        The token; None if no file is named and nothing steps in.
 
     Raises:
-        ConfigError: The file is named and missing (and no variable steps in), unreadable, open to
+        ConfigError: The file is named and missing (and nothing steps in), unreadable, open to
             others, or what was found is no token.
     """
     if token_file is not None:
         text = _read(token_file)
         if text is not None:
             return _checked(text, f"the token file {token_file}")
+    if environment.get("CREDENTIALS_DIRECTORY"):
+        credential = Path(environment["CREDENTIALS_DIRECTORY"], _CREDENTIAL)
+        # Its folder is this process's alone; what its mode shows is the mask of an access list.
+        text = _read(credential, open_to_others=True)
+        if text is not None and text.strip():
+            return _checked(text, f"the credential {credential}")
     for variable in _ENVIRONMENT:
         if environment.get(variable, "").strip():
             return _checked(environment[variable], f"the environment variable {variable}")
@@ -46,7 +56,7 @@ def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str |
     return None
 
 
-def _read(path: Path) -> str | None:
+def _read(path: Path, *, open_to_others: bool = False) -> str | None:
     """The file's content; None if there is no such file."""
     try:
         # A FIFO without a writer would block for ever.
@@ -55,7 +65,7 @@ def _read(path: Path) -> str | None:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ConfigError(f"the token file {path} is not a regular file")
-            if os.name == "posix" and status.st_mode & 0o077:
+            if os.name == "posix" and not open_to_others and status.st_mode & 0o077:
                 raise ConfigError(
                     f"other users can read the token file {path} "
                     f"(mode {stat.S_IMODE(status.st_mode):04o})",
