@@ -18,6 +18,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
         FileVanished                 a file is gone
           FileToUploadNotFoundError  the same from ``upload_file``; it is also a FileNotFoundError
         FileChanged                  a file changed while it was read
+        EventsUnavailable            changes below a directory cannot be heard of
       RemoteError                    anything between us and the server
         ServerUnreachable            no connection, no answer, no progress
         AccessDenied
@@ -164,6 +165,10 @@ class FileToUploadNotFoundError(FileVanished, FileNotFoundError):
 
 class FileChanged(LocalError):
     """A file changed while it was read; nothing of it counts as sent."""
+
+
+class EventsUnavailable(LocalError):
+    """Changes below a directory cannot be heard of; only looking there tells of them."""
 
 
 class RemoteError(AqsyncError):

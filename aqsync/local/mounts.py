@@ -1,0 +1,87 @@
+"""On which file systems the changes that other machines make come without events."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_MOUNTS = Path("/proc/self/mountinfo")
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+_NETWORK = ["afs", "auristorfs", "ceph", "cifs", "coda", "davfs", "ncpfs", "nfs", "nfs4", "smb2"]
+_NETWORK += ["smb3", "smbfs"]
+_CLUSTER = ["acfs", "beegfs", "gfs2", "glusterfs", "gpfs", "lustre", "ocfs2", "orangefs", "panfs"]
+_CLUSTER += ["pvfs2", "wekafs"]
+_OF_THE_HOST = ["9p", "drvfs", "prl_fs", "vboxsf", "virtiofs", "vmhgfs"]
+_REMOTE = frozenset([*_NETWORK, *_CLUSTER, *_OF_THE_HOST])
+_LOCAL_FUSE = frozenset(["fuse.exfat", "fuse.fuse2fs", "fuse.ntfs", "fuse.ntfs-3g"])
+
+
+class _Mount(NamedTuple):
+    number: bytes
+    parent: bytes
+    place: str
+    kind: str
+
+
+def without_events(path: Path) -> str | None:
+    """The kind of file system that a path lies on, if events cannot be trusted there.
+
+    Network file systems, folders shared with a virtual machine, and what FUSE programs offer:
+    the kernel tells only of the changes that this machine makes.
+
+    Args:
+        path: A directory; symbolic links in it are followed.
+
+    Returns:
+        The kind as the kernel calls it, such as ``nfs4`` or ``fuse.sshfs``; None for a local file
+        system and where it cannot be known.
+    """
+    try:
+        table = _MOUNTS.read_bytes()
+    except OSError:
+        return None
+    kind = kind_of_mount(os.path.realpath(path), table)
+    return kind if kind is not None and _is_remote(kind) else None
+
+
+def kind_of_mount(path: str, table: bytes) -> str | None:
+    """The kind of file system that holds a path.
+
+    It goes down from mount to mount as the kernel does: of what is mounted on the way, the first
+    met counts, so that what a later mount has covered does not.
+
+    Args:
+        path: Absolute, without symbolic links.
+        table: The content of ``/proc/self/mountinfo``.
+    """
+    mounts = [mount for line in table.splitlines() if (mount := _parsed(line)) is not None]
+    numbers = {mount.number for mount in mounts}
+    here = [m for m in mounts if m.parent not in numbers or m.parent == m.number]
+    kind = None
+    while met := [mount for mount in here if _holds(mount.place, path)]:
+        mount = min(reversed(met), key=lambda m: len(m.place))
+        kind = mount.kind
+        here = [m for m in mounts if m.parent == mount.number != m.number]
+    return kind
+
+
+def _parsed(line: bytes) -> _Mount | None:
+    before, separator, after = line.partition(b" - ")
+    fields, kind = before.split(b" "), after.split(b" ")[0]
+    if not separator or len(fields) <= 4:  # noqa: PLR2004 - the place is the fifth field
+        return None
+    place = _OCTAL.sub(lambda octal: bytes([int(octal[1], 8)]), fields[4])
+    return _Mount(fields[0], fields[1], os.fsdecode(place), kind.decode("ascii", "replace"))
+
+
+def _holds(place: str, path: str) -> bool:
+    return path == place or path.startswith(f"{place.rstrip('/')}/")
+
+
+def _is_remote(kind: str) -> bool:
+    if kind == "fuse" or kind.startswith("fuse."):
+        return kind not in _LOCAL_FUSE
+    return kind in _REMOTE

@@ -1,0 +1,393 @@
+"""Hints of changes below a directory, from the operating system by way of watchdog.
+
+A hint says "look here", and nothing more: one that comes late, twice or for nothing does no harm.
+One that never comes does, so whatever may have cost hints is told: see `Hints.everything`,
+`Watcher.ailment` and `Watcher.blind`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.events import (
+    DirAttribEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileOpenedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.api import BaseObserver
+
+from aqsync.errors import EventsUnavailable
+from aqsync.local.disk import open_file
+from aqsync.local.watches import blind, start_problem, watched_inodes
+
+MOST_HINTS = 5_000
+"""Paths kept until they are taken; of more, a scan of everything is the quicker way."""
+STOP_S = 2.0
+"""Seconds that watchdog's threads get to end; they may be deep in a file system that hangs."""
+
+# Not among them: what reading causes, and the change of a directory by a change in it.
+_HEARD: list[type[FileSystemEvent]] = [
+    DirAttribEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,  # a program may keep its file open for days
+    FileMovedEvent,
+]
+_ENTRIES_SEARCHED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Where something may have changed.
+
+    Attributes:
+        paths: Relative to the root, with ``/`` between the parts and surrogates for bytes that
+            are no UTF-8. Of a directory, everything below is meant.
+        everything: Why some paths are not enough and all has to be looked at; None: they are.
+    """
+
+    paths: frozenset[str]
+    everything: str | None
+
+
+class _Pending:
+    """The hints that nobody has taken yet: never more than `MOST_HINTS` paths."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._paths: set[str] = set()
+        self._directories: set[str] = set()
+        self._everything: str | None = None
+
+    def add(self, path: str, *, directory: bool) -> None:
+        """Take a path in, unless a directory above it is there already."""
+        with self._lock:
+            if self._everything is not None or self._is_covered(path):
+                return
+            self._paths.add(path)
+            if directory:
+                self._directories.add(path)
+            first, too_many = len(self._paths) == 1, len(self._paths) > MOST_HINTS
+        if too_many:
+            self.doubt(f"more than {MOST_HINTS:,} changes at once")
+        elif first:
+            self._tell()
+
+    def doubt(self, why: str) -> None:
+        """Some paths are not enough any more."""
+        with self._lock:
+            if self._everything is not None:
+                return
+            self._everything = why
+            self._paths.clear()
+            self._directories.clear()
+        self._tell()
+
+    def take(self) -> Hints:
+        with self._lock:
+            hints = Hints(frozenset(self._paths), self._everything)
+            self._paths.clear()
+            self._directories.clear()
+            self._everything = None
+        return hints
+
+    def _is_covered(self, path: str) -> bool:
+        if path in self._paths and path not in self._directories:
+            return False  # it costs nothing more, and may be a directory now
+        while path and self._directories:
+            if path in self._directories:
+                return True
+            path = path.rpartition("/")[0]
+        return False
+
+    def _tell(self) -> None:
+        with suppress(Exception):  # it must not end the thread that listens
+            self._wake()
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, heard: Callable[[FileSystemEvent], None]) -> None:
+        self._heard = heard
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        self._heard(event)
+
+
+if sys.platform == "linux":
+    from watchdog.observers.inotify import InotifyEmitter
+    from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
+
+    _LOSES = InotifyConstants.IN_Q_OVERFLOW | InotifyConstants.IN_UNMOUNT
+
+    class _Reader(InotifyFD):
+        """One inotify instance and the thread that reads it, which tells of losses."""
+
+        def __init__(self, doubt: Callable[[str], None]) -> None:
+            self._doubt = doubt
+            super().__init__()
+
+        @property
+        def descriptor(self) -> int:
+            return self._inotify_fd
+
+        def handle_event(self, event: InotifyEvent) -> None:
+            try:
+                super().handle_event(event)
+            except Exception as exc:  # noqa: BLE001 - else the thread ends and nothing is heard
+                self._doubt(f"an event could not be understood: {exc!r}")
+            # Only now: what was overflowed has been given new watches.
+            if event.mask & InotifyConstants.IN_Q_OVERFLOW:
+                self._doubt("the kernel's queue of events overflowed")
+            elif event.mask & InotifyConstants.IN_UNMOUNT:
+                self._doubt("a file system was unmounted")
+
+    class _Listener(BaseObserver):
+        """watchdog's observer for Linux, with our reader."""
+
+        def __init__(self, doubt: Callable[[str], None]) -> None:
+            self.reader = _Reader(doubt)
+            self.reader.start()
+            super().__init__(InotifyEmitter, inotify_fd=self.reader)
+
+        def on_thread_stop(self) -> None:
+            try:
+                super().on_thread_stop()
+            finally:
+                self.reader.stop()
+                self.reader.join()
+
+        def threads(self) -> list[threading.Thread]:
+            return [self, self.reader, *self.emitters]
+
+        def watched(self) -> set[int] | None:
+            return watched_inodes(self.reader.descriptor) if self.reader.is_alive() else set()
+
+else:
+    from watchdog.observers import Observer
+
+    class _Listener(Observer):
+        """watchdog's observer for this system."""
+
+        def __init__(self, doubt: Callable[[str], None]) -> None:  # noqa: ARG002 - it never tells
+            super().__init__()
+
+        def threads(self) -> list[threading.Thread]:
+            return [self, *self.emitters]
+
+        def watched(self) -> set[int] | None:
+            return None
+
+
+class Watcher:
+    """Listens for changes below one root, from `start` to `stop`; it is not started again.
+
+    Args:
+        root: A directory; it may itself be a symbolic link, those below are not followed.
+        wake: Called in any thread when there is something to take; it must return at once.
+    """
+
+    def __init__(self, root: Path, wake: Callable[[], None]) -> None:
+        self._named = root
+        self._pending = _Pending(wake)
+        self._listener: _Listener | None = None
+        self._prefix = ""
+        self._identity: tuple[int, int] | None = None
+        self._kernel_names_root = False
+
+    def start(self) -> None:
+        """Begin to listen: what changes from now on is hinted at.
+
+        Directories below the root that cannot be watched do not keep it from starting: see `blind`.
+
+        Raises:
+            EventsUnavailable: The root cannot be watched; its hint names the cure.
+        """
+        _quieten_watchdog()
+        root = os.path.realpath(self._named)
+        self._prefix = root.rstrip(os.sep) + os.sep
+        listener = None
+        try:
+            status = Path(root).stat()
+            with os.scandir(root):  # one that may not be read would be watched without a word
+                pass
+            listener = _Listener(self._pending.doubt)
+            listener.schedule(_Handler(self._heard), root, recursive=True, event_filter=_HEARD)
+            listener.start()
+        except OSError as exc:
+            if listener is not None:
+                _end(listener)
+            message, hint = start_problem(exc, self._named)
+            raise EventsUnavailable(message, hint=hint) from exc
+        self._listener = listener
+        self._identity = (status.st_dev, status.st_ino)
+        self._kernel_names_root = status.st_ino in (listener.watched() or ())
+
+    def stop(self) -> None:
+        """Listen no longer. It returns after `STOP_S` also where the file system hangs."""
+        if self._listener is not None:
+            _end(self._listener)
+
+    def take(self) -> Hints:
+        """What has come since the last call."""
+        return self._pending.take()
+
+    def ailment(self) -> str | None:
+        """Why it no longer hears everything, so that a new Watcher has to take its place.
+
+        It asks the operating system each time. It does not see directories without a watch
+        (`blind`), nor a kernel that does not tell (`proves`).
+        """
+        if self._listener is None:
+            return "it was not started"
+        threads = self._listener.threads()
+        if not self._listener.emitters or not all(thread.is_alive() for thread in threads):
+            return "a thread that listens has ended"
+        try:
+            status = self._named.stat()
+        except OSError as exc:
+            return f"{self._named} cannot be looked at: {exc.strerror}"
+        if (status.st_dev, status.st_ino) != self._identity:
+            return f"{self._named} was replaced by another directory"
+        if self._kernel_names_root and status.st_ino not in (self._listener.watched() or ()):
+            return f"the kernel does not watch {self._named} any longer"
+        return None
+
+    def blind(self, directories: Collection[int]) -> int:
+        """How many of the directories have no watch, so that changes in them go unheard.
+
+        Args:
+            directories: The inodes of those below the root, and of the root itself.
+        """
+        watched = None if self._listener is None else self._listener.watched()
+        if not watched or self._identity is None:
+            return 0  # the system does not tell, or all is lost and `ailment` says so
+        return blind(directories, self._identity[1], watched)
+
+    def proves(self, timeout_s: float) -> bool:
+        """Whether events arrive: a test that writes nothing.
+
+        One regular file at or below the root, the first that is found, is opened for reading and
+        closed again, and a second listener for that file's directory has to hear of it. That
+        proves that the kernel tells what this machine does on that file's file system. Together
+        with `ailment`, which counts too, it is nearly certain that this Watcher hears of it. It
+        does not prove that what other machines do is told (`mounts.without_events`), nor that
+        every directory is watched (`blind`).
+
+        Where no file is found, or none may be opened, or there is no room for a second listener,
+        only `ailment` counts.
+
+        Args:
+            timeout_s: How long to wait for the event.
+        """
+        if self.ailment() is not None:
+            return False
+        found = _first_file(self._prefix) if sys.platform == "linux" else None
+        return found is None or _is_heard(*found, timeout_s)
+
+    def _heard(self, event: FileSystemEvent) -> None:
+        try:
+            for path in (event.src_path, event.dest_path):
+                if path:
+                    self._hint(os.fsdecode(path), directory=event.is_directory)
+        except Exception as exc:  # noqa: BLE001 - else the thread ends and nothing more is heard
+            self._pending.doubt(f"an event could not be understood: {exc!r}")
+
+    def _hint(self, path: str, *, directory: bool) -> None:
+        if path.startswith(self._prefix):
+            relative = path[len(self._prefix) :].replace(os.sep, "/")
+            self._pending.add(relative, directory=directory)
+        else:
+            self._pending.doubt("the directory itself changed")
+
+
+def _quieten_watchdog() -> None:
+    """Keep its warnings from the terminal: what they tell of comes as hints, or as an ailment."""
+    logger = logging.getLogger("watchdog")
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)  # below, it logs every single event
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    # One for each directory that is moved out and in again.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+
+
+def _end(listener: BaseObserver) -> None:
+    """Stop it, in a thread of its own, for watchdog waits without a limit."""
+
+    def end() -> None:
+        with suppress(Exception):  # whatever it meets, it is not needed any more
+            listener.stop()
+        if listener.ident is not None:
+            listener.join()
+
+    ending = threading.Thread(target=end, name="stops watching", daemon=True)
+    ending.start()
+    ending.join(STOP_S)
+
+
+def _first_file(top: str) -> tuple[str, str] | None:
+    """The directory and the name of a regular file, near the top, on the top's file system."""
+    waiting = deque([top])
+    left = _ENTRIES_SEARCHED
+    with suppress(OSError):
+        device = Path(top).stat().st_dev
+        while waiting and left > 0:
+            directory = waiting.popleft()
+            with suppress(OSError), os.scandir(directory) as entries:
+                for entry in entries:
+                    left -= 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif (
+                        entry.is_file(follow_symlinks=False)
+                        and entry.stat(follow_symlinks=False).st_dev == device
+                        and os.access(entry.path, os.R_OK)
+                    ):
+                        return directory, entry.name
+                    if left <= 0:
+                        break
+    return None
+
+
+def _is_heard(directory: str, name: str, timeout_s: float) -> bool:
+    """Whether opening the file makes an event; True where the test itself fails."""
+    heard = threading.Event()
+    try:
+        listener = _Listener(lambda _: None)
+    except OSError:
+        return True
+    handler = _Handler(lambda _: heard.set())
+    try:
+        listener.schedule(handler, directory, event_filter=[FileOpenedEvent])
+        listener.start()
+        os.close(open_file(Path(directory), name))
+        return heard.wait(timeout_s)
+    except OSError:
+        return True
+    finally:
+        _end(listener)
