@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 from aqsync.aqueduct.server import Server
-from aqsync.cli.context import configuration, connect
+from aqsync.cli.context import configuration
 from aqsync.cli.output import report_error, say
 from aqsync.config import Config, Mapping
 from aqsync.errors import AqsyncError, ConfigError, ExitCode
 from aqsync.local.scanner import load_rules, root_identity
+from aqsync.sync.connection import connect
 
 
 class _Findings:

@@ -1,11 +1,10 @@
-"""What commands need before they can work: configuration, chosen mappings, server."""
+"""What commands need before they can work: configuration and chosen mappings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from aqsync.aqueduct.server import Server
 from aqsync.config import Config, Mapping, find_config, load_config
 from aqsync.errors import ConfigError
 
@@ -33,20 +32,3 @@ def chosen(config: Config, names: Sequence[str]) -> tuple[Mapping, ...]:
                 hint=f"its mappings are: {', '.join(known)}",
             )
     return tuple(m for m in config.mappings if not names or m.name in names)
-
-
-def connect(config: Config) -> Server:
-    """The configured server; nothing is sent yet.
-
-    Raises:
-        ConfigError: The token or the file of authorities cannot be used.
-    """
-    settings = config.server
-    return Server(
-        settings.url,
-        config.token(),
-        verify=True if settings.ca_file is None else str(settings.ca_file),
-        connect_timeout=min(5.0, settings.timeout),
-        answer_timeout=settings.timeout,
-        stall_timeout=settings.stall_timeout,
-    )

@@ -17,7 +17,6 @@ from types import FrameType
 
 from aqsync.aqueduct.api import API
 from aqsync.aqueduct.experiment import Experiment
-from aqsync.cli.context import connect
 from aqsync.cli.output import complain, say, size_text
 from aqsync.config import Config, load_config
 from aqsync.demo.processes import run, running_server, serve_arguments, shown
@@ -25,6 +24,7 @@ from aqsync.demo.sample import SAMPLE_TAGS, make_sample
 from aqsync.demo.verify import differences, selected_files
 from aqsync.errors import ConfigError, ExitCode
 from aqsync.local.scanner import load_rules
+from aqsync.sync.connection import connect
 
 SHOWN_FILES = 200
 """A longer list on the server is cut."""

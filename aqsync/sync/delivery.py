@@ -1,0 +1,317 @@
+"""Delivery: decides on the files that are ready, has done what is decided, and looks at the end.
+
+It runs for ever. Files come to it as soon as the lookout has seen something new of them; those
+that must wait go back to the lookout, which looks at them again when their time has come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from aqsync.config import Mapping, Windows
+from aqsync.errors import AqsyncError, Interrupted
+from aqsync.journal.observations import Waiting
+from aqsync.log import Log
+from aqsync.model import (
+    Decision,
+    Failed,
+    FileRecord,
+    Hold,
+    InSync,
+    MovedOn,
+    Outcome,
+    Policy,
+    Removed,
+    State,
+    Touched,
+    Uploaded,
+    Wait,
+)
+from aqsync.sync.engine import Engine
+from aqsync.sync.lanes import Ended, Lanes
+from aqsync.sync.policies import closed, policies
+from aqsync.sync.ready import Ready
+from aqsync.sync.tally import Tally
+from aqsync.sync.uploader import Job
+
+BATCH = 100
+"""Records loaded at once: few, for what is loaded grows old."""
+MOMENT_S = 0.2
+"""How soon to see what came of a job that somebody else does."""
+IDLE_S = 60.0
+"""Between steps that nobody asks for."""
+SECOND_NS = 1_000_000_000
+
+log = Log(__name__)
+
+
+class Looks(Protocol):
+    """Whoever looks at the disk for a mapping."""
+
+    def later(self, path: str, seconds: float, *, settling: bool = False) -> None:
+        """Look at a path again after so many seconds.
+
+        Args:
+            path: Relative to the root.
+            seconds: How long to wait.
+            settling: Until then, no event need be heeded that tells of the path.
+        """
+
+
+class UnderWay:
+    """A job that runs now.
+
+    Args:
+        file: On which file.
+        now: The monotonic clock.
+        beat: Told of progress too.
+
+    Attributes:
+        since: When it began.
+        sent: Bytes sent or compared so far.
+    """
+
+    def __init__(self, file: FileRecord, now: float, beat: Callable[[], None]) -> None:
+        self.file = file
+        self.since = now
+        self.sent = 0
+        self._beat = beat
+
+    def progress(self, size: int) -> None:
+        """So many bytes more; called on the worker's thread."""
+        self.sent += size
+        self._beat()
+
+
+class Delivery:
+    """The files of one engine.
+
+    All but `add_again` and the reading of `under_way` happens on the thread that steps it.
+
+    Args:
+        engine: Decides and does.
+        ready: Where files come from.
+        lanes: Who does the jobs.
+        looks: By mapping name, who looks again at what must wait.
+        windows: When files may be sent.
+        acted: Told of each file that something was done about on the server.
+        beat: Told whenever something was got done.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that it connects
+        self,
+        engine: Engine,
+        ready: Ready,
+        lanes: Lanes,
+        looks: dict[str, Looks],
+        windows: Windows,
+        acted: Callable[[FileRecord], None],
+        beat: Callable[[], None],
+    ) -> None:
+        self.retiring = False
+        """Nothing new is begun; what runs comes to its end."""
+        self.tally = Tally()
+        self._engine = engine
+        self._clock = engine.clock
+        self._ready = ready
+        self._lanes = lanes
+        self._looks = looks
+        self._windows = windows
+        self._acted = acted
+        self._beat = beat
+        self._mappings = {mapping.name: mapping for mapping in engine.mappings}
+        self._taken: dict[bool, list[int]] = {False: [], True: []}
+        self._loaded: dict[bool, deque[FileRecord]] = {False: deque(), True: deque()}
+        self._lists_fetched = 0
+        self._policy_of: dict[str, Callable[[FileRecord], Policy]] = {}
+        self._under_way: dict[int, UnderWay] = {}
+        self._claimed_elsewhere: list[FileRecord] = []
+        self._closed: frozenset[str] = frozenset()
+        self._opens_at_ns: int | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job runs."""
+        return self._lanes.idle
+
+    def under_way(self) -> list[UnderWay]:
+        """The jobs that run now, the longest-running first; may be asked from any thread."""
+        return list(self._under_way.values())
+
+    def step(self) -> float:
+        """Take in what has ended, and begin what there is room for."""
+        self._take_in()
+        if not self.retiring:
+            self._begin()
+        self.tally.tell(self._clock.monotonic(), idle=self.idle and not len(self._ready))
+        return self._seconds_to_next()
+
+    # What has ended
+
+    def _take_in(self) -> None:
+        failure: BaseException | None = None
+        while (ended := self._lanes.collect(wait=False)) is not None:
+            self._beat()
+            del self._under_way[ended.job.file.id]
+            if isinstance(ended.outcome, BaseException):
+                failure = self._broke(ended, ended.outcome) or failure
+            else:
+                self._finished(ended.job, ended.outcome)
+            self._ready.give_back(ended.job.file.id)
+        if failure is not None:
+            raise failure
+
+    def _broke(self, ended: Ended, exc: BaseException) -> BaseException | None:
+        """A job that came to no outcome: what must end the step, or None."""
+        file = ended.job.file
+        if isinstance(exc, Interrupted):
+            return None
+        if isinstance(exc, AqsyncError) or not isinstance(exc, Exception):
+            self._again(file)  # the journal cannot be written: once it can, this is decided anew
+            return exc
+        log.error("an internal error; please report it", path=self._place(file), exc=exc)
+        failed = Failed(f"internal error: {exc}", "see the log; please report it", permanent=False)
+        self._engine.journal.outcomes.record(file, failed, self._clock.now_ns())
+        self._again(file)
+        return None
+
+    def _finished(self, job: Job, outcome: Outcome) -> None:
+        file = job.file
+        if self._engine.usable or not isinstance(outcome, Failed):
+            self.tally.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
+        if isinstance(outcome, MovedOn):
+            self._looks[file.mapping].later(file.path, 0.0)
+            return
+        self._acted(file)
+        if not isinstance(outcome, Uploaded | Touched | Removed):
+            self._again(file)
+
+    def _again(self, file: FileRecord) -> None:
+        self._ready.add(file.mapping, [_waiting(file)])
+
+    def _place(self, file: FileRecord) -> str:
+        return str(self._mappings[file.mapping].directory / file.path)
+
+    # What begins
+
+    def _begin(self) -> None:
+        self._note_closed()
+        for file in self._claimed_elsewhere:
+            self._ready.give_back(file.id)
+            self._again(file)
+        self._claimed_elsewhere = []
+        for large in (False, True):
+            while self._engine.usable and self._lanes.has_room(large):
+                job = self._next_job(large)
+                if job is None:
+                    break
+                self._lanes.start(job, large)
+
+    def _note_closed(self) -> None:
+        """Which mappings are paused or outside their windows, and until when."""
+        now_ns = self._clock.now_ns()
+        found = {
+            name: why
+            for name in self._mappings
+            if (why := closed(self._engine.journal, name, now_ns, self._windows)) is not None
+        }
+        self._closed = frozenset(found)
+        opens = [why.until_ns for why in found.values() if why.until_ns is not None]
+        self._opens_at_ns = min(opens, default=None)
+
+    def _next_job(self, large: bool) -> Job | None:  # noqa: FBT001 - which lane
+        """The next file of a lane that there is something to do about."""
+        loaded = self._loaded[large]
+        while loaded or self._load(large):
+            file = loaded.popleft()
+            self._beat()
+            try:
+                job = self._job(file)
+            except BaseException:
+                loaded.appendleft(file)  # nothing is lost when the journal fails
+                raise
+            if job is not None:
+                return job
+            if not self._engine.usable:
+                break
+        return None
+
+    def _load(self, large: bool) -> bool:  # noqa: FBT001 - which lane
+        """Take files into hand; false if none is ready."""
+        # What was taken when the journal failed comes first.
+        taken = self._taken[large] or self._ready.take(large, BATCH, self._closed)
+        self._taken[large] = taken
+        if not taken:
+            return False
+        journal, now_ns = self._engine.journal, self._clock.now_ns()
+        self._policy_of = {
+            name: policies(journal, mapping, now_ns, self._windows)
+            for name, mapping in self._mappings.items()
+        }
+        self._lists_fetched = self._engine.lists_fetched
+        records = journal.observations.records(taken)
+        for file_id in set(taken) - {file.id for file in records}:
+            self._ready.give_back(file_id)  # forgotten meanwhile
+        self._taken[large] = []
+        self._loaded[large].extend(records)
+        return bool(records)
+
+    def _job(self, file: FileRecord) -> Job | None:
+        """Decide; what must wait goes to whoever looks again."""
+        if self._lists_fetched != self._engine.lists_fetched:
+            file = self._engine.again(file)
+        decided = self._engine.decide(file, self._policy_of[file.mapping])
+        if decided is None:  # the server cannot be asked
+            self._put_back(file)
+            return None
+        file, step = decided
+        if isinstance(step, InSync | Hold | Wait):
+            self._note(file, step)
+            return None
+        under_way = UnderWay(file, self._clock.monotonic(), self._beat)
+        job = self._engine.job(file, step, under_way.progress)
+        if job is None:
+            self._claimed_elsewhere.append(file)
+        else:
+            self._under_way[file.id] = under_way
+        return job
+
+    def _note(self, file: FileRecord, step: InSync | Hold | Wait) -> None:
+        self._ready.give_back(file.id)
+        if isinstance(step, Wait):
+            self._wait(file, step)
+        else:
+            self._tell(file, step)
+
+    def _wait(self, file: FileRecord, step: Wait) -> None:
+        if self._policy_of[file.mapping](file).closed is not None:
+            self._again(file)
+            return
+        seconds = IDLE_S
+        if step.until_ns is not None:
+            seconds = max(0.0, (step.until_ns - self._clock.now_ns()) / SECOND_NS)
+        settling = step.state is State.WAITING and file.failure is None
+        self._looks[file.mapping].later(file.path, seconds, settling=settling)
+
+    def _put_back(self, file: FileRecord) -> None:
+        self._ready.give_back(file.id)
+        self._again(file)
+
+    def _tell(self, file: FileRecord, step: Decision) -> None:
+        if isinstance(step, Hold) and step.state is State.HELD:
+            self.tally.held(self._place(file), file.mapping, step, file.since_ns)
+
+    def _seconds_to_next(self) -> float:
+        if self._claimed_elsewhere:
+            return MOMENT_S
+        seconds = [IDLE_S, self.tally.due_in(self._clock.monotonic())]
+        if self._opens_at_ns is not None and len(self._ready):
+            seconds.append((self._opens_at_ns - self._clock.now_ns()) / SECOND_NS)
+        return max(0.0, min(seconds))
+
+
+def _waiting(file: FileRecord) -> Waiting:
+    return Waiting(file.id, 0 if file.local is None else file.local.size)
+

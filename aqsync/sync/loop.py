@@ -1,0 +1,110 @@
+"""One thread that takes one kind of step for ever, and shows whether it gets on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from aqsync.clock import Clock
+from aqsync.errors import AqsyncError, Interrupted
+from aqsync.log import Log
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+"""After failures: doubling from the one to the other."""
+
+log = Log(__name__)
+
+
+class Loop:
+    """Steps, waits for as long as the step said or until woken, and steps again.
+
+    A step that fails is told once, and tried again with growing pauses: nothing that can happen
+    to one step ends the loop.
+
+    Args:
+        name: What it does, for the log and the thread.
+        clock: How it waits.
+    """
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name = name
+        self._clock = clock
+        self._woken = threading.Event()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+        self._busy_since: float | None = None
+        self._failing: str | None = None
+        self._pause_s = FIRST_PAUSE_S
+
+    def start(self, step: Callable[[], float]) -> None:
+        """Begin.
+
+        Args:
+            step: Called again and again; returns the seconds until it wants to be called next.
+        """
+        # A daemon thread: what hangs in a dead file system must not keep the process.
+        self._thread = threading.Thread(target=self._run, args=(step,), name=self.name, daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Let the next step begin now; may be called from any thread."""
+        self._woken.set()
+
+    def beat(self) -> None:
+        """Something was got done within a step."""
+        self._busy_since = self._clock.monotonic()
+
+    def busy_for(self) -> float:
+        """Seconds since the step under way began, or last got something done; 0 between steps."""
+        since = self._busy_since
+        return 0.0 if since is None else self._clock.monotonic() - since
+
+    @property
+    def failing(self) -> str | None:
+        """Why the last step failed; None if it did not."""
+        return self._failing
+
+    def stop(self) -> None:
+        """End after the step under way."""
+        self._stopped = True
+        self._woken.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end; false if it has not come in time."""
+        if self._thread is None:
+            return True
+        self._thread.join(max(0.0, timeout_s))
+        return not self._thread.is_alive()
+
+    def _run(self, step: Callable[[], float]) -> None:
+        while not self._stopped:
+            self._woken.clear()
+            self._clock.wait(self._woken, self.step(step))
+
+    def step(self, step: Callable[[], float]) -> float:
+        """Take one step; returns the seconds until the next."""
+        self.beat()
+        try:
+            seconds = step()
+        except Interrupted:
+            return self._after(None, 0.0)
+        except AqsyncError as exc:
+            return self._after(exc, None)
+        except Exception as exc:  # noqa: BLE001 - told in full, and tried again
+            return self._after(exc, None)
+        return self._after(None, seconds)
+
+    def _after(self, failure: Exception | None, seconds: float | None) -> float:
+        self._busy_since = None
+        if failure is not None:
+            if str(failure) != self._failing:
+                log.error("a step failed; it is tried again", loop=self.name, exc=failure)
+            self._failing = str(failure)
+            pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
+            return pause
+        if self._failing is not None:
+            log.info("recovered: steps succeed again", loop=self.name)
+            self._failing = None
+        self._pause_s = FIRST_PAUSE_S
+        return seconds or 0.0

@@ -1,0 +1,193 @@
+"""Upkeep: what is asked of the server now and then, besides the files' own transfers.
+
+The mirror on its schedule, the probe while the server is away, the lists that confirm what was
+uploaded, the tags that were earned, and the journal's own housekeeping.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from aqsync.journal.observations import Waiting
+from aqsync.log import Log
+from aqsync.model import FileRecord
+from aqsync.sync.engine import Engine
+from aqsync.sync.mirror import CHUNK
+from aqsync.sync.planner import LONGEST_BACKOFF_S
+from aqsync.sync.ready import Ready
+from aqsync.sync.summary import summarize
+
+CONFIRM_AFTER_S = 5.0
+"""So long after the last upload the server's list is asked whether it is there ..."""
+CONFIRM_AT_LATEST_S = 60.0
+"""... or so long after the first, while more come."""
+IDLE_S = 60.0
+"""Between steps that nobody asks for."""
+MOST_HISTORY = 1_000_000
+"""Lines of history that are kept, however young."""
+SECOND_NS = 1_000_000_000
+LONGEST_PLAN_NS = int(1.3 * LONGEST_BACKOFF_S) * SECOND_NS
+
+log = Log(__name__)
+
+
+class Upkeep:
+    """The upkeep of one engine; `acted`, `mirror_soon` and `clean_soon` from any thread.
+
+    Args:
+        engine: Asks and is told.
+        ready: Gets the files that a new list bears on.
+        keep_history_s: How long history is kept.
+        delivered: Called when files have become ready, or the server usable.
+        wake: Called when a step should begin at once.
+        beat: Called whenever something was got done.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that it connects
+        self,
+        engine: Engine,
+        ready: Ready,
+        keep_history_s: float,
+        *,
+        delivered: Callable[[], None],
+        wake: Callable[[], None],
+        beat: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._journal = engine.journal
+        self._clock = engine.clock
+        self._ready = ready
+        self._keep_history_s = keep_history_s
+        self._delivered = delivered
+        self._wake = wake
+        self._beat = beat
+        self._lock = threading.Lock()
+        self._acted: dict[str, dict[str, list[Waiting]]] = defaultdict(lambda: defaultdict(list))
+        """By EID and mapping, files whose new state no list has shown yet."""
+        self._first_act: float | None = None
+        self._last_act = 0.0
+        self._mirror_due = True
+        self._clean_due = False
+        self._first = True
+
+    def mirror_soon(self) -> None:
+        """Fetch all lists as soon as can be."""
+        self._mirror_due = True
+        self._wake()
+
+    def clean_soon(self) -> None:
+        """Do the housekeeping as soon as can be."""
+        self._clean_due = True
+        self._wake()
+
+    def acted(self, file: FileRecord) -> None:
+        """Something was done about a file on the server."""
+        now = self._clock.monotonic()
+        waiting = Waiting(file.id, 0 if file.local is None else file.local.size)
+        with self._lock:
+            self._acted[str(file.eid)][file.mapping].append(waiting)
+            self._last_act = now
+            if self._first_act is None:
+                self._first_act = now
+                self._wake()
+
+    def step(self) -> float:
+        """Do what is due; returns the seconds until something will be."""
+        if self._clean_due:
+            self._clean_due = False
+            self._clean()
+        if self._probe_is_due() and self._engine.probe():
+            self._delivered()
+        self._first = False
+        if self._engine.usable:
+            if self._mirror_due:
+                self._mirror()
+            elif self._confirm_in() == 0:
+                self._confirm()
+        return self._seconds_to_next()
+
+    def _probe_is_due(self) -> bool:
+        problem = self._journal.remote.server_problem()
+        if problem is None:
+            return False
+        # After a start, a new configuration or a clock set back the old plan means nothing.
+        ahead_ns = problem.probe_at_ns - self._clock.now_ns()
+        return self._first or ahead_ns <= 0 or ahead_ns > LONGEST_PLAN_NS
+
+    def _mirror(self) -> None:
+        self._take_acted()
+        if not self._refresh(self._engine.eids()):
+            return
+        self._mirror_due = False
+        for mapping in self._engine.mappings:
+            mapping_id = self._journal.mappings.get(mapping.name).id
+            self._make_ready(mapping.name, self._journal.observations.unquiet(mapping_id))
+            self._beat()
+        self._after_lists()
+
+    def _confirm(self) -> None:
+        """Ask whether the server has what it accepted."""
+        acted = self._take_acted()
+        if not self._refresh(acted):
+            self._mirror_due = True  # it confirms everything, once the server can be asked
+            return
+        for mappings in acted.values():
+            for mapping, files in mappings.items():
+                self._make_ready(mapping, files)
+        self._after_lists()
+
+    def _take_acted(self) -> dict[str, dict[str, list[Waiting]]]:
+        with self._lock:
+            acted, self._acted = self._acted, defaultdict(lambda: defaultdict(list))
+            self._first_act = None
+        return acted
+
+    def _refresh(self, eids: Iterable[str]) -> bool:
+        """Fetch lists, a request at a time: what cannot wait gets its own in between."""
+        remaining = iter(sorted(eids))
+        while chunk := set(islice(remaining, CHUNK)):
+            if not self._engine.refresh(chunk):
+                return False
+            self._beat()
+        return True
+
+    def _make_ready(self, mapping: str, files: Iterable[Waiting]) -> None:
+        self._ready.add(mapping, files)
+        self._delivered()
+
+    def _after_lists(self) -> None:
+        applied = self._engine.tag()
+        if applied:
+            log.info("tags applied", tags=applied)
+        for mapping in self._engine.mappings:
+            now_ns = self._clock.now_ns()
+            if summarize(self._journal, mapping, now_ns).complete:
+                self._journal.mappings.complete(
+                    self._journal.mappings.get(mapping.name).id, now_ns
+                )
+            self._beat()
+
+    def _clean(self) -> None:
+        """Keep the journal small."""
+        oldest_ns = self._clock.now_ns() - int(self._keep_history_s * SECOND_NS)
+        pruned = self._journal.history.prune(oldest_ns, MOST_HISTORY)
+        self._journal.checkpoint()
+        log.info("housekeeping done", history_pruned=pruned)
+
+    def _confirm_in(self) -> float:
+        """Seconds until a list should confirm what was done."""
+        with self._lock:
+            if self._first_act is None:
+                return float("inf")
+            at = min(self._last_act + CONFIRM_AFTER_S, self._first_act + CONFIRM_AT_LATEST_S)
+        return max(0.0, at - self._clock.monotonic())
+
+    def _seconds_to_next(self) -> float:
+        problem = self._journal.remote.server_problem()
+        if problem is not None:
+            seconds = (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
+            return max(0.1, min(seconds, IDLE_S))
+        return min(IDLE_S, self._confirm_in())
