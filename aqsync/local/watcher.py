@@ -108,6 +108,11 @@ class _Pending:
             self._directories.clear()
         self._tell()
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether no further path can add to what is pending."""
+        return self._everything is not None
+
     def take(self) -> Hints:
         with self._lock:
             hints = Hints(frozenset(self._paths), self._everything)
@@ -142,13 +147,24 @@ if sys.platform == "linux":
     from watchdog.observers.inotify import InotifyEmitter
     from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
 
-    _LOSES = InotifyConstants.IN_Q_OVERFLOW | InotifyConstants.IN_UNMOUNT
+    # What watchdog must hear of in any case, for its watches to stay right.
+    _ABOUT_WATCHES = (
+        InotifyConstants.IN_ISDIR
+        | InotifyConstants.IN_DELETE_SELF
+        | InotifyConstants.IN_IGNORED
+        | InotifyConstants.IN_UNMOUNT
+        | InotifyConstants.IN_Q_OVERFLOW
+    )
 
     class _Reader(InotifyFD):
-        """One inotify instance and the thread that reads it, which tells of losses."""
+        """One inotify instance and the thread that reads it, which tells of losses.
 
-        def __init__(self, doubt: Callable[[str], None]) -> None:
-            self._doubt = doubt
+        Once everything is to be looked at, events of files are dropped: watchdog's queues know no
+        bounds, and a storm would fill them.
+        """
+
+        def __init__(self, pending: _Pending) -> None:
+            self._pending = pending
             super().__init__()
 
         @property
@@ -156,21 +172,23 @@ if sys.platform == "linux":
             return self._inotify_fd
 
         def handle_event(self, event: InotifyEvent) -> None:
+            if self._pending.is_everything and not event.mask & _ABOUT_WATCHES:
+                return
             try:
                 super().handle_event(event)
             except Exception as exc:  # noqa: BLE001 - else the thread ends and nothing is heard
-                self._doubt(f"an event could not be understood: {exc!r}")
+                self._pending.doubt(f"an event could not be understood: {exc!r}")
             # Only now: what was overflowed has been given new watches.
             if event.mask & InotifyConstants.IN_Q_OVERFLOW:
-                self._doubt("the kernel's queue of events overflowed")
+                self._pending.doubt("the kernel's queue of events overflowed")
             elif event.mask & InotifyConstants.IN_UNMOUNT:
-                self._doubt("a file system was unmounted")
+                self._pending.doubt("a file system was unmounted")
 
     class _Listener(BaseObserver):
         """watchdog's observer for Linux, with our reader."""
 
-        def __init__(self, doubt: Callable[[str], None]) -> None:
-            self.reader = _Reader(doubt)
+        def __init__(self, pending: _Pending) -> None:
+            self.reader = _Reader(pending)
             self.reader.start()
             super().__init__(InotifyEmitter, inotify_fd=self.reader)
 
@@ -193,7 +211,7 @@ else:
     class _Listener(Observer):
         """watchdog's observer for this system."""
 
-        def __init__(self, doubt: Callable[[str], None]) -> None:  # noqa: ARG002 - it never tells
+        def __init__(self, pending: _Pending) -> None:  # noqa: ARG002 - it never tells
             super().__init__()
 
         def threads(self) -> list[threading.Thread]:
@@ -235,7 +253,7 @@ class Watcher:
             status = Path(root).stat()
             with os.scandir(root):  # one that may not be read would be watched without a word
                 pass
-            listener = _Listener(self._pending.doubt)
+            listener = _Listener(self._pending)
             listener.schedule(_Handler(self._heard), root, recursive=True, event_filter=_HEARD)
             listener.start()
         except OSError as exc:
@@ -378,7 +396,7 @@ def _is_heard(directory: str, name: str, timeout_s: float) -> bool:
     """Whether opening the file makes an event; True where the test itself fails."""
     heard = threading.Event()
     try:
-        listener = _Listener(lambda _: None)
+        listener = _Listener(_Pending(lambda: None))
     except OSError:
         return True
     handler = _Handler(lambda _: heard.set())
