@@ -8,33 +8,33 @@ from types import TracebackType
 from typing import Self
 
 from aqsync.cli.output import complain, size_text
-from aqsync.model import Adopted, Failed, FileRecord, Outcome, Removed, Touched, Uploaded
+from aqsync.sync.progress import Event, Finished, Pausing, Replacing
 
 LONG_WAIT_S = 0.5
 """A shorter pause is not worth a line."""
 
 
-def described(file: FileRecord, outcome: Outcome, root: Path) -> str | None:
+def described(event: Finished, root: Path) -> str | None:
     """One line for what came of a file; None for what is not worth one."""
-    place = root / file.path
-    match outcome:
-        case Uploaded(signature):
-            return f"uploaded {place} ({size_text(signature.size)})"
-        case Adopted():
+    place = root / event.path
+    match event.outcome:
+        case "Uploaded":
+            return f"uploaded {place} ({size_text(event.size)})"
+        case "Adopted":
             return f"already there: {place}"
-        case Touched():
+        case "Touched":
             return f"unchanged content: {place}"
-        case Removed():
+        case "Removed":
             return f"removed from the server: {place}"
-        case Failed(message):
-            return f"failed: {message}"
+        case "Failed":
+            return f"failed: {event.message}"
         case _:
             return None
 
 
-def replacement(file: FileRecord, root: Path) -> str:
+def replacement(event: Replacing, root: Path) -> str:
     """One line that names what is about to be replaced."""
-    return f"replacing {file.remote_name} in {file.eid} with {root / file.path}"
+    return f"replacing {event.remote_name} in {event.eid} with {root / event.path}"
 
 
 class Lines:
@@ -60,23 +60,16 @@ class Lines:
     ) -> None:
         """Nothing to end."""
 
-    def sent(self, size: int) -> None:
-        """Bytes are not worth a line."""
-
-    def planned(self, files: int, size: int) -> None:
-        """What comes is not worth a line."""
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        """A line for each file."""
-        line = described(file, outcome, self._roots[file.mapping])
-        if line is not None:
-            self._say(line)
-
-    def replacing(self, file: FileRecord) -> None:
-        """Name what is about to be replaced."""
-        self._say(replacement(file, self._roots[file.mapping]))
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """Say why nothing happens."""
-        if seconds >= LONG_WAIT_S:
-            self._say(f"waiting {seconds:.0f} s: {reason}")
+    def show(self, event: Event) -> None:
+        """A line for each file, replacement and long pause; called from any thread."""
+        match event:
+            case Finished():
+                line = described(event, self._roots[event.mapping])
+                if line is not None:
+                    self._say(line)
+            case Replacing():
+                self._say(replacement(event, self._roots[event.mapping]))
+            case Pausing(seconds, reason) if seconds >= LONG_WAIT_S:
+                self._say(f"waiting {seconds:.0f} s: {reason}")
+            case _:
+                pass  # what comes, and bytes, are not worth a line

@@ -19,7 +19,7 @@ from rich.progress import (
 
 from aqsync.cli.output import printable
 from aqsync.cli.progress import LONG_WAIT_S, described, replacement
-from aqsync.model import Failed, FileRecord, Outcome
+from aqsync.sync.progress import Event, Finished, Pausing, Planned, Replacing, Sent
 
 
 class Bar:
@@ -59,32 +59,29 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def sent(self, size: int) -> None:
-        """Called from any thread."""
-        with self._lock:
-            self._sent += size
-        self._progress.advance(self._task, size)
-
-    def planned(self, files: int, size: int) -> None:
-        """The bar's new length."""
-        self._planned = self._done + files
-        self._progress.update(self._task, total=self._sent + size, description=self._counts())
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        """One file more; failures get a line above the bar."""
-        self._done += 1
-        self._progress.update(self._task, description=self._counts())
-        if isinstance(outcome, Failed):
-            self._print(described(file, outcome, self._roots[file.mapping]) or "")
-
-    def replacing(self, file: FileRecord) -> None:
-        """Name what is about to be replaced."""
-        self._print(replacement(file, self._roots[file.mapping]))
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """Say why nothing moves."""
-        if seconds >= LONG_WAIT_S:
-            self._progress.update(self._task, description=f"waiting: {printable(reason)}")
+    def show(self, event: Event) -> None:
+        """Move the bar; failures and replacements get a line above it. Called from any thread."""
+        match event:
+            case Sent(size):
+                with self._lock:
+                    self._sent += size
+                self._progress.advance(self._task, size)
+            case Planned(files, size):
+                self._planned = self._done + files
+                self._progress.update(
+                    self._task, total=self._sent + size, description=self._counts()
+                )
+            case Finished():
+                self._done += 1
+                self._progress.update(self._task, description=self._counts())
+                if event.outcome == "Failed":
+                    self._print(described(event, self._roots[event.mapping]) or "")
+            case Replacing():
+                self._print(replacement(event, self._roots[event.mapping]))
+            case Pausing(seconds, reason) if seconds >= LONG_WAIT_S:
+                self._progress.update(self._task, description=f"waiting: {printable(reason)}")
+            case _:
+                pass
 
     def _counts(self) -> str:
         return f"{self._done}/{max(self._done, self._planned)} files"

@@ -44,7 +44,7 @@ from aqsync.sync.claims import Claims
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import backoff_ns, decide
 from aqsync.sync.tagger import Tagger
-from aqsync.sync.uploader import Job, Progress, Uploader
+from aqsync.sync.uploader import Job, Progress, Uploader, unwatched
 
 FRESH_TO_REPLACE_S = 3.0
 """A file list older than this is fetched again before anything on the server is replaced or
@@ -63,7 +63,6 @@ class Engine:
         journal: What is known of them.
         server: Where to.
         clock: The time.
-        progress: Called with the number of bytes just sent or compared.
         aborted: Asked between chunks; true breaks every transfer off. What fails then counts
             as broken off too: whoever aborts may close the server under all that wait for it.
         claims: Which files are under way; shared with another engine on the same journal.
@@ -76,7 +75,6 @@ class Engine:
         server: Server,
         clock: Clock,
         *,
-        progress: Progress = lambda _bytes: None,
         aborted: Callable[[], bool] = lambda: False,
         claims: Claims | None = None,
     ) -> None:
@@ -88,7 +86,7 @@ class Engine:
         self._server = server
         self._mirror = Mirror(server, journal, clock)
         self._tagger = Tagger(server, journal, clock)
-        self._uploader = Uploader(server, journal, clock, progress, aborted)
+        self._uploader = Uploader(server, journal, clock, aborted)
         self._aborted = aborted
         self._scanners = {m.name: Scanner(m, journal, clock) for m in self.mappings}
         self.lists_fetched = 0
@@ -100,9 +98,23 @@ class Engine:
         self._noting_problem = threading.Lock()
         self._problem = journal.remote.server_problem()
 
-    def scan(self, mapping: Mapping, within: Iterable[str] = ()) -> ScanReport:
-        """Look at a mapping's root, or only at some paths of it."""
-        return self._scanners[mapping.name].scan(within)
+    def scan(
+        self,
+        mapping: Mapping,
+        within: Iterable[str] = (),
+        *,
+        beat: Callable[[], None] = lambda: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> ScanReport:
+        """Look at a mapping's root, or only at some paths of it.
+
+        Args:
+            mapping: Which.
+            within: Paths relative to its root; none: everything.
+            beat: Called before each directory: a long scan is alive.
+            stop: Asked before each directory; true ends the scan, which then calls nothing gone.
+        """
+        return self._scanners[mapping.name].scan(within, beat, stop)
 
     @property
     def usable(self) -> bool:
@@ -175,8 +187,19 @@ class Engine:
         listed_at = self._listed_at.get(str(file.eid))
         return listed_at is not None and self.clock.monotonic() - listed_at <= oldest
 
-    def job(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> Job | None:
+    def job(
+        self,
+        file: FileRecord,
+        step: Upload | Compare | RemoveRemote,
+        progress: Progress = unwatched,
+    ) -> Job | None:
         """What a worker needs to take a decided step; `perform` must follow.
+
+        Args:
+            file: Which file.
+            step: What to do.
+            progress: Called with the number of bytes just sent or compared, on the worker's
+                thread.
 
         Returns:
             None if another job works on the file, or has worked on it since it was decided on.
@@ -188,7 +211,7 @@ class Engine:
         if self.claims.shared and self.again(file) != file:
             self.claims.release(file.id)
             return None
-        return Job(file, step, self._by_name[file.mapping].directory, uuid)
+        return Job(file, step, self._by_name[file.mapping].directory, uuid, progress)
 
     def perform(self, job: Job) -> Outcome:
         """Take one step and record what came of it; safe to call from several threads.

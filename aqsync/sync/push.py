@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from queue import SimpleQueue
 from typing import Protocol
 
-from aqsync.config import Mapping
+from aqsync.config import Mapping, Windows
 from aqsync.errors import Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.model import (
     Adopted,
+    Closed,
     Compare,
     FileRecord,
     Hold,
     InSync,
     MovedOn,
     Outcome,
+    Policy,
     Removed,
     RemoveRemote,
     ServerProblem,
@@ -31,7 +33,7 @@ from aqsync.model import (
 from aqsync.sync.engine import Engine
 from aqsync.sync.lanes import run_in_lanes
 from aqsync.sync.planner import CONFLICT_HINT
-from aqsync.sync.policies import BATCH, batched, policies
+from aqsync.sync.policies import ALWAYS, BATCH, batched, closed, policies
 from aqsync.sync.uploader import Job
 
 LARGE = 32 << 20
@@ -41,14 +43,19 @@ TRIES = 3
 MOST_ATTEMPTS = 8
 """Jobs done on one file in one push: compared, sent, and sent again when it moved on."""
 SECOND_NS = 1_000_000_000
+LOOK_AT_CLOSED_S = 1.0
+"""Seconds between two looks whether a window has closed or somebody has paused a mapping."""
 MOMENT_NS = SECOND_NS // 5
 
 
 class Reporter(Protocol):
-    """Told while a push goes on, on the thread that runs it."""
+    """Told while a push goes on; on the thread that runs it, but for `sent`."""
 
     def planned(self, files: int, size: int) -> None:
         """So many files and bytes may have to be sent."""
+
+    def sent(self, size: int) -> None:
+        """So many bytes more were sent or compared; called from any thread."""
 
     def finished(self, file: FileRecord, outcome: Outcome) -> None:
         """One job has ended."""
@@ -69,12 +76,22 @@ class Limits:
         longest_wait_s: How long to wait for files that keep changing.
         overwrite: Replace conflicting remote files.
         within: By mapping, the paths to look at; none, or an empty path, is the whole root.
+        mappings: The names of the only mappings to push; None: all that the engine has.
+        windows: When files may be sent; what is outside them, or paused, is left waiting.
+        at_once: Windows and pauses do not count.
     """
 
     wait_for_settling: bool = True
     longest_wait_s: float = 120.0
     overwrite: bool = False
     within: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    mappings: tuple[str, ...] | None = None
+    windows: Windows = ALWAYS
+    at_once: bool = False
+
+    def covers(self, mapping: Mapping) -> bool:
+        """Whether a mapping is to be pushed."""
+        return self.mappings is None or mapping.name in self.mappings
 
     def paths_in(self, mapping: Mapping) -> tuple[str, ...]:
         """The paths of one mapping to look at; none: the whole root."""
@@ -124,6 +141,7 @@ class Push:
         self, engine: Engine, limits: Limits, reporter: Reporter, stop: threading.Event
     ) -> None:
         self._engine = engine
+        self._mappings = [m for m in engine.mappings if limits.covers(m)]
         self._journal = engine.journal
         self._clock = engine.clock
         self._limits = limits
@@ -134,6 +152,8 @@ class Push:
         self._attempts: Counter[int] = Counter()
         self._sent: set[int] = set()
         self._began = engine.clock.monotonic()
+        self._look_at_closed = self._began
+        self._shut: dict[str, Closed | None] = {}
 
     def run(self) -> PushResult:
         """Push.
@@ -166,7 +186,7 @@ class Push:
                 answers.put(exc)
 
         threading.Thread(target=ask, name="mirror", daemon=True).start()
-        for mapping in engine.mappings:
+        for mapping in self._mappings:
             engine.scan(mapping, self._limits.paths_in(mapping))
             self._journal.outcomes.end_pauses(self._journal.mappings.get(mapping.name).id)
         answer = answers.get()
@@ -210,7 +230,7 @@ class Push:
         return True
 
     def _look_again(self, this: _Round) -> None:
-        for mapping in self._engine.mappings:
+        for mapping in self._mappings:
             paths = this.look_again.get(mapping.name)
             if paths:
                 self._engine.scan(mapping, paths)
@@ -252,18 +272,20 @@ class Push:
             self._journal.observations.unquiet(
                 self._journal.mappings.get(mapping.name).id, self._limits.paths_in(mapping)
             )
-            for mapping in self._engine.mappings
+            for mapping in self._mappings
         ]
         return [item for items in zip_longest(*by_mapping) for item in items if item is not None]
 
     def _jobs(self, identities: Iterator[int], this: _Round) -> Iterator[Job]:
         """Decide file by file; what is to be done comes out, the rest is noted."""
-        policy_of = {m.name: policies(self._journal, m) for m in self._engine.mappings}
+        shut, policy_of = self._closed(), self._policies()
         for batch in batched(identities, BATCH):
             fetched = self._engine.lists_fetched
             for loaded in self._journal.observations.records(batch):
                 if self._stop.is_set() or not self._engine.usable:
                     return
+                if shut != self._closed():
+                    shut, policy_of = self._closed(), self._policies()
                 fresh = fetched == self._engine.lists_fetched
                 file = loaded if fresh else self._engine.again(loaded)
                 decided = self._engine.decide(file, policy_of[file.mapping])
@@ -273,11 +295,32 @@ class Push:
                 if isinstance(step, InSync | Wait | Hold):
                     self._note(file, step, this)
                 elif self._can_be_reached(file) and self._is_worth_another(file, step):
-                    job = self._engine.job(file, step)
+                    job = self._engine.job(file, step, self._reporter.sent)
                     if job is not None:
                         yield job
                     else:
                         self._wait_for_other(file, this)
+
+    def _policies(self) -> dict[str, Callable[[FileRecord], Policy]]:
+        limits, now_ns = self._limits, self._clock.now_ns()
+        return {
+            m.name: policies(self._journal, m, now_ns, limits.windows, at_once=limits.at_once)
+            for m in self._mappings
+        }
+
+    def _closed(self) -> dict[str, Closed | None]:
+        """By mapping, why its files must wait; a round may last until a window closes."""
+        limits, now = self._limits, self._clock.monotonic()
+        if now >= self._look_at_closed:
+            self._look_at_closed = now + LOOK_AT_CLOSED_S
+            now_ns = self._clock.now_ns()
+            self._shut = {
+                m.name: closed(
+                    self._journal, m.name, now_ns, limits.windows, at_once=limits.at_once
+                )
+                for m in self._mappings
+            }
+        return self._shut
 
     def _wait_for_other(self, file: FileRecord, this: _Round) -> None:
         """Another job works on the file: see in a moment what came of it."""
@@ -297,6 +340,8 @@ class Push:
         return not again and self._attempts[file.id] <= MOST_ATTEMPTS
 
     def _note(self, file: FileRecord, step: InSync | Wait | Hold, this: _Round) -> None:
+        if self._closed()[file.mapping] is not None:
+            return  # nobody waits here for hours
         if isinstance(step, Hold):
             conflict = step.hint == CONFLICT_HINT and file.id not in self._replaced
             if self._limits.overwrite and conflict:

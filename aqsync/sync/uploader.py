@@ -56,6 +56,11 @@ CLOCK_SLACK_S = 5.0
 """A server tells its time in whole seconds, and a busy one tells a time that is seconds old."""
 
 Progress = Callable[[int], None]
+"""Called with the number of bytes just sent or compared."""
+
+
+def unwatched(_bytes: int) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Job:
     step: Upload | Compare | RemoveRemote
     root: Path
     uuid: UUID
+    progress: Progress = unwatched
 
 
 class Uploader:
@@ -75,7 +81,6 @@ class Uploader:
         server: Where to.
         journal: Told before the last bytes of a file go out.
         clock: Measures transfers.
-        progress: Called with the number of bytes just sent or compared.
         aborted: Asked between chunks; true breaks every transfer off.
     """
 
@@ -84,13 +89,11 @@ class Uploader:
         server: Server,
         journal: Journal,
         clock: Clock,
-        progress: Progress = lambda _bytes: None,
         aborted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._server = server
         self._journal = journal
         self._clock = clock
-        self._progress = progress
         self._aborted = aborted
 
     def do(self, job: Job) -> Outcome:
@@ -124,7 +127,7 @@ class Uploader:
         began = self._clock.monotonic()
         with (
             GuardedFile(job.root, file.path, local) as source,
-            self._body(file, source, digest) as body,
+            self._body(job, source, digest) as body,
         ):
             receipt = self._server.upload(job.uuid, file.remote_name, body, local.size)
         took = self._clock.monotonic() - began
@@ -143,14 +146,15 @@ class Uploader:
 
     @contextmanager
     def _body(
-        self, file: FileRecord, source: GuardedFile, digest: hashlib._Hash
+        self, job: Job, source: GuardedFile, digest: hashlib._Hash
     ) -> Iterator[Iterable[bytes]]:
         """A small file's chunks all at once, a large one's while those before are being sent."""
+        file = job.file
         if _present(file).size <= SMALL:
-            yield list(self._watched(self._content(file, source.chunks(), digest)))
+            yield list(self._watched(self._content(file, source.chunks(), digest), job.progress))
             return
         with closing(read_ahead(self._content(file, source.chunks(SMALL), digest))) as chunks:
-            yield self._watched(chunks)
+            yield self._watched(chunks, job.progress)
 
     def _content(
         self, file: FileRecord, chunks: Iterable[bytes], digest: hashlib._Hash
@@ -167,10 +171,10 @@ class Uploader:
         if size == 0:
             self._journal.outcomes.about_to_send(file, digest.digest(), 0)
 
-    def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def _watched(self, chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
         for chunk in chunks:
             self._check_abort()
-            self._progress(len(chunk))
+            progress(len(chunk))
             yield chunk
 
     def _compare(self, job: Job) -> Outcome:
@@ -184,7 +188,7 @@ class Uploader:
             with self._server.download(job.uuid, file.remote_name) as remote:
                 if remote.length is not None and remote.length not in expected:
                     return FoundDifferent(listed)
-                theirs, size = self._digest(remote.chunks(), self._progress)
+                theirs, size = self._digest(remote.chunks(), job.progress)
         except RemoteFileNotFound as exc:
             return Failed(
                 f"{file.remote_name} vanished from the server while it was compared",
@@ -208,9 +212,7 @@ class Uploader:
         self._server.remove_files(job.uuid, [job.file.remote_name])
         return Removed()
 
-    def _digest(
-        self, chunks: Iterable[bytes], progress: Progress = lambda _bytes: None
-    ) -> tuple[bytes, int]:
+    def _digest(self, chunks: Iterable[bytes], progress: Progress = unwatched) -> tuple[bytes, int]:
         digest = hashlib.sha256()
         size = 0
         for chunk in chunks:

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from aqsync.cli.output import complain
-from aqsync.cli.push import _interruptible
+from aqsync.cli.signals import interruptible
 
 
 class InterruptedWrites(io.FileIO):
@@ -29,7 +29,7 @@ def test_a_signal_within_a_line_neither_raises_nor_loses_it(
     with InterruptedWrites(writing, "wb") as raw:
         buffered = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8")
         monkeypatch.setattr("sys.stderr", buffered)
-        with _interruptible(stop, abort, lambda: None):
+        with interruptible(stop.set, abort.set, "stopping"):
             complain("a line")
         assert stop.wait(10)
         assert not abort.is_set()
@@ -37,6 +37,6 @@ def test_a_signal_within_a_line_neither_raises_nor_loses_it(
     with os.fdopen(reading, encoding="utf-8") as said:
         lines = said.read().splitlines()
     assert sorted(lines) == [
-        "SIGINT: finishing the files under way; once more breaks them off",
+        "SIGINT: stopping",
         "a line",
     ]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.cli.progress import Lines
 from aqsync.clock import SystemClock
+from aqsync.sync.progress import Teller
 from tests.support.embedded import EmbeddedServer
 from tests.support.meddler import Meddler
 from tests.support.project import Arrange, Project
@@ -54,11 +54,11 @@ def before_sending(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(deed: Callable[[], object]) -> None:
         deeds = [deed]
 
-        def planned(_lines: Lines, _files: int, _size: int) -> None:
+        def planned(_teller: Teller, _files: int, _size: int) -> None:
             if deeds:
                 deeds.pop()()
 
-        monkeypatch.setattr(Lines, "planned", planned)
+        monkeypatch.setattr(Teller, "planned", planned)
 
     return arrange
 

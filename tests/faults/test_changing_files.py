@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from aqsync.cli.progress import Lines
 from aqsync.local.scanner import ScanReport
 from aqsync.sync.engine import Engine
+from aqsync.sync.progress import Teller
 from tests.support.meddler import UPLOAD, Exchange, Meddler
 from tests.support.project import Arrange, Project
 
@@ -57,11 +57,11 @@ def while_reading(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(deed: Callable[[], object]) -> None:
         deeds = [deed]
 
-        def sent(_lines: Lines, _size: int) -> None:
+        def sent(_teller: Teller, _size: int) -> None:
             if deeds:
                 deeds.pop()()
 
-        monkeypatch.setattr(Lines, "sent", sent)
+        monkeypatch.setattr(Teller, "sent", sent)
 
     return arrange
 

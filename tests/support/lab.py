@@ -104,7 +104,8 @@ class Lab:
 
     def decision(self, path: str) -> Decision:
         file = self.record(path)
-        return decide(file, policies(self.journal, self.mapping)(file), self.clock.now_ns())
+        now_ns = self.clock.now_ns()
+        return decide(file, policies(self.journal, self.mapping, now_ns)(file), now_ns)
 
     def push(self, *within: str, **limits: object) -> PushResult:
         """Push with a fresh engine, as a new process would."""
@@ -126,6 +127,9 @@ class Listener:
 
     def planned(self, files: int, size: int) -> None:
         self._said.append(f"planned {files} files, {size} bytes")
+
+    def sent(self, size: int) -> None:
+        """Bytes are not remembered."""
 
     def finished(self, file: FileRecord, outcome: Outcome) -> None:
         self._said.append(f"{type(outcome).__name__} {file.path}")

@@ -274,8 +274,9 @@ def test_another_size_is_told_without_a_download(lab: Lab) -> None:
     lab.server.put(EID, "a", bytes(10 * CHUNK))
     seen(lab)
     progress: list[int] = []
-    uploader = Uploader(lab.server, lab.journal, lab.clock, progress.append)
-    assert isinstance(uploader.do(job(lab, "a", COMPARE)), FoundDifferent)
+    uploader = Uploader(lab.server, lab.journal, lab.clock)
+    watched = replace(job(lab, "a", COMPARE), progress=progress.append)
+    assert isinstance(uploader.do(watched), FoundDifferent)
     assert progress == []
 
 
@@ -450,13 +451,13 @@ def test_a_file_of_any_name_that_may_not_be_read(lab: Lab) -> None:
 
 def test_progress_counts_every_byte(lab: Lab) -> None:
     progress: list[int] = []
-    uploader = Uploader(lab.server, lab.journal, lab.clock, progress.append)
+    uploader = Uploader(lab.server, lab.journal, lab.clock)
     seen(lab, content=bytes(SMALL + 1))
-    uploader.do(job(lab, "a", NEW))
+    uploader.do(replace(job(lab, "a", NEW), progress=progress.append))
     assert sum(progress) == SMALL + 1
     lab.engine.refresh([EID])
     progress.clear()
-    uploader.do(job(lab, "a", COMPARE))
+    uploader.do(replace(job(lab, "a", COMPARE), progress=progress.append))
     assert sum(progress) == SMALL + 1
 
 
