@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from aqsync.journal.observations import Observed, Retargeted
 from aqsync.local.disk import signature_of
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
-from aqsync.local.walk import Walk, WalkSource
+from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource, parents
 from aqsync.model import EntryKind, Problem, Signature
 
 
@@ -32,6 +33,14 @@ class ScanReport:
     entries: int = 0
     changed: int = 0
     gone: int = 0
+    whole: bool = False
+    """The whole root was looked at, to its end."""
+    changed_paths: list[str] | None = field(default_factory=list)
+    """Which were seen new, changed or gone; None where that would be more than 10,000."""
+    directories: int = 0
+    """How many were looked through, the root included."""
+    directory_inodes: set[int] = field(default_factory=set)
+    """Theirs, after a look at the whole root; else empty."""
     troubles: dict[str, Problem] = field(default_factory=dict)
     """By path; the root's own is the empty path."""
 
@@ -86,7 +95,7 @@ def load_rules(mapping: Mapping) -> Rules:
 
 
 class Scanner:
-    """Looks at one mapping.
+    """Looks at one mapping; usable from several threads, which then take turns.
 
     Args:
         mapping: Which.
@@ -102,16 +111,34 @@ class Scanner:
         self._journal = journal
         self._clock = clock
         self._settle_ns = int(mapping.settle * 1e9)
+        self._turn = threading.Lock()
 
-    def scan(self, within: Iterable[str] = ()) -> ScanReport:
+    def scan(
+        self,
+        within: Iterable[str] = (),
+        beat: Callable[[], None] = lambda: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> ScanReport:
         """Look at the whole root, or only at and below some paths of it.
 
         Args:
             within: Paths relative to the root; none: everything. Everything is looked at also
                 where the root is in trouble, empty, or another one than before: then some
                 paths tell too little.
+            beat: Called before each directory: a long scan is alive.
+            stop: Asked before each directory; true ends the scan, which then keeps what it
+                saw, calls nothing gone, and does not count as a look at the whole root.
         """
+
+        def goes_on() -> bool:
+            beat()
+            return not stop()
+
         paths = tuple(within)
+        with self._turn:
+            return self._scan(() if "" in paths else paths, goes_on)
+
+    def _scan(self, paths: tuple[str, ...], goes_on: Callable[[], bool]) -> ScanReport:
         record = self._journal.mappings.get(self._mapping.name)
         try:
             before = root_identity(self._mapping.directory)
@@ -120,22 +147,26 @@ class Scanner:
             if not paths or not self._rules_read:
                 self.rules = load_rules(self._mapping)
                 self._rules_read = True
-            return self._scan(record, before, paths)
+            return self._walk(record, before, paths, goes_on)
         except RootUnusable as exc:
             report = ScanReport()
             self._note(report, "", exc.message, exc.hint)
             self._journal.mappings.set_troubles(record.id, report.troubles)
             return report
 
-    def _scan(
-        self, record: MappingRecord, root: RootIdentity, within: tuple[str, ...]
+    def _walk(
+        self,
+        record: MappingRecord,
+        root: RootIdentity,
+        within: tuple[str, ...],
+        goes_on: Callable[[], bool],
     ) -> ScanReport:
         now_ns = self._clock.now_ns()
         self._journal.observations.clock_set_back(record.id, now_ns)
         if record.target_rules != self.rules.target_fingerprint:
             self._retarget(record.id)
         walk = Walk(
-            WalkSource(self._mapping.directory, self.rules, self.observed),
+            WalkSource(self._mapping.directory, self.rules, self.observed, goes_on),
             self._journal.observations,
             record.id,
             reselect=record.selection_rules != self.rules.selection_fingerprint,
@@ -143,18 +174,24 @@ class Scanner:
         if within:
             walk.paths(within)
         else:
-            walk.tree("")
-            walk.unvisited()
+            walk.everything()
         walk.flush()
-        report = ScanReport(walk.entries, walk.changed, gone=0)
+        report = ScanReport(walk.entries, walk.changes, directories=walk.directories)
+        report.whole = not (within or walk.stopped)
+        if report.whole:
+            report.directory_inodes = walk.directory_inodes
         for path, (message, hint) in walk.troubles.items():
             self._note(report, path, message, hint)
         self._journal.observations.forget(record.id, walk.forgotten)
-        if self._trusts(record, root, walk, report, whole=not within):
-            report.gone = len(walk.missing)
-            self._journal.observations.gone(record.id, walk.missing, now_ns)
-        if within:
-            self._keep_other_troubles(record.id, within, report)
+        gone: list[str] = []
+        if not walk.stopped and self._trusts(record, root, walk, report):
+            gone = walk.missing
+            report.gone = len(gone)
+            self._journal.observations.gone(record.id, gone, now_ns)
+        few = walk.changes + len(gone) <= MOST_CHANGED
+        report.changed_paths = walk.changed + gone if few else None
+        if not report.whole:
+            self._keep_other_troubles(record.id, () if walk.stopped else within, report)
         else:
             # What could not be looked at was not selected anew: the next scan must do that.
             rules = record.selection_rules if walk.troubles else self.rules.selection_fingerprint
@@ -177,8 +214,6 @@ class Scanner:
         root: RootIdentity,
         walk: Walk,
         report: ScanReport,
-        *,
-        whole: bool,
     ) -> bool:
         """Whether what is missing may be called gone; pins the root where nothing objects."""
         directory = self._mapping.directory
@@ -194,7 +229,7 @@ class Scanner:
             problem = None
             if record.root != root:
                 problem = f"is not the one known before, and lacks {len(walk.missing)} known files"
-            elif whole and walk.entries == 0:
+            elif report.whole and walk.entries == 0:
                 problem = f"is empty, but {len(walk.missing)} files were known"
             if problem is not None:
                 self._note(
@@ -227,11 +262,21 @@ class Scanner:
     def observed(self, path: str, kind: EntryKind, signature: Signature) -> Observed:
         """An entry seen in a state that the journal does not know.
 
-        What lay untouched for longer than the settle time already is settled at first sight.
+        How long it has been in this state is told by the file itself, not by when we came to
+        look: an event tells of a write late, and of many writes later still. It was last
+        touched at the later of mtime and ctime (on Windows, where ctime is when it was made,
+        that is right too). What was last written longer than the settle time ago is settled at
+        first sight, however young its ctime: it was moved in, linked, or had its time put back.
+
+        A clock set back, or a time in the future, counts as now, so it delays by one settle
+        time at most. A clock that jumps ahead makes what was just being written look old, and
+        it may be read too early once. That costs an upload, not a wrong file: what changes
+        under the read is not sent whole, and what changes after it is seen and sent again.
         """
         now_ns = self._clock.now_ns()
-        untouched = signature.mtime_ns + self._settle_ns < now_ns
-        since_ns = signature.mtime_ns if untouched else now_ns
+        since_ns = signature.mtime_ns
+        if since_ns + self._settle_ns >= now_ns:
+            since_ns = min(now_ns, max(since_ns, signature.ctime_ns))
         eid, name = self.target(path) if kind is EntryKind.FILE else (None, "")
         return Observed(path, kind, signature, since_ns, eid, name)
 
@@ -242,6 +287,7 @@ class Scanner:
         self, mapping_id: int, within: tuple[str, ...], report: ScanReport
     ) -> None:
         """A look at some paths says nothing about the troubles of the others."""
+        looked_at = {"", *within} if within else set()
         for path, trouble in self._journal.mappings.troubles(mapping_id).items():
-            if path and not any(path == w or path.startswith(f"{w}/") or not w for w in within):
+            if looked_at.isdisjoint((path, *parents(path))):
                 report.troubles.setdefault(path, trouble)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,14 @@ from aqsync.model import EntryKind, Signature
 
 BATCH = 2000
 """Observations per transaction."""
+MOST_CHANGED = 10_000
+"""Changed paths that a walk names."""
 
-_OPEN_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+FEW = 50
+"""Paths asked for in one directory, up to which it is cheaper to ask for each of them."""
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_OPEN_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_FOLLOW
 
 
 class WalkSource(NamedTuple):
@@ -25,6 +31,8 @@ class WalkSource(NamedTuple):
     root: Path
     rules: Rules
     observed: Callable[[str, EntryKind, Signature], Observed]
+    goes_on: Callable[[], bool] = lambda: True
+    """Asked before each directory; false ends the walk."""
 
 
 class Walk:
@@ -43,51 +51,115 @@ class Walk:
         self, source: WalkSource, observations: Observations, mapping_id: int, *, reselect: bool
     ) -> None:
         self.entries = 0
-        self.changed = 0
+        self.changed: list[str] = []
+        self.changes = 0
+        """How many were new or changed; `changed` names the first `MOST_CHANGED` of them."""
+        self.directories = 0
+        self.directory_inodes: set[int] = set()
         self.missing: list[str] = []
         self.forgotten: list[str] = []
         self.troubles: dict[str, tuple[str, str]] = {}
-        self._root, self._rules, self._observed = source
+        self.stopped = False
+        """It ended before its end: what it did not meet may well be there."""
+        self._root, self._rules, self._observed, self._goes_on = source
         self._observations = observations
         self._mapping_id = mapping_id
         self._reselect = reselect
         self._visited: set[str] = set()
         self._batch: list[Observed] = []
 
-    def tree(self, top: str) -> None:
+    def everything(self) -> None:
+        """The whole root."""
+        self._tree("")
+        self._unvisited("")
+
+    def paths(self, paths: Iterable[str]) -> None:
+        """Only what is at and below these paths, and maybe more of the same directories.
+
+        Where a few paths of a directory are asked for, each is looked up by itself; where many
+        are, all of the directory's own entries are compared at once.
+        """
+        for directory, names in _by_directory(set(paths)).items():
+            if not self._may_go_on():
+                return
+            if self._rules.enters(directory):
+                if len(names) > FEW and self._is_directory(directory):
+                    found = set(self._directory(directory))
+                    inside = [name for name in names if name in found]
+                    nothing = [name for name in names if name not in found]
+                else:
+                    inside, nothing = self._named(directory, names)
+                self._lost_below(directory, nothing)
+                for path in (_join(directory, name) for name in inside):
+                    if self._rules.enters(path):
+                        self._tree(path)
+                        self._unvisited(path)
+
+    def _tree(self, top: str) -> None:
         """Everything below one directory."""
         waiting = [top]
-        while waiting:
+        while waiting and self._may_go_on():
             directory = waiting.pop()
-            self._visited.add(directory)
             for name in self._directory(directory):
-                path = f"{directory}/{name}" if directory else name
+                path = _join(directory, name)
                 if self._rules.enters(path):
                     waiting.append(path)
 
-    def paths(self, paths: Iterable[str]) -> None:
-        """Only what is at and below these paths."""
-        for path in paths:
+    def _may_go_on(self) -> bool:
+        self.stopped = self.stopped or not self._goes_on()
+        return not self.stopped
+
+    def _named(self, directory: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Compare some entries of a directory.
+
+        Returns:
+            Those that are directories; and those that are none, but were perhaps known as one.
+        """
+        known = self._observations.known_at(self._mapping_id, directory, names)
+        inside, nothing = list[str](), list[str]()
+        for name in names:
+            path, before = _join(directory, name), known.get(name)
+            missing = {} if before is None else {name: before}
             try:
-                seen = self._look_at(path) if path else None
+                seen = self._look_at(path)
             except (FileNotFoundError, NotADirectoryError):
-                self._missing_at(path)
-                self.unvisited(path)
-                continue
+                self._all_missing(directory, missing)
+            except PermissionError as exc:
+                self._trouble(directory, exc)  # so it would be with every other entry
+                break
             except OSError as exc:
                 self._trouble(path, exc)
                 continue
-            if seen is not None and seen[0] is not None:
-                self._single(path, seen)
-            elif not path or self._rules.enters(path):
-                self.tree(path)
-                self.unvisited(path)
+            else:
+                if seen[0] is None:
+                    inside.append(name)
+                    self._all_missing(directory, missing)  # what was known as a file
+                    continue
+                self._entry(path, before, seen)
+            if before is None or before[1] is None:  # it was no file when last seen
+                nothing.append(name)
+        return inside, nothing
 
-    def unvisited(self, top: str = "") -> None:
+    def _lost_below(self, directory: str, names: Sequence[str]) -> None:
+        """All that is known below what is no directory now is missing."""
+        if len(names) <= FEW:
+            for name in names:
+                self._unvisited(_join(directory, name))
+            return
+        lost = {_join(directory, name) for name in names}
+        for known in self._observations.directories(self._mapping_id, directory):
+            if known in lost or not lost.isdisjoint(parents(known)):
+                self._missing_in(known)
+
+    def _unvisited(self, top: str) -> None:
         """Directories that the journal knows and the walk did not meet: all in them is missing."""
-        for directory in self._observations.directories(self._mapping_id, top):
-            if directory not in self._visited and not self._hidden(directory):
-                self._all_missing(directory, self._known(directory))
+        if not self.stopped:
+            for directory in self._observations.directories(self._mapping_id, top):
+                self._missing_in(directory)
+
+    def _missing_in(self, directory: str) -> None:
+        if directory not in self._visited and not self._hidden(directory):
+            self._all_missing(directory, self._known(directory))
 
     def flush(self) -> None:
         """Write what is collected."""
@@ -97,12 +169,15 @@ class Walk:
 
     def _directory(self, directory: str) -> list[str]:
         """Compare one directory's entries; returns the names of its subdirectories."""
+        self._visited.add(directory)
         subdirectories: list[str] = []
         known = self._known(directory)
         prefix = f"{directory}/" if directory else ""
         reselect = self._reselect
         try:
-            with _scandir(self._root, directory) as entries:
+            with _scandir(self._root, directory) as (inode, entries):
+                self.directories += 1
+                self.directory_inodes.add(inode)
                 for entry in entries:
                     name = entry.name
                     before = known.get(name)
@@ -113,6 +188,12 @@ class Walk:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue  # deleted since the directory was read
+                    except PermissionError:
+                        raise  # so it would be with every other entry
+                    except OSError as exc:
+                        known.pop(name, None)
+                        self._trouble(prefix + name, exc)
+                        continue
                     seen = seen_in(status)
                     if seen == before and not reselect:  # nearly every file of every scan
                         del known[name]
@@ -129,20 +210,21 @@ class Walk:
         self._all_missing(directory, known)
         return subdirectories
 
+    def _is_directory(self, path: str) -> bool:
+        try:
+            return not path or self._look_at(path)[0] is None
+        except OSError:
+            return False
+
     def _look_at(self, path: str) -> Seen:
         """One path's entry; below a symbolic link there is none."""
-        for parent in _parents(path):
+        for parent in parents(path):
             if os.path.islink(self._root / parent):  # noqa: PTH114 - no error, whatever is there
                 raise NotADirectoryError
         return seen_in(os.lstat(self._root / path))
 
     def _known(self, directory: str) -> dict[str, KnownEntry]:
         return self._observations.known_in(self._mapping_id, directory)
-
-    def _single(self, path: str, seen: Seen) -> None:
-        directory, _, name = path.rpartition("/")
-        if all(self._rules.enters(parent) for parent in _parents(path)):
-            self._entry(path, self._known(directory).get(name), seen)
 
     def _entry(self, path: str, known: KnownEntry | None, seen: Seen) -> None:
         if (known is None or self._reselect) and not self._rules.selects(path):
@@ -152,22 +234,21 @@ class Walk:
         self.entries += 1
         if known == seen:
             return
-        self.changed += 1
+        self._changed(path)
         kind, *signature = seen
         assert kind is not None  # noqa: S101 - a directory is no entry
         self._batch.append(self._observed(path, kind, Signature(*signature)))
         if len(self._batch) >= BATCH:
             self.flush()
 
-    def _missing_at(self, path: str) -> None:
-        directory, _, name = path.rpartition("/")
-        known = self._known(directory).get(name)
-        if known is not None:
-            self._all_missing(directory, {name: known})
+    def _changed(self, path: str) -> None:
+        self.changes += 1
+        if len(self.changed) < MOST_CHANGED:
+            self.changed.append(path)
 
     def _all_missing(self, directory: str, known: dict[str, KnownEntry]) -> None:
         for name, (_, size, *_) in known.items():
-            path = f"{directory}/{name}" if directory else name
+            path = _join(directory, name)
             if self._reselect and not self._rules.selects(path):
                 self.forgotten.append(path)
             elif size is not None:
@@ -175,7 +256,7 @@ class Walk:
 
     def _hidden(self, directory: str) -> bool:
         """Whether it lies below a directory that could not be looked at."""
-        return any(place in self.troubles for place in ("", *_parents(directory), directory))
+        return any(place in self.troubles for place in ("", *parents(directory), directory))
 
     def _trouble(self, path: str, exc: OSError) -> None:
         place = self._root / path
@@ -188,22 +269,38 @@ class Walk:
 
 
 @contextmanager
-def _scandir(root: Path, directory: str) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """The entries of a directory below the root, unless a symbolic link has taken its place."""
-    if not directory or os.scandir not in os.supports_fd:
+def _scandir(root: Path, directory: str) -> Iterator[tuple[int, Iterator[os.DirEntry[str]]]]:
+    """A directory's inode and entries, unless a symbolic link has taken its place."""
+    if os.scandir not in os.supports_fd:
         with os.scandir(root / directory) as entries:
-            yield entries
+            yield (root / directory).stat().st_ino, entries
         return
-    descriptor = os.open(root / directory, _OPEN_DIRECTORY)
+    flags = _OPEN_DIRECTORY if directory else _OPEN_DIRECTORY & ~_NO_FOLLOW
+    descriptor = os.open(root / directory, flags)
     try:
         with os.scandir(descriptor) as entries:
-            yield entries
+            yield os.fstat(descriptor).st_ino, entries
     finally:
         os.close(descriptor)
 
 
-def _parents(path: str) -> Iterator[str]:
+def _by_directory(chosen: set[str]) -> dict[str, list[str]]:
+    """Names by directory, without the paths that lie below another one."""
+    grouped: dict[str, list[str]] = {}
+    for path in sorted(chosen):
+        if chosen.isdisjoint(parents(path)):
+            directory, _, name = path.rpartition("/")
+            grouped.setdefault(directory, []).append(name)
+    return grouped
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+def parents(path: str) -> Iterator[str]:
     """The directories above a path, the nearest last; the root itself is left out."""
-    parts = path.split("/")[:-1]
-    for count in range(1, len(parts) + 1):
-        yield "/".join(parts[:count])
+    end = path.find("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)
