@@ -140,6 +140,16 @@ class OnLocalDelete(StrEnum):
     REMOVE = "remove"
 
 
+class Closed(NamedTuple):
+    """A person's pause, or the time of day: nothing may be asked of the server or sent to it."""
+
+    reason: str
+    since_ns: int
+    until_ns: int | None
+    """None: until a person ends it."""
+    hint: str
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What besides the file itself bears on its next step."""
@@ -151,6 +161,8 @@ class Policy:
     root_problem: Problem | None = None
     """Why what is, or is not, in the mapping's directory may not be believed."""
     experiment_problem: Problem | None = None
+    closed: Closed | None = None
+    """Why nothing may go to the server now; None: it may."""
     server_problem: ServerProblem | None = None
 
 

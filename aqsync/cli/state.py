@@ -58,7 +58,8 @@ def status(
     now_ns = SystemClock().now_ns()
     with _looked_at(config, mappings, scan=scan) as (journal, _):
         records = {m.name: journal.mappings.get(m.name) for m in mappings}
-        summaries = {m.name: summarize(journal, m, now_ns) for m in mappings}
+        windows = config.transfer.windows
+        summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
         server = journal.remote.server_problem()
         listed = [e.listed_at_ns for e in journal.remote.experiments().values()]
     oldest = min((at for at in listed if at is not None), default=None)
@@ -124,10 +125,14 @@ def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
         if file is not None:
-            step = decide(file, policies(journal, place.mapping)(file), now_ns)
+            policy_of = policies(journal, place.mapping, now_ns, config.transfer.windows)
+            step = decide(file, policy_of(file), now_ns)
             return _explain(place, file, step, now_ns, json=json)
         if (place.mapping.directory / place.path).is_dir():
-            return _explain_directory(place, journal, now_ns, json=json)
+            summary = summarize(
+                journal, place.mapping, now_ns, [place.path], windows=config.transfer.windows
+            )
+            return _explain_directory(place, summary, json=json)
         return _explain_absence(place, scanners[place.mapping.name], journal, json=json)
 
 
@@ -190,8 +195,7 @@ def next_step(step: Decision, now_ns: int) -> str:
             return "nothing"
 
 
-def _explain_directory(place: Place, journal: Journal, now_ns: int, *, json: bool) -> ExitCode:
-    summary = summarize(journal, place.mapping, now_ns, (place.path,))
+def _explain_directory(place: Place, summary: Summary, *, json: bool) -> ExitCode:
     if json:
         say_json(_as_json(place.mapping, summary, None))
     else:
@@ -254,7 +258,7 @@ def _stuck(
     journal: Journal, mapping: Mapping, tops: Sequence[str], now_ns: int
 ) -> Iterator[FileRecord]:
     """Held and failed files; emptied and deleted ones only where their path was named."""
-    for file, step in decisions(journal, mapping, now_ns, tops):
+    for file, step in decisions(journal, mapping, now_ns, tops, at_once=True):
         if step.state not in {State.HELD, State.FAILED}:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)

@@ -26,6 +26,9 @@ from aqsync.model import (
 
 SECOND_NS = 1_000_000_000
 LONGEST_BACKOFF_S = 15 * 60
+LONG_CHANGING_NS = 60 * SECOND_NS
+"""A file that has been changing for longer than this, and than some settle times, is named."""
+LONG_CHANGING_SETTLES = 5
 
 CONFLICT_HINT = (
     "compare the two; rename the local file, "
@@ -202,15 +205,16 @@ def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:
 
 def _obstacle(file: FileRecord, policy: Policy, now_ns: int) -> Decision | None:
     """What keeps a step from being taken now."""
+    failure = file.failure
+    if failure is not None and failure.permanent:
+        return Hold(failure.message, failure.at_ns, failure.hint)
+    if policy.closed is not None:
+        return Wait(*policy.closed)
     # A state first seen "in the future" means that the clock was set back.
     settled_ns = min(file.since_ns, now_ns) + policy.settle_ns
     if now_ns < settled_ns:
-        what = "gone only just now" if file.local is None else "may still be changing"
-        return Wait(what, file.since_ns, settled_ns)
-    failure = file.failure
+        return _settling(file, policy.settle_ns, now_ns, settled_ns)
     if failure is not None:
-        if failure.permanent:
-            return Hold(failure.message, failure.at_ns, failure.hint)
         again_ns = failure.at_ns + backoff_ns(failure.count, file.id)
         if failure.at_ns <= now_ns < again_ns:
             return Wait(failure.message, failure.at_ns, again_ns, failure.hint, State.FAILED)
@@ -218,3 +222,19 @@ def _obstacle(file: FileRecord, policy: Policy, now_ns: int) -> Decision | None:
     if server is not None:
         return Wait(server.message, server.since_ns, server.probe_at_ns, server.hint)
     return None
+
+
+def _settling(file: FileRecord, settle_ns: int, now_ns: int, settled_ns: int) -> Wait:
+    """Waiting until the file has stood still."""
+    if file.local is None:
+        return Wait("gone only just now", file.since_ns, settled_ns)
+    changing_ns = file.changing_since_ns
+    longest_ns = max(LONG_CHANGING_NS, LONG_CHANGING_SETTLES * settle_ns)
+    if changing_ns is None or now_ns - changing_ns <= longest_ns:
+        return Wait("may still be changing", file.since_ns, settled_ns)
+    return Wait(
+        f"has not stood still for {settle_ns / SECOND_NS:g} s since it began to change",
+        changing_ns,
+        settled_ns,
+        "if whatever writes it never stops, `ignore` it, or give the mapping a shorter `settle`",
+    )

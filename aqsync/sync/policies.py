@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from math import inf
 from typing import TypeVar
 
-from aqsync.config import Mapping
+from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
-from aqsync.model import Decision, FileRecord, OnLocalDelete, Policy
+from aqsync.journal.pauses import EVERYTHING
+from aqsync.model import Closed, Decision, FileRecord, OnLocalDelete, Policy
 from aqsync.sync.planner import decide, removal_barrier
 
 BATCH = 500
@@ -18,8 +20,57 @@ BATCH = 500
 T = TypeVar("T")
 
 
-def policies(journal: Journal, mapping: Mapping) -> Callable[[FileRecord], Policy]:
-    """A mapping's policy for each of its files, as things stand now."""
+ALWAYS = Windows()
+"""Windows that are never closed."""
+
+
+def closed(
+    journal: Journal, name: str, now_ns: int, windows: Windows, *, at_once: bool = False
+) -> Closed | None:
+    """Why a mapping's files must not go to the server now; of several reasons the longest.
+
+    Args:
+        journal: Knows what is paused.
+        name: The mapping's.
+        now_ns: The wall clock, nanoseconds since 1970.
+        windows: When files may be sent.
+        at_once: A person wants them sent at any time, paused or not.
+    """
+    if at_once:
+        return None
+    pauses = journal.pauses.active(now_ns)
+    found = [
+        Closed("paused by a person", *pauses[paused], f"`{command}` ends the pause")
+        for paused, command in ((name, f"aqsync resume {name}"), (EVERYTHING, "aqsync resume"))
+        if paused in pauses
+    ]
+    if (shut := windows.closed(now_ns)) is not None:
+        reason = f"outside the transfer windows ({windows})"
+        found.append(Closed(reason, *shut, "`aqsync push --now` does not wait for them"))
+    return max(found, key=_end, default=None)
+
+
+def _end(closed: Closed) -> float:
+    return inf if closed.until_ns is None else closed.until_ns
+
+
+def policies(
+    journal: Journal,
+    mapping: Mapping,
+    now_ns: int,
+    windows: Windows = ALWAYS,
+    *,
+    at_once: bool = False,
+) -> Callable[[FileRecord], Policy]:
+    """A mapping's policy for each of its files, as things stand now.
+
+    Args:
+        journal: What is known.
+        mapping: Which mapping.
+        now_ns: The wall clock, nanoseconds since 1970.
+        windows: When files may be sent.
+        at_once: Neither they nor pauses count.
+    """
     on_local_delete = OnLocalDelete(mapping.on_local_delete)
     mapping_id = journal.mappings.get(mapping.name).id
     barrier = None
@@ -31,6 +82,7 @@ def policies(journal: Journal, mapping: Mapping) -> Callable[[FileRecord], Polic
         on_local_delete=on_local_delete,
         removal_barrier=barrier,
         root_problem=journal.mappings.troubles(mapping_id).get(""),
+        closed=closed(journal, mapping.name, now_ns, windows, at_once=at_once),
         server_problem=journal.remote.server_problem(),
     )
     by_eid = {
@@ -47,8 +99,14 @@ def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def decisions(
-    journal: Journal, mapping: Mapping, now_ns: int, within: Sequence[str] = ()
+def decisions(  # noqa: PLR0913 - what bears on files
+    journal: Journal,
+    mapping: Mapping,
+    now_ns: int,
+    within: Sequence[str] = (),
+    *,
+    windows: Windows = ALWAYS,
+    at_once: bool = False,
 ) -> Iterator[tuple[FileRecord, Decision]]:
     """Every file of a mapping that is not quiet, with its decision, longest-standing first.
 
@@ -57,8 +115,10 @@ def decisions(
         mapping: Which mapping.
         now_ns: The wall clock, nanoseconds since 1970.
         within: Only files at and below these paths; none: all.
+        windows: When files may be sent.
+        at_once: Neither they nor pauses count.
     """
-    policy_of = policies(journal, mapping)
+    policy_of = policies(journal, mapping, now_ns, windows, at_once=at_once)
     mapping_id = journal.mappings.get(mapping.name).id
     waiting = (item.id for item in journal.observations.unquiet(mapping_id, within))
     for batch in batched(waiting, BATCH):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
-from aqsync.config import Mapping
+from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
-from aqsync.model import Hold, InSync, Problem, State, Wait
-from aqsync.sync.policies import decisions
+from aqsync.model import Closed, Hold, InSync, Problem, ServerProblem, State, Wait
+from aqsync.sync.policies import ALWAYS, closed, decisions
 
 
 class FileProblem(NamedTuple):
@@ -22,6 +21,8 @@ class FileProblem(NamedTuple):
     state: State
     reason: str
     hint: str
+    age_seconds: float | None = None
+    """How long it has been so, if that is known."""
 
 
 @dataclass(slots=True)
@@ -42,11 +43,14 @@ class Summary:
         )
 
 
-def summarize(
+def summarize(  # noqa: PLR0913 - what bears on files
     journal: Journal,
     mapping: Mapping,
     now_ns: int,
     within: Sequence[str] = (),
+    *,
+    windows: Windows = ALWAYS,
+    at_once: bool = False,
 ) -> Summary:
     """Decide on all files of a mapping and count what comes of it.
 
@@ -55,6 +59,8 @@ def summarize(
         mapping: Which mapping.
         now_ns: The wall clock, nanoseconds since 1970.
         within: Only files at and below these paths count; none: all.
+        windows: When files may be sent.
+        at_once: Neither they nor pauses count.
     """
     summary = Summary()
     mapping_id = journal.mappings.get(mapping.name).id
@@ -62,11 +68,14 @@ def summarize(
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
     root = mapping.directory
-    server = journal.remote.server_problem()
+    everywhere = _everywhere(
+        closed(journal, mapping.name, now_ns, windows, at_once=at_once),
+        journal.remote.server_problem(),
+    )
     troubles = journal.mappings.troubles(mapping_id)
     untrusted = troubles.get("")
     shared: Counter[tuple[State, Problem]] = Counter()
-    for file, step in decisions(journal, mapping, now_ns, within):
+    for file, step in decisions(journal, mapping, now_ns, within, windows=windows, at_once=at_once):
         if file.local is None and isinstance(step, InSync):
             summary.kept += 1
             continue
@@ -81,22 +90,38 @@ def summarize(
             if problem is not None:
                 shared[step.state, problem] += 1
                 continue
-        if isinstance(step, Wait) and server is not None and step.reason == server.message:
-            shared[step.state, Problem(server.message, server.hint, server.since_ns)] += 1
+        if isinstance(step, Wait) and step.reason in everywhere:
+            shared[step.state, everywhere[step.reason]] += 1
             continue
         hint = step.hint if isinstance(step, Hold | Wait) else ""
+        age = _seconds(step.since_ns, now_ns)
         place = str(root / file.path)
-        summary.problems.append(FileProblem(place, step.state, step.reason, hint))
+        summary.problems.append(FileProblem(place, step.state, step.reason, hint, age))
     for (state, problem), files in shared.items():
-        reason = f"{problem.message}; files {state}: {files}"
-        summary.problems.append(FileProblem(str(root), state, reason, problem.hint))
-    _add_troubles(summary, troubles, root)
+        reason, age = (
+            f"{problem.message}; files {state}: {files}",
+            _seconds(problem.since_ns, now_ns),
+        )
+        summary.problems.append(FileProblem(str(root), state, reason, problem.hint, age))
+    for path, trouble in troubles.items():
+        summary.files[State.FAILED] += 1
+        age = _seconds(trouble.since_ns, now_ns)
+        place = str(root / path)
+        summary.problems.append(
+            FileProblem(place, State.FAILED, trouble.message, trouble.hint, age)
+        )
     return summary
 
 
-def _add_troubles(summary: Summary, troubles: dict[str, Problem], root: Path) -> None:
-    for path, trouble in troubles.items():
-        summary.files[State.FAILED] += 1
-        summary.problems.append(
-            FileProblem(str(root / path), State.FAILED, trouble.message, trouble.hint)
-        )
+def _everywhere(shut: Closed | None, server: ServerProblem | None) -> dict[str, Problem]:
+    """What keeps all files of a mapping waiting, by its words: it is told once."""
+    found = {}
+    if shut is not None:
+        found[shut.reason] = Problem(shut.reason, shut.hint, shut.since_ns)
+    if server is not None:
+        found[server.message] = Problem(server.message, server.hint, server.since_ns)
+    return found
+
+
+def _seconds(since_ns: int, now_ns: int) -> float:
+    return round(max(0, now_ns - since_ns) / 1e9, 3)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqsync.model import (
+    Closed,
     Compare,
     Decision,
     Difference,
@@ -55,6 +56,9 @@ LOST = Problem("the server knows no experiment", "create it", LONG_AGO)
 AWAY = ServerProblem(
     "no connection", "is it on?", denied=False, since_ns=LONG_AGO, count=2, probe_at_ns=NOW + 9
 )
+SHUT = Closed("paused by a person", LONG_AGO, NOW + 7, "`aqsync resume`")
+CLOSED = replace(PLAIN, closed=SHUT)
+MINUTE_NS = 60 * SECOND_NS
 CHANGED = replace(SYNCED, local=V2)
 GONE = replace(SYNCED, local=None)
 DIFFERS = Difference(THEIRS, LONG_AGO + 1)
@@ -456,6 +460,104 @@ IN_THE_WAY: list[Row] = [
         Hold,
         {},
     ),
+    (
+        "closed",
+        NEW,
+        CLOSED,
+        Wait,
+        {
+            "reason": SHUT.reason,
+            "since_ns": SHUT.since_ns,
+            "until_ns": SHUT.until_ns,
+            "hint": SHUT.hint,
+            "state": State.WAITING,
+        },
+    ),
+    (
+        "closed until a person opens",
+        NEW,
+        replace(PLAIN, closed=SHUT._replace(until_ns=None)),
+        Wait,
+        {"until_ns": None},
+    ),
+    ("closed, in sync", SYNCED, CLOSED, InSync, {}),
+    ("closed, removal due", GONE, replace(REMOVING, closed=SHUT), Wait, {"reason": SHUT.reason}),
+    (
+        "closed, to be compared",
+        replace(NEW, remote=listed(THEIRS)),
+        CLOSED,
+        Wait,
+        {"reason": SHUT.reason},
+    ),
+    (
+        "closed, list never fetched",
+        replace(NEW, remote=listed(None, 0)),
+        CLOSED,
+        Wait,
+        {"reason": SHUT.reason},
+    ),
+    ("closed and young", replace(NEW, since_ns=NOW), CLOSED, Wait, {"reason": SHUT.reason}),
+    (
+        "closed, failed before",
+        replace(NEW, failure=failed()),
+        CLOSED,
+        Wait,
+        {"reason": SHUT.reason, "state": State.WAITING},
+    ),
+    (
+        "closed, refused before: the refusal is what must be dealt with",
+        replace(NEW, failure=failed(permanent=True)),
+        CLOSED,
+        Hold,
+        {"reason": "it failed"},
+    ),
+    (
+        "closed, and a conflict",
+        replace(NEW, remote=listed(THEIRS), difference=DIFFERS),
+        CLOSED,
+        Hold,
+        {},
+    ),
+    (
+        "closed and the server away",
+        NEW,
+        replace(CLOSED, server_problem=AWAY),
+        Wait,
+        {"reason": SHUT.reason},
+    ),
+    (
+        "has been changing for just a minute",
+        replace(NEW, since_ns=NOW, changing_since_ns=NOW - MINUTE_NS),
+        PLAIN,
+        Wait,
+        {"reason": "may still be changing", "since_ns": NOW},
+    ),
+    (
+        "has been changing for more than a minute",
+        replace(NEW, since_ns=NOW, changing_since_ns=NOW - MINUTE_NS - 1),
+        PLAIN,
+        Wait,
+        {
+            "reason": "has not stood still for 5 s since it began to change",
+            "since_ns": NOW - MINUTE_NS - 1,
+            "until_ns": NOW + SETTLE,
+            "state": State.WAITING,
+        },
+    ),
+    (
+        "has been changing for some long settle times",
+        replace(NEW, since_ns=NOW, changing_since_ns=NOW - 5 * MINUTE_NS),
+        Policy(settle_ns=MINUTE_NS),
+        Wait,
+        {"reason": "may still be changing"},
+    ),
+    (
+        "has been changing, and has settled",
+        replace(NEW, changing_since_ns=LONG_AGO),
+        PLAIN,
+        Upload,
+        {"since_ns": LONG_AGO},
+    ),
 ]
 
 ALL = NEW_FILES + UNCHANGED_FILES + CHANGED_FILES + GONE_FILES + OTHER_FILES + IN_THE_WAY
@@ -514,6 +616,7 @@ files = st.builds(
     removed_at_ns=st.none() | times,
     insisted=st.booleans(),
     may_replace=st.none() | moments,
+    changing_since_ns=st.none() | times,
 )
 policies = st.builds(
     Policy,
@@ -522,6 +625,7 @@ policies = st.builds(
     removal_barrier=st.none() | st.just("too many"),
     root_problem=st.none() | problems,
     experiment_problem=st.none() | problems,
+    closed=st.none() | st.builds(Closed, texts, times, st.none() | times, texts),
     server_problem=st.none()
     | st.builds(ServerProblem, texts, texts, st.booleans(), times, counts, times),
 )
@@ -547,6 +651,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
     listed_at, sequence = file.remote.modified_at, file.remote.listed_sequence
     assert file.kind is EntryKind.FILE
     assert policy.server_problem is None
+    assert policy.closed is None
     assert policy.experiment_problem is None
     assert file.failure is None or not file.failure.permanent
     assert min(file.since_ns, now_ns) + policy.settle_ns <= now_ns  # the clock was set back
@@ -577,7 +682,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
 @given(files, policies, times)
 def test_waiting_comes_to_an_end(file: FileRecord, policy: Policy, now_ns: int) -> None:
     """Waiting until the time given is enough, unless something else is waited for then."""
-    policy = replace(policy, server_problem=None)
+    policy = replace(policy, server_problem=None, closed=None)
     # The scanner sets the age of what was first seen in the future to now.
     file = replace(file, since_ns=min(file.since_ns, now_ns))
     for _ in range(4):

@@ -107,7 +107,7 @@ def test_hints_come_along(lab: Lab) -> None:
     lab.server.troubles["upload"].append(TransferRefused("too large", hint="split it", status=413))
     lab.push()
     [problem] = stand(lab).problems
-    assert problem == (str(lab.root / "a"), State.HELD, "too large", "split it")
+    assert problem == (str(lab.root / "a"), State.HELD, "too large", "split it", 0.0)
 
 
 def test_a_lost_experiment_is_one_problem_however_many_files(lab: Lab) -> None:
@@ -132,6 +132,9 @@ def test_a_silent_server_is_one_problem_however_many_files(lab: Lab) -> None:
     away = ServerUnreachable("no connection", hint="is it on?")
     lab.server.always = dict.fromkeys(["list_files", "check_file_name_header"], away)
     lab.push()
+    lab.clock.advance(100)
+    known = lab.journal.remote.server_problem()
+    assert known is not None
     summary = stand(lab)
     assert summary.files[State.WAITING] == 30
     [problem] = summary.problems
@@ -140,6 +143,7 @@ def test_a_silent_server_is_one_problem_however_many_files(lab: Lab) -> None:
         State.WAITING,
         "no connection; files waiting: 30",
         "is it on?",
+        round((lab.clock.now_ns() - known.since_ns) / 1e9, 3),
     )
 
 
