@@ -30,6 +30,7 @@ ConfigOption = Annotated[
 MappingOption = Annotated[
     list[str] | None, typer.Option("--mapping", "-m", help="Only this mapping; may be repeated.")
 ]
+LOG_LEVELS = ("debug", "info", "warning", "error")
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
 PathsArgument = Annotated[
     list[Path] | None, typer.Argument(help="Only these files and directories.", show_default=False)
@@ -71,6 +72,9 @@ def push(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace conflicting files on the server.")
     ] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Outside the transfer windows and while paused, too.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Upload what is new or changed, once, and say how everything stands.
@@ -94,9 +98,34 @@ def push(
         wait=not no_wait,
         longest_wait_s=longest_wait_s,
         overwrite=overwrite,
+        at_once=now,
         json=json,
     )
     raise typer.Exit(run(options))
+
+
+@app.command()
+def run(
+    *,
+    config: ConfigOption = None,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="One JSON object a line, for collectors.")
+    ] = False,
+    log_level: Annotated[
+        str, typer.Option(help="The least that is worth a line: debug, info, warning or error.")
+    ] = "info",
+) -> None:
+    """Keep the server filled until stopped: watch, upload, mirror and tag.
+
+    SIGHUP reads the configuration again; SIGTERM ends it after the files under way, a second one
+    at once.
+    """
+    from aqsync.cli.run import RunOptions
+    from aqsync.cli.run import run as work
+
+    if log_level not in LOG_LEVELS:
+        raise typer.BadParameter(f"one of {', '.join(LOG_LEVELS)}", param_hint="--log-level")
+    raise typer.Exit(work(RunOptions(config, log_json, log_level)))
 
 
 @app.command()

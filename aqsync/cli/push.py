@@ -43,6 +43,7 @@ class PushOptions:
     wait: bool
     longest_wait_s: float
     overwrite: bool
+    at_once: bool
     json: bool
 
 
@@ -57,7 +58,14 @@ def push(options: PushOptions) -> ExitCode:
     within = _within(mappings, options.paths)
     if within:
         mappings = tuple(m for m in mappings if m.name in within)
-    limits = Limits(options.wait, options.longest_wait_s, options.overwrite, within)
+    limits = Limits(
+        options.wait,
+        options.longest_wait_s,
+        options.overwrite,
+        within,
+        windows=config.transfer.windows,
+        at_once=options.at_once,
+    )
     if options.dry_run:
         return _rehearse(config, mappings, limits, json=options.json)
     with _progress(mappings, quiet=options.json) as progress:
@@ -128,7 +136,14 @@ def _rehearse(
             Push(engine, limits, Teller(lambda _event: None), stop).look()
         now_ns = clock.now_ns()
         for mapping in mappings:
-            for file, step in decisions(journal, mapping, now_ns, limits.paths_in(mapping)):
+            for file, step in decisions(
+                journal,
+                mapping,
+                now_ns,
+                limits.paths_in(mapping),
+                windows=limits.windows,
+                at_once=limits.at_once,
+            ):
                 if not json:
                     verb = _VERBS.get(type(step), str(step.state))
                     say(f"{verb}: {mapping.directory / file.path}: {step.reason}")

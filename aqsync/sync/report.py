@@ -131,7 +131,17 @@ def summarize_all(
         limits: How far the push goes.
         now_ns: The wall clock, nanoseconds since 1970.
     """
-    return {m.name: summarize(journal, m, now_ns, limits.paths_in(m)) for m in mappings}
+    return {
+        m.name: summarize(
+            journal,
+            m,
+            now_ns,
+            limits.paths_in(m),
+            windows=limits.windows,
+            at_once=limits.at_once,
+        )
+        for m in mappings
+    }
 
 
 def report_on(journal: Journal, summaries: Dict[str, Summary], result: PushResult) -> PushReport:

@@ -48,6 +48,7 @@ def test_the_json_answer(project: Project) -> None:
         "bytes": 5,
     }
     [problem] = answer["problems"]
+    assert type(problem.pop("age_seconds")) is float
     assert problem.keys() == {"path", "state", "reason", "hint"}
     assert all(isinstance(value, str) for value in problem.values())
     assert problem["path"] == str(project.root / "c.csv")

@@ -105,6 +105,7 @@ class Project:
         self,
         *others: dict[str, Any],
         server: dict[str, Any] | None = None,
+        transfer: dict[str, Any] | None = None,
         name: str = "main",
         **mapping: Any,
     ) -> None:
@@ -114,6 +115,7 @@ class Project:
             {
                 "server": {"url": self.url} | (server or {}),
                 "journal": str(self.journal),
+                "transfer": transfer or {},
                 "defaults": {"settle": "0s"},
                 "mappings": [first, *others],
             }
