@@ -8,9 +8,11 @@ without complaint: the envelope's last bytes are held back until then.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from aqsync.errors import FileChanged, NameNotSendable
+
+Pace = Callable[[bytes], Iterable[bytes]]
 
 _DELETE = 0x7F
 _WHOLE_LIMIT = 128 * 1024
@@ -53,13 +55,17 @@ class UploadBody:
         chunks: The file's bytes. What this raises passes through unchanged, and the request stays
             incomplete.
         length: How many bytes `chunks` will give.
+        pace: Given each piece just before it is sent; gives it back, whole or in parts, as fast
+            as it may go. What it raises passes through too.
 
     Raises:
         FileChanged: `chunks` gave more or fewer bytes than `length` (from the constructor for a
             small file, while iterating for a large one).
     """
 
-    def __init__(self, name: str, chunks: Iterable[bytes], length: int) -> None:
+    def __init__(
+        self, name: str, chunks: Iterable[bytes], length: int, pace: Pace | None = None
+    ) -> None:
         boundary = os.urandom(16).hex().encode()
         self.content_type = b"multipart/form-data; boundary=" + boundary
         self._opening = (
@@ -74,19 +80,27 @@ class UploadBody:
         self.finished = False
         """True once the last piece has been taken and dealt with."""
         self._chunks = _exactly(name, chunks, length)
+        self._pace = pace
         self._whole: bytes | None = None
         if length <= _WHOLE_LIMIT:
             self._whole = b"".join([self._opening, *self._chunks, self._closing])
 
     def __iter__(self) -> Iterator[bytes]:
+        if self._pace is None:
+            yield from self._pieces()
+        else:
+            for piece in self._pieces():
+                yield from self._pace(piece)
+        self.finished = True
+
+    def _pieces(self) -> Iterator[bytes]:
         if self._whole is not None:
             yield self._whole
-        else:
-            yield self._opening
-            self.repeatable = False
-            yield from self._chunks
-            yield self._closing
-        self.finished = True
+            return
+        yield self._opening
+        self.repeatable = False
+        yield from self._chunks
+        yield self._closing
 
 
 def _exactly(name: str, chunks: Iterable[bytes], length: int) -> Iterator[bytes]:

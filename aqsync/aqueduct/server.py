@@ -16,7 +16,7 @@ from aqsync.aqueduct import graphql
 from aqsync.aqueduct.answers import check_file_answer, check_json_answer, date_of, json_object
 from aqsync.aqueduct.channel import JSON, Channel, graphql_request
 from aqsync.aqueduct.download import Download
-from aqsync.aqueduct.multipart import UploadBody, name_header
+from aqsync.aqueduct.multipart import Pace, UploadBody, name_header
 from aqsync.aqueduct.records import (
     ExperimentPage,
     ExperimentRef,
@@ -298,7 +298,14 @@ class Server:
             },
         )
 
-    def upload(self, uuid: UUID, name: str, chunks: Iterable[bytes], length: int) -> UploadReceipt:
+    def upload(
+        self,
+        uuid: UUID,
+        name: str,
+        chunks: Iterable[bytes],
+        length: int,
+        pace: Pace | None = None,
+    ) -> UploadReceipt:
         """Store a file; one of the same name is replaced.
 
         The request becomes complete, and the server stores something, only if `chunks` gives
@@ -311,6 +318,8 @@ class Server:
             name: The file's name there.
             chunks: The file's bytes.
             length: Their number.
+            pace: Given each piece of the request's body just before it is sent; gives it back,
+                whole or in parts, as fast as it may go. What it raises passes through unchanged.
 
         Raises:
             NameNotSendable: A header cannot carry the name. Nothing was sent.
@@ -319,13 +328,11 @@ class Server:
             TransferRefused: The server refuses the file: its name, its size.
             HeaderDropped: A proxy on the way drops the header with the name.
         """
-        return self._upload(uuid, name, chunks, length, f"upload of {name!r} to experiment {uuid}")
+        what = f"upload of {name!r} to experiment {uuid}"
+        header = name_header(name)  # before anything is read
+        return self._upload(uuid, header, UploadBody(name, chunks, length, pace), what)
 
-    def _upload(
-        self, uuid: UUID, name: str, chunks: Iterable[bytes], length: int, what: str
-    ) -> UploadReceipt:
-        header = name_header(name)
-        body = UploadBody(name, chunks, length)
+    def _upload(self, uuid: UUID, header: bytes, body: UploadBody, what: str) -> UploadReceipt:
         request = Request(
             "POST",
             f"/api/files/{uuid}",
@@ -389,7 +396,8 @@ class Server:
             HeaderDropped: A proxy drops the header ``file_name``.
         """
         with contextlib.suppress(ExperimentNotFound):
-            self._upload(uuid4(), "aqsync-check", [b"x"], 1, "check whether uploads can arrive")
+            body = UploadBody("aqsync-check", [b"x"], 1)
+            self._upload(uuid4(), b"aqsync-check", body, "check whether uploads can arrive")
 
 
 def _experiments_in_words(keys: Sequence[object]) -> str:

@@ -21,8 +21,9 @@ from aqsync.config.section import A_DURATION, DAY, Section, duration, in_file
 from aqsync.config.units import parse_duration, parse_rate
 from aqsync.config.windows import Window, Windows, parse_window
 
-LEAST_RATE = 1024
-"""Bytes per second. At less, a connection would seem dead."""
+LEAST_RATE = 16 * 1024
+"""Bytes per second. At less, what several transfers share is so little that a proxy on the way
+takes a connection for dead between two pieces."""
 
 _MOST_S = 30 * DAY
 
@@ -90,7 +91,7 @@ class Transfer(Section):
     )
     """Empty: always."""
     rate: Rate | None = Field(
-        default=None, description="bytes per second such as 20 MiB/s, at least 1 KiB/s, or null"
+        default=None, description="bytes per second such as 20 MiB/s, at least 16 KiB/s, or null"
     )
     """Bytes per second of all transfers together; None: as fast as it goes."""
 

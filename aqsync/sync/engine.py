@@ -43,6 +43,7 @@ from aqsync.model import (
 from aqsync.sync.claims import Claims
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import backoff_ns, decide
+from aqsync.sync.rate import RateLimit
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Job, Progress, Uploader, unwatched
 
@@ -66,6 +67,7 @@ class Engine:
         aborted: Asked between chunks; true breaks every transfer off. What fails then counts
             as broken off too: whoever aborts may close the server under all that wait for it.
         claims: Which files are under way; shared with another engine on the same journal.
+        rate: How fast transfers may go; shared with whatever else goes over the same line.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it holds together
@@ -77,6 +79,7 @@ class Engine:
         *,
         aborted: Callable[[], bool] = lambda: False,
         claims: Claims | None = None,
+        rate: RateLimit | None = None,
     ) -> None:
         self.mappings = tuple(mappings)
         self.journal = journal
@@ -86,7 +89,7 @@ class Engine:
         self._server = server
         self._mirror = Mirror(server, journal, clock)
         self._tagger = Tagger(server, journal, clock)
-        self._uploader = Uploader(server, journal, clock, aborted)
+        self._uploader = Uploader(server, journal, clock, aborted, rate)
         self._aborted = aborted
         self._scanners = {m.name: Scanner(m, journal, clock) for m in self.mappings}
         self.lists_fetched = 0

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -48,6 +49,7 @@ from aqsync.model import (
     Upload,
     Uploaded,
 )
+from aqsync.sync.rate import RateLimit
 
 SMALL = 1 << 20
 """Bytes up to which a file is read whole before anything is sent; larger ones in such chunks."""
@@ -82,6 +84,7 @@ class Uploader:
         journal: Told before the last bytes of a file go out.
         clock: Measures transfers.
         aborted: Asked between chunks; true breaks every transfer off.
+        rate: How fast what is sent and what is compared may go; None: as fast as it goes.
     """
 
     def __init__(
@@ -90,11 +93,14 @@ class Uploader:
         journal: Journal,
         clock: Clock,
         aborted: Callable[[], bool] = lambda: False,
+        rate: RateLimit | None = None,
     ) -> None:
         self._server = server
         self._journal = journal
         self._clock = clock
         self._aborted = aborted
+        self._rate = rate
+        self._pace = None if rate is None else partial(rate.paced, aborted=aborted)
 
     def do(self, job: Job) -> Outcome:
         """Do one job.
@@ -129,7 +135,7 @@ class Uploader:
             GuardedFile(job.root, file.path, local) as source,
             self._body(job, source, digest) as body,
         ):
-            receipt = self._server.upload(job.uuid, file.remote_name, body, local.size)
+            receipt = self._server.upload(job.uuid, file.remote_name, body, local.size, self._pace)
         took = self._clock.monotonic() - began
         return Uploaded(local, digest.digest(), _accepted_between(receipt, took))
 
@@ -148,12 +154,16 @@ class Uploader:
     def _body(
         self, job: Job, source: GuardedFile, digest: hashlib._Hash
     ) -> Iterator[Iterable[bytes]]:
-        """A small file's chunks all at once, a large one's while those before are being sent."""
+        """A small file's chunks all at once, a large one's while those before are being sent.
+
+        On a slow line less is small, so that progress is told while it is made.
+        """
         file = job.file
-        if _present(file).size <= SMALL:
+        small = SMALL if self._rate is None else self._rate.chunk(SMALL)
+        if _present(file).size <= small:
             yield list(self._watched(self._content(file, source.chunks(), digest), job.progress))
             return
-        with closing(read_ahead(self._content(file, source.chunks(SMALL), digest))) as chunks:
+        with closing(read_ahead(self._content(file, source.chunks(small), digest))) as chunks:
             yield self._watched(chunks, job.progress)
 
     def _content(
@@ -188,7 +198,7 @@ class Uploader:
             with self._server.download(job.uuid, file.remote_name) as remote:
                 if remote.length is not None and remote.length not in expected:
                     return FoundDifferent(listed)
-                theirs, size = self._digest(remote.chunks(), job.progress)
+                theirs, size = self._digest(self._received(remote.chunks()), job.progress)
         except RemoteFileNotFound as exc:
             return Failed(
                 f"{file.remote_name} vanished from the server while it was compared",
@@ -221,6 +231,12 @@ class Uploader:
             size += len(chunk)
             progress(len(chunk))
         return digest.digest(), size
+
+    def _received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self._rate is not None:
+                self._rate.pay(len(chunk), self._aborted)
+            yield chunk
 
     def _check_abort(self) -> None:
         if self._aborted():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from aqsync.aqueduct.multipart import UploadBody, name_header
-from aqsync.errors import FileChanged, NameNotSendable
+from aqsync.errors import FileChanged, Interrupted, NameNotSendable
 
 MIB = 1 << 20
 ENVELOPE_LIMIT = 1024
@@ -96,4 +96,33 @@ def test_the_end_is_held_back_until_the_source_has_ended_without_complaint() -> 
     with pytest.raises(FileChanged, match="it changed"):
         send()
     assert sent < body.length
+    assert not body.finished
+
+
+@pytest.mark.parametrize("length", [0, 100, 128 * 1024, 128 * 1024 + 1, MIB])
+def test_every_byte_of_it_is_paced(length: int) -> None:
+    paced: list[bytes] = []
+
+    def pace(piece: bytes) -> Iterator[bytes]:
+        for start in range(0, len(piece), 1000):
+            paced.append(piece[start : start + 1000])
+            yield paced[-1]
+
+    body = UploadBody("a", iter([bytes(length)]), length, pace)
+    assert paced == []  # not before it is sent
+    sent = list(body)
+    assert sent == paced
+    assert max(map(len, sent)) <= 1000
+    assert len(b"".join(sent)) == body.length
+    assert body.finished
+
+
+def test_a_pace_that_gives_up_leaves_the_request_incomplete() -> None:
+    def pace(piece: bytes) -> Iterator[bytes]:
+        yield piece[:10]
+        raise Interrupted("interrupted")
+
+    body = UploadBody("a", [b"abc"], 3, pace)
+    with pytest.raises(Interrupted):
+        list(body)
     assert not body.finished

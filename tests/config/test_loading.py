@@ -107,7 +107,7 @@ def test_the_least_configuration_has_defaults(monkeypatch: pytest.MonkeyPatch) -
 
 def test_when_things_happen() -> None:
     config = parse_config(
-        "transfer: {windows: [mon-fri 18:00-07:00], rate: 1 KiB/s}\n"
+        "transfer: {windows: [mon-fri 18:00-07:00], rate: 16 KiB/s}\n"
         "schedule: {rescan: 1h 30m, mirror: '*/10  8-18 * * 1', housekeeping: 1h 30 min}\n" + GOOD,
         HERE,
     )
@@ -115,7 +115,7 @@ def test_when_things_happen() -> None:
     [window] = config.transfer.windows
     assert isinstance(config.transfer.windows, Windows)
     assert (window.text, window.start, window.end) == ("mon-fri 18:00-07:00", 1080, 1860)
-    assert config.transfer.rate == pytest.approx(1024)
+    assert config.transfer.rate == pytest.approx(16 * 1024)
     assert config.schedule.rescan == pytest.approx(5400)
     assert isinstance(config.schedule.mirror, Cron)
     assert config.schedule.mirror.text == "*/10 8-18 * * 1"
@@ -228,7 +228,7 @@ ONE_PROBLEM = [
     (GOOD + "transfer: {windows: [x]}\n", "6: transfer.windows[0]: 'x' is not a window; expected"),
     (GOOD + "transfer: {rate: 20}\n", "6: transfer.rate: the number has no unit; expected bytes"),
     (GOOD + "transfer: {rate: 20 MiB}\n", "6: transfer.rate: '20 MiB' is not a number of bytes p"),
-    (GOOD + "transfer: {rate: 1023 B/s}\n", "6: transfer.rate: 1023 B/s is not allowed; expected"),
+    (GOOD + "transfer: {rate: 16383 B/s}\n", "6: transfer.rate: 16383 B/s is not allowed; expected"),
     (GOOD + "transfer: {rate: on}\n", "6: transfer.rate: on is true or false; expected bytes per"),
     (GOOD + "schedule: []\n", "6: schedule: this is a list; expected a section with the keys resc"),
     (GOOD + "schedule: {rescan: 0s}\n", "6: schedule.rescan: 0s is not allowed; expected a durat"),

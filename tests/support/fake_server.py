@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.multipart import Pace
 from aqsync.aqueduct.records import ExperimentRef, FileLists, RemoteFile, UploadReceipt
 from aqsync.aqueduct.server import Server
 from aqsync.aqueduct.transport import OpenAnswer
@@ -135,8 +136,17 @@ class FakeServer(Server):
         self._end("list_files")
         return None if digest == known_digest else FileLists(digest, lists)
 
-    def upload(self, uuid: UUID, name: str, chunks: Iterable[bytes], length: int) -> UploadReceipt:
+    def upload(
+        self,
+        uuid: UUID,
+        name: str,
+        chunks: Iterable[bytes],
+        length: int,
+        pace: Pace | None = None,
+    ) -> UploadReceipt:
         self._begin("upload", name)
+        if pace is not None:
+            chunks = (part for chunk in chunks for part in pace(chunk))
         content = b"".join(chunks)
         if len(content) != length:
             raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")

@@ -46,6 +46,7 @@ from aqsync.model import (
     Upload,
     Uploaded,
 )
+from aqsync.sync.rate import RateLimit
 from aqsync.sync.uploader import SMALL, Job, Uploader, _accepted_between
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
@@ -483,3 +484,56 @@ def test_an_aborted_job_leaves_no_mark(lab: Lab, step: Upload | Compare) -> None
     assert lab.remote == remote
     # What was read ahead may be noted as about to go; that it did is for a comparison to find.
     assert replace(lab.record("a"), sent=None) == replace(before, sent=None)
+
+
+# The rate
+
+
+def test_what_is_sent_and_what_is_compared_keeps_to_the_rate(lab: Lab) -> None:
+    rate = RateLimit(100_000.0, lab.clock)
+    uploader = Uploader(lab.server, lab.journal, lab.clock, rate=rate)
+    content = os.urandom(SMALL)
+    seen(lab, content=content)
+    told: list[int] = []
+    began = lab.clock.monotonic()
+    outcome = uploader.do(replace(job(lab, "a", NEW), progress=told.append))
+    assert isinstance(outcome, Uploaded)
+    assert lab.remote == {"a": content}
+    assert lab.clock.monotonic() - began == pytest.approx(10.5, abs=0.2)
+    assert max(told) == 50_000  # what goes in half a second
+    assert sum(told) == SMALL
+
+    began = lab.clock.monotonic()
+    lab.server.put(EID, "b", content)
+    seen(lab, "b", content)
+    outcome = uploader.do(job(lab, "b", COMPARE))
+    assert isinstance(outcome, Adopted)
+    assert lab.clock.monotonic() - began == pytest.approx(10.5, abs=0.2)
+
+
+def test_what_is_only_read_here_knows_no_rate(lab: Lab) -> None:
+    content = os.urandom(SMALL)
+    seen(lab, content=content)
+    assert isinstance(do(lab, "a", NEW), Uploaded)
+    lab.write("a", content, age_s=10)
+    lab.scan()
+    uploader = Uploader(lab.server, lab.journal, lab.clock, rate=RateLimit(1024.0, lab.clock))
+    began = lab.clock.monotonic()
+    assert isinstance(uploader.do(job(lab, "a", AGAIN)), Touched)
+    assert lab.clock.monotonic() == began
+
+
+def test_an_abort_ends_the_wait_for_ones_turn(lab: Lab) -> None:
+    at = lab.clock.monotonic() + 3
+    uploader = Uploader(
+        lab.server,
+        lab.journal,
+        lab.clock,
+        aborted=lambda: lab.clock.monotonic() >= at,
+        rate=RateLimit(1024.0, lab.clock),
+    )
+    seen(lab, content=os.urandom(SMALL))
+    with pytest.raises(Interrupted):
+        uploader.do(job(lab, "a", NEW))
+    assert lab.clock.monotonic() - at <= 0.5  # a piece of half a second is under way
+    assert lab.remote == {}

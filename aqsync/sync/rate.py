@@ -1,0 +1,83 @@
+"""A limit on how fast all transfers together may go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+from aqsync.clock import Clock
+from aqsync.errors import Interrupted
+
+_PIECE_S = 0.05
+_LEAST_PIECE = 512
+_MOST_PIECE = 64 * 1024
+_BURST_S = 0.1
+"""So much of a time in which nothing could be sent is made up for; all that went before is lost,
+else an idle hour would end in an hour without a limit."""
+_CHUNK_S = 0.5
+_LOOK_UP_S = 0.1
+
+
+class RateLimit:
+    """Hands time out to whoever wants to send or receive, piece by piece, in turn.
+
+    Threads share it, and none can take more than one small piece at once: each moves on at its
+    share of the rate. The monotonic clock alone counts.
+
+    Args:
+        bytes_per_s: The rate; None for no limit. It may be set anew at any time.
+        clock: The time.
+    """
+
+    def __init__(self, bytes_per_s: float | None, clock: Clock) -> None:
+        self.bytes_per_s = bytes_per_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+        """When all that was handed out will be over, by the monotonic clock."""
+        self._never = threading.Event()
+
+    def paced(self, chunk: bytes, aborted: Callable[[], bool]) -> Iterator[bytes]:
+        """Give a chunk out in small pieces, each when it may go.
+
+        Args:
+            chunk: What is to be sent.
+            aborted: Asked ten times a second while there is a wait.
+
+        Raises:
+            Interrupted: It was aborted.
+        """
+        start = 0
+        while start < len(chunk):
+            size = self._turn(len(chunk) - start, aborted)
+            yield chunk if size == len(chunk) else chunk[start : start + size]
+            start += size
+
+    def pay(self, size: int, aborted: Callable[[], bool]) -> None:
+        """Wait as long as it takes to have received so many bytes.
+
+        Raises:
+            Interrupted: It was aborted.
+        """
+        while size > 0:
+            size -= self._turn(size, aborted)
+
+    def chunk(self, most: int) -> int:
+        """About as many bytes as go in half a second, and at most `most`."""
+        rate = self.bytes_per_s
+        return most if rate is None else max(1, min(most, int(rate * _CHUNK_S)))
+
+    def _turn(self, wanted: int, aborted: Callable[[], bool]) -> int:
+        """Wait for one's turn; returns how many of the bytes wanted may go in it."""
+        rate = self.bytes_per_s
+        if rate is None:
+            return wanted
+        size = min(wanted, _MOST_PIECE, max(_LEAST_PIECE, int(rate * _PIECE_S)))
+        with self._lock:
+            begin = max(self._free_at, self._clock.monotonic() - _BURST_S)
+            self._free_at = begin + size / rate
+        while (left := begin - self._clock.monotonic()) > 0:
+            if aborted():
+                raise Interrupted("interrupted")
+            self._clock.wait(self._never, min(left, _LOOK_UP_S))
+        return size
