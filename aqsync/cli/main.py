@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from aqsync import __version__
-from aqsync.cli.groups import experiment, extensions, files, tags, tasks
+from aqsync.cli.groups import experiment, extensions, files, service, tags, tasks
 from aqsync.errors import AqsyncError, ExitCode
 
 app = typer.Typer(
@@ -257,6 +257,7 @@ for _name, _group in (
     ("files", files.app),
     ("extensions", extensions.app),
     ("tasks", tasks.app),
+    ("service", service.app),
 ):
     app.add_typer(_group, name=_name)
 

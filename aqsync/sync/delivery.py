@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Mapping as ByName
 from typing import Protocol
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import Windows
 from aqsync.errors import AqsyncError, Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.log import Log
@@ -97,6 +98,7 @@ class Delivery:
         looks: By mapping name, who looks again at what must wait.
         windows: When files may be sent.
         acted: Told of each file that something was done about on the server.
+        tally: Told what happened to each file.
         beat: Told whenever something was got done.
     """
 
@@ -105,14 +107,16 @@ class Delivery:
         engine: Engine,
         ready: Ready,
         lanes: Lanes,
-        looks: dict[str, Looks],
+        *,
+        looks: ByName[str, Looks],
         windows: Windows,
         acted: Callable[[FileRecord], None],
+        tally: Tally,
         beat: Callable[[], None],
     ) -> None:
         self.retiring = False
         """Nothing new is begun; what runs comes to its end."""
-        self.tally = Tally()
+        self._tally = tally
         self._engine = engine
         self._clock = engine.clock
         self._ready = ready
@@ -145,7 +149,7 @@ class Delivery:
         self._take_in()
         if not self.retiring:
             self._begin()
-        self.tally.tell(self._clock.monotonic(), idle=self.idle and not len(self._ready))
+        self._tally.tell(self._clock.monotonic(), idle=self.idle and not len(self._ready))
         return self._seconds_to_next()
 
     # What has ended
@@ -171,8 +175,9 @@ class Delivery:
         if isinstance(exc, AqsyncError) or not isinstance(exc, Exception):
             self._again(file)  # the journal cannot be written: once it can, this is decided anew
             return exc
-        log.error("an internal error; please report it", path=self._place(file), exc=exc)
-        failed = Failed(f"internal error: {exc}", "see the log; please report it", permanent=False)
+        failed = Failed(f"internal error: {exc!r}", "please report it", permanent=False)
+        if file.failure is None or file.failure.message != failed.message:
+            log.error("an internal error; please report it", path=self._place(file), exc=exc)
         self._engine.journal.outcomes.record(file, failed, self._clock.now_ns())
         self._again(file)
         return None
@@ -180,7 +185,7 @@ class Delivery:
     def _finished(self, job: Job, outcome: Outcome) -> None:
         file = job.file
         if self._engine.usable or not isinstance(outcome, Failed):
-            self.tally.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
+            self._tally.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
         if isinstance(outcome, MovedOn):
             self._looks[file.mapping].later(file.path, 0.0)
             return
@@ -301,12 +306,12 @@ class Delivery:
 
     def _tell(self, file: FileRecord, step: Decision) -> None:
         if isinstance(step, Hold) and step.state is State.HELD:
-            self.tally.held(self._place(file), file.mapping, step, file.since_ns)
+            self._tally.held(self._place(file), file.mapping, step, file.since_ns)
 
     def _seconds_to_next(self) -> float:
         if self._claimed_elsewhere:
             return MOMENT_S
-        seconds = [IDLE_S, self.tally.due_in(self._clock.monotonic())]
+        seconds = [IDLE_S, self._tally.due_in(self._clock.monotonic())]
         if self._opens_at_ns is not None and len(self._ready):
             seconds.append((self._opens_at_ns - self._clock.now_ns()) / SECOND_NS)
         return max(0.0, min(seconds))
@@ -314,4 +319,3 @@ class Delivery:
 
 def _waiting(file: FileRecord) -> Waiting:
     return Waiting(file.id, 0 if file.local is None else file.local.size)
-

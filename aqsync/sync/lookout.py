@@ -9,24 +9,27 @@ from __future__ import annotations
 import heapq
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from aqsync.config import Mapping
 from aqsync.errors import EventsUnavailable, RootUnusable
 from aqsync.journal.mappings import RootIdentity
+from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.mounts import without_events
 from aqsync.local.scanner import ScanReport, root_identity
 from aqsync.local.watcher import Hints
-from aqsync.local.watches import blind, limit_problem
+from aqsync.local.watches import limit_problem
 from aqsync.log import Log
 from aqsync.model import Problem
 from aqsync.sync.engine import Engine
 from aqsync.sync.ready import Ready
 
 ROOT_CHECK_S = 5.0
-"""How often to see whether the root is still the same, and the watcher well."""
+"""How often to see whether the root is still the same."""
+AILMENT_CHECK_S = 60.0
+"""How often to ask the system whether the watcher is well: it lists every watch."""
 HINT_GAP_S = 0.05
 """Hints that come closer together are looked at together."""
 MOST_PATHS = 5_000
@@ -57,6 +60,9 @@ class Watch(Protocol):
 
     def ailment(self) -> str | None:
         """Why it no longer hears everything."""
+
+    def blind(self, directories: Collection[int]) -> int:
+        """How many of these inodes have no watch."""
 
     def proves(self, timeout_s: float) -> bool:
         """Whether events arrive."""
@@ -128,6 +134,7 @@ class Lookout:
         self._watch_at = 0.0
         self._hints_at = 0.0
         self._check_at = 0.0
+        self._ailment_at = 0.0
         self._test_at = 0.0
         self._root: RootIdentity | None = None
         self._silent = False
@@ -180,9 +187,9 @@ class Lookout:
         return self._seconds_to_next()
 
     def _is_paused(self) -> bool:
-        """While people want quiet the disk is left alone too; afterwards everything is looked at."""
+        """While people want quiet the disk is left alone too; then everything is looked at."""
         pauses = self._journal.pauses.active(self._clock.now_ns())
-        paused = "" in pauses or self._mapping.name in pauses
+        paused = EVERYTHING in pauses or self._mapping.name in pauses
         if self._paused and not paused:
             self._doubt("the end of a pause")
         self._paused = paused
@@ -205,10 +212,12 @@ class Lookout:
             self.close()
             self._watch_at = 0.0
             self._everything_at = now
-        elif self._watch is not None and (ailment := self._watch.ailment()) is not None:
-            log.warning("watching begins anew", mapping=self._mapping.name, reason=ailment)
-            self.close()
-            self._watch_at = 0.0
+        elif self._watch is not None and now >= self._ailment_at:
+            self._ailment_at = now + AILMENT_CHECK_S
+            if (ailment := self._watch.ailment()) is not None:
+                log.warning("watching begins anew", mapping=self._mapping.name, reason=ailment)
+                self.close()
+                self._watch_at = 0.0
         if self._watch is None and root is not None and now >= self._watch_at:
             self._begin_to_watch(now)
         elif self._watch is not None and now >= self._test_at:
@@ -229,6 +238,7 @@ class Lookout:
             self._cannot_trust(exc.message, exc.hint)
             return
         self._watch = watch
+        self._ailment_at = now + AILMENT_CHECK_S
         self._doubt("watching has begun")
         self._test(now)
 
@@ -254,9 +264,7 @@ class Lookout:
     def _cannot_trust(self, message: str, hint: str) -> None:
         before = self._journal.mappings.watch(self._id)
         if before is None or before.message != message:
-            self._journal.mappings.set_watch(
-                self._id, Problem(message, hint, self._clock.now_ns())
-            )
+            self._journal.mappings.set_watch(self._id, Problem(message, hint, self._clock.now_ns()))
             log.warning(
                 "events cannot be trusted; the directory is looked at more often",
                 mapping=self._mapping.name,
@@ -270,9 +278,9 @@ class Lookout:
             log.info("events can be trusted again", mapping=self._mapping.name)
 
     def _count_blind(self, report: ScanReport) -> None:
-        if self._watch is None or self._root is None:
+        if self._watch is None:
             return
-        unseen = blind(report.directory_inodes, self._root.inode)
+        unseen = self._watch.blind(report.directory_inodes)
         if not unseen:
             if self._blind_again:
                 self._blind_again = False

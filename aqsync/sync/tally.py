@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, OrderedDict
 
 from aqsync.log import Log
@@ -25,9 +26,13 @@ log = Log(__name__)
 
 
 class Tally:
-    """Gathers what happened to files, so that a burst is one line and not one for each."""
+    """Gathers what happened to files, so that a burst is one line and not one for each.
+
+    May be used by several threads.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
         """Since the start, by the words of the log."""
         self.bytes = 0
@@ -40,6 +45,10 @@ class Tally:
 
     def add(self, place: str, mapping: str, outcome: Outcome, now: float) -> None:
         """One outcome."""
+        with self._lock:
+            self._add(place, mapping, outcome, now)
+
+    def _add(self, place: str, mapping: str, outcome: Outcome, now: float) -> None:
         words = _WORDS.get(type(outcome))
         if words is not None:
             size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
@@ -56,7 +65,9 @@ class Tally:
 
     def held(self, place: str, mapping: str, step: Hold, since_ns: int) -> None:
         """A file is held; told once for each reason and state of the file."""
-        if self._is_news(place, step.reason, since_ns):
+        with self._lock:
+            news = self._is_news(place, step.reason, since_ns)
+        if news:
             log.warning("held", path=place, mapping=mapping, reason=step.reason, hint=step.hint)
 
     def due_in(self, now: float) -> float:
@@ -65,6 +76,10 @@ class Tally:
 
     def tell(self, now: float, *, idle: bool) -> None:
         """Write the lines that are due; all of them where nothing more is to be expected."""
+        with self._lock:
+            self._tell(now, idle=idle)
+
+    def _tell(self, now: float, *, idle: bool) -> None:
         if self._tell_at is None or (now < self._tell_at and not idle):
             return
         for (words, mapping), files in self._gathered.items():

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from aqsync.journal.observations import Waiting
+from aqsync.journal.pauses import EVERYTHING
 from aqsync.log import Log
 from aqsync.model import FileRecord
 from aqsync.sync.engine import Engine
@@ -99,6 +100,8 @@ class Upkeep:
         if self._clean_due:
             self._clean_due = False
             self._clean()
+        if EVERYTHING in self._journal.pauses.active(self._clock.now_ns()):
+            return IDLE_S
         if self._probe_is_due() and self._engine.probe():
             self._delivered()
         self._first = False
@@ -165,9 +168,7 @@ class Upkeep:
         for mapping in self._engine.mappings:
             now_ns = self._clock.now_ns()
             if summarize(self._journal, mapping, now_ns).complete:
-                self._journal.mappings.complete(
-                    self._journal.mappings.get(mapping.name).id, now_ns
-                )
+                self._journal.mappings.complete(self._journal.mappings.get(mapping.name).id, now_ns)
             self._beat()
 
     def _clean(self) -> None:

@@ -1,0 +1,47 @@
+"""``aqsync run``: the daemon, in the foreground of whoever starts it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from aqsync.cli.context import configuration
+from aqsync.clock import SystemClock
+from aqsync.errors import ExitCode
+from aqsync.journal import Journal
+from aqsync.log import Log
+from aqsync.service.daemon import Daemon
+from aqsync.service.logs import set_up
+from aqsync.service.notify import Notifier
+from aqsync.sync.connection import connect
+
+log = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line said."""
+
+    config: Path | None
+    log_json: bool
+    log_level: str
+
+
+def run(options: RunOptions) -> ExitCode:
+    """Run the daemon until it is stopped.
+
+    Raises:
+        AqsyncError: It cannot begin.
+    """
+    set_up(sys.stderr, json=options.log_json, level=options.log_level, environ=os.environ)
+    config = configuration(options.config)
+    clock = SystemClock()
+    with Journal.open_for_writing(config.journal, clock.now_ns()) as journal:
+        if journal.broken_set_aside is not None:
+            log.warning(
+                "the journal was damaged; it is being rebuilt from the disk and the server's lists",
+                kept_as=journal.broken_set_aside,
+            )
+        return Daemon(config, journal, connect, clock, Notifier(os.environ, clock)).run()

@@ -1,0 +1,308 @@
+"""The daemon: one process, one journal, and a generation of loops for each configuration.
+
+Signals: SIGHUP reloads; SIGTERM and SIGINT stop, after what is under way has ended or the
+deadline has come; a second one breaks everything off at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aqsync import __version__
+from aqsync.aqueduct.server import Server
+from aqsync.clock import Clock
+from aqsync.config import Config, load_config
+from aqsync.errors import ConfigError, ExitCode
+from aqsync.journal import Journal
+from aqsync.journal.pauses import EVERYTHING
+from aqsync.log import Log
+from aqsync.service.generation import Common, Generation
+from aqsync.service.notify import Notifier
+from aqsync.service.signals import Signals
+from aqsync.sync.claims import Claims
+from aqsync.sync.delivery import UnderWay
+from aqsync.sync.push import Limits, Reporter
+from aqsync.sync.rate import RateLimit
+from aqsync.sync.report import PushReport, push_and_report
+from aqsync.sync.tally import Tally
+
+STOP_DEADLINE_S = 20.0
+"""Transfers that have not ended so long after the signal are broken off: below systemd's limit."""
+TICK_S = 5.0
+"""Between two looks at whether everything gets on."""
+SLOW_START_S = 10.0
+"""Root directories that take longer to look at do not keep the daemon from being ready."""
+SECOND_NS = 1_000_000_000
+
+log = Log(__name__)
+
+
+class Daemon:
+    """Keeps the server filled until it is told to stop.
+
+    Args:
+        config: The first configuration; later ones are read from its path.
+        journal: Open for writing, and closed by whoever opened it.
+        connect: From a configuration to its server.
+        clock: The time.
+        notifier: Tells systemd.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        connect: Callable[[Config], Server],
+        clock: Clock,
+        notifier: Notifier,
+    ) -> None:
+        self._journal = journal
+        self._connect = connect
+        self._clock = clock
+        self._notifier = notifier
+        rate = RateLimit(config.transfer.rate, clock)
+        self._common = Common(journal, clock, Claims(), rate, Tally())
+        self._started_ns = clock.now_ns()
+        self._changing = threading.RLock()
+        self._finishers: list[threading.Thread] = []
+        self._retired: list[Generation] = []
+        self._stop_at: float | None = None
+        self._pushes: set[threading.Event] = set()
+        self._stuck_told = False
+        self._slow: set[str] = set()
+        self._now = self._generation(config)
+
+    # From start to end
+
+    def run(self) -> ExitCode:
+        """Work until a signal ends it; on the main thread."""
+        with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
+            log.info("started", version=__version__, process=os.getpid(), config=self._config.path)
+            self._now.start()
+            if not self._now.wait_for_first_scans(SLOW_START_S):
+                log.warning("a directory takes long to answer; the others are looked at")
+            self._notifier.ready(self.summary())
+            while not self._asked_to_stop(signals.wait(self._tick_s())):
+                self._tick()
+            self._stop(signals)
+        return ExitCode.OK
+
+    def _asked_to_stop(self, numbers: list[int]) -> bool:
+        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+            return True
+        if signal.SIGHUP in numbers:
+            threading.Thread(target=self._reload_quietly, name="reload", daemon=True).start()
+        return False
+
+    def _tick_s(self) -> float:
+        watchdog_s = self._notifier.watchdog_interval_s
+        return TICK_S if watchdog_s is None else min(TICK_S, watchdog_s / 4)
+
+    def _tick(self) -> None:
+        """See whether everything gets on, and tell systemd so only then."""
+        stuck = self._now.stuck()
+        if stuck is None:
+            self._notifier.watchdog()
+        elif not self._stuck_told:
+            log.error("hangs; under systemd it is started anew", what=stuck)
+        self._stuck_told = stuck is not None
+        slow = self._now.slow_lookouts()
+        for name in slow.keys() - self._slow:
+            log.error(
+                "a look at the disk gets nowhere: does its file system hang?",
+                mapping=name,
+                seconds=round(slow[name]),
+            )
+        self._slow = set(slow)
+        self._notifier.status(self.summary())
+
+    def _stop(self, signals: Signals) -> None:
+        self._notifier.stopping()
+        with self._changing:
+            self._stop_at = self._clock.monotonic() + STOP_DEADLINE_S
+            self._now.retire()
+            for stop in self._pushes:
+                stop.set()
+            under_way = len(self._under_way())
+            self._finish_in_background(self._now)
+        log.info("stopping", under_way=under_way, deadline_s=round(STOP_DEADLINE_S))
+        while any(thread.is_alive() for thread in self._finishers):
+            numbers = signals.wait(0.05)
+            if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+                log.warning("a second signal: everything under way is broken off")
+                self._stop_at = self._clock.monotonic()
+                for generation in (self._now, *self._retired):
+                    generation.abort()
+        log.info("stopped", **self._counts())
+
+    # Generations
+
+    @property
+    def _config(self) -> Config:
+        return self._now.config
+
+    def _generation(self, config: Config) -> Generation:
+        return Generation(config, self._connect(config), self._common)
+
+    def _finish_in_background(self, generation: Generation) -> None:
+        def finish() -> None:
+            if not generation.finish(self._seconds_left):
+                log.warning("transfers were broken off; they are sent again later")
+            if generation in self._retired:
+                self._retired.remove(generation)
+
+        thread = threading.Thread(target=finish, name="finish", daemon=True)
+        self._finishers.append(thread)
+        thread.start()
+
+    def _seconds_left(self) -> float:
+        """How long running transfers still have: without end while only a configuration ended."""
+        return STOP_DEADLINE_S if self._stop_at is None else self._stop_at - self._clock.monotonic()
+
+    def _reload_quietly(self) -> None:
+        with contextlib.suppress(ConfigError):  # it is in the log
+            self.reload()
+
+    # What people ask for, by way of the control socket: see `aqsync.service.control`
+
+    def reload(self) -> None:
+        """Read the configuration again and go on by it.
+
+        Raises:
+            ConfigError: It cannot be used; everything goes on by the old one.
+        """
+        with self._changing:
+            if self._stop_at is not None:
+                raise ConfigError("the daemon is stopping", hint="start it again afterwards")
+            self._notifier.reloading()
+            try:
+                config = self._checked(load_config(self._config.path))
+                new = self._generation(config)
+            except ConfigError as exc:
+                log.error("the new configuration is refused, the old one stays", exc=exc)
+                raise
+            else:
+                old, self._now = self._now, new
+                self._common.rate.bytes_per_s = config.transfer.rate
+                old.retire()
+                self._retired.append(old)
+                self._finishers = [t for t in self._finishers if t.is_alive()]
+                self._finish_in_background(old)
+                new.start()
+                new.wait_for_first_scans(SLOW_START_S)
+                log.info("reloaded", config=config.path, mappings=len(config.mappings))
+            finally:
+                self._notifier.ready(self.summary())
+
+    def _checked(self, config: Config) -> Config:
+        if config.journal != self._config.journal:
+            raise ConfigError(
+                f"{config.path}: journal: it is another one than the daemon has open",
+                hint="restart the daemon to go on with another journal",
+            )
+        return config
+
+    def push(self, limits: Limits, reporter: Reporter, stop: threading.Event) -> PushReport:
+        """Push as `aqsync push` does, beside everything else.
+
+        Raises:
+            ConfigError: The daemon stops, or does not know what is to be pushed.
+        """
+        with self._changing:
+            if self._stop_at is not None:
+                raise ConfigError("the daemon is stopping", hint="push again afterwards")
+            generation = self._now
+            self._pushes.add(stop)
+        try:
+            return push_and_report(generation.engine, limits, reporter, stop)
+        finally:
+            self._pushes.discard(stop)
+            generation.wake()
+
+    def pause(self, mapping: str | None, seconds: float | None) -> None:
+        """Leave a mapping, or all, alone for so long, or until `resume`."""
+        now_ns = self._clock.now_ns()
+        until_ns = None if seconds is None else now_ns + int(seconds * SECOND_NS)
+        self._journal.pauses.pause(mapping or EVERYTHING, now_ns, until_ns)
+        log.info("paused", mapping=mapping or "all", seconds=seconds)
+        self._now.wake()
+
+    def resume(self, mapping: str | None) -> None:
+        """Go on with a mapping, or with all."""
+        self._journal.pauses.resume(mapping or EVERYTHING)
+        log.info("resumed", mapping=mapping or "all")
+        self._now.wake()
+
+    def look_again(self) -> None:
+        """What people decided may have changed what there is to do."""
+        for lookout in self._now.lookouts.values():
+            lookout.everything("a person's decision")
+        self._now.upkeep.mirror_soon()
+
+    @property
+    def config(self) -> Config:
+        """What it works by now."""
+        return self._config
+
+    @property
+    def journal(self) -> Journal:
+        """What it writes."""
+        return self._journal
+
+    def status(self) -> dict[str, Any]:
+        """What it does now, for `aqsync status`."""
+        now = self._clock.monotonic()
+        return {
+            "process": os.getpid(),
+            "version": __version__,
+            "config": str(self._config.path),
+            "mappings": [mapping.name for mapping in self._config.mappings],
+            "started_at_ns": self._started_ns,
+            **self._counts(),
+            "ready": len(self._now.ready),
+            "under_way": [
+                {
+                    "mapping": item.file.mapping,
+                    "path": item.file.path,
+                    "size": 0 if item.file.local is None else item.file.local.size,
+                    "sent": item.sent,
+                    "seconds": round(now - item.since, 1),
+                }
+                for item in self._under_way()
+            ],
+        }
+
+    def summary(self) -> str:
+        """One line for ``systemctl status``."""
+        counts = self._counts()
+        parts = [
+            f"{len(self._config.mappings)} mappings",
+            f"{counts['uploaded']} files uploaded since {_clock_text(self._started_ns)}",
+        ]
+        if under_way := len(self._under_way()):
+            parts.append(f"{under_way} under way")
+        if ready := len(self._now.ready):
+            parts.append(f"{ready} waiting for their turn")
+        if EVERYTHING in self._journal.pauses.active(self._clock.now_ns()):
+            parts.append("paused")
+        problem = self._journal.remote.server_problem()
+        if problem is not None:
+            parts.append(f"the server cannot be used since {_clock_text(problem.since_ns)}")
+        return ", ".join(parts)
+
+    def _counts(self) -> dict[str, int]:
+        tally = self._common.tally
+        return {"uploaded": tally.counts["uploaded"], "bytes": tally.bytes}
+
+    def _under_way(self) -> list[UnderWay]:
+        return [item for g in (*self._retired, self._now) for item in g.under_way()]
+
+
+def _clock_text(at_ns: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_ns / SECOND_NS))
