@@ -65,12 +65,12 @@ class Generation:
         self._retired = False
         self.engine = Engine(
             config.mappings,
-            journal,
+            common.journal,
             server,
             clock,
             aborted=lambda: self._aborted,
-            claims=claims,
-            rate=None if rate is None else RateLimit(rate, clock),
+            claims=common.claims,
+            rate=common.rate,
         )
         self._delivery_loop = Loop("delivery", clock)
         self._upkeep_loop = Loop("upkeep", clock)
