@@ -26,6 +26,7 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.policies import decisions
 from aqsync.sync.progress import Teller
 from aqsync.sync.push import Limits, Push, PushResult
+from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport, push_and_report, report_on, summarize_all
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _push(
                 " rebuilt from the disk and the server's file lists"
             )
         with _working(config) as (server, stop, abort):
-            engine = Engine(mappings, journal, server, clock, aborted=abort.is_set)
+            rate = RateLimit(config.transfer.rate, clock)
+            engine = Engine(mappings, journal, server, clock, aborted=abort.is_set, rate=rate)
             return push_and_report(engine, limits, Teller(progress.show), stop)
 
 
