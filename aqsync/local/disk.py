@@ -1,20 +1,27 @@
-"""Opening things under a root without leaving it: the seam to the operating system.
+"""The seam to this disk: all that is looked at, listed or read goes through one object, a `Disk`.
 
-Where the system can open relative to a directory (Linux, macOS), every part of a path is
-opened without following a symbolic link. Elsewhere the whole path is checked first.
+Nothing is opened for writing, and nothing outside a root is opened: where the system can open
+relative to a directory (Linux, macOS), every part of a file's path is opened without following
+a symbolic link. Elsewhere the whole path is checked first.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
+from aqsync.journal.mappings import RootIdentity
 from aqsync.model import EntryKind, Signature
 
 RELATIVE_OPEN = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
-_DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | os.O_RDONLY
+_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+_DIRECTORY = _ROOT | getattr(os, "O_NOFOLLOW", 0)
 # A FIFO that took a file's place would block an opener for ever without O_NONBLOCK.
 _FILE = (
     os.O_RDONLY
@@ -33,6 +40,52 @@ _A_FILE = EntryKind.FILE  # looking a member up in its class takes longer than a
 
 Seen = tuple[EntryKind | None, int, int, int, int]
 """Kind (None: a directory) and signature, in one plain tuple."""
+
+
+class Listing(NamedTuple):
+    """A directory that is being listed."""
+
+    identity: RootIdentity
+    entries: Iterator[tuple[str, Seen | OSError]]
+    """Names and what was seen there, or why nothing could be seen; in no order. An error of the
+    directory itself comes out of the iterator."""
+
+
+class OpenFile(Protocol):
+    """A file that is open for reading."""
+
+    def look(self) -> Seen:
+        """What it is now, whatever its name leads to."""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, `size` at most; none at the end."""
+
+    def close(self) -> None:
+        """Read no more."""
+
+
+class Disk(Protocol):
+    """What is asked of a disk. Paths are relative to a root; an empty one is the root itself.
+
+    Every method raises `OSError`: `FileNotFoundError` where nothing is there, and
+    `NotADirectoryError` where the way leads through a symbolic link or anything else that is no
+    directory. Only the root itself may be reached through a symbolic link.
+    """
+
+    def identity(self, root: Path, path: str = "") -> RootIdentity:
+        """Which directory this is; `NotADirectoryError` where it is none."""
+
+    def listing(self, root: Path, path: str) -> AbstractContextManager[Listing]:
+        """A directory's entries."""
+
+    def look(self, root: Path, path: str) -> Seen:
+        """What is at a path below the root."""
+
+    def open(self, root: Path, path: str) -> OpenFile:
+        """Open what is at a path below the root; it need not be a file, and is never waited for."""
+
+    def read_text(self, root: Path, path: str) -> str:
+        """The text of a small file, a symbolic link followed; bytes that are no UTF-8 escape."""
 
 
 def seen_in(status: os.stat_result) -> Seen:
@@ -70,39 +123,117 @@ def kind_of(status: os.stat_result) -> EntryKind | None:
     return EntryKind.SYMLINK if stat.S_ISLNK(status.st_mode) else EntryKind.SPECIAL
 
 
-def open_root(root: Path) -> int:
-    """A descriptor for the root itself, which may be reached through a symbolic link."""
-    return os.open(root, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+class RealDisk:
+    """The disk of this machine."""
+
+    def identity(self, root: Path, path: str = "") -> RootIdentity:
+        """Which directory this is."""
+        if path:
+            _check_way(root, path)
+            status = os.lstat(f"{root}/{path}")
+        else:
+            status = root.stat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return _identity(status)
+
+    @contextmanager
+    def listing(self, root: Path, path: str) -> Iterator[Listing]:
+        """A directory's entries; for speed, only its own name is checked for being a link."""
+        place = f"{root}/{path}"
+        if os.scandir not in os.supports_fd:
+            with os.scandir(place) as entries:
+                yield Listing(self.identity(root, path), _look_through(entries))
+            return
+        try:
+            descriptor = os.open(place, _DIRECTORY if path else _ROOT)
+        except OSError as exc:
+            if path and exc.errno == errno.ELOOP:  # what some systems say of a link
+                raise NotADirectoryError(errno.ENOTDIR, exc.strerror) from exc
+            raise
+        try:
+            with os.scandir(descriptor) as entries:
+                yield Listing(_identity(os.fstat(descriptor)), _look_through(entries))
+        finally:
+            os.close(descriptor)
+
+    def look(self, root: Path, path: str) -> Seen:
+        """What is at a path below the root."""
+        _check_way(root, path)
+        return seen_in(os.lstat(f"{root}/{path}"))
+
+    def open(self, root: Path, path: str) -> OpenFile:
+        """Open a file below the root."""
+        return _RealFile(_open(root, path))
+
+    def read_text(self, root: Path, path: str) -> str:
+        """The text of a small file."""
+        place = root / path
+        if not stat.S_ISREG(place.stat().st_mode):  # opening a FIFO would wait for ever
+            raise OSError(errno.EINVAL, "it is not a file")
+        return place.read_text(encoding="utf-8", errors="surrogateescape")
 
 
-def open_file(root: Path, path: str) -> int:
-    """A descriptor for reading one file below the root.
+REAL_DISK = RealDisk()
 
-    Args:
-        root: The mapping's directory.
-        path: The file's path relative to it.
 
-    Raises:
-        OSError: It cannot be opened; ELOOP or ENOTDIR where a part is a symbolic link.
-    """
+class _RealFile:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def look(self) -> Seen:
+        return seen_in(os.fstat(self._descriptor))
+
+    def read(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _identity(status: os.stat_result) -> RootIdentity:
+    return RootIdentity(status.st_dev, status.st_ino & _INODE_MASK)
+
+
+def _look_through(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, Seen | OSError]]:
+    """Quick, for every scan asks it of every file."""
+    for entry in entries:
+        try:
+            yield entry.name, seen_in(entry.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            continue  # deleted since the directory was read
+        except PermissionError:
+            raise  # so it would be with every other entry
+        except OSError as exc:
+            yield entry.name, exc
+
+
+def parents(path: str) -> Iterator[str]:
+    """The directories above a path, the nearest last; the root itself is left out."""
+    end = path.find("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)
+
+
+def _check_way(root: Path, path: str) -> None:
+    """Raise where the way to a path leads through a symbolic link."""
+    for parent in parents(path):
+        if os.path.islink(f"{root}/{parent}"):  # noqa: PTH114 - no error, whatever is there
+            raise NotADirectoryError(errno.ENOTDIR, f"{parent} is a symbolic link")
+
+
+def _open(root: Path, path: str) -> int:
     if not RELATIVE_OPEN:
-        return _open_checked(root, path)
-    *parents, name = path.split("/")
-    directory = open_root(root)
+        _check_way(root, f"{path}/")
+        return os.open(root / path, _FILE)
+    *above, name = path.split("/")
+    directory = os.open(root, _ROOT)
     try:
-        for parent in parents:
-            below = os.open(parent, _DIRECTORY, dir_fd=directory)
+        for part in above:
+            below = os.open(part, _DIRECTORY, dir_fd=directory)
             os.close(directory)
             directory = below
         return os.open(name, _FILE, dir_fd=directory)
     finally:
         os.close(directory)
-
-
-def _open_checked(root: Path, path: str) -> int:
-    place = root
-    for part in path.split("/"):
-        place /= part
-        if place.is_symlink():
-            raise OSError(f"{place} is a symbolic link")
-    return os.open(place, _FILE)

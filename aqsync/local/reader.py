@@ -8,14 +8,14 @@ opened for reading only, and nothing outside the root is ever opened.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from aqsync.errors import FileChanged, FileUnreadable, FileVanished, LocalError
-from aqsync.local.disk import kind_of, open_file, signature_of
+from aqsync.local.disk import REAL_DISK, Disk, Seen, parents
 from aqsync.model import EntryKind, Signature
 
 CHUNK = 1 << 18
@@ -31,6 +31,7 @@ class GuardedFile:
         root: The mapping's directory.
         path: The file's path relative to it.
         expected: The signature of the version wanted.
+        disk: Where the root is.
 
     Raises:
         FileVanished: It is not there, or no longer a file.
@@ -38,17 +39,18 @@ class GuardedFile:
         FileUnreadable: It cannot be opened.
     """
 
-    def __init__(self, root: Path, path: str, expected: Signature) -> None:
-        self._place = root / path
+    def __init__(self, root: Path, path: str, expected: Signature, disk: Disk = REAL_DISK) -> None:
+        self._root, self._path = root, path
         self._expected = expected
+        self._disk = disk
+        with self._explaining():
+            self._file = disk.open(root, path)
         try:
-            self._descriptor = open_file(root, path)
-        except OSError as exc:
-            raise _explained(exc, self._place) from exc
-        try:
-            self._check(os.fstat(self._descriptor))
+            with self._explaining():
+                opened = self._file.look()
+            self._check(opened)
         except BaseException:
-            os.close(self._descriptor)
+            self._file.close()
             raise
 
     def __enter__(self) -> Self:
@@ -60,7 +62,7 @@ class GuardedFile:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """The content, once; the last chunk comes only after the second check.
@@ -83,47 +85,49 @@ class GuardedFile:
             yield last
 
     def _read(self, size: int) -> bytes:
-        try:
-            chunk = os.read(self._descriptor, size)
-        except OSError as exc:
-            raise _explained(exc, self._place) from exc
+        with self._explaining():
+            chunk = self._file.read(size)
         if not chunk:
-            raise FileChanged(f"{self._place} became shorter while it was read")
+            raise FileChanged(f"{self._root / self._path} became shorter while it was read")
         return chunk
 
     def _check_again(self) -> None:
-        try:
-            opened, named = os.fstat(self._descriptor), os.lstat(self._place)
-        except OSError as exc:
-            raise _explained(exc, self._place) from exc
+        with self._explaining():
+            opened, named = self._file.look(), self._disk.look(self._root, self._path)
         self._check(opened)
         self._check(named)
 
-    def _check(self, status: os.stat_result) -> None:
-        if kind_of(status) is not EntryKind.FILE:
-            raise FileVanished(f"{self._place} is no longer a regular file")
-        if signature_of(status) != self._expected:
-            raise FileChanged(f"{self._place} changed while it was about to be sent")
+    def _check(self, seen: Seen) -> None:
+        if seen[0] is not EntryKind.FILE:
+            raise FileVanished(f"{self._root / self._path} is no longer a regular file")
+        if seen[1:] != self._expected:
+            raise FileChanged(f"{self._root / self._path} changed while it was about to be sent")
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise _explained(exc, self._root / self._path) from exc
 
 
-def is_gone(root: Path, path: str) -> bool:
+def is_gone(root: Path, path: str, disk: Disk = REAL_DISK) -> bool:
     """Whether there is nothing at this path now; an error is not an answer.
 
     Raises:
         FileUnreadable: It cannot be told: the way is barred, or leads through a symbolic link, as
             where a directory was moved to another disk.
     """
-    place = root
     try:
-        for part in path.split("/")[:-1]:
-            place /= part
-            if place.is_symlink():
+        for parent in parents(path):
+            if disk.look(root, parent)[0] is EntryKind.SYMLINK:
                 raise FileUnreadable(
-                    f"{place} is a symbolic link now, so whether {path} is gone cannot be told",
+                    f"{root / parent} is a symbolic link now, so whether {path} is gone cannot be"
+                    " told",
                     hint="nothing was removed from the server; put the directory back, "
                     "or remove the link if its files are meant to go",
                 )
-        os.lstat(root / path)
+        disk.look(root, path)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError as exc:

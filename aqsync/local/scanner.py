@@ -6,8 +6,6 @@ and writes down the differences. Memory grows with the largest directory, not wi
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,10 +17,10 @@ from aqsync.errors import ConfigError, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.mappings import MappingRecord, RootIdentity
 from aqsync.journal.observations import Observed, Retargeted
-from aqsync.local.disk import signature_of
+from aqsync.local.disk import REAL_DISK, Disk, parents
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
-from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource, parents
+from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Problem, Signature
 
 
@@ -45,33 +43,31 @@ class ScanReport:
     """By path; the root's own is the empty path."""
 
 
-def root_identity(directory: Path) -> RootIdentity:
+def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
     """Which directory a mapping's root is now.
 
     Raises:
         RootUnusable: It is missing, no directory, or cannot be entered.
     """
     try:
-        status = directory.stat()
+        return disk.identity(directory)
     except FileNotFoundError as exc:
         raise RootUnusable(
             f"the directory {directory} does not exist",
             hint="is its disk mounted? else correct `directory` in the configuration",
+        ) from exc
+    except NotADirectoryError as exc:
+        raise RootUnusable(
+            f"{directory} is not a directory", hint="correct `directory` in the configuration"
         ) from exc
     except OSError as exc:
         raise RootUnusable(
             f"the directory {directory} cannot be looked at: {exc.strerror}",
             hint="let the user that aqsync runs as read and enter it",
         ) from exc
-    if not stat.S_ISDIR(status.st_mode):
-        raise RootUnusable(
-            f"{directory} is not a directory", hint="correct `directory` in the configuration"
-        )
-    signature = signature_of(status)
-    return RootIdentity(status.st_dev, signature.inode)
 
 
-def load_rules(mapping: Mapping) -> Rules:
+def load_rules(mapping: Mapping, disk: Disk = REAL_DISK) -> Rules:
     """A mapping's rules, with what the root's own ignore file adds.
 
     Raises:
@@ -79,14 +75,13 @@ def load_rules(mapping: Mapping) -> Rules:
     """
     path = mapping.directory / IGNORE_FILE
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for ever
-            raise RootUnusable(f"{path} is not a file", hint="remove it, or write patterns into it")
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = disk.read_text(mapping.directory, IGNORE_FILE)
     except (FileNotFoundError, NotADirectoryError):
         text = ""
     except OSError as exc:
         raise RootUnusable(
-            f"{path} cannot be read: {exc.strerror}", hint="make it readable, or remove it"
+            f"{path} cannot be read: {exc.strerror}",
+            hint="make it a file that aqsync can read, or remove it",
         ) from exc
     try:
         return Rules(mapping, text)
@@ -101,15 +96,19 @@ class Scanner:
         mapping: Which.
         journal: Where the differences go.
         clock: For the age of what is seen first.
+        disk: Where the mapping's root is.
     """
 
-    def __init__(self, mapping: Mapping, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, mapping: Mapping, journal: Journal, clock: Clock, disk: Disk = REAL_DISK
+    ) -> None:
         self.rules = Rules(mapping)
         """As of the last look at the whole root."""
         self._rules_read = False
         self._mapping = mapping
         self._journal = journal
         self._clock = clock
+        self._disk = disk
         self._settle_ns = int(mapping.settle * 1e9)
         self._turn = threading.Lock()
 
@@ -141,11 +140,11 @@ class Scanner:
     def _scan(self, paths: tuple[str, ...], goes_on: Callable[[], bool]) -> ScanReport:
         record = self._journal.mappings.get(self._mapping.name)
         try:
-            before = root_identity(self._mapping.directory)
+            before = root_identity(self._mapping.directory, self._disk)
             if paths and not self._is_as_known(record, before):
                 paths = ()
             if not paths or not self._rules_read:
-                self.rules = load_rules(self._mapping)
+                self.rules = load_rules(self._mapping, self._disk)
                 self._rules_read = True
             return self._walk(record, before, paths, goes_on)
         except RootUnusable as exc:
@@ -166,7 +165,7 @@ class Scanner:
         if record.target_rules != self.rules.target_fingerprint:
             self._retarget(record.id)
         walk = Walk(
-            WalkSource(self._mapping.directory, self.rules, self.observed, goes_on),
+            WalkSource(self._disk, self._mapping.directory, self.rules, self.observed, goes_on),
             self._journal.observations,
             record.id,
             reselect=record.selection_rules != self.rules.selection_fingerprint,
@@ -203,8 +202,8 @@ class Scanner:
         if record.root not in {None, root} or "" in self._journal.mappings.troubles(record.id):
             return False
         try:
-            with os.scandir(self._mapping.directory) as entries:
-                return any(True for _ in entries)
+            with self._disk.listing(self._mapping.directory, "") as root_listing:
+                return any(True for _ in root_listing.entries)
         except OSError:
             return False
 
@@ -217,7 +216,7 @@ class Scanner:
     ) -> bool:
         """Whether what is missing may be called gone; pins the root where nothing objects."""
         directory = self._mapping.directory
-        if root_identity(directory) != root:
+        if root_identity(directory, self._disk) != root:
             self._note(
                 report,
                 "",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.journal.observations import KnownEntry, Observations, Observed
-from aqsync.local.disk import Seen, seen_in
+from aqsync.local.disk import Disk, Seen, parents
 from aqsync.local.rules import Rules
 from aqsync.model import EntryKind, Signature
 
@@ -21,13 +19,11 @@ MOST_CHANGED = 10_000
 FEW = 50
 """Paths asked for in one directory, up to which it is cheaper to ask for each of them."""
 
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_OPEN_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_FOLLOW
-
 
 class WalkSource(NamedTuple):
     """Where a walk goes and how it understands what it meets."""
 
+    disk: Disk
     root: Path
     rules: Rules
     observed: Callable[[str, EntryKind, Signature], Observed]
@@ -61,7 +57,7 @@ class Walk:
         self.troubles: dict[str, tuple[str, str]] = {}
         self.stopped = False
         """It ended before its end: what it did not meet may well be there."""
-        self._root, self._rules, self._observed, self._goes_on = source
+        self._disk, self._root, self._rules, self._observed, self._goes_on = source
         self._observations = observations
         self._mapping_id = mapping_id
         self._reselect = reselect
@@ -121,7 +117,7 @@ class Walk:
             path, before = _join(directory, name), known.get(name)
             missing = {} if before is None else {name: before}
             try:
-                seen = self._look_at(path)
+                seen = self._disk.look(self._root, path)
             except (FileNotFoundError, NotADirectoryError):
                 self._all_missing(directory, missing)
             except PermissionError as exc:
@@ -175,29 +171,16 @@ class Walk:
         prefix = f"{directory}/" if directory else ""
         reselect = self._reselect
         try:
-            with _scandir(self._root, directory) as (inode, entries):
+            with self._disk.listing(self._root, directory) as (identity, entries):
                 self.directories += 1
-                self.directory_inodes.add(inode)
-                for entry in entries:
-                    name = entry.name
-                    before = known.get(name)
-                    if before is None and entry.is_dir(follow_symlinks=False):
-                        subdirectories.append(name)
-                        continue
-                    try:
-                        status = entry.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        continue  # deleted since the directory was read
-                    except PermissionError:
-                        raise  # so it would be with every other entry
-                    except OSError as exc:
-                        known.pop(name, None)
-                        self._trouble(prefix + name, exc)
-                        continue
-                    seen = seen_in(status)
-                    if seen == before and not reselect:  # nearly every file of every scan
+                self.directory_inodes.add(identity.inode)
+                for name, seen in entries:
+                    if seen == known.get(name) and not reselect:  # nearly all, in every scan
                         del known[name]
                         self.entries += 1
+                    elif isinstance(seen, OSError):
+                        known.pop(name, None)
+                        self._trouble(prefix + name, seen)
                     elif seen[0] is None:
                         subdirectories.append(name)  # what was known as a file is missing
                     else:
@@ -212,16 +195,9 @@ class Walk:
 
     def _is_directory(self, path: str) -> bool:
         try:
-            return not path or self._look_at(path)[0] is None
+            return not path or self._disk.look(self._root, path)[0] is None
         except OSError:
             return False
-
-    def _look_at(self, path: str) -> Seen:
-        """One path's entry; below a symbolic link there is none."""
-        for parent in parents(path):
-            if os.path.islink(self._root / parent):  # noqa: PTH114 - no error, whatever is there
-                raise NotADirectoryError
-        return seen_in(os.lstat(self._root / path))
 
     def _known(self, directory: str) -> dict[str, KnownEntry]:
         return self._observations.known_in(self._mapping_id, directory)
@@ -268,22 +244,6 @@ class Walk:
         )
 
 
-@contextmanager
-def _scandir(root: Path, directory: str) -> Iterator[tuple[int, Iterator[os.DirEntry[str]]]]:
-    """A directory's inode and entries, unless a symbolic link has taken its place."""
-    if os.scandir not in os.supports_fd:
-        with os.scandir(root / directory) as entries:
-            yield (root / directory).stat().st_ino, entries
-        return
-    flags = _OPEN_DIRECTORY if directory else _OPEN_DIRECTORY & ~_NO_FOLLOW
-    descriptor = os.open(root / directory, flags)
-    try:
-        with os.scandir(descriptor) as entries:
-            yield os.fstat(descriptor).st_ino, entries
-    finally:
-        os.close(descriptor)
-
-
 def _by_directory(chosen: set[str]) -> dict[str, list[str]]:
     """Names by directory, without the paths that lie below another one."""
     grouped: dict[str, list[str]] = {}
@@ -296,11 +256,3 @@ def _by_directory(chosen: set[str]) -> dict[str, list[str]]:
 
 def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
-
-
-def parents(path: str) -> Iterator[str]:
-    """The directories above a path, the nearest last; the root itself is left out."""
-    end = path.find("/")
-    while end >= 0:
-        yield path[:end]
-        end = path.find("/", end + 1)

@@ -22,6 +22,7 @@ from aqsync.errors import (
     RemoteError,
 )
 from aqsync.journal import Journal
+from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
@@ -68,6 +69,7 @@ class Engine:
             as broken off too: whoever aborts may close the server under all that wait for it.
         claims: Which files are under way; shared with another engine on the same journal.
         rate: How fast transfers may go; shared with whatever else goes over the same line.
+        disk: Where the mappings' roots are.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it holds together
@@ -80,18 +82,20 @@ class Engine:
         aborted: Callable[[], bool] = lambda: False,
         claims: Claims | None = None,
         rate: RateLimit | None = None,
+        disk: Disk = REAL_DISK,
     ) -> None:
         self.mappings = tuple(mappings)
         self.journal = journal
         self.clock = clock
+        self.disk = disk
         self.claims = Claims() if claims is None else claims
         self._by_name = {mapping.name: mapping for mapping in self.mappings}
         self._server = server
         self._mirror = Mirror(server, journal, clock)
         self._tagger = Tagger(server, journal, clock)
-        self._uploader = Uploader(server, journal, clock, aborted, rate)
+        self._uploader = Uploader(server, journal, clock, aborted, rate, disk)
         self._aborted = aborted
-        self._scanners = {m.name: Scanner(m, journal, clock) for m in self.mappings}
+        self._scanners = {m.name: Scanner(m, journal, clock, disk) for m in self.mappings}
         self.lists_fetched = 0
         """Counts: what was read from the journal before the last one may be past."""
         self._listed_at: dict[str, float] = {}

@@ -225,7 +225,7 @@ class Lookout:
 
     def _identity(self) -> RootIdentity | None:
         try:
-            return root_identity(self._mapping.directory)
+            return root_identity(self._mapping.directory, self._engine.disk)
         except RootUnusable:
             return None
 

@@ -30,6 +30,7 @@ from aqsync.errors import (
     TransferRefused,
 )
 from aqsync.journal import Journal
+from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import GuardedFile, is_gone
 from aqsync.local.scanner import root_identity
@@ -85,21 +86,24 @@ class Uploader:
         clock: Measures transfers.
         aborted: Asked between chunks; true breaks every transfer off.
         rate: How fast what is sent and what is compared may go; None: as fast as it goes.
+        disk: Where the files are.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it works with
         self,
         server: Server,
         journal: Journal,
         clock: Clock,
         aborted: Callable[[], bool] = lambda: False,
         rate: RateLimit | None = None,
+        disk: Disk = REAL_DISK,
     ) -> None:
         self._server = server
         self._journal = journal
         self._clock = clock
         self._aborted = aborted
         self._rate = rate
+        self._disk = disk
         self._pace = None if rate is None else partial(rate.paced, aborted=aborted)
 
     def do(self, job: Job) -> Outcome:
@@ -132,7 +136,7 @@ class Uploader:
         digest = hashlib.sha256()
         began = self._clock.monotonic()
         with (
-            GuardedFile(job.root, file.path, local) as source,
+            GuardedFile(job.root, file.path, local, self._disk) as source,
             self._body(job, source, digest) as body,
         ):
             receipt = self._server.upload(job.uuid, file.remote_name, body, local.size, self._pace)
@@ -146,7 +150,7 @@ class Uploader:
             return None
         if synced.signature.size != local.size or job.file.may_replace is not None:
             return None
-        with GuardedFile(job.root, job.file.path, local) as source:
+        with GuardedFile(job.root, job.file.path, local, self._disk) as source:
             digest, _ = self._digest(source.chunks())
         return digest if digest == synced.sha256 else None
 
@@ -205,7 +209,7 @@ class Uploader:
                 exc.hint,
                 permanent=False,
             )
-        with GuardedFile(job.root, file.path, local) as source:
+        with GuardedFile(job.root, file.path, local, self._disk) as source:
             ours, _ = self._digest(source.chunks())
         if ours == theirs:
             return Adopted(local, ours, listed)
@@ -217,7 +221,9 @@ class Uploader:
 
     def _remove(self, job: Job) -> Outcome:
         pinned = self._journal.mappings.get(job.file.mapping).root
-        if root_identity(job.root) != pinned or not is_gone(job.root, job.file.path):
+        if root_identity(job.root, self._disk) != pinned:
+            return MovedOn()
+        if not is_gone(job.root, job.file.path, self._disk):
             return MovedOn()
         self._server.remove_files(job.uuid, [job.file.remote_name])
         return Removed()
