@@ -178,6 +178,34 @@ def retry(
 
 
 @app.command()
+def history(
+    path: Annotated[
+        Path | None, typer.Argument(help="Only this file or directory.", show_default=False)
+    ] = None,
+    *,
+    config: ConfigOption = None,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", "-m", help="Only this mapping.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="From when on: 2d (two days ago), 2026-11-23, or with a time."),
+    ] = None,
+    number: Annotated[int, typer.Option("-n", min=1, help="At most so many, the youngest.")] = 50,
+    json: JsonOption = False,
+) -> None:
+    """Say what happened: uploads, removals, what was refused, and when the server was away.
+
+    The youngest comes last. With --json: an object whose `events` have at, what, mapping, path and
+    detail.
+    """
+    from aqsync.cli.history import HistoryOptions
+    from aqsync.cli.history import history as run
+
+    raise typer.Exit(run(HistoryOptions(path, config, mapping, since, number, json)))
+
+
+@app.command()
 def check(
     *,
     config: ConfigOption = None,

@@ -23,6 +23,7 @@ from aqsync.model import (
     FileRecord,
     Hold,
     InSync,
+    Problem,
     RemoveRemote,
     State,
     Upload,
@@ -60,6 +61,7 @@ def status(
         records = {m.name: journal.mappings.get(m.name) for m in mappings}
         windows = config.transfer.windows
         summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
+        watches = {m.name: journal.mappings.watch(records[m.name].id) for m in mappings}
         server = journal.remote.server_problem()
         listed = [e.listed_at_ns for e in journal.remote.experiments().values()]
     oldest = min((at for at in listed if at is not None), default=None)
@@ -67,7 +69,10 @@ def status(
         say_json(
             {
                 "mappings": {
-                    m.name: _as_json(m, summaries[m.name], records[m.name].complete_at_ns)
+                    m.name: {
+                        **_as_json(m, summaries[m.name], records[m.name].complete_at_ns),
+                        "watch": _watch_as_json(watches[m.name]),
+                    }
                     for m in mappings
                 },
                 "server": None if server is None else asdict(server),
@@ -77,6 +82,7 @@ def status(
     else:
         for mapping in mappings:
             _tell(mapping, summaries[mapping.name], records[mapping.name].complete_at_ns, now_ns)
+            _tell_watch(watches[mapping.name], now_ns)
             report_problems(summaries[mapping.name].problems, everything=everything)
         say(f"the server's file lists were fetched {age_text(oldest, now_ns)}")
         if server is not None:
@@ -114,6 +120,28 @@ def _tell(mapping: Mapping, summary: Summary, complete_at_ns: int | None, now_ns
         f"  {size_text(summary.bytes[State.IN_SYNC])} on the server;"
         f" last complete sync {age_text(complete_at_ns, now_ns)}"
     )
+
+
+def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
+    if problem is None:
+        return None
+    return {
+        "reason": problem.message,
+        "hint": problem.hint,
+        "since": _iso(problem.since_ns),
+    }
+
+
+def _tell_watch(problem: Problem | None, now_ns: int) -> None:
+    """Changes are found all the same, only later."""
+    if problem is not None:
+        age = seconds_text(max(0, now_ns - problem.since_ns) / _SECOND_NS)
+        say(
+            "  events cannot be trusted, so it is scanned more often:"
+            f" {problem.message} (for {age})"
+        )
+        if problem.hint:
+            say(f"    hint: {problem.hint}")
 
 
 def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:

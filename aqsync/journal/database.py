@@ -200,7 +200,7 @@ def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
     return Database(connection, path)
 
 
-def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
+def _check_identity(connection: sqlite3.Connection, path: Path, oldest: int = 0) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     identity = connection.execute("PRAGMA application_id").fetchone()[0]
     if identity != APPLICATION_ID:
@@ -210,6 +210,11 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
                 hint=_NOT_OURS_HINT,
             )
         return
+    if version < oldest:
+        raise JournalError(
+            f"the journal {path} was written by an older aqsync",
+            hint="run `aqsync push` once: it brings the journal up to date",
+        )
     if version > VERSION:
         raise JournalTooNew(
             f"the journal {path} was written by a newer aqsync "
@@ -224,8 +229,16 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalBroken(f"the journal {path} is damaged: {verdict}", hint=_BROKEN_HINT)
 
 
-def connect_read_only(path: Path) -> Database:
-    """Open an existing journal for reading, beside whoever writes it."""
+def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
+    """Open an existing journal for reading, beside whoever writes it.
+
+    Args:
+        path: Where it lies.
+        oldest: The oldest format that will do.
+
+    Raises:
+        JournalError: There is none, it cannot be read, or its format is older.
+    """
     with _opening(path):
         if not path.exists():
             raise JournalError(f"there is no journal at {path} yet", hint="run `aqsync push` once")
@@ -237,7 +250,7 @@ def connect_read_only(path: Path) -> Database:
             check_same_thread=False,
         )
         try:
-            _check_identity(connection, path)
+            _check_identity(connection, path, oldest)
             _check_content(connection, path)
         except BaseException:
             connection.close()
@@ -251,7 +264,7 @@ def connect_to_copy(path: Path, now_ns: int) -> Database:
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
             if path.exists():
-                original = connect_read_only(path)
+                original = connect_read_only(path, oldest=0)
                 with closing(original), original.reading() as connection:
                     connection.backup(copy)
             migrate(copy, now_ns)

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlite3 import Connection
 
 from aqsync.journal.database import Database
+from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.rows import words
 from aqsync.model import (
     Adopted,
@@ -70,6 +71,8 @@ class Outcomes:
         """
         with self._database.writing() as connection:
             self._record(connection, file, outcome, now_ns)
+            if (event := _event(file, outcome, now_ns)) is not None:
+                note(connection, event)
             if tags and isinstance(outcome, Uploaded | Adopted):
                 earn(connection, ((file.eid, tag) for tag in tags), now_ns)
 
@@ -186,6 +189,26 @@ class Outcomes:
 
 def _at(file: FileRecord) -> tuple[int, str | None, str]:
     return file.id, file.eid, file.remote_name
+
+
+def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
+    """What a person may want to read of an outcome one day."""
+    match outcome:
+        case Uploaded(signature, sha256):
+            kind, text = HistoryKind.UPLOADED, _content(signature, sha256)
+        case Adopted(signature, sha256):
+            kind, text = HistoryKind.ADOPTED, _content(signature, sha256)
+        case Removed():
+            kind, text = HistoryKind.REMOVED, f"from {file.eid}"
+        case Failed(message, _, permanent=True):
+            kind, text = HistoryKind.FAILED, message
+        case _:
+            return None
+    return Event(now_ns, kind, file.mapping, file.path, text)
+
+
+def _content(signature: Signature, sha256: bytes) -> str:
+    return f"{signature.size} bytes, SHA-256 {sha256.hex()}"
 
 
 def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:

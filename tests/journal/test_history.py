@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from aqsync.errors import JournalError
 from aqsync.journal import Journal
 from aqsync.journal.history import Event, HistoryKind
-from tests.journal.notes import NOT_UTF8, NOW
+from aqsync.model import (
+    Adopted,
+    Failed,
+    FoundDifferent,
+    MovedOn,
+    Outcome,
+    Removed,
+    Touched,
+    Uploaded,
+)
+from tests.journal.notes import AT1, EID, NOT_UTF8, NOW, SHA1, V1, V2, notes
 
 UPLOADED = HistoryKind.UPLOADED
 
@@ -65,3 +76,55 @@ def test_what_is_too_much_is_forgotten(journal: Journal, monkeypatch: pytest.Mon
     assert paths(journal.history.recent(9)) == ["6", "7", "8"]
     assert journal.history.prune(0, 0) == 3
     assert journal.history.recent(9) == []
+
+
+# What is written down by itself
+
+
+def kinds(journal: Journal) -> list[tuple[str, str, str]]:
+    return [(event.kind, event.path, event.text) for event in journal.history.recent(9)]
+
+
+def test_what_comes_of_jobs_is_history(journal: Journal) -> None:
+    noted = notes(journal)
+    sha256 = SHA1.hex()
+    outcomes: list[Outcome] = [
+        Failed("no connection", "", permanent=False),
+        MovedOn(),
+        Failed("too large", "split it", permanent=True),
+        FoundDifferent(AT1),
+        Uploaded(V1, SHA1, None),
+        Touched(V1, SHA1),
+        Adopted(V2, SHA1, AT1),
+    ]
+    for outcome in outcomes:
+        journal.outcomes.record(noted.see("run/a.csv", V1), outcome, NOW + 3)
+    journal.observations.gone(noted.mapping_id, ["run/a.csv"], NOW + 4)
+    journal.outcomes.record(noted.at("run/a.csv"), Removed(), NOW + 5)
+    assert kinds(journal) == [
+        ("failed", "run/a.csv", "too large"),
+        ("uploaded", "run/a.csv", f"10 bytes, SHA-256 {sha256}"),
+        ("adopted", "run/a.csv", f"20 bytes, SHA-256 {sha256}"),
+        ("removed", "run/a.csv", f"from {EID}"),
+    ]
+    assert {(e.mapping, e.at_ns) for e in journal.history.recent(1)} == {("m", NOW + 5)}
+
+
+@pytest.mark.parametrize("odd", NOT_UTF8, ids=ascii)
+def test_names_and_messages_may_be_anything(journal: Journal, odd: str) -> None:
+    file = notes(journal).see(odd)
+    journal.outcomes.record(file, Failed(f"{odd} refused", "", permanent=True), NOW)
+    [event] = journal.history.recent(9)
+    assert event.path == odd
+    assert event.text.endswith("refused")
+
+
+def test_what_is_not_recorded_is_no_history(journal: Journal) -> None:
+    file = notes(journal).see("a.csv")
+    with journal._database.writing() as connection:
+        connection.execute(
+            "CREATE TRIGGER t BEFORE UPDATE ON file BEGIN SELECT RAISE(FAIL, 'x'); END"
+        )
+    with pytest.raises(JournalError):
+        journal.outcomes.record(file, Uploaded(V1, SHA1, None), NOW)
+    assert kinds(journal) == []

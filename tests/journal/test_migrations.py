@@ -6,6 +6,9 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
+import pytest
+
+from aqsync.errors import JournalError
 from aqsync.journal import Journal
 from aqsync.journal.schema import APPLICATION_ID, MIGRATIONS
 from tests.journal.notes import AT1, EID, NOW, SHA1, V1, V2, notes
@@ -81,3 +84,13 @@ def test_a_copy_of_a_journal_of_the_first_format_knows_the_same(path: Path) -> N
         assert notes(copy).at("synced.csv").synced is not None
         assert copy.pauses.all() == {}
     assert path.read_bytes() == before
+
+
+def test_a_journal_of_the_first_format_is_not_read_beside_its_writer(path: Path) -> None:
+    begin_first_format(path)
+    with pytest.raises(JournalError, match="written by an older aqsync") as caught:
+        Journal.open_for_reading(path)
+    assert "aqsync push" in caught.value.hint
+    Journal.open_for_writing(path, NOW).close()
+    with Journal.open_for_reading(path) as journal:
+        assert journal.history.recent(1) == []
