@@ -38,7 +38,10 @@ without a change is pointless (``permanent``), and the exit code of a command th
             RemoteFileNotFound       404 for a file
         NameNotSendable              a file name that the protocol cannot carry
         TaskUnfinished               a task had not ended in the time it was given; it goes on
+      NoDaemon                       no daemon runs for a journal, or it does not answer
+        DaemonStopped                it stopped before it had answered
       ServeFailed                    the embedded server could not start
+      ServiceFailed                  the daemon could not be made a service of systemd
       Interrupted                    a person ended the work before its end
       FileUploadError                ``upload_file``: see below
       FileDownloadError              ``download_file``
@@ -286,10 +289,24 @@ class TaskUnfinished(RemoteError):
         self.task_id = task_id
 
 
+class NoDaemon(AqsyncError):
+    """No daemon runs for a journal, or it does not answer."""
+
+
+class DaemonStopped(NoDaemon):
+    """The daemon stopped before it had answered."""
+
+
 class ServeFailed(AqsyncError):
     """The embedded server could not start."""
 
     exit_code = ExitCode.USAGE
+
+
+class ServiceFailed(AqsyncError):
+    """The daemon could not be made a service of systemd, or systemd could not be asked."""
+
+    permanent = True
 
 
 class Interrupted(AqsyncError):
