@@ -36,7 +36,7 @@ from watchdog.events import (
 from watchdog.observers.api import BaseObserver
 
 from aqsync.errors import EventsUnavailable
-from aqsync.local.disk import open_file
+from aqsync.local.disk import REAL_DISK
 from aqsync.local.watches import blind, start_problem, watched_inodes
 
 MOST_HINTS = 5_000
@@ -403,7 +403,7 @@ def _is_heard(directory: str, name: str, timeout_s: float) -> bool:
     try:
         listener.schedule(handler, directory, event_filter=[FileOpenedEvent])
         listener.start()
-        os.close(open_file(Path(directory), name))
+        REAL_DISK.open(Path(directory), name).close()
         return heard.wait(timeout_s)
     except OSError:
         return True
