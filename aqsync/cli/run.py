@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,4 +46,9 @@ def run(options: RunOptions) -> ExitCode:
                 "the journal was damaged; it is being rebuilt from the disk and the server's lists",
                 kept_as=journal.broken_set_aside,
             )
-        return Daemon(config, journal, connect, clock, Notifier(os.environ, clock)).run()
+        code = Daemon(config, journal, connect, clock, Notifier(os.environ, clock)).run()
+    if any(t is not threading.main_thread() and not t.daemon for t in threading.enumerate()):
+        # A worker hangs in a dead file system: waiting for it would be waiting for ever.
+        logging.shutdown()
+        os._exit(code)
+    return code

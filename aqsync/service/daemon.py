@@ -156,6 +156,7 @@ class Daemon:
                 log.warning("transfers were broken off; they are sent again later")
             if generation in self._retired:
                 self._retired.remove(generation)
+                self.look_again()  # what it left half done is the new generation's
 
         thread = threading.Thread(target=finish, name="finish", daemon=True)
         self._finishers.append(thread)

@@ -33,6 +33,8 @@ STUCK_S = 150.0
 """A loop that has got nothing done for so long within one step hangs."""
 TRANSFER_STUCK_S = 60.0
 """So much longer than a stalled transfer is given, and nothing moves: transfers hang."""
+ABORT_S = 2.0
+"""What does not even end so long after it was broken off hangs in a file system."""
 
 log = Log(__name__)
 
@@ -189,8 +191,9 @@ class Generation:
         whole = self.delivery.idle
         if not whole:
             self.abort()
+            self._wait_for_the_aborted()
         self._delivery_loop.stop()
-        self._lanes.close(wait=True)
+        self._lanes.close(wait=self.delivery.idle)
         for loop in self._loops():
             if not loop.join(1.0):
                 log.warning("did not end in time", loop=loop.name)
@@ -199,6 +202,11 @@ class Generation:
         self._server.close()
         self._driving.__exit__(None, None, None)
         return whole
+
+    def _wait_for_the_aborted(self) -> None:
+        until = self._clock.monotonic() + ABORT_S
+        while not self.delivery.idle and self._clock.monotonic() < until:
+            self._delivery_loop.join(0.05)
 
     def abort(self) -> None:
         """Break everything off."""

@@ -292,6 +292,7 @@ class Delivery:
 
     def _wait(self, file: FileRecord, step: Wait) -> None:
         if self._policy_of[file.mapping](file).closed is not None:
+            self._closed |= {file.mapping}
             self._again(file)
             return
         seconds = IDLE_S

@@ -36,6 +36,8 @@ MOST_PATHS = 5_000
 """Paths looked at in one step."""
 WATCH_AGAIN_S = 60.0
 """How soon to try again where watching failed."""
+REWATCH_S = 600.0
+"""How soon to watch anew where directories are without a watch."""
 TEST_AGAIN_S = 3600.0
 """How often to prove that events arrive."""
 TEST_TIMEOUT_S = 5.0
@@ -140,6 +142,7 @@ class Lookout:
         self._silent = False
         """The last routine look found what no event had told of."""
         self._blind_again = False
+        self._rewatch_at = 0.0
         self._paused = False
 
     # What others ask for
@@ -286,6 +289,7 @@ class Lookout:
                 self._blind_again = False
                 self._test_at = 0.0
         elif not self._blind_again:
+            self._rewatch_at = self._clock.monotonic() + REWATCH_S
             # Directories made during the scan, or moved in unseen: new watches may reach them.
             self._blind_again = True
             self.close()
@@ -293,6 +297,10 @@ class Lookout:
             self._doubt("directories without a watch")
         else:
             self._cannot_trust(*limit_problem(unseen, len(report.directory_inodes)))
+            if self._clock.monotonic() >= self._rewatch_at:  # somebody may have raised the limit
+                self._rewatch_at = self._clock.monotonic() + REWATCH_S
+                self.close()
+                self._watch_at = 0.0
 
     # Hints
 
@@ -333,7 +341,11 @@ class Lookout:
             expected = set(self._due)
         began = self._clock.monotonic()
         self.began.set()
-        report = self._engine.scan(self._mapping, beat=self._beat, stop=self._stop)
+        try:
+            report = self._engine.scan(self._mapping, beat=self._beat, stop=self._stop)
+        except BaseException:
+            self._doubt(reason or "the last look failed")
+            raise
         took = self._clock.monotonic() - began
         log.debug(
             "looked at everything",
@@ -383,7 +395,12 @@ class Lookout:
         paths = self._take_due(now)
         if not paths:
             return
-        self._engine.scan(self._mapping, paths, beat=self._beat, stop=self._stop)
+        try:
+            self._engine.scan(self._mapping, paths, beat=self._beat, stop=self._stop)
+        except BaseException:
+            for path in paths:
+                self._look_at(path, now)
+            raise
         self._make_ready(paths)
 
     def _take_due(self, now: float) -> list[str]:

@@ -52,8 +52,9 @@ class Loop:
         self._woken.set()
 
     def beat(self) -> None:
-        """Something was got done within a step."""
-        self._busy_since = self._clock.monotonic()
+        """Something was got done within a step; between steps it means nothing."""
+        if self._busy_since is not None:
+            self._busy_since = self._clock.monotonic()
 
     def busy_for(self) -> float:
         """Seconds since the step under way began, or last got something done; 0 between steps."""
@@ -84,7 +85,7 @@ class Loop:
 
     def step(self, step: Callable[[], float]) -> float:
         """Take one step; returns the seconds until the next."""
-        self.beat()
+        self._busy_since = self._clock.monotonic()
         try:
             seconds = step()
         except Interrupted:
