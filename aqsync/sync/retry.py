@@ -1,0 +1,71 @@
+"""What a person sets free: held and failed files, and roots that are not what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from aqsync.config import Mapping
+from aqsync.errors import ConfigError
+from aqsync.journal import Journal
+from aqsync.local.locate import locate
+from aqsync.model import FileRecord, State
+from aqsync.sync.policies import decisions
+
+
+def set_free(
+    journal: Journal,
+    mappings: Sequence[Mapping],
+    paths: Sequence[Path],
+    now_ns: int,
+    *,
+    accept_roots: bool,
+) -> int:
+    """Set files free, so that they are tried again.
+
+    Args:
+        journal: Open for writing.
+        mappings: In which mappings.
+        paths: Only files at and below these; named so, an emptied file is sent as it is, and a
+            mass deletion goes through. None: all, but emptied and deleted ones.
+        now_ns: The wall clock, nanoseconds since 1970.
+        accept_roots: The mappings' directories are right as they are now.
+
+    Returns:
+        How many files.
+
+    Raises:
+        ConfigError: A path lies in none of the mappings, or nothing is known of it.
+    """
+    tops: dict[str, list[str]] = {}
+    for path in paths:
+        place = locate(mappings, path)
+        mapping_id = journal.mappings.get(place.mapping.name).id
+        if not journal.observations.knows(mapping_id, place.path):
+            raise ConfigError(
+                f"nothing is known of {place.mapping.directory / place.path}",
+                hint="check the path; a new file needs no retry",
+            )
+        tops.setdefault(place.mapping.name, []).append(place.path)
+    freed = 0
+    for mapping in mappings:
+        if paths and mapping.name not in tops:
+            continue
+        if accept_roots:
+            journal.mappings.unpin_root(journal.mappings.get(mapping.name).id)
+        files = list(_stuck(journal, mapping, tops.get(mapping.name, []), now_ns))
+        journal.outcomes.retry(file.id for file in files)
+        freed += len(files)
+    return freed
+
+
+def _stuck(
+    journal: Journal, mapping: Mapping, tops: Sequence[str], now_ns: int
+) -> Iterator[FileRecord]:
+    """Held and failed files; emptied and deleted ones only where their path was named."""
+    for file, step in decisions(journal, mapping, now_ns, tops):
+        if step.state not in {State.HELD, State.FAILED}:
+            continue
+        emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
+        if tops or not emptied_or_deleted:
+            yield file

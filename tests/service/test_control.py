@@ -1,0 +1,398 @@
+"""The local socket with a real engine behind it: orders, events, answers, errors, ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from aqsync.clock import SystemClock
+from aqsync.config import Config, ServerConfig
+from aqsync.errors import (
+    AqsyncError,
+    ConfigError,
+    DaemonStopped,
+    ExitCode,
+    JournalDiskFull,
+    NoDaemon,
+)
+from aqsync.model import State
+from aqsync.service.control import client as client_module
+from aqsync.service.control import connection as connection_module
+from aqsync.service.control.client import Daemon
+from aqsync.service.control.lines import decoded, encoded
+from aqsync.service.control.local_socket import connect, listen, socket_path
+from aqsync.service.control.protocol import ALIVE, STOP, PushRequest, RetryRequest, request_to_dict
+from aqsync.service.control.server import ControlServer
+from aqsync.sync.progress import Event, Finished, Planned, Sent
+from aqsync.sync.report import PushReport
+from tests.support.lab import EID, Lab
+from tests.support.stand_in import StandIn, listening
+
+
+@pytest.fixture
+def worker(lab: Lab) -> StandIn:
+    config = Config(
+        server=ServerConfig(url="http://127.0.0.1:1"),
+        journal=lab.journal_path,
+        mappings=(lab.mapping,),
+        path=lab.root.parent / "aqsync.yaml",
+    )
+    return StandIn(config, lab.engine)
+
+
+@pytest.fixture
+def control(worker: StandIn) -> Iterator[ControlServer]:
+    with listening(worker, SystemClock()) as server:
+        yield server
+
+
+def found(worker: StandIn) -> Daemon:
+    daemon = Daemon.find(worker.config.journal)
+    assert daemon is not None
+    return daemon
+
+
+def request(worker: StandIn) -> PushRequest:
+    mappings = {m.name: str(m.directory) for m in worker.config.mappings}
+    return PushRequest(
+        str(worker.config.path), mappings, {}, True, 120.0, overwrite=False, at_once=False
+    )
+
+
+def push(worker: StandIn, events: list[Event], **keys: object) -> PushReport:
+    with found(worker) as daemon:
+        return daemon.push(replace(request(worker), **keys), events.append)  # type: ignore[arg-type]  # tests name what they change
+
+
+# Push
+
+
+@pytest.mark.usefixtures("control")
+def test_a_push_is_told_as_it_goes_on_and_in_the_end(lab: Lab, worker: StandIn) -> None:
+    lab.write("a.csv", b"12345")
+    lab.write("deep/b.csv", b"")
+    events: list[Event] = []
+    report = push(worker, events)
+    assert lab.remote == {"a.csv": b"12345", "deep~b.csv": b""}
+    assert report.counts["uploaded"] == 2
+    assert (report.bytes, report.complete, report.exit_code) == (5, True, ExitCode.OK)
+    assert Planned(2, 5) in events
+    assert sum(event.size for event in events if isinstance(event, Sent)) == 5
+    ended = [event for event in events if isinstance(event, Finished)]
+    assert sorted(ended, key=lambda event: event.path) == [
+        Finished("lab", "a.csv", "Uploaded", 5, ""),
+        Finished("lab", "deep/b.csv", "Uploaded", 0, ""),
+    ]
+
+
+@pytest.mark.usefixtures("control")
+def test_more_problems_than_a_line_holds(lab: Lab, worker: StandIn) -> None:
+    """With whatever bytes their paths hold."""
+    places = [lab.write(os.fsdecode(b"bad-\xff-%d\n" % number), b"ours") for number in range(250)]
+    lab.scan()
+    for place in places:
+        lab.server.put(EID, lab.record(place.name).remote_name, b"theirs")
+    report = push(worker, [])
+    assert report.counts["held"] == len(report.problems) == 250
+    assert {problem.path for problem in report.problems} == set(map(str, places))
+    assert {problem.state for problem in report.problems} == {State.HELD}
+    assert report.exit_code is ExitCode.INCOMPLETE
+    assert PushReport.from_dict(report.to_dict()) == replace(
+        report, seconds=round(report.seconds, 3)
+    )
+
+
+@pytest.mark.usefixtures("control")
+def test_only_what_was_named_is_pushed(lab: Lab, worker: StandIn) -> None:
+    lab.write("a/1", b"1")
+    lab.write("b/2", b"2")
+    push(worker, [], within={"lab": ("a",)}, overwrite=True, wait=False, at_once=True)
+    assert lab.remote == {"a~1": b"1"}
+    [limits] = worker.limits
+    assert limits.mappings == ("lab",)
+    assert (limits.overwrite, limits.wait_for_settling, limits.at_once) == (True, False, True)
+
+
+@pytest.mark.usefixtures("control")
+@pytest.mark.parametrize(
+    ("keys", "message", "hint"),
+    [
+        ({"config": "/elsewhere.yaml"}, "works by", "--config"),
+        ({"mappings": {"new": "/d"}}, "does not know the mapping 'new'", "aqsync reload"),
+        ({"mappings": {"lab": "/moved"}}, "the directory of 'lab' is /moved", "aqsync reload"),
+        ({"within": {"lab": ("../x",)}}, "'../x' leads out of its mapping's directory", ""),
+        ({"within": {"lab": ("/etc",)}}, "'/etc' leads out of its mapping's directory", ""),
+        ({"within": {"lab": ("missing",)}}, "/missing does not exist", "check the path"),
+    ],
+)
+def test_a_push_that_the_daemon_cannot_do(
+    worker: StandIn, keys: dict[str, object], message: str, hint: str
+) -> None:
+    with pytest.raises(AqsyncError, match=message) as caught:
+        push(worker, [], **keys)
+    assert hint in caught.value.hint
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.usefixtures("control")
+def test_an_error_keeps_its_exit_code_and_hint(
+    worker: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> PushReport:
+        raise JournalDiskFull("the disk is full", hint="free some space")
+
+    monkeypatch.setattr(worker, "push", full)
+    with pytest.raises(AqsyncError, match="the disk is full") as caught:
+        push(worker, [])
+    assert caught.value.hint == "free some space"
+    assert caught.value.exit_code is ExitCode.INCOMPLETE
+
+
+@pytest.mark.usefixtures("control")
+def test_a_fault_of_the_daemon_ends_only_the_request(
+    worker: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> PushReport:
+        raise ZeroDivisionError("oops")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "push", broken)
+        with pytest.raises(AqsyncError, match="internal error of the daemon: oops"):
+            push(worker, [])
+    assert "an internal error" in caplog.text
+    assert push(worker, []).complete
+
+
+def test_no_daemon(worker: StandIn) -> None:
+    assert Daemon.find(worker.config.journal) is None
+
+
+# Ends
+
+
+class Held:
+    """Holds the upload of a file until told."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+        lab.server.troubles["upload"].append(self._hold)
+
+    def _hold(self) -> None:
+        self.reached.set()
+        assert self.go_on.wait(30)
+
+
+def in_thread(worker: StandIn, daemon: Daemon) -> tuple[threading.Thread, list[object]]:
+    answers: list[object] = []
+
+    def ask() -> None:
+        try:
+            answers.append(daemon.push(request(worker), lambda _event: None))
+        except AqsyncError as exc:
+            answers.append(exc)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    return thread, answers
+
+
+@pytest.mark.usefixtures("control")
+def test_asked_to_stop_a_push_ends_what_is_under_way(lab: Lab, worker: StandIn) -> None:
+    for number in range(40):
+        lab.write(f"{number:02}", b"x")
+    held = Held(lab)
+    with found(worker) as daemon:
+        thread, answers = in_thread(worker, daemon)
+        assert held.reached.wait(30)
+        daemon.ask_to_stop()
+        assert worker.stops[0].wait(30)
+        held.go_on.set()
+        thread.join()
+    [report] = answers
+    assert isinstance(report, PushReport)
+    assert report.exit_code is ExitCode.INTERRUPTED
+    assert 0 < len(lab.remote) == report.counts["uploaded"]
+
+
+@pytest.mark.usefixtures("control")
+def test_who_leaves_ends_the_request(lab: Lab, worker: StandIn) -> None:
+    lab.write("a", b"x")
+    held = Held(lab)
+    with found(worker) as daemon:
+        thread, answers = in_thread(worker, daemon)
+        assert held.reached.wait(30)
+        daemon.leave()
+        thread.join()
+        assert worker.stops[0].wait(30)
+        held.go_on.set()
+    [answer] = answers
+    assert isinstance(answer, DaemonStopped)
+
+
+def test_a_daemon_that_stops_ends_requests_and_says_so(lab: Lab, worker: StandIn) -> None:
+    lab.write("a", b"x")
+    held = Held(lab)
+    with listening(worker, SystemClock()) as server, found(worker) as daemon:
+        thread, answers = in_thread(worker, daemon)
+        assert held.reached.wait(30)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        assert worker.stops[0].wait(30)
+        held.go_on.set()
+        stopping.join()
+        thread.join()
+        assert Daemon.find(worker.config.journal) is None
+        assert not server.path.exists()
+    assert isinstance(answers[0], DaemonStopped)
+
+
+def test_a_daemon_that_hangs_is_told(worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "PATIENCE_S", 0.05)
+    with (
+        listen(socket_path(worker.config.journal)),
+        found(worker) as daemon,
+        pytest.raises(NoDaemon, match="does not answer"),
+    ):
+        daemon.reload()
+
+
+def test_long_work_is_alive(lab: Lab, worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after it was asked to stop."""
+    monkeypatch.setattr(connection_module, "ALIVE_EVERY_S", 0.001)
+    lab.write("a", b"x")
+    held = Held(lab)
+    with listening(worker, SystemClock()), talking(worker) as peer:
+        peer.sendall(encoded(request_to_dict(request(worker))))
+        lines = peer.makefile("rb")
+        while decoded(lines.readline()) != ALIVE:
+            pass
+        assert held.reached.wait(30)
+        peer.sendall(encoded(STOP))
+        assert worker.stops[0].wait(30)
+        assert sum(decoded(lines.readline()) == ALIVE for _ in range(20)) > 2
+        held.go_on.set()
+        *_, last = lines
+        lines.close()
+    assert decoded(last)["done"]["interrupted"] is True
+
+
+def talking(worker: StandIn) -> socket.socket:
+    peer = connect(socket_path(worker.config.journal))
+    assert peer is not None
+    peer.settimeout(30)
+    return peer
+
+
+# The other orders
+
+
+@pytest.mark.usefixtures("control")
+def test_retry(lab: Lab, worker: StandIn) -> None:
+    lab.write("a", b"x")
+    push(worker, [])
+    lab.server.remove_files(UUID(lab.journal.remote.uuid(EID)), ["a"])
+    assert push(worker, []).counts["held"] == 1
+    with found(worker) as daemon:
+        order = RetryRequest(str(worker.config.path), (str(lab.root / "a"),), ())
+        assert daemon.retry(order) == 1
+    assert worker.asked[-1] == "look again"
+    assert push(worker, []).counts["uploaded"] == 1
+    with found(worker) as daemon, pytest.raises(AqsyncError, match="nothing is known of"):
+        daemon.retry(RetryRequest(str(worker.config.path), (str(lab.root / "b"),), ()))
+    with found(worker) as daemon, pytest.raises(AqsyncError, match="does not know"):
+        daemon.retry(RetryRequest(str(worker.config.path), (), ("new",)))
+
+
+@pytest.mark.usefixtures("control")
+def test_short_orders(worker: StandIn) -> None:
+    with found(worker) as daemon:
+        daemon.pause("lab", 60.0)
+    with found(worker) as daemon:
+        daemon.pause(None, None)
+    with found(worker) as daemon:
+        daemon.resume(None)
+    with found(worker) as daemon:
+        daemon.reload()
+    assert worker.asked == ["pause lab 60.0", "pause None None", "resume None", "reload"]
+    with found(worker) as daemon:
+        assert daemon.status() == worker.status()
+    worker.refuse = ConfigError("line 3: settle", hint="a duration such as 5s")
+    with found(worker) as daemon, pytest.raises(AqsyncError, match="line 3: settle") as caught:
+        daemon.reload()
+    assert caught.value.exit_code is ExitCode.USAGE
+    with found(worker) as daemon, pytest.raises(AqsyncError, match="does not know the mapping"):
+        daemon.pause("new", None)
+
+
+@pytest.mark.usefixtures("control")
+def test_more_than_a_request_holds(worker: StandIn) -> None:
+    many = tuple(f"run/{number:0200}" for number in range(6000))
+    with pytest.raises(ConfigError, match="more than the daemon takes at once"):
+        push(worker, [], within={"lab": many})
+
+
+# The socket's file
+
+
+def test_only_this_user_may_talk(control: ControlServer) -> None:
+    assert stat.S_IMODE(control.path.stat().st_mode) == 0o600
+
+
+def test_others_are_not_heard(
+    control: ControlServer, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert control.path.exists()
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    monkeypatch.setattr(
+        socket.socket, "getsockopt", lambda *_: b"".join(n.to_bytes(4, "little") for n in (1, 7, 7))
+    )
+    with found(worker) as daemon, pytest.raises(DaemonStopped):
+        daemon.reload()
+    assert worker.asked == []
+
+
+def test_what_a_dead_daemon_left_is_replaced(worker: StandIn) -> None:
+    path = socket_path(worker.config.journal)
+    listen(path).close()
+    assert path.exists()
+    assert Daemon.find(worker.config.journal) is None
+    with listening(worker, SystemClock()), found(worker) as daemon:
+        daemon.reload()
+    assert not path.exists()
+
+
+def test_something_else_in_its_place_stays(worker: StandIn) -> None:
+    path = socket_path(worker.config.journal)
+    path.write_text("precious")
+    server = ControlServer(worker.config.journal, object())  # type: ignore[arg-type]  # never asked
+    with pytest.raises(ConfigError, match="in the way"):
+        server.start()
+    server.stop()
+    assert path.read_text() == "precious"
+    assert Daemon.find(worker.config.journal) is None
+
+
+def test_a_path_longer_than_an_address(lab: Lab, worker: StandIn) -> None:
+    folder = lab.root.parent / ("d" * 200)
+    folder.mkdir()
+    worker.config = worker.config.model_copy(update={"journal": folder / "journal.db"})
+    assert Daemon.find(worker.config.journal) is None
+    with listening(worker, SystemClock()) as server, found(worker) as daemon:
+        daemon.reload()
+        assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+
+
+def test_a_name_longer_than_an_address(tmp_path: Path) -> None:
+    journal = tmp_path / ("j" * 150)
+    with pytest.raises(ConfigError, match="too long"):
+        ControlServer(journal, object()).start()  # type: ignore[arg-type]  # never asked
+    assert Daemon.find(journal) is None

@@ -1,0 +1,106 @@
+"""Stands in for a daemon behind its local socket: a real engine and journal, and no loops."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from aqsync.clock import Clock, SystemClock
+from aqsync.config import Config, load_config
+from aqsync.errors import AqsyncError
+from aqsync.journal import Journal
+from aqsync.service.control.commands import DaemonStatus
+from aqsync.service.control.server import ControlServer
+from aqsync.service.orders import Orders
+from aqsync.sync.connection import connect
+from aqsync.sync.engine import Engine
+from aqsync.sync.push import Limits, Reporter
+from aqsync.sync.report import PushReport, push_and_report
+from tests.support.fake_clock import START_NS
+
+SECOND_NS = 1_000_000_000
+
+
+class StandIn:
+    """Does what it is asked for, at once.
+
+    Attributes:
+        asked: Every order in order, as text.
+        refuse: Raised by the next reload.
+        stops: The event of each push.
+        limits: The limits of each push.
+    """
+
+    def __init__(self, config: Config, engine: Engine) -> None:
+        self.config = config
+        self.engine = engine
+        self.journal = engine.journal
+        self.asked: list[str] = []
+        self.refuse: AqsyncError | None = None
+        self.stops: list[threading.Event] = []
+        self.limits: list[Limits] = []
+
+    def push(self, limits: Limits, reporter: Reporter, stop: threading.Event) -> PushReport:
+        self.asked.append("push")
+        self.stops.append(stop)
+        self.limits.append(limits)
+        return push_and_report(self.engine, limits, reporter, stop)
+
+    def look_again(self) -> None:
+        self.asked.append("look again")
+
+    def pause(self, mapping: str | None, seconds: float | None) -> None:
+        self.asked.append(f"pause {mapping} {seconds}")
+        now_ns = self.engine.clock.now_ns()
+        until_ns = None if seconds is None else now_ns + int(seconds * SECOND_NS)
+        self.journal.pauses.pause(mapping or "", now_ns, until_ns)
+
+    def resume(self, mapping: str | None) -> None:
+        self.asked.append(f"resume {mapping}")
+        self.journal.pauses.resume(mapping or "")
+
+    def reload(self) -> None:
+        self.asked.append("reload")
+        if self.refuse is not None:
+            raise self.refuse
+
+    def status(self) -> DaemonStatus:
+        return {
+            "process": 4711,
+            "version": "0.0.0",
+            "config": str(self.config.path),
+            "mappings": [mapping.name for mapping in self.config.mappings],
+            "started_at_ns": START_NS,
+            "uploaded": 3,
+            "bytes": 3072,
+            "ready": 5,
+            "under_way": [
+                {"mapping": "main", "path": "a.bin", "size": 4096, "sent": 1024, "seconds": 2.0}
+            ],
+        }
+
+
+@contextmanager
+def listening(worker: StandIn, clock: Clock) -> Iterator[ControlServer]:
+    """Take orders for a worker beside its journal."""
+    server = ControlServer(worker.config.journal, Orders(worker, clock), clock)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def standing_in(config_path: Path) -> Iterator[StandIn]:
+    """A stand-in for the daemon of a configuration, with its journal and server."""
+    config, clock = load_config(config_path), SystemClock()
+    with (
+        Journal.open_for_writing(config.journal, clock.now_ns()) as journal,
+        closing(connect(config)) as server,
+    ):
+        worker = StandIn(config, Engine(config.mappings, journal, server, clock))
+        with listening(worker, clock):
+            yield worker
