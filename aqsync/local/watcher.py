@@ -122,8 +122,6 @@ class _Pending:
         return hints
 
     def _is_covered(self, path: str) -> bool:
-        if path in self._paths and path not in self._directories:
-            return False  # it costs nothing more, and may be a directory now
         while path and self._directories:
             if path in self._directories:
                 return True
@@ -146,6 +144,11 @@ class _Handler(FileSystemEventHandler):
 if sys.platform == "linux":
     from watchdog.observers.inotify import InotifyEmitter
     from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
+    from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+    # How long all hints wait for the other half of a move. The halves come together, and to a
+    # hint it does not matter; the half second of watchdog would delay every file behind it.
+    InotifyMoveEventGrouper.delay = 0.05
 
     # What watchdog must hear of in any case, for its watches to stay right.
     _ABOUT_WATCHES = (
