@@ -15,6 +15,7 @@ from aqsync.cli.context import chosen, configuration
 from aqsync.cli.output import complain, report_problems, say, say_json, size_text
 from aqsync.cli.progress import Lines
 from aqsync.cli.signals import interruptible
+from aqsync.cli.through_daemon import push_through_daemon
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
@@ -70,7 +71,9 @@ def push(options: PushOptions) -> ExitCode:
     if options.dry_run:
         return _rehearse(config, mappings, limits, json=options.json)
     with _progress(mappings, quiet=options.json) as progress:
-        report = _push(config, mappings, limits, progress)
+        report = push_through_daemon(config, mappings, limits, progress.show)
+        if report is None:
+            report = _push(config, mappings, limits, progress)
     if options.json:
         say_json(report.to_dict())
     else:

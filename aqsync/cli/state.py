@@ -1,4 +1,4 @@
-"""``aqsync status``, ``why`` and ``retry``: what is known, file by file, and setting it free."""
+"""``aqsync status`` and ``why``: what is known, mapping by mapping and file by file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aqsync.cli.context import chosen, configuration
 from aqsync.cli.output import age_text, report_problems, say, say_json, seconds_text, size_text
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
-from aqsync.errors import ConfigError, ExitCode
+from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
@@ -30,7 +30,7 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.planner import decide
-from aqsync.sync.policies import decisions, policies
+from aqsync.sync.policies import experiments_of, policies
 from aqsync.sync.summary import Summary, summarize
 
 _SECOND_NS = 1_000_000_000
@@ -63,7 +63,9 @@ def status(
         summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
         watches = {m.name: journal.mappings.watch(records[m.name].id) for m in mappings}
         server = journal.remote.server_problem()
-        listed = [e.listed_at_ns for e in journal.remote.experiments().values()]
+        eids = experiments_of(journal, mappings)
+        known = journal.remote.experiments().values()
+        listed = [e.listed_at_ns for e in known if e.eid in eids]
     oldest = min((at for at in listed if at is not None), default=None)
     if json:
         say_json(
@@ -252,43 +254,3 @@ def _explain_absence(place: Place, scanner: Scanner, journal: Journal, *, json: 
         say("  state:      not selected: it is never uploaded")
         say(f"  reason:     {reason}")
     return ExitCode.INCOMPLETE
-
-
-def retry(config_path: Path | None, paths: Sequence[Path], names: Sequence[str]) -> ExitCode:
-    """Set held and failed files free for the next push, or accept roots as they are now."""
-    config = configuration(config_path)
-    mappings = chosen(config, names)
-    places = [locate(mappings, path) for path in paths]
-    clock = SystemClock()
-    freed = 0
-    with Journal.open_for_writing(config.journal, clock.now_ns()) as journal:
-        for mapping in mappings:
-            mapping_id = journal.mappings.get(mapping.name).id
-            if names and not paths:
-                journal.mappings.unpin_root(mapping_id)
-            tops = [place.path for place in places if place.mapping is mapping]
-            if paths and not tops:
-                continue
-            files = list(_stuck(journal, mapping, tops, clock.now_ns()))
-            journal.outcomes.retry(file.id for file in files)
-            freed += len(files)
-            unknown = [top for top in tops if not journal.observations.knows(mapping_id, top)]
-            if unknown:
-                raise ConfigError(
-                    f"nothing is known of {mapping.directory / unknown[0]}",
-                    hint="check the path; a new file needs no retry",
-                )
-    say(f"{freed} files set free; the next push tries them again")
-    return ExitCode.OK
-
-
-def _stuck(
-    journal: Journal, mapping: Mapping, tops: Sequence[str], now_ns: int
-) -> Iterator[FileRecord]:
-    """Held and failed files; emptied and deleted ones only where their path was named."""
-    for file, step in decisions(journal, mapping, now_ns, tops, at_once=True):
-        if step.state not in {State.HELD, State.FAILED}:
-            continue
-        emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
-        if tops or not emptied_or_deleted:
-            yield file

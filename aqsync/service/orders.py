@@ -86,8 +86,8 @@ class Orders:
         """
         config = self._config_of(request.config)
         for mapping in _known(config, request.mappings):
-            directory = Path(request.mappings[mapping.name])
-            if mapping.directory != directory:
+            directory = request.mappings[mapping.name]
+            if os.path.realpath(mapping.directory) != os.path.realpath(directory):
                 raise _not_yet(f"that the directory of {mapping.name!r} is {directory}")
         for path in itertools.chain(*request.within.values()):
             if path.startswith("/") or ".." in path.split("/"):

@@ -1,0 +1,111 @@
+"""``aqsync retry``, ``pause``, ``resume`` and ``reload``: what people decide.
+
+With a running daemon it takes effect at once; else it stands in the journal for what comes next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from aqsync.cli.context import chosen, configuration
+from aqsync.cli.output import say
+from aqsync.cli.through_daemon import through_daemon
+from aqsync.clock import SystemClock
+from aqsync.errors import ExitCode, NoDaemon
+from aqsync.journal import Journal
+from aqsync.journal.pauses import EVERYTHING
+from aqsync.service.control.client import Daemon
+from aqsync.service.control.protocol import RetryRequest
+from aqsync.sync.retry import set_free
+
+_SECOND_NS = 1_000_000_000
+
+
+def retry(config_path: Path | None, paths: Sequence[Path], names: Sequence[str]) -> ExitCode:
+    """Set held and failed files free for the next push, or accept roots as they are now."""
+    config = configuration(config_path)
+    mappings = chosen(config, names)
+    request = RetryRequest(
+        config=str(config.path),
+        paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - no links followed
+        mappings=tuple(names),
+    )
+    freed = through_daemon(config.journal, lambda daemon: daemon.retry(request))
+    if freed is not None:
+        say(f"{freed} files set free; the daemon tries them again")
+        return ExitCode.OK
+    now_ns = SystemClock().now_ns()
+    with Journal.open_for_writing(config.journal, now_ns) as journal:
+        accept_roots = bool(names and not paths)
+        freed = set_free(journal, mappings, paths, now_ns, accept_roots=accept_roots)
+    say(f"{freed} files set free; the next push tries them again")
+    return ExitCode.OK
+
+
+def pause(config_path: Path | None, name: str | None, seconds: float | None) -> ExitCode:
+    """Send nothing of a mapping, or of all, for a while or until `resume`."""
+    config = configuration(config_path)
+    chosen(config, [] if name is None else [name])
+
+    def order(daemon: Daemon) -> bool:
+        daemon.pause(name, seconds)
+        return True
+
+    now_ns = SystemClock().now_ns()
+    until_ns = None if seconds is None else now_ns + int(seconds * _SECOND_NS)
+    if not through_daemon(config.journal, order):
+        with Journal.open_for_writing(config.journal, now_ns) as journal:
+            journal.pauses.pause(name or EVERYTHING, now_ns, until_ns)
+    resume_it = "aqsync resume" if name is None else f"aqsync resume {name}"
+    say(f"{name or 'everything'} is paused{_until(until_ns)}; `{resume_it}` ends it")
+    return ExitCode.OK
+
+
+def resume(config_path: Path | None, name: str | None) -> ExitCode:
+    """End a mapping's pause, or every pause."""
+    config = configuration(config_path)
+    chosen(config, [] if name is None else [name])
+
+    def order(daemon: Daemon) -> bool:
+        daemon.resume(name)
+        return True
+
+    now_ns = SystemClock().now_ns()
+    if not through_daemon(config.journal, order):
+        with Journal.open_for_writing(config.journal, now_ns) as journal:
+            journal.pauses.resume(name or EVERYTHING)
+    with Journal.open_for_reading(config.journal) as journal:
+        left = journal.pauses.active(now_ns)
+    if EVERYTHING in left:
+        until = _until(left[EVERYTHING].until_ns)
+        say(f"everything is paused{until}, {name} included; `aqsync resume` ends it")
+        return ExitCode.INCOMPLETE
+    say(f"{name or 'everything'} is no longer paused")
+    return ExitCode.OK
+
+
+def reload(config_path: Path | None) -> ExitCode:
+    """Have the daemon take over the configuration as it is now."""
+    config = configuration(config_path)
+
+    def order(daemon: Daemon) -> bool:
+        daemon.reload()
+        return True
+
+    if not through_daemon(config.journal, order):
+        raise NoDaemon(
+            f"no daemon is running for {config.journal}",
+            hint="`aqsync run` starts one; it reads the configuration then",
+        )
+    say("the daemon has taken over the configuration")
+    return ExitCode.OK
+
+
+def _until(until_ns: int | None) -> str:
+    if until_ns is None:
+        return ""
+    until = datetime.fromtimestamp(until_ns / _SECOND_NS).astimezone()
+    return f" until {until:%Y-%m-%d %H:%M}"

@@ -1,0 +1,89 @@
+"""Having a running daemon do what a command is for, since only one process writes a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from aqsync.cli.output import complain
+from aqsync.cli.signals import interruptible
+from aqsync.config import Config, Mapping
+from aqsync.errors import DaemonStopped, Interrupted
+from aqsync.service.control.client import Daemon
+from aqsync.service.control.protocol import PushRequest
+from aqsync.sync.progress import Show
+from aqsync.sync.push import Limits
+from aqsync.sync.report import PushReport
+
+T = TypeVar("T")
+
+
+def through_daemon(journal: Path, order: Callable[[Daemon], T]) -> T | None:
+    """Give an order to the daemon that writes a journal.
+
+    Args:
+        journal: Its path.
+        order: Gives the order, and gives back the answer.
+
+    Returns:
+        The answer; None if no daemon runs, or it has stopped meanwhile, which is told.
+
+    Raises:
+        NoDaemon: It does not answer.
+        AqsyncError: What kept it from doing so.
+    """
+    daemon = Daemon.find(journal)
+    if daemon is None:
+        return None
+    try:
+        with daemon:
+            return order(daemon)
+    except DaemonStopped:
+        complain("the daemon has stopped meanwhile; going on without it")
+        return None
+
+
+def push_through_daemon(
+    config: Config, mappings: Sequence[Mapping], limits: Limits, show: Show
+) -> PushReport | None:
+    """Have the daemon push; None if there is none.
+
+    Args:
+        config: As this command has read it.
+        mappings: What to push.
+        limits: How far to go.
+        show: Told what happens meanwhile.
+
+    Raises:
+        Interrupted: A person waits no longer.
+        AqsyncError: What kept the daemon from pushing.
+    """
+    request = PushRequest(
+        config=str(config.path),
+        mappings={mapping.name: str(mapping.directory) for mapping in mappings},
+        within=limits.within,
+        wait=limits.wait_for_settling,
+        longest_wait_s=limits.longest_wait_s,
+        overwrite=limits.overwrite,
+        at_once=limits.at_once,
+    )
+
+    def order(daemon: Daemon) -> PushReport:
+        asked_to_stop = False
+
+        def stop() -> None:
+            nonlocal asked_to_stop
+            asked_to_stop = True
+            daemon.ask_to_stop()
+
+        promise = "the daemon finishes the files under way; once more does not wait for it"
+        with interruptible(stop, daemon.leave, promise):
+            try:
+                return daemon.push(request, show)
+            except DaemonStopped as exc:
+                if asked_to_stop:
+                    raise Interrupted("interrupted; the next push goes on from here") from exc
+                raise
+
+    return through_daemon(config.journal, order)
