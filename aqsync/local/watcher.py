@@ -15,7 +15,6 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.events import (
@@ -37,10 +36,11 @@ from watchdog.observers.api import BaseObserver
 
 from aqsync.errors import EventsUnavailable
 from aqsync.local.disk import REAL_DISK
+from aqsync.local.hints import Hints, PendingHints
 from aqsync.local.watches import blind, start_problem, watched_inodes
 
-MOST_HINTS = 5_000
-"""Paths kept until they are taken; of more, a scan of everything is the quicker way."""
+__all__ = ["STOP_S", "Hints", "Watcher"]
+
 STOP_S = 2.0
 """Seconds that watchdog's threads get to end; they may be deep in a file system that hangs."""
 
@@ -58,79 +58,6 @@ _HEARD: list[type[FileSystemEvent]] = [
     FileMovedEvent,
 ]
 _ENTRIES_SEARCHED = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """Where something may have changed.
-
-    Attributes:
-        paths: Relative to the root, with ``/`` between the parts and surrogates for bytes that
-            are no UTF-8. Of a directory, everything below is meant.
-        everything: Why some paths are not enough and all has to be looked at; None: they are.
-    """
-
-    paths: frozenset[str]
-    everything: str | None
-
-
-class _Pending:
-    """The hints that nobody has taken yet: never more than `MOST_HINTS` paths."""
-
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
-        self._lock = threading.Lock()
-        self._paths: set[str] = set()
-        self._directories: set[str] = set()
-        self._everything: str | None = None
-
-    def add(self, path: str, *, directory: bool) -> None:
-        """Take a path in, unless a directory above it is there already."""
-        with self._lock:
-            if self._everything is not None or self._is_covered(path):
-                return
-            self._paths.add(path)
-            if directory:
-                self._directories.add(path)
-            first, too_many = len(self._paths) == 1, len(self._paths) > MOST_HINTS
-        if too_many:
-            self.doubt(f"more than {MOST_HINTS:,} changes at once")
-        elif first:
-            self._tell()
-
-    def doubt(self, why: str) -> None:
-        """Some paths are not enough any more."""
-        with self._lock:
-            if self._everything is not None:
-                return
-            self._everything = why
-            self._paths.clear()
-            self._directories.clear()
-        self._tell()
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether no further path can add to what is pending."""
-        return self._everything is not None
-
-    def take(self) -> Hints:
-        with self._lock:
-            hints = Hints(frozenset(self._paths), self._everything)
-            self._paths.clear()
-            self._directories.clear()
-            self._everything = None
-        return hints
-
-    def _is_covered(self, path: str) -> bool:
-        while path and self._directories:
-            if path in self._directories:
-                return True
-            path = path.rpartition("/")[0]
-        return False
-
-    def _tell(self) -> None:
-        with suppress(Exception):  # it must not end the thread that listens
-            self._wake()
 
 
 class _Handler(FileSystemEventHandler):
@@ -166,7 +93,7 @@ if sys.platform == "linux":
         bounds, and a storm would fill them.
         """
 
-        def __init__(self, pending: _Pending) -> None:
+        def __init__(self, pending: PendingHints) -> None:
             self._pending = pending
             super().__init__()
 
@@ -190,7 +117,7 @@ if sys.platform == "linux":
     class _Listener(BaseObserver):
         """watchdog's observer for Linux, with our reader."""
 
-        def __init__(self, pending: _Pending) -> None:
+        def __init__(self, pending: PendingHints) -> None:
             self.reader = _Reader(pending)
             self.reader.start()
             super().__init__(InotifyEmitter, inotify_fd=self.reader)
@@ -214,7 +141,7 @@ else:
     class _Listener(Observer):
         """watchdog's observer for this system."""
 
-        def __init__(self, pending: _Pending) -> None:  # noqa: ARG002 - it never tells
+        def __init__(self, pending: PendingHints) -> None:  # noqa: ARG002 - it never tells
             super().__init__()
 
         def threads(self) -> list[threading.Thread]:
@@ -234,7 +161,7 @@ class Watcher:
 
     def __init__(self, root: Path, wake: Callable[[], None]) -> None:
         self._named = root
-        self._pending = _Pending(wake)
+        self._pending = PendingHints(wake)
         self._listener: _Listener | None = None
         self._prefix = ""
         self._identity: tuple[int, int] | None = None
@@ -399,7 +326,7 @@ def _is_heard(directory: str, name: str, timeout_s: float) -> bool:
     """Whether opening the file makes an event; True where the test itself fails."""
     heard = threading.Event()
     try:
-        listener = _Listener(_Pending(lambda: None))
+        listener = _Listener(PendingHints(lambda: None))
     except OSError:
         return True
     handler = _Handler(lambda _: heard.set())
