@@ -54,6 +54,8 @@ class Quiet(NamedTuple):
 
     files: int
     bytes: int
+    kept: int
+    """Gone here and kept on the server; not among the files."""
 
 
 _OBSERVE = """
@@ -219,14 +221,18 @@ class Observations:
                 (now_ns, mapping_id, now_ns),
             )
 
-    def unquiet(self, mapping_id: int, within: Sequence[str] = ()) -> list[Waiting]:
+    def unquiet(
+        self, mapping_id: int, within: Sequence[str] = (), *, keep: bool = False
+    ) -> list[Waiting]:
         """The files that need a decision, longest-standing first.
 
         Args:
             mapping_id: Whose.
             within: Only those at and below these paths; none: all.
+            keep: Files that are gone are kept on the server: nothing is to be decided on them.
         """
-        asked: tuple[int | str, ...] = (mapping_id, *within)
+        asked: tuple[int | str, ...] = (mapping_id, keep, *within)
+        loud = f"{QUIET} IS NOT TRUE" + (" AND f.size IS NOT NULL" if keep else "")
         with self._database.reading() as connection:
             version = self._database.version()
             if version != self._unquiet_version:
@@ -238,7 +244,7 @@ class Observations:
             for places, values in _batches(mapping_id, within):
                 rows += connection.execute(
                     f"SELECT f.since_ns, f.id, coalesce(f.size, 0) FROM {JOINED}"
-                    f" WHERE {places} AND {QUIET} IS NOT TRUE",
+                    f" WHERE {places} AND {loud}",
                     values,
                 )
             rows.sort()
@@ -257,22 +263,26 @@ class Observations:
             ).fetchone()
         return Removable(*row)
 
-    def quiet(self, mapping_id: int, within: Sequence[str] = ()) -> Quiet:
+    def quiet(self, mapping_id: int, within: Sequence[str] = (), *, keep: bool = False) -> Quiet:
         """How many files are in sync without a closer look, and their bytes: all but the unquiet.
 
         Args:
             mapping_id: Whose.
             within: Only those at and below these paths; none: all.
+            keep: Files that are gone are kept on the server.
         """
-        files = size = 0
+        known = here = size = 0
         with self._database.reading() as connection:
             for places, values in _batches(mapping_id, within):
-                more, larger = connection.execute(
-                    f"SELECT count(*), coalesce(sum(f.size), 0) FROM file f WHERE {places}", values
+                row = connection.execute(
+                    "SELECT count(*), count(f.size), coalesce(sum(f.size), 0)"
+                    f" FROM file f WHERE {places}",
+                    values,
                 ).fetchone()
-                files, size = files + more, size + larger
-            others = self.unquiet(mapping_id, within)
-        return Quiet(files - len(others), size - sum(file.size for file in others))
+                known, here, size = known + row[0], here + row[1], size + row[2]
+            others = self.unquiet(mapping_id, within, keep=keep)
+        kept = known - here if keep else 0
+        return Quiet(known - kept - len(others), size - sum(file.size for file in others), kept)
 
     def knows(self, mapping_id: int, path: str) -> bool:
         """Whether anything was ever seen at or below a path; an empty one is the root."""

@@ -74,14 +74,18 @@ class Remote:
             ).fetchone()
         return None if row is None else Problem(*row)
 
-    def mapped_eids(self) -> set[str]:
-        """The experiments that known files go to."""
+    def mapped_eids(self, mapping_ids: Collection[int]) -> set[str]:
+        """The experiments that known files of these mappings go to."""
+        marks = ",".join("?" * len(mapping_ids))
         with self._database.reading() as connection:
-            # Hops from one EID to the next in the index, however many files lie between.
+            # Hops from one EID to the next in the index, however many files lie between;
+            # "+" keeps SQLite from walking through all files of a mapping instead.
             rows = connection.execute(
                 "WITH RECURSIVE hop (eid) AS (SELECT min(eid) FROM file UNION ALL"
                 " SELECT (SELECT min(eid) FROM file WHERE eid > hop.eid) FROM hop"
-                " WHERE hop.eid IS NOT NULL) SELECT eid FROM hop WHERE eid IS NOT NULL"
+                " WHERE hop.eid IS NOT NULL) SELECT eid FROM hop WHERE EXISTS"
+                f" (SELECT 1 FROM file WHERE file.eid = hop.eid AND +mapping_id IN ({marks}))",
+                tuple(mapping_ids),
             ).fetchall()
         return {eid for (eid,) in rows}
 

@@ -44,6 +44,7 @@ from aqsync.model import (
 from aqsync.sync.claims import Claims
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import backoff_ns, decide
+from aqsync.sync.policies import experiments_of
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Job, Progress, Uploader, unwatched
@@ -129,9 +130,8 @@ class Engine:
         return self._problem is None
 
     def eids(self) -> set[str]:
-        """Every experiment that these mappings, or files known before, go to."""
-        fixed = {m.experiment for m in self.mappings if m.path is None}
-        return fixed | self.journal.remote.mapped_eids()
+        """Every experiment that these mappings, or files known of them before, go to."""
+        return experiments_of(self.journal, self.mappings)
 
     def refresh(self, eids: Collection[str]) -> bool:
         """Fetch the file lists of these experiments; false if the server cannot be used."""

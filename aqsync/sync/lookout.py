@@ -24,6 +24,7 @@ from aqsync.local.watches import limit_problem
 from aqsync.log import Log
 from aqsync.model import Problem
 from aqsync.sync.engine import Engine
+from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready
 
 ROOT_CHECK_S = 5.0
@@ -415,7 +416,7 @@ class Lookout:
         return paths
 
     def _make_ready(self, within: tuple[str, ...] | list[str]) -> None:
-        files = self._journal.observations.unquiet(self._id, within)
+        files = undecided(self._journal, self._mapping, within)
         if files:
             self._ready.add(self._mapping.name, files)
             self._delivered()

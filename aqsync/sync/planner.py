@@ -69,12 +69,12 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         policy: What besides the file bears on it.
         now_ns: The wall clock, nanoseconds since 1970.
     """
-    if file.kind is not EntryKind.FILE:
-        return _skipped(file)
     if file.local is None:
         step = _wanted_when_gone(file, policy)
         if isinstance(step, RemoveRemote) and policy.experiment_problem is not None:
             return _held_by(policy.experiment_problem)
+    elif file.kind is not EntryKind.FILE:
+        return _skipped(file)
     elif file.eid is None:
         return Hold(
             "no pattern leads this path to an experiment",
@@ -88,6 +88,8 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         step = _wanted(file, file.local)
     if isinstance(step, InSync | Hold):
         return step
+    if policy.place_problem is not None:
+        return _held_by(policy.place_problem)
     if policy.root_problem is not None and _takes_something_away(step):
         return _held_by(policy.root_problem)
     return _obstacle(file, policy, now_ns) or step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from math import inf
@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
+from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.local.disk import nearest
 from aqsync.model import Closed, Decision, FileRecord, OnLocalDelete, Policy
 from aqsync.sync.planner import decide, removal_barrier
 
@@ -71,17 +73,17 @@ def policies(
         windows: When files may be sent.
         at_once: Neither they nor pauses count.
     """
-    on_local_delete = OnLocalDelete(mapping.on_local_delete)
     mapping_id = journal.mappings.get(mapping.name).id
     barrier = None
-    if on_local_delete is OnLocalDelete.REMOVE:
+    if not keeps(mapping):
         gone, known = journal.observations.removable(mapping_id)
         barrier = removal_barrier(gone, known, mapping.remove_share)
+    troubles = journal.mappings.troubles(mapping_id)
     base = Policy(
         settle_ns=int(mapping.settle * 1e9),
-        on_local_delete=on_local_delete,
+        on_local_delete=OnLocalDelete(mapping.on_local_delete),
         removal_barrier=barrier,
-        root_problem=journal.mappings.troubles(mapping_id).get(""),
+        root_problem=troubles.pop("", None),
         closed=closed(journal, mapping.name, now_ns, windows, at_once=at_once),
         server_problem=journal.remote.server_problem(),
     )
@@ -90,13 +92,43 @@ def policies(
         for eid, experiment in journal.remote.experiments().items()
         if experiment.problem is not None
     }
-    return lambda file: by_eid.get(file.eid, base) if file.eid is not None else base
+
+    def policy_of(file: FileRecord) -> Policy:
+        policy = base if file.eid is None else by_eid.get(file.eid, base)
+        place = nearest(file.path, troubles) if troubles else None
+        return policy if place is None else replace(policy, place_problem=troubles[place])
+
+    return policy_of
 
 
 def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
     """Consecutive lists of up to `size` items."""
     while batch := list(islice(items, size)):
         yield batch
+
+
+def experiments_of(journal: Journal, mappings: Iterable[Mapping]) -> set[str]:
+    """The EIDs of every experiment that mappings, or files known of them before, go to."""
+    chosen = tuple(mappings)
+    fixed = {mapping.experiment for mapping in chosen if mapping.path is None}
+    return fixed | journal.remote.mapped_eids([journal.mappings.get(m.name).id for m in chosen])
+
+
+def undecided(journal: Journal, mapping: Mapping, within: Sequence[str] = ()) -> list[Waiting]:
+    """The files of a mapping that need a decision, longest-standing first.
+
+    Args:
+        journal: What is known.
+        mapping: Which mapping.
+        within: Only files at and below these paths; none: all.
+    """
+    mapping_id = journal.mappings.get(mapping.name).id
+    return journal.observations.unquiet(mapping_id, within, keep=keeps(mapping))
+
+
+def keeps(mapping: Mapping) -> bool:
+    """Whether nothing is ever removed from the server."""
+    return OnLocalDelete(mapping.on_local_delete) is OnLocalDelete.KEEP
 
 
 def decisions(  # noqa: PLR0913 - what bears on files
@@ -119,8 +151,7 @@ def decisions(  # noqa: PLR0913 - what bears on files
         at_once: Neither they nor pauses count.
     """
     policy_of = policies(journal, mapping, now_ns, windows, at_once=at_once)
-    mapping_id = journal.mappings.get(mapping.name).id
-    waiting = (item.id for item in journal.observations.unquiet(mapping_id, within))
-    for batch in batched(waiting, BATCH):
+    identities = (item.id for item in undecided(journal, mapping, within))
+    for batch in batched(identities, BATCH):
         for file in journal.observations.records(batch):
             yield file, decide(file, policy_of(file), now_ns)

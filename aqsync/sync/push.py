@@ -33,7 +33,7 @@ from aqsync.model import (
 from aqsync.sync.engine import Engine
 from aqsync.sync.lanes import run_in_lanes
 from aqsync.sync.planner import CONFLICT_HINT
-from aqsync.sync.policies import ALWAYS, BATCH, batched, closed, policies
+from aqsync.sync.policies import ALWAYS, BATCH, batched, closed, policies, undecided
 from aqsync.sync.uploader import Job
 
 LARGE = 32 << 20
@@ -269,9 +269,7 @@ class Push:
     def _waiting(self) -> list[Waiting]:
         """The files that need a decision, longest-standing first, mappings in turn."""
         by_mapping = [
-            self._journal.observations.unquiet(
-                self._journal.mappings.get(mapping.name).id, self._limits.paths_in(mapping)
-            )
+            undecided(self._journal, mapping, self._limits.paths_in(mapping))
             for mapping in self._mappings
         ]
         return [item for items in zip_longest(*by_mapping) for item in items if item is not None]

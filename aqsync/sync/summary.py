@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
 from aqsync.model import Closed, Hold, InSync, Problem, ServerProblem, State, Wait
-from aqsync.sync.policies import ALWAYS, closed, decisions
+from aqsync.sync.policies import ALWAYS, closed, decisions, keeps
 
 
 class FileProblem(NamedTuple):
@@ -64,7 +64,8 @@ def summarize(  # noqa: PLR0913 - what bears on files
     """
     summary = Summary()
     mapping_id = journal.mappings.get(mapping.name).id
-    quiet = journal.observations.quiet(mapping_id, within)
+    quiet = journal.observations.quiet(mapping_id, within, keep=keeps(mapping))
+    summary.kept += quiet.kept
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
     root = mapping.directory

@@ -18,6 +18,7 @@ from aqsync.model import FileRecord
 from aqsync.sync.engine import Engine
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.planner import LONGEST_BACKOFF_S
+from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready
 from aqsync.sync.summary import summarize
 
@@ -126,8 +127,7 @@ class Upkeep:
             return
         self._mirror_due = False
         for mapping in self._engine.mappings:
-            mapping_id = self._journal.mappings.get(mapping.name).id
-            self._make_ready(mapping.name, self._journal.observations.unquiet(mapping_id))
+            self._make_ready(mapping.name, undecided(self._journal, mapping))
             self._beat()
         self._after_lists()
 

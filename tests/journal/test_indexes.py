@@ -46,7 +46,7 @@ def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: st
         "clock_set_back": lambda: journal.observations.clock_set_back(noted.mapping_id, NOW),
         "end_pauses": lambda: journal.outcomes.end_pauses(noted.mapping_id),
         "unchanged": lambda: journal.remote.unchanged([EID], sequence + 1000, NOW),
-        "mapped_eids": journal.remote.mapped_eids,
+        "mapped_eids": lambda: journal.remote.mapped_eids([noted.mapping_id]),
     }
     assert steps_per_file(noted, ask[question]) < 0.2
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+import pytest
+
 from aqsync.journal import Journal
 from aqsync.model import FileRecord, InSync, OnLocalDelete, Policy, Signature
 from aqsync.sync.planner import decide
@@ -78,9 +80,11 @@ def fill(noted: Notes) -> None:
         )
 
 
-def steps(noted: Notes, identities: list[int]) -> Iterator[tuple[FileRecord, object]]:
+def steps(
+    noted: Notes, identities: list[int], on_local_delete: OnLocalDelete
+) -> Iterator[tuple[FileRecord, object]]:
     """Files with their decisions, by the strictest policy."""
-    base = Policy(0, OnLocalDelete.REMOVE, "too many")
+    base = Policy(0, on_local_delete, "too many")
     problems = {e.eid: e.problem for e in noted.journal.remote.experiments().values()}
     for start in range(0, len(identities), 500):
         for file in noted.journal.observations.records(identities[start : start + 500]):
@@ -88,16 +92,32 @@ def steps(noted: Notes, identities: list[int]) -> Iterator[tuple[FileRecord, obj
             yield file, decide(file, replace(base, experiment_problem=problem), NOW)
 
 
-def test_quiet_files_are_in_sync_and_no_others_that_are_plainly_so(journal: Journal) -> None:
+@pytest.mark.parametrize("on_local_delete", OnLocalDelete)
+def test_quiet_files_are_in_sync_and_no_others_that_are_plainly_so(
+    journal: Journal, on_local_delete: OnLocalDelete
+) -> None:
+    keep = on_local_delete is OnLocalDelete.KEEP
     noted = notes(journal)
     fill(noted)
     with journal._database.reading() as connection:
         everything = {row[0] for row in connection.execute("SELECT id FROM file")}
-    unquiet = {waiting.id for waiting in journal.observations.unquiet(noted.mapping_id)}
+    waiting = journal.observations.unquiet(noted.mapping_id, keep=keep)
+    unquiet = {file.id for file in waiting}
     quiet = everything - unquiet
-    assert journal.observations.quiet(noted.mapping_id).files == len(quiet) > 0
-    for file, step in steps(noted, sorted(quiet)):
+    counted = journal.observations.quiet(noted.mapping_id, keep=keep)
+    gone = 0
+    for file, step in steps(noted, sorted(quiet), on_local_delete):
         assert isinstance(step, InSync), file
-    for file, step in steps(noted, sorted(unquiet)):
-        plain = isinstance(step, InSync) and step.reason == "on the server with this content"
+        gone += file.local is None
+    assert counted.kept == gone
+    assert counted.files == len(quiet) - gone > 0
+    assert (gone > 0) is keep
+    plain_reasons = {"on the server with this content"}
+    if keep:
+        plain_reasons |= {
+            "gone before it was uploaded",
+            "deleted here; the copy on the server is kept",
+        }
+    for file, step in steps(noted, sorted(unquiet), on_local_delete):
+        plain = isinstance(step, InSync) and step.reason in plain_reasons
         assert not plain, f"left to be looked at closely, though it is in sync: {file}"

@@ -109,17 +109,23 @@ def test_another_experiment_under_the_same_eid_has_nothing_of_ours(journal: Jour
 
 def test_where_files_go(journal: Journal) -> None:
     noted = notes(journal)
-    assert journal.remote.mapped_eids() == set()
+    assert journal.remote.mapped_eids([noted.mapping_id]) == set()
     for number, eid in enumerate([EID, OTHER, None, EID, "20260101-99", OTHER]):
         noted.see(f"{number}", eid=eid)
-    notes(journal, "other").see("x", eid="20261231-1")
-    expected = {EID, OTHER, "20260101-99", "20261231-1"}
-    assert journal.remote.mapped_eids() == expected
+    other = notes(journal, "other")
+    for number, eid in enumerate([EID, "20261231-1"]):
+        other.see(f"{number}", eid=eid)
+    assert journal.remote.mapped_eids([noted.mapping_id]) == {EID, OTHER, "20260101-99"}
+    assert journal.remote.mapped_eids([other.mapping_id]) == {EID, "20261231-1"}
+    both = {EID, OTHER, "20260101-99", "20261231-1"}
+    assert journal.remote.mapped_eids([noted.mapping_id, other.mapping_id]) == both
+    assert journal.remote.mapped_eids([]) == set()
 
 
 def test_only_unmapped_files_go_nowhere(journal: Journal) -> None:
-    notes(journal).see("a", eid=None)
-    assert journal.remote.mapped_eids() == set()
+    noted = notes(journal)
+    noted.see("a", eid=None)
+    assert journal.remote.mapped_eids([noted.mapping_id]) == set()
 
 
 # Lists
@@ -327,8 +333,8 @@ def test_a_file_goes_through_its_life(journal: Journal) -> None:
     upload(noted, "a", bounds(AT1, 5))
     noted.list({"a": AT1})
     assert not journal.observations.unquiet(noted.mapping_id)
-    assert journal.observations.quiet(noted.mapping_id) == (1, 10)
+    assert journal.observations.quiet(noted.mapping_id) == (1, 10, 0)
     noted.see("a", V2)
     [waiting] = journal.observations.unquiet(noted.mapping_id)
     assert waiting.size == 20
-    assert journal.observations.quiet(noted.mapping_id) == (0, 0)
+    assert journal.observations.quiet(noted.mapping_id) == (0, 0, 0)

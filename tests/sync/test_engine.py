@@ -84,6 +84,14 @@ def test_the_experiments_of_a_pattern_are_those_that_files_lead_to(lab: Lab) -> 
     assert lab.engine.eids() == {"20261123-7", "20261123-8"}
 
 
+def test_what_is_no_longer_configured_is_not_asked_for(lab: Lab) -> None:
+    lab.write("a")
+    lab.engine.scan(lab.mapping)
+    other = Mapping(name="other", directory=lab.root, experiment="20261123-2")
+    engine = Engine([other], lab.journal, lab.server, lab.clock)
+    assert engine.eids() == {"20261123-2"}
+
+
 def test_how_old_a_list_may_be(lab: Lab) -> None:
     job = prepared(lab)
     add, replace = NEW, Upload("changed", 0, replaces=True)

@@ -332,6 +332,13 @@ GONE_FILES: list[Row] = [
         Hold,
         {"reason": LOST.message, "hint": LOST.hint, "since_ns": LOST.since_ns},
     ),
+    (
+        "gone, and a symbolic link in its place is gone too",
+        replace(GONE, kind=EntryKind.SYMLINK),
+        REMOVING,
+        RemoveRemote,
+        {},
+    ),
     ("in no experiment any more", replace(GONE, eid=None, synced=None), REMOVING, InSync, {}),
 ]
 

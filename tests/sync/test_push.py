@@ -22,6 +22,7 @@ from aqsync.errors import (
 from aqsync.model import Hold, State
 from aqsync.sync.engine import FRESH_TO_ADD_S, Engine
 from aqsync.sync.push import MOST_ATTEMPTS, TRIES, Limits, Push
+from aqsync.sync.summary import summarize
 from tests.support.lab import EID, Lab, Listener
 from tests.support.permissions import bound_by_permissions
 
@@ -607,6 +608,19 @@ def test_deleted_files_are_kept_on_the_server(lab: Lab) -> None:
     assert lab.push().removed == 0
     assert set(lab.remote) == {"a", "b"}
     assert states(lab, "a") == [State.IN_SYNC]
+
+
+def test_deleted_files_that_are_kept_need_no_decision_any_more(lab: Lab) -> None:
+    for path in ("a", "b"):
+        lab.write(path)
+    lab.push()
+    (lab.root / "a").unlink()
+    lab.push()
+    lab.said.clear()
+    lab.push()
+    assert lab.said == ["planned 0 files, 0 bytes"]
+    summary = summarize(lab.journal, lab.mapping, lab.clock.now_ns())
+    assert (summary.kept, summary.files[State.IN_SYNC]) == (1, 1)
 
 
 def test_deleted_files_are_removed_where_that_is_wanted(lab: Lab) -> None:
