@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from aqsync import __version__
-from aqsync.cli.groups import experiment, extensions, files, service, tags, tasks
+from aqsync.cli.groups import daemon, experiment, extensions, files, service, tags, tasks
 from aqsync.errors import AqsyncError, ExitCode
 
 app = typer.Typer(
@@ -32,9 +32,6 @@ MappingOption = Annotated[
 ]
 LOG_LEVELS = ("debug", "info", "warning", "error")
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
-MappingArgument = Annotated[
-    str | None, typer.Argument(help="A mapping's name; else all.", show_default=False)
-]
 PathsArgument = Annotated[
     list[Path] | None, typer.Argument(help="Only these files and directories.", show_default=False)
 ]
@@ -181,51 +178,6 @@ def retry(
 
 
 @app.command()
-def pause(
-    mapping: MappingArgument = None,
-    *,
-    config: ConfigOption = None,
-    duration: Annotated[
-        str | None, typer.Option("--for", help="For how long; else until `aqsync resume`.")
-    ] = None,
-) -> None:
-    """Send nothing of a mapping, or of all mappings, to the server for a while.
-
-    Files are noticed as ever, and wait. `aqsync push --now` sends them all the same.
-    """
-    from aqsync.cli.orders import pause as run
-    from aqsync.config import parse_duration
-
-    try:
-        seconds = None if duration is None else parse_duration(duration)
-    except ValueError as exc:
-        raise typer.BadParameter(str(exc), param_hint="--for") from exc
-    raise typer.Exit(run(config, mapping, seconds))
-
-
-@app.command()
-def resume(mapping: MappingArgument = None, *, config: ConfigOption = None) -> None:
-    """End the pause of a mapping, or every pause.
-
-    Exit status: 1 if the mapping is paused still, for all mappings are.
-    """
-    from aqsync.cli.orders import resume as run
-
-    raise typer.Exit(run(config, mapping))
-
-
-@app.command()
-def reload(*, config: ConfigOption = None) -> None:
-    """Have the running daemon take over the configuration as it is now.
-
-    If it is wrong, the daemon goes on as before.
-    """
-    from aqsync.cli.orders import reload as run
-
-    raise typer.Exit(run(config))
-
-
-@app.command()
 def history(
     path: Annotated[
         Path | None, typer.Argument(help="Only this file or directory.", show_default=False)
@@ -327,6 +279,7 @@ def demo(
     raise typer.Exit(run(directory))
 
 
+app.add_typer(daemon.app)
 for _name, _group in (
     ("experiment", experiment.app),
     ("tags", tags.app),

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from aqsync.errors import AqsyncError
@@ -106,3 +107,8 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
     if then_ns is None:
         return "never"
     return f"{seconds_text(max(0, now_ns - then_ns) / _SECOND_NS)} ago"
+
+
+def iso_text(at_ns: int | None) -> str | None:
+    """A point in time, nanoseconds since 1970, as programs read it."""
+    return None if at_ns is None else datetime.fromtimestamp(at_ns / _SECOND_NS, UTC).isoformat()

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from aqsync.cli.context import chosen, configuration
-from aqsync.cli.output import age_text, report_problems, say, say_json, seconds_text, size_text
+from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
+from aqsync.cli.output import (
+    age_text,
+    iso_text,
+    report_problems,
+    say,
+    say_json,
+    seconds_text,
+    size_text,
+)
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
@@ -62,11 +70,13 @@ def status(
         windows = config.transfer.windows
         summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
         watches = {m.name: journal.mappings.watch(records[m.name].id) for m in mappings}
+        pauses = journal.pauses.active(now_ns)
         server = journal.remote.server_problem()
         eids = experiments_of(journal, mappings)
         known = journal.remote.experiments().values()
         listed = [e.listed_at_ns for e in known if e.eid in eids]
     oldest = min((at for at in listed if at is not None), default=None)
+    daemon = DaemonState(config)
     if json:
         say_json(
             {
@@ -78,7 +88,9 @@ def status(
                     for m in mappings
                 },
                 "server": None if server is None else asdict(server),
-                "server_lists_from": _iso(oldest),
+                "server_lists_from": iso_text(oldest),
+                "paused": pauses_as_json(pauses),
+                "daemon": daemon.as_json(),
             }
         )
     else:
@@ -86,6 +98,8 @@ def status(
             _tell(mapping, summaries[mapping.name], records[mapping.name].complete_at_ns, now_ns)
             _tell_watch(watches[mapping.name], now_ns)
             report_problems(summaries[mapping.name].problems, everything=everything)
+        tell_pauses(pauses, now_ns)
+        daemon.tell(now_ns)
         say(f"the server's file lists were fetched {age_text(oldest, now_ns)}")
         if server is not None:
             since = seconds_text((now_ns - server.since_ns) / _SECOND_NS)
@@ -103,13 +117,9 @@ def _as_json(mapping: Mapping, summary: Summary, complete_at_ns: int | None) -> 
         "bytes": summary.bytes[State.IN_SYNC],
         "bytes_missing": sum(summary.bytes.values()) - summary.bytes[State.IN_SYNC],
         "complete": summary.complete,
-        "last_complete_sync": _iso(complete_at_ns),
+        "last_complete_sync": iso_text(complete_at_ns),
         "problems": [problem._asdict() for problem in summary.problems],
     }
-
-
-def _iso(at_ns: int | None) -> str | None:
-    return None if at_ns is None else datetime.fromtimestamp(at_ns / _SECOND_NS, UTC).isoformat()
 
 
 def _tell(mapping: Mapping, summary: Summary, complete_at_ns: int | None, now_ns: int) -> None:
@@ -130,7 +140,7 @@ def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
     return {
         "reason": problem.message,
         "hint": problem.hint,
-        "since": _iso(problem.since_ns),
+        "since": iso_text(problem.since_ns),
     }
 
 
@@ -177,7 +187,7 @@ def _explain(
         "decision": type(step).__name__,
         "state": step.state,
         "reason": step.reason,
-        "since": _iso(step.since_ns),
+        "since": iso_text(step.since_ns),
         "age_seconds": round(age / _SECOND_NS, 3),
         "next": next_step(step, now_ns),
         "hint": hint,

@@ -1,0 +1,96 @@
+"""What ``aqsync status`` says of the daemon and of what is paused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping as Dict
+from pathlib import Path
+from typing import Any
+
+from aqsync.cli.output import age_text, iso_text, say, seconds_text, size_text
+from aqsync.config import Config
+from aqsync.errors import AqsyncError
+from aqsync.journal.pauses import EVERYTHING, Pause
+from aqsync.service.control.client import Daemon
+from aqsync.service.control.commands import DaemonStatus
+
+_SECOND_NS = 1_000_000_000
+
+
+class DaemonState:
+    """Whether a daemon runs for a journal, and what it says of itself.
+
+    Args:
+        config: The configuration that this command has read.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config_path = config.path
+        self._status: DaemonStatus | None = None
+        self._problem: AqsyncError | None = None
+        try:
+            daemon = Daemon.find(config.journal)
+            if daemon is not None:
+                with daemon:
+                    self._status = daemon.status()
+        except AqsyncError as exc:
+            self._problem = exc
+
+    def as_json(self) -> dict[str, Any] | None:
+        """For a program; None where no daemon runs."""
+        if self._problem is not None:
+            return {"problem": self._problem.message, "hint": self._problem.hint}
+        if self._status is None:
+            return None
+        facts: dict[str, Any] = dict(self._status)
+        facts["started_at"] = iso_text(facts.pop("started_at_ns"))
+        return facts
+
+    def tell(self, now_ns: int) -> None:
+        """For a person."""
+        status = self._status
+        if self._problem is not None:
+            say(f"the daemon could not be asked: {self._problem.message}")
+            if self._problem.hint:
+                say(f"  hint: {self._problem.hint}")
+        if status is None:
+            if self._problem is None:
+                say("no daemon is running: files are uploaded when `aqsync push` is called")
+            return
+        say(
+            f"the daemon (process {status['process']}) was started"
+            f" {age_text(status['started_at_ns'], now_ns)};"
+            f" {status['uploaded']} files uploaded since ({size_text(status['bytes'])}),"
+            f" {status['ready']} waiting for their turn"
+        )
+        for item in status["under_way"]:
+            say(
+                f"  under way: {item['path']} ({item['mapping']}), {size_text(item['sent'])}"
+                f" of {size_text(item['size'])} in {seconds_text(item['seconds'])}"
+            )
+        if not _same(status["config"], self._config_path):
+            say(f"  it works by another configuration: {status['config']}")
+
+
+def _same(one: str, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def tell_pauses(pauses: Dict[str, Pause], now_ns: int) -> None:
+    """What is paused, for a person."""
+    for name, pause in pauses.items():
+        what, command = name, f"aqsync resume {name}"
+        if name == EVERYTHING:
+            what, command = "everything", "aqsync resume"
+        more = ""
+        if pause.until_ns is not None:
+            more = f", for {seconds_text((pause.until_ns - now_ns) / _SECOND_NS)} more"
+        say(f"{what} was paused {age_text(pause.since_ns, now_ns)}{more}; `{command}` ends it")
+
+
+def pauses_as_json(pauses: Dict[str, Pause]) -> dict[str, dict[str, str | None]]:
+    """What is paused, for a program: by mapping name, the empty one for everything."""
+    return {
+        name: {"since": iso_text(pause.since_ns), "until": iso_text(pause.until_ns)}
+        for name, pause in pauses.items()
+    }
