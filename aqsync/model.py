@@ -160,6 +160,8 @@ class Policy:
     """Why nothing may be removed from the server now; None: removals are allowed."""
     root_problem: Problem | None = None
     """Why what is, or is not, in the mapping's directory may not be believed."""
+    place_problem: Problem | None = None
+    """Why the file's place cannot be looked at: what is known of the file may be past."""
     experiment_problem: Problem | None = None
     closed: Closed | None = None
     """Why nothing may go to the server now; None: it may."""

@@ -71,11 +71,31 @@ class Mappings:
             )
 
     def unpin_root(self, mapping_id: int) -> None:
-        """A person accepts whatever directory the root is now."""
+        """A person accepts whatever directory the root is now, and what is mounted below it."""
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE mapping SET root_device = NULL, root_inode = NULL WHERE id = ?",
                 (mapping_id,),
+            )
+            connection.execute("DELETE FROM mount WHERE mapping_id = ?", (mapping_id,))
+
+    def mounts(self, mapping_id: int) -> dict[str, int]:
+        """The devices of the disks that are mounted below the root, by path."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT path, device FROM mount WHERE mapping_id = ?", (mapping_id,)
+            ).fetchall()
+        return {loaded(path): device for path, device in rows}
+
+    def set_mounts(self, mapping_id: int, mounts: dict[str, int]) -> None:
+        """Remember these, and no others."""
+        if self.mounts(mapping_id) == mounts:
+            return
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM mount WHERE mapping_id = ?", (mapping_id,))
+            connection.executemany(
+                "INSERT INTO mount (mapping_id, path, device) VALUES (?, ?, ?)",
+                ((mapping_id, stored(path), device) for path, device in mounts.items()),
             )
 
     def scanned(self, mapping_id: int, selection_rules: str, now_ns: int) -> None:

@@ -150,7 +150,20 @@ CREATE INDEX history_by_time ON history (at_ns);
 CREATE INDEX history_by_path ON history (mapping, path);
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("0001-first", _FIRST), ("0002-daemon", _DAEMON))
+_MOUNTS = """
+CREATE TABLE mount (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    path NOT NULL,
+    device INTEGER NOT NULL,
+    PRIMARY KEY (mapping_id, path)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    ("0001-first", _FIRST),
+    ("0002-daemon", _DAEMON),
+    ("0003-mounts", _MOUNTS),
+)
 
 VERSION = len(MIGRATIONS)
 """What PRAGMA user_version says of a journal that this release wrote."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from aqsync.journal.mappings import RootIdentity
-from aqsync.model import EntryKind, Signature
+from aqsync.model import EntryKind
 
 RELATIVE_OPEN = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
@@ -97,7 +97,7 @@ def seen_in(status: os.stat_result) -> Seen:
     if not (-_LATEST_NS <= mtime_ns <= _LATEST_NS and -_LATEST_NS <= ctime_ns <= _LATEST_NS):
         mtime_ns, ctime_ns = _within_64_bits(mtime_ns), _within_64_bits(ctime_ns)
     return (
-        _A_FILE if stat.S_ISREG(status.st_mode) else kind_of(status),
+        _A_FILE if stat.S_ISREG(status.st_mode) else _kind_of(status),
         status.st_size,
         mtime_ns,
         ctime_ns,
@@ -109,12 +109,7 @@ def _within_64_bits(time_ns: int) -> int:
     return max(-_LATEST_NS, min(time_ns, _LATEST_NS))
 
 
-def signature_of(status: os.stat_result) -> Signature:
-    """The signature that a stat result shows."""
-    return Signature(*seen_in(status)[1:])
-
-
-def kind_of(status: os.stat_result) -> EntryKind | None:
+def _kind_of(status: os.stat_result) -> EntryKind | None:
     """What an entry is; None for a directory."""
     if stat.S_ISREG(status.st_mode):
         return EntryKind.FILE
@@ -214,6 +209,11 @@ def parents(path: str) -> Iterator[str]:
     while end >= 0:
         yield path[:end]
         end = path.find("/", end + 1)
+
+
+def nearest(path: str, places: Collection[str]) -> str | None:
+    """The innermost of some places that a path is, or lies below; the root is none of them."""
+    return next((p for p in (path, *reversed([*parents(path)])) if p in places), None)
 
 
 def _check_way(root: Path, path: str) -> None:

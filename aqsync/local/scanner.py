@@ -7,7 +7,7 @@ and writes down the differences. Memory grows with the largest directory, not wi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +20,13 @@ from aqsync.journal.observations import Observed, Retargeted
 from aqsync.local.disk import REAL_DISK, Disk, parents
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
+from aqsync.local.submounts import Submounts
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Problem, Signature
+
+_MOUNT_HINT = (
+    "mount the right disk, or accept the directory as it is with `aqsync retry --mapping {name}`"
+)
 
 
 @dataclass(slots=True)
@@ -164,8 +169,16 @@ class Scanner:
         self._journal.observations.clock_set_back(record.id, now_ns)
         if record.target_rules != self.rules.target_fingerprint:
             self._retarget(record.id)
+        directory = self._mapping.directory
+        mounts = Submounts(
+            self._disk,
+            directory,
+            root.device,
+            known=self._journal.mappings.mounts(record.id),
+            lacks=lambda path: self._lacks(record.id, path),
+        )
         walk = Walk(
-            WalkSource(self._disk, self._mapping.directory, self.rules, self.observed, goes_on),
+            WalkSource(self._disk, directory, mounts, self.rules, self.observed, goes_on),
             self._journal.observations,
             record.id,
             reselect=record.selection_rules != self.rules.selection_fingerprint,
@@ -182,9 +195,13 @@ class Scanner:
         for path, (message, hint) in walk.troubles.items():
             self._note(report, path, message, hint)
         self._journal.observations.forget(record.id, walk.forgotten)
+        verdict = mounts.judge(walk.missing, whole=report.whole)
+        self._journal.mappings.set_mounts(record.id, verdict.mounts)
+        for path, message in verdict.troubles.items():
+            self._note(report, path, message, _MOUNT_HINT.format(name=self._mapping.name))
         gone: list[str] = []
-        if not walk.stopped and self._trusts(record, root, walk, report):
-            gone = walk.missing
+        if not walk.stopped and self._trusts(record, root, walk, verdict.gone, report):
+            gone = verdict.gone
             report.gone = len(gone)
             self._journal.observations.gone(record.id, gone, now_ns)
         few = walk.changes + len(gone) <= MOST_CHANGED
@@ -212,6 +229,7 @@ class Scanner:
         record: MappingRecord,
         root: RootIdentity,
         walk: Walk,
+        missing: Sequence[str],
         report: ScanReport,
     ) -> bool:
         """Whether what is missing may be called gone; pins the root where nothing objects."""
@@ -224,12 +242,12 @@ class Scanner:
                 "it is looked at again on the next run",
             )
             return False
-        if walk.missing and record.root is not None:
+        if missing and record.root is not None:
             problem = None
             if record.root != root:
-                problem = f"is not the one known before, and lacks {len(walk.missing)} known files"
+                problem = f"is not the one known before, and lacks {len(missing)} known files"
             elif report.whole and walk.entries == 0:
-                problem = f"is empty, but {len(walk.missing)} files were known"
+                problem = f"is empty, but {len(missing)} files were known"
             if problem is not None:
                 self._note(
                     report,
@@ -242,6 +260,20 @@ class Scanner:
         if record.root != root:
             self._journal.mappings.pin_root(record.id, root)
         return True
+
+    def _lacks(self, mapping_id: int, top: str) -> bool:
+        """Whether any file that is known below a directory is not there."""
+        for directory in self._journal.observations.directories(mapping_id, top):
+            known = self._journal.observations.known_in(mapping_id, directory)
+            here = {name for name, (_, size, *_) in known.items() if size is not None}
+            try:
+                with self._disk.listing(self._mapping.directory, directory) as listing:
+                    here.difference_update(name for name, _ in listing.entries)
+            except OSError:
+                pass  # then all that is known in it is lacking
+            if here:
+                return True
+        return False
 
     def _retarget(self, mapping_id: int) -> None:
         """The rules lead elsewhere than before: what has another target now starts anew there."""

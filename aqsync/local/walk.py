@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.journal.observations import KnownEntry, Observations, Observed
 from aqsync.local.disk import Disk, Seen, parents
 from aqsync.local.rules import Rules
+from aqsync.local.submounts import Submounts
 from aqsync.model import EntryKind, Signature
 
 BATCH = 2000
@@ -25,6 +27,7 @@ class WalkSource(NamedTuple):
 
     disk: Disk
     root: Path
+    mounts: Submounts
     rules: Rules
     observed: Callable[[str, EntryKind, Signature], Observed]
     goes_on: Callable[[], bool] = lambda: True
@@ -57,7 +60,9 @@ class Walk:
         self.troubles: dict[str, tuple[str, str]] = {}
         self.stopped = False
         """It ended before its end: what it did not meet may well be there."""
-        self._disk, self._root, self._rules, self._observed, self._goes_on = source
+        self._disk, self._root = source.disk, source.root
+        self._mounts, self._rules = source.mounts, source.rules
+        self._observed, self._goes_on = source.observed, source.goes_on
         self._observations = observations
         self._mapping_id = mapping_id
         self._reselect = reselect
@@ -112,12 +117,14 @@ class Walk:
             Those that are directories; and those that are none, but were perhaps known as one.
         """
         known = self._observations.known_at(self._mapping_id, directory, names)
+        with suppress(OSError):  # which each of the names will tell of
+            self._mounts.met(directory, self._disk.identity(self._root, directory).device)
         inside, nothing = list[str](), list[str]()
         for name in names:
             path, before = _join(directory, name), known.get(name)
             missing = {} if before is None else {name: before}
             try:
-                seen = self._disk.look(self._root, path)
+                seen = self._look_at(path)
             except (FileNotFoundError, NotADirectoryError):
                 self._all_missing(directory, missing)
             except PermissionError as exc:
@@ -170,10 +177,13 @@ class Walk:
         known = self._known(directory)
         prefix = f"{directory}/" if directory else ""
         reselect = self._reselect
+        entries_before = self.entries
         try:
+            self._check_mounts(directory)
             with self._disk.listing(self._root, directory) as (identity, entries):
                 self.directories += 1
                 self.directory_inodes.add(identity.inode)
+                self._mounts.met(directory, identity.device)
                 for name, seen in entries:
                     if seen == known.get(name) and not reselect:  # nearly all, in every scan
                         del known[name]
@@ -191,11 +201,22 @@ class Walk:
             self._trouble(directory, exc)
             return subdirectories
         self._all_missing(directory, known)
+        if self.entries > entries_before:
+            self._mounts.inhabited(directory)
         return subdirectories
+
+    def _check_mounts(self, path: str) -> None:
+        """Raise where a path is on a disk that is not there."""
+        if self._mounts.hides(path):
+            raise FileNotFoundError
+
+    def _look_at(self, path: str) -> Seen:
+        self._check_mounts(path)
+        return self._disk.look(self._root, path)
 
     def _is_directory(self, path: str) -> bool:
         try:
-            return not path or self._disk.look(self._root, path)[0] is None
+            return not path or self._look_at(path)[0] is None
         except OSError:
             return False
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.errors import FileChanged, FileUnreadable, FileVanished, LocalError
-from aqsync.local.disk import signature_of
+from aqsync.local.disk import seen_in
 from aqsync.local.reader import CHUNK, GuardedFile, is_gone
 from aqsync.model import Signature
 from tests.support.permissions import bound_by_permissions
@@ -20,7 +20,7 @@ BIG = CHUNK * 3 + 17
 
 
 def now(place: Path) -> Signature:
-    return signature_of(place.lstat())
+    return Signature(*seen_in(place.lstat())[1:])
 
 
 def guarded(place: Path, expected: Signature | None = None) -> GuardedFile:

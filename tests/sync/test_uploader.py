@@ -27,7 +27,7 @@ from aqsync.errors import (
     TokenRefused,
     TransferRefused,
 )
-from aqsync.local.disk import signature_of
+from aqsync.local.disk import seen_in
 from aqsync.local.reader import CHUNK
 from aqsync.model import (
     Adopted,
@@ -64,7 +64,7 @@ def sha(content: bytes) -> bytes:
 
 
 def signature(place: Path) -> Signature:
-    return signature_of(place.stat())
+    return Signature(*seen_in(place.stat())[1:])
 
 
 def job(lab: Lab, path: str, step: Upload | Compare | RemoveRemote) -> Job:

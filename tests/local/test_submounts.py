@@ -1,0 +1,301 @@
+"""A disk that is mounted below a root and taken away has not lost its files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aqsync.model import Failure, Hold, State, Uploaded
+from tests.support.lab import Lab
+from tests.support.mounts import mount_tmpfs, unmount
+
+AWAY = "is not there; none of its files counts as deleted"
+
+
+class Disks:
+    """File systems in memory, mounted below the lab's root. Each keeps its device number."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._aside = lab.root.parent / "disks"
+        self._mounted: list[Path] = []
+
+    def mount(self, path: str, disk: str = "first") -> None:
+        """Mount a disk of this name, made if it is new."""
+        aside = self._aside / disk
+        if not aside.exists():
+            aside.mkdir(parents=True)
+            mount_tmpfs(aside)
+            self._mounted.append(aside)
+        place = self._lab.root / path
+        place.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "--bind", str(aside), str(place)], check=True)
+        self._mounted.append(place)
+
+    def unmount(self, path: str) -> None:
+        place = self._lab.root / path
+        unmount(place)
+        self._mounted.remove(place)
+
+    def close(self) -> None:
+        for place in reversed(self._mounted):
+            unmount(place)
+
+
+@pytest.fixture
+def disks(lab: Lab) -> Iterator[Disks]:
+    made = Disks(lab)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def known(lab: Lab) -> set[str]:
+    found = lab.journal.observations.targets(lab.mapping_id)
+    return {t.path for t in found if lab.record(t.path).local is not None}
+
+
+def sync(lab: Lab) -> None:
+    lab.scan()
+    for path in known(lab):
+        file = lab.record(path)
+        assert file.local is not None
+        outcome = Uploaded(file.local, b"\1" * 32, None)
+        lab.journal.outcomes.record(file, outcome, lab.clock.now_ns())
+
+
+@pytest.fixture
+def filled(lab: Lab, disks: Disks) -> Lab:
+    """A root with a disk in it; all that is there is in sync."""
+    disks.mount("runs/usb")
+    for path in ("a", "runs/b", "runs/usb/c", "runs/usb/deep/d"):
+        lab.write(path)
+    sync(lab)
+    return lab
+
+
+ON_IT = {"runs/usb/c", "runs/usb/deep/d"}
+ALL = {"a", "runs/b", *ON_IT}
+
+SCANS = pytest.mark.parametrize(
+    "within",
+    [(), ("runs",), ("runs/usb",), ("runs/usb/c", "runs/usb/deep/d"), ("runs/usb/deep", "a")],
+    ids=str,
+)
+
+
+@SCANS
+def test_a_disk_that_was_unmounted(filled: Lab, disks: Disks, within: tuple[str, ...]) -> None:
+    disks.unmount("runs/usb")
+    report = filled.scan(*within)
+    assert report.gone == 0
+    place = filled.root / "runs/usb"
+    assert filled.troubles() == {"runs/usb": f"the disk that was mounted at {place} {AWAY}"}
+    assert "aqsync retry --mapping lab" in report.troubles["runs/usb"].hint
+    assert known(filled) == ALL
+    filled.scan()
+    assert known(filled) == ALL
+
+
+@SCANS
+def test_a_disk_whose_directory_is_gone_too(
+    filled: Lab, disks: Disks, within: tuple[str, ...]
+) -> None:
+    disks.unmount("runs/usb")
+    (filled.root / "runs/usb").rmdir()
+    assert filled.scan(*within).gone == 0
+    assert set(filled.troubles()) == {"runs/usb"}
+    assert known(filled) == ALL
+
+
+def test_what_else_is_gone_is_gone(filled: Lab, disks: Disks) -> None:
+    disks.unmount("runs/usb")
+    (filled.root / "runs/b").unlink()
+    assert filled.scan().gone == 1
+    assert known(filled) == ALL - {"runs/b"}
+
+
+@SCANS
+def test_what_lies_in_its_place_is_not_taken_for_it(
+    filled: Lab, disks: Disks, within: tuple[str, ...]
+) -> None:
+    disks.unmount("runs/usb")
+    filled.write("runs/usb/c", b"of another disk")
+    filled.write("runs/usb/deep/new")
+    before = filled.record("runs/usb/c")
+    filled.scan(*within)
+    assert filled.record("runs/usb/c") == before
+    assert known(filled) == ALL
+
+
+def test_once_it_is_back_all_is_well(filled: Lab, disks: Disks) -> None:
+    disks.unmount("runs/usb")
+    filled.scan()
+    disks.mount("runs/usb")
+    filled.write("runs/usb/new")
+    filled.scan()
+    assert filled.troubles() == {}
+    assert known(filled) == {*ALL, "runs/usb/new"}
+    (filled.root / "runs/usb/c").unlink()
+    assert filled.scan().gone == 1
+
+
+@pytest.fixture
+def renumbered(filled: Lab, disks: Disks, tmp_path: Path) -> Lab:
+    """Another disk is mounted in its place, which is empty yet."""
+    shutil.copytree(filled.root / "runs/usb", tmp_path / "copy")
+    disks.unmount("runs/usb")
+    disks.mount("runs/usb", "second")
+    return filled
+
+
+@SCANS
+def test_another_disk_that_lacks_known_files(
+    renumbered: Lab, tmp_path: Path, within: tuple[str, ...]
+) -> None:
+    shutil.copy2(tmp_path / "copy/c", renumbered.root / "runs/usb/c")
+    before = renumbered.record("runs/usb/c")
+    for scan in (within, ()):
+        assert renumbered.scan(*scan).gone == 0
+        assert "is not the one known before" in renumbered.troubles()["runs/usb"]
+        assert renumbered.record("runs/usb/c") == before
+        assert known(renumbered) == ALL
+
+
+@SCANS
+def test_the_same_files_under_another_device_number(
+    renumbered: Lab, tmp_path: Path, within: tuple[str, ...]
+) -> None:
+    shutil.copytree(tmp_path / "copy", renumbered.root / "runs/usb", dirs_exist_ok=True)
+    renumbered.scan(*within)
+    renumbered.scan()
+    assert renumbered.troubles() == {}
+    assert known(renumbered) == ALL
+    (renumbered.root / "runs/usb/c").unlink()
+    assert renumbered.scan("runs/usb/c").gone == 1, "from now on it is the disk"
+
+
+def test_a_disk_that_is_empty_now(filled: Lab) -> None:
+    shutil.rmtree(filled.root / "runs/usb/deep")
+    (filled.root / "runs/usb/c").unlink()
+    for _ in range(2):
+        assert filled.scan().gone == 0
+        assert "is empty" in filled.troubles()["runs/usb"]
+        assert known(filled) == ALL
+    filled.write("runs/usb/new")
+    assert filled.scan().gone == 2
+    assert filled.troubles() == {}
+
+
+def test_a_disk_that_never_held_files_may_go(lab: Lab, disks: Disks) -> None:
+    lab.write("a")
+    disks.mount("usb")
+    sync(lab)
+    disks.unmount("usb")
+    lab.scan()
+    assert lab.troubles() == {}
+    assert lab.journal.mappings.mounts(lab.mapping_id) == {}
+
+
+def test_a_person_accepts_that_a_disk_is_gone(filled: Lab, disks: Disks) -> None:
+    disks.unmount("runs/usb")
+    filled.scan()
+    filled.journal.mappings.unpin_root(filled.mapping_id)
+    assert filled.scan().gone == 2
+    assert filled.troubles() == {}
+    assert known(filled) == ALL - ON_IT
+    filled.write("runs/usb/c")
+    filled.scan()
+    assert "runs/usb/c" in known(filled)
+
+
+def test_a_disk_mounted_on_another(lab: Lab, disks: Disks) -> None:
+    disks.mount("outer")
+    disks.mount("outer/run/inner", "second")
+    for path in ("a", "outer/b", "outer/run/inner/c"):
+        lab.write(path)
+    sync(lab)
+    assert set(lab.journal.mappings.mounts(lab.mapping_id)) == {"outer", "outer/run/inner"}
+    disks.unmount("outer/run/inner")
+    assert lab.scan().gone == 0
+    assert set(lab.troubles()) == {"outer/run/inner"}
+    disks.unmount("outer")
+    assert lab.scan().gone == 0
+    assert set(lab.troubles()) == {"outer", "outer/run/inner"}
+    assert known(lab) == {"a", "outer/b", "outer/run/inner/c"}
+
+
+@pytest.mark.parametrize("within", ["runs/usb/deep/d", "runs/usb", "runs/usb/deep"])
+def test_a_look_at_some_paths_finds_the_mount_too(lab: Lab, disks: Disks, within: str) -> None:
+    lab.write("a")
+    lab.scan()
+    disks.mount("runs/usb")
+    lab.write("runs/usb/deep/d")
+    lab.scan(within)
+    device = (lab.root / "runs/usb").stat().st_dev
+    assert lab.journal.mappings.mounts(lab.mapping_id) == {"runs/usb": device}
+    disks.unmount("runs/usb")
+    assert lab.scan().gone == 0
+    assert set(lab.troubles()) == {"runs/usb"}
+
+
+def test_a_disk_unmounted_under_the_scan(filled: Lab, disks: Disks) -> None:
+    beats: list[None] = []
+
+    def beat() -> None:
+        beats.append(None)
+        if len(beats) == 2:
+            disks.unmount("runs/usb")
+
+    report = filled.scanner.scan(beat=beat)
+    assert len(beats) > 2
+    assert report.gone == 0
+    assert set(filled.troubles()) == {"runs/usb"}
+    assert known(filled) == ALL
+
+
+def test_rules_that_leave_a_disk_out_forget_it(filled: Lab, disks: Disks) -> None:
+    filled.configure(ignore=("usb/",))
+    filled.scan()
+    disks.unmount("runs/usb")
+    filled.scan()
+    assert filled.troubles() == {}
+    assert known(filled) == ALL - ON_IT
+
+
+def test_a_mount_point_of_any_name(lab: Lab, disks: Disks) -> None:
+    name = os.fsdecode(b"us\xff")
+    disks.mount(name)
+    lab.write(f"{name}/a")
+    lab.write("b")
+    sync(lab)
+    disks.unmount(name)
+    assert lab.scan().gone == 0
+    assert set(lab.troubles()) == {name}
+
+
+# What follows for its files
+
+
+def test_files_on_a_disk_that_is_away_are_held(filled: Lab, disks: Disks) -> None:
+    filled.journal.remote.found({"20261123-1": str(filled.server.of("20261123-1").uuid)})
+    filled.write("runs/usb/c", b"changed")
+    filled.write("runs/usb/new")
+    filled.scan()
+    filled.journal.remote.listed({"20261123-1": []}, (["x"], b""), 1, 1)
+    assert filled.decision("runs/usb/new").state is State.PENDING
+    disks.unmount("runs/usb")
+    filled.scan()
+    for path in ("runs/usb/new", "runs/usb/c"):
+        step = filled.decision(path)
+        assert isinstance(step, Hold), path
+        assert AWAY in step.reason or step.reason == "removed on the server"
+        assert step.hint
+    failure = filled.record("runs/usb/new").failure
+    assert not isinstance(failure, Failure)
