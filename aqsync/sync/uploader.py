@@ -34,6 +34,7 @@ from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import GuardedFile, is_gone
 from aqsync.local.scanner import root_identity
+from aqsync.local.submounts import Submounts
 from aqsync.model import (
     Adopted,
     Compare,
@@ -220,13 +221,23 @@ class Uploader:
         return FoundDifferent(listed)
 
     def _remove(self, job: Job) -> Outcome:
-        pinned = self._journal.mappings.get(job.file.mapping).root
-        if root_identity(job.root, self._disk) != pinned:
-            return MovedOn()
-        if not is_gone(job.root, job.file.path, self._disk):
+        if not self._is_gone(job):
             return MovedOn()
         self._server.remove_files(job.uuid, [job.file.remote_name])
         return Removed()
+
+    def _is_gone(self, job: Job) -> bool:
+        """Whether the file is still gone, on the very disks on which it was found to be."""
+        mapping = self._journal.mappings.get(job.file.mapping)
+        root = root_identity(job.root, self._disk)
+        if root != mapping.root:
+            return False
+        known = self._journal.mappings.mounts(mapping.id)
+        mounts = Submounts(
+            self._disk, job.root, root.device, known=known, lacks=lambda _another: True
+        )
+        path = job.file.path
+        return not mounts.hides(path) and is_gone(job.root, path, self._disk)
 
     def _digest(self, chunks: Iterable[bytes], progress: Progress = unwatched) -> tuple[bytes, int]:
         digest = hashlib.sha256()
