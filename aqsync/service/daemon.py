@@ -12,7 +12,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from aqsync import __version__
 from aqsync.aqueduct.server import Server
@@ -22,8 +21,11 @@ from aqsync.errors import ConfigError, ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.log import Log
+from aqsync.service.control.commands import DaemonStatus
+from aqsync.service.control.server import ControlServer
 from aqsync.service.generation import Common, Generation
 from aqsync.service.notify import Notifier
+from aqsync.service.orders import Orders
 from aqsync.service.signals import Signals
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import UnderWay
@@ -84,6 +86,7 @@ class Daemon:
         """Work until a signal ends it; on the main thread."""
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self._config.path)
+            control = self._take_orders()
             self._now.start()
             if not self._now.wait_for_first_scans(SLOW_START_S):
                 log.warning("a directory takes long to answer; the others are looked at")
@@ -91,7 +94,19 @@ class Daemon:
             while not self._asked_to_stop(signals.wait(self._tick_s())):
                 self._tick()
             self._stop(signals)
+            if control is not None:
+                control.stop()
         return ExitCode.OK
+
+    def _take_orders(self) -> ControlServer | None:
+        """Listen on the local socket; without one the daemon does its work all the same."""
+        control = ControlServer(self._config.journal, Orders(self, self._clock), self._clock)
+        try:
+            control.start()
+        except (ConfigError, OSError) as exc:
+            log.warning("commands cannot reach the daemon", socket=control.path, exc=exc)
+            return None
+        return control
 
     def _asked_to_stop(self, numbers: list[int]) -> bool:
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
@@ -139,7 +154,8 @@ class Daemon:
                 self._stop_at = self._clock.monotonic()
                 for generation in (self._now, *self._retired):
                     generation.abort()
-        log.info("stopped", **self._counts())
+        tally = self._common.tally
+        log.info("stopped", uploaded=tally.counts["uploaded"], bytes=tally.bytes)
 
     # Generations
 
@@ -256,7 +272,7 @@ class Daemon:
         """What it writes."""
         return self._journal
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> DaemonStatus:
         """What it does now, for `aqsync status`."""
         now = self._clock.monotonic()
         return {
@@ -265,7 +281,8 @@ class Daemon:
             "config": str(self._config.path),
             "mappings": [mapping.name for mapping in self._config.mappings],
             "started_at_ns": self._started_ns,
-            **self._counts(),
+            "uploaded": self._common.tally.counts["uploaded"],
+            "bytes": self._common.tally.bytes,
             "ready": len(self._now.ready),
             "under_way": [
                 {
@@ -281,10 +298,10 @@ class Daemon:
 
     def summary(self) -> str:
         """One line for ``systemctl status``."""
-        counts = self._counts()
+        uploaded = self._common.tally.counts["uploaded"]
         parts = [
             f"{len(self._config.mappings)} mappings",
-            f"{counts['uploaded']} files uploaded since {_clock_text(self._started_ns)}",
+            f"{uploaded} files uploaded since {_clock_text(self._started_ns)}",
         ]
         if under_way := len(self._under_way()):
             parts.append(f"{under_way} under way")
@@ -296,10 +313,6 @@ class Daemon:
         if problem is not None:
             parts.append(f"the server cannot be used since {_clock_text(problem.since_ns)}")
         return ", ".join(parts)
-
-    def _counts(self) -> dict[str, int]:
-        tally = self._common.tally
-        return {"uploaded": tally.counts["uploaded"], "bytes": tally.bytes}
 
     def _under_way(self) -> list[UnderWay]:
         return [item for g in (*self._retired, self._now) for item in g.under_way()]
