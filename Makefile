@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint unit pythons bench docs lock clean format
+.PHONY: demo test lint unit pythons system-boot bench docs lock clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -35,6 +35,10 @@ pythons:
 		echo "Python $$version"; \
 		$(MAKE) unit PYTHON="$$python" VENV=".venv-$$version"; \
 	done
+
+# Boots a real systemd in memory and runs the service in it; takes root.
+system-boot: $(VENV)/.dev-installed
+	$(BIN)/python tests/system/boot_systemd.py
 
 bench: $(VENV)/.demo-installed
 	$(BIN)/python -m bench $(BENCH)

@@ -73,7 +73,10 @@ class Unit:
 
     def _changed_lines(self) -> dict[str, str]:
         config = ["--config", str(self.config)]
-        changed = {"ExecStart": command_line([*self.command, "run", *config])}
+        changed = {
+            "ExecStart": command_line([*self.command, "run", *config]),
+            "ExecReload": command_line([*self.command, "reload", *config]),
+        }
         if self.run_as is not None:
             changed |= {
                 "User": self.run_as,

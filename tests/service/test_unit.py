@@ -34,6 +34,7 @@ def test_what_differs_from_machine_to_machine_stands_in_it_once() -> None:
     lines = unit.render().splitlines()
     for line in (
         "ExecStart=/usr/bin/python3 -m aqsync run --config /etc/f/c.yaml",
+        "ExecReload=/usr/bin/python3 -m aqsync reload --config /etc/f/c.yaml",
         "User=anna",
         "StateDirectory=fridge",
         "LoadCredential=token:/etc/fridge/token",

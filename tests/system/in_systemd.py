@@ -1,0 +1,310 @@
+"""What is checked under the systemd that `boot_systemd.py` boots; its process 1 starts this."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+AQSYNC = "/opt/aqsync/bin/aqsync"
+URL = "http://127.0.0.1:8000"
+TOKEN = "boot-s3cret-token"
+DATA = Path("/srv/lab/data")
+CONFIG = Path("/etc/aqsync/config.yaml")
+UNIT = "aqsync.service"
+LONGEST_S = 30.0
+
+SERVER_UNIT = f"""[Service]
+ExecStart={AQSYNC} serve --data /srv/aqueduct --port 8000 --token-file /etc/aqsync/token
+"""
+
+
+class Failed(Exception):
+    """Something is not as it must be."""
+
+
+def run(*words: str | Path, fails: bool = False) -> str:
+    """Run a command and give what it prints on both streams."""
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/")
+    if (ran.returncode != 0) is not fails:
+        command = " ".join(map(str, words))
+        raise Failed(f"{command}: ended with {ran.returncode}:\n{ran.stdout}{ran.stderr}")
+    return (ran.stdout + ran.stderr).strip()
+
+
+def wait_for(what: str, found: Callable[[], object], longest_s: float = LONGEST_S) -> None:
+    """Look until it is so."""
+    deadline = time.monotonic() + longest_s
+    while not found():
+        if time.monotonic() > deadline:
+            raise Failed(f"not within {longest_s} s: {what}")
+        time.sleep(0.05)
+
+
+def fails(call: Callable[[], object]) -> bool:
+    """Whether a command does."""
+    try:
+        call()
+    except Failed:
+        return True
+    return False
+
+
+def require(what: str, *, so: bool) -> None:
+    """It must be so."""
+    if not so:
+        raise Failed(what)
+
+
+def shown(name: str) -> str:
+    """A property of the unit."""
+    return run("systemctl", "show", UNIT, f"--property={name}", "--value")
+
+
+def in_journal(text: str) -> Callable[[], bool]:
+    """Whether the unit has written it."""
+    return lambda: any(text in message for message, _ in journal())
+
+
+def journal() -> list[tuple[str, int]]:
+    """What the unit wrote itself: the message and its priority."""
+    run("journalctl", "--sync")
+    lines = run("journalctl", "--unit", UNIT, "--output", "json", "--quiet").splitlines()
+    records = [json.loads(line) for line in lines]
+    own = [record for record in records if record.get("_COMM") != "systemd"]
+    return [(str(record["MESSAGE"]), int(record["PRIORITY"])) for record in own]
+
+
+class Boot:
+    """The checks, in the order of their names' appearance; each builds on those before."""
+
+    def __init__(self) -> None:
+        self.eid = ""
+
+    def everything(self) -> None:
+        for name, check in vars(type(self)).items():
+            if name.startswith("check_"):
+                began = time.monotonic()
+                check(self)
+                words = name.removeprefix("check_").replace("_", " ")
+                sys.stdout.write(f"ok: {words} ({time.monotonic() - began:.1f} s)\n")
+
+    def remote(self) -> set[str]:
+        """The names in the experiment."""
+        access = ("--url", URL, "--token-file", "/etc/aqsync/token")
+        listed = json.loads(run(AQSYNC, "files", "list", self.eid, "--json", *access))
+        return {file["name"] for file in listed}
+
+    def arrives(self, name: str) -> None:
+        """It will be there; its mapping's prefix and name are parted by ``~``."""
+        wait_for(f"{name} is on the server", lambda: name in self.remote())
+
+    def write(self, name: str, folder: Path = DATA) -> None:
+        """Whom the data belongs to writes a file."""
+        run("setpriv", "--reuid=anna", "--regid=lab", "--clear-groups", "sh", "-c",
+            f"umask 027; mkdir -p {folder}; echo {name} > {folder / name}")  # fmt: skip
+
+    def configure(self, *folders: Path) -> None:
+        mappings = "".join(
+            f"  - {{name: {f.name}, directory: {f}, experiment: {self.eid}, prefix: {f.name}}}\n"
+            for f in folders
+        )
+        CONFIG.write_text(
+            f"server: {{url: '{URL}'}}\ndefaults: {{settle: 1s}}\nmappings:\n{mappings}"
+        )
+
+    def check_a_server_that_wants_a_token_and_data_that_belongs_to_anna(self) -> None:
+        CONFIG.parent.mkdir()
+        token = CONFIG.parent / "token"
+        token.touch(mode=0o600)
+        token.write_text(f"{TOKEN}\n")
+        Path("/etc/systemd/system/aqueduct.service").write_text(SERVER_UNIT)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", "aqueduct")
+        create = (AQSYNC, "experiment", "create", "boot", "--url", URL, "--token-file", token)
+        wait_for("the server is up", lambda: not fails(lambda: run(*create)))
+        self.eid = run(*create)
+        run("groupadd", "lab")
+        run("useradd", "--gid", "lab", "--no-create-home", "anna")
+        DATA.parent.mkdir(mode=0o755)
+        DATA.mkdir(mode=0o750)
+        run("chown", "anna:lab", DATA)
+        self.write("before.csv")
+
+    def check_install_refuses_a_wrong_configuration(self) -> None:
+        CONFIG.write_text("server: {adress: x}\n")
+        said = run(AQSYNC, "service", "install", fails=True)
+        require(f"it says so: {said}", so="adress: unknown key" in said)
+        require("nothing was written", so=not Path("/etc/systemd/system", UNIT).exists())
+
+    def check_install_makes_the_user_and_starts_the_daemon(self) -> None:
+        self.configure(DATA)
+        said = run(AQSYNC, "service", "install")
+        require(f"the user was made: {said}", so="made the user aqsync" in said)
+        require(f"what it cannot read is said: {said}", so=str(DATA) in said)
+        require("it is active", so=shown("ActiveState") == "active")
+        require("it is enabled", so=shown("UnitFileState") == "enabled")
+        require("it is the user's", so=shown("User") == "aqsync")
+
+    def check_a_member_of_the_group_may_read(self) -> None:
+        run("usermod", "--append", "--groups", "lab", "aqsync")
+        run("systemctl", "stop", UNIT)
+        run("systemctl", "start", "--no-block", UNIT)
+        states = set()
+        while "active" not in states:
+            states.add(shown("ActiveState"))
+            require(f"it starts: {states}", so=not states - {"activating", "active"})
+        require(f"it was not active before READY: {states}", so="activating" in states)
+        require("it says how it is", so="1 mapping" in shown("StatusText"))
+        # The token can only have come as a credential: the user may not read the file.
+        self.arrives("data~before.csv")
+
+    def check_a_file_that_is_written_is_uploaded(self) -> None:
+        self.write("after.csv")
+        self.arrives("data~after.csv")
+        listed = run("journalctl", "--unit", UNIT, "--quiet", "--no-pager")
+        require("the token is not in the log", so=TOKEN not in listed)
+        wait_for("the upload is in the log", in_journal("after.csv"))
+
+    def check_the_daemon_may_write_nothing_but_its_state(self) -> None:
+        inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
+        for place in (DATA, Path("/etc"), Path("/home"), Path("/srv")):
+            said = run(*inside, "touch", place / "x", fails=True)
+            require(f"{place} is read-only: {said}", so="Read-only file system" in said)
+        run(*inside, "touch", "/var/lib/aqsync/x")
+        require("the journal lies there", so=Path("/var/lib/aqsync/journal.db").exists())
+
+    def check_a_disk_that_is_mounted_later_is_seen(self) -> None:
+        late = DATA / "late"
+        late.mkdir()
+        run("mount", "-t", "tmpfs", "-o", "mode=0755", "late", late)
+        run("chown", "anna:lab", late)
+        self.write("mounted.csv", late)
+        # No event tells of a mount: the file is found by a scan, which a push asks for.
+        run("setpriv", "--reuid=aqsync", "--regid=aqsync", "--init-groups", "env",
+            "STATE_DIRECTORY=/var/lib/aqsync", AQSYNC, "push", "--config", CONFIG)  # fmt: skip
+        self.arrives("data~late~mounted.csv")
+
+    def check_reload_takes_a_new_configuration(self) -> None:
+        second = DATA.parent / "second"
+        second.mkdir(mode=0o750)
+        run("chown", "anna:lab", second)
+        process = shown("MainPID")
+        self.configure(DATA, second)
+        run("systemctl", "reload", UNIT)
+        self.write("second.csv", second)
+        self.arrives("second~second.csv")
+        require("it is the same process", so=shown("MainPID") == process)
+        require("it is active", so=shown("ActiveState") == "active")
+
+    def check_reload_refuses_a_wrong_one_and_goes_on(self) -> None:
+        before = CONFIG.read_text()
+        CONFIG.write_text(before + "nonsense: 1\n")
+        run("systemctl", "reload", UNIT, fails=True)
+        run("systemctl", "kill", "--signal=HUP", UNIT)
+        wait_for("the log says what is wrong", in_journal("is refused, the old one stays"))
+        CONFIG.write_text(before)
+        wait_for("it is active", lambda: shown("ActiveState") == "active")
+        self.write("goes-on.csv")
+        self.arrives("data~goes-on.csv")
+
+    def check_a_server_that_is_away_and_back(self) -> None:
+        run("systemctl", "stop", "aqueduct")
+        self.write("waits.csv")
+        wait_for("the log says so", in_journal("the server cannot be used"))
+        run("systemctl", "start", "aqueduct")
+        wait_for("the server is up", lambda: not fails(self.remote))
+        self.arrives("data~waits.csv")
+
+    def check_lines_have_priorities_and_no_marks(self) -> None:
+        # What `aqsync reload` says is for people, and has no marks to take off.
+        lines = [(m, p) for m, p in journal() if not m.startswith(("error: ", "  hint: "))]
+        priorities = {priority for _, priority in lines}
+        require(f"info, warning and error: {lines}", so={6, 4, 3} <= priorities)
+        require(f"no marks are left: {lines}", so=not any(m.startswith("<") for m, _ in lines))
+        require(f"no times: {lines}", so=not any(m.startswith("20") for m, _ in lines))
+        for message, priority in lines:
+            said = {6: "info ", 4: "warning ", 3: "error "}[priority]
+            require(f"{message!r} has priority {priority}", so=message.startswith(said))
+
+    def check_a_stuck_daemon_is_started_again(self) -> None:
+        drop_in = Path(f"/etc/systemd/system/{UNIT}.d/quick.conf")
+        drop_in.parent.mkdir()
+        drop_in.write_text("[Service]\nWatchdogSec=3\nTimeoutAbortSec=1\nRestartSec=0\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", UNIT)
+        time.sleep(5)
+        require("a healthy one is left alone", so=shown("NRestarts") == "0")
+        process = shown("MainPID")
+        run("kill", f"-{signal.SIGSTOP.name.removeprefix('SIG')}", process)
+        wait_for("it is another process", lambda: shown("MainPID") not in {process, "0"})
+        wait_for("it is active", lambda: shown("ActiveState") == "active")
+        require("it is a restart", so=shown("NRestarts") == "1")
+        self.write("restarted.csv")
+        self.arrives("data~restarted.csv")
+
+    def check_stop_in_good_order(self) -> None:
+        began = time.monotonic()
+        run("systemctl", "stop", UNIT)
+        require("it does not take long", so=time.monotonic() - began < 10)
+        require("it ended well", so=shown("Result") == "success")
+        require(
+            "by itself, with 0", so=(shown("ExecMainCode"), shown("ExecMainStatus")) == ("1", "0")
+        )
+        wait_for("it says so", in_journal("stopped"))
+
+    def check_status(self) -> None:
+        said = run(AQSYNC, "service", "status", fails=True)
+        require(f"it is down: {said}", so="state: inactive (dead)" in said)
+        run("systemctl", "start", UNIT)
+        said = run(AQSYNC, "service", "status")
+        require(f"it is up: {said}", so="state: active (running)" in said)
+        require(f"with its last lines: {said}", so="info " in said)
+
+    def check_a_token_file_is_not_needed(self) -> None:
+        Path("/etc/aqsync/token").rename("/etc/aqsync/token.away")
+        run("systemctl", "restart", UNIT)
+        wait_for("the server refuses it", in_journal("token"))
+        Path("/etc/aqsync/token.away").rename("/etc/aqsync/token")
+
+    def check_the_right_to_read_everything(self) -> None:
+        closed = DATA.parent / "closed"
+        closed.mkdir(mode=0o700)
+        run("chown", "anna:lab", closed)
+        self.write("closed.csv", closed)
+        self.configure(DATA, closed)
+        drop_in = Path(f"/etc/systemd/system/{UNIT}.d/rights.conf")
+        right = "CAP_DAC_READ_SEARCH"
+        drop_in.write_text(
+            f"[Service]\nCapabilityBoundingSet={right}\nAmbientCapabilities={right}\n"
+        )
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", UNIT)
+        self.arrives("closed~closed.csv")
+
+    def check_uninstall(self) -> None:
+        run(AQSYNC, "service", "uninstall")
+        require("it is gone", so=shown("LoadState") == "not-found")
+        require("the journal stays", so=Path("/var/lib/aqsync/journal.db").exists())
+
+
+def main() -> None:
+    """Check everything."""
+    try:
+        Boot().everything()
+    except Failed as exc:
+        sys.stdout.write(f"FAILED: {exc}\n")
+        last = subprocess.run(
+            ["journalctl", "--no-pager", "--lines=60"], capture_output=True, text=True, check=False
+        )
+        sys.stdout.write(f"{last.stdout}\n")
+        sys.exit(1)
+    Path("/mnt/boot/passed").touch()
+
+
+if __name__ == "__main__":
+    main()
