@@ -10,8 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aqsync.errors import AqsyncError
+from bench.burst import burst
+from bench.daemon_idle import daemon_idle
 from bench.figures import Figure, table
 from bench.large_file import large_file
+from bench.latency import latency
 from bench.no_change import no_change
 from bench.processes import BenchError
 from bench.small_files import small_files
@@ -21,6 +24,9 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "small": small_files,
     "large": large_file,
     "no-change": no_change,
+    "daemon": daemon_idle,
+    "latency": latency,
+    "burst": burst,
 }
 
 
@@ -31,8 +37,9 @@ def main() -> int:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory("-bench", "aqsync-", given.folder))
         )
+        data = None if given.url else folder / "server"
         url = given.url or stack.enter_context(embedded_server(folder / "server"))
-        stage = Stage(url.rstrip("/"), folder, quick=given.quick, rounds=given.rounds)
+        stage = Stage(url.rstrip("/"), folder, given.quick, given.rounds, data)
         for name in given.only or BENCHMARKS:
             figures += BENCHMARKS[name](stage)
     print(table(figures))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from bench.figures import Figure
 from bench.stage import Stage, interpreter, version
+from bench.trees import write_tree
 
 FOLDERS = 1000
 QUICK_FOLDERS = 20
@@ -17,10 +17,7 @@ SIZE = 1000
 def no_change(stage: Stage) -> Iterator[Figure]:
     folders = QUICK_FOLDERS if stage.quick else FOLDERS
     root = stage.folder / "many"
-    for folder in (root / f"run-{number:04d}" for number in range(folders)):
-        folder.mkdir(parents=True)
-        for number in range(PER_FOLDER):
-            (folder / f"point-{number:03d}.csv").write_bytes(os.urandom(SIZE))
+    write_tree(root, folders, PER_FOLDER, SIZE)
     what = f"{folders * PER_FOLDER} files in {folders} folders"
     with stage.experiment() as experiment:
         push = stage.push(root, experiment.eid)

@@ -42,7 +42,7 @@ def run(command: Sequence[str | Path]) -> Run:
             stderr=subprocess.STDOUT,
             check=True,
             pass_fds=[report.fileno()],
-            env=_environment(),
+            env=environment(),
         )
         report.seek(0)
         status, seconds, cpu_seconds, peak = map(float, report.read().split())
@@ -53,6 +53,6 @@ def run(command: Sequence[str | Path]) -> Run:
     return Run(seconds, cpu_seconds, peak * _KIB_PER_UNIT * 1024 / 1e6)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's, but modules are compiled once and for all, as in any installed program."""
     return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

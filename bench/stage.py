@@ -16,7 +16,7 @@ from aqsync.aqueduct.server import Server
 from bench.environment import token
 from bench.processes import BenchError, Run, run
 
-_AQSYNC = (sys.executable, "-m", "aqsync")
+AQSYNC = (sys.executable, "-m", "aqsync")
 """The command, as of the checkout that is measured."""
 
 
@@ -45,12 +45,14 @@ class Stage:
         folder: For files, journals and configurations; whoever made it removes it.
         quick: Whether to make do with far less work than the targets are meant for.
         rounds: How often to measure.
+        data: Where the server keeps its data, if that can be looked at.
     """
 
     url: str
     folder: Path
     quick: bool
     rounds: int
+    data: Path | None
 
     @contextmanager
     def experiment(self) -> Iterator[ExperimentRef]:
@@ -85,29 +87,45 @@ class Stage:
     def push(self, root: Path, eid: str) -> Push:
         """A push of a directory into an experiment, with a journal of its own."""
         # Not named by the EID: a server gives that of a removed experiment out again.
-        return Push(Path(tempfile.mkdtemp(dir=self.folder)), root, self.url, eid)
+        return Push(self.configuration(self.room(), root, eid))
+
+    def configuration(
+        self, folder: Path, root: Path, eid: str, settle: str = "0s", rescan: str = "15m"
+    ) -> Path:
+        """Write the configuration for one directory, with a journal of its own.
+
+        Args:
+            folder: Where it and the journal are.
+            root: The directory to upload.
+            eid: The experiment.
+            settle: How long files must stand still.
+            rescan: How often the daemon looks at everything without being told.
+        """
+        content = {
+            "server": {"url": self.url},
+            "journal": str(folder / "journal.db"),
+            "schedule": {"rescan": rescan},
+            "defaults": {"settle": settle},
+            "mappings": [{"name": "bench", "directory": str(root), "experiment": eid}],
+        }
+        place = folder / "aqsync.yaml"
+        place.write_text(json.dumps(content))  # JSON is YAML too
+        return place
+
+    def room(self) -> Path:
+        """A new empty folder."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
 
 class Push:
     """``aqsync push`` with one configuration and journal.
 
     Args:
-        folder: For both of them, empty.
-        root: The directory to upload.
-        url: The server.
-        eid: The experiment.
+        configuration: Which.
     """
 
-    def __init__(self, folder: Path, root: Path, url: str, eid: str) -> None:
-        self.command = [*_AQSYNC, "push", "--config", str(folder / "aqsync.yaml")]
-        mapping = {"name": "bench", "directory": str(root), "experiment": eid}
-        content = {
-            "server": {"url": url},
-            "journal": str(folder / "journal.db"),
-            "defaults": {"settle": "0s"},
-            "mappings": [mapping],
-        }
-        (folder / "aqsync.yaml").write_text(json.dumps(content))  # JSON is YAML too
+    def __init__(self, configuration: Path) -> None:
+        self.command = [*AQSYNC, "push", "--config", str(configuration)]
 
     def run(self) -> Run:
         """Push once.
@@ -120,7 +138,7 @@ class Push:
 
 def version() -> Run:
     """Run ``aqsync --version``: what starting the command costs."""
-    return run([*_AQSYNC, "--version"])
+    return run([*AQSYNC, "--version"])
 
 
 def interpreter() -> Run:
