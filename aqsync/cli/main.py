@@ -177,6 +177,61 @@ def retry(
     raise typer.Exit(run(config, paths or [], mapping or []))
 
 
+@app.command("ls")
+def list_both_sides(
+    mappings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MAPPING]...", help="Only these mappings.", show_default=False),
+    ] = None,
+    *,
+    config: ConfigOption = None,
+    remote_only: Annotated[
+        bool, typer.Option("--remote-only", help="Only what is on the server and not here.")
+    ] = False,
+    local_only: Annotated[
+        bool, typer.Option("--local-only", help="Only what is here and not on the server.")
+    ] = False,
+    differs: Annotated[
+        bool, typer.Option("--differs", help="Only what is on both sides and not in sync.")
+    ] = False,
+    no_scan: Annotated[
+        bool, typer.Option("--no-scan", help="As last scanned; do not look at the disk now.")
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask the server for its file lists now.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """List both sides, file by file: what is here, what is on the server, what differs.
+
+    Marks: `=` in sync, `>` only here, `<` only on the server, `!` on both sides and not in sync,
+    `?` the server's list was never fetched. The disk is looked at as it is now, the server's side
+    is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
+    modified, on_server_since, experiment and remote_name.
+    """
+    from aqsync.cli.ls import LsOptions
+    from aqsync.cli.ls import ls as run
+    from aqsync.journal.sides import Standing
+
+    asked = {
+        Standing.REMOTE_ONLY: remote_only,
+        Standing.LOCAL_ONLY: local_only,
+        Standing.DIFFERS: differs,
+    }
+    only = [standing for standing, wanted in asked.items() if wanted]
+    if len(only) > 1:
+        raise typer.BadParameter("--remote-only, --local-only and --differs exclude each other")
+    options = LsOptions(
+        names=mappings or [],
+        config=config,
+        only=only[0] if only else None,
+        scan=not no_scan,
+        refresh=refresh,
+        json=json,
+    )
+    raise typer.Exit(run(options))
+
+
 @app.command()
 def history(
     path: Annotated[

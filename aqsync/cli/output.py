@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,12 @@ _SECOND_NS = 1_000_000_000
 def say(line: str) -> None:
     """One line of a command's answer."""
     _write(sys.stdout, line)
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Many lines at once, for answers of thousands."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    sys.stdout.flush()
 
 
 def complain(line: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from aqsync.cli.context import chosen, configuration
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
+from aqsync.cli.looking import looked_at
 from aqsync.cli.output import (
     age_text,
     iso_text,
@@ -20,7 +20,7 @@ from aqsync.cli.output import (
     size_text,
 )
 from aqsync.clock import SystemClock
-from aqsync.config import Config, Mapping
+from aqsync.config import Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.local.locate import Place, locate
@@ -44,20 +44,6 @@ from aqsync.sync.summary import Summary, summarize
 _SECOND_NS = 1_000_000_000
 
 
-@contextmanager
-def _looked_at(
-    config: Config, mappings: Sequence[Mapping], within: Sequence[str] = (), *, scan: bool = True
-) -> Iterator[tuple[Journal, dict[str, Scanner]]]:
-    """A private copy of the journal, after a look at the disk as it is now."""
-    clock = SystemClock()
-    with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
-        scanners = {m.name: Scanner(m, journal, clock) for m in mappings}
-        if scan:
-            for scanner in scanners.values():
-                scanner.scan(within)
-        yield journal, scanners
-
-
 def status(
     config_path: Path | None, names: Sequence[str], *, scan: bool, everything: bool, json: bool
 ) -> ExitCode:
@@ -65,7 +51,7 @@ def status(
     config = configuration(config_path)
     mappings = chosen(config, names)
     now_ns = SystemClock().now_ns()
-    with _looked_at(config, mappings, scan=scan) as (journal, _):
+    with looked_at(config, mappings, scan=scan) as (journal, _):
         records = {m.name: journal.mappings.get(m.name) for m in mappings}
         windows = config.transfer.windows
         summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
@@ -161,7 +147,7 @@ def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
     config = configuration(config_path)
     place = locate(config.mappings, path)
     now_ns = SystemClock().now_ns()
-    with _looked_at(config, [place.mapping], [place.path]) as (journal, scanners):
+    with looked_at(config, [place.mapping], [place.path]) as (journal, scanners):
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
         if file is not None:

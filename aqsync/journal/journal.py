@@ -22,6 +22,7 @@ from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.pauses import Pauses
 from aqsync.journal.remote import Remote
+from aqsync.journal.sides import Sides
 from aqsync.journal.tags import Tags
 
 
@@ -39,6 +40,7 @@ class Journal:
         self.tags = Tags(database)
         self.pauses = Pauses(database)
         self.history = History(database)
+        self.sides = Sides(database)
         self.broken_set_aside = broken
         """Where a damaged journal was put when this one was begun in its place."""
         self._database = database

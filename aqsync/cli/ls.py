@@ -1,0 +1,199 @@
+"""``aqsync ls``: both sides beside each other, file by file."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from aqsync.cli.context import chosen, configuration
+from aqsync.cli.looking import looked_at
+from aqsync.cli.output import age_text, complain, iso_text, say, say_lines, size_text
+from aqsync.clock import SystemClock
+from aqsync.config import Config, Mapping
+from aqsync.errors import ExitCode
+from aqsync.journal import Journal
+from aqsync.journal.sides import Standing
+from aqsync.sync.connection import connect
+from aqsync.sync.mirror import Mirror
+from aqsync.sync.policies import batched, experiments_of
+
+_SECOND_NS = 1_000_000_000
+_LINES = 500
+"""Written at once."""
+_MARKS = {
+    Standing.IN_SYNC: "=",
+    Standing.LOCAL_ONLY: ">",
+    Standing.REMOTE_ONLY: "<",
+    Standing.DIFFERS: "!",
+    Standing.UNKNOWN: "?",
+}
+_HEADING = f"  {'SIZE':>9}  {'MODIFIED':19}  {'ON THE SERVER':19}  PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class LsOptions:
+    """What the command line said."""
+
+    names: Sequence[str]
+    config: Path | None
+    only: Standing | None
+    scan: bool
+    refresh: bool
+    json: bool
+
+
+class Row(NamedTuple):
+    """One file, here or on the server or both."""
+
+    standing: Standing
+    mapping: str | None
+    path: str | None
+    """Absolute; of what is only on the server: where it was, if it ever was here."""
+    size: int | None
+    mtime_ns: int | None
+    eid: str | None
+    remote_name: str
+    listed_at: str | None
+
+
+class _Lists(NamedTuple):
+    """What is known of the server's file lists."""
+
+    oldest_ns: int | None
+    problems: list[str]
+
+
+def ls(options: LsOptions) -> ExitCode:
+    """Run the command.
+
+    Raises:
+        AqsyncError: Anything that keeps it from working at all.
+    """
+    config = configuration(options.config)
+    mappings = chosen(config, options.names)
+    with looked_at(config, mappings, scan=options.scan) as (journal, _):
+        eids = experiments_of(journal, mappings)
+        if options.refresh:
+            with closing(connect(config)) as server:
+                Mirror(server, journal, SystemClock()).refresh(eids)
+        lists = _lists(journal, eids)
+        rows = _rows(journal, config, mappings, sorted(eids), options.only)
+        if options.json:
+            _write_json(rows, lists)
+        else:
+            _tell(rows, lists)
+    return ExitCode.OK
+
+
+def _lists(journal: Journal, eids: set[str]) -> _Lists:
+    known = [e for e in journal.remote.experiments().values() if e.eid in eids]
+    fetched = [e.listed_at_ns for e in known if e.listed_at_ns is not None]
+    return _Lists(min(fetched, default=None), [e.problem.message for e in known if e.problem])
+
+
+def _rows(
+    journal: Journal,
+    config: Config,
+    mappings: Sequence[Mapping],
+    eids: Sequence[str],
+    only: Standing | None,
+) -> Iterator[Row]:
+    """What is here, mapping by mapping; then what is only on the server, by experiment."""
+    roots = {mapping.name: str(mapping.directory).rstrip("/") for mapping in config.mappings}
+    if only is not Standing.REMOTE_ONLY:
+        for mapping in mappings:
+            root = roots[mapping.name]
+            mapping_id = journal.mappings.get(mapping.name).id
+            for here in journal.sides.local(mapping_id, only):
+                standing, path, size, mtime_ns, eid, name, listed_at = here
+                place = f"{root}/{path}"
+                yield Row(standing, mapping.name, place, size, mtime_ns, eid, name, listed_at)
+    if only in {None, Standing.REMOTE_ONLY}:
+        # A name counts as somebody's whichever of the configured mappings has it.
+        ids = [journal.mappings.get(name).id for name in roots]
+        for eid in eids:
+            for there in journal.sides.remote_only(eid, ids):
+                was = None
+                if there.mapping is not None:
+                    was = f"{roots[there.mapping]}/{there.path}"
+                yield Row(
+                    Standing.REMOTE_ONLY,
+                    there.mapping,
+                    was,
+                    size=None,
+                    mtime_ns=None,
+                    eid=eid,
+                    remote_name=there.remote_name,
+                    listed_at=there.listed_at,
+                )
+
+
+def _tell(rows: Iterator[Row], lists: _Lists) -> None:
+    counts: Counter[Standing] = Counter()
+    for batch in batched(rows, _LINES):
+        if not counts:
+            say(_HEADING)
+        counts.update(row.standing for row in batch)
+        say_lines(map(_line, batch))
+    found = [f"{_MARKS[s]} {counts[s]} {s}" for s in Standing if counts[s]]
+    say(", ".join(found) or "no files")
+    say(f"the server's file lists were fetched {age_text(lists.oldest_ns, SystemClock().now_ns())}")
+    for message in lists.problems:
+        complain(message)
+
+
+def _line(row: Row) -> str:
+    size = "" if row.size is None else size_text(row.size)
+    modified = "" if row.mtime_ns is None else _local_time(row.mtime_ns / _SECOND_NS)
+    place = "" if row.path is None else f"{row.path}  "
+    there = row.remote_name and f"{row.eid}/{row.remote_name}"
+    return (
+        f"{_MARKS[row.standing]} {size:>9}  {modified:19}  {_listed_text(row.listed_at):19}"
+        f"  {place}{there}"
+    ).rstrip()
+
+
+def _listed_text(listed_at: str | None) -> str:
+    if listed_at is None:
+        return ""
+    try:
+        return _local_time(datetime.fromisoformat(listed_at).timestamp())
+    except (ValueError, OverflowError):
+        return listed_at  # as the server says it
+
+
+def _local_time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _write_json(rows: Iterator[Row], lists: _Lists) -> None:
+    """One object, written bit by bit."""
+    out = sys.stdout
+    out.write('{"files": [')
+    separator = "\n"
+    for batch in batched(rows, _LINES):
+        out.write(separator + ",\n".join(json.dumps(_as_json(row)) for row in batch))
+        separator = ",\n"
+    rest = {"server_lists_from": iso_text(lists.oldest_ns), "problems": lists.problems}
+    out.write("\n], " + json.dumps(rest)[1:] + "\n")
+
+
+def _as_json(row: Row) -> dict[str, str | int | None]:
+    return {
+        "state": row.standing,
+        "mapping": row.mapping,
+        "path": row.path,
+        "size": row.size,
+        "modified": iso_text(row.mtime_ns),
+        "on_server_since": row.listed_at,
+        "experiment": row.eid,
+        "remote_name": row.remote_name or None,
+    }

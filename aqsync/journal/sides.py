@@ -1,0 +1,125 @@
+"""Both sides beside each other, file by file: what is here, and what the server lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.rows import JOINED, joined
+
+_BATCH = 1_000
+"""Rows fetched at once: neither memory nor whoever waits for the journal suffers from many."""
+
+
+class Standing(StrEnum):
+    """How the two sides of a file stand to each other."""
+
+    IN_SYNC = "in sync"
+    LOCAL_ONLY = "local only"
+    REMOTE_ONLY = "remote only"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+    """The server's list was never fetched."""
+
+
+class LocalSide(NamedTuple):
+    """A file that is here."""
+
+    standing: Standing
+    path: str
+    size: int
+    mtime_ns: int
+    eid: str | None
+    remote_name: str
+    listed_at: str | None
+    """The server's time of what it lists under the remote name; None: it lists nothing."""
+
+
+class RemoteSide(NamedTuple):
+    """A name on the server that no file here has."""
+
+    remote_name: str
+    listed_at: str
+    mapping: str | None
+    """Of a file that was here once and is gone: its mapping."""
+    path: str | None
+    """And its path."""
+
+
+_UNCHANGED = """(
+    f.size = f.synced_size AND f.mtime_ns = f.synced_mtime_ns
+    AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode
+) IS TRUE"""
+
+# What was accepted after the list was fetched is on the server all the same.
+_STANDING = f"""CASE
+    WHEN f.eid IS NULL THEN '{Standing.LOCAL_ONLY}'
+    WHEN f.synced_sequence >= coalesce(e.listed_sequence, 0) THEN
+        CASE WHEN {_UNCHANGED} THEN '{Standing.IN_SYNC}' ELSE '{Standing.DIFFERS}' END
+    WHEN coalesce(e.listed_sequence, 0) = 0 THEN '{Standing.UNKNOWN}'
+    WHEN r.modified_at IS NULL THEN '{Standing.LOCAL_ONLY}'
+    WHEN {_UNCHANGED} AND r.modified_at = f.synced_modified_at THEN '{Standing.IN_SYNC}'
+    ELSE '{Standing.DIFFERS}'
+END"""
+
+
+class Sides:
+    """Questions about both sides at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def local(self, mapping_id: int, only: Standing | None = None) -> Iterator[LocalSide]:
+        """The files of a mapping that are here, by directory and name.
+
+        Args:
+            mapping_id: Whose.
+            only: Only those that stand so; None: all.
+        """
+        directory: str | bytes = ""
+        name: str | bytes = ""
+        wanted = "" if only is None else f"AND {_STANDING} = '{only}'"
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    "SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name,"
+                    f" r.modified_at, {_STANDING} FROM {JOINED}"
+                    " WHERE f.mapping_id = ? AND (f.directory, f.name) > (?, ?)"
+                    f" AND f.size IS NOT NULL AND f.kind = 0 {wanted}"
+                    " ORDER BY f.directory, f.name LIMIT ?",
+                    (mapping_id, directory, name, _BATCH),
+                ).fetchall()
+            for directory, name, *facts, standing in rows:
+                yield LocalSide(Standing(standing), joined(directory, name), *facts)
+            if len(rows) < _BATCH:
+                return
+
+    def remote_only(self, eid: str, mapping_ids: Collection[int]) -> Iterator[RemoteSide]:
+        """The names in an experiment's list that no file here has, in order.
+
+        Args:
+            eid: The experiment.
+            mapping_ids: The mappings whose files count.
+        """
+        marks = ",".join("?" * len(mapping_ids))
+        ours = f"file.eid = r.eid AND file.remote_name = r.name AND +file.mapping_id IN ({marks})"
+        last = ""
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    "SELECT r.name, r.modified_at, m.name, f.directory, f.name"
+                    " FROM remote_file r LEFT JOIN file f ON f.id ="
+                    f" (SELECT min(file.id) FROM file WHERE {ours} AND file.size IS NULL)"
+                    " LEFT JOIN mapping m ON m.id = f.mapping_id"
+                    " WHERE r.eid = ? AND r.name > ? AND NOT EXISTS"
+                    f" (SELECT 1 FROM file WHERE {ours} AND file.size IS NOT NULL"
+                    " AND file.kind = 0) ORDER BY r.name LIMIT ?",
+                    (*mapping_ids, eid, last, *mapping_ids, _BATCH),
+                ).fetchall()
+            for last, listed_at, mapping, directory, name in rows:
+                path = None if mapping is None else joined(directory, name)
+                yield RemoteSide(last, listed_at, mapping, path)
+            if len(rows) < _BATCH:
+                return

@@ -1,0 +1,135 @@
+"""Both sides beside each other, and that this says the same as the planner."""
+
+from __future__ import annotations
+
+import pytest
+
+from aqsync.journal import Journal
+from aqsync.journal.sides import LocalSide, RemoteSide, Standing
+from aqsync.model import Adopted, EntryKind, InSync, OnLocalDelete, Policy
+from aqsync.sync.planner import decide
+from tests.journal.notes import AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, Notes, notes
+from tests.journal.test_quiet import fill
+
+OTHER = "20261123-2"
+
+
+def standings(noted: Notes) -> dict[str, Standing]:
+    return {side.path: side.standing for side in noted.journal.sides.local(noted.mapping_id)}
+
+
+def names(noted: Notes, eid: str = EID) -> list[str]:
+    found = noted.journal.sides.remote_only(eid, [noted.mapping_id])
+    return [side.remote_name for side in found]
+
+
+def adopt(noted: Notes, path: str, at: str) -> None:
+    noted.see(path, V1)
+    noted.journal.outcomes.record(noted.at(path), Adopted(V1, SHA1, at), NOW)
+
+
+def test_how_the_sides_stand(journal: Journal) -> None:
+    noted = notes(journal)
+    noted.see("unlisted", eid=OTHER)
+    noted.see("unmapped", eid=None)
+    noted.see("link", kind=EntryKind.SYMLINK, eid=None)
+    for path in ("same", "changed here", "changed there", "removed there", "gone here"):
+        adopt(noted, path, AT1)
+    noted.see("changed here", V2)
+    noted.see("both, never synced")
+    noted.see("new")
+    journal.observations.gone(noted.mapping_id, ["gone here"], NOW)
+    listed = ("same", "changed here", "gone here", "both, never synced", "foreign")
+    noted.list(dict.fromkeys(listed, AT1) | {"changed there": AT2})
+    noted.sync("sent since")
+    noted.sync("sent since and changed")
+    noted.see("sent since and changed", V2)
+    assert standings(noted) == {
+        "unlisted": Standing.UNKNOWN,
+        "unmapped": Standing.LOCAL_ONLY,
+        "same": Standing.IN_SYNC,
+        "changed here": Standing.DIFFERS,
+        "changed there": Standing.DIFFERS,
+        "removed there": Standing.LOCAL_ONLY,
+        "both, never synced": Standing.DIFFERS,
+        "new": Standing.LOCAL_ONLY,
+        "sent since": Standing.IN_SYNC,
+        "sent since and changed": Standing.DIFFERS,
+    }
+    assert list(journal.sides.remote_only(EID, [noted.mapping_id])) == [
+        RemoteSide("foreign", AT1, None, None),
+        RemoteSide("gone here", AT1, "m", "gone here"),
+    ]
+    for only in Standing:
+        some = list(journal.sides.local(noted.mapping_id, only))
+        assert {side.path for side in some} == {
+            path for path, standing in standings(noted).items() if standing is only
+        }
+    [same] = [s for s in journal.sides.local(noted.mapping_id) if s.path == "same"]
+    assert same == LocalSide(Standing.IN_SYNC, "same", 10, 100, EID, "same", AT1)
+
+
+def test_a_file_of_any_mapping_that_counts_has_its_name(journal: Journal) -> None:
+    noted, other = notes(journal), notes(journal, "other")
+    other.see("a")
+    noted.list({"a": AT1, "b": AT1})
+    assert names(noted) == ["a", "b"]
+    both = [noted.mapping_id, other.mapping_id]
+    assert [side.remote_name for side in journal.sides.remote_only(EID, both)] == ["b"]
+
+
+def test_everything_comes_once_and_in_order(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aqsync.journal.sides._BATCH", 2)
+    noted = notes(journal)
+    paths = [*NOT_UTF8, "a", "b", "run/a", "run/b", "run-2/a", "x/y/z"]
+    for path in paths:
+        noted.see(path)
+    noted.list({f"{number:02}": AT1 for number in range(7)})
+    found = [side.path for side in journal.sides.local(noted.mapping_id)]
+    assert sorted(found) == sorted(paths)
+    text = [path for path in found if path.isascii()]
+    assert text == sorted(text, key=lambda path: path.rpartition("/")[::2])
+    assert names(noted) == [f"{number:02}" for number in range(7)]
+
+
+def test_what_stands_well_is_what_the_planner_calls_in_sync(journal: Journal) -> None:
+    noted = notes(journal)
+    fill(noted)
+    with journal._database.reading() as connection:
+        ids = [row[0] for row in connection.execute("SELECT id FROM file ORDER BY id")]
+    stands = standings(noted)
+    seen = set()
+    policy = Policy(0, OnLocalDelete.REMOVE)
+    for start in range(0, len(ids), 500):
+        for file in journal.observations.records(ids[start : start + 500]):
+            if file.local is None or file.kind is not EntryKind.FILE:
+                assert file.path not in stands
+                continue
+            step = decide(file, policy, NOW)
+            well = isinstance(step, InSync) and "others have changed it" not in step.reason
+            assert (stands[file.path] is Standing.IN_SYNC) is well, (file, step)
+            seen.add(stands[file.path])
+    assert seen == set(Standing) - {Standing.REMOTE_ONLY}
+
+
+def test_no_question_sorts_or_walks_over_everything(journal: Journal) -> None:
+    """A page of a large answer costs as much as the page, not as the answer."""
+    noted = notes(journal)
+    plans: list[str] = []
+    with journal._database.reading() as connection:
+
+        def explain(statement: str) -> None:
+            if statement.startswith("SELECT"):
+                connection.set_trace_callback(None)
+                rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+                plans.extend(row[3] for row in rows)
+                connection.set_trace_callback(explain)
+
+        connection.set_trace_callback(explain)
+        list(journal.sides.local(noted.mapping_id))
+        names(noted)
+        connection.set_trace_callback(None)
+    assert plans
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan or plan.startswith("SCAN")], plans
