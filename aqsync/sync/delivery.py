@@ -6,7 +6,7 @@ that must wait go back to the lookout, which looks at them again when their time
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from collections.abc import Mapping as ByName
 from typing import Protocol
@@ -31,7 +31,8 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.engine import Engine
-from aqsync.sync.lanes import Ended, Lanes
+from aqsync.sync.lanes import Lanes
+from aqsync.sync.planner import backoff_ns
 from aqsync.sync.policies import closed, policies
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
@@ -43,6 +44,10 @@ MOMENT_S = 0.2
 """How soon to see what came of a job that somebody else does."""
 IDLE_S = 60.0
 """Between steps that nobody asks for."""
+POLICY_S = 1.0
+"""A policy older than this is worked out again before a file is decided on by it."""
+MOST_PATIENCE_S = 60.0
+"""The longest pause for a file that cannot be read as it was seen."""
 SECOND_NS = 1_000_000_000
 
 log = Log(__name__)
@@ -51,14 +56,8 @@ log = Log(__name__)
 class Looks(Protocol):
     """Whoever looks at the disk for a mapping."""
 
-    def later(self, path: str, seconds: float, *, settling: bool = False) -> None:
-        """Look at a path again after so many seconds.
-
-        Args:
-            path: Relative to the root.
-            seconds: How long to wait.
-            settling: Until then, no event need be heeded that tells of the path.
-        """
+    def later(self, path: str, seconds: float) -> None:
+        """Look at a path, relative to the root, again after so many seconds."""
 
 
 class UnderWay:
@@ -128,8 +127,12 @@ class Delivery:
         self._mappings = {mapping.name: mapping for mapping in engine.mappings}
         self._taken: dict[bool, list[int]] = {False: [], True: []}
         self._loaded: dict[bool, deque[FileRecord]] = {False: deque(), True: deque()}
-        self._lists_fetched = 0
+        self._lists_fetched = {False: 0, True: 0}
+        """By lane, how many lists had been fetched when its files were loaded."""
         self._policy_of: dict[str, Callable[[FileRecord], Policy]] = {}
+        self._policies_until = 0.0
+        self._moved_on: Counter[int] = Counter()
+        """How often in a row a file was not found as it had been seen."""
         self._under_way: dict[int, UnderWay] = {}
         self._claimed_elsewhere: list[FileRecord] = []
         self._closed: frozenset[str] = frozenset()
@@ -158,37 +161,50 @@ class Delivery:
         failure: BaseException | None = None
         while (ended := self._lanes.collect(wait=False)) is not None:
             self._beat()
-            del self._under_way[ended.job.file.id]
-            if isinstance(ended.outcome, BaseException):
-                failure = self._broke(ended, ended.outcome) or failure
-            else:
-                self._finished(ended.job, ended.outcome)
-            self._ready.give_back(ended.job.file.id)
+            file = ended.job.file
+            del self._under_way[file.id]
+            try:
+                if isinstance(ended.outcome, BaseException):
+                    self._broke(file, ended.outcome)
+                else:
+                    self._finished(file, ended.outcome)
+            except BaseException as exc:  # noqa: BLE001 - raised once all are taken in
+                self._again(file)  # nothing is lost: once the journal works, it is decided anew
+                failure = exc
+            self._ready.give_back(file.id)
         if failure is not None:
             raise failure
 
-    def _broke(self, ended: Ended, exc: BaseException) -> BaseException | None:
-        """A job that came to no outcome: what must end the step, or None."""
-        file = ended.job.file
+    def _broke(self, file: FileRecord, exc: BaseException) -> None:
+        """A job that came to no outcome."""
         if isinstance(exc, Interrupted):
-            return None
+            return
         if isinstance(exc, AqsyncError) or not isinstance(exc, Exception):
-            self._again(file)  # the journal cannot be written: once it can, this is decided anew
-            return exc
+            raise exc
+        self._erred(file, exc)
+
+    def _erred(self, file: FileRecord, exc: Exception) -> None:
+        """A mistake in this program: one file waits longer and longer, all others go on."""
         failed = Failed(f"internal error: {exc!r}", "please report it", permanent=False)
-        if file.failure is None or file.failure.message != failed.message:
+        count = 1
+        if file.failure is not None and file.failure.message == failed.message:
+            count += file.failure.count
+        else:
             log.error("an internal error; please report it", path=self._place(file), exc=exc)
         self._engine.journal.outcomes.record(file, failed, self._clock.now_ns())
-        self._again(file)
-        return None
+        self._looks[file.mapping].later(file.path, backoff_ns(count, file.id) / SECOND_NS)
 
-    def _finished(self, job: Job, outcome: Outcome) -> None:
-        file = job.file
+    def _finished(self, file: FileRecord, outcome: Outcome) -> None:
         if self._engine.usable or not isinstance(outcome, Failed):
             self._tally.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
         if isinstance(outcome, MovedOn):
-            self._looks[file.mapping].later(file.path, 0.0)
+            # At once; but what the scanner cannot see as it is must not be tried without end.
+            times = self._moved_on[file.id]
+            self._moved_on[file.id] += 1
+            seconds = min(2.0 ** min(times - 1, 10), MOST_PATIENCE_S) if times else 0.0
+            self._looks[file.mapping].later(file.path, seconds)
             return
+        self._moved_on.pop(file.id, None)
         self._acted(file)
         if not isinstance(outcome, Uploaded | Touched | Removed):
             self._again(file)
@@ -208,7 +224,7 @@ class Delivery:
             self._again(file)
         self._claimed_elsewhere = []
         for large in (False, True):
-            while self._engine.usable and self._lanes.has_room(large):
+            while self._lanes.has_room(large):
                 job = self._next_job(large)
                 if job is None:
                     break
@@ -222,6 +238,8 @@ class Delivery:
             for name in self._mappings
             if (why := closed(self._engine.journal, name, now_ns, self._windows)) is not None
         }
+        if found.keys() != self._closed:
+            self._policies_until = 0.0
         self._closed = frozenset(found)
         opens = [why.until_ns for why in found.values() if why.until_ns is not None]
         self._opens_at_ns = min(opens, default=None)
@@ -229,44 +247,63 @@ class Delivery:
     def _next_job(self, large: bool) -> Job | None:  # noqa: FBT001 - which lane
         """The next file of a lane that there is something to do about."""
         loaded = self._loaded[large]
-        while loaded or self._load(large):
+        while self._engine.usable and (loaded or self._load(large)):
             file = loaded.popleft()
             self._beat()
             try:
+                if self._lists_fetched[large] != self._engine.lists_fetched:
+                    file = self._engine.again(file)
                 job = self._job(file)
             except BaseException:
                 loaded.appendleft(file)  # nothing is lost when the journal fails
                 raise
             if job is not None:
                 return job
-            if not self._engine.usable:
-                break
         return None
 
     def _load(self, large: bool) -> bool:  # noqa: FBT001 - which lane
         """Take files into hand; false if none is ready."""
         # What was taken when the journal failed comes first.
-        taken = self._taken[large] or self._ready.take(large, BATCH, self._closed)
-        self._taken[large] = taken
-        if not taken:
-            return False
+        while taken := self._taken[large] or self._ready.take(large, BATCH, self._closed):
+            self._taken[large] = taken
+            fetched = self._engine.lists_fetched
+            records = self._engine.journal.observations.records(taken)
+            self._taken[large] = []
+            for file_id in set(taken) - {file.id for file in records}:
+                self._ready.give_back(file_id)  # forgotten meanwhile
+                self._moved_on.pop(file_id, None)
+            if records:
+                self._lists_fetched[large] = fetched
+                self._loaded[large].extend(records)
+                return True
+        return False
+
+    def _work_out_policies(self) -> None:
+        if self._clock.monotonic() < self._policies_until:
+            return
         journal, now_ns = self._engine.journal, self._clock.now_ns()
         self._policy_of = {
             name: policies(journal, mapping, now_ns, self._windows)
             for name, mapping in self._mappings.items()
         }
-        self._lists_fetched = self._engine.lists_fetched
-        records = journal.observations.records(taken)
-        for file_id in set(taken) - {file.id for file in records}:
-            self._ready.give_back(file_id)  # forgotten meanwhile
-        self._taken[large] = []
-        self._loaded[large].extend(records)
-        return bool(records)
+        self._policies_until = self._clock.monotonic() + POLICY_S
 
     def _job(self, file: FileRecord) -> Job | None:
-        """Decide; what must wait goes to whoever looks again."""
-        if self._lists_fetched != self._engine.lists_fetched:
-            file = self._engine.again(file)
+        """What is to be done about a file; what must wait goes to whoever looks again."""
+        if file.mapping in self._closed:
+            self._put_back(file)
+            return None
+        self._work_out_policies()
+        try:
+            return self._decided(file)
+        except AqsyncError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - told in full; one bad file stops no other
+            self._erred(file, exc)
+            self._ready.give_back(file.id)
+            return None
+
+    def _decided(self, file: FileRecord) -> Job | None:
         decided = self._engine.decide(file, self._policy_of[file.mapping])
         if decided is None:  # the server cannot be asked
             self._put_back(file)
@@ -298,8 +335,7 @@ class Delivery:
         seconds = IDLE_S
         if step.until_ns is not None:
             seconds = max(0.0, (step.until_ns - self._clock.now_ns()) / SECOND_NS)
-        settling = step.state is State.WAITING and file.failure is None
-        self._looks[file.mapping].later(file.path, seconds, settling=settling)
+        self._looks[file.mapping].later(file.path, seconds)
 
     def _put_back(self, file: FileRecord) -> None:
         self._ready.give_back(file.id)
@@ -307,9 +343,12 @@ class Delivery:
 
     def _tell(self, file: FileRecord, step: Decision) -> None:
         if isinstance(step, Hold) and step.state is State.HELD:
-            self._tally.held(self._place(file), file.mapping, step, file.since_ns)
+            now = self._clock.monotonic()
+            self._tally.held(self._place(file), file.mapping, step, file.since_ns, now)
 
     def _seconds_to_next(self) -> float:
+        if self.retiring:
+            return IDLE_S
         if self._claimed_elsewhere:
             return MOMENT_S
         seconds = [IDLE_S, self._tally.due_in(self._clock.monotonic())]

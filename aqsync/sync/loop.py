@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from aqsync.clock import Clock
-from aqsync.errors import AqsyncError, Interrupted
+from aqsync.errors import Interrupted
 from aqsync.log import Log
 
 FIRST_PAUSE_S = 1.0
@@ -61,11 +61,6 @@ class Loop:
         since = self._busy_since
         return 0.0 if since is None else self._clock.monotonic() - since
 
-    @property
-    def failing(self) -> str | None:
-        """Why the last step failed; None if it did not."""
-        return self._failing
-
     def stop(self) -> None:
         """End after the step under way."""
         self._stopped = True
@@ -79,8 +74,10 @@ class Loop:
         return not self._thread.is_alive()
 
     def _run(self, step: Callable[[], float]) -> None:
-        while not self._stopped:
+        while True:
             self._woken.clear()
+            if self._stopped:  # asked only now: a stop that came before would be forgotten
+                return
             self._clock.wait(self._woken, self.step(step))
 
     def step(self, step: Callable[[], float]) -> float:
@@ -89,23 +86,21 @@ class Loop:
         try:
             seconds = step()
         except Interrupted:
-            return self._after(None, 0.0)
-        except AqsyncError as exc:
-            return self._after(exc, None)
+            return 0.0  # whoever broke it off stops the loop as well
         except Exception as exc:  # noqa: BLE001 - told in full, and tried again
-            return self._after(exc, None)
-        return self._after(None, seconds)
-
-    def _after(self, failure: Exception | None, seconds: float | None) -> float:
-        self._busy_since = None
-        if failure is not None:
-            if str(failure) != self._failing:
-                log.error("a step failed; it is tried again", loop=self.name, exc=failure)
-            self._failing = str(failure)
-            pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
-            return pause
+            return self._failed(exc)
+        finally:
+            self._busy_since = None
         if self._failing is not None:
             log.info("recovered: steps succeed again", loop=self.name)
             self._failing = None
         self._pause_s = FIRST_PAUSE_S
-        return seconds or 0.0
+        return seconds
+
+    def _failed(self, exc: Exception) -> float:
+        failure = f"{type(exc).__name__}: {exc}"
+        if failure != self._failing:
+            log.error("a step failed; it is tried again", loop=self.name, exc=exc)
+        self._failing = failure
+        pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return pause

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aqsync.log import Log
 from aqsync.model import Adopted, Failed, FoundDifferent, Hold, Outcome, Removed, Touched, Uploaded
@@ -12,7 +14,7 @@ GATHER_S = 2.0
 """How long a line waits for others of its kind."""
 FEW = 10
 """So many files of one kind are told one by one."""
-REMEMBERED = 10_000
+REMEMBERED = 100_000
 """Files whose trouble was told and is not told again."""
 
 _WORDS = {
@@ -23,6 +25,24 @@ _WORDS = {
 }
 
 log = Log(__name__)
+
+
+class _Kind(NamedTuple):
+    """What lines have in common."""
+
+    words: str
+    mapping: str
+    reason: str | None = None
+    hint: str | None = None
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files of one kind: the first few by name."""
+
+    count: int = 0
+    size: int = 0
+    first: list[tuple[str, int]] = field(default_factory=list)
 
 
 class Tally:
@@ -37,38 +57,48 @@ class Tally:
         """Since the start, by the words of the log."""
         self.bytes = 0
         """Uploaded since the start."""
-        self._gathered: dict[tuple[str, str], list[tuple[str, int]]] = {}
-        self._dropped: Counter[tuple[str, str]] = Counter()
-        self._sizes: Counter[tuple[str, str]] = Counter()
+        self._gathered: dict[_Kind, _Files] = {}
         self._tell_at: float | None = None
-        self._told: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._told: OrderedDict[int, int] = OrderedDict()
+        """By file, the trouble it is in; hashes of both, for there may be many."""
 
     def add(self, place: str, mapping: str, outcome: Outcome, now: float) -> None:
-        """One outcome."""
-        with self._lock:
-            self._add(place, mapping, outcome, now)
+        """One outcome.
 
-    def _add(self, place: str, mapping: str, outcome: Outcome, now: float) -> None:
-        words = _WORDS.get(type(outcome))
-        if words is not None:
-            size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
-            self.counts[words] += 1
-            self.bytes += size
-            self._gather((words, mapping), place, size, now)
-            self._told.pop(place, None)
-        elif isinstance(outcome, Failed):
-            self.counts["failed"] += 1
-            if self._is_news(place, outcome.message, 0):
-                log.warning("failed", path=place, reason=outcome.message, hint=outcome.hint)
-        elif isinstance(outcome, FoundDifferent):
-            self.counts["found different"] += 1
-
-    def held(self, place: str, mapping: str, step: Hold, since_ns: int) -> None:
-        """A file is held; told once for each reason and state of the file."""
+        Args:
+            place: The file's absolute path.
+            mapping: Whose it is.
+            outcome: What came of it.
+            now: The monotonic clock.
+        """
         with self._lock:
-            news = self._is_news(place, step.reason, since_ns)
-        if news:
-            log.warning("held", path=place, mapping=mapping, reason=step.reason, hint=step.hint)
+            words = _WORDS.get(type(outcome))
+            if words is not None:
+                size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
+                self.counts[words] += 1
+                self.bytes += size
+                self._gather(_Kind(words, mapping), place, size, now)
+                self._told.pop(hash(place), None)
+            elif isinstance(outcome, Failed):
+                self.counts["failed"] += 1
+                self._trouble(
+                    _Kind("failed", mapping, outcome.message, outcome.hint), place, 0, now
+                )
+            elif isinstance(outcome, FoundDifferent):
+                self.counts["found different"] += 1
+
+    def held(self, place: str, mapping: str, step: Hold, since_ns: int, now: float) -> None:
+        """A file is held; told once for each reason and state of the file.
+
+        Args:
+            place: The file's absolute path.
+            mapping: Whose it is.
+            step: Why.
+            since_ns: When the file was first seen in its state.
+            now: The monotonic clock.
+        """
+        with self._lock:
+            self._trouble(_Kind("held", mapping, step.reason, step.hint), place, since_ns, now)
 
     def due_in(self, now: float) -> float:
         """Seconds until `tell` has something to say."""
@@ -77,39 +107,53 @@ class Tally:
     def tell(self, now: float, *, idle: bool) -> None:
         """Write the lines that are due; all of them where nothing more is to be expected."""
         with self._lock:
-            self._tell(now, idle=idle)
-
-    def _tell(self, now: float, *, idle: bool) -> None:
-        if self._tell_at is None or (now < self._tell_at and not idle):
-            return
-        for (words, mapping), files in self._gathered.items():
-            key = words, mapping
-            if not self._dropped[key]:
-                for place, size in files:
-                    log.info(words, path=place, size=size, mapping=mapping)
+            if self._tell_at is None or (now < self._tell_at and not idle):
+                return
+            gathered, self._gathered = self._gathered, {}
+            self._tell_at = None
+        kinds: Counter[tuple[str, str]] = Counter()
+        others: Counter[tuple[str, str]] = Counter()
+        for kind, files in gathered.items():
+            alike = kind.words, kind.mapping
+            kinds[alike] += 1
+            if kinds[alike] <= FEW:
+                _tell(kind, files)
             else:
-                count = len(files) + self._dropped[key]
-                log.info(words, files=count, size=self._sizes[key], mapping=mapping)
-        self._gathered.clear()
-        self._dropped.clear()
-        self._sizes.clear()
-        self._tell_at = None
+                others[alike] += files.count
+        for (words, mapping), count in others.items():
+            log.warning(words, files=count, mapping=mapping, reason="others: see `aqsync status`")
 
-    def _gather(self, key: tuple[str, str], place: str, size: int, now: float) -> None:
-        files = self._gathered.setdefault(key, [])
-        self._sizes[key] += size
-        if len(files) < FEW:
-            files.append((place, size))
-        else:
-            self._dropped[key] += 1
+    def _trouble(self, kind: _Kind, place: str, since_ns: int, now: float) -> None:
+        file, trouble = hash(place), hash((kind, since_ns))
+        if self._told.get(file) == trouble:
+            return
+        self._told[file] = trouble
+        self._told.move_to_end(file)
+        if len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        self._gather(kind, place, 0, now)
+
+    def _gather(self, kind: _Kind, place: str, size: int, now: float) -> None:
+        files = self._gathered.setdefault(kind, _Files())
+        files.count += 1
+        files.size += size
+        if len(files.first) < FEW:
+            files.first.append((place, size))
         if self._tell_at is None:
             self._tell_at = now + GATHER_S
 
-    def _is_news(self, place: str, reason: str, since_ns: int) -> bool:
-        if self._told.get(place) == (reason, since_ns):
-            return False
-        self._told[place] = reason, since_ns
-        self._told.move_to_end(place)
-        if len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
-        return True
+
+def _tell(kind: _Kind, files: _Files) -> None:
+    words, mapping, reason, hint = kind
+    write = log.info if reason is None else log.warning
+    many = files.count > FEW
+    for place, size in [("", files.size)] if many else files.first:
+        write(
+            words,
+            path=None if many else place,
+            files=files.count if many else None,
+            size=size if reason is None else None,
+            mapping=mapping,
+            reason=reason,
+            hint=hint,
+        )
