@@ -81,7 +81,8 @@ def install(wanted: Wanted, say: Say) -> None:
     say(f"wrote {file}")
     systemctl("daemon-reload")
     systemctl("enable", unit.file_name)
-    say(f"enabled {unit.file_name}: it starts with the machine")
+    occasion = "you log in" if wanted.user else "the machine starts"
+    say(f"enabled {unit.file_name}: it starts when {occasion}")
     _start(systemctl, unit, say)
     if wanted.user:
         _say_linger(account.name, say)

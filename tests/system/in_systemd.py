@@ -292,6 +292,41 @@ class Boot:
         require("it is gone", so=shown("LoadState") == "not-found")
         require("the journal stays", so=Path("/var/lib/aqsync/journal.db").exists())
 
+    def check_a_service_of_annas_own(self) -> None:
+        if not Path("/usr/bin/dbus-daemon").exists():
+            sys.stdout.write("not checked, for want of D-Bus: ")
+            return
+        home = Path("/home/anna")
+        folder = home / ".config/aqsync"
+        folder.mkdir(parents=True)
+        (folder / "token").touch(mode=0o600)
+        (folder / "token").write_text(TOKEN)
+        own = DATA.parent / "own"
+        own.mkdir()
+        (folder / "config.yaml").write_text(
+            f"server: {{url: '{URL}', token_file: token}}\ndefaults: {{settle: 1s}}\n"
+            f"mappings: [{{name: own, directory: {own}, experiment: {self.eid}, prefix: own}}]\n"
+        )
+        run("chown", "-R", "anna:lab", home, own)
+        run("systemctl", "start", "dbus", "systemd-logind")
+        run("loginctl", "enable-linger", "anna")
+        runtime = Path(f"/run/user/{home.stat().st_uid}")
+        wait_for("anna's systemd runs", (runtime / "systemd/private").exists)
+        as_anna = (
+            *("setpriv", "--reuid=anna", "--regid=lab", "--init-groups"),
+            *("env", f"HOME={home}", f"XDG_RUNTIME_DIR={runtime}", AQSYNC),
+        )
+        said = run(*as_anna, "service", "install", "--user")
+        require(f"it lingers already: {said}", so="loginctl" not in said)
+        self.write("hers.csv", own)
+        self.arrives("own~hers.csv")
+        require(
+            "she sees it", so="active (running)" in run(*as_anna, "service", "status", "--user")
+        )
+        run(*as_anna, "push")  # by way of the daemon, without more ado
+        run(*as_anna, "service", "uninstall", "--user")
+        run(*as_anna, "service", "status", "--user", fails=True)
+
 
 def main() -> None:
     """Check everything."""
