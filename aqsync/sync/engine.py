@@ -22,6 +22,7 @@ from aqsync.errors import (
     RemoteError,
 )
 from aqsync.journal import Journal
+from aqsync.journal.history import HistoryKind
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
@@ -215,7 +216,12 @@ class Engine:
         uuid = UUID(self.journal.remote.uuid(file.eid))
         if not self.claims.take(file.id):
             return None
-        if self.claims.shared and self.again(file) != file:
+        try:
+            outdated = self.claims.shared and self.again(file) != file
+        except BaseException:
+            self.claims.release(file.id)
+            raise
+        if outdated:
             self.claims.release(file.id)
             return None
         return Job(file, step, self._by_name[file.mapping].directory, uuid, progress)
@@ -302,10 +308,14 @@ class Engine:
         )
 
     def _set_problem(self, problem: ServerProblem | None) -> None:
+        # The journal first: while it cannot be written, nothing has been learned.
+        self.journal.remote.set_server_problem(problem)
         before, self._problem = self._problem, problem
+        now_ns = self.clock.now_ns()
         if before is None and problem is not None:
             log.warning("the server cannot be used", reason=problem.message, hint=problem.hint)
+            self.journal.history.note(now_ns, HistoryKind.SERVER_AWAY, text=problem.message)
         elif before is not None and problem is None:
-            away_ns = self.clock.now_ns() - before.since_ns
-            log.info("recovered: the server can be used again", after_s=round(away_ns / 1e9))
-        self.journal.remote.set_server_problem(problem)
+            away_s = round((now_ns - before.since_ns) / 1e9)
+            log.info("recovered: the server can be used again", after_s=away_s)
+            self.journal.history.note(now_ns, HistoryKind.SERVER_BACK, text=f"after {away_s} s")

@@ -68,6 +68,18 @@ def test_an_upload_to_an_experiment_that_was_replaced_counts_for_nothing(lab: La
     assert lab.record("a").synced is None
 
 
+def test_when_the_server_was_away_is_history(lab: Lab) -> None:
+    lab.server.always["list_files"] = AWAY
+    for _ in range(3):
+        lab.engine.refresh([EID])
+        lab.clock.advance(60)
+    lab.server.always.clear()
+    for _ in range(2):
+        assert lab.engine.refresh([EID])
+    events = [(e.kind, e.mapping, e.text) for e in lab.journal.history.recent(9)]
+    assert events == [("server away", "", AWAY.message), ("server back", "", "after 180 s")]
+
+
 # What is asked for
 
 
