@@ -27,8 +27,9 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.policies import decisions
 from aqsync.sync.progress import Teller
 from aqsync.sync.push import Limits, Push, PushResult
+from aqsync.sync.pushing import push_and_report, report_on, summarize_all
 from aqsync.sync.rate import RateLimit
-from aqsync.sync.report import PushReport, push_and_report, report_on, summarize_all
+from aqsync.sync.report import PushReport
 
 if TYPE_CHECKING:
     from aqsync.cli.progress_bar import Bar

@@ -80,10 +80,13 @@ def push_through_daemon(
         promise = "the daemon finishes the files under way; once more does not wait for it"
         with interruptible(stop, daemon.leave, promise):
             try:
-                return daemon.push(request, show)
+                report = daemon.push(request, show)
             except DaemonStopped as exc:
                 if asked_to_stop:
                     raise Interrupted("interrupted; the next push goes on from here") from exc
                 raise
+        if report.interrupted and not asked_to_stop:
+            raise DaemonStopped("the daemon is stopping")
+        return report
 
     return through_daemon(config.journal, order)

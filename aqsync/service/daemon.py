@@ -29,9 +29,11 @@ from aqsync.service.orders import Orders
 from aqsync.service.signals import Signals
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import UnderWay
-from aqsync.sync.push import Limits, Reporter
+from aqsync.sync.progress import Reporter
+from aqsync.sync.push import Limits
+from aqsync.sync.pushing import push_and_report
 from aqsync.sync.rate import RateLimit
-from aqsync.sync.report import PushReport, push_and_report
+from aqsync.sync.report import PushReport
 from aqsync.sync.tally import Tally
 
 STOP_DEADLINE_S = 20.0

@@ -19,7 +19,8 @@ from aqsync.journal import Journal
 from aqsync.log import Log
 from aqsync.service.control.commands import DaemonStatus
 from aqsync.service.control.protocol import PushRequest, RetryRequest
-from aqsync.sync.push import Limits, Reporter
+from aqsync.sync.progress import Reporter
+from aqsync.sync.push import Limits
 from aqsync.sync.report import PushReport
 from aqsync.sync.retry import set_free
 

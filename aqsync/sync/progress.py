@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from aqsync.clock import Clock
 from aqsync.model import Failed, FileRecord, Outcome, Uploaded
@@ -61,8 +62,27 @@ Event = Planned | Sent | Finished | Replacing | Pausing
 Show = Callable[[Event], None]
 
 
+class Reporter(Protocol):
+    """Told while a push goes on; on the thread that runs it, but for `sent`."""
+
+    def planned(self, files: int, size: int) -> None:
+        """So many files and bytes may have to be sent."""
+
+    def sent(self, size: int) -> None:
+        """So many bytes more were sent or compared; called from any thread."""
+
+    def finished(self, file: FileRecord, outcome: Outcome) -> None:
+        """One job has ended."""
+
+    def replacing(self, file: FileRecord) -> None:
+        """A conflicting remote file is about to be replaced, as was asked for."""
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """Nothing can be done for so long."""
+
+
 class Teller:
-    """A push's reporter: each call becomes an event.
+    """A reporter that makes an event of each call.
 
     Args:
         show: Takes the events; `Sent` may come from any thread, the others come from the one

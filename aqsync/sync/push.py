@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from queue import SimpleQueue
-from typing import Protocol
 
 from aqsync.config import Mapping, Windows
 from aqsync.errors import Interrupted
@@ -34,6 +33,7 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.lanes import run_in_lanes
 from aqsync.sync.planner import CONFLICT_HINT
 from aqsync.sync.policies import ALWAYS, BATCH, batched, closed, policies, undecided
+from aqsync.sync.progress import Reporter
 from aqsync.sync.uploader import Job
 
 LARGE = 32 << 20
@@ -46,25 +46,6 @@ SECOND_NS = 1_000_000_000
 LOOK_AT_CLOSED_S = 1.0
 """Seconds between two looks whether a window has closed or somebody has paused a mapping."""
 MOMENT_NS = SECOND_NS // 5
-
-
-class Reporter(Protocol):
-    """Told while a push goes on; on the thread that runs it, but for `sent`."""
-
-    def planned(self, files: int, size: int) -> None:
-        """So many files and bytes may have to be sent."""
-
-    def sent(self, size: int) -> None:
-        """So many bytes more were sent or compared; called from any thread."""
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        """One job has ended."""
-
-    def replacing(self, file: FileRecord) -> None:
-        """A conflicting remote file is about to be replaced, as was asked for."""
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """Nothing can be done for so long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from aqsync.errors import ConfigError
 from aqsync.journal import Journal
 from aqsync.service.control.local_socket import listen, socket_path
 from aqsync.sync.engine import Engine
+from aqsync.sync.progress import Reporter
+from aqsync.sync.push import Limits
+from aqsync.sync.report import PushReport
 from tests.cli.remote import on_terminal
 from tests.support.embedded import EmbeddedServer
 from tests.support.meddler import UPLOAD, Exchange, Meddler
@@ -220,6 +223,29 @@ def test_a_daemon_that_stops_in_between_is_done_without(project: Project) -> Non
     assert project.remote() == {"a": b"1"}
 
 
+def test_a_push_that_the_daemon_breaks_off_is_done_without_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asked this command to stop."""
+    project.write("a", "1")
+    reports = []
+    with standing_in(project.config) as worker:
+        push = worker.push
+
+        def stopping(limits: Limits, reporter: Reporter, stop: threading.Event) -> PushReport:
+            stop.set()
+            reports.append(push(limits, reporter, stop))
+            return reports[0]
+
+        monkeypatch.setattr(worker, "push", stopping)
+        ran = project.run("push")
+    assert reports[0].interrupted
+    assert ran.exit_code == 4
+    assert ran.err.startswith(
+        "the daemon has stopped meanwhile; going on without it\nerror: the jou"
+    )
+
+
 def test_a_journal_in_use_by_something_that_does_not_listen(project: Project) -> None:
     with Journal.open_for_writing(project.journal, SystemClock().now_ns()):
         ran = project.run("push")
@@ -367,3 +393,26 @@ def test_an_engine_serves_two_pushes_at_once(project: Project) -> None:
                 assert json.loads(out)["problems"] == []
         assert sorted(meddler.uploads) == sorted(contents)
         assert project.remote() == contents
+
+
+def test_beside_the_daemon_itself(project: Project) -> None:
+    project.write("a", "1")
+    with project.start("run") as process:
+        while not socket_path(project.journal).exists():
+            assert process.poll() is None
+        project.write("b", "2")
+        assert project.push().exit_code == 0
+        assert project.remote() == {"a": b"1", "b": b"2"}
+        assert project.run("pause").exit_code == 0
+        project.write("c", "3")
+        assert project.push().json["waiting"] == 1
+        assert project.run("resume").exit_code == 0
+        project.pushed()
+        assert project.run("reload").exit_code == 0
+        assert project.run("status", "--json").json["daemon"]["process"] == process.pid
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert not socket_path(project.journal).exists()
+    assert project.run("reload").exit_code == 1

@@ -34,8 +34,7 @@ from aqsync.service.control.protocol import (
     request_to_dict,
 )
 from aqsync.service.control.server import MOST_CONNECTIONS, ControlServer
-from aqsync.sync.progress import Sent
-from aqsync.sync.push import Reporter
+from aqsync.sync.progress import Reporter, Sent
 
 
 class Talkative:

@@ -16,8 +16,10 @@ from aqsync.service.control.server import ControlServer
 from aqsync.service.orders import Orders
 from aqsync.sync.connection import connect
 from aqsync.sync.engine import Engine
-from aqsync.sync.push import Limits, Reporter
-from aqsync.sync.report import PushReport, push_and_report
+from aqsync.sync.progress import Reporter
+from aqsync.sync.push import Limits
+from aqsync.sync.pushing import push_and_report
+from aqsync.sync.report import PushReport
 from tests.support.fake_clock import START_NS
 
 SECOND_NS = 1_000_000_000

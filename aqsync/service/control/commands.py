@@ -6,7 +6,7 @@ import threading
 from typing import Any, Protocol, TypedDict
 
 from aqsync.service.control.protocol import PushRequest, RetryRequest
-from aqsync.sync.push import Reporter
+from aqsync.sync.progress import Reporter
 
 
 class UnderWay(TypedDict):

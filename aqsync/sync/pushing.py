@@ -1,0 +1,129 @@
+"""A push from its begin to its report."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+
+from aqsync.config import Mapping
+from aqsync.errors import ConfigError
+from aqsync.journal import Journal
+from aqsync.model import State
+from aqsync.sync.engine import Engine
+from aqsync.sync.progress import Reporter
+from aqsync.sync.push import Limits, Push, PushResult
+from aqsync.sync.report import COUNTS, PushReport
+from aqsync.sync.summary import FileProblem, Summary, summarize
+
+
+def push_and_report(
+    engine: Engine, limits: Limits, reporter: Reporter, stop: threading.Event
+) -> PushReport:
+    """Push, and say how everything stands then.
+
+    Args:
+        engine: Takes the steps.
+        limits: How far to go.
+        reporter: Told what happens.
+        stop: When it is set, running jobs end and no others begin.
+
+    Raises:
+        ConfigError: A path to look at is known neither to the disk nor to the journal.
+        JournalError: The journal can no longer be written; what was recorded stays.
+    """
+    mappings = [m for m in engine.mappings if limits.covers(m)]
+    _check_known(engine.journal, mappings, limits)
+    result = Push(engine, limits, reporter, stop).run()
+    now_ns = engine.clock.now_ns()
+    summaries = summarize_all(engine.journal, mappings, limits, now_ns)
+    if not (limits.within or result.interrupted or result.server_problem):
+        _note_complete(engine.journal, summaries, now_ns)
+    return report_on(engine.journal, summaries, result)
+
+
+def summarize_all(
+    journal: Journal, mappings: Sequence[Mapping], limits: Limits, now_ns: int
+) -> dict[str, Summary]:
+    """How each mapping stands, by name, as far as a push goes.
+
+    Args:
+        journal: What is known.
+        mappings: Which.
+        limits: How far the push goes.
+        now_ns: The wall clock, nanoseconds since 1970.
+    """
+    return {
+        m.name: summarize(
+            journal,
+            m,
+            now_ns,
+            limits.paths_in(m),
+            windows=limits.windows,
+            at_once=limits.at_once,
+        )
+        for m in mappings
+    }
+
+
+def report_on(journal: Journal, summaries: Dict[str, Summary], result: PushResult) -> PushReport:
+    """Put together what a push did and how everything stands."""
+    problems = [problem for summary in summaries.values() for problem in summary.problems]
+    problems += _tag_problems(journal)
+    failed = any(problem.state is State.FAILED for problem in problems)
+    server = result.server_problem
+    return PushReport(
+        counts=_counts(list(summaries.values()), result),
+        bytes=result.bytes,
+        seconds=result.seconds,
+        interrupted=result.interrupted,
+        complete=not failed and all(summary.complete for summary in summaries.values()),
+        server_reason="" if server is None else server.message,
+        server_hint="" if server is None else server.hint,
+        problems=problems,
+    )
+
+
+def _counts(summaries: Sequence[Summary], result: PushResult) -> dict[str, int]:
+    def total(*states: State) -> int:
+        return sum(summary.files[state] for summary in summaries for state in states)
+
+    unchanged = max(0, total(State.IN_SYNC) - result.uploaded - result.adopted)
+    values = (
+        result.uploaded,
+        result.adopted,
+        unchanged,
+        total(State.HELD),
+        total(State.WAITING, State.PENDING),
+        total(State.FAILED),
+        result.removed,
+        total(State.UNMAPPED),
+        total(State.SKIPPED),
+        result.tags,
+    )
+    return dict(zip(COUNTS, values, strict=True))
+
+
+def _tag_problems(journal: Journal) -> list[FileProblem]:
+    return [
+        FileProblem(f"experiment {eid}", State.FAILED, f"tag {tag!r}: {message}", hint)
+        for eid, tag, message, hint in journal.tags.failures()
+    ]
+
+
+def _note_complete(journal: Journal, summaries: Dict[str, Summary], now_ns: int) -> None:
+    """Remember when a whole mapping was last in sync, by the server's own list."""
+    for name, summary in summaries.items():
+        if summary.complete:
+            journal.mappings.complete(journal.mappings.get(name).id, now_ns)
+
+
+def _check_known(journal: Journal, mappings: Sequence[Mapping], limits: Limits) -> None:
+    """A path that neither the disk nor the journal knows is a slip of the keyboard."""
+    for mapping in mappings:
+        mapping_id = journal.mappings.get(mapping.name).id
+        for path in limits.paths_in(mapping):
+            place = mapping.directory / path
+            if not os.path.lexists(place) and not journal.observations.knows(mapping_id, path):
+                raise ConfigError(f"{place} does not exist", hint="check the path")
