@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aqsync.cli.context import configuration
 from aqsync.clock import SystemClock
-from aqsync.errors import ExitCode
+from aqsync.errors import AqsyncError, ExitCode
 from aqsync.journal import Journal
 from aqsync.log import Log
 from aqsync.service.daemon import Daemon
@@ -35,10 +35,20 @@ def run(options: RunOptions) -> ExitCode:
     """Run the daemon until it is stopped.
 
     Raises:
-        AqsyncError: It cannot begin.
+        AqsyncError: It cannot begin, and a person looks on; else the log says so.
     """
     set_up(sys.stderr, json=options.log_json, level=options.log_level, environ=os.environ)
-    config = configuration(options.config)
+    try:
+        return _run(options.config)
+    except AqsyncError as exc:
+        if sys.stderr.isatty() and not options.log_json:
+            raise
+        log.error("the daemon cannot run", exc=exc)
+        return exc.exit_code
+
+
+def _run(config_path: Path | None) -> ExitCode:
+    config = configuration(config_path)
     clock = SystemClock()
     with Journal.open_for_writing(config.journal, clock.now_ns()) as journal:
         if journal.broken_set_aside is not None:

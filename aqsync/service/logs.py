@@ -7,6 +7,8 @@ import logging
 import math
 import os
 import re
+import sys
+import threading
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,9 +32,10 @@ _BARE = re.compile(r"[^\s\"=\\]+")
 def set_up(stream: TextIO, *, json: bool, level: str, environ: Mapping[str, str]) -> None:
     """Write the log to a stream from now on, and nowhere else.
 
-    Records of aqsync from `level` on, those of other packages from warnings on, and Python's
-    own warnings. Under systemd each line begins with its priority, which journald takes off;
-    the time is left to journald then, except in JSON.
+    Records of aqsync from `level` on, those of other packages from warnings on, Python's own
+    warnings, and exceptions that nobody catches, in any thread. Under systemd each line begins
+    with its priority, which journald takes off; the time is left to journald then, except in
+    JSON.
 
     Args:
         stream: Where to; usually `sys.stderr`.
@@ -62,6 +65,10 @@ def set_up(stream: TextIO, *, json: bool, level: str, environ: Mapping[str, str]
             logger.removeHandler(old)
         logger.addHandler(handler)
     logging.captureWarnings(capture=True)
+    sys.excepthook = lambda _kind, exc, _traceback: _log_uncaught(exc, "main")
+    threading.excepthook = lambda args: _log_uncaught(
+        args.exc_value, "unknown" if args.thread is None else args.thread.name
+    )
 
 
 def reads_journald(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -77,6 +84,14 @@ def reads_journald(stream: TextIO, environ: Mapping[str, str]) -> bool:
         return (status.st_dev, status.st_ino) == (int(device), int(inode))
     except (OSError, ValueError):  # io.UnsupportedOperation is both
         return False
+
+
+def _log_uncaught(exc: BaseException | None, thread: str) -> None:
+    if not isinstance(exc, SystemExit | KeyboardInterrupt):
+        fields = {"thread": thread}
+        logging.getLogger("aqsync").error(
+            "a part of aqsync broke down", exc_info=exc, extra={"fields": fields}
+        )
 
 
 class _Handler(logging.StreamHandler[TextIO]):

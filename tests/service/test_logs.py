@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import re
+import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -220,6 +222,26 @@ def test_pythons_warnings_go_to_the_log() -> None:
         [line] = written(say).splitlines()
     assert "RuntimeWarning: watch rebuilt" in line
     assert line.endswith(" logger=py.warnings")
+
+
+def test_exceptions_that_nobody_catches_go_to_the_log() -> None:
+    def fail() -> None:
+        raise ValueError("odd")
+
+    def interrupt() -> None:
+        raise SystemExit
+
+    def say() -> None:
+        for target in (fail, interrupt):
+            thread = threading.Thread(target=target, name="lookout")
+            thread.start()
+            thread.join()
+        sys.excepthook(RuntimeError, RuntimeError("strange"), None)
+        sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+
+    first, second = written(say).splitlines()
+    assert 'a part of aqsync broke down thread=lookout error="ValueError: odd" trac' in first
+    assert 'a part of aqsync broke down thread=main error="RuntimeError: strange" trac' in second
 
 
 def test_set_up_again_moves_the_log() -> None:
