@@ -9,66 +9,34 @@ from __future__ import annotations
 import heapq
 import random
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from aqsync.config import Mapping
-from aqsync.errors import EventsUnavailable, RootUnusable
-from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.pauses import EVERYTHING
-from aqsync.local.mounts import without_events
-from aqsync.local.scanner import ScanReport, root_identity
-from aqsync.local.watcher import Hints
-from aqsync.local.watches import limit_problem
+from aqsync.local.disk import parents
+from aqsync.local.scanner import ScanReport
 from aqsync.log import Log
-from aqsync.model import Problem
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready
+from aqsync.sync.watching import ROOT_CHECK_S, Watch, Watching
 
-ROOT_CHECK_S = 5.0
-"""How often to see whether the root is still the same."""
-AILMENT_CHECK_S = 60.0
-"""How often to ask the system whether the watcher is well: it lists every watch."""
 HINT_GAP_S = 0.05
 """Hints that come closer together are looked at together."""
+MOST_QUIET_S = 60.0
+"""The longest pause between two looks at a path that is hinted at again and again."""
 MOST_PATHS = 5_000
 """Paths looked at in one step."""
-WATCH_AGAIN_S = 60.0
-"""How soon to try again where watching failed."""
-REWATCH_S = 600.0
-"""How soon to watch anew where directories are without a watch."""
-TEST_AGAIN_S = 3600.0
-"""How often to prove that events arrive."""
-TEST_TIMEOUT_S = 5.0
+JUDGE_S = 2.0
+"""So long an event may take to tell of what a look has found already."""
 REST = 5.0
 """At least so many times as long as a scan took is not scanned again without a reason."""
 JITTER = 0.1
+FEW = 10
+"""So many troubles are told one by one."""
 
 log = Log(__name__)
-
-
-class Watch(Protocol):
-    """A watcher of one root: `aqsync.local.watcher.Watcher`."""
-
-    def start(self) -> None:
-        """Begin; raises EventsUnavailable."""
-
-    def stop(self) -> None:
-        """End."""
-
-    def take(self) -> Hints:
-        """What came since the last call."""
-
-    def ailment(self) -> str | None:
-        """Why it no longer hears everything."""
-
-    def blind(self, directories: Collection[int]) -> int:
-        """How many of these inodes have no watch."""
-
-    def proves(self, timeout_s: float) -> bool:
-        """Whether events arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,49 +87,36 @@ class Lookout:
         self._mapping = mapping
         self._ready = ready
         self._pace = pace
-        self._make_watch = watch
         self._delivered = delivered
         self._wake = wake
         self._beat = beat
         self._stop = stop
         self._chance = chance
-        self._id = self._journal.mappings.get(mapping.name).id
+        self._watching = Watching(engine, mapping, watch, self._doubt)
         self._lock = threading.Lock()
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
-        self._settling: set[str] = set()
+        # What was written after a look has not settled so long after that look either.
+        self._quiet_s = min(mapping.settle, MOST_QUIET_S)
+        self._looked: dict[str, float] = {}
+        """The paths looked at in the last `_quiet_s`, in order."""
         self._why_everything: str | None = "the start"
         self._everything_at = 0.0
         self._not_before = 0.0
-        self._watch: Watch | None = None
-        self._watch_at = 0.0
         self._hints_at = 0.0
-        self._check_at = 0.0
-        self._ailment_at = 0.0
-        self._test_at = 0.0
-        self._root: RootIdentity | None = None
+        self._suspects: set[str] = set()
+        """What a routine look has found, and no event has told of yet."""
+        self._judge_at = float("inf")
         self._silent = False
         """The last routine look found what no event had told of."""
-        self._blind_again = False
-        self._rewatch_at = 0.0
         self._paused = False
+        self._troubles: dict[str, str] = {}
 
     # What others ask for
 
-    def later(self, path: str, seconds: float, *, settling: bool = False) -> None:
-        """Look at a path again after so many seconds.
-
-        Args:
-            path: Relative to the root.
-            seconds: How long to wait.
-            settling: Until then, no event need be heeded that tells of the path.
-        """
+    def later(self, path: str, seconds: float) -> None:
+        """Look at a path, relative to the root, again after so many seconds."""
         self._look_at(path, self._clock.monotonic() + seconds)
-        with self._lock:
-            if settling:
-                self._settling.add(path)
-            else:
-                self._settling.discard(path)
         self._wake()
 
     def everything(self, reason: str) -> None:
@@ -171,9 +126,7 @@ class Lookout:
 
     def close(self) -> None:
         """Watch no longer."""
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
+        self._watching.close()
 
     # The step
 
@@ -181,9 +134,11 @@ class Lookout:
         """Do what is due; returns the seconds until something will be."""
         if self._is_paused():
             return ROOT_CHECK_S
-        self._attend_watch()
+        self._watching.attend(self._clock.monotonic(), soon=self._why_everything is not None)
         self._take_hints()
         now = self._clock.monotonic()
+        if now >= self._judge_at:
+            self._judge(now)
         if self._everything_is_due(now):
             self._look_at_everything()
         else:
@@ -201,123 +156,22 @@ class Lookout:
             self.began.set()
         return paused
 
-    # Watching
-
-    def _attend_watch(self) -> None:
-        now = self._clock.monotonic()
-        if now < self._check_at and self._why_everything is None:
-            return
-        self._check_at = now + ROOT_CHECK_S
-        root = self._identity()
-        if root != self._root:
-            if self._root is not None:
-                self._doubt("the directory is missing, or another one than before")
-            self._root = root
-            self.close()
-            self._watch_at = 0.0
-            self._everything_at = now
-        elif self._watch is not None and now >= self._ailment_at:
-            self._ailment_at = now + AILMENT_CHECK_S
-            if (ailment := self._watch.ailment()) is not None:
-                log.warning("watching begins anew", mapping=self._mapping.name, reason=ailment)
-                self.close()
-                self._watch_at = 0.0
-        if self._watch is None and root is not None and now >= self._watch_at:
-            self._begin_to_watch(now)
-        elif self._watch is not None and now >= self._test_at:
-            self._test(now)
-
-    def _identity(self) -> RootIdentity | None:
-        try:
-            return root_identity(self._mapping.directory, self._engine.disk)
-        except RootUnusable:
-            return None
-
-    def _begin_to_watch(self, now: float) -> None:
-        self._watch_at = now + WATCH_AGAIN_S
-        watch = self._make_watch()
-        try:
-            watch.start()
-        except EventsUnavailable as exc:
-            self._cannot_trust(exc.message, exc.hint)
-            return
-        self._watch = watch
-        self._ailment_at = now + AILMENT_CHECK_S
-        self._doubt("watching has begun")
-        self._test(now)
-
-    def _test(self, now: float) -> None:
-        """Whether events of this root can be believed."""
-        assert self._watch is not None  # noqa: S101 - the callers have looked
-        self._test_at = now + TEST_AGAIN_S
-        kind = without_events(self._mapping.directory)
-        if kind is not None:
-            self._cannot_trust(
-                f"{self._mapping.directory} is on {kind}, where changes by other machines make"
-                " no events",
-                "nothing need be done: the directory is looked at more often instead",
-            )
-        elif not self._watch.proves(TEST_TIMEOUT_S):
-            self._cannot_trust(
-                f"a test event of {self._mapping.directory} did not arrive",
-                "nothing need be done: the directory is looked at more often instead",
-            )
-        elif not self._blind_again:
-            self._can_trust()
-
-    def _cannot_trust(self, message: str, hint: str) -> None:
-        before = self._journal.mappings.watch(self._id)
-        if before is None or before.message != message:
-            self._journal.mappings.set_watch(self._id, Problem(message, hint, self._clock.now_ns()))
-            log.warning(
-                "events cannot be trusted; the directory is looked at more often",
-                mapping=self._mapping.name,
-                reason=message,
-                hint=hint,
-            )
-
-    def _can_trust(self) -> None:
-        if self._journal.mappings.watch(self._id) is not None:
-            self._journal.mappings.set_watch(self._id, None)
-            log.info("events can be trusted again", mapping=self._mapping.name)
-
-    def _count_blind(self, report: ScanReport) -> None:
-        if self._watch is None:
-            return
-        unseen = self._watch.blind(report.directory_inodes)
-        if not unseen:
-            if self._blind_again:
-                self._blind_again = False
-                self._test_at = 0.0
-        elif not self._blind_again:
-            self._rewatch_at = self._clock.monotonic() + REWATCH_S
-            # Directories made during the scan, or moved in unseen: new watches may reach them.
-            self._blind_again = True
-            self.close()
-            self._watch_at = 0.0
-            self._doubt("directories without a watch")
-        else:
-            self._cannot_trust(*limit_problem(unseen, len(report.directory_inodes)))
-            if self._clock.monotonic() >= self._rewatch_at:  # somebody may have raised the limit
-                self._rewatch_at = self._clock.monotonic() + REWATCH_S
-                self.close()
-                self._watch_at = 0.0
-
     # Hints
 
     def _take_hints(self) -> None:
         now = self._clock.monotonic()
-        if self._watch is None or now < self._hints_at:
+        if now < self._hints_at:
             return
-        hints = self._watch.take()
+        hints = self._watching.take()
         if not hints.paths and hints.everything is None:
             return
         self._hints_at = now + HINT_GAP_S
         if hints.everything is not None:
             self._doubt(hints.everything)
+            self._suspects.clear()
         for path in hints.paths:
-            if path not in self._settling:
-                self._look_at(path, now)
+            self._look_at(path, max(now, self._looked.get(path, -MOST_QUIET_S) + self._quiet_s))
+        self._suspects = _untold(self._suspects, hints.paths)
 
     def _look_at(self, path: str, at: float) -> None:
         with self._lock:
@@ -344,8 +198,11 @@ class Lookout:
         self.began.set()
         try:
             report = self._engine.scan(self._mapping, beat=self._beat, stop=self._stop)
+            self._tell_troubles(report)
+            self._watching.count_blind(report)
+            self._make_ready(())
         except BaseException:
-            self._doubt(reason or "the last look failed")
+            self._doubt(reason or "a look that failed")
             raise
         took = self._clock.monotonic() - began
         log.debug(
@@ -356,53 +213,32 @@ class Lookout:
             changed=report.changed,
             seconds=round(took, 3),
         )
-        self._count_blind(report)
         if reason is None:
-            self._note_unannounced(report, expected)
+            self._suspect(report, expected)
         self._plan_next(took)
-        self._make_ready(())
-
-    def _note_unannounced(self, report: ScanReport, expected: set[str]) -> None:
-        """Events that went missing show when a routine look finds something that none told of."""
-        if self._watch is None:
-            return
-        self._hints_at = 0.0
-        self._take_hints()
-        with self._lock:
-            told = expected | set(self._due)
-        found = [path for path in report.changed_paths or () if path not in told]
-        self._silent = bool(found) and self._why_everything is None
-        if self._silent:
-            log.info(
-                "found what no event had told of",
-                mapping=self._mapping.name,
-                files=len(found),
-                path=str(self._mapping.directory / found[0]),
-            )
 
     def _plan_next(self, took: float) -> None:
         now = self._clock.monotonic()
-        trusted = (
-            self._watch is not None
-            and not self._silent
-            and self._journal.mappings.watch(self._id) is None
-        )
+        trusted = self._watching.trusted and not self._silent
         every = self._pace.rescan if trusted else self._pace.rescan_without_events
-        every *= 1 + JITTER * (2 * self._chance.random() - 1)
-        self._everything_at = now + max(every, REST * took)
+        self._everything_at = now + max(self._about(every), REST * took)
         self._not_before = now + took
+
+    def _about(self, seconds: float) -> float:
+        return seconds * (1 + JITTER * (2 * self._chance.random() - 1))
 
     def _look_at_due(self, now: float) -> None:
         paths = self._take_due(now)
         if not paths:
             return
         try:
-            self._engine.scan(self._mapping, paths, beat=self._beat, stop=self._stop)
+            report = self._engine.scan(self._mapping, paths, beat=self._beat, stop=self._stop)
+            self._tell_troubles(report)
+            self._make_ready(paths)
         except BaseException:
             for path in paths:
                 self._look_at(path, now)
             raise
-        self._make_ready(paths)
 
     def _take_due(self, now: float) -> list[str]:
         paths: list[str] = []
@@ -411,9 +247,22 @@ class Lookout:
                 at, path = heapq.heappop(self._heap)
                 if self._due.get(path) == at:
                     del self._due[path]
-                    self._settling.discard(path)
                     paths.append(path)
+        self._remember(paths, now)
         return paths
+
+    def _remember(self, paths: list[str], now: float) -> None:
+        """When these were looked at, and no longer when those of long ago were."""
+        for path in paths:
+            self._looked.pop(path, None)
+            self._looked[path] = now
+        old = []
+        for path, at in self._looked.items():
+            if at + self._quiet_s > now:
+                break
+            old.append(path)
+        for path in old:
+            del self._looked[path]
 
     def _make_ready(self, within: tuple[str, ...] | list[str]) -> None:
         files = undecided(self._journal, self._mapping, within)
@@ -421,10 +270,64 @@ class Lookout:
             self._ready.add(self._mapping.name, files)
             self._delivered()
 
+    # Events that went missing show when a routine look finds something that none told of
+
+    def _suspect(self, report: ScanReport, expected: set[str]) -> None:
+        self._silent = False
+        if not self._watching.running:
+            return
+        with self._lock:
+            told = expected | set(self._due)
+        found = [""] if report.changed_paths is None else report.changed_paths
+        self._suspects = _untold(found, told)
+        self._judge_at = self._clock.monotonic() + JUDGE_S
+
+    def _judge(self, now: float) -> None:
+        """By now events would have told of what was found, were they to be trusted."""
+        suspects, self._suspects, self._judge_at = self._suspects, set(), float("inf")
+        if not suspects or self._why_everything is not None:
+            return
+        self._silent = True
+        soon = now + self._about(self._pace.rescan_without_events)
+        self._everything_at = min(self._everything_at, soon)
+        log.info(
+            "found what no event had told of; the directory is looked at more often",
+            mapping=self._mapping.name,
+            files=len(suspects),
+            path=self._place(min(suspects)),
+        )
+
+    # What is told
+
+    def _tell_troubles(self, report: ScanReport) -> None:
+        """What begins to be in the way of looking, and what ends."""
+        before = self._troubles
+        self._troubles = {path: trouble.message for path, trouble in report.troubles.items()}
+        new = [path for path, message in self._troubles.items() if before.get(path) != message]
+        ended = sorted(before.keys() - self._troubles.keys())
+        for path in new[:FEW]:
+            trouble = report.troubles[path]
+            log.warning(
+                "cannot be looked at",
+                mapping=self._mapping.name,
+                path=self._place(path),
+                reason=trouble.message,
+                hint=trouble.hint,
+            )
+        for path in ended[:FEW]:
+            log.info("can be looked at again", mapping=self._mapping.name, path=self._place(path))
+        if (more := len(new) - FEW) > 0:
+            log.warning("cannot be looked at", mapping=self._mapping.name, others=more)
+        if (more := len(ended) - FEW) > 0:
+            log.info("can be looked at again", mapping=self._mapping.name, others=more)
+
+    def _place(self, path: str) -> str:
+        return str(self._mapping.directory / path)
+
     def _seconds_to_next(self) -> float:
         now = self._clock.monotonic()
         with self._lock:
-            at = [self._check_at, self._everything_at]
+            at = [self._watching.check_at, self._everything_at, self._judge_at]
             if self._heap:
                 at.append(self._heap[0][0])
             if self._why_everything is not None:
@@ -432,3 +335,8 @@ class Lookout:
         if self._hints_at > now:
             at.append(self._hints_at)
         return max(0.0, min(at) - now)
+
+
+def _untold(found: Iterable[str], told: set[str] | frozenset[str]) -> set[str]:
+    """What was found and neither told of itself nor by a directory above it."""
+    return {path for path in found if told.isdisjoint((path, *parents(path)))}

@@ -31,10 +31,12 @@ class Loop:
         self.name = name
         self._clock = clock
         self._woken = threading.Event()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._busy_since: float | None = None
         self._failing: str | None = None
+        self._pausing = False
+        self._recovered_at = 0.0
         self._pause_s = FIRST_PAUSE_S
 
     def start(self, step: Callable[[], float]) -> None:
@@ -63,7 +65,7 @@ class Loop:
 
     def stop(self) -> None:
         """End after the step under way."""
-        self._stopped = True
+        self._stopped.set()
         self._woken.set()
 
     def join(self, timeout_s: float) -> bool:
@@ -76,9 +78,11 @@ class Loop:
     def _run(self, step: Callable[[], float]) -> None:
         while True:
             self._woken.clear()
-            if self._stopped:  # asked only now: a stop that came before would be forgotten
+            if self._stopped.is_set():  # asked only now: a stop before would be forgotten
                 return
-            self._clock.wait(self._woken, self.step(step))
+            seconds = self.step(step)
+            # After a failure nobody cuts the pause short, however much there is to do.
+            self._clock.wait(self._stopped if self._pausing else self._woken, seconds)
 
     def step(self, step: Callable[[], float]) -> float:
         """Take one step; returns the seconds until the next."""
@@ -91,16 +95,25 @@ class Loop:
             return self._failed(exc)
         finally:
             self._busy_since = None
-        if self._failing is not None:
-            log.info("recovered: steps succeed again", loop=self.name)
-            self._failing = None
-        self._pause_s = FIRST_PAUSE_S
-        return seconds
+        return self._succeeded(seconds)
 
     def _failed(self, exc: Exception) -> float:
         failure = f"{type(exc).__name__}: {exc}"
         if failure != self._failing:
             log.error("a step failed; it is tried again", loop=self.name, exc=exc)
-        self._failing = failure
+        self._failing, self._pausing = failure, True
         pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
+        # One step may begin what only the next finds failed: a success does not end it yet.
+        self._recovered_at = self._clock.monotonic() + 2 * pause
         return pause
+
+    def _succeeded(self, seconds: float) -> float:
+        self._pausing = False
+        if self._failing is None:
+            return seconds
+        left = self._recovered_at - self._clock.monotonic()
+        if left > 0:
+            return min(seconds, left)
+        log.info("recovered: steps succeed again", loop=self.name)
+        self._failing, self._pause_s = None, FIRST_PAUSE_S
+        return seconds

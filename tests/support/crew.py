@@ -20,6 +20,7 @@ from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.lanes import Ended, Lanes
 from aqsync.sync.lookout import Lookout, Pace
+from aqsync.sync.loop import Loop
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
@@ -105,7 +106,7 @@ class Crew:
     Attributes:
         watch: By mapping, the watcher that it has, or gets next.
         working: Jobs are done as soon as they have begun.
-        failures: What steps have raised, which `Loop` would have logged.
+        failures: What steps have raised.
     """
 
     def __init__(self, lab: Lab, *others: Mapping, windows: Windows = Windows()) -> None:  # noqa: B008 - frozen
@@ -146,7 +147,9 @@ class Crew:
             "delivery": self.delivery.step,
             "upkeep": self.upkeep.step,
         }
+        self._loops = {name: Loop(name, self.clock) for name in self._steps}
         self._next = dict.fromkeys(self._steps, self.clock.monotonic())
+        self._not_before = dict.fromkeys(self._steps, 0.0)
 
     def _lookout(self, mapping: Mapping) -> Lookout:
         def make() -> FakeWatch:
@@ -170,7 +173,7 @@ class Crew:
         return self.performing(job)
 
     def _wake(self, name: str) -> None:
-        self._next[name] = self.clock.monotonic()
+        self._next[name] = max(self.clock.monotonic(), self._not_before[name])
 
     def wake(self) -> None:
         """Something from outside may have changed what there is to do."""
@@ -202,13 +205,19 @@ class Crew:
             assert steps < MOST_STEPS_AT_ONCE, f"{due} spin"
 
     def _step(self, name: str) -> None:
+        def step() -> float:
+            try:
+                return self._steps[name]()
+            except Exception as exc:
+                self.failures.append(exc)
+                raise
+
         self._next[name] = float("inf")
-        try:
-            seconds = self._steps[name]()
-        except Exception as exc:  # noqa: BLE001 - as `Loop` does it
-            self.failures.append(exc)
-            seconds = 1.0
-        self._next[name] = min(self._next[name], self.clock.monotonic() + seconds)
+        failures = len(self.failures)
+        at = self._loops[name].step(step) + self.clock.monotonic()
+        if len(self.failures) > failures:
+            self._not_before[name] = at
+        self._next[name] = at if len(self.failures) > failures else min(self._next[name], at)
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""

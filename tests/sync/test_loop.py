@@ -36,19 +36,33 @@ def test_a_step_says_when_the_next_is_due(loop: Loop) -> None:
     assert loop.busy_for() == 0.0
 
 
-def test_failures_are_tried_again_with_growing_pauses(loop: Loop) -> None:
+def test_failures_are_tried_again_with_growing_pauses(loop: Loop, clock: FakeClock) -> None:
     pauses = [loop.step(failing) for _ in range(8)]
     assert pauses == [FIRST_PAUSE_S, 2, 4, 8, 16, 32, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
+    clock.advance(2 * LONGEST_PAUSE_S)
     assert loop.step(lambda: 3.0) == 3.0
-    assert loop.step(failing) == FIRST_PAUSE_S, "a success ends it"
+    assert loop.step(failing) == FIRST_PAUSE_S, "that was a success"
 
 
-def test_a_failure_is_told_once_and_its_end_once(loop: Loop) -> None:
+def test_what_fails_in_every_second_step_is_no_recovery(loop: Loop, clock: FakeClock) -> None:
+    """A step begins jobs, and the next one meets their failures."""
+    pauses: list[float] = []
+    with logged() as log:
+        for _ in range(20):
+            pauses.append(loop.step(failing))
+            clock.advance(pauses[-1])
+            assert loop.step(lambda: 3600.0) <= 2 * LONGEST_PAUSE_S, "to see whether it lasts"
+            clock.advance(0.1)
+    assert pauses[-1] == LONGEST_PAUSE_S
+    assert len(log.lines) == 1
+
+
+def test_a_failure_is_told_once_and_its_end_once(loop: Loop, clock: FakeClock) -> None:
     with logged() as log:
         for _ in range(5):
             loop.step(failing)
-        loop.step(lambda: 1.0)
-        loop.step(lambda: 1.0)
+        for _ in range(3):
+            clock.advance(loop.step(lambda: 3600.0))
     [failed, recovered] = log.lines
     assert "error a step failed; it is tried again loop=delivery" in failed
     assert "the disk is full" in failed
@@ -122,6 +136,22 @@ def test_a_wake_during_a_step_lets_it_step_again() -> None:
     loop.start(step)
     assert steps.acquire(timeout=LIMIT_S)
     assert steps.acquire(timeout=LIMIT_S)
+    loop.stop()
+    assert loop.join(LIMIT_S)
+
+
+def test_after_a_failure_nobody_cuts_the_pause_short_but_a_stop() -> None:
+    loop, steps = Loop("x", SystemClock()), threading.Semaphore(0)
+    loop._pause_s = 3600.0
+
+    def step() -> float:
+        steps.release()
+        raise FULL
+
+    loop.start(step)
+    assert steps.acquire(timeout=LIMIT_S)
+    loop.wake()
+    assert not steps.acquire(timeout=0.05)
     loop.stop()
     assert loop.join(LIMIT_S)
 

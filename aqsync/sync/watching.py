@@ -1,0 +1,219 @@
+"""A watcher kept on a root: begun anew whenever it must be, and believed only while it deserves it.
+
+Whatever may have made an event go missing is a doubt, and after a doubt everything is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from aqsync.config import Mapping
+from aqsync.errors import EventsUnavailable, RootUnusable
+from aqsync.journal.mappings import RootIdentity
+from aqsync.local.hints import Hints
+from aqsync.local.mounts import without_events
+from aqsync.local.scanner import ScanReport, root_identity
+from aqsync.local.watches import limit_problem
+from aqsync.log import Log
+from aqsync.model import Problem
+from aqsync.sync.engine import Engine
+
+ROOT_CHECK_S = 5.0
+"""How often to see whether the root is still the same."""
+AILMENT_CHECK_S = 60.0
+"""How often to ask the system whether the watcher is well: it lists every watch."""
+WATCH_AGAIN_S = 60.0
+"""How soon to try again where watching failed."""
+TEST_AGAIN_S = 3600.0
+"""How often to prove that events arrive, and to try for watches that were missing."""
+TEST_TIMEOUT_S = 5.0
+
+NO_HINTS = Hints(frozenset(), None)
+_LOOKED_AT_MORE = "nothing need be done: the directory is looked at more often instead"
+
+log = Log(__name__)
+
+
+class Watch(Protocol):
+    """A watcher of one root: `aqsync.local.watcher.Watcher`."""
+
+    def start(self) -> None:
+        """Begin; raises EventsUnavailable."""
+
+    def stop(self) -> None:
+        """End."""
+
+    def take(self) -> Hints:
+        """What came since the last call."""
+
+    def ailment(self) -> str | None:
+        """Why it no longer hears everything."""
+
+    def blind(self, directories: Collection[int]) -> int:
+        """How many of these inodes have no watch."""
+
+    def proves(self, timeout_s: float) -> bool:
+        """Whether events arrive."""
+
+
+class Watching:
+    """The watcher of one mapping's root.
+
+    Args:
+        engine: Knows the disk, the journal and the time.
+        mapping: Which mapping.
+        make: Makes a watcher of the root.
+        doubt: Told why everything has to be looked at.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        mapping: Mapping,
+        make: Callable[[], Watch],
+        doubt: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._mappings = engine.journal.mappings
+        self._mapping = mapping
+        self._make = make
+        self._doubt = doubt
+        self._id = self._mappings.get(mapping.name).id
+        self._watch: Watch | None = None
+        self._root: RootIdentity | None = None
+        self._check_at = 0.0
+        self._begin_at = 0.0
+        self._ailment_at = 0.0
+        self._test_at = 0.0
+        self._blind = False
+        """Directories had no watch when they were last counted."""
+        self._told: str | None = None
+        """Which cause of distrust is in the log."""
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a watcher."""
+        return self._watch is not None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether what no event tells of can be taken to be as it was."""
+        return self._watch is not None and self._mappings.watch(self._id) is None
+
+    @property
+    def check_at(self) -> float:
+        """When to attend to it next, by the monotonic clock."""
+        return self._check_at
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+
+    def take(self) -> Hints:
+        """What was heard since the last call."""
+        return NO_HINTS if self._watch is None else self._watch.take()
+
+    def attend(self, now: float, *, soon: bool) -> None:
+        """See whether the root and the watcher are as they were, and put right what is not.
+
+        Args:
+            now: The monotonic clock.
+            soon: There is a reason not to wait until it is time.
+        """
+        if now < self._check_at and not soon:
+            return
+        self._check_at = now + ROOT_CHECK_S
+        root = self._identity()
+        if root != self._root:
+            self._doubt("the directory is missing, or another one than before")
+            self._root = root
+            self._anew()
+        elif self._watch is not None and now >= self._ailment_at:
+            self._ailment_at = now + AILMENT_CHECK_S
+            if (ailment := self._watch.ailment()) is not None:
+                log.warning("watching begins anew", mapping=self._mapping.name, reason=ailment)
+                self._anew()
+        if self._blind and now >= self._test_at:
+            self._anew()  # there may be room for more watches now
+        if self._watch is None:
+            if root is not None and now >= self._begin_at:
+                self._begin(now)
+        elif now >= self._test_at:
+            self._test(now)
+
+    def _anew(self) -> None:
+        self.close()
+        self._begin_at = 0.0
+
+    def _identity(self) -> RootIdentity | None:
+        try:
+            return root_identity(self._mapping.directory, self._engine.disk)
+        except RootUnusable:
+            return None
+
+    def _begin(self, now: float) -> None:
+        self._begin_at = now + WATCH_AGAIN_S
+        watch = self._make()
+        try:
+            watch.start()
+        except EventsUnavailable as exc:
+            self._distrust("no watcher", exc.message, exc.hint)
+            return
+        self._watch = watch
+        self._ailment_at = now + AILMENT_CHECK_S
+        self._doubt("watching has begun")
+        self._test(now)
+
+    def _test(self, now: float) -> None:
+        """Whether events of this root can be believed."""
+        assert self._watch is not None  # noqa: S101 - the callers have looked
+        self._test_at = now + TEST_AGAIN_S
+        directory = self._mapping.directory
+        if (kind := without_events(directory)) is not None:
+            message = f"{directory} is on {kind}, where changes by other machines make no events"
+            self._distrust("file system", message, _LOOKED_AT_MORE)
+        elif not self._watch.proves(TEST_TIMEOUT_S):
+            message = f"a test event of {directory} did not arrive"
+            self._distrust("test", message, _LOOKED_AT_MORE)
+        elif not self._blind:
+            self._trust()
+
+    def count_blind(self, report: ScanReport) -> None:
+        """After a look at everything: whether each directory is watched."""
+        if self._watch is None or not report.whole:
+            return
+        unseen = self._watch.blind(report.directory_inodes)
+        if not unseen:
+            if self._blind:
+                self._blind = False
+                self._check_at = self._test_at = 0.0
+        elif not self._blind:
+            # Directories made during the scan, or moved in unseen: new watches may reach them.
+            self._blind = True
+            self._anew()
+            self._doubt("directories without a watch")
+        else:
+            self._distrust("blind", *limit_problem(unseen, len(report.directory_inodes)))
+
+    def _distrust(self, cause: str, message: str, hint: str) -> None:
+        before, since_ns = self._mappings.watch(self._id), self._engine.clock.now_ns()
+        if before is not None and cause == self._told:
+            since_ns = before.since_ns
+        self._mappings.set_watch(self._id, Problem(message, hint, since_ns))
+        if cause != self._told:
+            self._told = cause
+            log.warning(
+                "events cannot be trusted; the directory is looked at more often",
+                mapping=self._mapping.name,
+                reason=message,
+                hint=hint,
+            )
+
+    def _trust(self) -> None:
+        self._mappings.set_watch(self._id, None)
+        if self._told is not None:
+            self._told = None
+            log.info("events can be trusted again", mapping=self._mapping.name)
