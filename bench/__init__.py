@@ -1,5 +1,5 @@
-"""Benchmarks of ``aqsync push`` beside bare tools, as real processes against a real server.
+"""Benchmarks of ``aqsync push`` and ``aqsync run`` beside other tools, with a real server.
 
-Every figure is a ratio or a difference within one run on one machine, so that it means the same
-on another. ``python -m bench --help`` tells how to run them.
+Figures that are to mean the same on another machine are ratios within one run on one machine.
+``python -m bench --help`` tells how to run them.
 """

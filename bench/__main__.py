@@ -49,7 +49,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m bench",
-        description="Measure aqsync push beside bare tools. Exit status 1: a target was missed.",
+        description="Measure aqsync beside other tools. Exit status 1: a target was missed.",
     )
     parser.add_argument(
         "--url",

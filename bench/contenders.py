@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ from pathlib import Path
 
 from bench.contender import Contender
 from bench.daemon import Aqsync
+from bench.lsyncd import Lsyncd
 from bench.stage import Stage
+from bench.syncthing import Syncthing
+
+_OTHERS = (Syncthing, Lsyncd)
 
 
 def contenders(stage: Stage, name: str, place: Path) -> Iterator[Contender]:
@@ -26,6 +31,12 @@ def contenders(stage: Stage, name: str, place: Path) -> Iterator[Contender]:
         return
     with _root(place) as root, stage.experiment() as experiment:
         yield Aqsync(stage, stage.data, experiment, root)
+    for other in _OTHERS:
+        if shutil.which(other.program) is None:
+            stage.say(f"{name}: without {other.name}; on Debian: apt-get install {other.packages}")
+            continue
+        with _root(place) as root, _root(stage.folder) as copy:
+            yield other(stage, root, copy)
 
 
 @contextmanager

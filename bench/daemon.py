@@ -11,7 +11,6 @@ from pathlib import Path
 
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.local.naming import remote_name
-from bench.processes import BenchError
 from bench.running import Running
 from bench.stage import AQSYNC, Stage
 
@@ -49,11 +48,7 @@ class Daemon(Running):
         )
         # Read to the end: the daemon would wait for a full socket.
         threading.Thread(target=self._listen, daemon=True).start()
-        try:
-            self.wait_for("being ready", self._said_ready.is_set, _START_S, 0.01)
-        except BenchError:
-            self.__exit__(None, None, None)
-            raise
+        self.wait_until_ready("being ready", self._said_ready.is_set, _START_S)
 
     def _listen(self) -> None:
         with self._socket:

@@ -95,7 +95,8 @@ def _figures(name: str, taken: _Taken, *, with_targets: bool) -> Iterator[Figure
 def _ratios(name: str, ours: _Taken, theirs: _Taken) -> Iterator[Figure]:
     mine, other = _resident(ours), _resident(theirs)
     yield Figure(f"resident: aqsync / {name}", [mine / other])
-    yield Figure(f"idle: aqsync / {name}", [ours.idle_share / theirs.idle_share])
+    if theirs.idle_share:  # nothing at all, where a program has no timers
+        yield Figure(f"idle: aqsync / {name}", [ours.idle_share / theirs.idle_share])
     yield Figure(f"rescan: aqsync / {name}", [median(ours.rescans) / median(theirs.rescans)])
 
 

@@ -84,6 +84,14 @@ class Running:
                 raise BenchError(f"{self._name}: {what}: not in {most_s:.0f} s:\n{self._said()}")
             time.sleep(every_s)
 
+    def wait_until_ready(self, what: str, true: Callable[[], bool], most_s: float) -> None:
+        """Wait, as `wait_for`, at the end of the start: what never gets ready is ended."""
+        try:
+            self.wait_for(what, true, most_s, 0.01)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
     def wait_for_rest(self, most_s: float) -> None:
         """Wait until it has taken nearly no processor time for some seconds.
 
