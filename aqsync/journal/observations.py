@@ -69,7 +69,8 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     remote_name = CASE remote_name WHEN '' THEN excluded.remote_name ELSE remote_name END,
     insisted = CASE excluded.size WHEN 0 THEN 0 ELSE insisted END,
     changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
-        THEN coalesce(changing_since_ns, excluded.since_ns) END,
+        THEN coalesce(changing_since_ns,
+            max(excluded.since_ns, since_ns, coalesce(synced_at_ns, since_ns))) END,
     differs_modified_at = NULL, differs_at_ns = NULL,
     failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL

@@ -235,7 +235,8 @@ def _settling(file: FileRecord, settle_ns: int, now_ns: int, settled_ns: int) ->
     if changing_ns is None or now_ns - changing_ns <= longest_ns:
         return Wait("may still be changing", file.since_ns, settled_ns)
     return Wait(
-        f"has not stood still for {settle_ns / SECOND_NS:g} s since it began to change",
+        "keeps changing before it can be sent;"
+        f" it must stand still for {settle_ns / SECOND_NS:g} s",
         changing_ns,
         settled_ns,
         "if whatever writes it never stops, `ignore` it, or give the mapping a shorter `settle`",

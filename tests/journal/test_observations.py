@@ -130,6 +130,14 @@ def test_a_file_found_to_be_there_is_not_changing(journal: Journal, outcome: Out
     assert noted.at("a.csv").changing_since_ns is None
 
 
+def test_a_change_is_no_older_than_what_it_changed(journal: Journal) -> None:
+    noted = notes(journal)
+    noted.see("a.csv", V1, since_ns=NOW)
+    assert noted.see("a.csv", V2, since_ns=NOW - 9).changing_since_ns == NOW, "it was moved in"
+    journal.outcomes.record(noted.at("a.csv"), Uploaded(V2, SHA1, None), NOW + 5)
+    assert noted.see("a.csv", V1, since_ns=NOW - 9).changing_since_ns == NOW + 5
+
+
 def test_a_file_that_comes_and_goes_is_not_changing(journal: Journal) -> None:
     noted = notes(journal)
     noted.sync("a.csv", V1)

@@ -135,7 +135,7 @@ def test_what_keeps_changing_is_named_with_its_age(lab: Lab) -> None:
         lab.clock.advance(1)
     step = lab.decision("log")
     assert isinstance(step, Wait)
-    assert step.reason == "has not stood still for 5 s since it began to change"
+    assert step.reason == "keeps changing before it can be sent; it must stand still for 5 s"
     [problem] = summarize(lab.journal, lab.mapping, lab.clock.now_ns()).problems
     assert problem.age_seconds == 89
     lab.push()

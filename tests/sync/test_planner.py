@@ -545,7 +545,7 @@ IN_THE_WAY: list[Row] = [
         PLAIN,
         Wait,
         {
-            "reason": "has not stood still for 5 s since it began to change",
+            "reason": "keeps changing before it can be sent; it must stand still for 5 s",
             "since_ns": NOW - MINUTE_NS - 1,
             "until_ns": NOW + SETTLE,
             "state": State.WAITING,
