@@ -18,7 +18,7 @@ from aqsync.cli.signals import interruptible
 from aqsync.cli.through_daemon import push_through_daemon
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
-from aqsync.errors import ExitCode
+from aqsync.errors import ExitCode, Interrupted
 from aqsync.journal import Journal
 from aqsync.local.locate import locate
 from aqsync.model import Compare, RemoveRemote, State, Upload
@@ -72,7 +72,11 @@ def push(options: PushOptions) -> ExitCode:
     if options.dry_run:
         return _rehearse(config, mappings, limits, json=options.json)
     with _progress(mappings, quiet=options.json) as progress:
-        report = push_through_daemon(config, mappings, limits, progress.show)
+        try:
+            report = push_through_daemon(config, mappings, limits, progress.show)
+        except Interrupted as exc:
+            complain(exc.message)
+            return exc.exit_code
         if report is None:
             report = _push(config, mappings, limits, progress)
     if options.json:

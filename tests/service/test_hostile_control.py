@@ -324,10 +324,9 @@ def test_memory_stays_flat(journal: Path) -> None:
     worst = b'{"a":[' + b"[]," * (LONGEST_REQUEST // 3 - 10) + b"[]]}\n"
 
     def attack() -> None:
-        for _ in range(2):
-            with talk(journal) as peer:
-                peer.sendall(worst)
-                assert answer(peer) is not None
+        with talk(journal) as peer:
+            peer.sendall(worst)
+            assert answer(peer) is not None
 
     def attack_at_once() -> int:
         threads = [threading.Thread(target=attack) for _ in range(2)]
