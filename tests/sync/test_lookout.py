@@ -1,0 +1,628 @@
+"""The lookout: hints, timers and doubts become looks, and nothing goes unseen."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aqsync.config import Mapping
+from aqsync.errors import EventsUnavailable, JournalDiskFull
+from aqsync.model import Problem
+from aqsync.sync.lookout import JITTER, MOST_PATHS
+from aqsync.sync.watching import ROOT_CHECK_S, TEST_AGAIN_S, WATCH_AGAIN_S
+from tests.support.crew import (
+    RESCAN_S,
+    RESCAN_WITHOUT_EVENTS_S,
+    Crew,
+    FakeWatch,
+    logged,
+    looks_of,
+)
+from tests.support.lab import EID, Lab
+
+EVERYTHING = ()
+FULL = JournalDiskFull("the disk is full", hint="free some")
+
+
+@pytest.fixture
+def crew(lab: Lab) -> Crew:
+    return Crew(lab)
+
+
+@pytest.fixture
+def started(crew: Crew) -> Crew:
+    """It has begun, looked at everything, and its loops are at rest."""
+    crew.lab.write("here", age_s=60)
+    crew.run(30)
+    return crew
+
+
+def watch_problem(crew: Crew) -> Problem | None:
+    return crew.lab.journal.mappings.watch(crew.lab.mapping_id)
+
+
+# Beginning
+
+
+def test_it_watches_before_it_looks(crew: Crew) -> None:
+    scan, running = crew.engine.scan, list[bool]()
+
+    def scanning(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+        running.append(crew.watch["lab"].running)
+        return scan(mapping, within, **kept)
+
+    crew.engine.scan = scanning  # type: ignore[method-assign]  # taken down, then done
+    assert not crew.lookout.began.is_set()
+    crew.now()
+    assert crew.lookout.began.is_set()
+    assert running == [True]
+    assert watch_problem(crew) is None
+
+
+def test_a_root_that_is_missing_at_the_start_and_appears_later(lab: Lab) -> None:
+    lab.root.rmdir()
+    crew = Crew(lab)
+    with logged() as log:
+        crew.run(60)
+        assert crew.lookout.began.is_set(), "others must not wait for it"
+        assert crew.watches_made == 0
+        assert len(log.lines) == 1
+        assert "cannot be looked at mapping=lab" in log.lines[0]
+        assert "does not exist" in log.lines[0]
+        lab.root.mkdir()
+        lab.write("a", age_s=60)
+        crew.run(ROOT_CHECK_S + 1)
+        assert len(log.of("can be looked at again")) == 1
+    assert crew.remote == {"a": b"data"}
+    assert crew.watch["lab"].running
+
+
+# Hints
+
+
+def test_a_hint_is_looked_at(started: Crew) -> None:
+    with looks_of(started.engine) as looks:
+        started.write("a", age_s=60)
+        started.now()
+    assert looks == [("a",)]
+    assert started.remote["a"] == b"data"
+
+
+def test_hints_that_come_together_are_looked_at_together(started: Crew) -> None:
+    with looks_of(started.engine) as looks:
+        for number in range(20):
+            started.write(f"{number}", age_s=60)
+            started.run(0.001)
+        started.run(1)
+    assert len(looks) <= 3
+    assert len(started.remote) == 21
+
+
+def test_a_growing_file_costs_one_look_a_settle_time(started: Crew) -> None:
+    with looks_of(started.engine) as looks:
+        for number in range(300):
+            started.write("log", b"x" * number)
+            started.run(0.1)
+        assert len(looks) <= 30 / 5 + 2
+        started.run(6)
+    assert started.remote["log"] == b"x" * 299
+    assert started.tally.counts["uploaded"] == 2, "it was sent once, when it stood still"
+
+
+def test_a_second_write_after_a_look_is_not_missed(started: Crew) -> None:
+    started.clock.set_back(-20 * 365 * 86_400)  # no ctime of today counts
+    started.run(10)
+    started.write("a", b"1", age_s=60)
+    started.run(0.1)
+    started.write("a", b"22", age_s=0)
+    started.run(5.1)
+    assert started.remote["a"] == b"22"
+
+
+def test_without_a_settle_time_every_hint_counts(lab: Lab) -> None:
+    lab.configure(settle=0.0)
+    crew = Crew(lab)
+    crew.run(10)
+    for content in (b"1", b"22", b"333"):
+        crew.write("a", content)
+        crew.run(0.1)
+        assert crew.remote["a"] == content
+
+
+def test_what_was_looked_at_is_soon_forgotten(started: Crew) -> None:
+    for number in range(100):
+        started.write(f"{number}", age_s=60)
+    started.run(6)
+    started.write("last", age_s=60)
+    started.run(1)
+    assert list(started.lookout._looked) == ["last"]
+
+
+def test_a_directory_that_is_moved_in_is_looked_through(started: Crew, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    for name in ("a", "deep/b"):
+        (tmp_path / "elsewhere" / name).write_text(name)
+        started.lab.set_age(tmp_path / "elsewhere" / name, 60)
+    (tmp_path / "elsewhere").rename(started.lab.root / "in")
+    started.hint("in")
+    started.now()
+    assert {"in~a", "in~deep~b"} <= set(started.remote)
+
+
+def test_more_paths_than_one_look_takes(started: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqsync.sync.lookout.MOST_PATHS", 10)
+    assert MOST_PATHS > 10
+    with looks_of(started.engine) as looks:
+        for number in range(25):
+            started.write(f"{number}", age_s=60)
+        started.now()
+    assert [len(look) for look in looks] == [10, 10, 5]
+    assert len(started.remote) == 26
+
+
+def test_a_file_that_is_gone_is_noticed(started: Crew) -> None:
+    started.write("there", age_s=60)
+    started.run(1)
+    (started.lab.root / "here").unlink()
+    started.hint("here")
+    started.run(6)
+    assert started.lab.record("here").local is None
+    assert set(started.remote) == {"here", "there"}
+
+
+# Everything
+
+
+def test_it_looks_at_everything_now_and_then(started: Crew) -> None:
+    with looks_of(started.engine) as looks:
+        started.run(10 * RESCAN_S)
+    assert set(looks) == {EVERYTHING}
+    assert 9 <= len(looks) <= 11
+    waits = [RESCAN_S * (1 - JITTER), RESCAN_S * (1 + JITTER)]
+    assert waits[0] <= started.lookout._everything_at - started.clock.monotonic() + RESCAN_S
+    started.lab.write("unheard", age_s=60)
+    started.run(waits[1])
+    assert "unheard" in started.remote
+
+
+def test_looks_are_spread_by_chance(started: Crew) -> None:
+    at: list[float] = []
+    scan = started.engine.scan
+
+    def scanning(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+        at.append(started.clock.monotonic())
+        return scan(mapping, within, **kept)
+
+    started.engine.scan = scanning  # type: ignore[method-assign]  # taken down, then done
+    started.run(6 * RESCAN_S)
+    gaps = {round(b - a) for a, b in pairwise(at)}
+    assert len(gaps) > 3
+
+
+@pytest.mark.parametrize(
+    "lost", ["the kernel's queue of events overflowed", "more than 5,000 changes at once"]
+)
+def test_a_loss_of_events_lets_everything_be_looked_at(started: Crew, lost: str) -> None:
+    started.lab.write("deep/unheard", age_s=60)
+    with looks_of(started.engine) as looks:
+        started.hint(lost=lost)
+        started.run(1)
+    assert looks == [EVERYTHING]
+    assert "deep~unheard" in started.remote
+
+
+def test_doubts_without_end_leave_time_for_others(started: Crew) -> None:
+    """A scan that takes long is not begun again at once."""
+    scan = started.engine.scan
+
+    def slow(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+        started.clock.advance(10)
+        return scan(mapping, within, **kept)
+
+    started.engine.scan = slow  # type: ignore[method-assign]  # slower, then done
+    with looks_of(started.engine) as looks:
+        for _ in range(100):
+            started.hint(lost="a storm")
+            started.run(1)
+    assert len(looks) <= 11
+
+
+def test_a_slow_look_is_followed_by_a_long_rest(started: Crew) -> None:
+    scan = started.engine.scan
+
+    def slow(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+        started.clock.advance(1000)
+        return scan(mapping, within, **kept)
+
+    started.engine.scan = slow  # type: ignore[method-assign]  # slower, then done
+    with looks_of(started.engine) as looks:
+        started.run(24_000)
+    assert len(looks) <= 5
+
+
+# Finds that nobody told of
+
+
+def test_what_no_event_told_of_lets_it_look_more_often(started: Crew) -> None:
+    started.lab.write("unheard", age_s=60)
+    with logged() as log, looks_of(started.engine) as looks:
+        while not looks:
+            started.run(1)
+        started.run(3)
+        assert len(log.of("found what no event had told of")) == 1
+        assert str(started.lab.root / "unheard") in log.of("found what no event had told of")[0]
+        looks.clear()
+        started.run(1.1 * RESCAN_WITHOUT_EVENTS_S + 3)
+        assert looks == [EVERYTHING]
+        looks.clear()
+        started.run(0.8 * RESCAN_S)
+        assert looks == [], "that one found nothing: events are believed again"
+    assert len(log.of("found what")) == 1
+
+
+def test_an_event_that_comes_a_little_late_has_told(started: Crew) -> None:
+    started.run(0.85 * RESCAN_S)
+    started.lab.write("late", age_s=60)
+    started.lab.write("dir/late", age_s=60)
+    with logged() as log, looks_of(started.engine) as looks:
+        while not looks:
+            started.run(1)
+        started.hint("late", "dir")
+        started.run(10)
+    assert log.of("found what") == []
+
+
+def test_a_file_that_is_to_be_looked_at_anyway_is_no_find(started: Crew) -> None:
+    started.run(0.85 * RESCAN_S)
+    with logged() as log:
+        for number in range(200):
+            started.write("log", b"x" * number)
+            started.run(1)
+    assert log.of("found what") == []
+
+
+# Trust
+
+
+def test_a_test_that_succeeds_is_not_told(started: Crew) -> None:
+    with logged() as log:
+        started.run(3 * TEST_AGAIN_S)
+    assert log.lines == []
+
+
+def test_a_test_that_fails_is_told_once_and_ends_by_itself(started: Crew) -> None:
+    started.watch["lab"].works = False
+    with logged() as log, looks_of(started.engine) as looks:
+        started.run(TEST_AGAIN_S)
+        looks.clear()
+        started.run(TEST_AGAIN_S)
+        assert len(log.lines) == 1
+        assert "events cannot be trusted" in log.lines[0]
+        assert "a test event" in log.lines[0]
+        problem = watch_problem(started)
+        assert problem is not None
+        assert problem.message == f"a test event of {started.lab.root} did not arrive"
+        assert len(looks) > 40
+        started.watch["lab"].works = True
+        started.run(TEST_AGAIN_S + 60)
+        assert len(log.of("events can be trusted again")) == 1
+        assert watch_problem(started) is None
+
+
+def test_an_old_distrust_in_the_journal_ends_with_a_good_start(lab: Lab) -> None:
+    crew = Crew(lab)
+    lab.journal.mappings.set_watch(lab.mapping_id, Problem("limit reached", "raise it", 1))
+    crew.run(1)
+    assert watch_problem(crew) is None
+
+
+def test_an_old_distrust_is_told_again_after_a_restart(lab: Lab) -> None:
+    for _ in range(2):
+        crew = Crew(lab)
+        crew.watch["lab"].works = False
+        with logged() as log:
+            crew.run(200)
+        assert len(log.lines) == 1
+        lab.clock.advance(100)
+    problem = watch_problem(crew)
+    assert problem is not None
+
+
+def test_a_file_system_without_events(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqsync.sync.watching.without_events", lambda _: "nfs4")
+    crew = Crew(lab)
+    with logged() as log:
+        crew.run(300)
+        lab.write("a", age_s=60)
+        crew.run(1.1 * RESCAN_WITHOUT_EVENTS_S)
+    assert crew.remote == {"a": b"data"}
+    assert len(log.of("is on nfs4")) == 1
+    problem = watch_problem(crew)
+    assert problem is not None
+    assert "looked at more often" in problem.hint
+
+
+def test_where_watching_cannot_begin_it_is_tried_again(lab: Lab) -> None:
+    crew = Crew(lab)
+    crew.watch["lab"].cannot_start = EventsUnavailable("no watches left", hint="sysctl ...")
+    with logged() as log:
+        crew.run(10 * WATCH_AGAIN_S)
+        assert len(log.lines) == 1
+        assert "reason=no watches left hint=sysctl ..." in log.lines[0]
+        assert 8 <= crew.watches_made <= 12
+        assert watch_problem(crew) is not None
+        lab.write("a", age_s=60)
+        crew.run(1.1 * RESCAN_WITHOUT_EVENTS_S)
+        assert crew.remote == {"a": b"data"}
+        crew.watch["lab"].cannot_start = None
+        crew.run(WATCH_AGAIN_S + 10)
+        assert len(log.of("events can be trusted again")) == 1
+    assert watch_problem(crew) is None
+
+
+def test_a_watcher_that_has_died_is_replaced(started: Crew) -> None:
+    old = started.watch["lab"]
+    started.run(120)
+    old.ill = "a thread that listens has ended"
+    started.watch["lab"] = FakeWatch()
+    started.lab.write("unheard", age_s=60)
+    with logged() as log, looks_of(started.engine) as looks:
+        started.run(70)
+    assert not old.running
+    assert started.watch["lab"].running
+    assert looks[0] == EVERYTHING
+    assert len(log.of("watching begins anew")) == 1
+    assert "unheard" in started.remote
+
+
+def test_directories_without_a_watch(lab: Lab) -> None:
+    for number in range(10):
+        lab.write(f"{number}/a", age_s=60)
+    crew = Crew(lab)
+    crew.watch["lab"].blind_to = 4
+    with logged() as log, looks_of(crew.engine) as looks:
+        crew.run(TEST_AGAIN_S - 60)
+        assert looks[:2] == [EVERYTHING, EVERYTHING], "new watches may reach them"
+        assert crew.watches_made == 2
+        [line] = log.of("events cannot be trusted")
+        assert "4 of 11 directories go unheard" in line
+        assert "hint=raise it: `sudo sysctl fs.inotify.max_user_watches=" in line
+        assert len(looks) > 40
+        crew.run(3 * TEST_AGAIN_S)
+        assert len(log.of("events cannot be trusted")) == 1
+        assert 4 <= crew.watches_made <= 6, "now and then there may be room"
+        crew.watch["lab"].blind_to = 0
+        crew.run(TEST_AGAIN_S + 200)
+        assert len(log.of("events can be trusted again")) == 1
+    assert watch_problem(crew) is None
+
+
+def test_blind_directories_are_told_once_however_their_number_changes(lab: Lab) -> None:
+    for number in range(10):
+        lab.write(f"{number}/a", age_s=60)
+    crew = Crew(lab)
+    with logged() as log:
+        for blind in (4, 5, 6, 7):
+            crew.watch["lab"].blind_to = blind
+            crew.run(3 * RESCAN_WITHOUT_EVENTS_S)
+    assert len(log.of("events cannot be trusted")) == 1
+    problem = watch_problem(crew)
+    assert problem is not None
+    assert "7 of 11" in problem.message
+    assert crew.clock.now_ns() - problem.since_ns > 600e9, "its age is that of the trouble"
+
+
+def test_directories_made_during_the_look_are_no_trouble(lab: Lab) -> None:
+    crew = Crew(lab)
+    crew.watch["lab"].blind_to = 1
+    make, made = crew.lookout._watching._make, list[int]()
+
+    def making() -> Any:
+        made.append(1)
+        if len(made) == 2:
+            crew.watch["lab"].blind_to = 0
+        return make()
+
+    crew.lookout._watching._make = making
+    with logged() as log:
+        crew.run(60)
+    assert log.lines == []
+    assert crew.watches_made == 2
+    assert watch_problem(crew) is None
+
+
+# Roots
+
+
+def test_a_root_that_is_replaced_is_looked_at_and_watched_anew(started: Crew) -> None:
+    root = started.lab.root
+    root.rename(root.with_name("old"))
+    root.mkdir()
+    started.lab.write("new", age_s=60)
+    old, started.watch["lab"] = started.watch["lab"], FakeWatch()
+    with logged() as log:
+        started.run(ROOT_CHECK_S + 6)
+    assert not old.running
+    assert started.watch["lab"].running
+    assert len(log.of("is not the one known before")) == 1
+    assert started.remote == {"here": b"data", "new": b"data"}
+    assert started.lab.record("here").local is not None, "nothing reads as deleted"
+
+
+def test_a_root_that_goes_and_comes_again(started: Crew) -> None:
+    root = started.lab.root
+    with logged() as log:
+        root.rename(root.with_name("away"))
+        started.run(600)
+        assert len(log.of("does not exist")) == 1
+        assert started.lab.record("here").local is not None
+        assert started.lookout._watching.running is False
+        root.with_name("away").rename(root)
+        started.lab.write("new", age_s=60)
+        started.run(ROOT_CHECK_S + 1)
+        assert len(log.of("can be looked at again")) == 1
+    assert started.watch["lab"].running
+    assert started.remote == {"here": b"data", "new": b"data"}
+
+
+def test_an_unmounted_disk_with_files_to_send_costs_little(started: Crew) -> None:
+    """The empty directory under a mount: files that were seen are not there, nor called gone."""
+    root = started.lab.root
+    started.run(60)
+    started.lab.journal.pauses.pause("", started.clock.now_ns(), None)
+    for number in range(20):
+        started.lab.write(f"{number}", age_s=60)
+    started.engine.scan(started.lab.mapping)
+    root.rename(root.with_name("away"))
+    root.mkdir()
+    started.lab.journal.pauses.resume("")
+    started.wake()
+    with looks_of(started.engine) as looks:
+        started.run(600)
+    assert len(looks) < 600, "each file is tried less and less"
+    assert len(started.lanes.begun) < 20 * 20
+    shutil.rmtree(root)
+    root.with_name("away").rename(root)
+    started.run(90)
+    assert len(started.remote) == 21
+
+
+def test_troubles_below_the_root_are_told_when_they_begin_and_end(started: Crew) -> None:
+    trouble = {f"{number}": Problem("cannot be looked at: no", "let me", 1) for number in range(25)}
+    scan = started.engine.scan
+
+    def troubled(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+        report = scan(mapping, within, **kept)
+        report.troubles.update(trouble)
+        return report
+
+    started.engine.scan = troubled  # type: ignore[method-assign]  # done, and more
+    with logged() as log:
+        for _ in range(3):
+            started.hint(lost="x")
+            started.run(10)
+        lines = log.of("cannot be looked at mapping=lab")
+        assert len(lines) == 11
+        assert lines[0].endswith(
+            f"path={started.lab.root}/0 reason=cannot be looked at: no hint=let me"
+        )
+        assert lines[-1] == "warning cannot be looked at mapping=lab others=15"
+        trouble.clear()
+        started.hint("somewhere")
+        started.run(10)
+    assert len(log.of("can be looked at again")) == 11
+
+
+# Failures
+
+
+def test_a_look_that_fails_is_not_forgotten(started: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise FULL
+
+    monkeypatch.setattr(started.lab.journal.observations, "observe", failing)
+    started.write("some", age_s=60)
+    started.run(3)
+    assert FULL in started.failures
+    started.lab.write("unheard", age_s=60)
+    started.hint(lost="a storm")
+    started.run(100)
+    monkeypatch.undo()
+    started.run(61)
+    assert {"some", "unheard"} <= set(started.remote)
+
+
+def test_one_path_whose_look_fails_is_looked_at_again(
+    started: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise FULL
+
+    monkeypatch.setattr(started.lab.journal.observations, "observe", failing)
+    started.write("some", age_s=60)
+    started.run(3)
+    monkeypatch.undo()
+    with looks_of(started.engine) as looks:
+        started.run(10)
+    assert ("some",) in looks
+    assert "some" in started.remote
+
+
+def test_a_mapping_whose_looks_fail_stops_no_other(lab: Lab, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    crew = Crew(lab, Mapping(name="other", directory=other, experiment=EID, prefix="o"))
+    scan = crew.engine.scan
+
+    def failing(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+        if mapping.name == "lab":
+            raise ZeroDivisionError
+        return scan(mapping, within, **kept)
+
+    crew.engine.scan = failing  # type: ignore[method-assign]  # one of them fails
+    lab.write("a", age_s=60)
+    (other / "b").write_text("data")
+    lab.set_age(other / "b", 60)
+    with logged() as log:
+        crew.run(600)
+    assert crew.remote == {"o~b": b"data"}
+    assert len(log.of("a step failed")) == 1
+    assert len(crew.failures) < 30
+
+
+# Clocks and requests
+
+
+@pytest.mark.parametrize("hours", [-48, 48])
+def test_a_clock_that_jumps_changes_nothing(started: Crew, hours: int) -> None:
+    started.clock.set_back(hours * 3600)
+    with looks_of(started.engine) as looks:
+        started.run(2 * RESCAN_S)
+    assert 1 <= len(looks) <= 3
+
+
+def test_whoever_asks_gets_a_look(started: Crew) -> None:
+    with looks_of(started.engine) as looks:
+        started.lookout.everything("a person's decision")
+        started.run(1)
+    assert looks == [EVERYTHING]
+
+
+def test_while_it_is_paused_it_looks_at_nothing_and_then_at_everything(started: Crew) -> None:
+    started.lab.journal.pauses.pause("lab", started.clock.now_ns(), None)
+    with looks_of(started.engine) as looks:
+        for number in range(20):
+            started.write(f"{number}", age_s=60)
+            started.run(10)
+        assert looks == []
+        started.lab.journal.pauses.resume("")
+        started.run(ROOT_CHECK_S + 1)
+        assert looks[0] == EVERYTHING
+    assert len(started.remote) == 21
+
+
+def test_a_start_while_paused_is_a_start(lab: Lab) -> None:
+    lab.journal.pauses.pause("", lab.clock.now_ns(), None)
+    crew = Crew(lab)
+    crew.run(60)
+    assert crew.lookout.began.is_set()
+    lab.journal.pauses.resume("")
+    lab.write("a", age_s=60)
+    crew.run(ROOT_CHECK_S + 65)
+    assert crew.remote == {"a": b"data"}
+    assert crew.watch["lab"].running
+
+
+def test_idle_it_does_next_to_nothing(started: Crew) -> None:
+    assert started.steps_in(600, "lab") <= 600 / ROOT_CHECK_S + 5
+    assert started.steps_in(600, "delivery") <= 15
+    assert started.steps_in(600, "upkeep") <= 15
+
+
+def test_closing_ends_the_watch(started: Crew) -> None:
+    started.lookout.close()
+    assert not started.watch["lab"].running
