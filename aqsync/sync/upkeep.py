@@ -104,7 +104,8 @@ class Upkeep:
         if EVERYTHING in self._journal.pauses.active(self._clock.now_ns()):
             return IDLE_S
         if self._probe_is_due() and self._engine.probe():
-            self._delivered()
+            self._delivered()  # what is ready goes at once
+            self._all_listed()
         self._first = False
         if self._engine.usable:
             if self._mirror_due:
@@ -122,10 +123,13 @@ class Upkeep:
         return self._first or ahead_ns <= 0 or ahead_ns > LONGEST_PLAN_NS
 
     def _mirror(self) -> None:
+        self._mirror_due = False  # before it begins: somebody may ask for another meanwhile
         self._take_acted()
-        if not self._refresh(self._engine.eids()):
-            return
-        self._mirror_due = False
+        if self._learn(self._engine.eids()):
+            self._all_listed()
+
+    def _all_listed(self) -> None:
+        """Every list is fresh: what bears on any file, tag or mapping is known."""
         for mapping in self._engine.mappings:
             self._make_ready(mapping.name, undecided(self._journal, mapping))
             self._beat()
@@ -134,8 +138,7 @@ class Upkeep:
     def _confirm(self) -> None:
         """Ask whether the server has what it accepted."""
         acted = self._take_acted()
-        if not self._refresh(acted):
-            self._mirror_due = True  # it confirms everything, once the server can be asked
+        if not self._learn(acted):
             return
         for mappings in acted.values():
             for mapping, files in mappings.items():
@@ -147,6 +150,16 @@ class Upkeep:
             acted, self._acted = self._acted, defaultdict(lambda: defaultdict(list))
             self._first_act = None
         return acted
+
+    def _learn(self, eids: Iterable[str]) -> bool:
+        """Fetch lists; what could not be learned now is due once the server can be asked."""
+        learned = False
+        try:
+            learned = self._refresh(eids)
+        finally:
+            if not learned:
+                self._mirror_due = True
+        return learned
 
     def _refresh(self, eids: Iterable[str]) -> bool:
         """Fetch lists, a request at a time: what cannot wait gets its own in between."""

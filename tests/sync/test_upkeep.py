@@ -1,0 +1,336 @@
+"""Upkeep: the lists, the probe, the tags and the housekeeping, each in its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aqsync.config import Mapping, TagRule
+from aqsync.errors import JournalDiskFull, OperationFailed, ServerUnreachable, TokenRefused
+from aqsync.journal.history import HistoryKind
+from aqsync.model import State
+from aqsync.sync.mirror import CHUNK
+from aqsync.sync.upkeep import CONFIRM_AFTER_S, CONFIRM_AT_LATEST_S
+from tests.support.crew import Crew, logged
+from tests.support.fake_clock import SECOND_NS
+from tests.support.lab import EID, Lab
+
+AWAY = ServerUnreachable("no connection", hint="is it on?")
+FULL = JournalDiskFull("the disk is full", hint="free some")
+DAY_S = 86_400
+
+
+@pytest.fixture
+def crew(lab: Lab) -> Crew:
+    return Crew(lab)
+
+
+def lists(crew: Crew) -> int:
+    return len(crew.lab.server.called("list_files"))
+
+
+# The mirror
+
+
+def test_it_begins_with_the_lists(crew: Crew) -> None:
+    crew.now()
+    assert lists(crew) == 1
+    crew.run(3600)
+    assert lists(crew) == 1, "the calendar says when again"
+
+
+def test_the_mirror_finds_what_others_do(crew: Crew) -> None:
+    for name in ("removed", "changed", "kept"):
+        crew.lab.write(name, age_s=60)
+    crew.run(60)
+    files = crew.lab.server.of(EID).files
+    del files["removed"]
+    crew.lab.server.put(EID, "changed", b"by others")
+    crew.lab.server.put(EID, "added", b"by others")
+    with logged() as log:
+        crew.upkeep.mirror_soon()
+        crew.run(1)
+    assert crew.lab.decision("removed").reason == "removed on the server"
+    assert "others have changed it" in crew.lab.decision("changed").reason
+    assert crew.lab.decision("kept").state is State.IN_SYNC
+    listed = crew.lab.journal.remote.experiments()
+    assert EID in listed
+    assert len(log.of("held")) == 1
+    crew.write("added", b"ours", age_s=60)
+    crew.run(1)
+    assert crew.lab.decision("added").state is State.HELD, "it was there first"
+    assert crew.remote["added"] == b"by others"
+
+
+def test_many_experiments_are_asked_for_in_chunks(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    eids = [f"20261123-{number}" for number in range(1, 2 * CHUNK + 11)]
+    for eid in eids[1:]:
+        lab.server.add(eid)
+    for eid in eids:
+        lab.write(f"{eid}/a", age_s=60)
+    crew = Crew(lab)
+    crew.run(120)
+    assert lab.journal.observations.unquiet(lab.mapping_id) == []
+    lab.server.calls.clear()
+    crew.upkeep.mirror_soon()
+    crew.run(1)
+    assert [len(call.split(",")) for call in lab.server.called("list_files")] == [CHUNK, CHUNK, 10]
+
+
+def test_a_mirror_asked_for_during_a_mirror_is_another(crew: Crew) -> None:
+    deeds = [crew.upkeep.mirror_soon]
+    crew.lab.server.after["list_files"] = lambda: deeds and deeds.pop()()
+    crew.now()
+    assert lists(crew) == 2
+
+
+def test_a_mirror_that_fails_is_made_up_for(crew: Crew) -> None:
+    crew.run(10)
+    crew.lab.server.put(EID, "theirs", b"x")
+    crew.lab.server.troubles["list_files"].append(AWAY)
+    crew.upkeep.mirror_soon()
+    crew.run(30)
+    assert lists(crew) >= 3
+    crew.write("theirs", b"ours", age_s=60)
+    crew.run(1)
+    assert crew.remote["theirs"] == b"x"
+
+
+def test_a_mirror_that_the_journal_cannot_take_is_made_up_for(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise FULL
+
+    crew.run(10)
+    crew.lab.write("a", age_s=60)
+    monkeypatch.setattr(crew.lab.journal.remote, "listed", failing)
+    monkeypatch.setattr(crew.lab.journal.remote, "unchanged", failing)
+    crew.upkeep.mirror_soon()
+    crew.run(30)
+    assert FULL in crew.failures
+    monkeypatch.undo()
+    before = lists(crew)
+    crew.run(61)
+    assert lists(crew) > before
+
+
+# Confirmation
+
+
+def test_uploads_are_confirmed_when_they_have_ended(crew: Crew) -> None:
+    crew.run(1)
+    crew.write("a", age_s=60)
+    crew.now()
+    asked = lists(crew)
+    crew.run(CONFIRM_AFTER_S - 0.1)
+    assert lists(crew) == asked
+    crew.run(0.2)
+    assert lists(crew) == asked + 1
+    assert crew.lab.journal.observations.unquiet(crew.lab.mapping_id) == []
+    crew.run(3600)
+    assert lists(crew) == asked + 1
+
+
+def test_while_uploads_go_on_they_are_confirmed_now_and_then(crew: Crew) -> None:
+    crew.run(1)
+    for number in range(180):
+        crew.write(f"{number}", age_s=60)
+        crew.run(1)
+    fresh = 180 / 30 + 1
+    assert lists(crew) <= 180 / CONFIRM_AT_LATEST_S + fresh + 2
+
+
+def test_an_upload_that_vanished_from_the_server_is_found(crew: Crew) -> None:
+    crew.run(1)
+    crew.write("a", age_s=60)
+    crew.now()
+    del crew.lab.server.of(EID).files["a"]
+    crew.run(10)
+    assert crew.lab.decision("a").reason == "removed on the server"
+
+
+def test_a_confirmation_that_the_journal_cannot_take_is_made_up_for(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise FULL
+
+    crew.run(1)
+    crew.write("a", age_s=60)
+    crew.now()
+    for name in ("listed", "unchanged"):
+        monkeypatch.setattr(crew.lab.journal.remote, name, failing)
+    crew.run(10)
+    assert FULL in crew.failures
+    monkeypatch.undo()
+    crew.run(70)
+    assert crew.lab.journal.observations.unquiet(crew.lab.mapping_id) == []
+
+
+# Tags
+
+
+def test_tags_come_after_their_files(lab: Lab) -> None:
+    lab.configure(tags=(TagRule(match="{run}/*", add=("run:{run}",)),))
+    crew = Crew(lab)
+    crew.run(1)
+    lab.server.calls.clear()
+    with logged() as log:
+        crew.write("7/a", age_s=60)
+        crew.run(10)
+    assert lab.server.of(EID).tags == ["run:7"]
+    methods = [name for name, _ in lab.server.calls]
+    assert methods.index("upload") < methods.index("add_tags")
+    assert log.of("tags applied") == ["info tags applied tags=1"]
+
+
+def test_a_tag_that_is_refused_is_tried_again_with_the_next_list(lab: Lab) -> None:
+    lab.configure(tags=(TagRule(match="*", add=("no", "yes")),))
+    crew = Crew(lab)
+    lab.server.refused_tags = {"no"}
+    crew.write("a", age_s=60)
+    crew.run(10)
+    assert lab.server.of(EID).tags == ["yes"]
+    lab.server.refused_tags = set()
+    crew.upkeep.mirror_soon()
+    crew.run(1)
+    assert sorted(lab.server.of(EID).tags) == ["no", "yes"]
+
+
+def test_tags_that_cannot_be_brought_come_when_the_server_is_back(lab: Lab) -> None:
+    lab.configure(tags=(TagRule(match="*", add=("all",)),))
+    crew = Crew(lab)
+    lab.server.troubles["add_tags"].append(AWAY)
+    crew.write("a", age_s=60)
+    crew.run(120)
+    assert lab.server.of(EID).tags == ["all"]
+
+
+def test_another_operations_refusal_is_not_the_servers_absence(lab: Lab) -> None:
+    lab.configure(tags=(TagRule(match="*", add=("all",)),))
+    crew = Crew(lab)
+    lab.server.always["add_tags"] = OperationFailed("no")
+    crew.write("a", age_s=60)
+    with logged() as log:
+        crew.run(120)
+    assert log.of("the server cannot be used") == []
+
+
+# The probe
+
+
+def test_one_probe_at_a_time_with_growing_pauses(crew: Crew) -> None:
+    crew.run(1)
+    for method in ("list_files", "check_file_name_header"):
+        crew.lab.server.always[method] = AWAY
+    crew.upkeep.mirror_soon()
+    crew.run(60)
+    early = len(crew.lab.server.called("check_file_name_header"))
+    assert 4 <= early <= 8
+    crew.run(6 * 3600)
+    assert len(crew.lab.server.called("check_file_name_header")) - early <= 40
+    crew.lab.server.always.clear()
+    with logged() as log:
+        crew.run(1100)
+    assert len(log.of("recovered")) == 1
+
+
+def test_the_history_tells_when_the_server_was_away(crew: Crew) -> None:
+    crew.run(1)
+    crew.lab.server.troubles["list_files"].append(AWAY)
+    crew.upkeep.mirror_soon()
+    crew.run(30)
+    kinds = [event.kind for event in crew.lab.journal.history.recent(9)]
+    assert kinds == [HistoryKind.SERVER_AWAY, HistoryKind.SERVER_BACK]
+
+
+def test_a_start_probes_at_once_whatever_was_planned(lab: Lab) -> None:
+    crew = Crew(lab)
+    lab.server.always["list_files"] = lab.server.always["check_file_name_header"] = AWAY
+    crew.run(3 * 3600)
+    lab.server.always.clear()
+    lab.reopen()
+    lab.write("a", age_s=60)
+    again = Crew(lab)
+    again.run(1)
+    assert again.remote == {"a": b"data"}
+
+
+@pytest.mark.parametrize("hours", [-48, -1, 1, 48])
+def test_a_clock_that_jumps_delays_no_probe_for_long(crew: Crew, hours: int) -> None:
+    crew.run(1)
+    crew.lab.server.always["list_files"] = AWAY
+    crew.lab.server.always["check_file_name_header"] = AWAY
+    crew.upkeep.mirror_soon()
+    crew.run(3600)
+    crew.clock.set_back(hours * 3600)
+    crew.lab.server.always.clear()
+    crew.run(1300)
+    assert crew.engine.usable
+
+
+def test_a_denied_server_is_probed_uploads_included(crew: Crew) -> None:
+    crew.run(1)
+    crew.lab.server.troubles["upload"].append(TokenRefused("401", hint=""))
+    crew.lab.server.always["check_file_name_header"] = TokenRefused("401", hint="")
+    crew.write("a", age_s=60)
+    crew.run(600)
+    assert not crew.engine.usable, "its lists can be read, but nothing may be sent"
+    assert len(crew.lab.server.called("upload")) == 1
+
+
+# Pauses, completeness, housekeeping
+
+
+def test_a_pause_of_everything_leaves_the_server_alone(crew: Crew) -> None:
+    crew.run(10)
+    crew.lab.journal.pauses.pause("", crew.clock.now_ns(), None)
+    crew.lab.server.calls.clear()
+    crew.upkeep.mirror_soon()
+    crew.run(3600)
+    assert crew.lab.server.calls == []
+    crew.lab.journal.pauses.resume("")
+    crew.wake()
+    crew.run(1)
+    assert lists(crew) == 1
+
+
+def test_when_all_is_there_is_written_down(lab: Lab, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    crew = Crew(lab, Mapping(name="other", directory=other, experiment=EID, prefix="o"))
+    lab.write("a", age_s=60)
+    lab.server.put(EID, "o~b", b"theirs")
+    (other / "b").write_text("ours")
+    crew.run(60)
+    assert lab.journal.mappings.get("lab").complete_at_ns is not None
+    assert lab.journal.mappings.get("other").complete_at_ns is None
+
+
+def test_housekeeping_prunes_what_is_old(crew: Crew) -> None:
+    """The crew keeps an hour."""
+    history = crew.lab.journal.history
+    now_ns = crew.clock.now_ns()
+    history.note(now_ns - 2 * 3600 * SECOND_NS, HistoryKind.UPLOADED, "lab", "old")
+    history.note(now_ns, HistoryKind.UPLOADED, "lab", "young")
+    with logged() as log:
+        crew.upkeep.clean_soon()
+        crew.now()
+        crew.run(DAY_S)
+    assert [event.path for event in history.recent(9)] == ["young"]
+    assert log.of("housekeeping") == ["info housekeeping done history_pruned=1"]
+    wal = Path(f"{crew.lab.journal_path}-wal")
+    crew.upkeep.clean_soon()
+    crew.now()
+    assert wal.stat().st_size == 0
+
+
+def test_housekeeping_goes_on_while_all_is_paused(crew: Crew) -> None:
+    crew.lab.journal.pauses.pause("", crew.clock.now_ns(), None)
+    with logged() as log:
+        crew.upkeep.clean_soon()
+        crew.now()
+    assert len(log.of("housekeeping done")) == 1
