@@ -12,7 +12,7 @@ import pytest
 
 from aqsync.model import MovedOn, Outcome, Upload
 from aqsync.sync import lanes
-from aqsync.sync.lanes import WORKERS, run_in_lanes
+from aqsync.sync.lanes import WORKERS, Lanes, run_in_lanes
 from aqsync.sync.uploader import Job
 from tests.sync.records import NEW
 
@@ -194,3 +194,51 @@ def test_a_failure_of_the_source_is_raised_after_what_is_under_way() -> None:
     with pytest.raises(ZeroDivisionError):
         run_in_lanes(source(), iter([]), perform, Finished())
     assert sorted(ended) == [0, 1, 2]
+
+
+# Lanes that are fed as it goes
+
+
+def test_room_is_taken_and_given_back() -> None:
+    ended = threading.Semaphore(0)
+    with Lanes(done, ended.release) as fed:
+        assert fed.idle
+        assert fed.collect(wait=False) is None
+        for job in jobs("l", WORKERS - 1):
+            assert fed.has_room(large=True)
+            fed.start(job, large=True)
+        assert not fed.has_room(large=True)
+        assert fed.has_room(large=False), "large files never take every worker"
+        for _ in range(WORKERS - 1):
+            assert ended.acquire(timeout=LIMIT_S), "whoever feeds them is told"
+        assert not fed.has_room(large=True), "only what is collected makes room"
+        assert not fed.idle
+        collected = [fed.collect(wait=False) for _ in range(WORKERS - 1)]
+        assert all(item is not None and item.large for item in collected)
+        assert fed.has_room(large=True)
+        assert fed.idle
+
+
+def test_what_a_job_raises_is_collected_like_an_outcome() -> None:
+    with Lanes(fails_at(0, ZeroDivisionError("oops"))) as fed:
+        fed.start(jobs("s", 1)[0], large=False)
+        ended = fed.collect(wait=True)
+    assert ended is not None
+    assert repr(ended.outcome) == "ZeroDivisionError('oops')"
+
+
+def test_closing_waits_for_what_runs() -> None:
+    go_on, performed = threading.Event(), list[int]()
+
+    def perform(job: Job) -> Outcome:
+        assert go_on.wait(LIMIT_S)
+        performed.append(job.file.id)
+        return MovedOn()
+
+    fed = Lanes(perform)
+    for job in jobs("s", 6):
+        fed.start(job, large=False)
+    fed.close(wait=False)
+    go_on.set()
+    fed.close()
+    assert sorted(performed) == list(range(6))
