@@ -61,7 +61,7 @@ class DaemonState:
             f"the daemon (process {status['process']}) was started"
             f" {age_text(status['started_at_ns'], now_ns)};"
             f" {status['uploaded']} files uploaded since ({size_text(status['bytes'])}),"
-            f" {status['ready']} waiting for their turn"
+            f" {status['ready']} to be decided on"
         )
         for item in status["under_way"]:
             say(

@@ -17,12 +17,13 @@ from aqsync import __version__
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.config import Config, load_config
-from aqsync.errors import ConfigError, ExitCode
+from aqsync.errors import ConfigError, DaemonStopped, ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.log import Log
 from aqsync.service.control.commands import DaemonStatus
 from aqsync.service.control.server import ControlServer
+from aqsync.service.counted import Counted
 from aqsync.service.generation import Common, Generation
 from aqsync.service.notify import Notifier
 from aqsync.service.orders import Orders
@@ -185,7 +186,7 @@ class Daemon:
         return STOP_DEADLINE_S if self._stop_at is None else self._stop_at - self._clock.monotonic()
 
     def _reload_quietly(self) -> None:
-        with contextlib.suppress(ConfigError):  # it is in the log
+        with contextlib.suppress(ConfigError, DaemonStopped):  # it is in the log
             self.reload()
 
     # What people ask for, by way of the control socket: see `aqsync.service.control`
@@ -195,10 +196,11 @@ class Daemon:
 
         Raises:
             ConfigError: It cannot be used; everything goes on by the old one.
+            DaemonStopped: The daemon stops.
         """
         with self._changing:
             if self._stop_at is not None:
-                raise ConfigError("the daemon is stopping", hint="start it again afterwards")
+                raise DaemonStopped("the daemon is stopping", hint="start it again afterwards")
             self._notifier.reloading()
             try:
                 config = self._checked(load_config(self._config.path))
@@ -231,15 +233,18 @@ class Daemon:
         """Push as `aqsync push` does, beside everything else.
 
         Raises:
-            ConfigError: The daemon stops, or does not know what is to be pushed.
+            DaemonStopped: The daemon stops.
+            ConfigError: What is to be pushed is not known.
         """
         with self._changing:
             if self._stop_at is not None:
-                raise ConfigError("the daemon is stopping", hint="push again afterwards")
+                raise DaemonStopped("the daemon is stopping", hint="push again afterwards")
             generation = self._now
             self._pushes.add(stop)
         try:
-            return push_and_report(generation.engine, limits, reporter, stop)
+            roots = {m.name: m.directory for m in generation.config.mappings}
+            counted = Counted(reporter, self._common.tally, roots, self._clock)
+            return push_and_report(generation.engine, limits, counted, stop)
         finally:
             self._pushes.discard(stop)
             generation.wake()
@@ -302,13 +307,13 @@ class Daemon:
         """One line for ``systemctl status``."""
         uploaded = self._common.tally.counts["uploaded"]
         parts = [
-            f"{len(self._config.mappings)} mappings",
-            f"{uploaded} files uploaded since {_clock_text(self._started_ns)}",
+            _counted(len(self._config.mappings), "mapping"),
+            f"{_counted(uploaded, 'file')} uploaded since {_clock_text(self._started_ns)}",
         ]
         if under_way := len(self._under_way()):
             parts.append(f"{under_way} under way")
         if ready := len(self._now.ready):
-            parts.append(f"{ready} waiting for their turn")
+            parts.append(f"{ready} to be decided on")
         if EVERYTHING in self._journal.pauses.active(self._clock.now_ns()):
             parts.append("paused")
         problem = self._journal.remote.server_problem()
@@ -318,6 +323,10 @@ class Daemon:
 
     def _under_way(self) -> list[UnderWay]:
         return [item for g in (*self._retired, self._now) for item in g.under_way()]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _clock_text(at_ns: int) -> str:

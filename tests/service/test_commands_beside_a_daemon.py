@@ -357,7 +357,7 @@ def test_reload_without_a_daemon(project: Project) -> None:
 def test_status_tells_of_the_daemon(project: Project, daemon: StandIn) -> None:
     text = project.run("status").out
     assert "the daemon (process 4711) was started " in text
-    assert "3 files uploaded since (3.0 KiB), 5 waiting for their turn" in text
+    assert "3 files uploaded since (3.0 KiB), 5 to be decided on" in text
     assert "under way: a.bin (main), 1.0 KiB of 4.0 KiB in 2 s" in text
     assert "another configuration" not in text
     found = project.run("status", "--json").json["daemon"]

@@ -336,8 +336,10 @@ def test_memory_stays_flat(journal: Path) -> None:
             thread.join()
         return resident()
 
+    # Each attack takes some 20 MB for a moment, and the allocator keeps some of it: were it lost
+    # each time, it would be ten times as much.
     before = attack_at_once()
-    assert attack_at_once() - before < 16 << 20
+    assert [attack_at_once() for _ in range(5)][-1] - before < 64 << 20
     assert is_served(journal)
 
 
