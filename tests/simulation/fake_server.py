@@ -1,0 +1,325 @@
+"""A server in memory, as far as syncing asks it, that fails as it is told to.
+
+It stands where `aqsync.aqueduct.server.Server` stands: what comes out of it are the same values
+and errors, in place of what went over the wire. Nothing here depends on chance or on the
+machine's clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.multipart import Pace, name_header
+from aqsync.aqueduct.records import ExperimentRef, FileLists, RemoteFile, UploadReceipt
+from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.transport import OpenAnswer
+from aqsync.errors import (
+    ExperimentNotFound,
+    FileChanged,
+    OperationFailed,
+    RemoteError,
+    RemoteFileNotFound,
+    ServerUnreachable,
+    TokenRefused,
+    TransferRefused,
+)
+from aqsync.server.errors import OperationRefused
+from aqsync.server.rules import check_new_tags, is_file_name
+from tests.support.fake_clock import FakeClock
+
+PIECE = 1 << 16
+"""Bytes in which a download comes."""
+SAME_INSTANT_US = 1_000_000
+
+Method = Literal[
+    "resolve",
+    "list_files",
+    "upload",
+    "download",
+    "remove_files",
+    "add_tags",
+    "check_file_name_header",
+]
+
+
+class Call(NamedTuple):
+    """A request that is about to be served."""
+
+    method: Method
+    uuids: tuple[UUID, ...]
+    names: tuple[str, ...]
+    """Files, tags or EIDs."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one request; nothing, if nothing is given."""
+
+    seconds: float = 0.0
+    """It takes so long."""
+    error: RemoteError | None = None
+    """It is answered with this, and nothing else is done."""
+    breaks_at: float | None = None
+    """The connection breaks when this share of an upload or download has passed; of other
+    requests, before they are served."""
+    answer_lost: bool = False
+    """All is done, but the answer never arrives."""
+
+
+FINE = Fault()
+
+
+class StoredFile(NamedTuple):
+    """A file on the server."""
+
+    content: bytes
+    modified_at: str
+
+
+class Event(NamedTuple):
+    """What became of a file on the server, for whoever judges a history at its end."""
+
+    ours: bool
+    """Done by aqsync; else by somebody else."""
+    uuid: UUID
+    name: str
+    before: StoredFile | None
+    after: StoredFile | None
+
+
+@dataclass
+class Experiment:
+    """What the server holds of one experiment."""
+
+    eid: str
+    uuid: UUID
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+
+
+class SimulatedServer(Server):
+    """Does what syncing asks of a server, by the same signatures.
+
+    Args:
+        clock: Its time, unless `ahead_s` says that it runs ahead of ours.
+
+    Attributes:
+        fault: Asked at every call what goes wrong with it. It may also change the server, as
+            somebody else does at that moment.
+        token_revoked: Every call is refused.
+        most_bytes: Of one file; larger ones are refused with 413.
+        events: What became of files, in order.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.fault: Callable[[Call], Fault] = lambda _call: FINE
+        self.token_revoked = False
+        self.most_bytes = 1 << 40
+        self.ahead_s = 0.0
+        self.experiments: dict[UUID, Experiment] = {}
+        self.events: list[Event] = []
+        self._clock = clock
+        self._made = 0
+        self._last_us = 0
+
+    # What others do
+
+    def create(self, eid: str) -> Experiment:
+        """Create an experiment; it may get the EID of one that was removed."""
+        assert all(e.eid != eid for e in self.experiments.values()), f"{eid} is there"
+        self._made += 1
+        made = Experiment(eid, UUID(int=self._made))
+        self.experiments[made.uuid] = made
+        return made
+
+    def destroy(self, eid: str) -> None:
+        """Remove an experiment with all its files."""
+        del self.experiments[self.of(eid).uuid]
+
+    def of(self, eid: str) -> Experiment:
+        """The experiment with this EID."""
+        [found] = [e for e in self.experiments.values() if e.eid == eid]
+        return found
+
+    def put(self, eid: str, name: str, content: bytes) -> None:
+        """Somebody else stores a file."""
+        self._store(self.of(eid), name, content, ours=False)
+
+    def delete(self, eid: str, name: str) -> None:
+        """Somebody else removes a file."""
+        self._discard(self.of(eid), name, ours=False)
+
+    def contents(self, eid: str) -> dict[str, bytes]:
+        """Names and contents of an experiment's files."""
+        return {name: file.content for name, file in self.of(eid).files.items()}
+
+    # What syncing asks
+
+    @property
+    def url(self) -> str:
+        return "http://simulated"
+
+    def close(self) -> None:
+        pass
+
+    def resolve(self, eids: Sequence[str]) -> dict[str, ExperimentRef | None]:
+        with self._serving(Call("resolve", (), tuple(eids))):
+            by_eid = {e.eid: _reference(e) for e in self.experiments.values()}
+            return {eid: by_eid.get(eid) for eid in eids}
+
+    def list_files(
+        self, uuids: Sequence[UUID], *, known_digest: bytes | None = None
+    ) -> FileLists | None:
+        with self._serving(Call("list_files", tuple(uuids), ())):
+            lists: dict[UUID, list[RemoteFile] | None] = {}
+            for uuid in uuids:
+                found = self.experiments.get(uuid)
+                lists[uuid] = None if found is None else _listed(found)
+            digest = hashlib.sha256(repr(lists).encode()).digest()
+            return None if digest == known_digest else FileLists(digest, lists)
+
+    def upload(
+        self,
+        uuid: UUID,
+        name: str,
+        chunks: Iterable[bytes],
+        length: int,
+        pace: Pace | None = None,
+    ) -> UploadReceipt:
+        name_header(name)
+        with self._serving(Call("upload", (uuid,), (name,)), its_own_break=True) as fault:
+            if not is_file_name(name):
+                raise _refused("Invalid file name", HTTPStatus.BAD_REQUEST)
+            self._experiment(uuid)
+            if length > self.most_bytes:
+                raise _refused("the file is too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            content = b""
+            for chunk in chunks:
+                for piece in (chunk,) if pace is None else pace(chunk):
+                    content += piece
+                    if _is_past(fault, len(content), length):
+                        raise _broken_off()
+            if len(content) != length:
+                raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")
+            if fault.breaks_at is not None:
+                raise _broken_off()
+            self._store(self._experiment(uuid), name, content, ours=True)
+            return UploadReceipt(self._now().replace(microsecond=0))
+
+    @contextmanager
+    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+        with self._serving(Call("download", (uuid,), (name,)), its_own_break=True) as fault:
+            found = self._experiment(uuid).files.get(name)
+            if found is None:
+                raise RemoteFileNotFound("no such file", status=HTTPStatus.NOT_FOUND)
+        headers = {"content-length": str(len(found.content))}
+        yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, _pieces(found.content, fault)))
+
+    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+        with self._serving(Call("remove_files", (uuid,), tuple(names))):
+            experiment = self._experiment(uuid)
+            for name in names:
+                if name not in experiment.files:
+                    raise _refused(f"File(s) not found - {name}", HTTPStatus.CONFLICT)
+            for name in names:
+                self._discard(experiment, name, ours=True)
+
+    def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
+        with self._serving(Call("add_tags", (uuid,), tuple(tags))):
+            experiment = self._experiment(uuid)
+            try:
+                check_new_tags(tags)
+            except OperationRefused as exc:
+                raise OperationFailed(f"the server refused it: {exc}") from exc
+            known = {tag.lower() for tag in experiment.tags}
+            experiment.tags += [tag for tag in tags if tag.lower() not in known]
+
+    def check_file_name_header(self) -> None:
+        with self._serving(Call("check_file_name_header", (), ())):
+            pass
+
+    # How
+
+    @contextmanager
+    def _serving(self, call: Call, *, its_own_break: bool = False) -> Iterator[Fault]:
+        """Let one request go wrong as it should, before and after it is served."""
+        fault = self.fault(call)
+        self._clock.advance(fault.seconds)
+        if fault.error is not None:
+            raise fault.error
+        if fault.breaks_at is not None and not its_own_break:
+            raise _broken_off()
+        if self.token_revoked:
+            raise TokenRefused("the server did not accept the token", hint="check the token")
+        yield fault
+        if fault.answer_lost:
+            raise ServerUnreachable("the answer never came")
+
+    def _experiment(self, uuid: UUID) -> Experiment:
+        found = self.experiments.get(uuid)
+        if found is None:
+            raise ExperimentNotFound(f"experiment {uuid} does not exist for this user")
+        return found
+
+    def _store(self, experiment: Experiment, name: str, content: bytes, *, ours: bool) -> None:
+        stored = StoredFile(content, self._stamp())
+        before = experiment.files.get(name)
+        self.events.append(Event(ours, experiment.uuid, name, before, stored))
+        experiment.files[name] = stored
+
+    def _discard(self, experiment: Experiment, name: str, *, ours: bool) -> None:
+        before = experiment.files.pop(name)
+        self.events.append(Event(ours, experiment.uuid, name, before, None))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_ns() // 1000 / 1e6 + self.ahead_s, UTC)
+
+    def _stamp(self) -> str:
+        """The time of a stored file: to the microsecond, and no two the same."""
+        now_us = self._clock.now_ns() // 1000 + int(self.ahead_s * 1e6)
+        if 0 <= self._last_us - now_us < SAME_INSTANT_US:
+            now_us = self._last_us + 1
+        self._last_us = now_us
+        seconds, micro = divmod(now_us, 1_000_000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micro).isoformat()
+
+
+def _listed(experiment: Experiment) -> list[RemoteFile]:
+    return [RemoteFile(name, file.modified_at) for name, file in sorted(experiment.files.items())]
+
+
+def _pieces(content: bytes, fault: Fault) -> Iterator[bytes]:
+    for at in range(0, len(content), PIECE):
+        piece = content[at : at + PIECE]
+        if _is_past(fault, at + len(piece), len(content)):
+            raise _broken_off()
+        yield piece
+    if fault.breaks_at is not None:
+        raise _broken_off()
+
+
+def _is_past(fault: Fault, passed: int, size: int) -> bool:
+    return fault.breaks_at is not None and passed > fault.breaks_at * size
+
+
+def _broken_off() -> ServerUnreachable:
+    return ServerUnreachable("the connection broke off", hint="is the server running?")
+
+
+def _refused(words: str, status: HTTPStatus) -> TransferRefused:
+    return TransferRefused(f"the server refused it: {words}", status=status)
+
+
+def _reference(experiment: Experiment) -> ExperimentRef:
+    created = datetime(2026, 11, 23, tzinfo=UTC)
+    return ExperimentRef(
+        experiment.uuid, experiment.eid, "", "", tuple(experiment.tags), created, created
+    )
