@@ -42,7 +42,7 @@ class Waiting(NamedTuple):
 
 
 class Removable(NamedTuple):
-    """How much of a mapping would be removed from the server."""
+    """How much of a mapping would be removed from the server, or has just been."""
 
     gone: int
     known: int
@@ -92,6 +92,9 @@ _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
 _MOST_NAMES = 500
 """Names in one question: SQLite limits how many values one may have."""
+
+AT_ONCE_NS = 3600 * 1_000_000_000
+"""What is removed from the server within this time is removed at once."""
 
 _Value = int | str | bytes
 
@@ -253,16 +256,24 @@ class Observations:
             self._unquiet[asked] = files
         return files
 
-    def removable(self, mapping_id: int) -> Removable:
-        """How many files are gone whose remote copy is still listed, and of how many."""
+    def removable(self, mapping_id: int, now_ns: int) -> Removable:
+        """How many files are gone whose remote copy is still listed, and of how many.
+
+        Those count in both whose copy was removed in the last hour without anybody insisting:
+        whoever deletes a folder slowly deletes it at once.
+        """
         with self._database.reading() as connection:
-            row = connection.execute(
+            gone, known = connection.execute(
                 "SELECT count(*) FILTER (WHERE f.size IS NULL), count(*)"
                 f" FROM {JOINED} WHERE f.mapping_id = ? AND f.synced_at_ns IS NOT NULL"
                 " AND (f.size IS NOT NULL OR r.name IS NOT NULL)",
                 (mapping_id,),
             ).fetchone()
-        return Removable(*row)
+            removed = connection.execute(
+                "SELECT count(*) FROM removal WHERE mapping_id = ? AND at_ns BETWEEN ? AND ?",
+                (mapping_id, now_ns - AT_ONCE_NS, now_ns + AT_ONCE_NS),
+            ).fetchone()[0]
+        return Removable(gone + removed, known + removed)
 
     def quiet(self, mapping_id: int, within: Sequence[str] = (), *, keep: bool = False) -> Quiet:
         """How many files are in sync without a closer look, and their bytes: all but the unquiet.

@@ -8,6 +8,7 @@ from sqlite3 import Connection
 
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
+from aqsync.journal.observations import AT_ONCE_NS
 from aqsync.journal.rows import words
 from aqsync.model import (
     Adopted,
@@ -118,6 +119,8 @@ class Outcomes:
                     (modified_at, now_ns, *_at(file), *then),
                 )
             case Removed():
+                if not file.insisted:
+                    self._count_removal(connection, file, now_ns)
                 connection.execute(f"DELETE FROM file WHERE {_AT} AND size IS NULL", _at(file))
                 connection.execute(
                     "DELETE FROM remote_file WHERE eid = ? AND name = ?",
@@ -127,6 +130,14 @@ class Outcomes:
                 pass  # the scanner looks again; nothing was learned of the remote side
             case Failed(message, hint, permanent):
                 self._failed(connection, file, (message, hint, permanent), now_ns)
+
+    @staticmethod
+    def _count_removal(connection: Connection, file: FileRecord, now_ns: int) -> None:
+        around = (now_ns - AT_ONCE_NS, now_ns + AT_ONCE_NS)
+        connection.execute("DELETE FROM removal WHERE at_ns NOT BETWEEN ? AND ?", around)
+        connection.execute(
+            f"INSERT INTO removal SELECT mapping_id, ? FROM file WHERE {_AT}", (now_ns, *_at(file))
+        )
 
     @staticmethod
     def _found_our_own(  # noqa: PLR0913 - the parts of one outcome

@@ -159,10 +159,19 @@ CREATE TABLE mount (
 ) WITHOUT ROWID;
 """
 
+_REMOVALS = """
+CREATE TABLE removal (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    at_ns INTEGER NOT NULL
+);
+CREATE INDEX removal_by_time ON removal (mapping_id, at_ns);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
     ("0003-mounts", _MOUNTS),
+    ("0004-removals", _REMOVALS),
 )
 
 VERSION = len(MIGRATIONS)

@@ -52,8 +52,8 @@ def removal_barrier(gone: int, known: int, share: float) -> str | None:
     """Why so many files must not be removed from the server at once; None if they may.
 
     Args:
-        gone: Files of the mapping whose remote copy would be removed.
-        known: Files of the mapping that were ever synced and not yet removed, `gone` included.
+        gone: Files of the mapping whose remote copy would be removed, or was a short time ago.
+        known: Files of the mapping that were ever synced and not removed before, `gone` included.
         share: The largest share that may be removed at once, 0 to 1.
     """
     if gone <= known * share:

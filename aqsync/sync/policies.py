@@ -76,7 +76,7 @@ def policies(
     mapping_id = journal.mappings.get(mapping.name).id
     barrier = None
     if not keeps(mapping):
-        gone, known = journal.observations.removable(mapping_id)
+        gone, known = journal.observations.removable(mapping_id, now_ns)
         barrier = removal_barrier(gone, known, mapping.remove_share)
     troubles = journal.mappings.troubles(mapping_id)
     base = Policy(

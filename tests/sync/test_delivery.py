@@ -577,6 +577,37 @@ def test_a_claim_does_not_outlive_a_failure_to_begin(
     assert crew.remote == {"a": b"data"}
 
 
+# Files that are gone
+
+
+def test_a_deletion_that_trickles_in_is_stopped_at_the_share(lab: Lab) -> None:
+    lab.configure(on_local_delete="remove", remove_share=0.5)
+    crew = Crew(lab)
+    for number in range(20):
+        lab.write(f"{number:02}", age_s=60)
+    crew.run(60)
+    for number in range(15):
+        (lab.root / f"{number:02}").unlink()
+        crew.hint(f"{number:02}")
+        crew.run(180)
+    assert len(crew.remote) == 10
+    assert crew.lab.decision("10").reason.startswith("15 of 20 files are gone at once")
+
+
+def test_files_that_come_and_go_all_day_are_removed(lab: Lab) -> None:
+    lab.configure(on_local_delete="remove", remove_share=0.5)
+    crew = Crew(lab)
+    for number in range(10):
+        lab.write(f"{number:02}", age_s=60)
+    crew.run(60)
+    for number in range(10, 40):
+        crew.write(f"{number:02}", age_s=60)
+        (lab.root / f"{number - 10:02}").unlink()
+        crew.hint(f"{number - 10:02}")
+        crew.run(1800)
+    assert len(crew.remote) == 10
+
+
 # Clocks
 
 

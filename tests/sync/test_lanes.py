@@ -202,7 +202,6 @@ def test_a_failure_of_the_source_is_raised_after_what_is_under_way() -> None:
 def test_room_is_taken_and_given_back() -> None:
     ended = threading.Semaphore(0)
     with Lanes(done, ended.release) as fed:
-        assert fed.idle
         assert fed.collect(wait=False) is None
         for job in jobs("l", WORKERS - 1):
             assert fed.has_room(large=True)
