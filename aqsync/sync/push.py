@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from aqsync.config import Mapping, Windows
 from aqsync.errors import Interrupted
 from aqsync.journal.observations import Waiting
+from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import (
     Adopted,
     Closed,
@@ -144,7 +145,7 @@ class Push:
         """
         try:
             with self._engine.claims.driver():
-                if self.look() and self._rounds():
+                if self.look() and self._rounds() and not self._all_paused():
                     self._result.tags = self._engine.tag()
         except Interrupted:
             self._stop.set()
@@ -152,6 +153,11 @@ class Push:
         self._result.server_problem = self._journal.remote.server_problem()
         self._result.seconds = self._clock.monotonic() - self._began
         return self._result
+
+    def _all_paused(self) -> bool:
+        """Whether a person wants nothing at all to be changed on the server now."""
+        paused = self._journal.pauses.active(self._clock.now_ns())
+        return EVERYTHING in paused and not self._limits.at_once
 
     def look(self) -> bool:
         """Scan while the server's file lists are fetched; false if it cannot be used."""

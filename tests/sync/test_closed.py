@@ -118,6 +118,15 @@ def test_a_pause_begun_while_a_push_runs_holds_for_the_rest_of_it(lab: Lab) -> N
     assert lab.push().uploaded == 20 - sent
 
 
+def test_no_tag_is_applied_while_everything_is_paused(lab: Lab) -> None:
+    lab.journal.tags.earn([(EID, "raw")], NOW)
+    lab.journal.pauses.pause("", NOW, None)
+    lab.push()
+    assert lab.server.of(EID).tags == []
+    assert lab.push(at_once=True).tags == 1
+    assert lab.server.of(EID).tags == ["raw"]
+
+
 def test_nothing_is_replaced_while_it_is_closed(lab: Lab) -> None:
     lab.write("a", b"ours")
     lab.server.put(EID, "a", b"theirs")
