@@ -157,6 +157,8 @@ class Daemon:
                 self._stop_at = self._clock.monotonic()
                 for generation in (self._now, *self._retired):
                     generation.abort()
+        for mapping in self._config.mappings:  # nobody listens, so nothing is amiss with that
+            self._journal.mappings.set_watch(self._journal.mappings.get(mapping.name).id, None)
         tally = self._common.tally
         log.info("stopped", uploaded=tally.counts["uploaded"], bytes=tally.bytes)
 
