@@ -175,7 +175,8 @@ class Scanner:
             directory,
             root.device,
             known=self._journal.mappings.mounts(record.id),
-            lacks=lambda path: self._lacks(record.id, path),
+            # Without a known root a person has accepted the directory as it is.
+            lacks=lambda path: record.root is not None and self._lacks(record.id, path),
         )
         walk = Walk(
             WalkSource(self._disk, directory, mounts, self.rules, self.observed, goes_on),

@@ -4,7 +4,7 @@ Where a directory lies on another device than the one above it, something is mou
 journal remembers each such place. When it is a plain directory one day, or gone, or another
 disk is mounted there that lacks known files, then nothing known on it counts as deleted, and
 nothing in its place is taken for it: the place is left alone until the disk is back, or until
-a person accepts the directory as it is.
+a person accepts the directory as it is. Nor is anything deleted that a new disk merely covers.
 
 What is mounted from the same device as its surroundings cannot be told from a plain directory.
 """
@@ -24,6 +24,8 @@ _ANOTHER = (
     " none of them counts as deleted"
 )
 _EMPTY = "the disk mounted at {place} is empty; none of the files known on it counts as deleted"
+
+_COVERED = "a disk is mounted over {place} now; none of the files known there counts as deleted"
 
 
 class Verdict(NamedTuple):
@@ -45,7 +47,8 @@ class Submounts:
         root: The mapping's directory.
         device: The root's own.
         known: By path, the devices that were mounted when last looked at.
-        lacks: Whether a directory lacks any file that is known to be in or below it.
+        lacks: Whether a directory lacks any file that is known to be in or below it, and should
+            be there if it is the right one.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Submounts:
         self._root = root
         self._device = device
         self._known = known
+        self._lacks = lacks
         self._inhabited: set[str] = set()
         self._there: dict[str, int] = {}
         self._away: dict[str, str] = {}
@@ -79,11 +83,15 @@ class Submounts:
 
     def met(self, directory: str, device: int) -> None:
         """A directory was found to lie on this device: on a new mount, it may be."""
-        if device == self._device and not self._there:
+        if (device == self._device and not self._there) or self.hides(directory):
             return
         mount = nearest(directory, self._there)
         if directory and device != (self._there[mount] if mount else self._device):
-            self._there[self._top(directory, device)] = device
+            top = self._top(directory, device)
+            if self._lacks(top):
+                self._away[top] = _COVERED
+            else:
+                self._there[top] = device
 
     def inhabited(self, directory: str) -> None:
         """Files were met in a directory."""
@@ -97,30 +105,39 @@ class Submounts:
             missing: Paths that the scan missed.
             whole: It looked at everything, so that a disk on which it met no file has none.
         """
-        for path, device in self._there.items():
-            if self._mounted(path, device) != device:
-                self._away[path] = _AWAY
-            elif whole and path not in self._inhabited:
-                self._away[path] = _EMPTY
-        places = {*self._there, *self._away}
+        doubts = {**self._away, **self._doubts(whole=whole)}
+        places = {*self._there, *doubts}
         gone: list[str] = []
         unseen: set[str] = set()
         for path in missing:
             mount = nearest(path, places) if places else None
-            if mount in self._away:
+            if mount in doubts:
                 unseen.add(mount)
             else:
                 gone.append(path)
-        troubles = {path: self._away[path].format(place=self._root / path) for path in unseen}
-        held = {path: self._known[path] for path in unseen if path in self._known}
-        mounts = {**self._there, **held}
-        return Verdict(gone, troubles, mounts if whole else {**self._known, **mounts})
+        troubles = {path: doubts[path].format(place=self._root / path) for path in unseen}
+        as_before = {p: d for p, d in self._known.items() if p in unseen or not whole}
+        as_now = {p: d for p, d in self._there.items() if p not in unseen}
+        return Verdict(gone, troubles, as_before | as_now)
+
+    def _doubts(self, *, whole: bool) -> dict[str, str]:
+        """Why what is missing on a mount that is there may not be gone."""
+        doubts: dict[str, str] = {}
+        for path, device in self._there.items():
+            if self._mounted(path, device) != device:
+                doubts[path] = _AWAY
+            elif whole and path not in self._inhabited:
+                doubts[path] = _EMPTY
+        return doubts
 
     def _mounted(self, path: str, device: int) -> int | None:
         """The device mounted at a path; None: nothing is mounted there."""
         try:
             found = self._identity(path).device
             above = self._identity(path.rpartition("/")[0]).device
+            if found == above:  # some disks are mounted only when their place is entered
+                with self._disk.listing(self._root, path) as listing:
+                    found = listing.identity.device
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:

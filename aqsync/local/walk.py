@@ -184,6 +184,7 @@ class Walk:
                 self.directories += 1
                 self.directory_inodes.add(identity.inode)
                 self._mounts.met(directory, identity.device)
+                self._check_mounts(directory)
                 for name, seen in entries:
                     if seen == known.get(name) and not reselect:  # nearly all, in every scan
                         del known[name]

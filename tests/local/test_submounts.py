@@ -194,6 +194,30 @@ def test_a_disk_that_is_empty_now(filled: Lab) -> None:
     assert filled.troubles() == {}
 
 
+def test_a_new_disk_over_known_files_deletes_none_of_them(lab: Lab, disks: Disks) -> None:
+    for path in ("a", "runs/usb/c", "runs/usb/deep/d"):
+        lab.write(path)
+    sync(lab)
+    disks.mount("runs/usb")
+    lab.write("runs/usb/new")
+    for within in (("runs/usb/new",), ("runs/usb",), (), ("runs/usb/c", "runs/usb/new"), ()):
+        assert lab.scan(*within).gone == 0
+        assert known(lab) == {"a", *ON_IT}, "nor is anything of the new one taken"
+    assert "is mounted over" in lab.troubles()["runs/usb"]
+    disks.unmount("runs/usb")
+    lab.scan()
+    assert lab.troubles() == {}
+    disks.mount("runs/usb")
+    lab.scan()
+    lab.journal.mappings.unpin_root(lab.mapping_id)
+    assert lab.scan().gone == 2
+    assert lab.troubles() == {}
+    assert known(lab) == {"a", "runs/usb/new"}
+    disks.unmount("runs/usb")
+    lab.scan()
+    assert set(lab.troubles()) == {"runs/usb"}, "from now on it is one of the root's disks"
+
+
 def test_a_disk_that_never_held_files_may_go(lab: Lab, disks: Disks) -> None:
     lab.write("a")
     disks.mount("usb")

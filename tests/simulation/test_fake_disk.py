@@ -205,6 +205,24 @@ def test_a_disk_unmounted_at_any_moment_of_a_scan(machine: Machine, moment: str)
     assert set(machine.troubles()) == {"usb"}
 
 
+def test_a_disk_that_is_mounted_when_it_is_entered(machine: Machine) -> None:
+    """As automounters do, which unmount it again after a while."""
+    disk = machine.disk
+    machine.write("a")
+    disk.mkdir(f"{ROOT}/auto")
+    disk.mount(disk.new_volume(), f"{ROOT}/auto")
+    machine.write("auto/c")
+    machine.scanner.scan()
+    volume = disk.unmount(f"{ROOT}/auto")
+    machine.meanwhile("listing", "auto", lambda: disk.mount(volume, f"{ROOT}/auto"))
+    assert machine.scanner.scan().gone == 0
+    assert machine.troubles() == {}
+    disk.unmount(f"{ROOT}/auto")
+    machine.heal()
+    assert machine.scanner.scan().gone == 0
+    assert set(machine.troubles()) == {"auto"}
+
+
 def test_what_another_device_lacks_is_found_in_every_folder(machine: Machine) -> None:
     disk = machine.disk
     machine.write("a")
