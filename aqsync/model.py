@@ -92,7 +92,7 @@ class FileRecord:
     local: Signature | None
     """None: the file is gone."""
     since_ns: int
-    """When it was first seen in this state."""
+    """Since when it has been in this state, as far as the file tells."""
     eid: str | None
     """None: no pattern leads this path to an experiment."""
     remote_name: str
