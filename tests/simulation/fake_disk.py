@@ -288,6 +288,10 @@ class FakeDisk:
         """What is in a file."""
         return self._file(path).content
 
+    def mtime_ns(self, path: str) -> int:
+        """When something was last written."""
+        return self._get(path).mtime_ns
+
     def files(self, top: str) -> dict[str, bytes]:
         """All regular files below a folder, by path relative to it, whoever may read them."""
         found: dict[str, bytes] = {}
@@ -515,7 +519,8 @@ def _entered(node: Node) -> Folder:
 def _as_file(node: Node, path: str) -> File:
     if isinstance(node, Folder):
         raise IsADirectoryError(errno.EISDIR, "a folder", path)
-    assert isinstance(node, File), f"{path} is no file"
+    if not isinstance(node, File):
+        raise OSError(errno.EINVAL, "no file", path)
     return node
 
 

@@ -1,0 +1,371 @@
+"""What people and programs do on the disk."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from aqsync.config import Mapping
+from aqsync.local.rules import IGNORE_FILE
+from tests.simulation.places import FILES, FOLDERS, OUTSIDE, SCRATCH, any_folder, any_path
+from tests.simulation.world import World
+
+Deed = Callable[[World, random.Random], None]
+
+
+def new_content(chance: random.Random) -> bytes:
+    """Bytes that no other version has; of two versions, no mixture looks like a third."""
+    mark = bytes(chance.choice(b"abcdefghijklmnopqrstuvwxyz") for _ in range(4))
+    return mark * chance.choice([1, 2, 2, 2, 3])
+
+
+def _mapping(world: World, chance: random.Random) -> Mapping:
+    return chance.choice(world.mappings)
+
+
+def _place(world: World, chance: random.Random, *, there: bool | None = None) -> str:
+    """A place for a file, of one that is there if so wished and if there is one."""
+    mapping = _mapping(world, chance)
+    visible = sorted(world.ledger.visible[mapping.name])
+    if there and visible:
+        return f"{mapping.directory}/{chance.choice(visible)}"
+    return f"{mapping.directory}/{any_path(mapping.name, chance)}"
+
+
+def _outside(chance: random.Random) -> str:
+    return f"{OUTSIDE}/{chance.choice(FILES)}"
+
+
+def _folder_of(place: str) -> str:
+    return place.rpartition("/")[0]
+
+
+def _make_way(world: World, place: str) -> None:
+    """Make the folders above a place, but no root: one that is away stays away."""
+    for mapping in world.mappings:
+        root = str(mapping.directory)
+        if place.startswith(f"{root}/") and not world.disk.exists(root):
+            raise FileNotFoundError(root)
+    world.disk.mkdir(_folder_of(place))
+
+
+def write(world: World, chance: random.Random) -> None:
+    """A program writes a file."""
+    place = _place(world, chance, there=chance.random() < 0.5)
+    _make_way(world, place)
+    world.disk.write(place, new_content(chance))
+    world.note(f"  {place} is written")
+    world.touched(place, chance=chance)
+
+
+def append(world: World, chance: random.Random) -> None:
+    """A program writes a piece at the end of a file."""
+    place = _place(world, chance, there=True)
+    _make_way(world, place)
+    world.disk.append(place, new_content(chance)[:4])
+    world.note(f"  {place} grows")
+    world.touched(place, chance=chance)
+
+
+def overwrite(world: World, chance: random.Random) -> None:
+    """A program changes bytes in the middle of a file, which keeps its size."""
+    place = _place(world, chance, there=True)
+    size = len(world.disk.content(place))
+    piece = new_content(chance)[:4]
+    at = chance.randrange(max(1, size - 3))
+    before_ns = world.disk.mtime_ns(place)
+    world.disk.overwrite(place, at, piece)
+    world.note(f"  bytes of {place} are overwritten")
+    if chance.random() < 0.2:
+        world.disk.set_mtime(place, before_ns)
+        world.note("    and its time is put back")
+    world.touched(place, chance=chance)
+
+
+def truncate(world: World, chance: random.Random) -> None:
+    """A file is cut, often to nothing."""
+    place = _place(world, chance, there=True)
+    size = 0 if chance.random() < 0.7 else len(world.disk.content(place)) // 2
+    world.disk.truncate(place, size)
+    world.note(f"  {place} is cut to {size} bytes")
+    world.touched(place, chance=chance)
+
+
+def restore(world: World, chance: random.Random) -> None:
+    """A file gets a content that it had before."""
+    place = _place(world, chance, there=True)
+    for mapping in world.mappings:
+        top = f"{mapping.directory}/"
+        if place.startswith(top):
+            had = sorted(world.ledger.had[mapping.name, place[len(top) :]])
+            if had:
+                _make_way(world, place)
+                world.disk.write(place, chance.choice(had))
+                world.note(f"  {place} gets an old content again")
+                world.touched(place, chance=chance)
+
+
+def remove(world: World, chance: random.Random) -> None:
+    """A file is deleted."""
+    place = _place(world, chance, there=True)
+    world.disk.remove(place)
+    world.note(f"  {place} is deleted")
+    world.touched(place, chance=chance)
+
+
+def remove_folder(world: World, chance: random.Random) -> None:
+    """A folder is deleted with all that is in it."""
+    mapping = _mapping(world, chance)
+    place = f"{mapping.directory}/{any_folder(mapping.name, chance)}"
+    if place in world.mounts:
+        return
+    world.disk.remove(place)
+    world.note(f"  {place} is deleted as a whole")
+    world.touched(place, chance=chance)
+
+
+def rename(world: World, chance: random.Random) -> None:
+    """A file gets another name; what had it is replaced."""
+    place, other = _place(world, chance, there=True), _place(world, chance)
+    _make_way(world, other)
+    world.disk.rename(place, other)
+    world.note(f"  {place} becomes {other}")
+    world.touched(place, other, chance=chance)
+
+
+def replace(world: World, chance: random.Random) -> None:
+    """A program writes beside a file and puts the new one in its place."""
+    place = _place(world, chance, there=chance.random() < 0.6)
+    _make_way(world, place)
+    scratch = f"{_folder_of(place)}/{SCRATCH}"
+    world.disk.write(scratch, new_content(chance))
+    world.disk.rename(scratch, place)
+    world.note(f"  {place} is replaced")
+    world.touched(scratch, place, chance=chance)
+
+
+def move_in(world: World, chance: random.Random) -> None:
+    """A file that was written long ago is moved in, or linked."""
+    place, source = _place(world, chance, there=chance.random() < 0.3), _outside(chance)
+    _make_way(world, place)
+    if not world.disk.exists(source):
+        world.disk.write(source, new_content(chance))
+        world.disk.set_mtime(source, world.clock.now_ns() - chance.randrange(10**12))
+    if chance.random() < 0.3 and not world.disk.exists(place):
+        world.disk.link(source, place)
+        world.note(f"  {source} is linked to {place}")
+    else:
+        world.disk.rename(source, place)
+        world.note(f"  {source} is moved to {place}")
+    world.touched(place, chance=chance)
+
+
+def move_out(world: World, chance: random.Random) -> None:
+    """A file is moved away."""
+    place, target = _place(world, chance, there=True), _outside(chance)
+    world.disk.rename(place, target)
+    world.note(f"  {place} is moved away")
+    world.touched(place, chance=chance)
+
+
+def write_outside(world: World, chance: random.Random) -> None:
+    """A file is written by another of its names: no event tells of it."""
+    place = _outside(chance)
+    world.disk.write(place, new_content(chance))
+    world.note(f"  {place} is written")
+
+
+def move_folder(world: World, chance: random.Random) -> None:
+    """A folder is moved out or in with all that is in it."""
+    mapping = _mapping(world, chance)
+    folder = any_folder(mapping.name, chance)
+    place, outside = f"{mapping.directory}/{folder}", f"{OUTSIDE}/folder of {mapping.name}"
+    if place in world.mounts:
+        return
+    if world.disk.exists(outside):
+        _make_way(world, place)
+        world.disk.rename(outside, place)
+        world.note(f"  a folder is moved to {place}")
+    else:
+        world.disk.rename(place, outside)
+        world.note(f"  the folder {place} is moved away")
+    world.touched(place, chance=chance)
+
+
+def link(world: World, chance: random.Random) -> None:
+    """A file gets one more name in the same mapping."""
+    place, other = _place(world, chance, there=True), _place(world, chance)
+    _make_way(world, other)
+    world.disk.link(place, other)
+    world.note(f"  {place} is also {other}")
+    world.touched(other, chance=chance)
+
+
+def put_time_back(world: World, chance: random.Random) -> None:
+    """A file gets another time."""
+    place = _place(world, chance, there=True)
+    world.disk.set_mtime(place, world.clock.now_ns() + chance.choice([-(10**12), 10**12, 0]))
+    world.note(f"  the time of {place} is set")
+    world.touched(place, chance=chance)
+
+
+def odd_entry(world: World, chance: random.Random) -> None:
+    """A link or a FIFO appears, in a file's place if there is one."""
+    place = _place(world, chance, there=chance.random() < 0.5)
+    _make_way(world, place)
+    if world.disk.exists(place):
+        world.disk.remove(place)
+    if chance.random() < 0.3:
+        world.disk.mkfifo(place)
+        world.note(f"  {place} becomes a FIFO")
+    else:
+        target = chance.choice([_outside(chance), OUTSIDE, "a", "nowhere"])
+        world.disk.symlink(place, target)
+        world.note(f"  {place} becomes a link to {target}")
+    world.touched(place, chance=chance)
+
+
+def remove_odd(world: World, chance: random.Random) -> None:
+    """Whatever is at a place is deleted, links and FIFOs too."""
+    place = _place(world, chance)
+    if place in world.mounts:
+        return
+    world.disk.remove(place)
+    world.note(f"  {place} is deleted, whatever it was")
+    world.touched(place, chance=chance)
+
+
+def file_becomes_folder(world: World, chance: random.Random) -> None:
+    """A file gives way to a folder of its name, or a folder to a file."""
+    mapping = _mapping(world, chance)
+    place = f"{mapping.directory}/{any_folder(mapping.name, chance)}"
+    if place in world.mounts:
+        return
+    if world.disk.exists(place):
+        world.disk.remove(place)
+    _make_way(world, place)
+    world.disk.write(place, new_content(chance))
+    world.note(f"  a file takes the place of the folder {place}")
+    world.touched(place, chance=chance)
+
+
+def make_way_again(world: World, chance: random.Random) -> None:
+    """A file that stands where a folder belongs is deleted."""
+    mapping = _mapping(world, chance)
+    for folder in FOLDERS[mapping.name]:
+        place = f"{mapping.directory}/{folder}"
+        if folder in world.ledger.visible[mapping.name]:
+            world.disk.remove(place)
+            world.note(f"  {place} gives way to a folder")
+            world.touched(place, chance=chance)
+
+
+def bar(world: World, chance: random.Random) -> None:
+    """A file or folder loses its permissions, or gets them back."""
+    mapping = _mapping(world, chance)
+    path = any_path(mapping.name, chance) if chance.random() < 0.5 else ""
+    path = path or chance.choice(FOLDERS[mapping.name])
+    place = f"{mapping.directory}/{path}".rstrip("/")
+    barred = chance.random() < 0.6
+    world.disk.bar(place, barred=barred)
+    world.barred.add(place)
+    world.note(f"  {place} is {'barred' if barred else 'open again'}")
+
+
+def fail_reading(world: World, chance: random.Random) -> None:
+    """The disk fails to deliver a file, or does again."""
+    if world.failing and chance.random() < 0.5:
+        world.failing.clear()
+        world.note("  the disk works again")
+    else:
+        place = _place(world, chance, there=True)
+        world.failing.add(place)
+        world.note(f"  the disk fails at {place}")
+
+
+def unmount(world: World, chance: random.Random) -> None:
+    """A disk goes away, or comes back."""
+    if world.away and chance.random() < 0.6:
+        mount_again(world, chance)
+        return
+    there = sorted(place for place in world.mounts if place not in world.away)
+    if there:
+        place = chance.choice(there)
+        world.away[place] = world.disk.unmount(place)
+        world.note(f"  {place} is unmounted")
+
+
+def mount_again(world: World, chance: random.Random) -> None:
+    """All disks come back."""
+    for place in sorted(world.away):
+        world.disk.mount(world.away[place], place, renumbered=chance.random() < 0.3)
+        del world.away[place]
+        world.note(f"  {place} is mounted again")
+
+
+def swap_root(world: World, chance: random.Random) -> None:
+    """A root gives way to an empty directory, or to a copy of itself, or comes back."""
+    mapping = _mapping(world, chance)
+    root, old = str(mapping.directory), f"/data/old {mapping.name}"
+    if root in world.mounts:
+        return
+    if world.disk.exists(old):
+        if world.disk.exists(root):
+            world.disk.rename(root, f"/data/{world.clock.monotonic():.3f}")
+        world.disk.rename(old, root)
+        world.note(f"  {root} is what it was before")
+        return
+    if any(place.startswith(f"{root}/") for place in world.mounts):
+        return
+    files = world.disk.files(root)
+    world.disk.rename(root, old)
+    world.replaced.add(mapping.name)
+    kind = chance.choice(["missing", "empty", "copied", "partly copied"])
+    if kind != "missing":
+        world.disk.mkdir(root)
+    for path in sorted(files):
+        if kind == "copied" or (kind == "partly copied" and chance.random() < 0.5):
+            world.disk.mkdir(_folder_of(f"{root}/{path}"))
+            world.disk.write(f"{root}/{path}", files[path])
+    world.note(f"  {root} is replaced: {kind}")
+
+
+def change_rules(world: World, chance: random.Random) -> None:
+    """Somebody writes or deletes the root's ignore file."""
+    mapping = _mapping(world, chance)
+    place = f"{mapping.directory}/{IGNORE_FILE}"
+    text = chance.choice([b"", b"e\n", b"sub/\n", b"*.dat\n!sub/*.dat\n", b"[z-a]\n"])
+    if text:
+        world.disk.write(place, text)
+    elif world.disk.exists(place):
+        world.disk.remove(place)
+    world.note(f"  {place} holds {text!r}")
+    world.touched(place, chance=chance)
+
+
+DEEDS: dict[Deed, int] = {
+    write: 14,
+    append: 6,
+    overwrite: 5,
+    truncate: 3,
+    restore: 3,
+    remove: 6,
+    remove_folder: 2,
+    rename: 5,
+    replace: 4,
+    move_in: 5,
+    move_out: 2,
+    write_outside: 2,
+    move_folder: 3,
+    link: 2,
+    put_time_back: 2,
+    odd_entry: 2,
+    remove_odd: 1,
+    file_becomes_folder: 1,
+    make_way_again: 1,
+    bar: 2,
+    fail_reading: 2,
+    change_rules: 1,
+}
+"""How often each happens; those that change whole directories are apart."""
+ROOT_DEEDS: dict[Deed, int] = {unmount: 4, swap_root: 3, mount_again: 1}

@@ -1,0 +1,261 @@
+"""Random histories: what happens in one world, from its seed; and what is left of a failing one."""
+
+from __future__ import annotations
+
+import random
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from aqsync.sync import ready, uploader, watching
+from tests.simulation import disk_deeds, other_deeds
+from tests.simulation.disk_deeds import Deed
+from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
+from tests.simulation.promises import check_the_end
+from tests.simulation.world import Ambush, World
+
+FEWEST, MOST = 15, 70
+"""Actions in a history."""
+MOST_LINES = 200
+"""Of a failing history that are printed."""
+
+
+class Action(NamedTuple):
+    """One thing that happens."""
+
+    kind: str
+    seed: int
+    """Decides all that is left to chance in it, so that it is the same whatever else is left out."""
+
+
+@dataclass
+class Verdict:
+    """What came of a history."""
+
+    seed: int
+    actions: Sequence[Action]
+    broken: list[str]
+    trace: list[str]
+
+
+KINDS = {
+    "disk": 40,
+    "roots": 3,
+    "server": 9,
+    "people": 3,
+    "process": 3,
+    "other": 6,
+    "time": 30,
+    "turn": 8,
+    "meanwhile": 16,
+}
+"""How often which kind of action comes."""
+MOMENTS = (
+    *(None, "request", "answer", "answer", "chunk", "chunk", "open", "read", "look", "listing"),
+    *("entry", "journal", "journal"),
+)
+"""In which moments something happens meanwhile; None: in any."""
+
+
+def history_of(seed: int) -> list[Action]:
+    """The actions of a history."""
+    chance = random.Random(f"history {seed}")
+    kinds, weights = list(KINDS), list(KINDS.values())
+    count = chance.randint(FEWEST, MOST)
+    return [
+        Action(kind, chance.getrandbits(32)) for kind in chance.choices(kinds, weights, k=count)
+    ]
+
+
+def _deed(deeds: dict[Deed, int], chance: random.Random) -> Deed:
+    return chance.choices(list(deeds), list(deeds.values()))[0]
+
+
+def act(world: World, action: Action) -> None:
+    """Let one action happen."""
+    chance = random.Random(action.seed)
+    match action.kind:
+        case "time":
+            seconds = chance.choice([0.1, 1.0, 2.0, 5.5, 5.5, 6.0, 6.0, 10.0, 30.0, 130.0])
+            world.note(f"{seconds} s pass")
+            world.run(seconds, work=chance.random() < 0.85, chance=chance)
+        case "turn":
+            turn(world, chance)
+        case "meanwhile":
+            world.ambushes.append(ambush(world, chance))
+        case kind:
+            do(world, kind, chance)
+
+
+def do(world: World, kind: str, chance: random.Random) -> None:
+    """Let others do something."""
+    deeds = {
+        "disk": disk_deeds.DEEDS,
+        "roots": disk_deeds.ROOT_DEEDS,
+        "server": other_deeds.SERVER_DEEDS,
+        "people": other_deeds.PEOPLE_DEEDS,
+        "process": other_deeds.PROCESS_DEEDS,
+        "other": other_deeds.OTHER_DEEDS,
+    }[kind]
+    deed = _deed(deeds, chance)
+    world.note(deed.__name__)
+    try:
+        deed(world, chance)
+    except OSError:
+        world.note("  it cannot be done")
+    except Crash:
+        if world.busy:
+            raise
+    if kind in {"disk", "roots"}:
+        world.ledger.look(by_deed=kind == "disk")
+
+
+def turn(world: World, chance: random.Random) -> None:
+    """Let one of aqsync's threads go on, or one job, without anything else."""
+    if world.in_transaction:
+        return  # whoever writes the journal holds locks that the others would wait for
+    names = [name for name in world.steps if world.may_step(name)]
+    jobs = len(world.lanes.waiting) if len(world.busy) < 3 else 0
+    if not names and not jobs:
+        return
+    number = chance.randrange(len(names) + 3 * jobs)
+    try:
+        if number < len(names):
+            world.note(f"a turn of {names[number]}")
+            world.step(names[number])
+        else:
+            world.note("a turn of a job")
+            world.work((number - len(names)) // 3)
+    except Crash:
+        if world.busy:
+            raise
+
+
+def ambush(world: World, chance: random.Random) -> Ambush:
+    """Something that will happen in the middle of something else."""
+    moment = chance.choice(MOMENTS)
+    countdown = chance.choice([1, 1, 1, 2, 3, 5])
+    if moment is None:
+        countdown = chance.randrange(1, 60)
+    kinds = ["disk", "disk", "server", "server", "crash", "roots", "other"]
+    kinds += ["turn", "turn", "turn"] if moment != "journal" else ["crash", "crash"]
+    kind = chance.choice(kinds)
+    seed = chance.getrandbits(32)
+
+    def deed() -> None:
+        own = random.Random(seed)
+        if kind == "crash":
+            do(world, "process", own)
+        elif kind == "turn":
+            turn(world, own)
+        else:
+            do(world, kind, own)
+
+    return Ambush(moment, countdown, deed)
+
+
+def play(
+    seed: int,
+    actions: Sequence[Action] | None = None,
+    mutation: Mutation | None = None,
+    folder: Path | None = None,
+) -> Verdict:
+    """Live through a history and judge it.
+
+    Args:
+        seed: Decides the world, and the actions if none are given.
+        actions: What happens; None: what the seed says.
+        mutation: How the engine is broken; None: it is not.
+        folder: Where journals are written.
+    """
+    actions = history_of(seed) if actions is None else actions
+    with tempfile.TemporaryDirectory(dir=folder or _fast_folder()) as made, _tuned(seed, mutation):
+        world = World(seed, Path(made))
+        try:
+            for action in actions:
+                if world.ledger.broken:
+                    break
+                world.rise()
+                act(world, action)
+            if not world.ledger.broken:
+                check_the_end(world, seed)
+        finally:
+            world.close()
+    return Verdict(seed, actions, world.ledger.broken, world.trace)
+
+
+def _fast_folder() -> Path | None:
+    memory = Path("/dev/shm")  # noqa: S108 - only a folder is made in it, under a random name
+    return memory if memory.is_dir() else None
+
+
+@contextmanager
+def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
+    """Make everything small enough to be met in a short history, and break it if so wished."""
+    chance = random.Random(f"tuning {seed}")
+    read_ahead = chance.choice([eager_read_ahead, lazy_read_ahead])
+    with ExitStack() as stack:
+        patch = mock.patch.object
+        stack.enter_context(patch(uploader, "SMALL", chance.choice([3, 1 << 20])))
+        stack.enter_context(patch(uploader, "read_ahead", read_ahead))
+        stack.enter_context(patch(ready, "LARGE", chance.choice([8, 1 << 20])))
+        stack.enter_context(patch(watching, "without_events", lambda _path: None))
+        if mutation is not None:
+            stack.enter_context(mutation())
+        yield
+
+
+def shrunk(verdict: Verdict, mutation: Mutation | None = None, seconds: float = 20.0) -> Verdict:
+    """The same failure with as few actions as can be found in so many seconds."""
+    end = time.monotonic() + seconds
+    best = verdict
+    size = max(1, len(best.actions) // 2)
+    while time.monotonic() < end:
+        at, smaller = 0, False
+        while at < len(best.actions) and time.monotonic() < end:
+            fewer = [*best.actions[:at], *best.actions[at + size :]]
+            tried = play(best.seed, fewer, mutation)
+            if tried.broken and _kind(tried) == _kind(verdict):
+                best, smaller = tried, True
+            else:
+                at += size
+        if size == 1 and not smaller:
+            break
+        size = max(1, size // 2)
+    return best
+
+
+def _kind(verdict: Verdict) -> str:
+    """What of a broken promise is the same in all histories that break it."""
+    return re.sub(r"\S*[/0-9.]\S*", "*", verdict.broken[0])[:50]
+
+
+def told(verdict: Verdict, mutation: str | None = None) -> str:
+    """A failing history for a person, and how to see it again."""
+    again = f"python -m tests.simulation --seed {verdict.seed}"
+    if mutation is not None:
+        again += f" --mutation {mutation}"
+    lines = verdict.trace
+    if len(lines) > MOST_LINES:
+        left_out = f"... {len(lines) - MOST_LINES} lines ..."
+        lines = [*lines[: MOST_LINES - 20], left_out, *lines[-20:]]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            *(f"BROKEN: {promise}" for promise in verdict.broken),
+            f"{len(verdict.actions)} actions are left; the whole history: {again}",
+        ]
+    )
+
+
+def by_name(mutation: str | None) -> Mutation | None:
+    """A mutation by its name."""
+    return None if mutation is None else MUTATIONS[mutation].mutation

@@ -1,0 +1,288 @@
+"""What really happened, beside what aqsync believes; and the promises that hold at each moment.
+
+The ledger is told of everything that is done on the disk and on the server. It judges what
+aqsync does there at the moment at which it does it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+from uuid import UUID
+
+from aqsync.config import Mapping
+from aqsync.local.naming import remote_name
+from aqsync.local.rules import Rules
+from aqsync.model import EntryKind, RemoveRemote
+from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S
+from aqsync.sync.uploader import Job
+from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
+from tests.simulation.fake_server import Event
+from tests.support.fake_clock import FakeClock
+
+SLACK_S = 0.001
+
+
+@cache
+def rules_of(mapping: Mapping, root_ignore: str = "") -> Rules:
+    """A mapping's rules."""
+    return Rules(mapping, root_ignore)
+
+
+class State(NamedTuple):
+    """A file as it is at some moment."""
+
+    content: bytes
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass
+class Birth:
+    """When a content came to be at a path."""
+
+    at: float
+    wall_ns: int
+    mtime_ns: int
+    order: int
+    """How much had happened by then."""
+    jumps: int
+    """How often the wall clock had jumped by then."""
+
+
+@dataclass
+class Begun:
+    """A job that was begun, and what it saw."""
+
+    job: Job
+    at: float
+    opened: tuple[int, float] | None = None
+    """When it last opened its file: after how much had happened, and the time."""
+
+
+@dataclass
+class Remote:
+    """What is known of one name on the server."""
+
+    ours: bool
+    at: float
+    others_put: bool = False
+    others_removed: bool = False
+
+
+class Ledger:
+    """The truth about one world.
+
+    Args:
+        mappings: Which mappings it has.
+        disk: Its disk.
+        clock: Its time.
+
+    Attributes:
+        broken: The promises that were broken, in words.
+        had: By mapping and path, every content that was ever there.
+        gone: By mapping, the paths that somebody deleted or moved away.
+        held: By experiment and name, the digests of all that was ever stored there.
+        remote: By experiment and name, whose it is.
+        jumps: How often the wall clock jumped.
+    """
+
+    def __init__(self, mappings: Iterable[Mapping], disk: FakeDisk, clock: FakeClock) -> None:
+        self.mappings = tuple(mappings)
+        self.broken: list[str] = []
+        self.had: defaultdict[tuple[str, str], dict[bytes, list[Birth]]] = defaultdict(
+            dict
+        )
+        self.gone: dict[str, set[str]] = {m.name: set() for m in self.mappings}
+        self.visible: dict[str, dict[str, State]] = {m.name: {} for m in self.mappings}
+        self.held: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        self.remote: dict[tuple[UUID, str], Remote] = {}
+        self.allowed: set[tuple[str, str]] = set()
+        """By mapping and path, what a person allowed to be overwritten."""
+        self.insisted: set[tuple[str, str]] = set()
+        """By mapping and path, what a person wanted to be done though it looks wrong."""
+        self.jumps = 0
+        self.jobs: list[Begun] = []
+        """Those under way, the innermost last."""
+        self._disk = disk
+        self._clock = clock
+        self._happened = 0
+        self.names: dict[str, set[str]] = {m.name: set() for m in self.mappings}
+        """By mapping, the paths at which there ever was a file."""
+        self.targets: dict[tuple[str, str], tuple[str, str]] = {}
+        """By mapping and path, the experiment and the name there."""
+        self._paths: dict[tuple[str, str], tuple[Mapping, str]] = {}
+        self._accepting: set[str] = set()
+        """Mappings whose root a person accepts, however it is when next looked at."""
+
+    def path_of(self, eid: str, name: str) -> tuple[Mapping, str] | None:
+        """The mapping and path that a name in an experiment belongs to."""
+        return self._paths.get((eid, name))
+
+    # What others do
+
+    def look(self, *, by_deed: bool) -> None:
+        """See what is on the disk now.
+
+        Args:
+            by_deed: What is missing was deleted or moved; else it merely cannot be seen.
+        """
+        for mapping in self.mappings:
+            before, now = self.visible[mapping.name], self._see(mapping)
+            if now == before:
+                continue
+            gone = self.gone[mapping.name]
+            for path, state in now.items():
+                gone.discard(path)
+                if before.get(path) != state:
+                    self._born(mapping, path, state)
+            if by_deed or mapping.name in self._accepting:
+                gone.update(path for path in before if path not in now)
+            self.visible[mapping.name] = now
+
+    def _see(self, mapping: Mapping) -> dict[str, State]:
+        found: dict[str, State] = {}
+        try:
+            waiting: list[tuple[str, Node]] = [("", self._disk._get(str(mapping.directory)))]
+        except OSError:
+            return found
+        while waiting:
+            path, node = waiting.pop()
+            if isinstance(node, File):
+                found[path] = State(node.content, node.mtime_ns, node.ctime_ns, node.inode)
+            elif isinstance(node, Folder):
+                prefix = f"{path}/" if path else ""
+                waiting += [(prefix + n, _covering(e)) for n, e in node.entries.items()]
+        return found
+
+    def _born(self, mapping: Mapping, path: str, state: State) -> None:
+        if path not in self.names[mapping.name]:
+            self.names[mapping.name].add(path)
+            eid = rules_of(mapping).experiment_of(path)
+            if eid is not None:
+                target = eid, remote_name(path, mapping.prefix)
+                self.targets[mapping.name, path] = target
+                self._paths[target] = mapping, path
+        births = self.had[mapping.name, path]
+        known = births.setdefault(state.content, [])
+        if not known or known[-1].mtime_ns != state.mtime_ns:
+            now, now_ns = self._clock.monotonic(), self._clock.now_ns()
+            known.append(Birth(now, now_ns, state.mtime_ns, self._count(), self.jumps))
+
+    def _count(self) -> int:
+        self._happened += 1
+        return self._happened
+
+    def accept_root(self, mapping: Mapping) -> None:
+        """A person says that a root is right as it is."""
+        self._accepting.add(mapping.name)
+        self._all_gone(mapping)
+
+    def accepted(self, mapping: Mapping) -> None:
+        """From now on the root that a person accepted is known."""
+        if mapping.name in self._accepting:
+            self._all_gone(mapping)
+            self._accepting.discard(mapping.name)
+
+    def _all_gone(self, mapping: Mapping) -> None:
+        lost = self.names[mapping.name] - self.visible[mapping.name].keys()
+        self.gone[mapping.name] |= lost
+
+    # What aqsync does
+
+    def began(self, job: Job) -> Begun:
+        """A job is begun: what was decided just before counts."""
+        return Begun(job, self._clock.monotonic())
+
+    def opened(self, place: str) -> None:
+        """A file is opened."""
+        begun = self.jobs[-1] if self.jobs else None
+        if begun is None:
+            self.broken.append(f"{place} was opened outside of any job")
+            return
+        begun.opened = self._count(), self._clock.monotonic()
+        if begun.job.file.kind is not EntryKind.FILE:
+            self.broken.append(f"{place} was opened, though it was known to be no file")
+
+    def stored(self, event: Event) -> None:
+        """Something was stored or removed on the server."""
+        at = (event.uuid, event.name)
+        before = self.remote.get(at)
+        if event.ours:
+            self._judge(event, before)
+        after = Remote(event.ours, self._clock.monotonic())
+        if before is not None:
+            after.others_put, after.others_removed = before.others_put, before.others_removed
+        if not event.ours:
+            after.others_put = after.others_put or event.after is not None
+            after.others_removed = after.others_removed or event.after is None
+        self.remote[at] = after
+        if event.after is not None:
+            self.held[at].add(hashlib.sha256(event.after.content).digest())
+
+    def _judge(self, event: Event, before: Remote | None) -> None:
+        if not self.jobs:
+            self.broken.append(f"{event.name} was changed on the server outside of any job")
+            return
+        begun = self.jobs[-1]
+        file = begun.job.file
+        self._judge_loss(event, before, begun)
+        if event.after is None:
+            self._judge_removal(event, begun)
+            return
+        births = self.had[file.mapping, file.path]
+        known = births.get(event.after.content)
+        if known is None:
+            self.broken.append(
+                f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
+            )
+        elif begun.opened is not None:
+            order, opened = begun.opened
+            before_that = [birth for birth in known if birth.order < order]
+            if before_that:
+                self._judge_settling(begun, before_that[-1], opened)
+
+    def _judge_loss(self, event: Event, before: Remote | None, begun: Begun) -> None:
+        """What others put on the server must not be lost."""
+        if event.before is None or before is None or before.ours:
+            return
+        file, step = begun.job.file, begun.job.step
+        fresh = FRESH_TO_REPLACE_S
+        if not isinstance(step, RemoveRemote) and not getattr(step, "replaces", False):
+            fresh = FRESH_TO_ADD_S
+        if before.at > begun.at - fresh - SLACK_S:
+            return  # so late that no look at the list would have shown it
+        if event.before.content in self.had[file.mapping, file.path]:
+            return  # found equal to what was here
+        if (file.mapping, file.path) in self.allowed:
+            return
+        verb = "removed" if event.after is None else "overwritten"
+        self.broken.append(f"{event.name}, which others had put on the server, was {verb}")
+
+    def _judge_removal(self, event: Event, begun: Begun) -> None:
+        file = begun.job.file
+        [mapping] = [m for m in self.mappings if m.name == file.mapping]
+        if mapping.on_local_delete != "remove":
+            self.broken.append(f"{event.name} was removed, though {mapping.name} keeps")
+        if file.path in self.visible[mapping.name]:
+            self.broken.append(f"{event.name} was removed, though {file.path} is here")
+        elif file.path not in self.gone[mapping.name]:
+            self.broken.append(f"{event.name} was removed, though nobody deleted {file.path}")
+
+    def _judge_settling(self, begun: Begun, birth: Birth, opened: float) -> None:
+        file = begun.job.file
+        [mapping] = [m for m in self.mappings if m.name == file.mapping]
+        settle_s = mapping.settle
+        stood_s = opened - birth.at
+        written_s = abs(birth.wall_ns - birth.mtime_ns) / 1e9
+        if birth.jumps != self.jumps or written_s >= settle_s or stood_s < 0:
+            return  # by the wall clock, it stood long enough
+        if stood_s < settle_s - SLACK_S:
+            self.broken.append(
+                f"{file.path} was sent {stood_s:.3f} s after it was written, not {settle_s} s"
+            )

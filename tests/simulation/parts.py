@@ -1,0 +1,254 @@
+"""Parts of the daemon and of the world around it that tell the world when something happens.
+
+Between any two things that aqsync does, a *moment* passes: there the world may let others act,
+let another of aqsync's threads run, or kill the process.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.multipart import Pace
+from aqsync.aqueduct.records import ExperimentRef, FileLists, UploadReceipt
+from aqsync.errors import EventsUnavailable
+from aqsync.journal import Journal
+from aqsync.journal.mappings import RootIdentity
+from aqsync.local.hints import Hints
+from tests.simulation.fake_disk import FakeDisk
+from tests.simulation.fake_server import Event, Experiment, SimulatedServer
+from tests.support.fake_clock import FakeClock
+
+Moment = Callable[[str, str], None]
+"""Told what is happening, and to what."""
+
+
+class Crash(BaseException):
+    """The process is killed here."""
+
+
+class MomentServer(SimulatedServer):
+    """A server whose answers take a moment to arrive.
+
+    Args:
+        clock: The time.
+        moment: Told of requests, pieces and answers.
+        stored: Told what became of a file.
+        token: A secret that nobody may ever read anywhere.
+    """
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        moment: Moment,
+        stored: Callable[[Event], None],
+        token: str,
+    ) -> None:
+        super().__init__(clock)
+        self.token = token
+        self._moment = moment
+        self._stored = stored
+
+    def resolve(self, eids: Sequence[str]) -> dict[str, ExperimentRef | None]:
+        self._moment("request", "resolve")
+        answer = super().resolve(eids)
+        self._moment("answer", "resolve")
+        return answer
+
+    def list_files(
+        self, uuids: Sequence[UUID], *, known_digest: bytes | None = None
+    ) -> FileLists | None:
+        self._moment("request", "list_files")
+        answer = super().list_files(uuids, known_digest=known_digest)
+        self._moment("answer", "list_files")
+        return answer
+
+    def upload(
+        self,
+        uuid: UUID,
+        name: str,
+        chunks: Iterable[bytes],
+        length: int,
+        pace: Pace | None = None,
+    ) -> UploadReceipt:
+        self._moment("request", "upload")
+        receipt = super().upload(uuid, name, self._passing(chunks), length, pace)
+        self._moment("answer", "upload")
+        return receipt
+
+    def _passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._moment("chunk", "upload")
+            yield chunk
+        self._moment("chunk", "upload")
+
+    @contextmanager
+    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+        self._moment("request", "download")
+        with super().download(uuid, name) as download:
+            self._moment("chunk", "download")
+            yield download
+
+    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+        self._moment("request", "remove_files")
+        super().remove_files(uuid, names)
+        self._moment("answer", "remove_files")
+
+    def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
+        self._moment("request", "add_tags")
+        super().add_tags(uuid, tags)
+        self._moment("answer", "add_tags")
+
+    def check_file_name_header(self) -> None:
+        self._moment("request", "check")
+        super().check_file_name_header()
+        self._moment("answer", "check")
+
+    def _store(self, experiment: Experiment, name: str, content: bytes, *, ours: bool) -> None:
+        super()._store(experiment, name, content, ours=ours)
+        self._stored(self.events[-1])
+
+    def _discard(self, experiment: Experiment, name: str, *, ours: bool) -> None:
+        super()._discard(experiment, name, ours=ours)
+        self._stored(self.events[-1])
+
+
+def attend_to_writes(journal: Journal, moment: Moment, is_full: Callable[[], bool]) -> None:
+    """Let a moment pass around each of a journal's transactions, and fail it on a full disk."""
+    database = journal._database
+    writing, write = database.writing, database.write
+
+    @contextmanager
+    def attended() -> Iterator[sqlite3.Connection]:
+        moment("journal", "begin")
+        with writing() as connection:
+            yield connection
+            moment("journal", "commit")
+            if is_full():
+                raise _full()
+        moment("journal", "committed")
+
+    def attended_write(statement: str, values: Sequence[str | bytes | float | None]) -> None:
+        moment("journal", "begin")
+        if is_full():
+            with database._guarded():
+                raise _full()
+        write(statement, values)
+        moment("journal", "committed")
+
+    replaced: Any = database
+    replaced.writing, replaced.write = attended, attended_write
+
+
+def _full() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+class SimulatedWatch:
+    """A watcher that hears what the world lets it hear.
+
+    Args:
+        disk: Where the root is.
+        root: The root.
+        health: What is wrong with watchers now.
+    """
+
+    def __init__(self, disk: FakeDisk, root: Path, health: WatchHealth) -> None:
+        self._disk = disk
+        self._root = root
+        self._health = health
+        self._started_on: RootIdentity | None = None
+        self._paths: set[str] = set()
+        self._lost: str | None = None
+
+    def start(self) -> None:
+        if self._health.cannot_start:
+            raise EventsUnavailable("no more watches", hint="raise the limit")
+        try:
+            self._started_on = self._disk.identity(self._root)
+        except OSError as exc:
+            raise EventsUnavailable("the directory is gone") from exc
+
+    def stop(self) -> None:
+        self._started_on = None
+
+    def hear(self, path: str) -> bool:
+        """An event arrives; false if nobody listens there."""
+        if self._started_on is None or self._started_on != self._now():
+            return False
+        self._paths.add(path)
+        return True
+
+    def overflow(self) -> None:
+        """Events were thrown away."""
+        self._lost = "events were lost"
+
+    def _now(self) -> RootIdentity | None:
+        with self._health.unattended():
+            try:
+                return self._disk.identity(self._root)
+            except OSError:
+                return None
+
+    def take(self) -> Hints:
+        hints = Hints(frozenset(self._paths), self._lost)
+        self._paths, self._lost = set(), None
+        return hints
+
+    def ailment(self) -> str | None:
+        return "its thread has died" if self._health.ill else None
+
+    def blind(self, directories: Collection[int]) -> int:
+        return min(self._health.blind_to, len(directories))
+
+    def proves(self, timeout_s: float) -> bool:
+        assert timeout_s > 0
+        return not self._health.deaf
+
+
+class WatchHealth:
+    """What is wrong with the system's events now.
+
+    Args:
+        unattended: Within it no moment passes.
+    """
+
+    def __init__(self, unattended: Callable[[], AbstractContextManager[None]]) -> None:
+        self.unattended = unattended
+        self.heal()
+
+    def heal(self) -> None:
+        """All is well."""
+        self.cannot_start = self.ill = self.deaf = False
+        self.blind_to = 0
+
+
+def eager_read_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
+    """`aqsync.local.read_ahead` on one thread: the next chunk is ready before this one is used."""
+    coming = _next_of(chunks)
+    while True:
+        if isinstance(coming, BaseException):
+            raise coming
+        if coming is None:
+            return
+        chunk, coming = coming, _next_of(chunks)
+        yield chunk
+
+
+def lazy_read_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
+    """The same with the slowest of helpers."""
+    yield from chunks
+
+
+def _next_of(chunks: Iterator[bytes]) -> bytes | BaseException | None:
+    try:
+        return next(chunks, None)
+    except BaseException as exc:  # noqa: BLE001 - comes out where its chunk would have
+        return exc

@@ -1,0 +1,72 @@
+"""What the histories are about: a few mappings, and few enough names that they collide."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+
+from aqsync.config import Mapping
+
+OUTSIDE = "/outside"
+"""A folder that no mapping knows: things are moved from there and back to it."""
+
+FOLDERS = {
+    "fixed": ("", "sub", "sub/deep", "new folder"),
+    "pattern": ("20261123-2_run", "20261123-2_run/sub", "20261123-3_run", "misc"),
+    "removing": ("", "sub", "disk", "disk/sub"),
+    "eager": ("", "sub", "sub/deep", "disk"),
+}
+"""By mapping, the folders in it."""
+FILES = ("a", "b.dat", "c=~d", "e")
+SCRATCH = "a.tmp"
+"""A name that the standard patterns ignore."""
+MOUNT = "disk"
+"""The folder that another disk may be mounted on."""
+
+
+@cache
+def mapping_of(name: str) -> Mapping:
+    """One of the mappings that histories choose from."""
+    values: dict[str, object] = {
+        "fixed": {
+            "experiment": "20261123-1",
+            "tags": ({"match": "*.dat", "add": ("data",)},),
+        },
+        "pattern": {
+            "experiment": "{eid}",
+            "path": "{eid}_*/**",
+            "settle": 2.0,
+            "tags": ({"match": "{eid}_*/{what}", "add": ("run:{what}",)},),
+        },
+        "removing": {"experiment": "20261123-4", "on_local_delete": "remove"},
+        "eager": {
+            "experiment": "20261123-5",
+            "on_local_delete": "remove",
+            "remove_share": 1.0,
+            "settle": 1.0,
+            "prefix": "pc-1",
+        },
+    }[name]
+    return Mapping.model_validate({"name": name, "directory": Path("/data", name), **values})
+
+
+NAMES = tuple(FOLDERS)
+EIDS = ("20261123-1", "20261123-2", "20261123-3", "20261123-4", "20261123-5")
+
+
+def eids_of(name: str) -> tuple[str, ...]:
+    """The experiments that a mapping's files go to."""
+    return EIDS[1:3] if name == "pattern" else (mapping_of(name).experiment,)
+
+
+def any_path(name: str, chance: random.Random) -> str:
+    """A path of a mapping at which a file may be."""
+    folder = chance.choice(FOLDERS[name])
+    file = SCRATCH if chance.random() < 0.05 else chance.choice(FILES)
+    return f"{folder}/{file}" if folder else file
+
+
+def any_folder(name: str, chance: random.Random) -> str:
+    """A folder of a mapping below its root."""
+    return chance.choice([folder for folder in FOLDERS[name] if folder])

@@ -1,0 +1,302 @@
+"""The end of a history: everything is mended, time passes, and then both sides are compared."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from aqsync.config import Mapping
+from aqsync.local.rules import IGNORE_FILE
+from aqsync.model import Decision, FileRecord, Hold, InSync, State
+from aqsync.sync.planner import decide
+from aqsync.sync.policies import policies, undecided
+from tests.simulation import disk_deeds
+from tests.simulation.fake_server import FINE
+from tests.simulation.ledger import rules_of
+from tests.simulation.places import EIDS
+from tests.simulation.world import POWER_LOST, RESCAN_S, TOKEN, World
+
+LONGEST_S = 6 * 3600.0
+"""By then everything must have come to rest."""
+A_WHILE_S = 30.0
+SECOND_PASS_S = 2.5 * RESCAN_S
+
+
+class Case(NamedTuple):
+    """A file that is here, what aqsync says of it, and what the server really has."""
+
+    world: World
+    mapping: Mapping
+    path: str
+    content: bytes
+    file: FileRecord
+    eid: str
+    remote: bytes | None
+    step: Decision
+
+    @property
+    def others_put(self) -> bool:
+        """Whether others ever stored a file of this name where it is now."""
+        known = self._known()
+        return known is not None and known.others_put
+
+    @property
+    def others_removed(self) -> bool:
+        known = self._known()
+        return known is not None and known.others_removed
+
+    def _known(self):
+        there = {e.eid: e.uuid for e in self.world.server.experiments.values()}
+        return self.world.ledger.remote.get((there.get(self.eid), self.file.remote_name))
+
+
+def _conflict(case: Case) -> bool:
+    return case.others_put or case.world.power_lost
+
+
+def _empty(case: Case) -> bool:
+    return case.content == b"" and bool(case.remote)
+
+
+def _no_experiment(case: Case) -> bool:
+    return all(e.eid != case.eid for e in case.world.server.experiments.values())
+
+
+def _root_in_doubt(case: Case) -> bool:
+    return case.mapping.name in case.world.replaced
+
+
+def _refused(case: Case) -> bool:
+    return case.file.remote_name in case.world.refused
+
+
+REASONS: dict[str, Callable[[Case], bool]] = {
+    "conflict: ": _conflict,
+    "removed on the server": lambda case: case.others_removed,
+    "the file is empty now": _empty,
+    "our version was uploaded; others have changed it": lambda case: case.others_put,
+    "the server knows no experiment ": _no_experiment,
+    "the server no longer knows experiment ": _no_experiment,
+    "the directory /data/": _root_in_doubt,
+    "the server refused it: ": _refused,
+}
+"""Why a file may be left as it is, by the beginning of the words, and what justifies it."""
+
+
+def check_the_end(world: World, seed: int) -> None:
+    """Mend everything, let time pass, and compare."""
+    chance = random.Random(f"end {seed}")
+    world.note("EVERYTHING IS MENDED")
+    _heal(world, chance)
+    if not _rests(world):
+        return
+    _compare(world)
+    _second_pass(world)
+    _check_log(world)
+    _check_token(world)
+
+
+def _heal(world: World, chance: random.Random) -> None:
+    world.ambushes.clear()
+    world.rise()
+    world.full = False
+    world.weather = lambda _call: FINE
+    world.server.token_revoked = False
+    world.failing.clear()
+    world.health.heal()
+    if chance.random() < 0.7:
+        world.refusing = ""
+    disk_deeds.mount_again(world, chance)
+    for place in sorted(world.barred):
+        if world.disk.exists(place):
+            world.disk.bar(place, barred=False)
+    for mapping in world.mappings:
+        root, old = str(mapping.directory), f"/data/old {mapping.name}"
+        if world.disk.exists(old) and (chance.random() < 0.6 or not world.disk.exists(root)):
+            if world.disk.exists(root):
+                world.disk.rename(root, f"{old} replaced")
+            world.disk.rename(old, root)
+        ignore = f"{root}/{IGNORE_FILE}"
+        if world.disk.exists(ignore):
+            world.disk.remove(ignore)
+    world.ledger.look(by_deed=False)
+    there = {e.eid for e in world.server.experiments.values()}
+    for eid in EIDS:
+        if eid not in there and chance.random() < 0.6:
+            world.server.create(eid)
+    world.journal.pauses.resume("")
+    world.wake_all()
+
+
+def _rests(world: World) -> bool:
+    """Let time pass until nothing is left to do; false if that never comes."""
+    end = world.clock.monotonic() + LONGEST_S
+    looks = dict(world.whole_looks)
+    fetched = world.engine.lists_fetched
+    while world.clock.monotonic() < end:
+        world.run(A_WHILE_S)
+        if world.ledger.broken:
+            return False
+        if any(world.whole_looks[name] < looks[name] + 2 for name in looks):
+            continue
+        listed = world.engine.lists_fetched >= fetched + 2 or not world.engine.eids()
+        if listed and _is_quiet(world):
+            return True
+    for mapping in world.mappings:
+        for path, step in _steps(world, mapping):
+            if not isinstance(step, InSync | Hold):
+                world.ledger.broken.append(f"{mapping.name}/{path} never comes to rest: {step}")
+    if not world.ledger.broken:
+        world.ledger.broken.append(
+            f"something never comes to rest: {len(world.ready)} files are ready, delivery is"
+            f" {'idle' if world.delivery.idle else 'busy'}, the server"
+            f" {'can' if world.engine.usable else 'cannot'} be used, looks {world.whole_looks},"
+            f" lists {world.engine.lists_fetched - fetched}"
+        )
+    return False
+
+
+def _is_quiet(world: World) -> bool:
+    if not world.delivery.idle or len(world.ready) or not world.engine.usable:
+        return False
+    return all(
+        isinstance(step, InSync | Hold)
+        for mapping in world.mappings
+        for _, step in _steps(world, mapping)
+    )
+
+
+def _steps(world: World, mapping: Mapping) -> list[tuple[str, Decision]]:
+    now_ns = world.clock.now_ns()
+    with world.unattended():
+        policy_of = policies(world.journal, mapping, now_ns)
+        ids = [item.id for item in undecided(world.journal, mapping)]
+        return [
+            (file.path, decide(file, policy_of(file), now_ns))
+            for file in world.journal.observations.records(ids)
+        ]
+
+
+def _compare(world: World) -> None:
+    broken = world.ledger.broken
+    remote = {e.eid: world.server.contents(e.eid) for e in world.server.experiments.values()}
+    for mapping in world.mappings:
+        here = _expected(world, mapping)
+        now_ns = world.clock.now_ns()
+        policy_of = policies(world.journal, mapping, now_ns)
+        mapping_id = world.journal.mappings.get(mapping.name).id
+        for path, content in here.items():
+            file = world.journal.observations.record_at(mapping_id, path)
+            if file is None or file.local is None:
+                broken.append(f"{mapping.name}/{path} was never seen")
+                continue
+            step = decide(file, policy_of(file), now_ns)
+            if not step.reason or (step.since_ns > now_ns and not world.ledger.jumps):
+                broken.append(f"{mapping.name}/{path}: nobody knows why: {step}")
+            target = world.ledger.targets.get((mapping.name, path))
+            if target is None:
+                if step.state is not State.UNMAPPED:
+                    broken.append(f"{mapping.name}/{path} leads nowhere, but: {step}")
+                continue
+            eid, name = target
+            there = remote.get(eid, {}).get(name)
+            case = Case(world, mapping, path, content, file, eid, there, step)
+            if there != content or not isinstance(step, InSync):
+                _judge(case, broken)
+        _check_records(world, mapping, remote)
+        _check_tags(world, mapping)
+
+
+def _expected(world: World, mapping: Mapping) -> dict[str, bytes]:
+    """The files that match a mapping, with their contents."""
+    visible = world.ledger.visible[mapping.name]
+    ignore = visible.get(IGNORE_FILE)
+    rules = rules_of(mapping, "" if ignore is None else ignore.content.decode())
+    return {path: state.content for path, state in visible.items() if rules.selects(path)}
+
+
+def _judge(case: Case, broken: list[str]) -> None:
+    for beginning, justified in REASONS.items():
+        if case.step.reason.startswith(beginning):
+            if not justified(case):
+                broken.append(
+                    f"{case.mapping.name}/{case.path}: {case.step.reason!r}, without a cause"
+                )
+            return
+    broken.append(
+        f"{case.mapping.name}/{case.path} is {case.content!r} here and {case.remote!r} on the"
+        f" server, but: {case.step}"
+    )
+
+
+def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, bytes]]) -> None:
+    """What the journal knows of every file agrees with what really is."""
+    broken = world.ledger.broken
+    mapping_id = world.journal.mappings.get(mapping.name).id
+    now_ns = world.clock.now_ns()
+    policy_of = policies(world.journal, mapping, now_ns)
+    for target in world.journal.observations.targets(mapping_id):
+        file = world.journal.observations.record_at(mapping_id, target.path)
+        assert file is not None
+        world.judge_synced(file)
+        step = decide(file, policy_of(file), now_ns)
+        if not step.reason:
+            broken.append(f"{mapping.name}/{file.path}: nobody knows why: {step}")
+        there = remote.get(str(file.eid), {}).get(file.remote_name)
+        if isinstance(step, InSync) and file.synced is not None and file.local is not None:
+            equal = there is not None and hashlib.sha256(there).digest() == file.synced.sha256
+            if not equal and "others have changed" not in step.reason:
+                broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
+
+
+def _check_tags(world: World, mapping: Mapping) -> None:
+    """What synced files have earned is there."""
+    tags = {e.eid: {t.lower() for t in e.tags} for e in world.server.experiments.values()}
+    for path in _expected(world, mapping):
+        target = world.ledger.targets.get((mapping.name, path))
+        mapping_id = world.journal.mappings.get(mapping.name).id
+        file = world.journal.observations.record_at(mapping_id, path)
+        if target is None or file is None or file.synced is None or target[0] not in tags:
+            continue
+        for tag in rules_of(mapping).tags_of(path):
+            if tag.lower() not in tags[target[0]]:
+                world.ledger.broken.append(f"{path} was synced, but {tag} is not on {target[0]}")
+
+
+def _second_pass(world: World) -> None:
+    """Nothing happens any more, however long one waits."""
+    if world.ledger.broken:
+        return
+    begun = len(world.trace)
+    events = len(world.server.events)
+    world.run(SECOND_PASS_S)
+    if len(world.server.events) != events:
+        world.ledger.broken.append("a second pass changes something on the server")
+    if jobs := [line for line in world.trace[begun:] if " begun: " in line]:
+        world.ledger.broken.append(f"a second pass does something: {jobs}")
+
+
+def _check_log(world: World) -> None:
+    """An outage is told once; nothing else is told as an error."""
+    away = False
+    for line in world.logged.lines:
+        if "the server cannot be used" in line:
+            if away:
+                world.ledger.broken.append(f"an outage is told more than once: {line}")
+            away = True
+        elif "the server can be used again" in line or line == POWER_LOST:
+            away = False
+        elif "internal error" in line:
+            world.ledger.broken.append(line)
+
+
+def _check_token(world: World) -> None:
+    for line in world.logged.lines:
+        if TOKEN in line:
+            world.ledger.broken.append(f"the log holds the token: {line}")
+    folder = world.journal_path.parent
+    for part in folder.iterdir():
+        if TOKEN.encode() in part.read_bytes():
+            world.ledger.broken.append(f"{part.name} holds the token")

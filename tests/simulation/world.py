@@ -1,0 +1,561 @@
+"""One world on one thread: a machine with aqsync on it, a server, and time.
+
+The real engine, lookouts, delivery, upkeep and journal run here over a disk, a server and clocks
+that are made up. What runs on threads otherwise is taken turn by turn. Between any two things
+that aqsync does, a moment passes in which others may act, another of aqsync's threads may run,
+or the process may be killed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aqsync.config import Mapping
+from aqsync.errors import JournalError, TransferRefused
+from aqsync.journal import Journal
+from aqsync.model import Outcome
+from aqsync.sync.claims import Claims
+from aqsync.sync.delivery import Delivery
+from aqsync.sync.engine import Engine
+from aqsync.sync.lookout import Lookout, Pace
+from aqsync.sync.loop import Loop
+from aqsync.sync.ready import Ready
+from aqsync.sync.tally import Tally
+from aqsync.sync.upkeep import Upkeep
+from aqsync.sync.uploader import Job
+from tests.simulation.fake_disk import FakeDisk, Volume
+from tests.simulation.fake_server import FINE, Call, Fault
+from tests.simulation.ledger import Begun, Ledger
+from tests.simulation.parts import (
+    Crash,
+    MomentServer,
+    SimulatedWatch,
+    WatchHealth,
+    attend_to_writes,
+)
+from tests.simulation.places import EIDS, MOUNT, NAMES, OUTSIDE, mapping_of
+from tests.support.crew import FakeLanes
+from tests.support.fake_clock import SECOND_NS, FakeClock
+from tests.support.quick_journal import open_quickly
+
+RESCAN_S = 120.0
+RESCAN_WITHOUT_EVENTS_S = 30.0
+MIRROR_S = 120.0
+MOST_STEPS_AT_ONCE = 300
+"""Whoever steps more often without time passing, spins."""
+TICK_S = 0.001
+POWER_LOST = "the power is lost"
+TOKEN = "secret-7f3a9c"
+DEEPEST = 3
+"""So many things may be in the middle of something at once."""
+
+
+class Ambush:
+    """Something that happens in a moment to come.
+
+    Args:
+        kind: In which kind of moment; None: in any.
+        countdown: In how many of them from now.
+        deed: What.
+    """
+
+    def __init__(self, kind: str | None, countdown: int, deed: Callable[[], None]) -> None:
+        self.kind = kind
+        self.countdown = countdown
+        self.deed = deed
+
+
+class World:
+    """Everything there is in one history.
+
+    Args:
+        seed: Decides how it is at the beginning.
+        folder: An empty folder, for journals.
+
+    Attributes:
+        trace: What happened, line by line.
+        chance: For whatever happens in no deed of its own.
+    """
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.chance = random.Random(seed)
+        self.trace: list[str] = []
+        self.folder = folder
+        self.clock = FakeClock()
+        self.disk = FakeDisk(self.clock)
+        self.mappings = self._choose_mappings()
+        self.ledger = Ledger(self.mappings, self.disk, self.clock)
+        self.server = MomentServer(self.clock, self.moment, self.ledger.stored, TOKEN)
+        self.server.ahead_s = self.chance.choice([0.0, 0.0, 0.3, -1.7, 90.0])
+        self.server.fault = self._fault
+        for eid in EIDS:
+            self.server.create(eid)
+        self.health = WatchHealth(self.unattended)
+        self.weather: Callable[[Call], Fault] = lambda _call: FINE
+        self.refused: set[str] = set()
+        """Names on the server that were ever refused."""
+        self.failing: set[str] = set()
+        """Places that cannot be read."""
+        self.away: dict[str, Volume] = {}
+        """By place, the disks that are not mounted now."""
+        self.mounts: set[str] = set()
+        """Where disks belong."""
+        self.replaced: set[str] = set()
+        """Mappings whose root is another directory than before."""
+        self.barred: set[str] = set()
+        """Places whose permissions were ever changed."""
+        self.destroyed: set[str] = set()
+        """Experiments that were ever removed."""
+        self.refusing = ""
+        """What ends so, the server refuses."""
+        self.power_lost = False
+        self.full = False
+        self.crashes = 0
+        self.restarts = 0
+        self.whole_looks: dict[str, int] = {}
+        self.quality = self.chance.choice([(1.0, 0.0), (0.8, 0.3), (0.3, 0.5), (0.0, 0.0)])
+        """Share of events that arrive, and share of those that are late."""
+        self.ambushes: list[Ambush] = []
+        self.busy: list[str] = []
+        """What is in the middle of something, the innermost last."""
+        self.in_transaction = False
+        self._quiet = 0
+        self._dead = False
+        self._wants_restart = False
+        self._letters: list[tuple[float, int, str, str]] = []
+        self._letter = 0
+        self._build()
+        self.logged = _Logged()
+        self.disk.on_access = self._accessed
+        self.journal_path = folder / "0" / "journal.db"
+        self._start()
+
+    def _choose_mappings(self) -> list[Mapping]:
+        count = self.chance.choice([1, 1, 2, 2, 3])
+        return [mapping_of(name) for name in sorted(self.chance.sample(NAMES, count))]
+
+    def _build(self) -> None:
+        self.disk.mkdir(OUTSIDE)
+        self.disk.most_read = self.chance.choice([3, 1 << 30])
+        for mapping in self.mappings:
+            root = str(mapping.directory)
+            self.disk.mkdir(root)
+            if self.chance.random() < 0.3:
+                self._install(root)
+            if self.chance.random() < 0.3:
+                self.disk.mkdir(f"{root}/{MOUNT}")
+                self._install(f"{root}/{MOUNT}")
+
+    def _install(self, place: str) -> None:
+        self.disk.mount(self.disk.new_volume(), place)
+        self.mounts.add(place)
+
+    # The process
+
+    def _start(self) -> None:
+        """Begin as a new process does, with nothing but the journal."""
+        self._dead = self._wants_restart = False
+        self.full = False  # else it would not start, and be started again until it does
+        self.ambushes.clear()
+        self.busy.clear()
+        self.ledger.jobs.clear()
+        self._letters.clear()
+        self.journal = open_quickly(self.journal_path, self.clock.now_ns())
+        attend_to_writes(self.journal, self.moment, lambda: self.full)
+        self.engine = Engine(
+            self.mappings,
+            self.journal,
+            self.server,
+            self.clock,
+            aborted=lambda: self._wants_restart,
+            claims=Claims(),
+            disk=self.disk,
+        )
+        self.ready = Ready()
+        self.lanes = FakeLanes(self._perform, lambda: self.wake("delivery"))
+        self._begun: dict[int, Begun] = {}
+        self.upkeep = Upkeep(
+            self.engine,
+            self.ready,
+            3600.0,
+            delivered=lambda: self.wake("delivery"),
+            wake=lambda: self.wake("upkeep"),
+            beat=lambda: None,
+        )
+        self.watches: dict[str, SimulatedWatch] = {}
+        self.lookouts = {mapping.name: self._lookout(mapping) for mapping in self.mappings}
+        self.tally = Tally()
+        self.delivery = Delivery(
+            self.engine,
+            self.ready,
+            self.lanes,
+            looks=self.lookouts,
+            windows=self._windows(),
+            acted=self.upkeep.acted,
+            tally=self.tally,
+            beat=lambda: None,
+        )
+        self.steps: dict[str, Callable[[], float]] = {
+            **{name: lookout.step for name, lookout in self.lookouts.items()},
+            "delivery": self.delivery.step,
+            "upkeep": self.upkeep.step,
+        }
+        self._loops = {name: Loop(name, self.clock) for name in self.steps}
+        self._next = dict.fromkeys(self.steps, self.clock.monotonic())
+        self._not_before = dict.fromkeys(self.steps, 0.0)
+        self._mirror_at = self.clock.monotonic() + MIRROR_S
+        self._count_looks()
+        start = self.lanes.start
+
+        def starting(job: Job, large: bool) -> None:
+            self._begun[job.file.id] = self.ledger.began(job)
+            self.note(f"begun: {type(job.step).__name__} {job.file.mapping}/{job.file.path}")
+            start(job, large)
+
+        self.lanes.start = starting  # type: ignore[method-assign]
+
+    def _windows(self):
+        from aqsync.config import Windows
+
+        return Windows()
+
+    def _lookout(self, mapping: Mapping) -> Lookout:
+        def make() -> SimulatedWatch:
+            watch = SimulatedWatch(self.disk, mapping.directory, self.health)
+            self.watches[mapping.name] = watch
+            return watch
+
+        return Lookout(
+            self.engine,
+            mapping,
+            self.ready,
+            Pace(RESCAN_S, RESCAN_WITHOUT_EVENTS_S),
+            make,
+            delivered=lambda: self.wake("delivery"),
+            wake=lambda: self.wake(mapping.name),
+            beat=lambda: None,
+            stop=lambda: self._wants_restart,
+            chance=random.Random(4),
+        )
+
+    def _count_looks(self) -> None:
+        scan = self.engine.scan
+        self.whole_looks = dict.fromkeys(self.lookouts, 0)
+
+        def scanning(mapping, within=(), **kept):
+            report = scan(mapping, within, **kept)
+            self.whole_looks[mapping.name] += report.whole
+            with self.unattended():
+                if self.journal.mappings.get(mapping.name).root is not None:
+                    self.ledger.accepted(mapping)
+            return report
+
+        self.engine.scan = scanning  # type: ignore[method-assign]
+
+    def restart(self) -> None:
+        """The process is stopped in good order, as soon as that can be."""
+        self._wants_restart = True
+
+    def crash(self) -> None:
+        """The process is killed at this very moment."""
+        if not self._dead:
+            self._dead = True
+            self.crashes += 1
+            self.note("killed")
+            self._leave_as_a_kill_does()
+        raise Crash
+
+    def _leave_as_a_kill_does(self) -> None:
+        """Copy the journal as it is now: what unwinds after this never happened."""
+        self.full_before, left = self.journal_path, self.folder / str(self.crashes) / "journal.db"
+        left.parent.mkdir()
+        for suffix in ("", "-wal", ".lock"):
+            part = self.journal_path.with_name(self.journal_path.name + suffix)
+            if part.exists():
+                shutil.copyfile(part, left.with_name(left.name + suffix))
+        self.left = left
+
+    def lose_power(self, share: float) -> None:
+        """With the process, the last transactions are lost: nothing waits for the disk then."""
+        self.power_lost = True
+        self.logged.lines.append(POWER_LOST)
+        try:
+            self.crash()
+        finally:
+            log = self.left.with_name(self.left.name + "-wal")
+            if log.exists():
+                size = log.stat().st_size
+                with log.open("r+b") as file:
+                    file.truncate(int(size * share))
+
+    def rise(self) -> None:
+        """Start again after a kill or a stop, if there was one."""
+        if self._dead:
+            self._abandon()
+            self.journal_path = self.left
+        elif self._wants_restart:
+            self.restarts += 1
+            self.note("stopped")
+            self.journal.close()
+        else:
+            return
+        self._start()
+
+    def _abandon(self) -> None:
+        old = self.journal_path.parent
+        self.journal._database._connection.close()
+        if self.journal._lock is not None:
+            self.journal._lock.release()
+        shutil.rmtree(old)
+
+    def close(self) -> None:
+        """The end of the world."""
+        self.logged.close()
+        self.journal._database._connection.close()
+        if self.journal._lock is not None:
+            self.journal._lock.release()
+
+    # Moments
+
+    @contextmanager
+    def unattended(self) -> Iterator[None]:
+        """Within it no moment passes."""
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
+
+    def moment(self, kind: str, where: str) -> None:
+        """Something is about to happen, or has just happened, within aqsync."""
+        if self._quiet:
+            return
+        if self._dead:
+            raise Crash
+        if not self.ambushes:
+            return
+        for ambush in tuple(self.ambushes):
+            if ambush.kind is None or ambush.kind == kind:
+                ambush.countdown -= 1
+                if ambush.countdown <= 0 and ambush in self.ambushes:
+                    self.ambushes.remove(ambush)
+                    self.note(f"  at {kind} {where}, within {'>'.join(self.busy) or 'nothing'}:")
+                    before, self.in_transaction = self.in_transaction, kind == "journal"
+                    try:
+                        ambush.deed()
+                    finally:
+                        self.in_transaction = before
+
+    def _accessed(self, what: str, where: str) -> None:
+        if self._quiet:
+            return
+        self.moment(what, where)
+        if what == "open":
+            self.ledger.opened(where)
+        if self.failing and where in self.failing and what != "identity":
+            raise OSError(5, "Input/output error")
+
+    def _fault(self, call: Call) -> Fault:
+        if call.method == "upload" and self.refusing and call.names[0].endswith(self.refusing):
+            self.refused.add(call.names[0])
+            return Fault(
+                error=TransferRefused(f"the server refused it: {call.names[0]}", status=422)
+            )
+        return self.weather(call)
+
+    # Turns
+
+    def wake(self, name: str) -> None:
+        """Let a loop step as soon as can be."""
+        self._next[name] = max(self.clock.monotonic(), self._not_before[name])
+
+    def wake_all(self) -> None:
+        """Something from outside may have changed what there is to do."""
+        for name in self._next:
+            self.wake(name)
+
+    def may_step(self, name: str) -> bool:
+        """Whether a loop could run now, beside what is in the middle of something."""
+        if len(self.busy) >= DEEPEST or name in self.busy:
+            return False
+        asking = {"delivery", "upkeep"}
+        return name not in asking or asking.isdisjoint(self.busy)
+
+    def step(self, name: str) -> None:
+        """Let a loop take one step."""
+        loop, failed = self._loops[name], []
+
+        def step() -> float:
+            try:
+                return self.steps[name]()
+            except Exception as exc:
+                failed.append(exc)
+                raise
+
+        self._next[name] = float("inf")
+        self.busy.append(name)
+        try:
+            at = loop.step(step) + self.clock.monotonic()
+        finally:
+            self.busy.pop()
+        for exc in failed:
+            self._judge_failure(name, exc)
+            self._not_before[name] = at
+        self._next[name] = at if failed else min(self._next[name], at)
+
+    def _judge_failure(self, name: str, exc: Exception) -> None:
+        self.note(f"{name} failed: {exc}")
+        if not isinstance(exc, JournalError) or not self.full_since(exc):
+            self.ledger.broken.append(f"a step of {name} failed: {exc!r}")
+
+    def full_since(self, exc: JournalError) -> bool:
+        """Whether a full disk explains an error."""
+        return "is full" in exc.message
+
+    def work(self, number: int = 0) -> None:
+        """Do one of the jobs that were begun."""
+        self.lanes.waiting.rotate(-number)
+        job, _ = self.lanes.waiting[0]
+        self.busy.append(f"job {job.file.path}")
+        self.ledger.jobs.append(self._begun.pop(job.file.id))
+        try:
+            self.lanes.run()
+        finally:
+            self.busy.pop()
+            self.ledger.jobs.pop()
+
+    def _perform(self, job: Job) -> Outcome:
+        outcome = self.engine.perform(job)
+        self.note(f"{type(outcome).__name__} {job.file.mapping}/{job.file.path}")
+        with self.unattended():
+            for file in self.journal.observations.records([job.file.id]):
+                self.judge_synced(file)
+        return outcome
+
+    def judge_synced(self, file) -> None:
+        """What the journal calls synced, the server was given."""
+        if file.synced is None or file.eid is None:
+            return
+        record = self.journal.remote.experiments().get(file.eid)
+        if record is None or record.uuid is None:
+            return
+        from uuid import UUID
+
+        held = self.ledger.held[UUID(record.uuid), file.remote_name]
+        if file.synced.sha256 not in held:
+            self.ledger.broken.append(
+                f"the journal calls {file.path} synced in a version that the server never held"
+            )
+
+    def now(self, *, work: bool = True, chance: random.Random | None = None) -> None:
+        """Let whoever has something to do at this moment do it."""
+        chance = chance or self.chance
+        for _ in range(MOST_STEPS_AT_ONCE):
+            self.rise()
+            self._deliver_letters()
+            now = self.clock.monotonic()
+            due = [name for name, at in self._next.items() if at <= now]
+            jobs = len(self.lanes.waiting) if work else 0
+            if not due and not jobs:
+                return
+            number = chance.randrange(len(due) + jobs)
+            try:
+                if number < len(due):
+                    self.step(due[number])
+                else:
+                    self.work(number - len(due))
+            except Crash:
+                pass
+            if self.ledger.broken:
+                return
+        self.ledger.broken.append(f"{due} spin")
+
+    def run(self, seconds: float, *, work: bool = True, chance: random.Random | None = None) -> None:
+        """Let so much time pass."""
+        end = self.clock.monotonic() + seconds
+        while not self.ledger.broken:
+            self.now(work=work, chance=chance)
+            now = self.clock.monotonic()
+            if now >= self._mirror_at:
+                self._mirror_at = now + MIRROR_S
+                self.upkeep.mirror_soon()
+                continue
+            at = min(*self._next.values(), self._mirror_at)
+            if self._letters:
+                at = min(at, self._letters[0][0])
+            if at >= end:
+                break
+            self.clock.advance(max(at - now, TICK_S))
+        left = end - self.clock.monotonic()
+        if left > 0:
+            self.clock.advance(left)
+
+    # Events of the disk
+
+    def touched(self, *places: str, chance: random.Random) -> None:
+        """Something was done at these places: the system tells of it, or does not."""
+        arrive, late = self.quality
+        for place in places:
+            for mapping in self.mappings:
+                top = f"{mapping.directory}/"
+                if not place.startswith(top) or chance.random() >= arrive:
+                    continue
+                for _ in range(2 if chance.random() < 0.1 else 1):
+                    after = chance.random() * 8 if chance.random() < late else 0.0
+                    self._letter += 1
+                    letter = self.clock.monotonic() + after, self._letter
+                    heapq.heappush(self._letters, (*letter, mapping.name, place[len(top) :]))
+
+    def _deliver_letters(self) -> None:
+        now = self.clock.monotonic()
+        while self._letters and self._letters[0][0] <= now:
+            _, _, name, path = heapq.heappop(self._letters)
+            watch = self.watches.get(name)
+            if watch is not None and watch.hear(path):
+                self.wake(name)
+
+    def overflow(self, name: str) -> None:
+        """The system has thrown events away, and says so."""
+        if name in self.watches:
+            self.watches[name].overflow()
+            self.wake(name)
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self.ledger.jumps += 1
+        self.clock.set_back(-seconds - 1e-9 * (self.ledger.jumps * 48_271 % SECOND_NS))
+
+    def note(self, line: str) -> None:
+        """Write down what happened."""
+        self.trace.append(f"{self.clock.monotonic() - 1000:9.3f} {line}")
+
+
+class _Logged(logging.Handler):
+    """What aqsync logs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+        self._logger = logging.getLogger("aqsync")
+        self._before = self._logger.level
+        self._logger.setLevel(logging.INFO)
+        self._logger.addHandler(self)
+
+    def close(self) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._before)
+        super().close()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = getattr(record, "fields", {})
+        words = [record.levelname.lower(), record.getMessage()]
+        words += [f"{key}={value}" for key, value in fields.items()]
+        if record.exc_info and record.exc_info[1] is not None:
+            words.append(f"error={record.exc_info[1]!r}")
+        self.lines.append(" ".join(words))
