@@ -20,6 +20,7 @@ _MAX_DEPTH = 20
 _MAX_VALUES = 100_000
 _TAG = "tag:yaml.org,2002:"
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _KINDS = {
     "bool": "true or false",
     "int": "a number",
@@ -78,10 +79,9 @@ class Tree:
                 return
             root = yaml.compose(text, Loader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = f", column {mark.column + 1}" if mark else ""
             about = ": ".join(part for part in (error.context, error.problem) if part)
-            self._complain(mark.line + 1 if mark else 1, (), f"this is not YAML{place}: {about}")
+            line, place = _place(text, error.problem_mark or error.context_mark)
+            self._complain(line, (), f"this is not YAML{place}: {about}")
             return
         except yaml.YAMLError as error:
             self._complain(1, (), f"this is not YAML: {error}")
@@ -188,6 +188,16 @@ def _what_is_wrong_with_key(node: yaml.Node) -> str:
     if kind is None:
         return f"the key {_cut(node.value)} means nothing here"
     return f"YAML takes the key {_cut(node.value)} for {kind} (in quotes it is text)"
+
+
+def _place(text: str, mark: yaml.Mark | None) -> tuple[int, str]:
+    """The line of a mark, and where in it; the last one written, where something is missing."""
+    if mark is None:
+        return 1, ""
+    last = len(_BREAK.findall(text.rstrip(" \t\r\n")))
+    if mark.line > last:
+        return last + 1, ", at its end"
+    return mark.line + 1, f", column {mark.column + 1}"
 
 
 def _line(node: yaml.Node) -> int:
