@@ -1,0 +1,346 @@
+"""What the journal should know of files and lists, in plain dictionaries.
+
+Written from what its methods promise, not from its SQL: a test lets both live through the
+same life. It is also the memory of a world in which decisions are carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from aqsync.journal.observations import Observed, Retargeted
+from aqsync.model import (
+    Adopted,
+    Difference,
+    EntryKind,
+    Failed,
+    Failure,
+    FileRecord,
+    FoundDifferent,
+    FoundOurOwn,
+    Outcome,
+    Problem,
+    RemoteView,
+    Removed,
+    SentVersion,
+    Signature,
+    SyncedVersion,
+    Touched,
+    Uploaded,
+)
+
+Place = tuple[str, str]
+"""A mapping and a path."""
+Bounds = tuple[float, float] | None
+
+
+@dataclass
+class Experiment:
+    """One experiment as last seen."""
+
+    uuid: str | None = None
+    listed_sequence: int = 0
+    listed_at_ns: int | None = None
+    problem: Problem | None = None
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Known:
+    """A file, and between which times its last upload was accepted."""
+
+    file: FileRecord
+    bounds: Bounds = None
+
+
+class JournalModel:
+    """The same methods as the journal's parts, on dictionaries."""
+
+    def __init__(self) -> None:
+        self.files: dict[Place, Known] = {}
+        self.experiments: dict[str, Experiment] = {}
+        self.sequence = 0
+        self._last_id = 0
+
+    # What was seen on this disk
+
+    def observe(self, mapping: str, seen: Observed) -> None:
+        known = self.files.get((mapping, seen.path))
+        if known is None:
+            self._last_id += 1
+            self.files[mapping, seen.path] = Known(_new(self._last_id, mapping, seen))
+            return
+        file = known.file
+        both_files = file.kind is EntryKind.FILE and seen.kind is EntryKind.FILE
+        changing_ns = None
+        if both_files and file.local is not None:
+            synced_ns = file.since_ns if file.synced is None else file.synced.at_ns
+            changing_ns = file.changing_since_ns
+            if changing_ns is None:
+                changing_ns = max(seen.since_ns, file.since_ns, synced_ns)
+        known.file = replace(
+            file,
+            kind=seen.kind,
+            local=seen.signature,
+            since_ns=seen.since_ns,
+            eid=seen.eid if file.eid is None else file.eid,
+            remote_name=file.remote_name or seen.remote_name,
+            insisted=file.insisted and seen.signature.size > 0,
+            changing_since_ns=changing_ns,
+            difference=None,
+            failure=None,
+        )
+
+    def gone(self, mapping: str, path: str, now_ns: int) -> None:
+        known = self.files.get((mapping, path))
+        if known is None:
+            return
+        file = known.file
+        if file.synced is None and file.sent is None:
+            del self.files[mapping, path]
+        elif file.local is not None:
+            known.file = replace(
+                file,
+                local=None,
+                since_ns=now_ns,
+                insisted=False,
+                changing_since_ns=None,
+                failure=None,
+            )
+
+    def forget(self, mapping: str, path: str) -> None:
+        self.files.pop((mapping, path), None)
+
+    def retarget(self, mapping: str, moved: Retargeted) -> None:
+        known = self.files.get((mapping, moved.path))
+        if known is not None:
+            file = replace(known.file, eid=moved.eid, remote_name=moved.remote_name)
+            self.files[mapping, moved.path] = Known(_without_remote_side(file))
+
+    def clock_set_back(self, mapping: str, now_ns: int) -> None:
+        for (owner, _), known in self.files.items():
+            if owner == mapping and known.file.since_ns > now_ns:
+                known.file = replace(known.file, since_ns=now_ns)
+
+    # What came of jobs, and what people want
+
+    def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> None:
+        known = self._target(file)
+        if known is not None:
+            known.file = replace(known.file, sent=SentVersion(sha256, size))
+
+    def record(self, file: FileRecord, outcome: Outcome, now_ns: int) -> None:
+        """As `Outcomes.record`: `file` is as it was when the job began."""
+        if isinstance(outcome, Uploaded):
+            self.sequence += 1
+        known = self._target(file)
+        if isinstance(outcome, Removed):
+            if known is not None and known.file.local is None:
+                del self.files[file.mapping, file.path]
+            self._unlist(file)
+        elif known is not None:
+            if isinstance(outcome, Uploaded):
+                known.bounds = outcome.accepted_between
+            known.file = self._with(known.file, file, outcome, now_ns)
+
+    def _with(self, now: FileRecord, then: FileRecord, outcome: Outcome, now_ns: int) -> FileRecord:
+        """A file as it is now, with what came of a job that began with it as it was then."""
+        known, unchanged = now.synced, now.local == then.local
+        match outcome:
+            case Uploaded(signature, sha256):
+                synced = SyncedVersion(signature, sha256, now_ns, self.sequence, None)
+                return _synced(now, synced, insisted=False, ended=True)
+            case Adopted(signature, sha256, modified_at):
+                synced = SyncedVersion(signature, sha256, now_ns, 0, modified_at)
+                return _synced(now, synced, insisted=False, ended=True)
+            case Touched(signature, sha256) if known is not None:
+                synced = replace(known, signature=signature, sha256=sha256, at_ns=now_ns)
+                return _synced(now, synced, insisted=False, ended=False)
+            case FoundOurOwn(size, sha256, modified_at):
+                of, at_ns = Signature(size, 0, 0, 0), now_ns
+                if then.synced is not None and then.synced.sha256 == sha256:
+                    of, at_ns = then.synced.signature, then.synced.at_ns
+                synced = SyncedVersion(of, sha256, at_ns, 0, modified_at)
+                return _synced(now, synced, insisted=now.insisted, ended=False)
+            case FoundDifferent(modified_at) if unchanged:
+                difference = Difference(modified_at, now_ns)
+                return replace(now, difference=difference, insisted=False, failure=None)
+            case Failed(message, hint, permanent) if unchanged:
+                count = 1 if now.failure is None else now.failure.count + 1
+                failure = Failure(printed(message), printed(hint), permanent, count, now_ns)
+                return replace(now, failure=failure)
+        return now
+
+    def _unlist(self, file: FileRecord) -> None:
+        if file.eid in self.experiments:
+            self.experiments[file.eid].files.pop(file.remote_name, None)
+
+    def _target(self, file: FileRecord) -> Known | None:
+        """Where work on a file as it was then counts now."""
+        for known in self.files.values():
+            now = known.file
+            if (now.id, now.eid, now.remote_name) == (file.id, file.eid, file.remote_name):
+                return known
+        return None
+
+    def retry(self, file: FileRecord) -> None:
+        known = self._by_id(file)
+        if known is not None:
+            known.file = replace(known.file, insisted=True, failure=None, difference=None)
+
+    def allow_replacing(self, file: FileRecord) -> None:
+        known = self._by_id(file)
+        if known is not None:
+            known.file = replace(known.file, may_replace=file.remote.modified_at)
+
+    def end_pauses(self, mapping: str) -> None:
+        for (owner, _), known in self.files.items():
+            failure = known.file.failure
+            if owner == mapping and failure is not None and not failure.permanent:
+                known.file = replace(known.file, failure=replace(failure, at_ns=0))
+
+    def _by_id(self, file: FileRecord) -> Known | None:
+        return next((k for k in self.files.values() if k.file.id == file.id), None)
+
+    # What the server lists
+
+    def next_sequence(self) -> int:
+        self.sequence += 1
+        return self.sequence
+
+    def found(self, eid: str, uuid: str) -> None:
+        before = self.experiments.get(eid)
+        if before is None or before.uuid in {None, uuid}:
+            experiment = self.experiments.setdefault(eid, Experiment())
+            experiment.uuid, experiment.problem = uuid, None
+            return
+        self.experiments[eid] = Experiment(uuid)
+        for known in self.files.values():
+            if known.file.eid == eid:
+                known.file, known.bounds = _without_remote_side(known.file), None
+
+    def not_found(self, eid: str, problem: Problem) -> None:
+        experiment = self.experiments.setdefault(eid, Experiment())
+        since_ns = problem.since_ns if experiment.problem is None else experiment.problem.since_ns
+        experiment.problem = problem._replace(since_ns=since_ns)
+
+    def listed(
+        self, lists: Mapping[str, Sequence[tuple[str, str]]], sequence: int, now_ns: int
+    ) -> None:
+        for eid, files in lists.items():
+            experiment = self.experiments[eid]
+            missing = experiment.files.keys() - dict(files).keys()
+            experiment.files = dict(files)
+            for known in self._of(eid):
+                synced = known.file.synced
+                if known.file.remote_name not in missing or synced is None:
+                    continue
+                if synced.sequence < sequence:
+                    known.file = replace(known.file, removed_at_ns=now_ns)
+        self.unchanged(lists.keys(), sequence, now_ns)
+
+    def unchanged(self, eids: Collection[str], sequence: int, now_ns: int) -> None:
+        for eid in eids:
+            experiment = self.experiments[eid]
+            experiment.listed_sequence, experiment.listed_at_ns = sequence, now_ns
+            for known in self._of(eid):
+                self._learn_time(known, experiment)
+
+    def _learn_time(self, known: Known, experiment: Experiment) -> None:
+        """The first list asked for after an upload tells which time it got, if it can be it."""
+        synced = known.file.synced
+        listed = experiment.files.get(known.file.remote_name)
+        if synced is None or synced.modified_at is not None or listed is None:
+            return
+        if synced.sequence < experiment.listed_sequence and fits(listed, known.bounds):
+            known.file = replace(known.file, synced=replace(synced, modified_at=listed))
+
+    def _of(self, eid: str) -> Iterable[Known]:
+        return [known for known in self.files.values() if known.file.eid == eid]
+
+    # What it is asked
+
+    def record_at(self, mapping: str, path: str) -> FileRecord | None:
+        known = self.files.get((mapping, path))
+        if known is None:
+            return None
+        experiment = self.experiments.get(known.file.eid or "", Experiment())
+        listed = experiment.files.get(known.file.remote_name)
+        return replace(known.file, remote=RemoteView(experiment.listed_sequence, listed))
+
+    def records(self, mapping: str) -> list[FileRecord]:
+        found = [self.record_at(*place) for place in self.files if place[0] == mapping]
+        return [file for file in found if file is not None]
+
+
+def printed(text: str) -> str:
+    """What is no UTF-8 in a text for people becomes visible."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def fits(listed: str, bounds: Bounds) -> bool:
+    """Times of this model are seconds, as text."""
+    return bounds is None or bounds[0] <= seconds(listed) <= bounds[1]
+
+
+def seconds(listed: str) -> float:
+    """A listed time on the server's clock: ``2026-11-23T10:00:SS+00:00``."""
+    return BASE_S + float(listed.partition("T10:00:")[2][:2])
+
+
+def listed_at(second: int) -> str:
+    """The inverse of `seconds`."""
+    return f"2026-11-23T10:00:{second:02d}+00:00"
+
+
+BASE_S = 1_795_428_000
+"""2026-11-23 10:00 UTC."""
+
+
+def _new(identity: int, mapping: str, seen: Observed) -> FileRecord:
+    return FileRecord(
+        id=identity,
+        mapping=mapping,
+        path=seen.path,
+        kind=seen.kind,
+        local=seen.signature,
+        since_ns=seen.since_ns,
+        eid=seen.eid,
+        remote_name=seen.remote_name,
+        synced=None,
+        sent=None,
+        remote=RemoteView(0, None),
+        difference=None,
+        failure=None,
+        removed_at_ns=None,
+        insisted=False,
+        may_replace=None,
+    )
+
+
+def _without_remote_side(file: FileRecord) -> FileRecord:
+    return replace(
+        file,
+        synced=None,
+        sent=None,
+        difference=None,
+        failure=None,
+        removed_at_ns=None,
+        insisted=False,
+        may_replace=None,
+    )
+
+
+def _synced(file: FileRecord, synced: SyncedVersion, *, insisted: bool, ended: bool) -> FileRecord:
+    """What every good end has in common; `ended`: nothing a person allowed is left open."""
+    done = replace(
+        file,
+        synced=synced,
+        sent=None,
+        difference=None,
+        failure=None,
+        insisted=insisted,
+        changing_since_ns=None,
+    )
+    return replace(done, may_replace=None, removed_at_ns=None) if ended else done
