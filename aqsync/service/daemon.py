@@ -17,7 +17,7 @@ from aqsync import __version__
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.config import Config, load_config
-from aqsync.errors import ConfigError, DaemonStopped, ExitCode
+from aqsync.errors import AqsyncError, ConfigError, DaemonStopped, ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.log import Log
@@ -145,7 +145,7 @@ class Daemon:
         with self._changing:
             self._stop_at = self._clock.monotonic() + STOP_DEADLINE_S
             self._now.retire()
-            for stop in self._pushes:
+            for stop in tuple(self._pushes):
                 stop.set()
             under_way = len(self._under_way())
             self._finish_in_background(self._now)
@@ -169,7 +169,12 @@ class Daemon:
         return self._now.config
 
     def _generation(self, config: Config) -> Generation:
-        return Generation(config, self._connect(config), self._common)
+        server = self._connect(config)
+        try:
+            return Generation(config, server, self._common)
+        except BaseException:
+            server.close()
+            raise
 
     def _finish_in_background(self, generation: Generation) -> None:
         def finish() -> None:
@@ -188,7 +193,7 @@ class Daemon:
         return STOP_DEADLINE_S if self._stop_at is None else self._stop_at - self._clock.monotonic()
 
     def _reload_quietly(self) -> None:
-        with contextlib.suppress(ConfigError, DaemonStopped):  # it is in the log
+        with contextlib.suppress(AqsyncError):  # it is in the log
             self.reload()
 
     # What people ask for, by way of the control socket: see `aqsync.service.control`
@@ -198,6 +203,7 @@ class Daemon:
 
         Raises:
             ConfigError: It cannot be used; everything goes on by the old one.
+            JournalError: It cannot be taken over now; the old one stays too.
             DaemonStopped: The daemon stops.
         """
         with self._changing:
@@ -207,7 +213,7 @@ class Daemon:
             try:
                 config = self._checked(load_config(self._config.path))
                 new = self._generation(config)
-            except ConfigError as exc:
+            except AqsyncError as exc:
                 log.error("the new configuration is refused, the old one stays", exc=exc)
                 raise
             else:
@@ -238,18 +244,18 @@ class Daemon:
             DaemonStopped: The daemon stops.
             ConfigError: What is to be pushed is not known.
         """
-        with self._changing:
-            if self._stop_at is not None:
-                raise DaemonStopped("the daemon is stopping", hint="push again afterwards")
-            generation = self._now
-            self._pushes.add(stop)
-        try:
+        with contextlib.ExitStack() as stack:
+            with self._changing:
+                if self._stop_at is not None:
+                    raise DaemonStopped("the daemon is stopping", hint="push again afterwards")
+                generation = self._now
+                engine = stack.enter_context(generation.pushing())
+                self._pushes.add(stop)
+            stack.callback(generation.wake)
+            stack.callback(self._pushes.discard, stop)
             roots = {m.name: m.directory for m in generation.config.mappings}
             counted = Counted(reporter, self._common.tally, roots, self._clock)
-            return push_and_report(generation.engine, limits, counted, stop)
-        finally:
-            self._pushes.discard(stop)
-            generation.wake()
+            return push_and_report(engine, limits, counted, stop)
 
     def pause(self, mapping: str | None, seconds: float | None) -> None:
         """Leave a mapping, or all, alone for so long, or until `resume`."""

@@ -8,7 +8,9 @@ same work.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aqsync.aqueduct.server import Server
@@ -65,6 +67,8 @@ class Generation:
         self._server = server
         self._aborted = False
         self._retired = False
+        self._counting = threading.Lock()
+        self._pushes = 0
         self.engine = Engine(
             config.mappings,
             common.journal,
@@ -174,7 +178,21 @@ class Generation:
         self._calendar.stop()
         for loop in (*self._lookout_loops.values(), self._upkeep_loop):
             loop.stop()
-        self._delivery_loop.wake()
+        self._delivery_loop.hurry()
+
+    @contextmanager
+    def pushing(self) -> Iterator[Engine]:
+        """Within, its engine is driven by a push too, and it does not end."""
+        with self._counting:
+            self._pushes += 1
+        try:
+            yield self.engine
+        finally:
+            with self._counting:
+                self._pushes -= 1
+
+    def _is_at_rest(self) -> bool:
+        return self.delivery.at_rest and not self._pushes
 
     def finish(self, longest_s: Callable[[], float]) -> bool:
         """Wait until what was under way has ended, and end.
@@ -186,14 +204,14 @@ class Generation:
         Returns:
             Whether everything under way came to its end.
         """
-        while not self.delivery.idle and longest_s() > 0 and not self._aborted:
+        while not self._is_at_rest() and longest_s() > 0 and not self._aborted:
             self._delivery_loop.join(min(0.1, longest_s()))
-        whole = self.delivery.idle
+        whole = self._is_at_rest()
         if not whole:
             self.abort()
             self._wait_for_the_aborted()
         self._delivery_loop.stop()
-        self._lanes.close(wait=self.delivery.idle)
+        self._lanes.close(wait=self.delivery.at_rest)
         for loop in self._loops():
             if not loop.join(1.0):
                 log.warning("did not end in time", loop=loop.name)
@@ -205,7 +223,7 @@ class Generation:
 
     def _wait_for_the_aborted(self) -> None:
         until = self._clock.monotonic() + ABORT_S
-        while not self.delivery.idle and self._clock.monotonic() < until:
+        while not self._is_at_rest() and self._clock.monotonic() < until:
             self._delivery_loop.join(0.05)
 
     def abort(self) -> None:

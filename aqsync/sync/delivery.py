@@ -115,6 +115,8 @@ class Delivery:
     ) -> None:
         self.retiring = False
         """Nothing new is begun; what runs comes to its end."""
+        self.at_rest = False
+        """It retires, and nothing runs or will begin any more."""
         self._tally = tally
         self._engine = engine
         self._clock = engine.clock
@@ -149,10 +151,12 @@ class Delivery:
 
     def step(self) -> float:
         """Take in what has ended, and begin what there is room for."""
+        retiring = self.retiring
         self._take_in()
-        if not self.retiring:
+        if not retiring:
             self._begin()
         self._tally.tell(self._clock.monotonic(), idle=self.idle and not len(self._ready))
+        self.at_rest = retiring and self.idle
         return self._seconds_to_next()
 
     # What has ended
@@ -247,7 +251,7 @@ class Delivery:
     def _next_job(self, large: bool) -> Job | None:  # noqa: FBT001 - which lane
         """The next file of a lane that there is something to do about."""
         loaded = self._loaded[large]
-        while self._engine.usable and (loaded or self._load(large)):
+        while not self.retiring and self._engine.usable and (loaded or self._load(large)):
             file = loaded.popleft()
             self._beat()
             try:

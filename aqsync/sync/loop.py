@@ -31,7 +31,8 @@ class Loop:
         self.name = name
         self._clock = clock
         self._woken = threading.Event()
-        self._stopped = threading.Event()
+        self._urgent = threading.Event()
+        self._stopped = False
         self._thread: threading.Thread | None = None
         self._busy_since: float | None = None
         self._failing: str | None = None
@@ -53,6 +54,11 @@ class Loop:
         """Let the next step begin now; may be called from any thread."""
         self._woken.set()
 
+    def hurry(self) -> None:
+        """The same, and no pause after a failure is kept."""
+        self._urgent.set()
+        self._woken.set()
+
     def beat(self) -> None:
         """Something was got done within a step; between steps it means nothing."""
         if self._busy_since is not None:
@@ -65,8 +71,8 @@ class Loop:
 
     def stop(self) -> None:
         """End after the step under way."""
-        self._stopped.set()
-        self._woken.set()
+        self._stopped = True
+        self.hurry()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end; false if it has not come in time."""
@@ -78,11 +84,12 @@ class Loop:
     def _run(self, step: Callable[[], float]) -> None:
         while True:
             self._woken.clear()
-            if self._stopped.is_set():  # asked only now: a stop before would be forgotten
+            self._urgent.clear()
+            if self._stopped:  # asked only now: a stop before would be forgotten
                 return
             seconds = self.step(step)
             # After a failure nobody cuts the pause short, however much there is to do.
-            self._clock.wait(self._stopped if self._pausing else self._woken, seconds)
+            self._clock.wait(self._urgent if self._pausing else self._woken, seconds)
 
     def step(self, step: Callable[[], float]) -> float:
         """Take one step; returns the seconds until the next."""

@@ -421,6 +421,39 @@ def test_while_retiring_nothing_begins_and_nothing_spins(lab: Lab) -> None:
     assert crew.lanes.begun == []
 
 
+def test_who_retires_while_files_are_decided_on_begins_none(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew.lab.write("a", age_s=60)
+    crew.lab.write("b", age_s=60)
+    decide = crew.engine.decide
+
+    def deciding(file: FileRecord, policy_of: Callable[[FileRecord], Policy]) -> object:
+        crew.delivery.retiring = True
+        return decide(file, policy_of)
+
+    monkeypatch.setattr(crew.engine, "decide", deciding)
+    crew.working = False
+    crew.now()
+    assert len(crew.lanes.begun) <= 1
+    assert not crew.delivery.at_rest
+    while crew.lanes.waiting:
+        crew.lanes.run()
+    crew.run(IDLE_S)
+    assert crew.delivery.at_rest
+
+
+def test_rest_comes_only_with_a_step_that_knows_of_it(crew: Crew) -> None:
+    """Else a step under way might begin what nobody waits for."""
+    crew.run(10)
+    assert not crew.delivery.at_rest
+    crew.delivery.retiring = True
+    assert not crew.delivery.at_rest
+    crew.wake()
+    crew.now()
+    assert crew.delivery.at_rest
+
+
 def test_policies_do_not_grow_old(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files may be loaded long before a slow line has room for them."""
     crew.working = False

@@ -156,6 +156,22 @@ def test_after_a_failure_nobody_cuts_the_pause_short_but_a_stop() -> None:
     assert loop.join(LIMIT_S)
 
 
+def test_in_a_hurry_no_pause_is_kept() -> None:
+    loop, steps = Loop("x", SystemClock()), threading.Semaphore(0)
+    loop._pause_s = 3600.0
+
+    def step() -> float:
+        steps.release()
+        raise FULL
+
+    loop.start(step)
+    assert steps.acquire(timeout=LIMIT_S)
+    loop.hurry()
+    assert steps.acquire(timeout=LIMIT_S)
+    loop.stop()
+    assert loop.join(LIMIT_S)
+
+
 class _StoppedMeanwhile(threading.Event):
     """Somebody stops the loop just before it forgets that it was woken."""
 

@@ -265,6 +265,24 @@ def test_an_upload_goes_on_while_the_configuration_changes(
     assert "uploaded=2" in daemon.log[-1], "neither was sent twice"
 
 
+def test_a_push_goes_on_while_the_configuration_changes(
+    project: Project, daemon: Daemon, held: Held
+) -> None:
+    daemon.start()
+    assert project.run("pause").exit_code == 0
+    move_in_large(project)
+    with project.start("push", "--now", "--json") as push:
+        daemon.wait(held.begun.is_set, "the upload")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_line("info reloaded")
+        held.go_on.set()
+        out, err = push.communicate(timeout=LIMIT_S)
+    assert push.returncode == 0, out + err
+    assert project.remote() == {"large.bin": LARGE}
+    assert daemon.stop() == 0
+    assert daemon.lines("the server cannot be used") == []
+
+
 def test_killed_and_started_again(project: Project, daemon: Daemon, held: Held) -> None:
     contents = project.write_some(200)
     move_in_large(project)
