@@ -366,6 +366,20 @@ def test_a_pause_outlives_a_restart(project: Project, daemon: Daemon) -> None:
     assert daemon.stop() == 0
 
 
+def test_while_paused_a_new_configuration_ends_the_old_loops(
+    project: Project, daemon: Daemon
+) -> None:
+    daemon.start()
+    assert project.run("pause").exit_code == 0
+    for number in range(1, 4):
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_line("info reloaded", number)
+    began = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < 10
+    assert daemon.lines("did not end in time") == []
+
+
 def test_a_file_that_never_stands_still_is_named(
     project: Project, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
