@@ -192,7 +192,7 @@ def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA cache_size = -16000")
+            connection.execute("PRAGMA cache_size = -4000")
             migrate(connection, now_ns)
         except BaseException:
             connection.close()
