@@ -149,18 +149,17 @@ def _wanted_when_unchanged(file: FileRecord, synced: SyncedVersion) -> Decision:
 
 
 def _wanted_when_changed(file: FileRecord, local: Signature, synced: SyncedVersion) -> Decision:
+    listed_since = file.remote.listed_sequence > synced.sequence
+    listed = file.remote.modified_at
+    if listed_since and listed is None:
+        return _wanted_when_removed(file)
     if local.size == 0 and synced.signature.size > 0 and not file.insisted:
         return Hold(
             "the file is empty now; the good copy on the server stays",
             file.since_ns,
             "restore the file, or send it as it is with `aqsync retry PATH`",
         )
-    if file.remote.listed_sequence <= synced.sequence:
-        return Upload("changed since its upload", file.since_ns, replaces=True)
-    listed = file.remote.modified_at
-    if listed is None:
-        return _wanted_when_removed(file)
-    if listed == synced.modified_at:
+    if not listed_since or listed is None or listed == synced.modified_at:
         return Upload("changed since its upload", file.since_ns, replaces=True)
     return _wanted_when_foreign(
         file, listed, "changed here, and by others on the server since our upload"

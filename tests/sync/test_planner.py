@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.model import (
@@ -33,6 +33,7 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.planner import LONGEST_BACKOFF_S, backoff_ns, decide, removal_barrier
+from tests.support.examples import examples
 from tests.support.fake_clock import SECOND_NS
 from tests.sync.records import (
     EMPTY,
@@ -241,6 +242,27 @@ CHANGED_FILES: list[Row] = [
         PLAIN,
         Upload,
         {"replaces": False},
+    ),
+    (
+        "empty now, and removed on the server: there is no good copy",
+        replace(SYNCED, local=EMPTY, remote=listed(None)),
+        PLAIN,
+        Hold,
+        {"reason": "removed on the server"},
+    ),
+    (
+        "empty now, not listed since: nobody has looked",
+        replace(SYNCED, local=EMPTY, synced=synced(sequence=9), remote=listed(None)),
+        PLAIN,
+        Hold,
+        {"reason": "the file is empty now; the good copy on the server stays"},
+    ),
+    (
+        "empty now, changed by others on the server",
+        replace(SYNCED, local=EMPTY, remote=listed(THEIRS)),
+        PLAIN,
+        Hold,
+        {"reason": "the file is empty now; the good copy on the server stays"},
     ),
     (
         "empty now",
@@ -638,7 +660,7 @@ policies = st.builds(
 )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(files, policies, times)
 def test_every_file_has_one_decision(file: FileRecord, policy: Policy, now_ns: int) -> None:
     step = decide(file, policy, now_ns)
@@ -647,7 +669,7 @@ def test_every_file_has_one_decision(file: FileRecord, policy: Policy, now_ns: i
     assert step.state in State
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(files, policies, times)
 def test_a_step_is_taken_only_where_it_is_safe(
     file: FileRecord, policy: Policy, now_ns: int
@@ -685,7 +707,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
         assert sequence > 0, "nothing is sent to where nobody has looked"
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(files, policies, times)
 def test_waiting_comes_to_an_end(file: FileRecord, policy: Policy, now_ns: int) -> None:
     """Waiting until the time given is enough, unless something else is waited for then."""
