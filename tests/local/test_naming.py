@@ -8,11 +8,12 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.local.naming import MAX_NAME_BYTES, local_path, remote_name
 from aqsync.server.rules import is_file_name
+from tests.support.examples import examples
 
 # Frozen: a name that changes uploads a user's files a second time. Only add rows.
 GOLDEN = [
@@ -134,7 +135,7 @@ def is_safe(name: str) -> bool:
     )
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(path=paths, prefix=prefixes)
 def test_every_path_gives_a_name_that_is_safe_and_reads_back(path: str, prefix: str | None) -> None:
     name = remote_name(path, prefix)
@@ -147,26 +148,26 @@ def test_every_path_gives_a_name_that_is_safe_and_reads_back(path: str, prefix: 
         assert local_path(name) == (path if prefix is None else f"{prefix}/{path}")
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(path=st.text(st.characters(), min_size=1))
 def test_text_that_no_file_system_gives_has_a_safe_name_too(path: str) -> None:
     assert is_safe(remote_name(path))
 
 
-@settings(deadline=None)
+@examples(100)
 @given(path=paths, other=paths)
 def test_different_paths_have_different_names(path: str, other: str) -> None:
     assert (remote_name(path) == remote_name(other)) is (path == other)
 
 
-@settings(deadline=None)
+@examples(100)
 @given(path=paths, other=paths)
 def test_different_prefixes_never_meet(path: str, other: str) -> None:
     assert remote_name(path, "fridge-1") != remote_name(other, "fridge-2")
     assert remote_name(path, "a") != remote_name(other, "a~b")
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(name=st.text(min_size=1) | st.text("=0129AFaf~.é", min_size=1))
 def test_reading_a_name_back_never_guesses(name: str) -> None:
     path = local_path(name)
