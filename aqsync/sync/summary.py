@@ -12,6 +12,9 @@ from aqsync.journal import Journal
 from aqsync.model import Closed, Hold, InSync, Problem, ServerProblem, State, Wait
 from aqsync.sync.policies import ALWAYS, closed, decisions, keeps
 
+_OPEN = frozenset({State.PENDING, State.WAITING, State.HELD, State.FAILED})
+"""States in which a file is not where it shall be."""
+
 
 class FileProblem(NamedTuple):
     """Something that is not in sync, for a person."""
@@ -38,9 +41,7 @@ class Summary:
     @property
     def complete(self) -> bool:
         """Whether everything is in sync."""
-        return not any(
-            self.files[state] for state in (State.PENDING, State.WAITING, State.HELD, State.FAILED)
-        )
+        return not any(self.files[state] for state in _OPEN)
 
 
 def summarize(  # noqa: PLR0913 - what bears on files
@@ -112,6 +113,19 @@ def summarize(  # noqa: PLR0913 - what bears on files
             FileProblem(place, State.FAILED, trouble.message, trouble.hint, age)
         )
     return summary
+
+
+def is_complete(journal: Journal, mapping: Mapping, now_ns: int) -> bool:
+    """Whether everything is in sync, as a summary would say; at once where much is not.
+
+    Args:
+        journal: What is known.
+        mapping: Which mapping.
+        now_ns: The wall clock, nanoseconds since 1970.
+    """
+    if journal.mappings.troubles(journal.mappings.get(mapping.name).id):
+        return False
+    return not any(step.state in _OPEN for _, step in decisions(journal, mapping, now_ns))
 
 
 def _everywhere(shut: Closed | None, server: ServerProblem | None) -> dict[str, Problem]:

@@ -20,7 +20,7 @@ from aqsync.sync.mirror import CHUNK
 from aqsync.sync.planner import LONGEST_BACKOFF_S
 from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready
-from aqsync.sync.summary import summarize
+from aqsync.sync.summary import is_complete
 
 CONFIRM_AFTER_S = 5.0
 """So long after the last upload the server's list is asked whether it is there ..."""
@@ -180,7 +180,7 @@ class Upkeep:
             log.info("tags applied", tags=applied)
         for mapping in self._engine.mappings:
             now_ns = self._clock.now_ns()
-            if summarize(self._journal, mapping, now_ns).complete:
+            if is_complete(self._journal, mapping, now_ns):
                 self._journal.mappings.complete(self._journal.mappings.get(mapping.name).id, now_ns)
             self._beat()
 

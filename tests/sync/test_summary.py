@@ -10,13 +10,17 @@ import pytest
 from aqsync.errors import ServerFailed, ServerUnreachable, TransferRefused
 from aqsync.model import State, Upload
 from aqsync.sync.policies import batched, decisions
-from aqsync.sync.summary import Summary, summarize
+from aqsync.sync.summary import Summary, is_complete, summarize
 from tests.support.lab import EID, Lab
 from tests.support.permissions import bound_by_permissions
 
 
 def stand(lab: Lab, *within: str) -> Summary:
-    return summarize(lab.journal, lab.mapping, lab.clock.now_ns(), within)
+    summary = summarize(lab.journal, lab.mapping, lab.clock.now_ns(), within)
+    if not any(within):
+        quick = is_complete(lab.journal, lab.mapping, lab.clock.now_ns())
+        assert quick == summary.complete, "the quick answer is the same"
+    return summary
 
 
 def reasons(summary: Summary) -> dict[str, str]:
