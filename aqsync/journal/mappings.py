@@ -30,6 +30,9 @@ class MappingRecord:
     scanned_at_ns: int | None
     complete_at_ns: int | None
     """When everything was last found in sync."""
+    newest_undoubted: int | None
+    """While another directory stands in the root's place, and until the right one is back: the
+    last file that was known before. None: there is no doubt."""
 
 
 class Mappings:
@@ -53,7 +56,7 @@ class Mappings:
         with self._database.reading() as connection:
             row = connection.execute(
                 "SELECT id, root_device, root_inode, selection_rules, target_rules, tag_rules,"
-                " scanned_at_ns, complete_at_ns FROM mapping WHERE name = ?",
+                " scanned_at_ns, complete_at_ns, newest_undoubted FROM mapping WHERE name = ?",
                 (name,),
             ).fetchone()
         if row is None:
@@ -66,15 +69,30 @@ class Mappings:
         """From now on this directory is the mapping's root."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE mapping SET root_device = ?, root_inode = ? WHERE id = ?",
+                "UPDATE mapping SET root_device = ?, root_inode = ?, newest_undoubted = NULL"
+                " WHERE id = ?",
                 (*root, mapping_id),
+            )
+
+    def doubt_root(self, mapping_id: int, newest: int) -> None:
+        """Another directory may stand in the root's place.
+
+        Args:
+            mapping_id: Whose.
+            newest: The id of the last file that was known before; an earlier doubt keeps its own.
+        """
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE mapping SET newest_undoubted = coalesce(newest_undoubted, ?) WHERE id = ?",
+                (newest, mapping_id),
             )
 
     def unpin_root(self, mapping_id: int) -> None:
         """A person accepts whatever directory the root is now, and what is mounted below it."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE mapping SET root_device = NULL, root_inode = NULL WHERE id = ?",
+                "UPDATE mapping SET root_device = NULL, root_inode = NULL,"
+                " newest_undoubted = NULL WHERE id = ?",
                 (mapping_id,),
             )
             connection.execute("DELETE FROM mount WHERE mapping_id = ?", (mapping_id,))

@@ -192,6 +192,33 @@ class Observations:
                     (now_ns, *at),
                 )
 
+    def newest(self) -> int:
+        """The id of the last file that was noted, or of one before if that is forgotten."""
+        with self._database.reading() as connection:
+            return int(connection.execute("SELECT coalesce(max(id), 0) FROM file").fetchone()[0])
+
+    def gone_unsent(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
+        """Files that are not there, as far as nothing on the server is known to be theirs."""
+        with self._database.reading() as connection:
+            unsent = {
+                joined(directory, name)
+                for directory, name in connection.execute(
+                    "SELECT directory, name FROM file WHERE mapping_id = ? AND size IS NOT NULL"
+                    " AND synced_at_ns IS NULL",
+                    (mapping_id,),
+                )
+            }
+        if lost := [path for path in paths if path in unsent]:
+            self.gone(mapping_id, lost, now_ns)
+
+    def forget_newer(self, mapping_id: int, paths: Iterable[str], newest: int) -> None:
+        """Of these paths, forget those that were noted after the file with this id."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                f"DELETE FROM file WHERE {_AT} AND id > ?",
+                ((mapping_id, *split(path), newest) for path in paths),
+            )
+
     def forget(self, mapping_id: int, paths: Iterable[str]) -> None:
         """Paths that the rules no longer select: not our business any more."""
         with self._database.writing() as connection:

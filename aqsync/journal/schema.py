@@ -167,11 +167,16 @@ CREATE TABLE removal (
 CREATE INDEX removal_by_time ON removal (mapping_id, at_ns);
 """
 
+_DOUBT = """
+ALTER TABLE mapping ADD COLUMN newest_undoubted INTEGER;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
     ("0003-mounts", _MOUNTS),
     ("0004-removals", _REMOVALS),
+    ("0005-doubt", _DOUBT),
 )
 
 VERSION = len(MIGRATIONS)

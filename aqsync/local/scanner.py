@@ -169,6 +169,9 @@ class Scanner:
         self._journal.observations.clock_set_back(record.id, now_ns)
         if record.target_rules != self.rules.target_fingerprint:
             self._retarget(record.id)
+        newest = self._journal.observations.newest()
+        if record.root not in {None, root}:
+            self._journal.mappings.doubt_root(record.id, newest)
         directory = self._mapping.directory
         mounts = Submounts(
             self._disk,
@@ -201,10 +204,19 @@ class Scanner:
         for path, message in verdict.troubles.items():
             self._note(report, path, message, _MOUNT_HINT.format(name=self._mapping.name))
         gone: list[str] = []
-        if not walk.stopped and self._trusts(record, root, walk, verdict.gone, report):
+        if walk.stopped:
+            pass  # what it did not meet may well be there
+        elif self._trusts(record, root, walk, verdict.gone, report):
             gone = verdict.gone
             report.gone = len(gone)
+            if record.newest_undoubted is not None:
+                # What was only ever seen in another directory was not deleted in this one.
+                self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
+                self._journal.mappings.pin_root(record.id, root)
             self._journal.observations.gone(record.id, gone, now_ns)
+        else:
+            self._journal.mappings.doubt_root(record.id, newest)
+            self._journal.observations.gone_unsent(record.id, verdict.gone, now_ns)
         few = walk.changes + len(gone) <= MOST_CHANGED
         report.changed_paths = walk.changed + gone if few else None
         if not report.whole:

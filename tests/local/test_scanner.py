@@ -463,6 +463,56 @@ def test_a_replaced_root_that_lacks_files_reads_as_nothing(lab: Lab, tmp_path: P
     assert known(lab) == {"a"}, "and from now on this is the root"
 
 
+def put_root_back(lab: Lab, tmp_path: Path) -> None:
+    lab.root.rename(tmp_path / "another")
+    (tmp_path / "away").rename(lab.root)
+
+
+def test_what_was_only_on_another_disk_was_not_deleted_when_the_right_one_is_back(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.write("a")
+    lab.write("c")
+    sync(lab, "a", "c")
+    replace_root(lab, tmp_path)
+    lab.write("b")
+    sync(lab, "b")
+    lab.scan()
+    (tmp_path / "away/c").unlink()
+    put_root_back(lab, tmp_path)
+    lab.scan()
+    assert lab.troubles() == {}
+    assert lab.find("b") is None, "it is not on this disk, and never was"
+    assert lab.record("c").local is None, "this was deleted on the right disk"
+    assert known(lab) == {"a"}
+    lab.write("d")
+    sync(lab, "d")
+    (lab.root / "d").unlink()
+    lab.scan()
+    assert lab.record("d").local is None
+
+
+def test_what_was_never_sent_and_is_missing_in_another_root_is_not_waited_for(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.write("a")
+    sync(lab, "a")
+    for path in ("new", "sent"):
+        lab.write(path)
+    lab.scan()
+    sent = lab.record("sent")
+    lab.journal.outcomes.about_to_send(sent, b"\1" * 32, 4)
+    replace_root(lab, tmp_path)
+    lab.scan()
+    assert list(lab.troubles()) == [""]
+    assert known(lab) == {"a"}
+    assert lab.find("new") is None
+    put_root_back(lab, tmp_path)
+    lab.scan()
+    assert known(lab) == {"a", "new", "sent"}
+    assert lab.record("sent").sent is not None
+
+
 def test_a_look_at_some_paths_does_not_accept_a_replaced_root(lab: Lab, tmp_path: Path) -> None:
     for path in ("a", "b"):
         lab.write(path)
