@@ -187,11 +187,7 @@ class Scanner:
             record.id,
             reselect=record.selection_rules != self.rules.selection_fingerprint,
         )
-        if within:
-            walk.paths(within)
-        else:
-            walk.everything()
-        walk.flush()
+        walk.go(within)
         report = ScanReport(walk.entries, walk.changes, directories=walk.directories)
         report.whole = not (within or walk.stopped)
         if report.whole:
@@ -209,11 +205,7 @@ class Scanner:
         elif self._trusts(record, root, walk, verdict.gone, report):
             gone = verdict.gone
             report.gone = len(gone)
-            if record.newest_undoubted is not None:
-                # What was only ever seen in another directory was not deleted in this one.
-                self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
-                self._journal.mappings.pin_root(record.id, root)
-            self._journal.observations.gone(record.id, gone, now_ns)
+            self._note_gone(record, root, gone, now_ns)
         else:
             self._journal.mappings.doubt_root(record.id, newest)
             self._journal.observations.gone_unsent(record.id, verdict.gone, now_ns)
@@ -227,6 +219,15 @@ class Scanner:
             self._journal.mappings.scanned(record.id, rules, now_ns)
         self._journal.mappings.set_troubles(record.id, report.troubles)
         return report
+
+    def _note_gone(
+        self, record: MappingRecord, root: RootIdentity, gone: Sequence[str], now_ns: int
+    ) -> None:
+        if record.newest_undoubted is not None:
+            # What was only ever seen in another directory was not deleted in this one.
+            self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
+            self._journal.mappings.pin_root(record.id, root)
+        self._journal.observations.gone(record.id, gone, now_ns)
 
     def _is_as_known(self, record: MappingRecord, root: RootIdentity) -> bool:
         if record.root not in {None, root} or "" in self._journal.mappings.troubles(record.id):

@@ -69,6 +69,14 @@ class Walk:
         self._visited: set[str] = set()
         self._batch: list[Observed] = []
 
+    def go(self, within: Sequence[str]) -> None:
+        """Look at these paths, or at the whole root if there are none, and write down all of it."""
+        if within:
+            self.paths(within)
+        else:
+            self.everything()
+        self.flush()
+
     def everything(self) -> None:
         """The whole root."""
         self._tree("")
