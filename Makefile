@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint unit pythons system-boot bench docs lock clean format
+.PHONY: demo test lint unit properties crash pythons system-boot bench docs lock clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -25,6 +25,19 @@ lint: $(VENV)/.dev-installed
 
 unit: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS)
+
+# The properties on FACTOR times as many examples, other ones each time.
+FACTOR ?= 20
+properties: $(VENV)/.dev-installed
+	AQSYNC_EXAMPLES=$(FACTOR) $(BIN)/pytest -n $(TEST_JOBS) -m hypothesis \
+		--hypothesis-profile=explore --timeout=0
+
+# Daemon and server killed at other moments each time, while files change; SEED repeats the files.
+ROUNDS ?= 300
+SEED ?= $(shell date +%s)
+crash: $(VENV)/.dev-installed
+	AQSYNC_CRASH_ROUNDS=$(ROUNDS) AQSYNC_CRASH_SEED=$(SEED) \
+		$(BIN)/pytest -n $(TEST_JOBS) --timeout=0 tests/system/test_crashes.py
 
 # The tests on several Pythons, each in an environment of its own:
 #   make pythons PYTHONS="python3.11 python3.12 python3.13"

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -45,8 +46,16 @@ EIDS = ("20261123-1", "20261123-2")
 PATHS = ("a.csv", "run/a.csv", "run/µ.csv", "d\udc80r/\udcff.csv")
 NAMES = ("a", "b", "c")
 OF_LISTED = (Adopted, FoundOurOwn, FoundDifferent, Removed)
-Taken = tuple[FileRecord, FileRecord]
-"""A file as journal and model knew it when a job began."""
+
+
+class Taken(NamedTuple):
+    """A file as journal and model knew it when a job began, and its experiment."""
+
+    real: FileRecord
+    model: FileRecord
+    uuid: str | None
+
+
 SHARED = Bundle[Taken]("taken")
 
 signatures = st.sampled_from(
@@ -144,12 +153,18 @@ class JournalLives(RuleBasedStateMachine):
     def take(self, mapping: str, path: str) -> Taken | MultipleResults[Taken]:
         real = self.journal.observations.record_at(self.ids[mapping], path)
         model = self.model.record_at(mapping, path)
-        return multiple() if real is None or model is None else (real, model)
+        if real is None or model is None:
+            return multiple()
+        return Taken(real, model, self.uuid(model))
+
+    def uuid(self, file: FileRecord) -> str | None:
+        experiment = self.model.experiments.get(file.eid or "")
+        return None if experiment is None else experiment.uuid
 
     @rule(taken=SHARED, sha256=digests)
     def nearly_send(self, taken: Taken, sha256: bytes) -> None:
-        self.journal.outcomes.about_to_send(taken[0], sha256, 10)
-        self.model.about_to_send(taken[1], sha256, 10)
+        self.journal.outcomes.about_to_send(taken.real, sha256, 10)
+        self.model.about_to_send(taken.model, sha256, 10)
 
     @rule(taken=SHARED, signature=signatures, sha256=digests, between=bounds)
     def upload(
@@ -174,7 +189,7 @@ class JournalLives(RuleBasedStateMachine):
         ),
     )
     def end_otherwise(self, taken: Taken, outcome: Outcome) -> None:
-        file = taken[0]
+        file = taken.real
         if isinstance(outcome, Touched) and file.synced is None:
             return  # only what was sent once can be found to be unchanged
         if isinstance(outcome, OF_LISTED) and file.remote.modified_at is None:
@@ -182,21 +197,23 @@ class JournalLives(RuleBasedStateMachine):
         self.end(taken, outcome)
 
     def end(self, taken: Taken, outcome: Outcome) -> None:
+        if self.uuid(taken.model) != taken.uuid:
+            return  # the engine records nothing for an experiment that is another one now
         now_ns = self.tick()
-        self.journal.outcomes.record(taken[0], outcome, now_ns)
-        self.model.record(taken[1], outcome, now_ns)
+        self.journal.outcomes.record(taken.real, outcome, now_ns)
+        self.model.record(taken.model, outcome, now_ns)
 
     # What people do
 
     @rule(taken=SHARED)
     def insist(self, taken: Taken) -> None:
-        self.journal.outcomes.retry([taken[0].id])
-        self.model.retry(taken[1])
+        self.journal.outcomes.retry([taken.real.id])
+        self.model.retry(taken.model)
 
     @rule(taken=SHARED)
     def allow_replacing(self, taken: Taken) -> None:
-        self.journal.outcomes.allow_replacing([taken[0]])
-        self.model.allow_replacing(taken[1])
+        self.journal.outcomes.allow_replacing([taken.real])
+        self.model.allow_replacing(taken.model)
 
     @rule(mapping=mappings)
     def end_pauses(self, mapping: str) -> None:
