@@ -341,6 +341,27 @@ GONE_FILES: list[Row] = [
         {"reason": LOST.message, "since_ns": LOST.since_ns},
     ),
     (
+        "from a root that is not the known one, removed on the server and wanted again",
+        replace(SYNCED, insisted=True, remote=listed(None)),
+        replace(PLAIN, root_problem=LOST),
+        Hold,
+        {"reason": LOST.message, "since_ns": LOST.since_ns},
+    ),
+    (
+        "from a root that is not the known one, to be compared",
+        replace(SYNCED, synced=synced(modified_at=None), remote=listed(THEIRS)),
+        replace(PLAIN, root_problem=LOST),
+        Hold,
+        {"reason": LOST.message},
+    ),
+    (
+        "from a root that is not the known one, but new",
+        NEW,
+        replace(PLAIN, root_problem=LOST),
+        Upload,
+        {},
+    ),
+    (
         "gone only just now",
         replace(GONE, since_ns=NOW - 1),
         REMOVING,
