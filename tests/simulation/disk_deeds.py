@@ -268,7 +268,6 @@ def bar(world: World, chance: random.Random) -> None:
     place = f"{mapping.directory}/{path}".rstrip("/")
     barred = chance.random() < 0.6
     world.disk.bar(place, barred=barred)
-    world.barred.add(place)
     world.note(f"  {place} is {'barred' if barred else 'open again'}")
 
 
@@ -288,7 +287,7 @@ def unmount(world: World, chance: random.Random) -> None:
     if world.away and chance.random() < 0.6:
         mount_again(world, chance)
         return
-    there = sorted(place for place in world.mounts if place not in world.away)
+    there = sorted(p for p in world.mounts if p not in world.away and _folder_of(p) not in world.away)
     if there:
         place = chance.choice(there)
         world.away[place] = world.disk.unmount(place)
@@ -319,7 +318,6 @@ def swap_root(world: World, chance: random.Random) -> None:
         return
     files = world.disk.files(root)
     world.disk.rename(root, old)
-    world.replaced.add(mapping.name)
     kind = chance.choice(["missing", "empty", "copied", "partly copied"])
     if kind != "missing":
         world.disk.mkdir(root)
@@ -334,6 +332,7 @@ def change_rules(world: World, chance: random.Random) -> None:
     """Somebody writes or deletes the root's ignore file."""
     mapping = _mapping(world, chance)
     place = f"{mapping.directory}/{IGNORE_FILE}"
+    world.rules_changed.add(mapping.name)
     text = chance.choice([b"", b"e\n", b"sub/\n", b"*.dat\n!sub/*.dat\n", b"[z-a]\n"])
     if text:
         world.disk.write(place, text)

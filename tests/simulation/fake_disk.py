@@ -217,6 +217,17 @@ class FakeDisk:
         node.barred = barred
         node.ctime_ns = self._stamp()
 
+    def open_all(self) -> None:
+        """Give every permission again, wherever things have been moved."""
+        waiting: list[Node] = [self._top]
+        while waiting:
+            node = _covering(waiting.pop())
+            if node.barred:
+                node.barred = False
+                node.ctime_ns = self._stamp()
+            if isinstance(node, Folder):
+                waiting += node.entries.values()
+
     def link(self, path: str, other: str) -> None:
         """Give a file one more name."""
         file = self._file(path)

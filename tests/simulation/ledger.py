@@ -19,7 +19,7 @@ from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
 from aqsync.model import EntryKind, RemoveRemote
 from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S
-from aqsync.sync.uploader import Job
+from aqsync.sync.uploader import CLOCK_SLACK_S, Job
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event
 from tests.support.fake_clock import FakeClock
@@ -49,8 +49,7 @@ class Birth:
     at: float
     wall_ns: int
     mtime_ns: int
-    order: int
-    """How much had happened by then."""
+    inode: int
     jumps: int
     """How often the wall clock had jumped by then."""
 
@@ -61,8 +60,10 @@ class Begun:
 
     job: Job
     at: float
-    opened: tuple[int, float] | None = None
-    """When it last opened its file: after how much had happened, and the time."""
+    opened: float | None = None
+    """When it last opened its file."""
+    version: tuple[int, int] = (0, 0)
+    """Of the file that it opened: its mtime and inode."""
 
 
 @dataclass
@@ -71,6 +72,8 @@ class Remote:
 
     ours: bool
     at: float
+    passed_for_ours: bool = False
+    """Others stored it so soon after us that no list can tell it from ours."""
     others_put: bool = False
     others_removed: bool = False
 
@@ -106,12 +109,13 @@ class Ledger:
         """By mapping and path, what a person allowed to be overwritten."""
         self.insisted: set[tuple[str, str]] = set()
         """By mapping and path, what a person wanted to be done though it looks wrong."""
+        self._doubtful_until: dict[tuple[UUID, str], float] = {}
+        """By experiment and name, until when what others store would pass for ours."""
         self.jumps = 0
         self.jobs: list[Begun] = []
         """Those under way, the innermost last."""
         self._disk = disk
         self._clock = clock
-        self._happened = 0
         self.names: dict[str, set[str]] = {m.name: set() for m in self.mappings}
         """By mapping, the paths at which there ever was a file."""
         self.targets: dict[tuple[str, str], tuple[str, str]] = {}
@@ -170,13 +174,15 @@ class Ledger:
                 self._paths[target] = mapping, path
         births = self.had[mapping.name, path]
         known = births.setdefault(state.content, [])
-        if not known or known[-1].mtime_ns != state.mtime_ns:
+        version = state.mtime_ns, state.inode
+        if version not in {(birth.mtime_ns, birth.inode) for birth in known}:
             now, now_ns = self._clock.monotonic(), self._clock.now_ns()
-            known.append(Birth(now, now_ns, state.mtime_ns, self._count(), self.jumps))
+            known.append(Birth(now, now_ns, *version, self.jumps))
 
-    def _count(self) -> int:
-        self._happened += 1
-        return self._happened
+    def server_clock_set(self) -> None:
+        """The server's times tell less than they did."""
+        later = self._clock.monotonic() + 100
+        self._doubtful_until = dict.fromkeys(self._doubtful_until, later)
 
     def accept_root(self, mapping: Mapping) -> None:
         """A person says that a root is right as it is."""
@@ -205,7 +211,12 @@ class Ledger:
         if begun is None:
             self.broken.append(f"{place} was opened outside of any job")
             return
-        begun.opened = self._count(), self._clock.monotonic()
+        begun.opened = self._clock.monotonic()
+        try:
+            node = self._disk._get(place)
+        except OSError:
+            return
+        begun.version = node.mtime_ns, node.inode
         if begun.job.file.kind is not EntryKind.FILE:
             self.broken.append(f"{place} was opened, though it was known to be no file")
 
@@ -218,7 +229,12 @@ class Ledger:
         after = Remote(event.ours, self._clock.monotonic())
         if before is not None:
             after.others_put, after.others_removed = before.others_put, before.others_removed
-        if not event.ours:
+        if event.ours:
+            begun = self.jobs[-1] if self.jobs else None
+            opened = begun.opened if begun is not None and begun.opened is not None else after.at
+            self._doubtful_until[at] = after.at + (after.at - opened) + CLOCK_SLACK_S + 2
+        else:
+            after.passed_for_ours = after.at <= self._doubtful_until.get(at, 0.0)
             after.others_put = after.others_put or event.after is not None
             after.others_removed = after.others_removed or event.after is None
         self.remote[at] = after
@@ -242,10 +258,9 @@ class Ledger:
                 f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
             )
         elif begun.opened is not None:
-            order, opened = begun.opened
-            before_that = [birth for birth in known if birth.order < order]
-            if before_that:
-                self._judge_settling(begun, before_that[-1], opened)
+            for birth in known:
+                if (birth.mtime_ns, birth.inode) == begun.version:
+                    self._judge_settling(begun, birth, begun.opened)
 
     def _judge_loss(self, event: Event, before: Remote | None, begun: Begun) -> None:
         """What others put on the server must not be lost."""
@@ -257,6 +272,8 @@ class Ledger:
             fresh = FRESH_TO_ADD_S
         if before.at > begun.at - fresh - SLACK_S:
             return  # so late that no look at the list would have shown it
+        if before.passed_for_ours:
+            return
         if event.before.content in self.had[file.mapping, file.path]:
             return  # found equal to what was here
         if (file.mapping, file.path) in self.allowed:

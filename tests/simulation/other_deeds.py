@@ -84,6 +84,7 @@ def destroy(world: World, chance: random.Random) -> None:
 def server_clock(world: World, chance: random.Random) -> None:
     """The server's clock is set."""
     world.server.ahead_s = chance.choice([0.0, 40.0, -40.0])
+    world.ledger.server_clock_set()
     world.note(f"  the server's clock is {world.server.ahead_s} s ahead")
 
 
@@ -171,8 +172,6 @@ def retry(world: World, chance: random.Random) -> None:
     )
     if kind == "root":
         world.ledger.accept_root(mapping)
-        if str(mapping.directory) not in world.away:
-            world.replaced.discard(mapping.name)
     for lookout in world.lookouts.values():
         lookout.everything("a person's decision")
     world.upkeep.mirror_soon()

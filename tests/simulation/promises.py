@@ -14,7 +14,7 @@ from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
 from tests.simulation.fake_server import FINE
-from tests.simulation.ledger import rules_of
+from tests.simulation.ledger import Remote, rules_of
 from tests.simulation.places import EIDS
 from tests.simulation.world import POWER_LOST, RESCAN_S, TOKEN, World
 
@@ -43,21 +43,40 @@ class Case(NamedTuple):
         return known is not None and known.others_put
 
     @property
+    def passed_for_ours(self) -> bool:
+        """Whether others stored it so soon after us that it passes for ours."""
+        known = self._known()
+        return known is not None and known.passed_for_ours
+
+    @property
     def others_removed(self) -> bool:
         known = self._known()
         return known is not None and known.others_removed
 
-    def _known(self):
-        there = {e.eid: e.uuid for e in self.world.server.experiments.values()}
-        return self.world.ledger.remote.get((there.get(self.eid), self.file.remote_name))
+    def _known(self) -> Remote | None:
+        return remote_at(self.world, self.eid, self.file.remote_name)
+
+
+def remote_at(world: World, eid: str, name: str) -> Remote | None:
+    """What is known of a name where it is now."""
+    for experiment in world.server.experiments.values():
+        if experiment.eid == eid:
+            return world.ledger.remote.get((experiment.uuid, name))
+    return None
 
 
 def _conflict(case: Case) -> bool:
-    return case.others_put or case.world.power_lost
+    return case.others_put or case.world.power_lost or _rules_changed(case)
 
 
 def _empty(case: Case) -> bool:
-    return case.content == b"" and bool(case.remote)
+    had = case.world.ledger.had[case.mapping.name, case.path]
+    return case.content == b"" and any(had)
+
+
+def _rules_changed(case: Case) -> bool:
+    """What rules leave out is forgotten: when it is back, what we sent before is a stranger's."""
+    return case.mapping.name in case.world.rules_changed
 
 
 def _no_experiment(case: Case) -> bool:
@@ -65,7 +84,8 @@ def _no_experiment(case: Case) -> bool:
 
 
 def _root_in_doubt(case: Case) -> bool:
-    return case.mapping.name in case.world.replaced
+    known = case.world.journal.mappings.get(case.mapping.name).root
+    return known != case.world.disk.identity(case.mapping.directory)
 
 
 def _refused(case: Case) -> bool:
@@ -77,6 +97,7 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "removed on the server": lambda case: case.others_removed,
     "the file is empty now": _empty,
     "our version was uploaded; others have changed it": lambda case: case.others_put,
+    "on the server with this content": lambda case: case.passed_for_ours,
     "the server knows no experiment ": _no_experiment,
     "the server no longer knows experiment ": _no_experiment,
     "the directory /data/": _root_in_doubt,
@@ -109,9 +130,6 @@ def _heal(world: World, chance: random.Random) -> None:
     if chance.random() < 0.7:
         world.refusing = ""
     disk_deeds.mount_again(world, chance)
-    for place in sorted(world.barred):
-        if world.disk.exists(place):
-            world.disk.bar(place, barred=False)
     for mapping in world.mappings:
         root, old = str(mapping.directory), f"/data/old {mapping.name}"
         if world.disk.exists(old) and (chance.random() < 0.6 or not world.disk.exists(root)):
@@ -121,6 +139,7 @@ def _heal(world: World, chance: random.Random) -> None:
         ignore = f"{root}/{IGNORE_FILE}"
         if world.disk.exists(ignore):
             world.disk.remove(ignore)
+    world.disk.open_all()
     world.ledger.look(by_deed=False)
     there = {e.eid for e in world.server.experiments.values()}
     for eid in EIDS:
@@ -151,7 +170,7 @@ def _rests(world: World) -> bool:
     if not world.ledger.broken:
         world.ledger.broken.append(
             f"something never comes to rest: {len(world.ready)} files are ready, delivery is"
-            f" {'idle' if world.delivery.idle else 'busy'}, the server"
+            f" {'idle' if world.lanes.idle else 'busy'}, the server"
             f" {'can' if world.engine.usable else 'cannot'} be used, looks {world.whole_looks},"
             f" lists {world.engine.lists_fetched - fetched}"
         )
@@ -159,7 +178,7 @@ def _rests(world: World) -> bool:
 
 
 def _is_quiet(world: World) -> bool:
-    if not world.delivery.idle or len(world.ready) or not world.engine.usable:
+    if not world.lanes.idle or len(world.ready) or not world.engine.usable:
         return False
     return all(
         isinstance(step, InSync | Hold)
@@ -247,6 +266,8 @@ def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, b
         there = remote.get(str(file.eid), {}).get(file.remote_name)
         if isinstance(step, InSync) and file.synced is not None and file.local is not None:
             equal = there is not None and hashlib.sha256(there).digest() == file.synced.sha256
+            known = remote_at(world, str(file.eid), file.remote_name)
+            equal = equal or (known is not None and known.passed_for_ours)
             if not equal and "others have changed" not in step.reason:
                 broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
 

@@ -106,10 +106,8 @@ class World:
         """By place, the disks that are not mounted now."""
         self.mounts: set[str] = set()
         """Where disks belong."""
-        self.replaced: set[str] = set()
-        """Mappings whose root is another directory than before."""
-        self.barred: set[str] = set()
-        """Places whose permissions were ever changed."""
+        self.rules_changed: set[str] = set()
+        """Mappings whose ignore file was ever changed."""
         self.destroyed: set[str] = set()
         """Experiments that were ever removed."""
         self.refusing = ""
