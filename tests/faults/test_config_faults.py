@@ -27,7 +27,7 @@ def test_usage_errors(project: Project) -> None:
     ("text", "said"),
     [
         ("", ":1: the file is empty"),
-        ("server: [", ":2: this is not YAML"),
+        ("server: [", ":1: this is not YAML, at its end"),
         ("server: {url: http://127.0.0.1:1}\nmappings: []\n", "mappings"),
         ("\tserver:\n", ":1: this is not YAML"),
         ("a: &a [*a]\n", ":1: "),
