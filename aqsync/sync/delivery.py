@@ -294,9 +294,6 @@ class Delivery:
 
     def _job(self, file: FileRecord) -> Job | None:
         """What is to be done about a file; what must wait goes to whoever looks again."""
-        if file.mapping in self._closed:
-            self._put_back(file)
-            return None
         self._work_out_policies()
         try:
             return self._decided(file)

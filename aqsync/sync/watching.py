@@ -25,8 +25,10 @@ AILMENT_CHECK_S = 60.0
 """How often to ask the system whether the watcher is well: it lists every watch."""
 WATCH_AGAIN_S = 60.0
 """How soon to try again where watching failed."""
+REWATCH_S = 600.0
+"""How often to try for watches that were missing: somebody may have raised the limit."""
 TEST_AGAIN_S = 3600.0
-"""How often to prove that events arrive, and to try for watches that were missing."""
+"""How often to prove that events arrive."""
 TEST_TIMEOUT_S = 5.0
 
 NO_HINTS = Hints(frozenset(), None)
@@ -86,6 +88,7 @@ class Watching:
         self._begin_at = 0.0
         self._ailment_at = 0.0
         self._test_at = 0.0
+        self._rewatch_at = 0.0
         self._blind = False
         """Directories had no watch when they were last counted."""
         self._told: str | None = None
@@ -136,8 +139,9 @@ class Watching:
             if (ailment := self._watch.ailment()) is not None:
                 log.warning("watching begins anew", mapping=self._mapping.name, reason=ailment)
                 self._anew()
-        if self._blind and now >= self._test_at:
-            self._anew()  # there may be room for more watches now
+        if self._blind and now >= self._rewatch_at:
+            self._rewatch_at = now + REWATCH_S
+            self._anew()
         if self._watch is None:
             if root is not None and now >= self._begin_at:
                 self._begin(now)
@@ -193,6 +197,7 @@ class Watching:
         elif not self._blind:
             # Directories made during the scan, or moved in unseen: new watches may reach them.
             self._blind = True
+            self._rewatch_at = self._engine.clock.monotonic() + REWATCH_S
             self._anew()
             self._doubt("directories without a watch")
         else:
