@@ -127,6 +127,22 @@ def test_what_was_forgotten_meanwhile_keeps_nobody_waiting(crew: Crew) -> None:
     assert crew.lanes.begun == ["z"]
 
 
+def test_what_was_loaded_before_the_last_list_is_read_again(crew: Crew) -> None:
+    """Others may have put a file of this name there: it must not be overwritten."""
+    crew.working = False
+    for number in range(20):
+        crew.lab.write(f"{number:02}", age_s=1000 - number)
+    crew.now()
+    assert "19" not in crew.lanes.begun
+    crew.lab.server.put(EID, "19", b"theirs")
+    assert crew.engine.refresh([EID])
+    crew.working = True
+    crew.run(60)
+    assert len(crew.remote) == 20
+    assert crew.remote["19"] == b"theirs"
+    assert crew.lab.decision("19").state is State.HELD
+
+
 # What has ended
 
 
@@ -353,7 +369,7 @@ def test_a_pause_holds_for_files_that_were_ready_before(crew: Crew) -> None:
     crew.working = False
     for number in range(50):
         crew.lab.write(f"{number:02}")
-    crew.run(1)
+    crew.now()
     begun = len(crew.lanes.begun)
     crew.lab.journal.pauses.pause("lab", crew.clock.now_ns(), None)
     crew.wake()
