@@ -26,6 +26,9 @@ CONFIRM_AFTER_S = 5.0
 """So long after the last upload the server's list is asked whether it is there ..."""
 CONFIRM_AT_LATEST_S = 60.0
 """... or so long after the first, while more come."""
+CONFIRM_REST = 50.0
+"""At least so many times as long as that took last time nothing is confirmed again: the list of a
+very large experiment is dear on both sides."""
 IDLE_S = 60.0
 """Between steps that nobody asks for."""
 MOST_HISTORY = 1_000_000
@@ -71,6 +74,7 @@ class Upkeep:
         """By EID and mapping, files whose new state no list has shown yet."""
         self._first_act: float | None = None
         self._last_act = 0.0
+        self._confirm_after_s = CONFIRM_AFTER_S
         self._mirror_due = True
         self._clean_due = False
         self._first = True
@@ -138,8 +142,11 @@ class Upkeep:
     def _confirm(self) -> None:
         """Ask whether the server has what it accepted."""
         acted = self._take_acted()
+        began = self._clock.monotonic()
         if not self._learn(acted):
             return
+        took = self._clock.monotonic() - began
+        self._confirm_after_s = max(CONFIRM_AFTER_S, CONFIRM_REST * took)
         for mappings in acted.values():
             for mapping, files in mappings.items():
                 self._make_ready(mapping, files)
@@ -196,7 +203,7 @@ class Upkeep:
         with self._lock:
             if self._first_act is None:
                 return float("inf")
-            at = min(self._last_act + CONFIRM_AFTER_S, self._first_act + CONFIRM_AT_LATEST_S)
+            at = min(self._last_act + self._confirm_after_s, self._first_act + CONFIRM_AT_LATEST_S)
         return max(0.0, at - self._clock.monotonic())
 
     def _seconds_to_next(self) -> float:

@@ -11,7 +11,7 @@ from aqsync.errors import JournalDiskFull, OperationFailed, ServerUnreachable, T
 from aqsync.journal.history import HistoryKind
 from aqsync.model import State
 from aqsync.sync.mirror import CHUNK
-from aqsync.sync.upkeep import CONFIRM_AFTER_S, CONFIRM_AT_LATEST_S
+from aqsync.sync.upkeep import CONFIRM_AFTER_S, CONFIRM_AT_LATEST_S, CONFIRM_REST
 from tests.support.crew import Crew, logged
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
@@ -141,6 +141,19 @@ def test_while_uploads_go_on_they_are_confirmed_now_and_then(crew: Crew) -> None
         crew.run(1)
     fresh = 180 / 30 + 1
     assert lists(crew) <= 180 / CONFIRM_AT_LATEST_S + fresh + 2
+
+
+def test_a_list_that_takes_long_is_asked_for_more_rarely(crew: Crew) -> None:
+    crew.run(1)
+    crew.lab.server.after["list_files"] = lambda: crew.lab.clock.advance(0.5)
+    for name in ("a", "b"):
+        crew.write(name, age_s=60)
+        crew.now()
+        asked = lists(crew)
+        crew.run(CONFIRM_AFTER_S + 1)
+        first = lists(crew)
+        crew.run(CONFIRM_REST * 0.5 + 1)
+        assert (first - asked, lists(crew) - asked) == ((1, 1) if name == "a" else (0, 1))
 
 
 def test_an_upload_that_vanished_from_the_server_is_found(crew: Crew) -> None:
