@@ -397,20 +397,23 @@ def test_an_engine_serves_two_pushes_at_once(project: Project) -> None:
 def test_beside_the_daemon_itself(project: Project) -> None:
     project.write("a", "1")
     with project.start("run") as process:
-        while not socket_path(project.journal).exists():
-            assert process.poll() is None
-        project.write("b", "2")
-        assert project.push().exit_code == 0
-        assert project.remote() == {"a": b"1", "b": b"2"}
-        assert project.run("pause").exit_code == 0
-        project.write("c", "3")
-        assert project.push().json["waiting"] == 1
-        assert project.run("resume").exit_code == 0
-        project.pushed()
-        assert project.run("reload").exit_code == 0
-        assert project.run("status", "--json").json["daemon"]["process"] == process.pid
-        process.terminate()
-        _, err = process.communicate(timeout=30)
+        try:
+            while not socket_path(project.journal).exists():
+                assert process.poll() is None
+            project.write("b", "2")
+            assert project.push().exit_code == 0
+            assert project.remote() == {"a": b"1", "b": b"2"}
+            assert project.run("pause").exit_code == 0
+            project.write("c", "3")
+            assert project.push().json["waiting"] == 1
+            assert project.run("resume").exit_code == 0
+            project.pushed()
+            assert project.run("reload").exit_code == 0
+            assert project.run("status", "--json").json["daemon"]["process"] == process.pid
+            process.terminate()
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()  # a test that fails leaves no daemon behind
     assert process.returncode == 0
     assert "Traceback" not in err
     assert not socket_path(project.journal).exists()
