@@ -206,28 +206,35 @@ class Daemon:
             JournalError: It cannot be taken over now; the old one stays too.
             DaemonStopped: The daemon stops.
         """
-        with self._changing:
-            if self._stop_at is not None:
-                raise DaemonStopped("the daemon is stopping", hint="start it again afterwards")
-            self._notifier.reloading()
-            try:
-                config = self._checked(load_config(self._config.path))
-                new = self._generation(config)
-            except AqsyncError as exc:
-                log.error("the new configuration is refused, the old one stays", exc=exc)
-                raise
-            else:
-                old, self._now = self._now, new
-                self._common.rate.bytes_per_s = config.transfer.rate
-                old.retire()
-                self._retired.append(old)
-                self._finishers = [t for t in self._finishers if t.is_alive()]
-                self._finish_in_background(old)
-                new.start()
-                new.wait_for_first_scans(SLOW_START_S)
-                log.info("reloaded", config=config.path, mappings=len(config.mappings))
-            finally:
+        try:
+            with self._changing:
+                self._begin_anew()
+            # Not while others are kept from changing anything: a stop must not wait for a disk.
+            self._now.wait_for_first_scans(SLOW_START_S)
+            mappings = len(self._config.mappings)
+            log.info("reloaded", config=self._config.path, mappings=mappings)
+        finally:
+            if self._stop_at is None:
                 self._notifier.ready(self.summary())
+
+    def _begin_anew(self) -> None:
+        """A new generation takes the place of the present one."""
+        if self._stop_at is not None:
+            raise DaemonStopped("the daemon is stopping", hint="start it again afterwards")
+        self._notifier.reloading()
+        try:
+            config = self._checked(load_config(self._config.path))
+            new = self._generation(config)
+        except AqsyncError as exc:
+            log.error("the new configuration is refused, the old one stays", exc=exc)
+            raise
+        old, self._now = self._now, new
+        self._common.rate.bytes_per_s = config.transfer.rate
+        old.retire()
+        self._retired.append(old)
+        self._finishers = [t for t in self._finishers if t.is_alive()]
+        self._finish_in_background(old)
+        new.start()
 
     def _checked(self, config: Config) -> Config:
         if config.journal != self._config.journal:
