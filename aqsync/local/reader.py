@@ -112,7 +112,9 @@ class GuardedFile:
 
 
 def is_gone(root: Path, path: str, disk: Disk = REAL_DISK) -> bool:
-    """Whether there is nothing at this path now; an error is not an answer.
+    """Whether there is no file at this path now; an error is not an answer.
+
+    Where a directory has taken its place, the file is gone.
 
     Raises:
         FileUnreadable: It cannot be told: the way is barred, or leads through a symbolic link, as
@@ -127,12 +129,11 @@ def is_gone(root: Path, path: str, disk: Disk = REAL_DISK) -> bool:
                     hint="nothing was removed from the server; put the directory back, "
                     "or remove the link if its files are meant to go",
                 )
-        disk.look(root, path)
+        return disk.look(root, path)[0] is None
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError as exc:
         raise _explained(exc, root / path) from exc
-    return False
 
 
 def _explained(exc: OSError, place: Path) -> LocalError:

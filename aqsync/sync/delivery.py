@@ -210,6 +210,8 @@ class Delivery:
             return
         self._moved_on.pop(file.id, None)
         self._acted(file)
+        if isinstance(outcome, Failed):
+            self._policies_until = 0.0  # what failed may concern every file of an experiment
         if not isinstance(outcome, Uploaded | Touched | Removed):
             self._again(file)
 

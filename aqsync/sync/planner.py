@@ -71,7 +71,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     """
     if file.local is None:
         step = _wanted_when_gone(file, policy)
-        if isinstance(step, RemoveRemote) and policy.experiment_problem is not None:
+        if isinstance(step, RemoveRemote | Wait) and policy.experiment_problem is not None:
             return _held_by(policy.experiment_problem)
     elif file.kind is not EntryKind.FILE:
         return _skipped(file)

@@ -57,6 +57,16 @@ def test_a_settled_file_is_sent_and_confirmed(crew: Crew) -> None:
     assert crew.failures == []
 
 
+def test_an_experiment_that_is_gone_is_not_asked_for_again_at_once(crew: Crew) -> None:
+    crew.run(10)
+    crew.lab.server.remove(EID)
+    crew.write("a", age_s=60)
+    crew.write("b", age_s=60)
+    crew.now()
+    assert len(crew.lab.server.called("upload")) <= 2
+    assert crew.lab.decision("a").state is State.HELD
+
+
 def test_a_young_file_is_sent_when_it_has_settled(crew: Crew) -> None:
     crew.run(1)
     crew.write("a")

@@ -334,6 +334,13 @@ GONE_FILES: list[Row] = [
         {},
     ),
     (
+        "from an experiment that is gone too, and whose list was never fetched since",
+        replace(GONE, synced=synced(sequence=9)),
+        replace(REMOVING, experiment_problem=LOST),
+        Hold,
+        {"reason": LOST.message},
+    ),
+    (
         "from a root that is not the known one",
         replace(GONE, insisted=True),
         replace(REMOVING, root_problem=LOST),
