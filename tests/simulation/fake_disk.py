@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from aqsync.clock import Clock
 from aqsync.journal.mappings import RootIdentity
@@ -498,7 +498,7 @@ class _Open:
 
 
 def _parts(path: str) -> list[str]:
-    return [part for part in PurePosixPath(path).parts if part not in {"/", "."}]
+    return [part for part in path.split("/") if part and part != "."]
 
 
 def _place(root: Path, path: str) -> str:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from aqsync.local import scanner
 from aqsync.sync import ready, uploader, watching
 from tests.simulation import disk_deeds, other_deeds
 from tests.simulation.disk_deeds import Deed
+from tests.simulation.ledger import rules_of
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
 from tests.simulation.promises import check_the_end
@@ -83,7 +85,7 @@ def act(world: World, action: Action) -> None:
     chance = random.Random(action.seed)
     match action.kind:
         case "time":
-            seconds = chance.choice([0.1, 1.0, 2.0, 5.5, 5.5, 6.0, 6.0, 10.0, 30.0, 130.0])
+            seconds = chance.choice([0.1, 1.0, 2.0, 5.5, 5.5, 6.0, 6.0, 10.0, 20.0, 70.0])
             world.note(f"{seconds} s pass")
             world.run(seconds, work=chance.random() < 0.85, chance=chance)
         case "turn":
@@ -206,6 +208,8 @@ def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
         stack.enter_context(patch(uploader, "SMALL", chance.choice([3, 1 << 20])))
         stack.enter_context(patch(uploader, "read_ahead", read_ahead))
         stack.enter_context(patch(ready, "LARGE", chance.choice([8, 1 << 20])))
+        stack.enter_context(patch(watching, "ROOT_CHECK_S", 15.0))
+        stack.enter_context(patch(scanner, "Rules", rules_of))
         stack.enter_context(patch(watching, "without_events", lambda _path: None))
         if mutation is not None:
             stack.enter_context(mutation())

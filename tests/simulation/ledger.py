@@ -43,18 +43,6 @@ class State(NamedTuple):
 
 
 @dataclass
-class Birth:
-    """When a content came to be at a path."""
-
-    at: float
-    wall_ns: int
-    mtime_ns: int
-    inode: int
-    jumps: int
-    """How often the wall clock had jumped by then."""
-
-
-@dataclass
 class Begun:
     """A job that was begun, and what it saw."""
 
@@ -62,8 +50,8 @@ class Begun:
     at: float
     opened: float | None = None
     """When it last opened its file."""
-    version: tuple[int, int] = (0, 0)
-    """Of the file that it opened: its mtime and inode."""
+    written_s_ago: float = -1.0
+    """How old the file that it opened was then, by the wall clock."""
 
 
 @dataclass
@@ -98,9 +86,7 @@ class Ledger:
     def __init__(self, mappings: Iterable[Mapping], disk: FakeDisk, clock: FakeClock) -> None:
         self.mappings = tuple(mappings)
         self.broken: list[str] = []
-        self.had: defaultdict[tuple[str, str], dict[bytes, list[Birth]]] = defaultdict(
-            dict
-        )
+        self.had: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
         self.gone: dict[str, set[str]] = {m.name: set() for m in self.mappings}
         self.visible: dict[str, dict[str, State]] = {m.name: {} for m in self.mappings}
         self.held: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
@@ -172,12 +158,7 @@ class Ledger:
                 target = eid, remote_name(path, mapping.prefix)
                 self.targets[mapping.name, path] = target
                 self._paths[target] = mapping, path
-        births = self.had[mapping.name, path]
-        known = births.setdefault(state.content, [])
-        version = state.mtime_ns, state.inode
-        if version not in {(birth.mtime_ns, birth.inode) for birth in known}:
-            now, now_ns = self._clock.monotonic(), self._clock.now_ns()
-            known.append(Birth(now, now_ns, *version, self.jumps))
+        self.had[mapping.name, path].add(state.content)
 
     def server_clock_set(self) -> None:
         """The server's times tell less than they did."""
@@ -216,7 +197,7 @@ class Ledger:
             node = self._disk._get(place)
         except OSError:
             return
-        begun.version = node.mtime_ns, node.inode
+        begun.written_s_ago = (self._clock.now_ns() - node.mtime_ns) / 1e9
         if begun.job.file.kind is not EntryKind.FILE:
             self.broken.append(f"{place} was opened, though it was known to be no file")
 
@@ -251,16 +232,16 @@ class Ledger:
         if event.after is None:
             self._judge_removal(event, begun)
             return
-        births = self.had[file.mapping, file.path]
-        known = births.get(event.after.content)
-        if known is None:
+        if event.after.content not in self.had[file.mapping, file.path]:
             self.broken.append(
                 f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
             )
-        elif begun.opened is not None:
-            for birth in known:
-                if (birth.mtime_ns, birth.inode) == begun.version:
-                    self._judge_settling(begun, birth, begun.opened)
+        [mapping] = [m for m in self.mappings if m.name == file.mapping]
+        # Once the wall clock has jumped, ages mean little.
+        if 0 <= begun.written_s_ago < mapping.settle - SLACK_S and not self.jumps:
+            self.broken.append(
+                f"{file.path} was sent {begun.written_s_ago:.3f} s after it was written"
+            )
 
     def _judge_loss(self, event: Event, before: Remote | None, begun: Begun) -> None:
         """What others put on the server must not be lost."""
@@ -290,16 +271,3 @@ class Ledger:
             self.broken.append(f"{event.name} was removed, though {file.path} is here")
         elif file.path not in self.gone[mapping.name]:
             self.broken.append(f"{event.name} was removed, though nobody deleted {file.path}")
-
-    def _judge_settling(self, begun: Begun, birth: Birth, opened: float) -> None:
-        file = begun.job.file
-        [mapping] = [m for m in self.mappings if m.name == file.mapping]
-        settle_s = mapping.settle
-        stood_s = opened - birth.at
-        written_s = abs(birth.wall_ns - birth.mtime_ns) / 1e9
-        if birth.jumps != self.jumps or written_s >= settle_s or stood_s < 0:
-            return  # by the wall clock, it stood long enough
-        if stood_s < settle_s - SLACK_S:
-            self.broken.append(
-                f"{file.path} was sent {stood_s:.3f} s after it was written, not {settle_s} s"
-            )

@@ -44,9 +44,9 @@ from tests.support.crew import FakeLanes
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.quick_journal import open_quickly
 
-RESCAN_S = 120.0
-RESCAN_WITHOUT_EVENTS_S = 30.0
-MIRROR_S = 120.0
+RESCAN_S = 60.0
+RESCAN_WITHOUT_EVENTS_S = 20.0
+MIRROR_S = 60.0
 MOST_STEPS_AT_ONCE = 300
 """Whoever steps more often without time passing, spins."""
 TICK_S = 0.001
