@@ -52,12 +52,17 @@ class Outcomes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> None:
-        """Before the last bytes of a file go out: from now on the server may hold them."""
-        self._database.write(
+    def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> bool:
+        """Before the last bytes of a file go out: from now on the server may hold them.
+
+        Returns:
+            False: the file is not known any more, or leads elsewhere; nobody would remember them.
+        """
+        changed = self._database.write(
             f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {_AT}",
             (sha256, size, *_at(file)),
         )
+        return changed > 0
 
     def record(
         self, file: FileRecord, outcome: Outcome, now_ns: int, tags: Sequence[str] = ()

@@ -181,10 +181,14 @@ class Uploader:
             digest.update(chunk)
             given += len(chunk)
             if given == size:
-                self._journal.outcomes.about_to_send(file, digest.digest(), size)
+                self._remember(file, digest.digest())
             yield chunk
         if size == 0:
-            self._journal.outcomes.about_to_send(file, digest.digest(), 0)
+            self._remember(file, digest.digest())
+
+    def _remember(self, file: FileRecord, sha256: bytes) -> None:
+        if not self._journal.outcomes.about_to_send(file, sha256, _present(file).size):
+            raise FileVanished(f"{file.path} was found to be gone while it was read")
 
     def _watched(self, chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
         for chunk in chunks:

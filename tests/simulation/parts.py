@@ -133,13 +133,14 @@ def attend_to_writes(journal: Journal, moment: Moment, is_full: Callable[[], boo
                 raise _full()
         moment("journal", "committed")
 
-    def attended_write(statement: str, values: Sequence[str | bytes | float | None]) -> None:
+    def attended_write(statement: str, values: Sequence[str | bytes | float | None]) -> int:
         moment("journal", "begin")
         if is_full():
             with database._guarded():
                 raise _full()
-        write(statement, values)
+        changed = write(statement, values)
         moment("journal", "committed")
+        return changed
 
     replaced: Any = database
     replaced.writing, replaced.write = attended, attended_write

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aqsync.config import Mapping
-from aqsync.errors import JournalError, TransferRefused
+from aqsync.errors import Interrupted, JournalDiskFull, TransferRefused
 from aqsync.journal import Journal
 from aqsync.model import Outcome
 from aqsync.sync.claims import Claims
@@ -409,12 +409,10 @@ class World:
 
     def _judge_failure(self, name: str, exc: Exception) -> None:
         self.note(f"{name} failed: {exc}")
-        if not isinstance(exc, JournalError) or not self.full_since(exc):
+        if isinstance(exc, Interrupted) and self._wants_restart:
+            return
+        if not isinstance(exc, JournalDiskFull):
             self.ledger.broken.append(f"a step of {name} failed: {exc!r}")
-
-    def full_since(self, exc: JournalError) -> bool:
-        """Whether a full disk explains an error."""
-        return "is full" in exc.message
 
     def work(self, number: int = 0) -> None:
         """Do one of the jobs that were begun."""

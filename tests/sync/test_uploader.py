@@ -165,6 +165,15 @@ def test_a_full_journal_keeps_the_last_bytes_back(
     assert lab.remote == {}
 
 
+@pytest.mark.parametrize("size", [0, 10, SMALL + 1])
+def test_what_nobody_would_remember_is_not_sent(lab: Lab, size: int) -> None:
+    seen(lab, content=os.urandom(size))
+    begun = job(lab, "a", NEW)
+    lab.journal.observations.gone(lab.mapping_id, ["a"], lab.clock.now_ns())
+    assert Uploader(lab.server, lab.journal, lab.clock).do(begun) == MovedOn()
+    assert lab.remote == {}
+
+
 CHANGES: list[tuple[str, Callable[[Path], object]]] = [
     ("vanished", lambda place: place.unlink()),
     ("grown", lambda place: os.truncate(place, 2 * SMALL)),
