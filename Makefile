@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint unit properties crash pythons system-boot bench docs lock clean format
+.PHONY: demo test lint unit simulate simulate-mutations properties crash pythons system-boot bench docs lock clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -52,6 +52,18 @@ pythons:
 # Boots a real systemd in memory and runs the service in it; takes root.
 system-boot: $(VENV)/.dev-installed
 	$(BIN)/python tests/system/boot_systemd.py
+
+# Random histories of the whole engine (docs/reliability.md), on all cores:
+#   make simulate SEEDS=100000 [FIRST=5000] [JOBS=2]
+SEEDS ?= 10000
+FIRST ?= 0
+SIMULATE = $(BIN)/python -m tests.simulation $(if $(JOBS),--jobs $(JOBS))
+simulate: $(VENV)/.dev-installed
+	$(SIMULATE) --first $(FIRST) --seeds $(SEEDS)
+
+# For each promise an engine that breaks it: each must be caught.
+simulate-mutations: $(VENV)/.dev-installed
+	$(SIMULATE) --mutations
 
 bench: $(VENV)/.demo-installed
 	$(BIN)/python -m bench $(BENCH)

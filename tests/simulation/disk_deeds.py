@@ -287,7 +287,9 @@ def unmount(world: World, chance: random.Random) -> None:
     if world.away and chance.random() < 0.6:
         mount_again(world, chance)
         return
-    there = sorted(p for p in world.mounts if p not in world.away and _folder_of(p) not in world.away)
+    there = sorted(
+        p for p in world.mounts if p not in world.away and _folder_of(p) not in world.away
+    )
     if there:
         place = chance.choice(there)
         world.away[place] = world.disk.unmount(place)

@@ -34,7 +34,7 @@ class Action(NamedTuple):
 
     kind: str
     seed: int
-    """Decides all that is left to chance in it, so that it is the same whatever else is left out."""
+    """Decides all that is left to chance in it, the same whatever else is left out."""
 
 
 @dataclass
@@ -194,7 +194,7 @@ def play(
 
 
 def _fast_folder() -> Path | None:
-    memory = Path("/dev/shm")  # noqa: S108 - only a folder is made in it, under a random name
+    memory = Path("/dev/shm")
     return memory if memory.is_dir() else None
 
 

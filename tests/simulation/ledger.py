@@ -64,6 +64,7 @@ class Remote:
     """Others stored it so soon after us that no list can tell it from ours."""
     others_put: bool = False
     others_removed: bool = False
+    ours_removed: bool = False
 
 
 class Ledger:
@@ -107,6 +108,10 @@ class Ledger:
         self.targets: dict[tuple[str, str], tuple[str, str]] = {}
         """By mapping and path, the experiment and the name there."""
         self._paths: dict[tuple[str, str], tuple[Mapping, str]] = {}
+        self.seen_empty: set[str] = set()
+        """Mappings whose root has nothing in it, and was looked at since."""
+        self._other_roots: set[str] = set()
+        """Mappings that had another root in between, or one that a person accepted."""
         self._accepting: set[str] = set()
         """Mappings whose root a person accepts, however it is when next looked at."""
 
@@ -131,6 +136,8 @@ class Ledger:
                 gone.discard(path)
                 if before.get(path) != state:
                     self._born(mapping, path, state)
+            if not by_deed:
+                self._other_roots.add(mapping.name)
             if by_deed or mapping.name in self._accepting:
                 gone.update(path for path in before if path not in now)
             self.visible[mapping.name] = now
@@ -168,6 +175,7 @@ class Ledger:
     def accept_root(self, mapping: Mapping) -> None:
         """A person says that a root is right as it is."""
         self._accepting.add(mapping.name)
+        self._other_roots.add(mapping.name)
         self._all_gone(mapping)
 
     def accepted(self, mapping: Mapping) -> None:
@@ -182,9 +190,40 @@ class Ledger:
 
     # What aqsync does
 
+    def is_empty(self, mapping: Mapping) -> bool:
+        """Whether nothing at all is in a root."""
+        try:
+            root = self._disk._get(str(mapping.directory))
+        except OSError:
+            return False
+        return isinstance(root, Folder) and not root.entries
+
+    def looked_at(self, mapping: Mapping, *, empty: bool) -> None:
+        """A look at a root has ended.
+
+        Args:
+            mapping: Whose.
+            empty: It was empty when the look began.
+        """
+        if empty and self.is_empty(mapping):
+            self.seen_empty.add(mapping.name)
+        else:
+            self.seen_empty.discard(mapping.name)
+
     def began(self, job: Job) -> Begun:
         """A job is begun: what was decided just before counts."""
+        file = job.file
+        if isinstance(job.step, RemoveRemote) and file.mapping in self.seen_empty:
+            [mapping] = [m for m in self.mappings if m.name == file.mapping]
+            if self.is_empty(mapping) and file.mapping not in self._other_roots:
+                self.broken.append(f"{file.path} is removed from the server: the root is empty")
         return Begun(job, self._clock.monotonic())
+
+    def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
+        """A file is said to be removed on the server."""
+        known = self.remote.get((uuid, name))
+        if known is not None and not known.others_removed and not known.ours_removed:
+            self.broken.append(f"{eid}/{name} is held as removed on the server: nobody removed it")
 
     def opened(self, place: str) -> None:
         """A file is opened."""
@@ -210,7 +249,9 @@ class Ledger:
         after = Remote(event.ours, self._clock.monotonic())
         if before is not None:
             after.others_put, after.others_removed = before.others_put, before.others_removed
+            after.ours_removed = before.ours_removed
         if event.ours:
+            after.ours_removed = after.ours_removed or event.after is None
             begun = self.jobs[-1] if self.jobs else None
             opened = begun.opened if begun is not None and begun.opened is not None else after.at
             self._doubtful_until[at] = after.at + (after.at - opened) + CLOCK_SLACK_S + 2

@@ -1,10 +1,299 @@
+"""Engines that break a promise on purpose: if one were not caught, nothing would be proved."""
+
 from __future__ import annotations
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import NamedTuple
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple
+from unittest import mock
+
+from aqsync.errors import Interrupted, ServerFailed
+from aqsync.journal import remote
+from aqsync.journal.outcomes import Outcomes
+from aqsync.local.reader import GuardedFile
+from aqsync.local.scanner import Scanner
+from aqsync.log import Log
+from aqsync.model import (
+    Adopted,
+    Failed,
+    Hold,
+    InSync,
+    OnLocalDelete,
+    RemoveRemote,
+    Upload,
+    Uploaded,
+    Wait,
+)
+from aqsync.sync import delivery, engine, lookout, planner, policies
+from aqsync.sync.delivery import Delivery
+from aqsync.sync.engine import Engine
+from aqsync.sync.mirror import Mirror
+from aqsync.sync.uploader import Uploader
 
 Mutation = Callable[[], AbstractContextManager[object]]
+
+
 class Broken(NamedTuple):
+    """A way to break the engine."""
+
     promise: str
+    """Which of the promises it breaks."""
     mutation: Mutation
-MUTATIONS: dict[str, Broken] = {}
+    """While it is entered, the engine is broken."""
+
+
+def _patched(*places: tuple[Any, str, object]) -> Mutation:
+    @contextmanager
+    def patch() -> Iterator[None]:
+        with ExitStack() as stack:
+            for owner, name, value in places:
+                stack.enter_context(mock.patch.object(owner, name, value))
+            yield
+
+    return patch
+
+
+def _around(owner: Any, name: str, wrapped: Callable[..., Any]) -> Mutation:
+    """Replace a function by one that gets the original as its first argument."""
+    original = getattr(owner, name)
+
+    def instead(*args: Any, **kept: Any) -> Any:
+        return wrapped(original, *args, **kept)
+
+    return _patched((owner, name, instead))
+
+
+def _changed_policy(**changes: object) -> Mutation:
+    def changed(original: Any, *args: Any, **kept: Any) -> Any:
+        policy_of = original(*args, **kept)
+        return lambda file: replace(policy_of(file), **changes)
+
+    return _patched((delivery, "policies", partial(changed, policies.policies)))
+
+
+def _decide(change: Callable[..., Any]) -> Mutation:
+    """Change what is decided where it is acted upon."""
+    original = planner.decide
+
+    def changed(*args: Any) -> Any:
+        return change(original(*args), *args)
+
+    return _patched((engine, "decide", changed), (promises(), "decide", changed))
+
+
+def promises() -> Any:
+    """Where the end is judged by what is decided then, as `aqsync status` prints it."""
+    return import_module("tests.simulation.promises")
+
+
+def _trusting(self: Scanner, record: Any, root: Any, *_: Any) -> bool:
+    if record.root != root:
+        self._journal.mappings.pin_root(record.id, root)
+    return True
+
+
+def _empty_is_fine(original: Any, self: Scanner, record: Any, root: Any, *rest: Any) -> bool:
+    return bool(original(self, record, root, *rest)) or record.root == root
+
+
+def _replaced_is_fine(original: Any, self: Scanner, record: Any, root: Any, *rest: Any) -> bool:
+    if record.root != root:
+        return _trusting(self, record, root)
+    return bool(original(self, record, root, *rest))
+
+
+def _missing_is_empty(original: Any, self: Scanner, *args: Any) -> Any:
+    """A root that is not there reads as one without files."""
+    report = original(self, *args)
+    if "" in report.troubles and "does not exist" in report.troubles[""].message:
+        record = self._journal.mappings.get(self._mapping.name)
+        paths = [target.path for target in self._journal.observations.targets(record.id)]
+        self._journal.observations.gone(record.id, paths, self._clock.now_ns())
+        self._journal.mappings.set_troubles(record.id, {})
+    return report
+
+
+@contextmanager
+def _missing_root_is_empty() -> Iterator[None]:
+    """Both who looks and who removes are broken: either alone would prevent it."""
+    looking = _around(Scanner, "_scan", _missing_is_empty)
+    removing = _patched((Uploader, "_is_gone", lambda *_: True))
+    with looking(), removing():
+        yield
+
+
+def _overwriting(step: Any, file: Any, *_: Any) -> Any:
+    """Whatever others have put on the server is in the way."""
+    if isinstance(step, Hold) and step.reason.startswith("conflict"):
+        return Upload("mine", file.since_ns, replaces=True)
+    return step
+
+
+def _adopting_by_size(original: Any, self: Uploader, job: Any) -> Any:
+    with self._server.download(job.uuid, job.file.remote_name) as found:
+        size = found.length
+    if size == job.file.local.size:
+        with GuardedFile(job.root, job.file.path, job.file.local, self._disk) as source:
+            digest, _ = self._digest(source.chunks())
+        return Adopted(job.file.local, digest, job.file.remote.modified_at)
+    return original(self, job)
+
+
+def _removing_changed(step: Any, file: Any, policy: Any, _now_ns: int) -> Any:
+    """A copy is removed whoever stored it."""
+    if isinstance(step, InSync) and "others have changed the copy" in step.reason:
+        return RemoveRemote("deleted here", file.since_ns)
+    del policy
+    return step
+
+
+def _never_rescanning(original: Any, self: Any, now: float) -> bool:
+    self._everything_at = float("inf")
+    return bool(original(self, now))
+
+
+def _blocking(original: Any, self: Delivery, file: Any, outcome: Any) -> None:
+    """After one failure nothing else is begun."""
+    original(self, file, outcome)
+    if isinstance(outcome, Failed):
+        self.retiring = True
+
+
+def _never_again(original: Any, self: Outcomes, file: Any, outcome: Any, *rest: Any) -> None:
+    if isinstance(outcome, Failed):
+        outcome = replace(outcome, permanent=True)
+    original(self, file, outcome, *rest)
+
+
+def _reasonless(step: Any, *_: Any) -> Any:
+    return replace(step, reason="") if isinstance(step, Hold) else step
+
+
+def _telling_the_token(original: Any, self: Engine, *args: Any) -> Any:
+    Log("aqsync.engine").info("asked", server=vars(self._server)["token"])
+    return original(self, *args)
+
+
+def _journaling_the_token(original: Any, self: Engine, exc: Any) -> None:
+    exc.message = f"{exc.message} (token {vars(self._server)['token']})"
+    original(self, exc)
+
+
+def _telling_each_failure(original: Any, self: Engine, exc: Any) -> None:
+    original(self, exc)
+    Log("aqsync.engine").warning("the server cannot be used", reason=str(exc))
+
+
+def _listed_afterwards(original: Any, self: Mirror, chunk: Any) -> Any:
+    """A list gets its number when the answer is there, not before it is asked for."""
+    journal, ask = self._journal, self._server.list_files
+
+    def asking(*args: Any, **kept: Any) -> Any:
+        answer = ask(*args, **kept)
+        late.append(journal.remote.next_sequence())
+        return answer
+
+    late: list[int] = []
+    listed, unchanged = journal.remote.listed, journal.remote.unchanged
+    with ExitStack() as stack:
+        patch = mock.patch.object
+        stack.enter_context(patch(self._server, "list_files", asking))
+        stack.enter_context(
+            patch(journal.remote, "listed", lambda a, b, _s, now: listed(a, b, late[-1], now))
+        )
+        stack.enter_context(
+            patch(journal.remote, "unchanged", lambda a, _s, now: unchanged(a, late[-1], now))
+        )
+        return original(self, chunk)
+
+
+def _recording_without_sending(original: Any, self: Uploader, job: Any) -> Any:
+    """An upload that broke off counts as done."""
+    before = hashlib.sha256
+    outcome: Any = None
+    try:
+        outcome = original(self, job)
+    except ServerFailed:
+        raise
+    except Interrupted:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it was
+        local = job.file.local
+        return Uploaded(local, before(b"never sent").digest(), None)
+    return outcome
+
+
+def _following(step: Any, file: Any, *_: Any) -> Any:
+    """A symbolic link is sent as if it were a file."""
+    if isinstance(step, Hold) and "symbolic link" in step.reason and file.remote_name:
+        return Upload("a link", file.since_ns, replaces=False)
+    return step
+
+
+def _unguarded(self: GuardedFile, seen: Any) -> None:
+    del self, seen
+
+
+def _late_check(original: Any, self: GuardedFile) -> None:
+    del original, self
+
+
+def _always_fresh(self: Engine, file: Any, step: Any) -> bool:
+    del self, file
+    return not isinstance(step, Wait)
+
+
+MUTATIONS: dict[str, Broken] = {
+    "no-settling": Broken("1, 2: settled", _changed_policy(settle_ns=0)),
+    "no-rescan": Broken(
+        "1: whatever the events", _around(lookout.Lookout, "_everything_is_due", _never_rescanning)
+    ),
+    "no-second-check": Broken("2: sent whole", _around(GuardedFile, "_check_again", _late_check)),
+    "no-check": Broken("2: sent whole", _patched((GuardedFile, "_check", _unguarded))),
+    "broken-off-is-done": Broken(
+        "2: what is called synced was sent",
+        _around(Uploader, "_upload", _recording_without_sending),
+    ),
+    "digest-not-recorded": Broken(
+        "3: what was sent is recognised", _patched((Outcomes, "about_to_send", lambda *_: True))
+    ),
+    "list-numbered-late": Broken(
+        "3: an upload is not taken for removed", _around(Mirror, "_list_chunk", _listed_afterwards)
+    ),
+    "foreign-overwritten": Broken("5: nothing of others is lost", _decide(_overwriting)),
+    "adopted-by-size": Broken(
+        "2, 5: a comparison compares", _around(Uploader, "_compare", _adopting_by_size)
+    ),
+    "list-not-refreshed": Broken(
+        "5: looked at again before an overwrite", _patched((Engine, "may_take", _always_fresh))
+    ),
+    "any-time-is-ours": Broken(
+        "5: whose version it is", _patched((remote, "plausible", lambda *_: True))
+    ),
+    "removed-without-config": Broken(
+        "5: nothing is deleted that the config did not say",
+        _changed_policy(on_local_delete=OnLocalDelete.REMOVE),
+    ),
+    "removed-though-changed": Broken(
+        "5: only our own version is removed", _decide(_removing_changed)
+    ),
+    "missing-root-is-empty": Broken("6: a missing root", _missing_root_is_empty),
+    "empty-root": Broken("6: an empty root", _around(Scanner, "_trusts", _empty_is_fine)),
+    "replaced-root": Broken("6: a replaced root", _around(Scanner, "_trusts", _replaced_is_fine)),
+    "failure-blocks": Broken("7: one bad file", _around(Delivery, "_finished", _blocking)),
+    "no-retry": Broken("1, 7: a failure is tried again", _around(Outcomes, "record", _never_again)),
+    "no-reason": Broken("8: every file has a reason", _decide(_reasonless)),
+    "token-in-log": Broken("9: the token", _around(Engine, "refresh", _telling_the_token)),
+    "token-in-journal": Broken(
+        "9: the token", _around(Engine, "_note_problem", _journaling_the_token)
+    ),
+    "link-followed": Broken("10: links", _decide(_following)),
+    "each-failure-told": Broken(
+        "an outage is one line", _around(Engine, "_note_problem", _telling_each_failure)
+    ),
+}
+"""By name."""

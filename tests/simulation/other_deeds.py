@@ -17,9 +17,10 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
 from tests.simulation.disk_deeds import Deed, new_content
-from tests.simulation.fake_server import FINE, Call, Fault
+from tests.simulation.fake_server import FINE, Fault
 from tests.simulation.places import EIDS
-from tests.simulation.world import SECOND_NS, World
+from tests.simulation.world import World
+from tests.support.fake_clock import SECOND_NS
 
 
 def _eids(world: World) -> list[str]:
@@ -95,7 +96,7 @@ def weather(world: World, chance: random.Random) -> None:
     world.weather = {
         "fine": lambda _call: FINE,
         "down": lambda _call: Fault(error=ServerUnreachable("no connection")),
-        "flaky": lambda call: _flaky(call, dice),
+        "flaky": lambda _call: _flaky(dice),
         "slow": lambda _call: Fault(seconds=dice.choice([0.5, 3.0, 20.0])),
         "failing": lambda _call: Fault(error=ServerFailed("the server answered 500")),
         "losing": lambda call: Fault(answer_lost=call.method == "upload" and dice.random() < 0.7),
@@ -103,7 +104,7 @@ def weather(world: World, chance: random.Random) -> None:
     world.note(f"  the server is {kind}")
 
 
-def _flaky(call: Call, dice: random.Random) -> Fault:
+def _flaky(dice: random.Random) -> Fault:
     error: RemoteError | None = dice.choice(
         [
             None,

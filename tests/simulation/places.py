@@ -28,7 +28,7 @@ MOUNT = "disk"
 @cache
 def mapping_of(name: str) -> Mapping:
     """One of the mappings that histories choose from."""
-    values: dict[str, object] = {
+    every: dict[str, dict[str, object]] = {
         "fixed": {
             "experiment": "20261123-1",
             "tags": ({"match": "*.dat", "add": ("data",)},),
@@ -47,8 +47,8 @@ def mapping_of(name: str) -> Mapping:
             "settle": 1.0,
             "prefix": "pc-1",
         },
-    }[name]
-    return Mapping.model_validate({"name": name, "directory": Path("/data", name), **values})
+    }
+    return Mapping.model_validate({"name": name, "directory": Path("/data", name), **every[name]})
 
 
 NAMES = tuple(FOLDERS)

@@ -50,9 +50,10 @@ class Case(NamedTuple):
         return known is not None and known.passed_for_ours
 
     @property
-    def others_removed(self) -> bool:
+    def removed(self) -> bool:
+        """Whether it was ever removed from where it is now."""
         known = self._known()
-        return known is not None and known.others_removed
+        return known is not None and (known.others_removed or known.ours_removed)
 
     def _known(self) -> Remote | None:
         return remote_at(self.world, self.eid, self.file.remote_name)
@@ -107,7 +108,7 @@ def _refused(case: Case) -> bool:
 
 REASONS: dict[str, Callable[[Case], bool]] = {
     "conflict: ": _conflict,
-    "removed on the server": lambda case: case.others_removed,
+    "removed on the server": lambda case: case.removed,
     "the file is empty now": _empty,
     "our version was uploaded; others have changed it": lambda case: case.others_put,
     "on the server with this content": lambda case: case.passed_for_ours,

@@ -12,19 +12,22 @@ import heapq
 import logging
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from aqsync.config import Mapping
 from aqsync.errors import Interrupted, JournalDiskFull, TransferRefused
-from aqsync.journal import Journal
-from aqsync.model import Outcome
+from aqsync.local.scanner import ScanReport
+from aqsync.model import Decision, FileRecord, Outcome, Policy
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
+from aqsync.sync.policies import ALWAYS
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
@@ -194,7 +197,7 @@ class World:
             self.ready,
             self.lanes,
             looks=self.lookouts,
-            windows=self._windows(),
+            windows=ALWAYS,
             acted=self.upkeep.acted,
             tally=self.tally,
             beat=lambda: None,
@@ -211,17 +214,25 @@ class World:
         self._count_looks()
         start = self.lanes.start
 
-        def starting(job: Job, large: bool) -> None:
+        decide = self.engine.decide
+
+        def deciding(
+            file: FileRecord, policy_of: Callable[[FileRecord], Policy]
+        ) -> tuple[FileRecord, Decision] | None:
+            decided = decide(file, policy_of)
+            if decided is not None and decided[1].reason == "removed on the server":
+                uuid = UUID(self.journal.remote.uuid(str(file.eid)))
+                self.ledger.held_as_removed(str(file.eid), uuid, file.remote_name)
+            return decided
+
+        self.engine.decide = deciding  # type: ignore[method-assign]  # judged, then done
+
+        def starting(job: Job, large: bool) -> None:  # noqa: FBT001 - as in Lanes
             self._begun[job.file.id] = self.ledger.began(job)
             self.note(f"begun: {type(job.step).__name__} {job.file.mapping}/{job.file.path}")
             start(job, large)
 
-        self.lanes.start = starting  # type: ignore[method-assign]
-
-    def _windows(self):
-        from aqsync.config import Windows
-
-        return Windows()
+        self.lanes.start = starting  # type: ignore[method-assign]  # written down, then done
 
     def _lookout(self, mapping: Mapping) -> Lookout:
         def make() -> SimulatedWatch:
@@ -246,15 +257,17 @@ class World:
         scan = self.engine.scan
         self.whole_looks = dict.fromkeys(self.lookouts, 0)
 
-        def scanning(mapping, within=(), **kept):
+        def scanning(mapping: Mapping, within: Iterable[str] = (), **kept: Any) -> ScanReport:
+            empty = self.ledger.is_empty(mapping)
             report = scan(mapping, within, **kept)
+            self.ledger.looked_at(mapping, empty=empty)
             self.whole_looks[mapping.name] += report.whole
             with self.unattended():
                 if self.journal.mappings.get(mapping.name).root is not None:
                     self.ledger.accepted(mapping)
             return report
 
-        self.engine.scan = scanning  # type: ignore[method-assign]
+        self.engine.scan = scanning  # type: ignore[method-assign]  # counted, then done
 
     def restart(self) -> None:
         """The process is stopped in good order, as soon as that can be."""
@@ -271,7 +284,7 @@ class World:
 
     def _leave_as_a_kill_does(self) -> None:
         """Copy the journal as it is now: what unwinds after this never happened."""
-        self.full_before, left = self.journal_path, self.folder / str(self.crashes) / "journal.db"
+        left = self.folder / str(self.crashes) / "journal.db"
         left.parent.mkdir()
         for suffix in ("", "-wal", ".lock"):
             part = self.journal_path.with_name(self.journal_path.name + suffix)
@@ -434,15 +447,13 @@ class World:
                 self.judge_synced(file)
         return outcome
 
-    def judge_synced(self, file) -> None:
+    def judge_synced(self, file: FileRecord) -> None:
         """What the journal calls synced, the server was given."""
         if file.synced is None or file.eid is None:
             return
         record = self.journal.remote.experiments().get(file.eid)
         if record is None or record.uuid is None:
             return
-        from uuid import UUID
-
         held = self.ledger.held[UUID(record.uuid), file.remote_name]
         if file.synced.sha256 not in held:
             self.ledger.broken.append(
@@ -472,7 +483,9 @@ class World:
                 return
         self.ledger.broken.append(f"{due} spin")
 
-    def run(self, seconds: float, *, work: bool = True, chance: random.Random | None = None) -> None:
+    def run(
+        self, seconds: float, *, work: bool = True, chance: random.Random | None = None
+    ) -> None:
         """Let so much time pass."""
         end = self.clock.monotonic() + seconds
         while not self.ledger.broken:
