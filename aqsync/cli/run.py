@@ -16,6 +16,7 @@ from aqsync.journal import Journal
 from aqsync.log import Log
 from aqsync.service.daemon import Daemon
 from aqsync.service.logs import set_up
+from aqsync.service.memory import give_back_freed_memory
 from aqsync.service.notify import Notifier
 from aqsync.sync.connection import connect
 
@@ -38,6 +39,7 @@ def run(options: RunOptions) -> ExitCode:
         AqsyncError: It cannot begin, and a person looks on; else the log says so.
     """
     set_up(sys.stderr, json=options.log_json, level=options.log_level, environ=os.environ)
+    give_back_freed_memory()
     try:
         return _run(options.config)
     except AqsyncError as exc:
