@@ -20,6 +20,12 @@ from aqsync.errors import (
     JournalInUse,
     JournalTooNew,
 )
+from aqsync.journal.checks import (
+    damage_in_content,
+    damage_in_pages,
+    doubt_what_no_check_can_find,
+    quick_verdict,
+)
 from aqsync.journal.lock import marks_a_journal
 from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
 
@@ -31,6 +37,8 @@ Version = tuple[int, int]
 """Rows changed here, and a number that changes when another connection writes."""
 
 _NOT_OURS_HINT = "give `journal` in the configuration another path"
+_NOT_UTF8 = "Could not decode to UTF-8"
+"""How the module `sqlite3` puts it, without a code."""
 _BROKEN_HINT = "run `aqsync push`: it sets the journal aside and rebuilds it"
 
 
@@ -41,11 +49,17 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as exc:
         raise _translation(exc, path) from exc
+    except UnicodeDecodeError as exc:
+        raise _broken(path, "text in it is no UTF-8") from exc
     except OSError as exc:
         raise JournalError(
             f"the journal {path} cannot be opened: {exc.strerror or exc}",
             hint="check that its folder exists and may be written by this user",
         ) from exc
+
+
+def _broken(path: Path, how: str) -> JournalBroken:
+    return JournalBroken(f"the journal {path} is damaged: {how}", hint=_BROKEN_HINT)
 
 
 def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
@@ -56,10 +70,9 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
             hint="free some space; nothing is lost, and the next run goes on",
         )
     if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return JournalBroken(
-            f"the journal {path} is damaged: {exc}",
-            hint=_BROKEN_HINT,
-        )
+        return _broken(path, str(exc))
+    if str(exc).startswith(_NOT_UTF8):
+        return _broken(path, "text in it is no UTF-8")
     if primary in _HELD_BY_OTHERS:
         return JournalInUse(
             f"the journal {path} is locked by another program",
@@ -192,12 +205,15 @@ def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
         try:
             _check_identity(connection, path)
             if not known_good:
-                _check_content(connection, path)
+                _refuse_damage(path, damage_in_pages(connection))
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -4000")
             migrate(connection, now_ns)
+            if not known_good:
+                _refuse_damage(path, damage_in_content(connection))
+                doubt_what_no_check_can_find(connection)
         except BaseException:
             connection.close()
             raise
@@ -227,10 +243,9 @@ def _check_identity(connection: sqlite3.Connection, path: Path, oldest: int = 0)
         )
 
 
-def _check_content(connection: sqlite3.Connection, path: Path) -> None:
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise JournalBroken(f"the journal {path} is damaged: {verdict}", hint=_BROKEN_HINT)
+def _refuse_damage(path: Path, found: str | None) -> None:
+    if found is not None:
+        raise _broken(path, found)
 
 
 def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
@@ -255,7 +270,7 @@ def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
         )
         try:
             _check_identity(connection, path, oldest)
-            _check_content(connection, path)
+            _refuse_damage(path, quick_verdict(connection))
         except BaseException:
             connection.close()
             raise

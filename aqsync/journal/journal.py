@@ -62,6 +62,8 @@ class Journal:
             lock = JournalLock(path)
         broken = None
         try:
+            if lock.damaged:
+                broken = set_aside(path, now_ns)
             try:
                 database = connect(path, now_ns, known_good=lock.untouched)
             except JournalBroken:
@@ -99,6 +101,11 @@ class Journal:
         """
         return self._database.checkpoint()
 
+    @property
+    def met_damage(self) -> bool:
+        """Whether it has turned out to be damaged: opened again, it is set aside."""
+        return self._database.met_damage
+
     def close(self) -> None:
         """Close the file and let others write."""
         try:
@@ -106,11 +113,11 @@ class Journal:
         except BaseException:
             self._release(in_good_order=False)
             raise
-        self._release(in_good_order=not self._database.met_damage)
+        self._release(in_good_order=True)
 
     def _release(self, *, in_good_order: bool) -> None:
         if self._lock is not None:
-            self._lock.release(in_good_order=in_good_order)
+            self._lock.release(in_good_order=in_good_order, damaged=self.met_damage)
 
     def __enter__(self) -> Self:
         return self

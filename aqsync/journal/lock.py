@@ -2,8 +2,9 @@
 
 The lock ends with the process, however that ends, so nothing can be left locked. The lock file
 names the process that holds it; afterwards it tells how the journal was left, if it was closed
-in good order. That it tells so at all shows that the path once held a journal of ours: what is
-damaged beyond recognition there may be set aside, what never was a journal may not.
+in good order, or that damage was met in it. That it tells so at all shows that the path once
+held a journal of ours: what is damaged beyond recognition there may be set aside, what never was
+a journal may not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ else:
 
 
 _OPENING = "opening"
+_DAMAGED = "damaged"
 
 
 def marks_a_journal(journal: Path) -> bool:
@@ -52,6 +54,7 @@ class JournalLock:
     Attributes:
         untouched: Whether the journal is still the file that its last writer closed in good
             order, by all that its status shows.
+        damaged: Whether its last writer met damage in it, which no check need find again.
 
     Raises:
         JournalInUse: Another process holds it.
@@ -72,7 +75,9 @@ class JournalLock:
                 f"the journal {journal} is in use by another aqsync{by}",
                 hint="wait until it has finished, or stop it",
             ) from exc
-        self.untouched = self._read() == _closed_state(journal)
+        mark = self._read()
+        self.untouched = mark == _closed_state(journal)
+        self.damaged = mark == _DAMAGED
         if not marks_a_journal(journal):
             self._write(f"{_OPENING} {os.getpid()}")
 
@@ -80,13 +85,16 @@ class JournalLock:
         """What lies here is a journal of ours, and this process writes it."""
         self._write(str(os.getpid()))
 
-    def release(self, *, in_good_order: bool = False) -> None:
+    def release(self, *, in_good_order: bool = False, damaged: bool = False) -> None:
         """Let others write.
 
         Args:
             in_good_order: Whether the journal was closed, with nothing wrong in it.
+            damaged: Whether damage was met in it.
         """
-        if in_good_order:
+        if damaged:
+            self._write(_DAMAGED)
+        elif in_good_order:
             self._write(_closed_state(self._journal) or "closed while it was read")
         os.close(self._descriptor)
 

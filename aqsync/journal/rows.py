@@ -80,6 +80,10 @@ RECORD = f"""
 """
 
 
+_KINDS = {kind.value: kind for kind in EntryKind}
+"""Any other number is damage: such a file is not opened, and the next scan finds what it is."""
+
+
 def file_record(row: tuple[Any, ...]) -> FileRecord:
     """One row of `RECORD`."""
     (
@@ -137,7 +141,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         id=identity,
         mapping=mapping,
         path=joined(directory, name),
-        kind=EntryKind(kind),
+        kind=_KINDS.get(kind, EntryKind.SPECIAL),
         local=None if size is None else Signature(size, mtime_ns, ctime_ns, inode),
         since_ns=since_ns,
         eid=eid,

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from aqsync.errors import JournalBroken
-from aqsync.journal import Journal, database
+from aqsync.journal import Journal
+from aqsync.journal.checks import damage_in_pages
 from aqsync.journal.observations import Observed
 from aqsync.model import EntryKind
 from tests.journal.notes import NOW, V1, notes
@@ -23,13 +24,13 @@ from tests.journal.notes import NOW, V1, notes
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names each journal whose content is checked."""
     checked: list[str] = []
-    check = database._check_content
 
-    def note(connection: sqlite3.Connection, path: Path) -> None:
-        checked.append(path.name)
-        check(connection, path)
+    def note(connection: sqlite3.Connection) -> str | None:
+        _, _, file = connection.execute("PRAGMA database_list").fetchone()
+        checked.append(Path(file).name)
+        return damage_in_pages(connection)
 
-    monkeypatch.setattr(database, "_check_content", note)
+    monkeypatch.setattr("aqsync.journal.database.damage_in_pages", note)
     return checked
 
 

@@ -43,6 +43,7 @@ from tests.support.quick_journal import open_quickly
 
 MAPPINGS = ("m", "n")
 EIDS = ("20261123-1", "20261123-2")
+UUIDS = ("27aaad1e-2dd5-4984-826a-a50b0c0d294d", "37aaad1e-2dd5-4984-826a-a50b0c0d294d")
 PATHS = ("a.csv", "run/a.csv", "run/µ.csv", "d\udc80r/\udcff.csv")
 NAMES = ("a", "b", "c")
 OF_LISTED = (Adopted, FoundOurOwn, FoundDifferent, Removed)
@@ -222,9 +223,9 @@ class JournalLives(RuleBasedStateMachine):
 
     # What the server says
 
-    @rule(eid=eids, uuid=st.sampled_from(["u1", "u1", "u2"]))
+    @rule(eid=eids, uuid=st.sampled_from(UUIDS))
     def find(self, eid: str, uuid: str) -> None:
-        uuid = f"{eid}-{uuid}"
+        uuid = f"{uuid[:-1]}{eid[-1]}"
         self.journal.remote.found({eid: uuid})
         self.model.found(eid, uuid)
 

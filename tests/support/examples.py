@@ -6,10 +6,10 @@ import os
 
 from hypothesis import settings
 
-_FACTOR = int(os.environ.get("AQSYNC_EXAMPLES", "1"))
+FACTOR = int(os.environ.get("AQSYNC_EXAMPLES", "1"))
 """``make properties`` raises it, and takes other examples each time."""
 
 
 def examples(count: int, *, steps: int = 50) -> settings:
     """So many examples of at most so many steps, times the factor asked for."""
-    return settings(max_examples=count * _FACTOR, stateful_step_count=steps)
+    return settings(max_examples=count * FACTOR, stateful_step_count=steps)
