@@ -110,6 +110,8 @@ class Ledger:
         self._paths: dict[tuple[str, str], tuple[Mapping, str]] = {}
         self.seen_empty: set[str] = set()
         """Mappings whose root has nothing in it, and was looked at since."""
+        self._empty_since_ns: dict[str, int] = {}
+        """By mapping, since when nothing at all is in its root."""
         self._other_roots: set[str] = set()
         """Mappings that had another root in between, or one that a person accepted."""
         self._accepting: set[str] = set()
@@ -128,6 +130,12 @@ class Ledger:
             by_deed: What is missing was deleted or moved; else it merely cannot be seen.
         """
         for mapping in self.mappings:
+            if not by_deed:
+                self._other_roots.add(mapping.name)
+            if not self.is_empty(mapping):
+                self._empty_since_ns.pop(mapping.name, None)
+            else:
+                self._empty_since_ns.setdefault(mapping.name, self._clock.now_ns())
             before, now = self.visible[mapping.name], self._see(mapping)
             if now == before:
                 continue
@@ -136,8 +144,6 @@ class Ledger:
                 gone.discard(path)
                 if before.get(path) != state:
                     self._born(mapping, path, state)
-            if not by_deed:
-                self._other_roots.add(mapping.name)
             if by_deed or mapping.name in self._accepting:
                 gone.update(path for path in before if path not in now)
             self.visible[mapping.name] = now
@@ -215,7 +221,9 @@ class Ledger:
         file = job.file
         if isinstance(job.step, RemoveRemote) and file.mapping in self.seen_empty:
             [mapping] = [m for m in self.mappings if m.name == file.mapping]
-            if self.is_empty(mapping) and file.mapping not in self._other_roots:
+            since_ns = self._empty_since_ns.get(file.mapping, file.since_ns)
+            in_doubt = self.is_empty(mapping) and file.mapping not in self._other_roots
+            if in_doubt and file.since_ns > since_ns:
                 self.broken.append(f"{file.path} is removed from the server: the root is empty")
         return Begun(job, self._clock.monotonic())
 

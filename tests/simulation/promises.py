@@ -14,9 +14,10 @@ from aqsync.model import Decision, FileRecord, Hold, InSync, State
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
+from tests.simulation.fake_disk import Link
 from tests.simulation.fake_server import FINE
 from tests.simulation.ledger import Remote, rules_of
-from tests.simulation.places import EIDS
+from tests.simulation.places import EIDS, FOLDERS
 from tests.simulation.world import POWER_LOST, RESCAN_S, TOKEN, World
 
 LONGEST_S = 6 * 3600.0
@@ -156,6 +157,10 @@ def _heal(world: World, chance: random.Random) -> None:
         ignore = f"{root}/{IGNORE_FILE}"
         if world.disk.exists(ignore):
             world.disk.remove(ignore)
+        for folder in (f"{root}/{name}" for name in FOLDERS[mapping.name] if name):
+            # What a link in a folder's place hides cannot be told: it is tried for ever.
+            if world.disk.exists(folder) and isinstance(world.disk._get(folder), Link):
+                world.disk.remove(folder)
     world.disk.open_all()
     world.ledger.look(by_deed=False)
     there = {e.eid for e in world.server.experiments.values()}
