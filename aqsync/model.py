@@ -109,6 +109,8 @@ class FileRecord:
     """The server's time of the foreign version that a person allowed to be overwritten."""
     changing_since_ns: int | None = None
     """When it first changed again before the server had it; None: it has not."""
+    removing: bool = False
+    """The server was asked to remove it while it was gone here: that it is missing may be us."""
 
 
 class Problem(NamedTuple):

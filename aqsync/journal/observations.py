@@ -83,7 +83,7 @@ _RESET = """
     sent_sha256 = NULL, sent_size = NULL, differs_modified_at = NULL, differs_at_ns = NULL,
     failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL, removed_at_ns = NULL, insisted = 0,
-    may_replace = NULL
+    may_replace = NULL, removing = 0
 """
 FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""

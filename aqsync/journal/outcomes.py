@@ -33,7 +33,7 @@ _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
     synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
     sent_sha256 = NULL, sent_size = NULL, differs_modified_at = NULL, differs_at_ns = NULL,
-    {_NO_FAILURE}
+    removing = 0, {_NO_FAILURE}
 """
 
 _AT = "id = ? AND eid IS ? AND remote_name = ?"
@@ -63,6 +63,10 @@ class Outcomes:
             (sha256, size, *_at(file)),
         )
         return changed > 0
+
+    def about_to_remove(self, file: FileRecord) -> None:
+        """Before the server is asked to remove a file: from now on we may be why it is missing."""
+        self._database.write(f"UPDATE file SET removing = 1 WHERE {_AT}", _at(file))
 
     def record(
         self, file: FileRecord, outcome: Outcome, now_ns: int, tags: Sequence[str] = ()

@@ -75,7 +75,8 @@ RECORD = f"""
         coalesce(e.listed_sequence, 0), r.modified_at,
         f.differs_modified_at, f.differs_at_ns,
         f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
-        f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns
+        f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns,
+        f.removing
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 
@@ -122,6 +123,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         insisted,
         may_replace,
         changing_since_ns,
+        removing,
     ) = row
     synced = None
     if synced_at_ns is not None:
@@ -155,4 +157,5 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         insisted=bool(insisted),
         may_replace=may_replace,
         changing_since_ns=changing_since_ns,
+        removing=bool(removing),
     )

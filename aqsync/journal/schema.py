@@ -171,12 +171,17 @@ _DOUBT = """
 ALTER TABLE mapping ADD COLUMN newest_undoubted INTEGER;
 """
 
+_REMOVING = """
+ALTER TABLE file ADD COLUMN removing INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
     ("0003-mounts", _MOUNTS),
     ("0004-removals", _REMOVALS),
     ("0005-doubt", _DOUBT),
+    ("0006-removing", _REMOVING),
 )
 
 VERSION = len(MIGRATIONS)

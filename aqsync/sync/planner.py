@@ -175,6 +175,8 @@ def _wanted_when_changed(file: FileRecord, local: Signature, synced: SyncedVersi
 def _wanted_when_removed(file: FileRecord) -> Decision:
     if file.insisted:
         return Upload("to be sent again though removed on the server", file.since_ns, False)
+    if file.removing:
+        return Upload("it is back, and was removed meanwhile", file.since_ns, replaces=False)
     since_ns = file.since_ns if file.removed_at_ns is None else file.removed_at_ns
     return Hold("removed on the server", since_ns, "`aqsync retry PATH` sends it again")
 

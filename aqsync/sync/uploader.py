@@ -227,6 +227,7 @@ class Uploader:
     def _remove(self, job: Job) -> Outcome:
         if not self._is_gone(job):
             return MovedOn()
+        self._journal.outcomes.about_to_remove(job.file)
         self._server.remove_files(job.uuid, [job.file.remote_name])
         return Removed()
 

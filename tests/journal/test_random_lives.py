@@ -167,6 +167,11 @@ class JournalLives(RuleBasedStateMachine):
         self.journal.outcomes.about_to_send(taken.real, sha256, 10)
         self.model.about_to_send(taken.model, sha256, 10)
 
+    @rule(taken=SHARED)
+    def nearly_remove(self, taken: Taken) -> None:
+        self.journal.outcomes.about_to_remove(taken.real)
+        self.model.about_to_remove(taken.model)
+
     @rule(taken=SHARED, signature=signatures, sha256=digests, between=bounds)
     def upload(
         self,

@@ -130,6 +130,11 @@ class JournalModel:
         if known is not None:
             known.file = replace(known.file, sent=SentVersion(sha256, size))
 
+    def about_to_remove(self, file: FileRecord) -> None:
+        known = self._target(file)
+        if known is not None:
+            known.file = replace(known.file, removing=True)
+
     def record(self, file: FileRecord, outcome: Outcome, now_ns: int) -> None:
         """As `Outcomes.record`: `file` is as it was when the job began."""
         if isinstance(outcome, Uploaded):
@@ -329,6 +334,7 @@ def _without_remote_side(file: FileRecord) -> FileRecord:
         removed_at_ns=None,
         insisted=False,
         may_replace=None,
+        removing=False,
     )
 
 
@@ -342,5 +348,6 @@ def _synced(file: FileRecord, synced: SyncedVersion, *, insisted: bool, ended: b
         failure=None,
         insisted=insisted,
         changing_since_ns=None,
+        removing=False,
     )
     return replace(done, may_replace=None, removed_at_ns=None) if ended else done

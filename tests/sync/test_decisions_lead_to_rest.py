@@ -73,6 +73,7 @@ class World:
         self.journal.found(EID, "uuid")
         self.done: list[Decision] = []
         self.stores = 10
+        self.removed_by_others = False
 
     def look(self) -> None:
         """At the disk, as the scanner does."""
@@ -112,6 +113,7 @@ class World:
                 assert self.stored is not None
                 assert self.stored.ours
                 self.stored = None
+                self.journal.about_to_remove(file)
                 self.journal.record(file, Removed(), now_ns)
             case Upload():
                 assert file.local == self.disk
@@ -187,7 +189,18 @@ def others_store(world: World, draw: st.DrawFn) -> None:
 
 
 def others_remove(world: World, _draw: st.DrawFn) -> None:
+    world.removed_by_others = world.removed_by_others or world.stored is not None
     world.stored = None
+
+
+def removal_is_lost(world: World, _draw: st.DrawFn) -> None:
+    """The server removed the file, and nobody was told."""
+    world.fetch_list()
+    file = world.file
+    removing = replace(PLAIN, on_local_delete=OnLocalDelete.REMOVE)
+    if file is not None and isinstance(decide(file, removing, world.now_ns + SETTLE), RemoveRemote):
+        world.journal.about_to_remove(file)
+        world.stored = None
 
 
 def next_step(world: World, _draw: st.DrawFn) -> None:
@@ -238,6 +251,7 @@ PAST = (
     next_step,
     next_step,
     answer_is_lost,
+    removal_is_lost,
     step_fails,
     person_insists,
     person_allows_replacing,
@@ -322,7 +336,7 @@ def is_right(world: World, end: Decision | None, on_local_delete: OnLocalDelete)
         assert end.hint
         assert (
             failed
-            or ("removed on the server" in end.reason and stored is None)
+            or ("removed on the server" in end.reason and world.removed_by_others)
             or ("conflict" in end.reason and stored is not None and not stored.ours)
             or ("empty now" in end.reason and world.disk == EMPTY and stored is not None)
         ), end

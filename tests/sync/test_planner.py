@@ -237,6 +237,27 @@ CHANGED_FILES: list[Row] = [
         {"reason": "removed on the server"},
     ),
     (
+        "changed here, removed there by us while it was gone",
+        replace(CHANGED, remote=listed(None), removing=True),
+        PLAIN,
+        Upload,
+        {"replaces": False},
+    ),
+    (
+        "unchanged and back, removed there by us while it was gone",
+        replace(SYNCED, remote=listed(None), removing=True),
+        PLAIN,
+        Upload,
+        {"replaces": False},
+    ),
+    (
+        "unchanged and back, not removed by us after all",
+        replace(SYNCED, removing=True),
+        PLAIN,
+        InSync,
+        {"reason": "on the server with this content"},
+    ),
+    (
         "changed here, removed there, wanted all the same",
         replace(CHANGED, remote=listed(None), insisted=True),
         PLAIN,
@@ -674,6 +695,7 @@ files = st.builds(
     insisted=st.booleans(),
     may_replace=st.none() | moments,
     changing_since_ns=st.none() | times,
+    removing=st.booleans(),
 )
 policies = st.builds(
     Policy,

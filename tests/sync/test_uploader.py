@@ -378,6 +378,39 @@ def test_nothing_is_removed_when_its_directory_is_a_link_now(lab: Lab, tmp_path:
     assert lab.remote == {"run~a": b"content"}
 
 
+def test_a_removal_whose_answer_is_lost_does_not_look_like_a_persons(lab: Lab) -> None:
+    """Nor one that a kill kept from being recorded: the file that is back is sent again."""
+    lab.configure(on_local_delete="remove")
+    removable(lab)
+    kill = Interrupted("killed")
+
+    def broken_off() -> None:
+        raise kill
+
+    lab.server.after["remove_files"] = broken_off
+    with pytest.raises(Interrupted):
+        do(lab, "a", REMOVE)
+    assert lab.remote == {}
+    lab.server.after.clear()
+    lab.reopen()
+    lab.write("a", b"it is back")
+    lab.push()
+    assert lab.remote == {"a": b"it is back", "stays": b"data"}
+
+
+def test_a_file_that_comes_back_while_its_copy_is_removed_is_sent_again(lab: Lab) -> None:
+    removable(lab)
+
+    def comes_back() -> None:
+        lab.write("a", b"it is back")
+        lab.scan()
+
+    lab.server.after["remove_files"] = comes_back
+    assert do(lab, "a", REMOVE) == Removed()
+    lab.push()
+    assert lab.remote == {"a": b"it is back", "stays": b"data"}
+
+
 def test_a_copy_that_somebody_else_removed(lab: Lab) -> None:
     removable(lab)
     lab.server.of(EID).files.clear()
@@ -430,7 +463,7 @@ def test_an_error_of_server_or_experiment_is_not_the_files(
     with pytest.raises(type(error)):
         do(lab, "a", step)
     after = lab.record("a")
-    assert replace(after, sent=None) == replace(before, sent=None)
+    assert replace(after, sent=None, removing=False) == replace(before, sent=None)
 
 
 def test_a_file_that_may_not_be_read(lab: Lab) -> None:
