@@ -73,6 +73,24 @@ class RestlessWriter:
         """What the server should hold, by remote name."""
         return {remote_name(path): content for path, content in self._expected.items()}
 
+    def differences(self, remote: dict[str, bytes], *foreign: str) -> list[str]:
+        """How the server differs from what it should hold, in words.
+
+        Args:
+            remote: What it holds, by name.
+            foreign: Names of files that others put there, whatever this program wrote.
+        """
+        found = []
+        for name, content in self.wanted().items():
+            is_held = content == b"" and remote.get(name)
+            if remote.get(name) != content and not is_held and name not in foreign:
+                found.append(f"{name}: another content, or none")
+        for name, content in remote.items():
+            torn = hashlib.sha256(content).hexdigest() not in self.versions[name]
+            if torn and name not in foreign:
+                found.append(f"{name}: {len(content)} bytes that the file never held")
+        return found
+
     # What it does
 
     def act(self) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import time
@@ -104,24 +103,16 @@ class Crashes:
 
     def differences(self) -> list[str]:
         """How the server differs from what it should hold, in words."""
-        wanted = self.writer.wanted()
         try:
             remote = self.project.remote()
         except RemoteFileNotFound as exc:
             return [f"a file is removed just now: {exc}"]
-        found = []
-        for name, content in wanted.items():
-            is_held = content == b"" and remote.get(name)
-            if remote.get(name) != content and not is_held and name != CLASH:
-                found.append(f"{name}: another content, or none")
-        for name, content in remote.items():
-            torn = hashlib.sha256(content).hexdigest() not in self.writer.versions[name]
-            if torn and content != FOREIGN:
-                found.append(f"{name}: {len(content)} bytes that the file never held")
+        found = self.writer.differences(remote, CLASH)
         assert remote[CLASH] == FOREIGN, "what others put there is not replaced"
         # A file that was deleted before its upload could be noted down stays on the server.
-        if self.removes and len(remote.keys() - wanted.keys() - {CLASH}) > AT_ONCE * self.kills:
-            found.append(f"more than that is left of {sorted(remote.keys() - wanted.keys())}")
+        left = remote.keys() - self.writer.wanted().keys() - {CLASH}
+        if self.removes and len(left) > AT_ONCE * self.kills:
+            found.append(f"more than that is left: {sorted(left)}")
         return found
 
 
