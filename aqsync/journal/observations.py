@@ -88,6 +88,11 @@ _RESET = """
 FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""
 
+_MISSING = (
+    "not in the directory when it was last looked at, and never uploaded",
+    "is its disk mounted?",
+)
+
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
 _MOST_NAMES = 500
@@ -197,19 +202,34 @@ class Observations:
         with self._database.reading() as connection:
             return int(connection.execute("SELECT coalesce(max(id), 0) FROM file").fetchone()[0])
 
-    def gone_unsent(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
-        """Files that are not there, as far as nothing on the server is known to be theirs."""
-        with self._database.reading() as connection:
-            unsent = {
-                joined(directory, name)
-                for directory, name in connection.execute(
-                    "SELECT directory, name FROM file WHERE mapping_id = ? AND size IS NOT NULL"
-                    " AND synced_at_ns IS NULL",
-                    (mapping_id,),
-                )
-            }
-        if lost := [path for path in paths if path in unsent]:
-            self.gone(mapping_id, lost, now_ns)
+    def missing_in_doubt(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
+        """Files that are not in a root that may be the wrong one, and were never sent.
+
+        They are not gone, but there is nothing to send either: they are held until they are there
+        again, or the doubt has ended.
+
+        Args:
+            mapping_id: Whose.
+            paths: All that are missing now; none: the doubt has ended.
+            now_ns: When they were looked for.
+        """
+        missing = {split(path) for path in paths}
+        with self._database.writing() as connection:
+            held = connection.execute(
+                "SELECT directory, name FROM file WHERE mapping_id = ? AND failure_message = ?",
+                (mapping_id, _MISSING[0]),
+            ).fetchall()
+            connection.executemany(
+                "UPDATE file SET failure_message = NULL, failure_hint = NULL,"
+                f" failure_permanent = NULL, failure_count = 0, failure_at_ns = NULL WHERE {_AT}",
+                ((mapping_id, *at) for at in held if at not in missing),
+            )
+            connection.executemany(
+                "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = 1,"
+                f" failure_count = 1, failure_at_ns = ? WHERE {_AT} AND size IS NOT NULL"
+                " AND synced_at_ns IS NULL AND failure_message IS NOT ?",
+                ((*_MISSING, now_ns, mapping_id, *at, _MISSING[0]) for at in missing),
+            )
 
     def forget_newer(self, mapping_id: int, paths: Iterable[str], newest: int) -> None:
         """Of these paths, forget those that were noted after the file with this id."""

@@ -208,7 +208,7 @@ class Scanner:
             self._note_gone(record, root, gone, now_ns)
         else:
             self._journal.mappings.doubt_root(record.id, newest)
-            self._journal.observations.gone_unsent(record.id, verdict.gone, now_ns)
+            self._journal.observations.missing_in_doubt(record.id, verdict.gone, now_ns)
         few = walk.changes + len(gone) <= MOST_CHANGED
         report.changed_paths = walk.changed + gone if few else None
         if not report.whole:
@@ -227,6 +227,7 @@ class Scanner:
             # What was only ever seen in another directory was not deleted in this one.
             self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
             self._journal.mappings.pin_root(record.id, root)
+        self._journal.observations.missing_in_doubt(record.id, (), now_ns)
         self._journal.observations.gone(record.id, gone, now_ns)
 
     def _is_as_known(self, record: MappingRecord, root: RootIdentity) -> bool:

@@ -219,7 +219,8 @@ class Lookout:
 
     def _plan_next(self, took: float) -> None:
         now = self._clock.monotonic()
-        trusted = self._watching.trusted and not self._silent
+        # Of a root that is in doubt, no event need tell when it is the right one again.
+        trusted = self._watching.trusted and not self._silent and "" not in self._troubles
         every = self._pace.rescan if trusted else self._pace.rescan_without_events
         self._everything_at = now + max(self._about(every), REST * took)
         self._not_before = now + took
@@ -234,6 +235,9 @@ class Lookout:
         try:
             report = self._engine.scan(self._mapping, paths, beat=self._beat, stop=self._stop)
             self._tell_troubles(report)
+            if "" in report.troubles:
+                soon = now + self._about(self._pace.rescan_without_events)
+                self._everything_at = min(self._everything_at, soon)
             self._make_ready(paths)
         except BaseException:
             for path in paths:

@@ -492,24 +492,27 @@ def test_what_was_only_on_another_disk_was_not_deleted_when_the_right_one_is_bac
     assert lab.record("d").local is None
 
 
-def test_what_was_never_sent_and_is_missing_in_another_root_is_not_waited_for(
+def test_what_was_never_sent_and_is_missing_in_another_root_is_held_and_named(
     lab: Lab, tmp_path: Path
 ) -> None:
-    lab.write("a")
-    sync(lab, "a")
+    """Forgotten, the only copy would be on a disk that nobody is told to plug in again."""
     for path in ("new", "sent"):
         lab.write(path)
     lab.scan()
-    sent = lab.record("sent")
-    lab.journal.outcomes.about_to_send(sent, b"\1" * 32, 4)
+    lab.journal.outcomes.about_to_send(lab.record("sent"), b"\1" * 32, 4)
     replace_root(lab, tmp_path)
-    lab.scan()
-    assert list(lab.troubles()) == [""]
-    assert known(lab) == {"a"}
-    assert lab.find("new") is None
+    for _ in range(2):
+        lab.scan()
+        assert list(lab.troubles()) == [""]
+        assert known(lab) == {"new", "sent"}
+        failure = lab.record("new").failure
+        assert failure is not None
+        assert failure.permanent
+        assert "never uploaded" in failure.message
     put_root_back(lab, tmp_path)
     lab.scan()
-    assert known(lab) == {"a", "new", "sent"}
+    assert known(lab) == {"new", "sent"}
+    assert lab.record("new").failure is None
     assert lab.record("sent").sent is not None
 
 
