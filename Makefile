@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 TEST_JOBS ?= 2
 
-.PHONY: demo test lint unit simulate simulate-mutations properties crash pythons system-boot bench docs lock clean format
+.PHONY: demo test lint unit simulate simulate-mutations properties crash mutants pythons system-boot bench docs lock clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -24,7 +24,7 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed
-	$(BIN)/pytest -n $(TEST_JOBS)
+	$(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_FLAGS)
 
 # The properties on FACTOR times as many examples, other ones each time.
 FACTOR ?= 20
@@ -38,6 +38,11 @@ SEED ?= $(shell date +%s)
 crash: $(VENV)/.dev-installed
 	AQSYNC_CRASH_ROUNDS=$(ROUNDS) AQSYNC_CRASH_SEED=$(SEED) \
 		$(BIN)/pytest -n $(TEST_JOBS) --timeout=0 tests/system/test_crashes.py
+
+# Do the tests notice small mistakes in the program? MODULES="aqsync.local.naming ..."; all takes
+# half an hour.
+mutants: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.mutants $(MODULES)
 
 # The tests on several Pythons, each in an environment of its own:
 #   make pythons PYTHONS="python3.11 python3.12 python3.13"

@@ -64,6 +64,9 @@ GOLDEN = [
     ("温" * 40 + ".csv", None, "=E6=B8=A9" * 25 + "=~8e5ff1d28647dd31.csv"),
     ("y" * 300 + ".averyverylongsuffix", None, "y" * 237 + "=~f42ca95596111d92"),
     ("c" * 250 + ".csv", "fridge-1", "fridge-1~" + "c" * 224 + "=~84b88ef7e224e9cf.csv"),
+    ("y" * 300 + "." + "s" * 15, None, "y" * 221 + "=~0d371c635535fdae." + "s" * 15),
+    ("y" * 300 + "." + "s" * 16, None, "y" * 237 + "=~ab8844cb6e265a6f"),
+    ("x" * 250 + ".d/abcdef", None, "x" * 237 + "=~f7d4765489deb212"),
     ("e" * 260 + ".", None, "e" * 237 + "=~113ac110b73b194f"),
 ]
 
@@ -152,6 +155,11 @@ def test_every_path_gives_a_name_that_is_safe_and_reads_back(path: str, prefix: 
 @given(path=st.text(st.characters(), min_size=1))
 def test_text_that_no_file_system_gives_has_a_safe_name_too(path: str) -> None:
     assert is_safe(remote_name(path))
+
+
+def test_half_a_pair_of_surrogates_has_bytes_of_its_own() -> None:
+    assert remote_name("\ud800.csv") == "=ED=A0=80.csv"
+    assert remote_name("x" * 300 + "\ud800") == "x" * 237 + "=~4839a788b5c21abe"
 
 
 @examples(100)

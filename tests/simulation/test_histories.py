@@ -14,6 +14,7 @@ from tests.simulation.histories import Verdict, play, shrunk, told
 
 FIRST = int(os.environ.get("AQSYNC_SIMULATION_SEED", "0"))
 """Another number gives other histories."""
+pytestmark = pytest.mark.no_cover  # it would take twice as long
 CHUNK = 125
 CHUNKS = 16
 QUICKLY_CAUGHT = ("no-settling", "adopted-by-size", "removed-without-config", "failure-blocks")

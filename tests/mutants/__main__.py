@@ -1,0 +1,101 @@
+"""``python -m tests.mutants [MODULE ...]``: how many mutants the tests catch.
+
+Ends with 1 if they catch less than they should of any module, not counting those mutants that
+do what the program does (`equivalent.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.mutants.equivalent import EQUIVALENT
+from tests.mutants.mutations import mutants
+from tests.mutants.plugin import NAME, SOURCE
+
+SHARE = 0.9
+"""Of each module's mutants that must be caught."""
+LIMIT_S = 120.0
+"""A mutant that never ends is caught too."""
+TESTS = {
+    "aqsync.sync.planner": [
+        "tests/sync/test_planner.py",
+        "tests/sync/test_decisions_lead_to_rest.py",
+    ],
+    "aqsync.local.naming": ["tests/local/test_naming.py"],
+    "aqsync.local.rules": ["tests/local/test_rules.py"],
+    "aqsync.local.reader": ["tests/local/test_reader.py", "tests/sync/test_uploader.py"],
+}
+
+
+def say(line: str) -> None:
+    """At once: the next line may take minutes."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def is_caught(module: str, source: str) -> bool:
+    """Whether a test fails with this source in the module's place."""
+    with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as file:
+        file.write(source)
+        file.flush()
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "tests.mutants.plugin"]
+        command += ["-p", "no:randomly", "-p", "no:xdist", "--hypothesis-profile=mutants"]
+        try:
+            done = subprocess.run(
+                [*command, *TESTS[module]],
+                env=os.environ | {NAME: module, SOURCE: file.name},
+                capture_output=True,
+                timeout=LIMIT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return True
+    return done.returncode != 0
+
+
+def judge(module: str, jobs: int) -> bool:
+    """Try every mutant of a module; tells those that nobody noticed."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    began = time.monotonic()
+    known = EQUIVALENT.get(module, {})
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    assert not is_caught(module, source), "the tests fail without any mistake"
+    every = list(mutants(source))
+    tried = [mutant for mutant in every if mutant.change not in known]
+    with ThreadPoolExecutor(jobs) as pool:
+        caught = list(pool.map(lambda mutant: is_caught(module, mutant.source), tried))
+    for mutant, found in zip(tried, caught, strict=True):
+        if not found:
+            say(f"{module}:{mutant.line}: {mutant.change}")
+    share = sum(caught) / len(tried)
+    say(
+        f"{module}: {sum(caught)} of {len(tried)} mutants caught ({share:.1%}),"
+        f" {len(every) - len(tried)} do the same as the program,"
+        f" {time.monotonic() - began:.0f} s",
+    )
+    for change in known.keys() - {mutant.change for mutant in every}:
+        say(f"{module}: no longer a mutant: {change}")
+    return share >= SHARE
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("modules", nargs="*", default=sorted(TESTS), help="which ones; all")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    options = parser.parse_args()
+    good = [judge(module, options.jobs) for module in options.modules]
+    sys.exit(0 if all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()
