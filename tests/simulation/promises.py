@@ -52,9 +52,11 @@ class Case(NamedTuple):
 
     @property
     def removed(self) -> bool:
-        """Whether it was ever removed from where it is now."""
+        """Whether others ever removed it from where it is now; or we, and the power was lost."""
         known = self._known()
-        return known is not None and (known.others_removed or known.ours_removed)
+        return known is not None and (
+            known.others_removed or (known.ours_removed and self.world.power_lost)
+        )
 
     def _known(self) -> Remote | None:
         return remote_at(self.world, self.eid, self.file.remote_name)
