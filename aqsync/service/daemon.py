@@ -17,7 +17,7 @@ from aqsync import __version__
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.config import Config, load_config
-from aqsync.errors import AqsyncError, ConfigError, DaemonStopped, ExitCode
+from aqsync.errors import AqsyncError, ConfigError, DaemonStopped, ExitCode, JournalBroken
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.log import Log
@@ -86,7 +86,7 @@ class Daemon:
     # From start to end
 
     def run(self) -> ExitCode:
-        """Work until a signal ends it; on the main thread."""
+        """Work until a signal ends it, or damage in the journal; on the main thread."""
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self._config.path)
             control = self._take_orders()
@@ -96,10 +96,13 @@ class Daemon:
             self._notifier.ready(self.summary())
             while not self._asked_to_stop(signals.wait(self._tick_s())):
                 self._tick()
+                if self._journal.met_damage:
+                    log.error("the journal is damaged; at the next start it is rebuilt")
+                    break
             self._stop(signals)
             if control is not None:
                 control.stop()
-        return ExitCode.OK
+        return JournalBroken.exit_code if self._journal.met_damage else ExitCode.OK
 
     def _take_orders(self) -> ControlServer | None:
         """Listen on the local socket; without one the daemon does its work all the same."""

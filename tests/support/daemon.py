@@ -66,6 +66,11 @@ class Daemon:
             self.wait(lambda: self.told().count("READY=1") > before, "READY")
         return self
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def told(self) -> list[str]:
         """What systemd was told so far, an assignment each."""
         while True:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 
-def mount_tmpfs(place: Path) -> None:
+def mount_tmpfs(place: Path, size: str = "1m") -> None:
     """Mount it; the test is skipped where that is not permitted."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "aqsync-test", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "aqsync-test", str(place)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
@@ -23,8 +23,8 @@ def unmount(place: Path) -> None:
 
 
 @contextmanager
-def mounted_tmpfs(place: Path) -> Iterator[Path]:
-    mount_tmpfs(place)
+def mounted_tmpfs(place: Path, size: str = "1m") -> Iterator[Path]:
+    mount_tmpfs(place, size)
     try:
         yield place
     finally:
