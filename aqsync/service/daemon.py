@@ -17,7 +17,14 @@ from aqsync import __version__
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.config import Config, load_config
-from aqsync.errors import AqsyncError, ConfigError, DaemonStopped, ExitCode, JournalBroken
+from aqsync.errors import (
+    AqsyncError,
+    ConfigError,
+    DaemonStopped,
+    ExitCode,
+    JournalBroken,
+    JournalError,
+)
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.log import Log
@@ -160,8 +167,9 @@ class Daemon:
                 self._stop_at = self._clock.monotonic()
                 for generation in (self._now, *self._retired):
                     generation.abort()
-        for mapping in self._config.mappings:  # nobody listens, so nothing is amiss with that
-            self._journal.mappings.set_watch(self._journal.mappings.get(mapping.name).id, None)
+        with contextlib.suppress(JournalError):  # a full disk, or damage: the log has it already
+            for mapping in self._config.mappings:  # nobody listens, so nothing is amiss with that
+                self._journal.mappings.set_watch(self._journal.mappings.get(mapping.name).id, None)
         tally = self._common.tally
         log.info("stopped", uploaded=tally.counts["uploaded"], bytes=tally.bytes)
 
