@@ -17,6 +17,7 @@ import uvicorn
 
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
+from aqsync.server.head_guard import GuardedProtocol
 from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS, ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
@@ -58,7 +59,7 @@ def serve(  # noqa: PLR0913 - all by name
         app = create_app(settings, _url_for_scripts(listener))
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=GuardedProtocol,
             loop="asyncio",
             ws="none",
             lifespan="on",
