@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ SHARE = 0.9
 """Of each module's mutants that must be caught."""
 LIMIT_S = 120.0
 """A mutant that never ends is caught too."""
+MOST_MEMORY = 4 << 30
 TESTS = {
     "aqsync.sync.planner": [
         "tests/sync/test_planner.py",
@@ -54,11 +56,17 @@ def is_caught(module: str, source: str) -> bool:
                 env=os.environ | {NAME: module, SOURCE: file.name},
                 capture_output=True,
                 timeout=LIMIT_S,
+                preexec_fn=_limit_memory,
                 check=False,
             )
         except subprocess.TimeoutExpired:
             return True
     return done.returncode != 0
+
+
+def _limit_memory() -> None:
+    """A mistake may take all there is."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
 
 
 def judge(module: str, jobs: int) -> bool:
@@ -72,14 +80,16 @@ def judge(module: str, jobs: int) -> bool:
     assert not is_caught(module, source), "the tests fail without any mistake"
     every = list(mutants(source))
     tried = [mutant for mutant in every if mutant.change not in known]
+    caught = 0
     with ThreadPoolExecutor(jobs) as pool:
-        caught = list(pool.map(lambda mutant: is_caught(module, mutant.source), tried))
-    for mutant, found in zip(tried, caught, strict=True):
-        if not found:
-            say(f"{module}:{mutant.line}: {mutant.change}")
-    share = sum(caught) / len(tried)
+        results = pool.map(lambda mutant: is_caught(module, mutant.source), tried)
+        for mutant, found in zip(tried, results, strict=True):
+            caught += found
+            if not found:
+                say(f"{module}:{mutant.line}: {mutant.change}")
+    share = caught / len(tried)
     say(
-        f"{module}: {sum(caught)} of {len(tried)} mutants caught ({share:.1%}),"
+        f"{module}: {caught} of {len(tried)} mutants caught ({share:.1%}),"
         f" {len(every) - len(tried)} do the same as the program,"
         f" {time.monotonic() - began:.0f} s",
     )
