@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.errors import FileChanged, FileUnreadable, FileVanished, LocalError
-from aqsync.local.disk import seen_in
+from aqsync.local.disk import RealDisk, Seen, seen_in
 from aqsync.local.reader import CHUNK, GuardedFile, is_gone
 from aqsync.model import Signature
 from tests.support.permissions import bound_by_permissions
@@ -268,6 +269,16 @@ def test_a_file_of_one_chunk_is_checked_before_it_is_given_out(tmp_path: Path) -
             next(source.chunks())
 
 
+def test_a_file_of_whole_chunks_is_checked_before_the_last_of_them(tmp_path: Path) -> None:
+    place = make(tmp_path, 20)
+    with guarded(place) as source:
+        chunks = source.chunks(10)
+        next(chunks)
+        os.utime(place)
+        with pytest.raises(FileChanged):
+            next(chunks)
+
+
 def test_an_empty_file_is_checked_too(tmp_path: Path) -> None:
     place = make(tmp_path, 0)
     with guarded(place) as source:
@@ -287,6 +298,74 @@ def test_a_change_in_the_last_chunk_is_noticed(tmp_path: Path) -> None:
             file.write(b"!")
         with pytest.raises(FileChanged):
             next(chunks)
+
+
+def test_another_file_in_its_place_is_noticed_though_the_open_one_stays(tmp_path: Path) -> None:
+    """A directory on the way was replaced: nothing of the open file shows that."""
+    root, expected = below(tmp_path)
+    with GuardedFile(root, "one/two/a.bin", expected) as source:
+        (root / "one").rename(root / "moved")
+        below_again = root / "one/two/a.bin"
+        below_again.parent.mkdir(parents=True)
+        below_again.write_bytes(b"inside")
+        with pytest.raises(FileChanged):
+            list(source.chunks())
+
+
+# What people are told
+
+
+def test_what_happened_to_a_file_is_told(tmp_path: Path) -> None:
+    place = make(tmp_path)
+    with guarded(place) as source:
+        chunks = source.chunks()
+        next(chunks)
+        place.write_bytes(b"")
+        with pytest.raises(FileChanged) as caught:
+            next(chunks)
+        assert caught.value.message == f"{place} became shorter while it was read"
+    with pytest.raises(FileChanged) as caught:
+        guarded(place, Signature(10, 0, 0, 0))
+    assert caught.value.message == f"{place} changed while it was about to be sent"
+    place.unlink()
+    with pytest.raises(FileVanished) as gone:
+        guarded(place, Signature(10, 0, 0, 0))
+    assert gone.value.message == f"{place} is gone, or no longer a regular file"
+    os.mkfifo(place)
+    with pytest.raises(FileVanished) as fifo:
+        guarded(place, Signature(10, 0, 0, 0))
+    assert fifo.value.message == f"{place} is no longer a regular file"
+
+
+class FailingDisk(RealDisk):
+    """Every look fails."""
+
+    def __init__(self, error: OSError) -> None:
+        self._error = error
+
+    def look(self, _root: Path, _path: str) -> Seen:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "hint"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "Input/output error", "check the disk"),
+        (OSError("odd"), "odd", "check the disk"),
+        (
+            PermissionError(errno.EACCES, "Denied"),
+            "Denied",
+            "let the user that aqsync runs as read it",
+        ),
+    ],
+)
+def test_why_a_file_cannot_be_read_is_told(
+    tmp_path: Path, error: OSError, reason: str, hint: str
+) -> None:
+    with pytest.raises(FileUnreadable) as caught:
+        is_gone(tmp_path, "a", FailingDisk(error))
+    assert caught.value.message == f"{tmp_path / 'a'} cannot be read: {reason}"
+    assert caught.value.hint == hint
 
 
 def test_descriptors_are_closed_whatever_happens(tmp_path: Path) -> None:
@@ -336,6 +415,12 @@ def test_a_link_on_the_way_is_no_answer(tmp_path: Path, *, there: bool) -> None:
     root = tmp_path / "root"
     root.mkdir()
     (root / "run").symlink_to(tmp_path / "moved")
-    with pytest.raises(FileUnreadable, match="symbolic link") as caught:
+    with pytest.raises(FileUnreadable) as caught:
         is_gone(root, "run/a")
-    assert caught.value.hint
+    assert caught.value.message == (
+        f"{root / 'run'} is a symbolic link now, so whether run/a is gone cannot be told"
+    )
+    assert caught.value.hint == (
+        "nothing was removed from the server; put the directory back, "
+        "or remove the link if its files are meant to go"
+    )
