@@ -58,9 +58,21 @@ _READER = {
     ),
 }
 
+_BACKOFF = "seconds = min(2.0 ** min(failures - 1, 30), LONGEST_BACKOFF_S)"
+
+_PLANNER = {
+    f"{_BACKOFF}  |  30  =>  31": "both are far longer than the longest pause",
+    "if not listed_since or listed is None or listed == synced.modified_at:"
+    "  |  not listed_since or listed is None or listed == synced.modified_at"
+    "  =>  not listed_since or listed == synced.modified_at": (
+        "what is listed since and missing was decided on before; the types cannot tell"
+    ),
+}
+
 EQUIVALENT: dict[str, dict[str, str]] = {
     "aqsync.local.naming": _NAMING,
     "aqsync.local.reader": _READER,
     "aqsync.local.rules": _RULES,
+    "aqsync.sync.planner": _PLANNER,
 }
 """By module: the change, as `Mutant.change` puts it, and why it changes nothing."""

@@ -46,6 +46,7 @@ from tests.sync.records import (
     SETTLE,
     SYNCED,
     THEIRS,
+    V1,
     V2,
     listed,
     synced,
@@ -638,7 +639,167 @@ IN_THE_WAY: list[Row] = [
     ),
 ]
 
-ALL = NEW_FILES + UNCHANGED_FILES + CHANGED_FILES + GONE_FILES + OTHER_FILES + IN_THE_WAY
+BARELY: list[Row] = [
+    (
+        "changed here, listed in the very sequence of its upload",
+        replace(CHANGED, synced=synced(sequence=5), remote=listed(None)),
+        PLAIN,
+        Upload,
+        {"replaces": True},
+    ),
+    (
+        "gone, listed in the very sequence of its upload",
+        replace(GONE, synced=synced(sequence=5), remote=listed(OURS)),
+        REMOVING,
+        Wait,
+        {"reason": "the server's file list has not been fetched since", "until_ns": None},
+    ),
+    (
+        "empty now, and held one byte",
+        replace(SYNCED, local=EMPTY, synced=synced(V1._replace(size=1))),
+        PLAIN,
+        Hold,
+        {},
+    ),
+    (
+        "holds one byte now",
+        replace(SYNCED, local=V2._replace(size=1)),
+        PLAIN,
+        Upload,
+        {},
+    ),
+    (
+        "unchanged, another version than the listed one was compared",
+        replace(
+            SYNCED,
+            synced=synced(modified_at=None),
+            remote=listed(LATER),
+            difference=Difference(THEIRS, 1),
+        ),
+        PLAIN,
+        Compare,
+        {},
+    ),
+    (
+        "gone and kept, its experiment too",
+        GONE,
+        replace(PLAIN, experiment_problem=LOST),
+        InSync,
+        {},
+    ),
+    (
+        "new, may replace the version of others, but the root is in doubt",
+        replace(NEW, remote=listed(THEIRS), may_replace=THEIRS),
+        replace(PLAIN, root_problem=LOST),
+        Hold,
+        {"reason": LOST.message, "hint": LOST.hint},
+    ),
+    (
+        "gone and not listed since, and the root is in doubt",
+        replace(GONE, synced=synced(sequence=5), remote=listed(OURS)),
+        replace(REMOVING, root_problem=LOST),
+        Wait,
+        {},
+    ),
+    (
+        "its place cannot be looked at",
+        NEW,
+        replace(PLAIN, place_problem=LOST),
+        Hold,
+        {"reason": LOST.message, "hint": LOST.hint, "since_ns": LONG_AGO},
+    ),
+    (
+        "has been changing for more than five long settle times",
+        replace(NEW, since_ns=NOW, changing_since_ns=NOW - 5 * MINUTE_NS - 1),
+        replace(PLAIN, settle_ns=MINUTE_NS),
+        Wait,
+        {
+            "reason": "keeps changing before it can be sent; it must stand still for 60 s",
+            "hint": "if whatever writes it never stops, `ignore` it,"
+            " or give the mapping a shorter `settle`",
+        },
+    ),
+]
+
+INSISTED = replace(CHANGED, remote=listed(None), insisted=True)
+AS_ALLOWED = replace(NEW, remote=listed(THEIRS), may_replace=THEIRS)
+IN_CONFLICT = replace(NEW, remote=listed(THEIRS), difference=DIFFERS)
+RETRY = "`aqsync retry PATH`"
+WORDS: list[tuple[FileRecord, Policy, str, str | None]] = [
+    (NEW, PLAIN, "not on the server yet", None),
+    (CHANGED, PLAIN, "changed since its upload", None),
+    (INSISTED, PLAIN, "to be sent again though removed on the server", None),
+    (replace(INSISTED, insisted=False), PLAIN, "removed on the server", f"{RETRY} sends it again"),
+    (
+        replace(INSISTED, insisted=False, removing=True),
+        PLAIN,
+        "it is back, and was removed meanwhile",
+        None,
+    ),
+    (AS_ALLOWED, PLAIN, "to replace the version on the server, as allowed", None),
+    (
+        replace(NEW, remote=listed(THEIRS)),
+        PLAIN,
+        "a file of this name is on the server already",
+        None,
+    ),
+    (
+        replace(SYNCED, synced=synced(modified_at=None)),
+        PLAIN,
+        "the server lists a version that may not be the one we sent",
+        None,
+    ),
+    (
+        IN_CONFLICT,
+        PLAIN,
+        "conflict: another file of this name was on the server first",
+        (
+            "compare the two; rename the local file,"
+            " or let `aqsync push --overwrite PATH` replace the one on the server"
+        ),
+    ),
+    (
+        replace(SYNCED, local=EMPTY),
+        PLAIN,
+        "the file is empty now; the good copy on the server stays",
+        f"restore the file, or send it as it is with {RETRY}",
+    ),
+    (replace(NEW, local=None), PLAIN, "gone before it was uploaded", None),
+    (GONE, REMOVING, "deleted here", None),
+    (
+        GONE,
+        replace(REMOVING, removal_barrier="too many"),
+        "too many",
+        f"nothing was removed from the server; if they are meant: {RETRY}",
+    ),
+    (
+        replace(NEW, eid=None),
+        PLAIN,
+        "no pattern leads this path to an experiment",
+        "move the file, or widen the mapping's `path` pattern",
+    ),
+    (
+        replace(NEW, kind=EntryKind.SYMLINK),
+        PLAIN,
+        "symbolic link, not followed",
+        "map the directory that it points to, or put the file itself here",
+    ),
+    (replace(NEW, kind=EntryKind.SPECIAL), PLAIN, "FIFO, socket or device, never opened", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "policy", "reason", "hint"), WORDS, ids=[row[2][:40] for row in WORDS]
+)
+def test_what_people_are_told(
+    file: FileRecord, policy: Policy, reason: str, hint: str | None
+) -> None:
+    step = decide(file, policy, NOW)
+    assert step.reason == reason
+    assert getattr(step, "hint", None) == hint
+
+
+ALL = NEW_FILES + UNCHANGED_FILES + CHANGED_FILES + GONE_FILES + OTHER_FILES + IN_THE_WAY + BARELY
 
 
 @pytest.mark.parametrize(
@@ -792,6 +953,23 @@ def test_the_pause_grows_up_to_the_longest(salt: int) -> None:
     assert pauses == [backoff_ns(failures, salt) for failures in range(1, 12)]
 
 
+@pytest.mark.parametrize(
+    ("failures", "salt", "pause_ms"),
+    [
+        (1, 1, 905.6),
+        (1, 7, 1_132.0),
+        (3, 7, 4_537.6),
+        (10, 7, 482_713.6),
+        (11, 7, 1_029_600.0),
+        (60, 123_456, 790_560.0),
+    ],
+)
+def test_the_pause_of_a_file_is_the_same_in_every_process(
+    failures: int, salt: int, pause_ms: float
+) -> None:
+    assert backoff_ns(failures, salt) == round(pause_ms * 1e6)
+
+
 def test_the_pauses_of_many_files_are_spread() -> None:
     pauses = {backoff_ns(11, salt) // SECOND_NS for salt in range(1000)}
     assert len(pauses) > 200
@@ -818,4 +996,6 @@ def test_how_many_may_be_removed_at_once(
     barrier = removal_barrier(gone, known, share)
     assert (barrier is None) is allowed
     if barrier is not None:
-        assert barrier.startswith(f"{gone} of {known} files are gone at once")
+        assert barrier == (
+            f"{gone} of {known} files are gone at once, more than remove_share allows ({share:.0%})"
+        )
