@@ -196,13 +196,22 @@ class Scanner:
             self._note(report, path, message, hint)
         self._journal.observations.forget(record.id, walk.forgotten)
         verdict = mounts.judge(walk.missing, whole=report.whole)
-        self._journal.mappings.set_mounts(record.id, verdict.mounts)
+        replaced = root_identity(directory, self._disk) != root
+        if replaced:
+            self._note(
+                report,
+                "",
+                f"the directory {directory} was replaced or unmounted while it was looked at",
+                "it is looked at again on the next run",
+            )
+        else:  # what was met below both, the old root and the new, is mounted in neither
+            self._journal.mappings.set_mounts(record.id, verdict.mounts)
         for path, message in verdict.troubles.items():
             self._note(report, path, message, _MOUNT_HINT.format(name=self._mapping.name))
         gone: list[str] = []
         if walk.stopped:
             pass  # what it did not meet may well be there
-        elif self._trusts(record, root, walk, verdict.gone, report):
+        elif not replaced and self._trusts(record, root, walk, verdict.gone, report):
             gone = verdict.gone
             report.gone = len(gone)
             self._note_gone(record, root, gone, now_ns)
@@ -248,15 +257,6 @@ class Scanner:
         report: ScanReport,
     ) -> bool:
         """Whether what is missing may be called gone; pins the root where nothing objects."""
-        directory = self._mapping.directory
-        if root_identity(directory, self._disk) != root:
-            self._note(
-                report,
-                "",
-                f"the directory {directory} was replaced or unmounted while it was looked at",
-                "it is looked at again on the next run",
-            )
-            return False
         if missing and record.root is not None:
             problem = None
             if record.root != root:
@@ -267,7 +267,8 @@ class Scanner:
                 self._note(
                     report,
                     "",
-                    f"the directory {directory} {problem}; none of them counts as deleted",
+                    f"the directory {self._mapping.directory} {problem};"
+                    " none of them counts as deleted",
                     "mount the right disk, or accept the directory as it is with "
                     f"`aqsync retry --mapping {self._mapping.name}`",
                 )

@@ -117,7 +117,12 @@ class Submounts:
                 gone.append(path)
         troubles = {path: doubts[path].format(place=self._root / path) for path in unseen}
         as_before = {p: d for p, d in self._known.items() if p in unseen or not whole}
-        as_now = {p: d for p, d in self._there.items() if p not in unseen}
+        as_now = {
+            path: device
+            for path, device in self._there.items()
+            # What was met only while the root itself was unmounted is a directory of its place.
+            if path not in unseen and (path in self._known or doubts.get(path) != _AWAY)
+        }
         return Verdict(gone, troubles, as_before | as_now)
 
     def _doubts(self, *, whole: bool) -> dict[str, str]:

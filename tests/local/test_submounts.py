@@ -285,6 +285,45 @@ def test_a_disk_unmounted_under_the_scan(filled: Lab, disks: Disks) -> None:
     assert known(filled) == ALL
 
 
+def test_a_root_that_is_mounted_under_the_scan_has_no_disk_below(lab: Lab, disks: Disks) -> None:
+    lab.write("runs/a")
+    beats: list[None] = []
+
+    def beat() -> None:
+        beats.append(None)
+        if len(beats) == 2:  # the root has been listed, what is in it has not
+            disks.mount("")
+            lab.write("runs/b")
+
+    lab.scanner.scan(beat=beat)
+    assert lab.journal.mappings.mounts(lab.mapping_id) == {}
+    assert "while it was looked at" in lab.troubles()[""]
+    lab.scan()
+    assert not any(AWAY in trouble for trouble in lab.troubles().values())
+
+
+def test_a_root_that_is_away_for_a_moment_of_the_scan(lab: Lab, disks: Disks) -> None:
+    for directory in ("runs", "samples"):
+        lab.write(f"{directory}/a")
+    disks.mount("")
+    for directory in ("runs", "samples"):
+        lab.write(f"{directory}/b")
+    beats: list[None] = []
+
+    def beat() -> None:
+        beats.append(None)
+        if len(beats) == 2:
+            disks.unmount("")
+        elif len(beats) == 3:
+            disks.mount("")
+
+    lab.scanner.scan(beat=beat)
+    assert len(beats) == 3
+    assert lab.journal.mappings.mounts(lab.mapping_id) == {}
+    lab.scan()
+    assert lab.troubles() == {}
+
+
 def test_rules_that_leave_a_disk_out_forget_it(filled: Lab, disks: Disks) -> None:
     filled.configure(ignore=("usb/",))
     filled.scan()
