@@ -81,7 +81,9 @@ format: $(VENV)/.dev-installed
 docs: $(VENV)/.dev-installed
 	$(BIN)/python -m docs.generate
 
-# The locks hold names, versions and hashes for every supported Python and platform.
+# The locks hold names, versions and hashes for every supported Python and platform: all that is
+# needed, so pip resolves nothing (--no-deps; else a newer release of what is asked for with an
+# extra makes it ask for a hash that no lock has).
 lock: $(VENV)/.dev-installed
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra server --group build $(UV_FLAGS) -o requirements/demo.lock
@@ -96,12 +98,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo-installed: $(BIN)/python requirements/demo.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/demo.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev-installed: $(BIN)/python requirements/dev.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -110,7 +112,7 @@ $(PYAQUEDUCT_VENV)/.installed: $(BIN)/python requirements/pyaqueduct.lock
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
 		rm -rf $(PYAQUEDUCT_VENV) && $(BIN)/python -m venv $(PYAQUEDUCT_VENV) && \
 		$(PYAQUEDUCT_VENV)/bin/pip install --quiet --disable-pip-version-check \
-			--require-hashes -r requirements/pyaqueduct.lock && touch $@; \
+			--no-deps --require-hashes -r requirements/pyaqueduct.lock && touch $@; \
 	fi
 
 clean:
