@@ -14,12 +14,16 @@ request leaves in one packet, and tells a connection that died while it was idle
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import select
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakSet
 
 import httpcore
 
@@ -30,20 +34,26 @@ _JUST_NOW_SECONDS = 0.05
 _TLS_WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
+CLOSED = "the connection was closed by this program"
+
+
 class StaleConnection(httpcore.ConnectError):
     """A kept-alive connection was found dead before anything of a request went out on it."""
 
 
 class WatchedSocket(httpcore.NetworkStream):
-    """One connected socket, used by one thread at a time.
+    """One connected socket, used by one thread at a time; any other may close it meanwhile.
 
     Args:
-        sock: A connected TCP or TLS socket; it is made non-blocking and closed with the stream.
+        sock: A connected TCP socket; it is made non-blocking and closed with the stream.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
+        self._one_call = threading.Lock()
+        """Held for calls that never wait. A TLS socket that is closed inside such a call would go
+        on in the clear."""
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._at_request_start = True
@@ -66,7 +76,7 @@ class WatchedSocket(httpcore.NetworkStream):
             raise httpcore.ReadTimeout
         while True:
             try:
-                return self._sock.recv(max_bytes)
+                return self._receive(max_bytes)
             except (BlockingIOError, ssl.SSLWantReadError):
                 wanted = select.POLLIN
             except ssl.SSLWantWriteError:
@@ -108,7 +118,8 @@ class WatchedSocket(httpcore.NetworkStream):
             if events & ~select.POLLOUT:
                 self._stop_if_answered()
             try:
-                sent = self._sock.send(rest)
+                with self._one_call:
+                    sent = self._sock.send(rest)
             except (BlockingIOError, ssl.SSLWantWriteError):
                 continue
             except ssl.SSLWantReadError:
@@ -125,12 +136,16 @@ class WatchedSocket(httpcore.NetworkStream):
         On TLS the socket can be readable for the protocol's own messages: then nothing comes out.
         """
         try:
-            self._early = self._sock.recv(_ANSWER_BYTES)
+            self._early = self._receive(_ANSWER_BYTES)
         except (BlockingIOError, *_TLS_WANTS):
             return
         except OSError as exc:
             raise self._broken(str(exc)) from exc
         raise self._broken("the other side answered or left before the request was whole")
+
+    def _receive(self, max_bytes: int) -> bytes:
+        with self._one_call:
+            return self._sock.recv(max_bytes)
 
     def _broken(self, why: str) -> httpcore.NetworkError:
         if self._answered_before and not self._sent_some:
@@ -148,9 +163,10 @@ class WatchedSocket(httpcore.NetworkStream):
 
     def close(self) -> None:
         """Close the socket, and wake a thread that waits on it."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
+        with self._one_call:
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+            self._sock.close()
 
     def start_tls(
         self,
@@ -158,18 +174,39 @@ class WatchedSocket(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> WatchedSocket:
-        """Return a stream that speaks TLS over this socket."""
+        """Speak TLS from now on; the handshake may take `timeout` seconds."""
         try:
-            self._sock.settimeout(timeout)
-            return WatchedSocket(
-                ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
-            )
+            with self._one_call:
+                tls = self._sock = ssl_context.wrap_socket(
+                    self._sock, server_hostname=server_hostname, do_handshake_on_connect=False
+                )
+            self._shake_hands(tls, timeout)
         except TimeoutError as exc:
             self.close()
             raise httpcore.ConnectTimeout(str(exc)) from exc
         except OSError as exc:
             self.close()
             raise httpcore.ConnectError(str(exc)) from exc
+        self._answered_before = False
+        return self
+
+    def _shake_hands(self, tls: ssl.SSLSocket, timeout: float | None) -> None:
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                with self._one_call:
+                    if tls.fileno() < 0:
+                        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+                    tls.do_handshake()
+            except ssl.SSLWantReadError:
+                wanted = select.POLLIN
+            except ssl.SSLWantWriteError:
+                wanted = select.POLLOUT
+            else:
+                return
+            left = None if until is None else max(0.0, until - time.monotonic())
+            if not self._wait(wanted, left):
+                raise TimeoutError
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own signature
         """Answer what httpcore asks about a connection."""
@@ -188,17 +225,26 @@ class WatchedSocket(httpcore.NetworkStream):
         idle connection at every request, under a lock; one that was in use just now is looked at
         when a request goes out on it, and only then.
         """
-        if self._sock.fileno() < 0:
+        number = self._sock.fileno()
+        if number < 0:
             return True
         if time.monotonic() - self._last_request_at < _JUST_NOW_SECONDS:
             return False
         poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
+        poll.register(number, select.POLLIN)
         return bool(poll.poll(0))
 
 
 class WatchedSockets(httpcore.NetworkBackend):
-    """Opens connections as `WatchedSocket`."""
+    """Opens connections as `WatchedSocket`, and closes what is open when it is closed.
+
+    The pool forgets a connection that is being made while it is closed, and would use it.
+    """
+
+    def __init__(self) -> None:
+        self._open: WeakSet[WatchedSocket] = WeakSet()
+        self._closed = False
+        self._lock = threading.Lock()
 
     def connect_tcp(
         self,
@@ -220,4 +266,19 @@ class WatchedSockets(httpcore.NetworkBackend):
         for option in socket_options or ():
             sock.setsockopt(*option)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return WatchedSocket(sock)
+        stream = WatchedSocket(sock)
+        with self._lock:
+            self._open.add(stream)
+            closed = self._closed
+        if closed:
+            stream.close()
+            raise httpcore.ConnectError(CLOSED)
+        return stream
+
+    def close(self) -> None:
+        """Close every connection, also those that are still to be made."""
+        with self._lock:
+            self._closed = True
+            streams = list(self._open)
+        for stream in streams:
+            stream.close()

@@ -16,7 +16,7 @@ from aqsync import __version__
 from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
 from aqsync.aqueduct.answers import Answer
 from aqsync.aqueduct.multipart import UploadBody
-from aqsync.aqueduct.sockets import StaleConnection, WatchedSockets
+from aqsync.aqueduct.sockets import CLOSED, StaleConnection, WatchedSockets
 from aqsync.errors import BadAnswer, ConfigError, NameNotSendable, RemoteError, ServerUnreachable
 
 # httpx imports its own command line, and with it rich and click, wherever those are installed:
@@ -190,7 +190,7 @@ class Transport:
     def _send(self, request: Request) -> httpx.Response:
         """Send without what `httpx.Client` adds: cookies, redirects, merging of settings."""
         if self._closed:
-            raise httpx.ConnectError("the connection was closed by this program")
+            raise httpx.ConnectError(CLOSED)
         try:
             url = _parsed(self.url + request.path)
         except httpx.InvalidURL as exc:  # of the parts of a path only a file's name can be too long
@@ -239,6 +239,8 @@ class Transport:
             raise self._translate(exc, request, what) from exc
 
     def _translate(self, exc: httpx.TransportError, request: Request, what: str) -> RemoteError:
+        if self._closed:
+            return ServerUnreachable(f"{what}: {CLOSED}")
         if isinstance(exc, httpx.ProtocolError) and not _broke_off(exc):
             return BadAnswer(
                 f"{what}: {self.url} does not speak HTTP as a server does ({exc})",
@@ -279,8 +281,14 @@ class _WatchedTransport(httpx.HTTPTransport):
         proxy: httpx.Proxy | None,
     ) -> None:
         super().__init__(verify=verify, trust_env=trust_env, limits=limits, proxy=proxy)
+        self._sockets = WatchedSockets()
         if proxy is None or proxy.url.scheme == "http":
-            self._pool._network_backend = WatchedSockets()  # noqa: SLF001 - see the docstring
+            self._pool._network_backend = self._sockets  # noqa: SLF001 - see the docstring
+
+    def close(self) -> None:
+        """Close every connection, also those that the pool does not know yet."""
+        super().close()
+        self._sockets.close()
 
 
 class _Pieces(httpx.SyncByteStream):

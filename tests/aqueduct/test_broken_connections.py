@@ -209,31 +209,3 @@ def test_a_request_is_never_completed_if_the_source_complains() -> None:
         server.upload(EXPERIMENT, "a", source(), MIB)
     [(announced, came)] = seen
     assert came < announced
-
-
-def test_close_breaks_a_running_transfer_off() -> None:
-    started = threading.Event()
-
-    def hang(peer: Peer) -> None:
-        peer.request()
-        started.set()
-        raw.stopping.wait()
-
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            upload(server)
-        except ServerUnreachable as exc:
-            failures.append(exc)
-
-    with RawServer(hang) as raw, client(raw.url, stall=60) as server:
-        thread = threading.Thread(target=work)
-        thread.start()
-        assert started.wait(5)
-        server.close()
-        thread.join(5)
-        assert not thread.is_alive()
-        assert failures
-        with pytest.raises(ServerUnreachable, match="closed by this program"):
-            listing(server)
