@@ -83,7 +83,7 @@ class Outcomes:
             self._record(connection, file, outcome, now_ns)
             if (event := _event(file, outcome, now_ns)) is not None:
                 note(connection, event)
-            if tags and isinstance(outcome, Uploaded | Adopted):
+            if tags and isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
                 earn(connection, ((file.eid, tag) for tag in tags), now_ns)
 
     def _record(
@@ -157,9 +157,8 @@ class Outcomes:
         modified_at: str,
         now_ns: int,
     ) -> None:
-        known = file.synced
-        if known is not None and known.sha256 == sha256:
-            signature, at_ns = known.signature, known.at_ns
+        if file.synced is not None and _is_known(file, sha256):
+            signature, at_ns = file.synced.signature, file.synced.at_ns
         else:
             # Sent, but the answer was lost: of that version only the content is known.
             signature, at_ns = Signature(size, 0, 0, 0), now_ns
@@ -215,9 +214,11 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     """What a person may want to read of an outcome one day."""
     match outcome:
         case Uploaded(signature, sha256):
-            kind, text = HistoryKind.UPLOADED, _content(signature, sha256)
+            kind, text = HistoryKind.UPLOADED, _content(signature.size, sha256)
+        case FoundOurOwn(size, sha256) if not _is_known(file, sha256):
+            kind, text = HistoryKind.UPLOADED, _content(size, sha256)
         case Adopted(signature, sha256):
-            kind, text = HistoryKind.ADOPTED, _content(signature, sha256)
+            kind, text = HistoryKind.ADOPTED, _content(signature.size, sha256)
         case Removed():
             kind, text = HistoryKind.REMOVED, f"from {file.eid}"
         case Failed(message, _, permanent=True):
@@ -227,8 +228,13 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     return Event(now_ns, kind, file.mapping, file.path, text)
 
 
-def _content(signature: Signature, sha256: bytes) -> str:
-    return f"{signature.size} bytes, SHA-256 {sha256.hex()}"
+def _is_known(file: FileRecord, sha256: bytes) -> bool:
+    """Whether a version was known to be on the server before; else its answer was lost."""
+    return file.synced is not None and file.synced.sha256 == sha256
+
+
+def _content(size: int, sha256: bytes) -> str:
+    return f"{size} bytes, SHA-256 {sha256.hex()}"
 
 
 def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:

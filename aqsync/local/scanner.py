@@ -17,7 +17,7 @@ from aqsync.errors import ConfigError, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.mappings import MappingRecord, RootIdentity
 from aqsync.journal.observations import Observed, Retargeted
-from aqsync.local.disk import REAL_DISK, Disk, parents
+from aqsync.local.disk import REAL_DISK, Disk, Seen, parents
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
@@ -92,6 +92,10 @@ def load_rules(mapping: Mapping, disk: Disk = REAL_DISK) -> Rules:
         return Rules(mapping, text)
     except ConfigError as exc:
         raise RootUnusable(exc.message, hint=f"correct {path}") from exc
+
+
+def _is_directory(seen: Seen | OSError) -> bool:
+    return not isinstance(seen, OSError) and seen[0] is None
 
 
 class Scanner:
@@ -284,7 +288,9 @@ class Scanner:
             here = {name for name, (_, size, *_) in known.items() if size is not None}
             try:
                 with self._disk.listing(self._mapping.directory, directory) as listing:
-                    here.difference_update(name for name, _ in listing.entries)
+                    here.difference_update(
+                        name for name, seen in listing.entries if not _is_directory(seen)
+                    )
             except OSError:
                 pass  # then all that is known in it is lacking
             if here:

@@ -32,6 +32,7 @@ from aqsync.model import (
     Decision,
     Failed,
     FileRecord,
+    FoundOurOwn,
     MovedOn,
     Outcome,
     Policy,
@@ -252,7 +253,7 @@ class Engine:
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
             return MovedOn()  # the EID was given to another experiment meanwhile
         tags: tuple[str, ...] = ()
-        if isinstance(outcome, Uploaded | Adopted):
+        if isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
             tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
         self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags)
         return outcome

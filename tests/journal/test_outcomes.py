@@ -275,8 +275,9 @@ def test_plausible_times(
 
 def test_tags_are_earned_with_the_outcome(journal: Journal) -> None:
     noted = notes(journal)
-    a, b, c = noted.see("a"), noted.see("b"), noted.see("c")
+    a, b, c, d = noted.see("a"), noted.see("b"), noted.see("c"), noted.see("d")
     journal.outcomes.record(a, Uploaded(V1, SHA1, None), NOW, ["one", "two"])
     journal.outcomes.record(b, FAILED, NOW, ["three"])
     journal.outcomes.record(c, Adopted(V1, SHA1, AT1), NOW, ["ONE", "four"])
-    assert set(journal.tags.unapplied()[EID]) == {"one", "two", "four"}
+    journal.outcomes.record(d, FoundOurOwn(10, SHA1, AT1), NOW, ["five"])
+    assert set(journal.tags.unapplied()[EID]) == {"one", "two", "four", "five"}

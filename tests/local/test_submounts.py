@@ -218,6 +218,17 @@ def test_a_new_disk_over_known_files_deletes_none_of_them(lab: Lab, disks: Disks
     assert set(lab.troubles()) == {"runs/usb"}, "from now on it is one of the root's disks"
 
 
+def test_a_directory_of_a_disk_does_not_stand_for_a_file_it_covers(lab: Lab, disks: Disks) -> None:
+    lab.write("usb/c")
+    sync(lab)
+    disks.mount("usb")
+    lab.write("usb/c/d")
+    for _ in range(2):
+        assert lab.scan().gone == 0
+        assert known(lab) == {"usb/c"}
+    assert "is mounted over" in lab.troubles()["usb"]
+
+
 def test_a_disk_that_never_held_files_may_go(lab: Lab, disks: Disks) -> None:
     lab.write("a")
     disks.mount("usb")

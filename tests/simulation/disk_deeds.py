@@ -124,6 +124,19 @@ def remove_folder(world: World, chance: random.Random) -> None:
     world.touched(place, chance=chance)
 
 
+def empty_root(world: World, chance: random.Random) -> None:
+    """All that is in a root is deleted at once."""
+    mapping = _mapping(world, chance)
+    root = str(mapping.directory)
+    if any(place.startswith(f"{root}/") for place in world.mounts):
+        return
+    places = [f"{root}/{name}" for name in world.disk.names(root)]
+    for place in places:
+        world.disk.remove(place)
+    world.note(f"  all of {root} is deleted")
+    world.touched(*places, chance=chance)
+
+
 def rename(world: World, chance: random.Random) -> None:
     """A file gets another name; what had it is replaced."""
     place, other = _place(world, chance, there=True), _place(world, chance)
@@ -352,6 +365,7 @@ DEEDS: dict[Deed, int] = {
     restore: 3,
     remove: 6,
     remove_folder: 2,
+    empty_root: 1,
     rename: 5,
     replace: 4,
     move_in: 5,

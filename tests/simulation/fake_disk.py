@@ -303,6 +303,11 @@ class FakeDisk:
         """When something was last written."""
         return self._get(path).mtime_ns
 
+    def names(self, path: str) -> list[str]:
+        """What is in a folder, whoever may read it."""
+        node = self._get(path)
+        return sorted(node.entries) if isinstance(node, Folder) else []
+
     def files(self, top: str) -> dict[str, bytes]:
         """All regular files below a folder, by path relative to it, whoever may read them."""
         found: dict[str, bytes] = {}

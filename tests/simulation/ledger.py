@@ -40,6 +40,8 @@ class State(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+    home: Folder
+    """The root that it is below, or the top of the mounted disk that it is on."""
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Begun:
     """When it last opened its file."""
     written_s_ago: float = -1.0
     """How old the file that it opened was then, by the wall clock."""
+    home: Folder | None = None
+    """Where the file that it opened was, or the one that is to be removed would be."""
 
 
 @dataclass
@@ -65,6 +69,8 @@ class Remote:
     others_put: bool = False
     others_removed: bool = False
     ours_removed: bool = False
+    home: Folder | None = None
+    """Where our version came from."""
 
 
 class Ledger:
@@ -78,7 +84,7 @@ class Ledger:
     Attributes:
         broken: The promises that were broken, in words.
         had: By mapping and path, every content that was ever there.
-        gone: By mapping, the paths that somebody deleted or moved away.
+        gone: By mapping, where and at which path somebody deleted or moved a file away.
         held: By experiment and name, the digests of all that was ever stored there.
         remote: By experiment and name, whose it is.
         jumps: How often the wall clock jumped.
@@ -88,7 +94,9 @@ class Ledger:
         self.mappings = tuple(mappings)
         self.broken: list[str] = []
         self.had: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
-        self.gone: dict[str, set[str]] = {m.name: set() for m in self.mappings}
+        self.gone: dict[str, set[tuple[Folder | None, str]]] = {
+            m.name: set() for m in self.mappings
+        }
         self.visible: dict[str, dict[str, State]] = {m.name: {} for m in self.mappings}
         self.held: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
         self.remote: dict[tuple[UUID, str], Remote] = {}
@@ -141,27 +149,57 @@ class Ledger:
                 continue
             gone = self.gone[mapping.name]
             for path, state in now.items():
-                gone.discard(path)
+                gone.discard((state.home, path))
                 if before.get(path) != state:
                     self._born(mapping, path, state)
-            if by_deed or mapping.name in self._accepting:
-                gone.update(path for path in before if path not in now)
+            if by_deed:
+                gone.update((before[path].home, path) for path in before if path not in now)
             self.visible[mapping.name] = now
+            if mapping.name in self._accepting:
+                self._all_gone(mapping)
 
     def _see(self, mapping: Mapping) -> dict[str, State]:
         found: dict[str, State] = {}
-        try:
-            waiting: list[tuple[str, Node]] = [("", self._disk._get(str(mapping.directory)))]
-        except OSError:
+        root = self._root(mapping)
+        if root is None:
             return found
+        waiting: list[tuple[str, Node, Folder]] = [("", root, root)]
         while waiting:
-            path, node = waiting.pop()
+            path, node, home = waiting.pop()
             if isinstance(node, File):
-                found[path] = State(node.content, node.mtime_ns, node.ctime_ns, node.inode)
+                found[path] = State(node.content, node.mtime_ns, node.ctime_ns, node.inode, home)
             elif isinstance(node, Folder):
                 prefix = f"{path}/" if path else ""
-                waiting += [(prefix + n, _covering(e)) for n, e in node.entries.items()]
+                for name, entry in node.entries.items():
+                    top = _covering(entry)
+                    new_home = top if isinstance(top, Folder) and top is not entry else home
+                    waiting.append((prefix + name, top, new_home))
         return found
+
+    def home(self, mapping: Mapping, path: str) -> Folder | None:
+        """The root or the top of the mounted disk where a path would be now."""
+        node: Node | None
+        node = home = self._root(mapping)
+        for part in path.split("/")[:-1]:
+            if not isinstance(node, Folder) or part not in node.entries:
+                break
+            entry = node.entries[part]
+            node = _covering(entry)
+            if isinstance(node, Folder) and node is not entry:
+                home = node
+        return home
+
+    def _root(self, mapping: Mapping) -> Folder | None:
+        try:
+            root = self._disk._get(str(mapping.directory))
+        except OSError:
+            return None
+        return root if isinstance(root, Folder) else None
+
+    def mapping(self, name: str) -> Mapping:
+        """The mapping of this name."""
+        [mapping] = [m for m in self.mappings if m.name == name]
+        return mapping
 
     def _born(self, mapping: Mapping, path: str, state: State) -> None:
         if path not in self.names[mapping.name]:
@@ -192,17 +230,14 @@ class Ledger:
 
     def _all_gone(self, mapping: Mapping) -> None:
         lost = self.names[mapping.name] - self.visible[mapping.name].keys()
-        self.gone[mapping.name] |= lost
+        self.gone[mapping.name].update((self.home(mapping, path), path) for path in lost)
 
     # What aqsync does
 
     def is_empty(self, mapping: Mapping) -> bool:
         """Whether nothing at all is in a root."""
-        try:
-            root = self._disk._get(str(mapping.directory))
-        except OSError:
-            return False
-        return isinstance(root, Folder) and not root.entries
+        root = self._root(mapping)
+        return root is not None and not root.entries
 
     def looked_at(self, mapping: Mapping, *, empty: bool) -> None:
         """A look at a root has ended.
@@ -219,13 +254,13 @@ class Ledger:
     def began(self, job: Job) -> Begun:
         """A job is begun: what was decided just before counts."""
         file = job.file
+        mapping = self.mapping(file.mapping)
         if isinstance(job.step, RemoveRemote) and file.mapping in self.seen_empty:
-            [mapping] = [m for m in self.mappings if m.name == file.mapping]
             since_ns = self._empty_since_ns.get(file.mapping, file.since_ns)
             in_doubt = self.is_empty(mapping) and file.mapping not in self._other_roots
             if in_doubt and file.since_ns > since_ns:
                 self.broken.append(f"{file.path} is removed from the server: the root is empty")
-        return Begun(job, self._clock.monotonic())
+        return Begun(job, self._clock.monotonic(), home=self.home(mapping, file.path))
 
     def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
         """A file is said to be removed on the server."""
@@ -240,6 +275,7 @@ class Ledger:
             self.broken.append(f"{place} was opened outside of any job")
             return
         begun.opened = self._clock.monotonic()
+        begun.home = self.home(self.mapping(begun.job.file.mapping), begun.job.file.path)
         try:
             node = self._disk._get(place)
         except OSError:
@@ -262,6 +298,7 @@ class Ledger:
             after.ours_removed = after.ours_removed or event.after is None
             begun = self.jobs[-1] if self.jobs else None
             opened = begun.opened if begun is not None and begun.opened is not None else after.at
+            after.home = begun.home if begun is not None else None
             self._doubtful_until[at] = after.at + (after.at - opened) + CLOCK_SLACK_S + 2
         else:
             after.passed_for_ours = after.at <= self._doubtful_until.get(at, 0.0)
@@ -279,13 +316,13 @@ class Ledger:
         file = begun.job.file
         self._judge_loss(event, before, begun)
         if event.after is None:
-            self._judge_removal(event, begun)
+            self._judge_removal(event, before, begun)
             return
         if event.after.content not in self.had[file.mapping, file.path]:
             self.broken.append(
                 f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
             )
-        [mapping] = [m for m in self.mappings if m.name == file.mapping]
+        mapping = self.mapping(file.mapping)
         # Once the wall clock has jumped, ages mean little.
         if 0 <= begun.written_s_ago < mapping.settle - SLACK_S and not self.jumps:
             self.broken.append(
@@ -311,12 +348,14 @@ class Ledger:
         verb = "removed" if event.after is None else "overwritten"
         self.broken.append(f"{event.name}, which others had put on the server, was {verb}")
 
-    def _judge_removal(self, event: Event, begun: Begun) -> None:
+    def _judge_removal(self, event: Event, before: Remote | None, begun: Begun) -> None:
         file = begun.job.file
-        [mapping] = [m for m in self.mappings if m.name == file.mapping]
+        mapping = self.mapping(file.mapping)
         if mapping.on_local_delete != "remove":
             self.broken.append(f"{event.name} was removed, though {mapping.name} keeps")
         if file.path in self.visible[mapping.name]:
             self.broken.append(f"{event.name} was removed, though {file.path} is here")
-        elif file.path not in self.gone[mapping.name]:
+            return
+        homes = {begun.home, self.home(mapping, file.path), None if before is None else before.home}
+        if not any((home, file.path) in self.gone[mapping.name] for home in homes):
             self.broken.append(f"{event.name} was removed, though nobody deleted {file.path}")

@@ -18,7 +18,7 @@ from tests.simulation.fake_disk import Link
 from tests.simulation.fake_server import FINE
 from tests.simulation.ledger import Remote, rules_of
 from tests.simulation.places import EIDS, FOLDERS
-from tests.simulation.world import POWER_LOST, RESCAN_S, TOKEN, World
+from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
 
 LONGEST_S = 6 * 3600.0
 """By then everything must have come to rest."""
@@ -58,6 +58,13 @@ class Case(NamedTuple):
             known.others_removed or (known.ours_removed and self.world.power_lost)
         )
 
+    @property
+    def from_elsewhere(self) -> bool:
+        """Whether our version came from a directory or a disk that stood here in between."""
+        known = self._known()
+        here = self.world.ledger.home(self.mapping, self.path)
+        return known is not None and known.ours and known.home is not here
+
     def _known(self) -> Remote | None:
         return remote_at(self.world, self.eid, self.file.remote_name)
 
@@ -71,7 +78,9 @@ def remote_at(world: World, eid: str, name: str) -> Remote | None:
 
 
 def _conflict(case: Case) -> bool:
-    return case.others_put or case.world.power_lost or _rules_changed(case)
+    """What was seen only on another disk is forgotten with it, and then it is a stranger's."""
+    known_before = case.others_put or case.from_elsewhere
+    return known_before or case.world.power_lost or _rules_changed(case)
 
 
 def _empty(case: Case) -> bool:
@@ -113,7 +122,9 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "conflict: ": _conflict,
     "removed on the server": lambda case: case.removed,
     "the file is empty now": _empty,
-    "our version was uploaded; others have changed it": lambda case: case.others_put,
+    "our version was uploaded; others have changed it": lambda case: (
+        case.others_put or case.world.power_lost
+    ),
     "on the server with this content": lambda case: case.passed_for_ours,
     "the server knows no experiment ": _no_experiment,
     "the server no longer knows experiment ": _no_experiment,
@@ -239,6 +250,8 @@ def _compare(world: World) -> None:
                     broken.append(f"{mapping.name}/{path} was never seen")
                 continue
             step = decide(file, policy_of(file), now_ns)
+            if isinstance(step, InSync) and _disk_in_doubt(world, mapping, path):
+                continue  # said of the one that was last seen there: now nobody looks
             if not step.reason or (step.since_ns > now_ns and not world.ledger.jumps):
                 broken.append(f"{mapping.name}/{path}: nobody knows why: {step}")
             target = world.ledger.targets.get((mapping.name, path))
@@ -334,7 +347,7 @@ def _check_log(world: World) -> None:
             if away:
                 world.ledger.broken.append(f"an outage is told more than once: {line}")
             away = True
-        elif "the server can be used again" in line or line == POWER_LOST:
+        elif "the server can be used again" in line or line == NO_OUTAGE_KNOWN:
             away = False
         elif "internal error" in line:
             world.ledger.broken.append(line)

@@ -27,7 +27,7 @@ from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
-from aqsync.sync.policies import ALWAYS
+from aqsync.sync.policies import ALWAYS, decisions
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
@@ -53,7 +53,7 @@ MIRROR_S = 60.0
 MOST_STEPS_AT_ONCE = 300
 """Whoever steps more often without time passing, spins."""
 TICK_S = 0.001
-POWER_LOST = "the power is lost"
+NO_OUTAGE_KNOWN = "begun anew, and nothing is known of any outage"
 TOKEN = "secret-7f3a9c"
 DEEPEST = 3
 """So many things may be in the middle of something at once."""
@@ -168,6 +168,8 @@ class World:
         self.ledger.jobs.clear()
         self._letters.clear()
         self.journal = open_quickly(self.journal_path, self.clock.now_ns())
+        if self.journal.remote.server_problem() is None:
+            self.logged.lines.append(NO_OUTAGE_KNOWN)
         attend_to_writes(self.journal, self.moment, lambda: self.full)
         self.engine = Engine(
             self.mappings,
@@ -221,8 +223,7 @@ class World:
         ) -> tuple[FileRecord, Decision] | None:
             decided = decide(file, policy_of)
             if decided is not None and decided[1].reason == "removed on the server":
-                uuid = UUID(self.journal.remote.uuid(str(file.eid)))
-                self.ledger.held_as_removed(str(file.eid), uuid, file.remote_name)
+                self._held_as_removed(file)
             return decided
 
         self.engine.decide = deciding  # type: ignore[method-assign]  # judged, then done
@@ -295,7 +296,6 @@ class World:
     def lose_power(self, share: float) -> None:
         """With the process, the last transactions are lost: nothing waits for the disk then."""
         self.power_lost = True
-        self.logged.lines.append(POWER_LOST)
         try:
             self.crash()
         finally:
@@ -400,7 +400,7 @@ class World:
 
     def step(self, name: str) -> None:
         """Let a loop take one step."""
-        loop, failed = self._loops[name], []
+        loop, failed, fetched = self._loops[name], [], self.engine.lists_fetched
 
         def step() -> float:
             try:
@@ -419,6 +419,8 @@ class World:
             self._judge_failure(name, exc)
             self._not_before[name] = at
         self._next[name] = at if failed else min(self._next[name], at)
+        if self.engine.lists_fetched != fetched:
+            self.look_at_status()
 
     def _judge_failure(self, name: str, exc: Exception) -> None:
         self.note(f"{name} failed: {exc}")
@@ -446,6 +448,19 @@ class World:
             for file in self.journal.observations.records([job.file.id]):
                 self.judge_synced(file)
         return outcome
+
+    def look_at_status(self) -> None:
+        """See what `aqsync status` would say of each file, and judge it."""
+        with self.unattended():
+            for mapping in self.mappings:
+                for file, step in decisions(self.journal, mapping, self.clock.now_ns()):
+                    self.judge_synced(file)
+                    if step.reason == "removed on the server":
+                        self._held_as_removed(file)
+
+    def _held_as_removed(self, file: FileRecord) -> None:
+        uuid = UUID(self.journal.remote.uuid(str(file.eid)))
+        self.ledger.held_as_removed(str(file.eid), uuid, file.remote_name)
 
     def judge_synced(self, file: FileRecord) -> None:
         """What the journal calls synced, the server was given."""

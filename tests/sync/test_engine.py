@@ -18,10 +18,12 @@ from aqsync.errors import (
     ServerUnreachable,
     TokenRefused,
 )
+from aqsync.journal.history import HistoryKind
 from aqsync.model import (
     Compare,
     Failed,
     FileRecord,
+    FoundOurOwn,
     MovedOn,
     Outcome,
     RemoveRemote,
@@ -141,6 +143,25 @@ def test_an_upload_earns_its_tags_with_the_same_write(lab: Lab) -> None:
     assert lab.journal.tags.unapplied() == {EID: ["all", "run:x-y"]}
     assert lab.engine.tag() == 2
     assert sorted(lab.server.of(EID).tags) == ["all", "run:x-y"]
+
+
+def test_an_upload_whose_answer_was_lost_earns_its_tags_when_it_is_found(lab: Lab) -> None:
+    lab.configure(tags=(TagRule(match="*", add=("all",)),))
+    job = prepared(lab)
+
+    def lose_answer() -> None:
+        raise ServerFailed("500")
+
+    lab.server.after["upload"] = lose_answer
+    assert isinstance(lab.engine.perform(job), Failed)
+    assert lab.journal.tags.unapplied() == {}
+    lab.write("a", b"another")
+    lab.engine.scan(lab.mapping)
+    assert lab.engine.refresh([EID])
+    found = job_of(lab.engine, lab.record("a"), Compare("is it ours?", 0))
+    assert isinstance(lab.engine.perform(found), FoundOurOwn)
+    assert lab.journal.tags.unapplied() == {EID: ["all"]}
+    assert lab.journal.history.recent(9)[-1].kind is HistoryKind.UPLOADED
 
 
 def test_an_error_of_the_file_is_the_files(lab: Lab) -> None:
