@@ -21,7 +21,7 @@ from tests.simulation.ledger import rules_of
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
 from tests.simulation.promises import check_the_end
-from tests.simulation.world import Ambush, World
+from tests.simulation.world import DEEPEST, OVERTAKEN, Ambush, World
 
 FEWEST, MOST = 15, 70
 """Actions in a history."""
@@ -61,7 +61,7 @@ KINDS = {
 """How often which kind of action comes."""
 MOMENTS = (
     *(None, "request", "answer", "answer", "chunk", "chunk", "open", "read", "look", "listing"),
-    *("entry", "journal", "journal"),
+    *("entry", "journal", "journal", OVERTAKEN, OVERTAKEN, OVERTAKEN),
 )
 """In which moments something happens meanwhile; None: in any."""
 
@@ -124,7 +124,7 @@ def turn(world: World, chance: random.Random) -> None:
     if world.in_transaction:
         return  # whoever writes the journal holds locks that the others would wait for
     names = [name for name in world.steps if world.may_step(name)]
-    jobs = len(world.lanes.waiting) if len(world.busy) < 3 else 0
+    jobs = len(world.lanes.waiting) if len(world.busy) < DEEPEST else 0
     if not names and not jobs:
         return
     number = chance.randrange(len(names) + 3 * jobs)
@@ -148,7 +148,7 @@ def ambush(world: World, chance: random.Random) -> Ambush:
         countdown = chance.randrange(1, 60)
     kinds = ["disk", "disk", "server", "server", "crash", "roots", "other"]
     kinds += ["turn", "turn", "turn"] if moment != "journal" else ["crash", "crash"]
-    kind = chance.choice(kinds)
+    kind = "job" if moment == OVERTAKEN else chance.choice(kinds)
     seed = chance.getrandbits(32)
 
     def deed() -> None:
@@ -157,6 +157,9 @@ def ambush(world: World, chance: random.Random) -> Ambush:
             do(world, "process", own)
         elif kind == "turn":
             turn(world, own)
+        elif kind == "job":
+            world.note("a turn of a job")
+            world.work(own.randrange(len(world.lanes.waiting)))
         else:
             do(world, kind, own)
 

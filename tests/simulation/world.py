@@ -55,6 +55,8 @@ MOST_STEPS_AT_ONCE = 300
 TICK_S = 0.001
 NO_OUTAGE_KNOWN = "begun anew, and nothing is known of any outage"
 TOKEN = "secret-7f3a9c"
+OVERTAKEN = "overtaken"
+"""The kind of moment in which a list is asked for, and a job could be done meanwhile."""
 DEEPEST = 3
 """So many things may be in the middle of something at once."""
 
@@ -352,7 +354,7 @@ class World:
         if not self.ambushes:
             return
         for ambush in tuple(self.ambushes):
-            if ambush.kind is None or ambush.kind == kind:
+            if ambush.kind in {None, kind} or (ambush.kind == OVERTAKEN and self._overtaken(where)):
                 ambush.countdown -= 1
                 if ambush.countdown <= 0 and ambush in self.ambushes:
                     self.ambushes.remove(ambush)
@@ -362,6 +364,10 @@ class World:
                         ambush.deed()
                     finally:
                         self.in_transaction = before
+
+    def _overtaken(self, where: str) -> bool:
+        """Whether an answer is on its way that a job can make old before it arrives."""
+        return where == "list_files" and len(self.lanes.waiting) > 0 and len(self.busy) < DEEPEST
 
     def _accessed(self, what: str, where: str) -> None:
         if self._quiet:
