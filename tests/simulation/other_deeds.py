@@ -84,9 +84,10 @@ def destroy(world: World, chance: random.Random) -> None:
 
 def server_clock(world: World, chance: random.Random) -> None:
     """The server's clock is set."""
-    world.server.ahead_s = chance.choice([0.0, 40.0, -40.0])
+    ahead_s = chance.choice([0.0, 40.0, -40.0])
+    world.set_server_clock(ahead_s)
     world.ledger.server_clock_set()
-    world.note(f"  the server's clock is {world.server.ahead_s} s ahead")
+    world.note(f"  the server's clock is {ahead_s} s ahead")
 
 
 def weather(world: World, chance: random.Random) -> None:

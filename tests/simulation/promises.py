@@ -197,7 +197,7 @@ def _rests(world: World) -> bool:
             continue
         listed = world.engine.lists_fetched >= fetched + 2 or not world.engine.eids()
         if listed and _is_quiet(world):
-            world.run(A_WHILE_S)  # what was sent last is to be confirmed, and earns its tags
+            world.run(A_WHILE_S)  # what was sent last is to be confirmed
             if _is_quiet(world):
                 return True
     for mapping in world.mappings:
@@ -209,13 +209,17 @@ def _rests(world: World) -> bool:
             f"something never comes to rest: {len(world.ready)} files are ready, delivery is"
             f" {'idle' if world.lanes.idle else 'busy'}, the server"
             f" {'can' if world.engine.usable else 'cannot'} be used, looks {world.whole_looks},"
-            f" lists {world.engine.lists_fetched - fetched}"
+            f" lists {world.engine.lists_fetched - fetched},"
+            f" tags {world.journal.tags.unapplied()}"
         )
     return False
 
 
 def _is_quiet(world: World) -> bool:
     if not world.lanes.idle or len(world.ready) or not world.engine.usable:
+        return False
+    there = {e.eid for e in world.server.experiments.values()}
+    if not there.isdisjoint(world.journal.tags.unapplied()):
         return False
     return all(
         isinstance(step, InSync | Hold)

@@ -97,7 +97,8 @@ class World:
         self.mappings = self._choose_mappings()
         self.ledger = Ledger(self.mappings, self.disk, self.clock)
         self.server = MomentServer(self.clock, self.moment, self.ledger.stored, TOKEN)
-        self.server.ahead_s = self.chance.choice([0.0, 0.0, 0.3, -1.7, 90.0])
+        self._jumped_s = 0.0
+        self.set_server_clock(self.chance.choice([0.0, 0.0, 0.3, -1.7, 90.0]))
         self.server.fault = self._fault
         for eid in EIDS:
             self.server.create(eid)
@@ -559,7 +560,14 @@ class World:
     def jump(self, seconds: float) -> None:
         """Somebody sets the wall clock."""
         self.ledger.jumps += 1
-        self.clock.set_back(-seconds - 1e-9 * (self.ledger.jumps * 48_271 % SECOND_NS))
+        seconds += 1e-9 * (self.ledger.jumps * 48_271 % SECOND_NS)
+        self.clock.set_back(-seconds)
+        self._jumped_s += seconds
+        self.server.ahead_s -= seconds
+
+    def set_server_clock(self, ahead_s: float) -> None:
+        """The server's clock is so much ahead of the true time, wherever ours jumps."""
+        self.server.ahead_s = ahead_s - self._jumped_s
 
     def note(self, line: str) -> None:
         """Write down what happened."""
