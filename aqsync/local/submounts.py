@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.journal.mappings import RootIdentity
-from aqsync.local.disk import Disk, nearest
+from aqsync.local.disk import Disk, nearest, parents
 
 _AWAY = "the disk that was mounted at {place} is not there; none of its files counts as deleted"
 _ANOTHER = (
@@ -92,6 +92,18 @@ class Submounts:
                 self._away[top] = _COVERED
             else:
                 self._there[top] = device
+
+    def met_at(self, directory: str) -> None:
+        """A directory, or the nearest one above it that is there, may be on a new mount."""
+        for place in (directory, *reversed([*parents(directory)])):
+            try:
+                device = self._identity(place).device
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                return  # whoever looks into it finds out what is wrong with it
+            self.met(place, device)
+            return
 
     def inhabited(self, directory: str) -> None:
         """Files were met in a directory."""

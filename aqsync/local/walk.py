@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,8 +124,7 @@ class Walk:
             Those that are directories; and those that are none, but were perhaps known as one.
         """
         known = self._observations.known_at(self._mapping_id, directory, names)
-        with suppress(OSError):  # which each of the names will tell of
-            self._mounts.met(directory, self._disk.identity(self._root, directory).device)
+        self._mounts.met_at(directory)
         inside, nothing = list[str](), list[str]()
         for name in names:
             path, before = _join(directory, name), known.get(name)

@@ -242,6 +242,7 @@ class Uploader:
             self._disk, job.root, root.device, known=known, lacks=lambda _another: True
         )
         path = job.file.path
+        mounts.met_at(path.rpartition("/")[0])
         return not mounts.hides(path) and is_gone(job.root, path, self._disk)
 
     def _digest(self, chunks: Iterable[bytes], progress: Progress = unwatched) -> tuple[bytes, int]:

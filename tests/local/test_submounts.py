@@ -229,6 +229,17 @@ def test_a_directory_of_a_disk_does_not_stand_for_a_file_it_covers(lab: Lab, dis
     assert "is mounted over" in lab.troubles()["usb"]
 
 
+@pytest.mark.parametrize("asked", ["usb/deep/deeper/d", "usb/deep/deeper", "usb/deep", "usb"])
+def test_a_look_at_what_a_new_disk_lacks_finds_the_disk(lab: Lab, disks: Disks, asked: str) -> None:
+    lab.write("usb/deep/deeper/d")
+    sync(lab)
+    disks.mount("usb")
+    lab.write("usb/new")
+    assert lab.scan(asked).gone == 0
+    assert known(lab) == {"usb/deep/deeper/d"}
+    assert "is mounted over" in lab.troubles()["usb"]
+
+
 def test_a_disk_that_never_held_files_may_go(lab: Lab, disks: Disks) -> None:
     lab.write("a")
     disks.mount("usb")

@@ -293,7 +293,7 @@ class Ledger:
         after = Remote(event.ours, self._clock.monotonic())
         if before is not None:
             after.others_put, after.others_removed = before.others_put, before.others_removed
-            after.ours_removed = before.ours_removed
+            after.ours_removed, after.home = before.ours_removed, before.home
         if event.ours:
             after.ours_removed = after.ours_removed or event.after is None
             begun = self.jobs[-1] if self.jobs else None

@@ -165,15 +165,17 @@ def retry(world: World, chance: random.Random) -> None:
         paths = [mapping.directory / path]
         world.ledger.insisted.add((mapping.name, path))
     world.note(f"  retry {mapping.name} {kind} {paths}")
-    set_free(
-        world.journal,
-        [mapping],
-        paths,
-        world.clock.now_ns(),
-        accept_roots=kind == "root",
-    )
-    if kind == "root":
-        world.ledger.accept_root(mapping)
+    try:
+        set_free(
+            world.journal,
+            [mapping],
+            paths,
+            world.clock.now_ns(),
+            accept_roots=kind == "root",
+        )
+    finally:  # killed in the middle of it, it may be accepted or not
+        if kind == "root":
+            world.ledger.accept_root(mapping)
     for lookout in world.lookouts.values():
         lookout.everything("a person's decision")
     world.upkeep.mirror_soon()

@@ -311,7 +311,7 @@ def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, b
         if isinstance(step, InSync) and file.synced is not None and file.local is not None:
             equal = there is not None and hashlib.sha256(there).digest() == file.synced.sha256
             known = remote_at(world, str(file.eid), file.remote_name)
-            equal = equal or (known is not None and known.passed_for_ours)
+            equal = equal or (known is not None and known.passed_for_ours) or world.power_lost
             if not equal and "others have changed" not in step.reason:
                 broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
 
