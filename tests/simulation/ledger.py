@@ -120,7 +120,7 @@ class Ledger:
         """Mappings whose root has nothing in it, and was looked at since."""
         self._empty_since_ns: dict[str, int] = {}
         """By mapping, since when nothing at all is in its root."""
-        self._other_roots: set[str] = set()
+        self.other_roots: set[str] = set()
         """Mappings that had another root in between, or one that a person accepted."""
         self._accepting: set[str] = set()
         """Mappings whose root a person accepts, however it is when next looked at."""
@@ -139,7 +139,7 @@ class Ledger:
         """
         for mapping in self.mappings:
             if not by_deed:
-                self._other_roots.add(mapping.name)
+                self.other_roots.add(mapping.name)
             if not self.is_empty(mapping):
                 self._empty_since_ns.pop(mapping.name, None)
             else:
@@ -213,13 +213,13 @@ class Ledger:
 
     def server_clock_set(self) -> None:
         """The server's times tell less than they did."""
-        later = self._clock.monotonic() + 100
+        later = self._clock.monotonic() + 150
         self._doubtful_until = dict.fromkeys(self._doubtful_until, later)
 
     def accept_root(self, mapping: Mapping) -> None:
         """A person says that a root is right as it is."""
         self._accepting.add(mapping.name)
-        self._other_roots.add(mapping.name)
+        self.other_roots.add(mapping.name)
         self._all_gone(mapping)
 
     def accepted(self, mapping: Mapping) -> None:
@@ -257,7 +257,7 @@ class Ledger:
         mapping = self.mapping(file.mapping)
         if isinstance(job.step, RemoveRemote) and file.mapping in self.seen_empty:
             since_ns = self._empty_since_ns.get(file.mapping, file.since_ns)
-            in_doubt = self.is_empty(mapping) and file.mapping not in self._other_roots
+            in_doubt = self.is_empty(mapping) and file.mapping not in self.other_roots
             if in_doubt and file.since_ns > since_ns:
                 self.broken.append(f"{file.path} is removed from the server: the root is empty")
         return Begun(job, self._clock.monotonic(), home=self.home(mapping, file.path))

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable
 from typing import NamedTuple
+from uuid import UUID
 
 from aqsync.config import Mapping
 from aqsync.local.disk import nearest
@@ -60,10 +61,10 @@ class Case(NamedTuple):
 
     @property
     def from_elsewhere(self) -> bool:
-        """Whether our version came from a directory or a disk that stood here in between."""
+        """Whether our version may have come from a directory that stood here in between."""
         known = self._known()
-        here = self.world.ledger.home(self.mapping, self.path)
-        return known is not None and known.ours and known.home is not here
+        other_roots = self.world.ledger.other_roots
+        return known is not None and known.ours and self.mapping.name in other_roots
 
     def _known(self) -> Remote | None:
         return remote_at(self.world, self.eid, self.file.remote_name)
@@ -216,10 +217,15 @@ def _rests(world: World) -> bool:
 
 
 def _is_quiet(world: World) -> bool:
+    there = world.server.experiments
     if not world.lanes.idle or len(world.ready) or not world.engine.usable:
         return False
-    there = {e.eid for e in world.server.experiments.values()}
-    if not there.isdisjoint(world.journal.tags.unapplied()):
+    # An experiment that was made anew is found again only where files still lead to it.
+    known = world.journal.remote.experiments()
+    if any(
+        eid in known and known[eid].uuid is not None and UUID(known[eid].uuid) in there
+        for eid in world.journal.tags.unapplied()
+    ):
         return False
     return all(
         isinstance(step, InSync | Hold)
