@@ -260,7 +260,7 @@ def _compare(world: World) -> None:
                     broken.append(f"{mapping.name}/{path} was never seen")
                 continue
             step = decide(file, policy_of(file), now_ns)
-            if isinstance(step, InSync) and _disk_in_doubt(world, mapping, path):
+            if isinstance(step, InSync | Hold) and _disk_in_doubt(world, mapping, path):
                 continue  # said of the one that was last seen there: now nobody looks
             if not step.reason or (step.since_ns > now_ns and not world.ledger.jumps):
                 broken.append(f"{mapping.name}/{path}: nobody knows why: {step}")
