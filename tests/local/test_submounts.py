@@ -408,3 +408,20 @@ def test_nothing_is_removed_from_the_server_by_what_a_disk_lacks_that_is_away(
     disks.unmount("runs/usb")
     disks.mount("runs/usb")
     assert uploader.do(job) == Removed()
+
+
+def test_nothing_is_removed_from_the_server_by_what_a_disk_covers(lab: Lab, disks: Disks) -> None:
+    """Between the scan that missed the file and its removal, a disk was mounted over its place."""
+    lab.configure(on_local_delete="remove")
+    lab.write("usb/deep/c")
+    sync(lab)
+    (lab.root / "usb/deep/c").unlink()
+    lab.scan()
+    file = lab.record("usb/deep/c")
+    lab.server.put(EID, file.remote_name, b"data")
+    job = Job(file, RemoveRemote("deleted here", 0), lab.root, lab.server.of(EID).uuid)
+    disks.mount("usb")
+    uploader = Uploader(lab.server, lab.journal, lab.clock)
+    assert uploader.do(job) == MovedOn()
+    disks.unmount("usb")
+    assert uploader.do(job) == Removed()

@@ -25,6 +25,9 @@ def _mapping(world: World, chance: random.Random) -> Mapping:
 
 def _place(world: World, chance: random.Random, *, there: bool | None = None) -> str:
     """A place for a file, of one that is there if so wished and if there is one."""
+    if world.ledger.jobs and chance.random() < 0.5:
+        file = world.ledger.jobs[-1].job.file  # what is being sent is of interest above all
+        return f"{world.ledger.mapping(file.mapping).directory}/{file.path}"
     mapping = _mapping(world, chance)
     visible = sorted(world.ledger.visible[mapping.name])
     if there and visible:

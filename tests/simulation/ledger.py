@@ -122,6 +122,8 @@ class Ledger:
         """By mapping, since when nothing at all is in its root."""
         self.other_roots: set[str] = set()
         """Mappings that had another root in between, or one that a person accepted."""
+        self._roots: dict[str, Folder | None] = {}
+        """By mapping, the root that it had when last looked at."""
         self._accepting: set[str] = set()
         """Mappings whose root a person accepts, however it is when next looked at."""
 
@@ -138,8 +140,10 @@ class Ledger:
             by_deed: What is missing was deleted or moved; else it merely cannot be seen.
         """
         for mapping in self.mappings:
-            if not by_deed:
+            root = self._root(mapping)
+            if self._roots.setdefault(mapping.name, root) is not root:
                 self.other_roots.add(mapping.name)
+                self._roots[mapping.name] = root
             if not self.is_empty(mapping):
                 self._empty_since_ns.pop(mapping.name, None)
             else:

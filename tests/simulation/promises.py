@@ -62,9 +62,11 @@ class Case(NamedTuple):
     @property
     def from_elsewhere(self) -> bool:
         """Whether our version may have come from a directory that stood here in between."""
-        known = self._known()
-        other_roots = self.world.ledger.other_roots
-        return known is not None and known.ours and self.mapping.name in other_roots
+        known, ledger = self._known(), self.world.ledger
+        if known is None or not known.ours:
+            return False
+        here = ledger.home(self.mapping, self.path)
+        return self.mapping.name in ledger.other_roots or known.home is not here
 
     def _known(self) -> Remote | None:
         return remote_at(self.world, self.eid, self.file.remote_name)

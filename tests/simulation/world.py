@@ -136,6 +136,7 @@ class World:
         self._letter = 0
         self._build()
         self.logged = _Logged()
+        self.ledger.look(by_deed=False)
         self.disk.on_access = self._accessed
         self.journal_path = folder / "0" / "journal.db"
         self._start()
