@@ -7,13 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 from starlette.types import Message, Receive
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
 from aqsync.server.filestore import IncomingFile
+from aqsync.server.form_parser import FormParser
 
 _PIECE = 1024 * 1024
 """Bytes gathered before they are written: a small file costs one visit to a thread."""
@@ -38,31 +38,12 @@ class FormReader:
     """
 
     def __init__(self, content_type: str | None) -> None:
-        kind, options = parse_options_header(content_type)
-        self._boundary = options.get(b"boundary", b"")
-        if kind != b"multipart/form-data" or not self._boundary:
-            raise FileRefused(400, _BROKEN_FORM)
-        self._header_name = bytearray()
-        self._header_value = bytearray()
-        self._disposition = b""
+        self._form = FormParser(
+            content_type, _BROKEN_FORM, on_part=self._begin_part, on_data=self._take_data
+        )
         self._in_file = False
         self._files = 0
         self._found: list[bytes] = []
-        try:
-            self._parser = MultipartParser(
-                self._boundary,
-                {
-                    "on_part_begin": self._begin_part,
-                    "on_header_begin": self._begin_header,
-                    "on_header_field": self._extend_header_name,
-                    "on_header_value": self._extend_header_value,
-                    "on_header_end": self._end_header,
-                    "on_headers_finished": self._end_headers,
-                    "on_part_data": self._take_data,
-                },
-            )
-        except FormParserError as exc:
-            raise FileRefused(400, _BROKEN_FORM) from exc
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes of the body and return those that belong to the file.
@@ -71,10 +52,7 @@ class FormReader:
             FileRefused: This is no form, or it has two files.
         """
         self._found = []
-        try:
-            self._parser.write(data)
-        except FormParserError as exc:
-            raise FileRefused(400, _BROKEN_FORM) from exc
+        self._form.feed(data)
         return self._found
 
     def finish(self) -> list[bytes]:
@@ -87,36 +65,18 @@ class FormReader:
             raise FileRefused(400, _BROKEN_FORM)
         # The boundary that may be missing. It also brings out bytes that the parser held back
         # because they looked like the beginning of one; after a real one it is ignored.
-        return self.feed(b"\r\n--" + self._boundary + b"--\r\n")
+        return self.feed(b"\r\n--" + self._form.boundary + b"--\r\n")
 
-    def _begin_part(self) -> None:
-        self._in_file = False
-        self._disposition = b""
-
-    def _begin_header(self) -> None:
-        self._header_name.clear()
-        self._header_value.clear()
-
-    def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
-
-    def _extend_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header_value += data[start:end]
-
-    def _end_header(self) -> None:
-        if self._header_name.lower() == b"content-disposition":
-            self._disposition = bytes(self._header_value)
-
-    def _end_headers(self) -> None:
-        kind, options = parse_options_header(self._disposition)
+    def _begin_part(self, disposition: bytes) -> None:
+        kind, options = parse_options_header(disposition)
         self._in_file = kind == b"form-data" and options.get(b"name") == b"file"
         self._files += self._in_file
         if self._files > 1:
             raise FileRefused(400, _BROKEN_FORM)
 
-    def _take_data(self, data: bytes, start: int, end: int) -> None:
+    def _take_data(self, data: bytes) -> None:
         if self._in_file:
-            self._found.append(data[start:end])
+            self._found.append(data)
 
 
 class Upload:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
-
-from aqsync.server.errors import FileRefused
+from aqsync.server.form_parser import FormParser
 
 BROKEN_FORM = "The form is not sent correctly."
 
@@ -59,31 +56,16 @@ class FormParts:
     """
 
     def __init__(self, content_type: str | None) -> None:
-        kind, options = parse_options_header(content_type)
-        boundary = options.get(b"boundary", b"")
-        if kind != b"multipart/form-data" or not boundary:
-            raise FileRefused(400, BROKEN_FORM)
+        self._form = FormParser(
+            content_type,
+            BROKEN_FORM,
+            on_part=self._begin_part,
+            on_data=self._take_data,
+            on_part_end=self._end_part,
+            on_end=self._end,
+        )
         self.ended = False
-        self._header = (bytearray(), bytearray())
-        self._disposition = b""
         self._events: list[Event] = []
-        try:
-            self._parser = MultipartParser(
-                boundary,
-                {
-                    "on_part_begin": self._begin_part,
-                    "on_header_begin": self._begin_header,
-                    "on_header_field": self._extend_header_name,
-                    "on_header_value": self._extend_header_value,
-                    "on_header_end": self._end_header,
-                    "on_headers_finished": self._end_headers,
-                    "on_part_data": self._take_data,
-                    "on_part_end": self._end_part,
-                    "on_end": self._end,
-                },
-            )
-        except FormParserError as exc:
-            raise FileRefused(400, BROKEN_FORM) from exc
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes of the body and return what they brought.
@@ -92,38 +74,17 @@ class FormParts:
             FileRefused: This is no form.
         """
         self._events = []
-        try:
-            self._parser.write(data)
-        except FormParserError as exc:
-            raise FileRefused(400, BROKEN_FORM) from exc
+        self._form.feed(data)
         return self._events
 
-    def _begin_part(self) -> None:
-        self._disposition = b""
-
-    def _begin_header(self) -> None:
-        self._header = (bytearray(), bytearray())
-
-    def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header[0].extend(data[start:end])
-
-    def _extend_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header[1].extend(data[start:end])
-
-    def _end_header(self) -> None:
-        name, value = self._header
-        if name.lower() == b"content-disposition":
-            self._disposition = bytes(value)
-
-    def _end_headers(self) -> None:
-        field = _NAME.search(self._disposition)
-        file = _FILE_NAME.search(self._disposition)
+    def _begin_part(self, disposition: bytes) -> None:
+        field, file = _NAME.search(disposition), _FILE_NAME.search(disposition)
         self._events.append(
             PartBegins(b"" if field is None else field[1], None if file is None else file[1])
         )
 
-    def _take_data(self, data: bytes, start: int, end: int) -> None:
-        self._events.append(PartData(data[start:end]))
+    def _take_data(self, data: bytes) -> None:
+        self._events.append(PartData(data))
 
     def _end_part(self) -> None:
         self._events.append(PartEnds())
