@@ -54,6 +54,8 @@ class Begun:
     """When it last opened its file."""
     written_s_ago: float = -1.0
     """How old the file that it opened was then, by the wall clock."""
+    there: bool = False
+    """Its file was there when it last looked: one that comes later cannot be known of."""
     home: Folder | None = None
     """Where the file that it opened was, or the one that is to be removed would be."""
 
@@ -264,13 +266,21 @@ class Ledger:
             in_doubt = self.is_empty(mapping) and file.mapping not in self.other_roots
             if in_doubt and file.since_ns > since_ns:
                 self.broken.append(f"{file.path} is removed from the server: the root is empty")
-        return Begun(job, self._clock.monotonic(), home=self.home(mapping, file.path))
+        there = file.path in self.visible[file.mapping]
+        return Begun(job, self._clock.monotonic(), there=there, home=self.home(mapping, file.path))
 
     def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
         """A file is said to be removed on the server."""
         known = self.remote.get((uuid, name))
         if known is not None and not known.others_removed and not known.ours_removed:
             self.broken.append(f"{eid}/{name} is held as removed on the server: nobody removed it")
+
+    def looked(self, place: str) -> None:
+        """A file is about to be looked at."""
+        for begun in self.jobs[-1:]:
+            file = begun.job.file
+            if place == f"{self.mapping(file.mapping).directory}/{file.path}":
+                begun.there = file.path in self.visible[file.mapping]
 
     def opened(self, place: str) -> None:
         """A file is opened."""
@@ -357,8 +367,9 @@ class Ledger:
         mapping = self.mapping(file.mapping)
         if mapping.on_local_delete != "remove":
             self.broken.append(f"{event.name} was removed, though {mapping.name} keeps")
-        if file.path in self.visible[mapping.name]:
+        if begun.there:
             self.broken.append(f"{event.name} was removed, though {file.path} is here")
+        if file.path in self.visible[mapping.name]:
             return
         homes = {begun.home, self.home(mapping, file.path), None if before is None else before.home}
         if not any((home, file.path) in self.gone[mapping.name] for home in homes):

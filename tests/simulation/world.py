@@ -375,6 +375,8 @@ class World:
         if self._quiet:
             return
         self.moment(what, where)
+        if what == "look":
+            self.ledger.looked(where)
         if what == "open":
             self.ledger.opened(where)
         if self.failing and where in self.failing and what != "identity":
