@@ -276,10 +276,11 @@ class Ledger:
             self.broken.append(f"{eid}/{name} is held as removed on the server: nobody removed it")
 
     def looked(self, place: str) -> None:
-        """A file is about to be looked at."""
+        """A file, or a directory on the way to it, is about to be looked at."""
         for begun in self.jobs[-1:]:
             file = begun.job.file
-            if place == f"{self.mapping(file.mapping).directory}/{file.path}":
+            target = f"{self.mapping(file.mapping).directory}/{file.path}"
+            if f"{target}/".startswith(f"{place}/"):
                 begun.there = file.path in self.visible[file.mapping]
 
     def opened(self, place: str) -> None:
