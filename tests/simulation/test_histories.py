@@ -16,7 +16,7 @@ FIRST = int(os.environ.get("AQSYNC_SIMULATION_SEED", "0"))
 """Another number gives other histories."""
 pytestmark = pytest.mark.no_cover  # it would take twice as long
 CHUNK = 125
-CHUNKS = 40
+CHUNKS = 24
 QUICKLY_CAUGHT = ("no-settling", "adopted-by-size", "removed-without-config", "failure-blocks")
 
 BEGINNINGS = range(FIRST, FIRST + CHUNK * CHUNKS, CHUNK)
