@@ -20,6 +20,7 @@ from aqsync.model import (
     Outcome,
     Removed,
     Signature,
+    SyncedVersion,
     Touched,
     Uploaded,
 )
@@ -157,8 +158,9 @@ class Outcomes:
         modified_at: str,
         now_ns: int,
     ) -> None:
-        if file.synced is not None and _is_known(file, sha256):
-            signature, at_ns = file.synced.signature, file.synced.at_ns
+        known = _known_version(file, sha256)
+        if known is not None:
+            signature, at_ns = known.signature, known.at_ns
         else:
             # Sent, but the answer was lost: of that version only the content is known.
             signature, at_ns = Signature(size, 0, 0, 0), now_ns
@@ -215,7 +217,7 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     match outcome:
         case Uploaded(signature, sha256):
             kind, text = HistoryKind.UPLOADED, _content(signature.size, sha256)
-        case FoundOurOwn(size, sha256) if not _is_known(file, sha256):
+        case FoundOurOwn(size, sha256) if _known_version(file, sha256) is None:
             kind, text = HistoryKind.UPLOADED, _content(size, sha256)
         case Adopted(signature, sha256):
             kind, text = HistoryKind.ADOPTED, _content(signature.size, sha256)
@@ -228,9 +230,10 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     return Event(now_ns, kind, file.mapping, file.path, text)
 
 
-def _is_known(file: FileRecord, sha256: bytes) -> bool:
-    """Whether a version was known to be on the server before; else its answer was lost."""
-    return file.synced is not None and file.synced.sha256 == sha256
+def _known_version(file: FileRecord, sha256: bytes) -> SyncedVersion | None:
+    """The version known to be on the server, if it is this one; else its answer was lost."""
+    synced = file.synced
+    return synced if synced is not None and synced.sha256 == sha256 else None
 
 
 def _content(size: int, sha256: bytes) -> str:

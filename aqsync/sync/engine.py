@@ -27,12 +27,10 @@ from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
-    Adopted,
     Compare,
     Decision,
     Failed,
     FileRecord,
-    FoundOurOwn,
     MovedOn,
     Outcome,
     Policy,
@@ -40,7 +38,6 @@ from aqsync.model import (
     RemoveRemote,
     ServerProblem,
     Upload,
-    Uploaded,
     Wait,
 )
 from aqsync.sync.claims import Claims
@@ -252,9 +249,7 @@ class Engine:
                 return outcome  # no fault of this file's: it keeps no mark of it
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
             return MovedOn()  # the EID was given to another experiment meanwhile
-        tags: tuple[str, ...] = ()
-        if isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
-            tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
+        tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
         self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags)
         return outcome
 
