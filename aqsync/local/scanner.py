@@ -23,6 +23,7 @@ from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Problem, Signature
+from aqsync.timestamps import settle_ns
 
 _MOUNT_HINT = (
     "mount the right disk, or accept the directory as it is with `aqsync retry --mapping {name}`"
@@ -328,7 +329,7 @@ class Scanner:
         """
         now_ns = self._clock.now_ns()
         since_ns = signature.mtime_ns
-        if since_ns + self._settle_ns >= now_ns:
+        if since_ns + settle_ns(signature, self._settle_ns) >= now_ns:
             since_ns = min(now_ns, max(since_ns, signature.ctime_ns))
         eid, name = self.target(path) if kind is EntryKind.FILE else (None, "")
         return Observed(path, kind, signature, since_ns, eid, name)

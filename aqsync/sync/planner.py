@@ -23,6 +23,7 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.timestamps import settle_ns
 
 SECOND_NS = 1_000_000_000
 LONGEST_BACKOFF_S = 15 * 60
@@ -220,9 +221,11 @@ def _obstacle(file: FileRecord, policy: Policy, now_ns: int) -> Decision | None:
     if policy.closed is not None:
         return Wait(*policy.closed)
     # A state first seen "in the future" means that the clock was set back.
-    settled_ns = min(file.since_ns, now_ns) + policy.settle_ns
+    wanted_ns = policy.settle_ns
+    still_ns = wanted_ns if file.local is None else settle_ns(file.local, wanted_ns)
+    settled_ns = min(file.since_ns, now_ns) + still_ns
     if now_ns < settled_ns:
-        return _settling(file, policy.settle_ns, now_ns, settled_ns)
+        return _settling(file, still_ns, now_ns, settled_ns)
     if failure is not None:
         again_ns = failure.at_ns + backoff_ns(failure.count, file.id)
         if failure.at_ns <= now_ns < again_ns:
@@ -233,17 +236,16 @@ def _obstacle(file: FileRecord, policy: Policy, now_ns: int) -> Decision | None:
     return None
 
 
-def _settling(file: FileRecord, settle_ns: int, now_ns: int, settled_ns: int) -> Wait:
+def _settling(file: FileRecord, still_ns: int, now_ns: int, settled_ns: int) -> Wait:
     """Waiting until the file has stood still."""
     if file.local is None:
         return Wait("gone only just now", file.since_ns, settled_ns)
     changing_ns = file.changing_since_ns
-    longest_ns = max(LONG_CHANGING_NS, LONG_CHANGING_SETTLES * settle_ns)
+    longest_ns = max(LONG_CHANGING_NS, LONG_CHANGING_SETTLES * still_ns)
     if changing_ns is None or now_ns - changing_ns <= longest_ns:
         return Wait("may still be changing", file.since_ns, settled_ns)
     return Wait(
-        "keeps changing before it can be sent;"
-        f" it must stand still for {settle_ns / SECOND_NS:g} s",
+        f"keeps changing before it can be sent; it must stand still for {still_ns / SECOND_NS:g} s",
         changing_ns,
         settled_ns,
         "if whatever writes it never stops, `ignore` it, or give the mapping a shorter `settle`",

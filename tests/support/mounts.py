@@ -29,3 +29,30 @@ def mounted_tmpfs(place: Path, size: str = "1m") -> Iterator[Path]:
         yield place
     finally:
         unmount(place)
+
+
+@contextmanager
+def mounted_ext4(place: Path, image: Path, *options: str) -> Iterator[Path]:
+    """A small ext4 on a loop device; the test is skipped where that is not possible.
+
+    Args:
+        place: Where to mount it.
+        image: A file that is made for it.
+        options: More options of mkfs.
+    """
+    with image.open("wb") as file:
+        file.truncate(8 << 20)
+    for command in (
+        ["mkfs.ext4", "-q", "-F", *options, str(image)],
+        ["mount", "-o", "loop", str(image), str(place)],
+    ):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError as exc:
+            pytest.skip(f"there is no {exc.filename} here")
+        if done.returncode != 0:
+            pytest.skip(f"a loop device cannot be used here: {done.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        unmount(place)

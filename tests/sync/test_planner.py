@@ -999,3 +999,17 @@ def test_how_many_may_be_removed_at_once(
         assert barrier == (
             f"{gone} of {known} files are gone at once, more than remove_share allows ({share:.0%})"
         )
+
+
+def test_with_coarse_times_a_file_stands_still_for_their_granularity_and_a_second() -> None:
+    written_ns = NOW - NOW % (2 * SECOND_NS)
+    coarse = Signature(size=10, mtime_ns=written_ns, ctime_ns=written_ns, inode=7)
+    file = replace(NEW, local=coarse, since_ns=written_ns)
+    quick = replace(PLAIN, settle_ns=SECOND_NS // 5)
+    settled_ns = written_ns + 3 * SECOND_NS
+    step = decide(file, quick, settled_ns - 1)
+    assert isinstance(step, Wait)
+    assert step.until_ns == settled_ns
+    assert isinstance(decide(file, quick, settled_ns), Upload)
+    set_by_a_program = replace(file, local=coarse._replace(ctime_ns=written_ns + 1))
+    assert isinstance(decide(set_by_a_program, quick, written_ns + SECOND_NS // 5), Upload)

@@ -1,0 +1,137 @@
+"""What a file's times are worth: pure rules, and a real file system with whole seconds."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aqsync.clock import SystemClock
+from aqsync.local.disk import REAL_DISK
+from aqsync.model import FileRecord, Outcome, Signature
+from aqsync.sync.engine import Engine
+from aqsync.sync.push import Limits, Push
+from aqsync.timestamps import SECOND_NS, granularity_ns, settle_ns
+from tests.support.lab import Lab
+from tests.support.mounts import mounted_ext4
+
+MS_NS = SECOND_NS // 1000
+EVEN, ODD = 1_795_428_000 * SECOND_NS, 1_795_428_001 * SECOND_NS
+
+
+def stamped(mtime_ns: int, ctime_ns: int) -> Signature:
+    return Signature(size=4, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=7)
+
+
+@pytest.mark.parametrize(
+    ("mtime_ns", "ctime_ns", "seconds"),
+    [
+        (ODD, ODD, 1),
+        (ODD, EVEN, 1),
+        (EVEN, ODD, 1),
+        (EVEN, EVEN, 2),
+        (EVEN, EVEN + 1, 0),
+        (EVEN + 1, EVEN, 0),
+        (EVEN + 500 * MS_NS, EVEN + 500 * MS_NS, 0),
+        (ODD, ODD + 4 * MS_NS, 0),
+    ],
+)
+def test_the_granularity_shows_in_both_times(mtime_ns: int, ctime_ns: int, seconds: int) -> None:
+    assert granularity_ns(stamped(mtime_ns, ctime_ns)) == seconds * SECOND_NS
+
+
+def test_a_short_settle_time_is_no_shorter_than_the_granularity_and_a_second() -> None:
+    assert settle_ns(stamped(ODD, ODD), 200 * MS_NS) == 2 * SECOND_NS
+    assert settle_ns(stamped(EVEN, EVEN), 200 * MS_NS) == 3 * SECOND_NS
+    assert settle_ns(stamped(EVEN, EVEN), 0) == 3 * SECOND_NS
+
+
+def test_a_long_settle_time_stays() -> None:
+    assert settle_ns(stamped(EVEN, EVEN), 5 * SECOND_NS) == 5 * SECOND_NS
+
+
+def test_a_time_that_a_program_has_set_costs_nothing() -> None:
+    assert settle_ns(stamped(EVEN, EVEN + 7), 200 * MS_NS) == 200 * MS_NS
+
+
+def test_a_real_file_with_an_mtime_that_was_set_has_a_finer_ctime(tmp_path: Path) -> None:
+    place = tmp_path / "a.csv"
+    place.write_bytes(b"data")
+    for _ in range(3):  # a ctime may fall on a whole second by chance
+        os.utime(place, ns=(ODD, ODD))
+        _, *seen = REAL_DISK.look(tmp_path, "a.csv")
+        if granularity_ns(Signature(*seen)) == 0:
+            return
+    pytest.skip("the file system of the temporary directory has coarse times itself")
+
+
+# A real file system with whole seconds
+
+
+class RealTime:
+    """The machine's clocks, in the place of a test's."""
+
+    def __init__(self) -> None:
+        self._clock = SystemClock()
+        self.now_ns = self._clock.now_ns
+        self.monotonic = self._clock.monotonic
+        self.wait = self._clock.wait
+
+
+class Rewriter:
+    """A reporter in whose first pause a program writes all files once more."""
+
+    def __init__(self, places: list[Path]) -> None:
+        self._places = places
+        self.done = False
+
+    def rewrite(self) -> None:
+        if not self.done:
+            self.done = True
+            for place in self._places:
+                place.write_bytes(b"new!")
+
+    def waiting(self, _seconds: float, _reason: str) -> None:
+        self.rewrite()
+
+    def planned(self, files: int, size: int) -> None:
+        pass
+
+    def sent(self, size: int) -> None:
+        pass
+
+    def finished(self, file: FileRecord, outcome: Outcome) -> None:
+        pass
+
+    def replacing(self, file: FileRecord) -> None:
+        pass
+
+
+@pytest.fixture
+def small_inodes(tmp_path: Path) -> Iterator[Lab]:
+    """A lab whose root is on ext4 with inodes of 128 bytes."""
+    with (
+        Lab(tmp_path, settle=0.2) as lab,
+        mounted_ext4(lab.root, tmp_path / "ext4.img", "-I", "128", "-O", "^metadata_csum"),
+    ):
+        lab.clock = lab.server._clock = RealTime()  # type: ignore[assignment]  # the kernel has no other
+        lab.configure(settle=0.2, ignore=("lost+found",))
+        yield lab
+
+
+def test_rewrites_of_the_same_size_within_a_second_are_sent(small_inodes: Lab) -> None:
+    lab = small_inodes
+    places = [lab.root / f"{number}.csv" for number in range(8)]
+    for place in places:
+        place.write_bytes(b"old.")
+    status = places[0].stat()
+    assert granularity_ns(stamped(status.st_mtime_ns, status.st_ctime_ns)) >= SECOND_NS
+    rewriter = Rewriter(places)
+    for _ in range(2):
+        engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
+        Push(engine, Limits(), rewriter, threading.Event()).run()
+        rewriter.rewrite()
+    assert lab.remote == {place.name: b"new!" for place in places}
