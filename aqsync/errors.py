@@ -33,7 +33,8 @@ without a change is pointless (``permanent``), and the exit code of a command th
             TaskNotFound             no such task for this user
             OperationMissing         its release does not have the operation
             BadParameters            an action of an extension does not take these values
-          TransferRefused            it refused one file (400, 409, 413, 422)
+          TransferRefused            it refused one file (400, 409, 412, 413, 422)
+            RemoteChanged            412: another version stands there than was expected
             HeaderDropped            a proxy on the way removes the header ``file_name``
             RemoteFileNotFound       404 for a file
         NameNotSendable              a file name that the protocol cannot carry
@@ -204,9 +205,20 @@ class RemoteOperationError(RemoteError):
 
 
 class ServerFailed(RemoteOperationError):
-    """The server answered with a failure of its own (5xx, 408 or 429)."""
+    """The server answered with a failure of its own (5xx, 408 or 429).
+
+    Args:
+        message: What happened, in words for a person.
+        hint: What to do about it.
+        retry_after_s: Seconds for which the server asked to be left alone, 3,600 at most; None if
+            it did not say.
+    """
 
     exit_code = ExitCode.SERVER
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class ServerBusy(ServerFailed):
@@ -257,6 +269,33 @@ class TransferRefused(RemoteOperationError):
     def __init__(self, message: str, *, hint: str = "", status: int) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+class RemoteChanged(TransferRefused):
+    """Another version stands on the server than the request expected, so nothing was done.
+
+    Args:
+        message: What happened, in words for a person.
+        hint: What to do about it.
+        status: The HTTP status of the answer.
+        present: Whether a file stands there; None if the server did not say.
+        modified_at: Its time, as lists show it; None if there is no file or the server did not say.
+    """
+
+    permanent = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int,
+        present: bool | None = None,
+        modified_at: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, status=status)
+        self.present = present
+        self.modified_at = modified_at
 
 
 class HeaderDropped(TransferRefused):

@@ -1,4 +1,4 @@
-"""From an HTTP answer that is not the hoped-for one to the error that says so. Pure."""
+"""From an HTTP answer that is not the hoped-for one to the error that says so."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
+from aqsync.aqueduct import conditions
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
     Forbidden,
     HeaderDropped,
+    RemoteChanged,
     RemoteFileNotFound,
     ServerFailed,
     TokenRefused,
@@ -33,6 +35,8 @@ _ABOUT_ONE_FILE = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
+_MAY_NAME_A_PAUSE = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_LONGEST_PAUSE_S = 3600.0
 _HEADER_MISSING = "Filename header is missing"
 _NO_EXPERIMENT = "The specified experiment was not found"
 _NO_FILE = "The requested file is not found"
@@ -84,7 +88,10 @@ def check_access(answer: Answer, what: str) -> None:
             hint="ask the server's administrator for access",
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _RETRY_LATER:
-        raise ServerFailed(f"{what}: the server failed ({status}{_said(answer)})")
+        raise ServerFailed(
+            f"{what}: the server failed ({status}{_said(answer)})",
+            retry_after_s=_retry_after_s(answer) if status in _MAY_NAME_A_PAUSE else None,
+        )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         target = answer.headers.get("location", "nowhere")
         raise BadAnswer(
@@ -129,9 +136,27 @@ def check_file_answer(answer: Answer, what: str) -> None:
         raise ExperimentNotFound(f"{what}: the experiment does not exist for this user")
     if answer.status == HTTPStatus.NOT_FOUND and detail == _NO_FILE:
         raise RemoteFileNotFound(f"{what}: the server has no such file", status=answer.status)
+    if answer.status == HTTPStatus.PRECONDITION_FAILED:
+        raise _remote_changed(answer, what)
     if answer.status in _ABOUT_ONE_FILE:
         _raise_refusal(answer, what, detail)
     raise _not_aqueduct(answer, what)
+
+
+def _remote_changed(answer: Answer, what: str) -> RemoteChanged:
+    present, time = conditions.present(answer.headers), conditions.modified_at(answer.headers)
+    if present is None:
+        there = "another version than expected is there"
+    elif present:
+        there = f"a version of {time} is there, which was not expected"
+    else:
+        there = "the file that was expected is not there"
+    return RemoteChanged(
+        f"{what}: nothing was done, for {there}",
+        status=answer.status,
+        present=present,
+        modified_at=time,
+    )
 
 
 def _raise_refusal(answer: Answer, what: str, detail: str) -> NoReturn:
@@ -167,10 +192,32 @@ def _maybe_json(body: bytes | bytearray, object_hook: ObjectHook | None = None) 
 
 def date_of(answer: Answer) -> datetime | None:
     """Return the server's clock (UTC, whole seconds) when it answered; None if it did not say."""
+    return http_date(answer.headers.get("date"))
+
+
+def http_date(text: str | None) -> datetime | None:
+    """Return the time (UTC) that a header names; None if there is none, or no time in it."""
     try:
-        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError):
+        found = parsedate_to_datetime(text or "")
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+
+
+def _retry_after_s(answer: Answer) -> float | None:
+    """Return how long the server asks to be left alone, in seconds; None if it says nothing usable.
+
+    A time of day is counted from the answer's own date, so that our clock does not matter.
+    """
+    text = answer.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]+", text):
+        seconds = float(text)
+    else:
+        until = http_date(text)
+        if until is None:
+            return None
+        seconds = (until - (date_of(answer) or datetime.now(UTC))).total_seconds()
+    return min(seconds, _LONGEST_PAUSE_S) if seconds >= 0 else None
 
 
 def _detail(body: bytes | bytearray) -> str:

@@ -52,11 +52,44 @@ class FileLists(NamedTuple):
     """None for an experiment that does not exist (any more) for this user."""
 
 
+class Expected(NamedTuple):
+    """What must stand under a name for a request to be done."""
+
+    modified_at: str | None
+    """The file's time, letter for letter as a list showed it; None: there must be no file."""
+
+
 class UploadReceipt(NamedTuple):
     """What the server said to an upload that it has stored."""
 
     server_date: datetime | None
     """The server's clock (UTC, whole seconds) when it answered; None if it did not say."""
+    modified_at: str | None = None
+    """The stored file's time, letter for letter as lists will show it; None if the server did not
+    say. The embedded server does, the archived one does not."""
+    condition_checked: bool = False
+    """Whether the server said that it looked at what was expected. False where nothing was, and
+    where the server does not know of conditions or a proxy on the way drops their headers: then
+    the file was stored whatever stood there."""
+
+
+class RemovalReceipt(NamedTuple):
+    """What the server said to a removal that it has done."""
+
+    condition_checked: bool = False
+    """As in `UploadReceipt`."""
+
+
+class RemoteProbe(NamedTuple):
+    """One file on the server, as the head of its download describes it."""
+
+    size: int | None
+    """In bytes; None if the server did not tell."""
+    modified_second: int | None
+    """When its upload finished, by the server's clock, in whole seconds since 1970 (UTC); None if
+    the server did not tell."""
+    etag: str | None
+    """Made by the server of size and exact time: another one means another version."""
 
 
 class Parameter(NamedTuple):

@@ -12,15 +12,25 @@ from typing import Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from aqsync.aqueduct import graphql
-from aqsync.aqueduct.answers import check_file_answer, check_json_answer, date_of, json_object
+from aqsync.aqueduct import conditions, graphql
+from aqsync.aqueduct.answers import (
+    Answer,
+    check_file_answer,
+    check_json_answer,
+    date_of,
+    json_object,
+)
 from aqsync.aqueduct.channel import JSON, Channel, graphql_request
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import Pace, UploadBody, name_header
+from aqsync.aqueduct.probe import NOT_FROM_A_CACHE, TINY, probe_of
 from aqsync.aqueduct.records import (
+    Expected,
     ExperimentPage,
     ExperimentRef,
     FileLists,
+    RemoteProbe,
+    RemovalReceipt,
     UploadReceipt,
 )
 from aqsync.aqueduct.server_tasks import ServerTasks
@@ -298,13 +308,15 @@ class Server:
             },
         )
 
-    def upload(
+    def upload(  # noqa: PLR0913 - what, where to, and on which terms
         self,
         uuid: UUID,
         name: str,
         chunks: Iterable[bytes],
         length: int,
         pace: Pace | None = None,
+        *,
+        expected: Expected | None = None,
     ) -> UploadReceipt:
         """Store a file; one of the same name is replaced.
 
@@ -320,8 +332,11 @@ class Server:
             length: Their number.
             pace: Given each piece of the request's body just before it is sent; gives it back,
                 whole or in parts, as fast as it may go. What it raises passes through unchanged.
+            expected: What must stand under the name. Only the embedded server looks at it, and
+                the receipt says whether it did; others store the file in any case.
 
         Raises:
+            RemoteChanged: Something else stands there than `expected`; nothing was stored.
             NameNotSendable: A header cannot carry the name. Nothing was sent.
             FileChanged: `chunks` gave another number of bytes.
             ExperimentNotFound: There is no such experiment for this user.
@@ -330,21 +345,35 @@ class Server:
         """
         what = f"upload of {name!r} to experiment {uuid}"
         header = name_header(name)  # before anything is read
-        return self._upload(uuid, header, UploadBody(name, chunks, length, pace), what)
+        condition = conditions.expecting(expected, what)
+        body = UploadBody(name, chunks, length, pace)
+        answer = self._upload(uuid, header, body, what, condition)
+        return UploadReceipt(
+            date_of(answer),
+            conditions.modified_at(answer.headers),
+            conditions.was_checked(expected, answer.headers),
+        )
 
-    def _upload(self, uuid: UUID, header: bytes, body: UploadBody, what: str) -> UploadReceipt:
+    def _upload(
+        self,
+        uuid: UUID,
+        header: bytes,
+        body: UploadBody,
+        what: str,
+        condition: conditions.Headers = (),
+    ) -> Answer:
         request = Request(
             "POST",
             f"/api/files/{uuid}",
             body,
-            ((b"file_name", header), (b"Content-Type", body.content_type)),
+            ((b"file_name", header), (b"Content-Type", body.content_type), *condition),
             transfer=True,
         )
         answer = self._transport.exchange(request, what)
         check_file_answer(answer, what)
         if "result" not in json_object(answer, what) or not body.finished:
             raise BadAnswer(f"{what}: the server did not say that it stored the file")
-        return UploadReceipt(date_of(answer))
+        return answer
 
     @contextlib.contextmanager
     def download(self, uuid: UUID, name: str) -> Iterator[Download]:
@@ -359,33 +388,67 @@ class Server:
             ExperimentNotFound: There is no such experiment for this user.
         """
         what = f"download of {name!r} from experiment {uuid}"
-        if "/" in name or name in {"", ".", ".."}:  # servers differ in such paths
-            raise RemoteFileNotFound(
-                f"{what}: no file can have this name", status=HTTPStatus.NOT_FOUND
-            )
-        quoted = quote(name, safe="", errors="surrogateescape")
-        request = Request("GET", f"/api/files/{uuid}/{quoted}", transfer=True)
+        request = Request("GET", _file_path(uuid, name, what), transfer=True)
         with self._transport.open(request, what) as answer:
             if answer.status != HTTPStatus.OK:
                 check_file_answer(answer.whole(), what)  # raises
             yield Download(answer)
 
-    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+    def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:
+        """Look at one file without fetching it: the head of its download is read, not its body.
+
+        What little there is of a small file is read all the same, to keep the connection; under a
+        larger one the connection is dropped.
+
+        Args:
+            uuid: The experiment.
+            name: The file's name there.
+
+        Returns:
+            The file; None if the experiment has no such file.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment for this user.
+        """
+        what = f"look at {name!r} in experiment {uuid}"
+        try:
+            request = Request("GET", _file_path(uuid, name, what), headers=NOT_FROM_A_CACHE)
+            with self._transport.open(request, what) as answer:
+                if answer.status != HTTPStatus.OK:
+                    check_file_answer(answer.whole(), what)  # raises
+                found = probe_of(answer.headers)
+                if found.size is not None and found.size <= TINY:
+                    answer.skip()
+                return found
+        except RemoteFileNotFound:
+            return None
+
+    def remove_files(
+        self, uuid: UUID, names: Sequence[str], *, expected: Expected | None = None
+    ) -> RemovalReceipt:
         """Remove files: all of them, or none if one is missing.
 
         Args:
             uuid: The experiment.
             names: The files' names there, at least one.
+            expected: What must stand under the name, of which there must be one only. As with
+                `upload`, the receipt says whether the server looked at it.
 
         Raises:
+            RemoteChanged: Something else stands there than `expected`; nothing was removed.
             TransferRefused: With status 409 if a file is missing, 400 if none is named.
             ExperimentNotFound: There is no such experiment for this user.
         """
         shown = repr(names[0]) if len(names) == 1 else f"{len(names)} files"
         what = f"removal of {shown} from experiment {uuid}"
+        if expected is not None and len(names) != 1:
+            raise ValueError("what is expected can be said of one file only")
         body = json.dumps({"file_list": list(names)}).encode()
-        request = Request("POST", f"/api/files/{uuid}/delete_files", body, JSON)
-        check_file_answer(self._transport.exchange(request, what), what)
+        headers = (*JSON, *conditions.expecting(expected, what))
+        request = Request("POST", f"/api/files/{uuid}/delete_files", body, headers)
+        answer = self._transport.exchange(request, what)
+        check_file_answer(answer, what)
+        return RemovalReceipt(conditions.was_checked(expected, answer.headers))
 
     def check_file_name_header(self) -> None:
         """Prove that uploads can arrive: that no proxy drops a header with an underscore.
@@ -398,6 +461,17 @@ class Server:
         with contextlib.suppress(ExperimentNotFound):
             body = UploadBody("aqsync-check", [b"x"], 1)
             self._upload(uuid4(), b"aqsync-check", body, "check whether uploads can arrive")
+
+
+def _file_path(uuid: UUID, name: str, what: str) -> str:
+    """Return the path of a file's download.
+
+    Raises:
+        RemoteFileNotFound: Servers differ in such a path; no file can have the name.
+    """
+    if "/" in name or name in {"", ".", ".."}:
+        raise RemoteFileNotFound(f"{what}: no file can have this name", status=HTTPStatus.NOT_FOUND)
+    return f"/api/files/{uuid}/{quote(name, safe='', errors='surrogateescape')}"
 
 
 def _experiments_in_words(keys: Sequence[object]) -> str:

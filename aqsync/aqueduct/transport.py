@@ -82,6 +82,11 @@ class OpenAnswer(NamedTuple):
                 break
         return Answer(self.url, self.status, self.headers, body)
 
+    def skip(self) -> None:
+        """Read the body and throw it away: the connection can then take another request."""
+        for _ in self.chunks:
+            pass
+
 
 class Transport:
     """Speaks HTTP with one server, over a pool of kept-alive connections.

@@ -197,3 +197,43 @@ def test_a_strange_description_of_an_experiment_is_no_experiment(
         pytest.raises(BadAnswer, match="unknown way"),
     ):
         operation(server)
+
+
+@pytest.mark.parametrize("operation", EVERYTHING)
+@pytest.mark.parametrize(
+    ("status", "headers", "pause"),
+    [
+        ("503 Unavailable", ("retry-after: 120",), 120),
+        ("429 Too Many", ("retry-after: 0",), 0),
+        ("429 Too Many", ("retry-after:  7 ",), 7),
+        ("503 Unavailable", ("retry-after: 3601",), 3600),
+        ("503 Unavailable", ("retry-after: " + "9" * 5000,), 3600),
+        ("503 Unavailable", ("retry-after: -5",), None),
+        ("503 Unavailable", ("retry-after: soon",), None),
+        ("503 Unavailable", ("retry-after:",), None),
+        ("503 Unavailable", (), None),
+        ("500 Internal Server Error", ("retry-after: 120",), None),
+        (
+            "503 Unavailable",
+            ("date: Tue, 24 Nov 2026 13:31:28 GMT", "retry-after: Tue, 24 Nov 2026 13:33:28 GMT"),
+            120,
+        ),
+        (
+            "429 Too Many",
+            ("date: Tue, 24 Nov 2026 13:31:28 GMT", "retry-after: Tue, 24 Nov 2026 13:31:27 GMT"),
+            None,
+        ),
+        ("503 Unavailable", ("retry-after: Fri, 31 Dec 9999 23:59:59 GMT",), 3600),
+        ("503 Unavailable", ("retry-after: Thu, 01 Jan 1970 00:00:00 GMT",), None),
+    ],
+)
+def test_a_pause_that_the_server_asks_for_is_told(
+    operation: Operation, status: str, headers: tuple[str, ...], pause: float | None
+) -> None:
+    with (
+        RawServer(answering(status, b"", *headers)) as raw,
+        client(raw.url) as server,
+        pytest.raises(ServerFailed) as caught,
+    ):
+        operation(server)
+    assert caught.value.retry_after_s == pause

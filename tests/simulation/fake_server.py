@@ -18,13 +18,22 @@ from uuid import UUID
 
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import Pace, name_header
-from aqsync.aqueduct.records import ExperimentRef, FileLists, RemoteFile, UploadReceipt
+from aqsync.aqueduct.records import (
+    Expected,
+    ExperimentRef,
+    FileLists,
+    RemoteFile,
+    RemoteProbe,
+    RemovalReceipt,
+    UploadReceipt,
+)
 from aqsync.aqueduct.server import Server
 from aqsync.aqueduct.transport import OpenAnswer
 from aqsync.errors import (
     ExperimentNotFound,
     FileChanged,
     OperationFailed,
+    RemoteChanged,
     RemoteError,
     RemoteFileNotFound,
     ServerUnreachable,
@@ -44,6 +53,7 @@ Method = Literal[
     "list_files",
     "upload",
     "download",
+    "probe_file",
     "remove_files",
     "add_tags",
     "check_file_name_header",
@@ -116,6 +126,8 @@ class SimulatedServer(Server):
             somebody else does at that moment.
         token_revoked: Every call is refused.
         most_bytes: Of one file; larger ones are refused with 413.
+        checks_conditions: Whether it looks at what requests expect and names exact times, as the
+            embedded server does; the archived one does neither.
         events: What became of files, in order.
     """
 
@@ -123,6 +135,7 @@ class SimulatedServer(Server):
         self.fault: Callable[[Call], Fault] = lambda _call: FINE
         self.token_revoked = False
         self.most_bytes = 1 << 40
+        self.checks_conditions = False
         self.ahead_s = 0.0
         self.experiments: dict[UUID, Experiment] = {}
         self.events: list[Event] = []
@@ -193,6 +206,8 @@ class SimulatedServer(Server):
         chunks: Iterable[bytes],
         length: int,
         pace: Pace | None = None,
+        *,
+        expected: Expected | None = None,
     ) -> UploadReceipt:
         name_header(name)
         with self._serving(Call("upload", (uuid,), (name,)), its_own_break=True) as fault:
@@ -201,6 +216,7 @@ class SimulatedServer(Server):
             self._experiment(uuid)
             if length > self.most_bytes:
                 raise _refused("the file is too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            self._check(uuid, name, expected)
             content = b""
             for chunk in chunks:
                 for piece in (chunk,) if pace is None else pace(chunk):
@@ -211,8 +227,12 @@ class SimulatedServer(Server):
                 raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")
             if fault.breaks_at is not None:
                 raise _broken_off()
-            self._store(self._experiment(uuid), name, content, ours=True)
-            return UploadReceipt(self._now().replace(microsecond=0))
+            self._check(uuid, name, expected)
+            stored = self._store(self._experiment(uuid), name, content, ours=True)
+            date = self._now().replace(microsecond=0)
+            if self.checks_conditions:
+                return UploadReceipt(date, stored.modified_at, expected is not None)
+            return UploadReceipt(date)
 
     @contextmanager
     def download(self, uuid: UUID, name: str) -> Iterator[Download]:
@@ -223,14 +243,27 @@ class SimulatedServer(Server):
         headers = {"content-length": str(len(found.content))}
         yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, _pieces(found.content, fault)))
 
-    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+    def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:
+        with self._serving(Call("probe_file", (uuid,), (name,))):
+            found = self._experiment(uuid).files.get(name)
+            if found is None:
+                return None
+            size = len(found.content)
+            second = int(datetime.fromisoformat(found.modified_at).timestamp())
+            return RemoteProbe(size, second, f'"{found.modified_at}-{size}"')
+
+    def remove_files(
+        self, uuid: UUID, names: Sequence[str], *, expected: Expected | None = None
+    ) -> RemovalReceipt:
         with self._serving(Call("remove_files", (uuid,), tuple(names))):
             experiment = self._experiment(uuid)
             for name in names:
+                self._check(uuid, name, expected)
                 if name not in experiment.files:
                     raise _refused(f"File(s) not found - {name}", HTTPStatus.CONFLICT)
             for name in names:
                 self._discard(experiment, name, ours=True)
+            return RemovalReceipt(self.checks_conditions and expected is not None)
 
     def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
         with self._serving(Call("add_tags", (uuid,), tuple(tags))):
@@ -269,11 +302,27 @@ class SimulatedServer(Server):
             raise ExperimentNotFound(f"experiment {uuid} does not exist for this user")
         return found
 
-    def _store(self, experiment: Experiment, name: str, content: bytes, *, ours: bool) -> None:
+    def _check(self, uuid: UUID, name: str, expected: Expected | None) -> None:
+        if expected is None or not self.checks_conditions:
+            return
+        found = self._experiment(uuid).files.get(name)
+        time = None if found is None else found.modified_at
+        if time != expected.modified_at:
+            raise RemoteChanged(
+                f"{name!r}: another version than expected is there",
+                status=HTTPStatus.PRECONDITION_FAILED,
+                present=found is not None,
+                modified_at=time,
+            )
+
+    def _store(
+        self, experiment: Experiment, name: str, content: bytes, *, ours: bool
+    ) -> StoredFile:
         stored = StoredFile(content, self._stamp())
         before = experiment.files.get(name)
         self.events.append(Event(ours, experiment.uuid, name, before, stored))
         experiment.files[name] = stored
+        return stored
 
     def _discard(self, experiment: Experiment, name: str, *, ours: bool) -> None:
         before = experiment.files.pop(name)

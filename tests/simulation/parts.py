@@ -15,13 +15,20 @@ from uuid import UUID
 
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import Pace
-from aqsync.aqueduct.records import ExperimentRef, FileLists, UploadReceipt
+from aqsync.aqueduct.records import (
+    Expected,
+    ExperimentRef,
+    FileLists,
+    RemoteProbe,
+    RemovalReceipt,
+    UploadReceipt,
+)
 from aqsync.errors import EventsUnavailable
 from aqsync.journal import Journal
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.hints import Hints
 from tests.simulation.fake_disk import FakeDisk
-from tests.simulation.fake_server import Event, Experiment, SimulatedServer
+from tests.simulation.fake_server import Event, Experiment, SimulatedServer, StoredFile
 from tests.support.fake_clock import FakeClock
 
 Moment = Callable[[str, str], None]
@@ -75,9 +82,12 @@ class MomentServer(SimulatedServer):
         chunks: Iterable[bytes],
         length: int,
         pace: Pace | None = None,
+        *,
+        expected: Expected | None = None,
     ) -> UploadReceipt:
         self._moment("request", "upload")
-        receipt = super().upload(uuid, name, self._passing(chunks), length, pace)
+        passing = self._passing(chunks)
+        receipt = super().upload(uuid, name, passing, length, pace, expected=expected)
         self._moment("answer", "upload")
         return receipt
 
@@ -94,10 +104,19 @@ class MomentServer(SimulatedServer):
             self._moment("chunk", "download")
             yield download
 
-    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+    def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:
+        self._moment("request", "probe_file")
+        found = super().probe_file(uuid, name)
+        self._moment("answer", "probe_file")
+        return found
+
+    def remove_files(
+        self, uuid: UUID, names: Sequence[str], *, expected: Expected | None = None
+    ) -> RemovalReceipt:
         self._moment("request", "remove_files")
-        super().remove_files(uuid, names)
+        receipt = super().remove_files(uuid, names, expected=expected)
         self._moment("answer", "remove_files")
+        return receipt
 
     def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
         self._moment("request", "add_tags")
@@ -109,9 +128,12 @@ class MomentServer(SimulatedServer):
         super().check_file_name_header()
         self._moment("answer", "check")
 
-    def _store(self, experiment: Experiment, name: str, content: bytes, *, ours: bool) -> None:
-        super()._store(experiment, name, content, ours=ours)
+    def _store(
+        self, experiment: Experiment, name: str, content: bytes, *, ours: bool
+    ) -> StoredFile:
+        stored = super()._store(experiment, name, content, ours=ours)
         self._stored(self.events[-1])
+        return stored
 
     def _discard(self, experiment: Experiment, name: str, *, ours: bool) -> None:
         super()._discard(experiment, name, ours=ours)

@@ -51,6 +51,7 @@ class Told(SimulatedServer):
             lambda: self.list_files([self.uuid]),
             self.send,
             lambda: self.download(self.uuid, "a").__enter__(),
+            lambda: self.probe_file(self.uuid, "a"),
             lambda: self.remove_files(self.uuid, ["a"]),
             lambda: self.add_tags(self.uuid, ["tag"]),
             self.check_file_name_header,
@@ -85,12 +86,13 @@ def test_every_call_asks_what_goes_wrong(server: Told) -> None:
         return FINE
 
     server.fault = fault
-    assert server.call_all() == [None] * 7
+    assert server.call_all() == [None] * 8
     assert asked == [
         ("resolve", (), (EID,)),
         ("list_files", (server.uuid,), ()),
         ("upload", (server.uuid,), ("a",)),
         ("download", (server.uuid,), ("a",)),
+        ("probe_file", (server.uuid,), ("a",)),
         ("remove_files", (server.uuid,), ("a",)),
         ("add_tags", (server.uuid,), ("tag",)),
         ("check_file_name_header", (), ()),
@@ -111,7 +113,7 @@ def test_what_fails_has_done_nothing(server: Told, fault: Fault, error: type[Rem
     server.fault = lambda _call: fault
     found = server.call_all()
     broken_later = fault.breaks_at is not None
-    assert found == [error, error, error, None if broken_later else error, error, error, error]
+    assert found == [error, error, error, None if broken_later else error] + [error] * 4
     assert server.contents(EID) == before
     assert server.of(EID).tags == []
 
@@ -161,10 +163,10 @@ def test_a_slow_answer_takes_its_time(server: Told) -> None:
 
 def test_a_revoked_token(server: Told) -> None:
     server.token_revoked = True
-    assert server.call_all() == [TokenRefused] * 7
+    assert server.call_all() == [TokenRefused] * 8
     assert server.events == []
     server.token_revoked = False
-    assert server.call_all() == [None] * 7
+    assert server.call_all() == [None] * 8
 
 
 def test_a_file_that_is_too_large(server: Told) -> None:

@@ -15,13 +15,22 @@ from uuid import UUID, uuid4
 
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import Pace
-from aqsync.aqueduct.records import ExperimentRef, FileLists, RemoteFile, UploadReceipt
+from aqsync.aqueduct.records import (
+    Expected,
+    ExperimentRef,
+    FileLists,
+    RemoteFile,
+    RemoteProbe,
+    RemovalReceipt,
+    UploadReceipt,
+)
 from aqsync.aqueduct.server import Server
 from aqsync.aqueduct.transport import OpenAnswer
 from aqsync.errors import (
     ExperimentNotFound,
     FileChanged,
     OperationFailed,
+    RemoteChanged,
     RemoteFileNotFound,
     TransferRefused,
 )
@@ -60,6 +69,8 @@ class FakeServer(Server):
             to do before it works, or None for an untroubled call.
         always: By method, the error that every call raises once `troubles` is used up.
         after: By method, a deed to do when a call has succeeded, before its answer is given.
+        checks_conditions: Whether it looks at what requests expect and names exact times, as the
+            embedded server does; the archived one does neither.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -70,6 +81,7 @@ class FakeServer(Server):
         self.after: dict[str, Deed] = {}
         self.clock_ahead_s = 0.0
         self.tells_its_time = True
+        self.checks_conditions = False
         self.refused_tags: set[str] = set()
         self._clock = clock
         self._tick = 0
@@ -143,16 +155,23 @@ class FakeServer(Server):
         chunks: Iterable[bytes],
         length: int,
         pace: Pace | None = None,
+        *,
+        expected: Expected | None = None,
     ) -> UploadReceipt:
         self._begin("upload", name)
+        self._check(uuid, name, expected)
         if pace is not None:
             chunks = (part for chunk in chunks for part in pace(chunk))
         content = b"".join(chunks)
         if len(content) != length:
             raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")
-        self._experiment(uuid).files[name] = StoredFile(content, self._now_text())
+        self._check(uuid, name, expected)
+        modified_at = self._now_text()
+        self._experiment(uuid).files[name] = StoredFile(content, modified_at)
         self._end("upload")
         date = self._now().replace(microsecond=0) if self.tells_its_time else None
+        if self.checks_conditions:
+            return UploadReceipt(date, modified_at, expected is not None)
         return UploadReceipt(date)
 
     @contextmanager
@@ -166,8 +185,23 @@ class FakeServer(Server):
         headers = {"content-length": str(len(content))}
         yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, parts))
 
-    def remove_files(self, uuid: UUID, names: Sequence[str]) -> None:
+    def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:
+        self._begin("probe_file", name)
+        found = self._experiment(uuid).files.get(name)
+        self._end("probe_file")
+        if found is None:
+            return None
+        second = int(datetime.fromisoformat(found.modified_at).timestamp())
+        return RemoteProbe(
+            len(found.content), second, f'"{found.modified_at}-{len(found.content)}"'
+        )
+
+    def remove_files(
+        self, uuid: UUID, names: Sequence[str], *, expected: Expected | None = None
+    ) -> RemovalReceipt:
         self._begin("remove_files", ",".join(names))
+        for name in names:
+            self._check(uuid, name, expected)
         files = self._experiment(uuid).files
         missing = [name for name in names if name not in files]
         if missing:
@@ -175,6 +209,7 @@ class FakeServer(Server):
         for name in names:
             del files[name]
         self._end("remove_files")
+        return RemovalReceipt(self.checks_conditions and expected is not None)
 
     def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
         self._begin("add_tags", ",".join(tags))
@@ -214,6 +249,19 @@ class FakeServer(Server):
         if found is None:
             raise ExperimentNotFound(f"experiment {uuid} does not exist for this user")
         return found
+
+    def _check(self, uuid: UUID, name: str, expected: Expected | None) -> None:
+        if expected is None or not self.checks_conditions:
+            return
+        found = self._experiment(uuid).files.get(name)
+        time = None if found is None else found.modified_at
+        if time != expected.modified_at:
+            raise RemoteChanged(
+                f"{name!r}: another version than expected is there",
+                status=HTTPStatus.PRECONDITION_FAILED,
+                present=found is not None,
+                modified_at=time,
+            )
 
     def _now(self) -> datetime:
         now_s = self._clock.now_ns() / SECOND_NS + self.clock_ahead_s
