@@ -350,7 +350,7 @@ def change_rules(world: World, chance: random.Random) -> None:
     """Somebody writes or deletes the root's ignore file."""
     mapping = _mapping(world, chance)
     place = f"{mapping.directory}/{IGNORE_FILE}"
-    world.rules_changed.add(mapping.name)
+    world.past.rules_changed.add(mapping.name)
     text = chance.choice([b"", b"e\n", b"sub/\n", b"*.dat\n!sub/*.dat\n", b"[z-a]\n"])
     if text:
         world.disk.write(place, text)

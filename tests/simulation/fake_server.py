@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -82,6 +83,10 @@ class Fault:
     requests, before they are served."""
     answer_lost: bool = False
     """All is done, but the answer never arrives."""
+    late_s: float | None = None
+    """A proxy takes the whole of an upload, and stores it so long after the client gave up."""
+    forgets: bool = False
+    """An upload is answered as if it were stored, and is not."""
 
 
 FINE = Fault()
@@ -94,15 +99,48 @@ class StoredFile(NamedTuple):
     modified_at: str
 
 
+class Who(StrEnum):
+    """Whose doing it is what becomes of a file on the server."""
+
+    US = "us"
+    LATE = "late"
+    """A proxy: what aqsync sent and gave up on is stored after all."""
+    FORGOTTEN = "forgotten"
+    """aqsync was told that the file is stored, but it is not."""
+    OTHERS = "others"
+    RESTORED = "restored"
+    """The server was put back to what it held earlier."""
+
+
 class Event(NamedTuple):
     """What became of a file on the server, for whoever judges a history at its end."""
 
-    ours: bool
-    """Done by aqsync; else by somebody else."""
+    who: Who
     uuid: UUID
     name: str
     before: StoredFile | None
     after: StoredFile | None
+
+    @property
+    def ours(self) -> bool:
+        """The bytes are aqsync's, or it removed them."""
+        return self.who in {Who.US, Who.LATE, Who.FORGOTTEN}
+
+
+class Late(NamedTuple):
+    """A file that will be stored."""
+
+    at: float
+    """When, on the monotonic clock."""
+    uuid: UUID
+    name: str
+    content: bytes
+    who: Who = Who.LATE
+    expected: Expected | None = None
+
+
+Backup = dict[UUID, dict[str, StoredFile]]
+"""The files of every experiment as they were at some moment."""
 
 
 @dataclass
@@ -129,6 +167,7 @@ class SimulatedServer(Server):
         checks_conditions: Whether it looks at what requests expect and names exact times, as the
             embedded server does; the archived one does neither.
         events: What became of files, in order.
+        late: What will be stored yet: uploads that a proxy holds, and what others intend.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -139,6 +178,7 @@ class SimulatedServer(Server):
         self.ahead_s = 0.0
         self.experiments: dict[UUID, Experiment] = {}
         self.events: list[Event] = []
+        self.late: list[Late] = []
         self._clock = clock
         self._made = 0
         self._last_us = 0
@@ -164,11 +204,45 @@ class SimulatedServer(Server):
 
     def put(self, eid: str, name: str, content: bytes) -> None:
         """Somebody else stores a file."""
-        self._store(self.of(eid), name, content, ours=False)
+        self._store(self.of(eid), name, content, Who.OTHERS)
 
     def delete(self, eid: str, name: str) -> None:
         """Somebody else removes a file."""
-        self._discard(self.of(eid), name, ours=False)
+        self._discard(self.of(eid), name, Who.OTHERS)
+
+    def backup(self) -> Backup:
+        """What is there now."""
+        return {uuid: dict(experiment.files) for uuid, experiment in self.experiments.items()}
+
+    def restore(self, backup: Backup, *, new_times: bool) -> None:
+        """Put the files back to what they were; experiments stay, in the same UUIDs.
+
+        Args:
+            backup: What they were.
+            new_times: Each file gets the time of now, as copying programs do; else it keeps its
+                own, and what was not changed since the backup is not touched.
+        """
+        for uuid, experiment in self.experiments.items():
+            then = backup.get(uuid, {})
+            for name in sorted(experiment.files.keys() | then.keys()):
+                found = then.get(name)
+                if found is None:
+                    self._discard(experiment, name, Who.RESTORED)
+                elif new_times:
+                    self._store(experiment, name, found.content, Who.RESTORED)
+                elif experiment.files.get(name) != found:
+                    self._keep(experiment, name, found, Who.RESTORED)
+
+    def store_late(self) -> None:
+        """What was to be stored by now is stored."""
+        now = self._clock.monotonic()
+        for late in [late for late in self.late if late.at <= now]:
+            self.late.remove(late)
+            try:
+                self._check(late.uuid, late.name, late.expected)
+                self._store(self._experiment(late.uuid), late.name, late.content, late.who)
+            except (ExperimentNotFound, RemoteChanged):
+                continue
 
     def contents(self, eid: str) -> dict[str, bytes]:
         """Names and contents of an experiment's files."""
@@ -217,18 +291,19 @@ class SimulatedServer(Server):
             if length > self.most_bytes:
                 raise _refused("the file is too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             self._check(uuid, name, expected)
-            content = b""
-            for chunk in chunks:
-                for piece in (chunk,) if pace is None else pace(chunk):
-                    content += piece
-                    if _is_past(fault, len(content), length):
-                        raise _broken_off()
-            if len(content) != length:
-                raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")
+            content = _received(name, chunks, length, pace, fault)
             if fault.breaks_at is not None:
                 raise _broken_off()
+            experiment = self._experiment(uuid)
+            if fault.late_s is not None:
+                at = self._clock.monotonic() + fault.late_s
+                self.late.append(Late(at, uuid, name, content, expected=expected))
+                raise ServerUnreachable("the answer did not come in time")
             self._check(uuid, name, expected)
-            stored = self._store(self._experiment(uuid), name, content, ours=True)
+            if fault.forgets:
+                stored = self._forget(experiment, name, content)
+            else:
+                stored = self._store(experiment, name, content, Who.US)
             date = self._now().replace(microsecond=0)
             if self.checks_conditions:
                 return UploadReceipt(date, stored.modified_at, expected is not None)
@@ -262,7 +337,7 @@ class SimulatedServer(Server):
                 if name not in experiment.files:
                     raise _refused(f"File(s) not found - {name}", HTTPStatus.CONFLICT)
             for name in names:
-                self._discard(experiment, name, ours=True)
+                self._discard(experiment, name, Who.US)
             return RemovalReceipt(self.checks_conditions and expected is not None)
 
     def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
@@ -315,18 +390,27 @@ class SimulatedServer(Server):
                 modified_at=time,
             )
 
-    def _store(
-        self, experiment: Experiment, name: str, content: bytes, *, ours: bool
-    ) -> StoredFile:
+    def _store(self, experiment: Experiment, name: str, content: bytes, who: Who) -> StoredFile:
         stored = StoredFile(content, self._stamp())
-        before = experiment.files.get(name)
-        self.events.append(Event(ours, experiment.uuid, name, before, stored))
-        experiment.files[name] = stored
+        self._keep(experiment, name, stored, who)
         return stored
 
-    def _discard(self, experiment: Experiment, name: str, *, ours: bool) -> None:
+    def _keep(self, experiment: Experiment, name: str, stored: StoredFile, who: Who) -> None:
+        before = experiment.files.get(name)
+        experiment.files[name] = stored
+        self._became(Event(who, experiment.uuid, name, before, stored))
+
+    def _discard(self, experiment: Experiment, name: str, who: Who) -> None:
         before = experiment.files.pop(name)
-        self.events.append(Event(ours, experiment.uuid, name, before, None))
+        self._became(Event(who, experiment.uuid, name, before, None))
+
+    def _forget(self, experiment: Experiment, name: str, content: bytes) -> StoredFile:
+        stored, before = StoredFile(content, self._stamp()), experiment.files.get(name)
+        self._became(Event(Who.FORGOTTEN, experiment.uuid, name, before, stored))
+        return stored
+
+    def _became(self, event: Event) -> None:
+        self.events.append(event)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_ns() // 1000 / 1e6 + self.ahead_s, UTC)
@@ -343,6 +427,20 @@ class SimulatedServer(Server):
 
 def _listed(experiment: Experiment) -> list[RemoteFile]:
     return [RemoteFile(name, file.modified_at) for name, file in sorted(experiment.files.items())]
+
+
+def _received(
+    name: str, chunks: Iterable[bytes], length: int, pace: Pace | None, fault: Fault
+) -> bytes:
+    content = b""
+    for chunk in chunks:
+        for piece in (chunk,) if pace is None else pace(chunk):
+            content += piece
+            if _is_past(fault, len(content), length):
+                raise _broken_off()
+    if len(content) != length:
+        raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")
+    return content
 
 
 def _pieces(content: bytes, fault: Fault) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from unittest import mock
 
 from aqsync.local import scanner
 from aqsync.sync import ready, uploader, watching
-from tests.simulation import disk_deeds, other_deeds
+from tests.simulation import disk_deeds, other_deeds, server_deeds
 from tests.simulation.disk_deeds import Deed
 from tests.simulation.ledger import rules_of
 from tests.simulation.mutations import MUTATIONS, Mutation
@@ -101,7 +101,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
     deeds = {
         "disk": disk_deeds.DEEDS,
         "roots": disk_deeds.ROOT_DEEDS,
-        "server": other_deeds.SERVER_DEEDS,
+        "server": server_deeds.SERVER_DEEDS,
         "people": other_deeds.PEOPLE_DEEDS,
         "process": other_deeds.PROCESS_DEEDS,
         "other": other_deeds.OTHER_DEEDS,

@@ -7,7 +7,7 @@ aqsync does there at the moment at which it does it.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +21,7 @@ from aqsync.model import EntryKind, RemoveRemote
 from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S
 from aqsync.sync.uploader import CLOCK_SLACK_S, Job
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
-from tests.simulation.fake_server import Event
+from tests.simulation.fake_server import Event, Who
 from tests.support.fake_clock import FakeClock
 
 SLACK_S = 0.001
@@ -87,7 +87,9 @@ class Ledger:
         broken: The promises that were broken, in words.
         had: By mapping and path, every content that was ever there.
         gone: By mapping, where and at which path somebody deleted or moved a file away.
-        held: By experiment and name, the digests of all that was ever stored there.
+        held: By experiment and name, the digests of all that was ever there, or was said to be.
+        mine: By experiment and name, the digests of what aqsync itself stored there.
+        forgotten: By experiment and name, how often the server did not store what it accepted.
         remote: By experiment and name, whose it is.
         jumps: How often the wall clock jumped.
     """
@@ -101,6 +103,8 @@ class Ledger:
         }
         self.visible: dict[str, dict[str, State]] = {m.name: {} for m in self.mappings}
         self.held: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        self.mine: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        self.forgotten: Counter[tuple[UUID, str]] = Counter()
         self.remote: dict[tuple[UUID, str], Remote] = {}
         self.allowed: set[tuple[str, str]] = set()
         """By mapping and path, what a person allowed to be overwritten."""
@@ -303,25 +307,49 @@ class Ledger:
         """Something was stored or removed on the server."""
         at = (event.uuid, event.name)
         before = self.remote.get(at)
-        if event.ours:
+        if event.who in {Who.US, Who.FORGOTTEN}:
             self._judge(event, before)
-        after = Remote(event.ours, self._clock.monotonic())
+        if event.after is not None:
+            digest = hashlib.sha256(event.after.content).digest()
+            self.held[at].add(digest)
+            if event.ours:
+                self.mine[at].add(digest)
+        if event.who is Who.FORGOTTEN:
+            self.forgotten[at] += 1
+            self._doubt(at)
+        else:
+            self.remote[at] = self._after(event, before)
+
+    def _doubt(self, at: tuple[UUID, str]) -> Begun | None:
+        """From now on, and for a while, what others store would pass for what we sent."""
+        now = self._clock.monotonic()
+        begun = self.jobs[-1] if self.jobs else None
+        opened = begun.opened if begun is not None and begun.opened is not None else now
+        self._doubtful_until[at] = now + (now - opened) + CLOCK_SLACK_S + 2
+        return begun
+
+    def _after(self, event: Event, before: Remote | None) -> Remote:
+        at = (event.uuid, event.name)
+        after = Remote(self._is_mine(event), self._clock.monotonic())
         if before is not None:
             after.others_put, after.others_removed = before.others_put, before.others_removed
             after.ours_removed, after.home = before.ours_removed, before.home
-        if event.ours:
+        if event.who is Who.US:
             after.ours_removed = after.ours_removed or event.after is None
-            begun = self.jobs[-1] if self.jobs else None
-            opened = begun.opened if begun is not None and begun.opened is not None else after.at
+            begun = self._doubt(at)
             after.home = begun.home if begun is not None else None
-            self._doubtful_until[at] = after.at + (after.at - opened) + CLOCK_SLACK_S + 2
-        else:
+        elif event.who is not Who.LATE:
             after.passed_for_ours = after.at <= self._doubtful_until.get(at, 0.0)
-            after.others_put = after.others_put or event.after is not None
+            after.others_put = after.others_put or not (after.ours or event.after is None)
             after.others_removed = after.others_removed or event.after is None
-        self.remote[at] = after
-        if event.after is not None:
-            self.held[at].add(hashlib.sha256(event.after.content).digest())
+        return after
+
+    def _is_mine(self, event: Event) -> bool:
+        """Whether what stands there now, or that nothing does, is our own doing."""
+        if event.who is Who.RESTORED and event.after is not None:
+            digest = hashlib.sha256(event.after.content).digest()
+            return digest in self.mine[event.uuid, event.name]
+        return event.ours
 
     def _judge(self, event: Event, before: Remote | None) -> None:
         if not self.jobs:
@@ -329,7 +357,8 @@ class Ledger:
             return
         begun = self.jobs[-1]
         file = begun.job.file
-        self._judge_loss(event, before, begun)
+        if event.who is Who.US:
+            self._judge_loss(event, before, begun)
         if event.after is None:
             self._judge_removal(event, before, begun)
             return

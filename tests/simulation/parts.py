@@ -28,7 +28,7 @@ from aqsync.journal import Journal
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.hints import Hints
 from tests.simulation.fake_disk import FakeDisk
-from tests.simulation.fake_server import Event, Experiment, SimulatedServer, StoredFile
+from tests.simulation.fake_server import Event, SimulatedServer
 from tests.support.fake_clock import FakeClock
 
 Moment = Callable[[str, str], None]
@@ -128,16 +128,9 @@ class MomentServer(SimulatedServer):
         super().check_file_name_header()
         self._moment("answer", "check")
 
-    def _store(
-        self, experiment: Experiment, name: str, content: bytes, *, ours: bool
-    ) -> StoredFile:
-        stored = super()._store(experiment, name, content, ours=ours)
-        self._stored(self.events[-1])
-        return stored
-
-    def _discard(self, experiment: Experiment, name: str, *, ours: bool) -> None:
-        super()._discard(experiment, name, ours=ours)
-        self._stored(self.events[-1])
+    def _became(self, event: Event) -> None:
+        super()._became(event)
+        self._stored(event)
 
 
 def attend_to_writes(journal: Journal, moment: Moment, is_full: Callable[[], bool]) -> None:

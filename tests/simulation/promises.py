@@ -53,10 +53,10 @@ class Case(NamedTuple):
 
     @property
     def removed(self) -> bool:
-        """Whether others ever removed it from where it is now; or we, and the power was lost."""
+        """Whether others ever removed it from where it is now; or we, and then forgot it."""
         known = self._known()
         return known is not None and (
-            known.others_removed or (known.ours_removed and self.world.power_lost)
+            known.others_removed or (known.ours_removed and self.world.past.forgot)
         )
 
     @property
@@ -83,7 +83,7 @@ def remote_at(world: World, eid: str, name: str) -> Remote | None:
 def _conflict(case: Case) -> bool:
     """What was seen only on another disk is forgotten with it, and then it is a stranger's."""
     known_before = case.others_put or case.from_elsewhere
-    return known_before or case.world.power_lost or _rules_changed(case)
+    return known_before or case.world.past.forgot or _rules_changed(case)
 
 
 def _empty(case: Case) -> bool:
@@ -93,7 +93,7 @@ def _empty(case: Case) -> bool:
 
 def _rules_changed(case: Case) -> bool:
     """What rules leave out is forgotten: when it is back, what we sent before is a stranger's."""
-    return case.mapping.name in case.world.rules_changed
+    return case.mapping.name in case.world.past.rules_changed
 
 
 def _no_experiment(case: Case) -> bool:
@@ -118,7 +118,7 @@ def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
 
 
 def _refused(case: Case) -> bool:
-    return case.file.remote_name in case.world.refused
+    return case.file.remote_name in case.world.past.refused
 
 
 REASONS: dict[str, Callable[[Case], bool]] = {
@@ -126,7 +126,7 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "removed on the server": lambda case: case.removed,
     "the file is empty now": _empty,
     "our version was uploaded; others have changed it": lambda case: (
-        case.others_put or case.world.power_lost
+        case.others_put or case.world.past.forgot
     ),
     "on the server with this content": lambda case: case.passed_for_ours,
     "the server knows no experiment ": _no_experiment,
@@ -319,7 +319,7 @@ def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, b
         if isinstance(step, InSync) and file.synced is not None and file.local is not None:
             equal = there is not None and hashlib.sha256(there).digest() == file.synced.sha256
             known = remote_at(world, str(file.eid), file.remote_name)
-            equal = equal or (known is not None and known.passed_for_ours) or world.power_lost
+            equal = equal or (known is not None and known.passed_for_ours) or world.past.forgot
             if not equal and "others have changed" not in step.reason:
                 broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
 

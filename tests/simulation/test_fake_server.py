@@ -233,6 +233,59 @@ def test_who_did_what(server: Told) -> None:
     ]
 
 
+def test_a_restored_server_holds_what_it_held(server: Told) -> None:
+    server.send(b"1")
+    server.put(EID, "b", b"theirs")
+    first = server.of(EID).files["a"]
+    backup = server.backup()
+    server.clock.advance(10)
+    server.send(b"2")
+    server.put(EID, "c", b"later")
+    before = len(server.events)
+    server.restore(backup, new_times=False)
+    assert server.contents(EID) == {"a": b"1", "b": b"theirs"}
+    assert server.of(EID).files["a"] == first
+    assert [(e.who, e.name) for e in server.events[before:]] == [
+        ("restored", "a"),
+        ("restored", "c"),
+    ]
+    server.restore(backup, new_times=True)
+    assert server.contents(EID) == {"a": b"1", "b": b"theirs"}
+    assert server.of(EID).files["a"].modified_at > first.modified_at
+
+
+def test_a_proxy_that_stores_after_the_client_gave_up(server: Told) -> None:
+    server.next(Fault(late_s=30.0))
+    with pytest.raises(ServerUnreachable):
+        server.send(b"old")
+    server.send(b"new")
+    server.store_late()
+    assert server.contents(EID) == {"a": b"new"}
+    server.clock.advance(30)
+    server.store_late()
+    assert server.contents(EID) == {"a": b"old"}
+    assert [(e.who, e.ours) for e in server.events] == [("us", True), ("late", True)]
+    assert server.late == []
+
+
+def test_what_is_late_for_an_experiment_that_is_gone_is_dropped(server: Told) -> None:
+    server.next(Fault(late_s=1.0))
+    with pytest.raises(ServerUnreachable):
+        server.send()
+    server.destroy(EID)
+    server.clock.advance(1)
+    server.store_late()
+    assert server.late == []
+    assert server.events == []
+
+
+def test_a_server_that_answers_200_without_storing(server: Told) -> None:
+    server.next(Fault(forgets=True))
+    server.send()
+    assert server.contents(EID) == {}
+    assert [(e.who, e.after and e.after.content) for e in server.events] == [("forgotten", CONTENT)]
+
+
 def test_the_servers_clock_may_differ(server: Told) -> None:
     server.ahead_s = -3600
     receipt = server.upload(server.uuid, "a", [b"x"], 1)

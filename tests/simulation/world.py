@@ -14,6 +14,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,7 @@ from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
 from aqsync.sync.uploader import Job
 from tests.simulation.fake_disk import FakeDisk, Volume
-from tests.simulation.fake_server import FINE, Call, Fault
+from tests.simulation.fake_server import FINE, Backup, Call, Event, Fault, Late, Who
 from tests.simulation.ledger import Begun, Ledger
 from tests.simulation.parts import (
     Crash,
@@ -76,6 +77,26 @@ class Ambush:
         self.deed = deed
 
 
+@dataclass
+class Past:
+    """What has ever happened, as far as it explains what is found at the end."""
+
+    refused: set[str] = field(default_factory=set)
+    """Names on the server that were refused."""
+    rules_changed: set[str] = field(default_factory=set)
+    """Mappings whose ignore file was changed."""
+    destroyed: set[str] = field(default_factory=set)
+    """Experiments that were removed."""
+    power_lost: bool = False
+    old_journal: bool = False
+    """The journal was put back to what it was earlier."""
+
+    @property
+    def forgot(self) -> bool:
+        """Whether the journal may lack what it was told."""
+        return self.power_lost or self.old_journal
+
+
 class World:
     """Everything there is in one history.
 
@@ -96,29 +117,25 @@ class World:
         self.disk = FakeDisk(self.clock)
         self.mappings = self._choose_mappings()
         self.ledger = Ledger(self.mappings, self.disk, self.clock)
-        self.server = MomentServer(self.clock, self.moment, self.ledger.stored, TOKEN)
+        self.server = MomentServer(self.clock, self.moment, self._stored, TOKEN)
+        self.backups: list[Backup] = []
+        """What the server may be put back to."""
+        self.stubborn: dict[tuple[UUID, str], bytes] = {}
+        """By experiment and name, what somebody puts back again and again."""
         self._jumped_s = 0.0
         self.set_server_clock(self.chance.choice([0.0, 0.0, 0.3, -1.7, 90.0]))
         self.server.fault = self._fault
-        for eid in EIDS:
-            self.server.create(eid)
         self.health = WatchHealth(self.unattended)
         self.weather: Callable[[Call], Fault] = lambda _call: FINE
-        self.refused: set[str] = set()
-        """Names on the server that were ever refused."""
         self.failing: set[str] = set()
         """Places that cannot be read."""
         self.away: dict[str, Volume] = {}
         """By place, the disks that are not mounted now."""
         self.mounts: set[str] = set()
         """Where disks belong."""
-        self.rules_changed: set[str] = set()
-        """Mappings whose ignore file was ever changed."""
-        self.destroyed: set[str] = set()
-        """Experiments that were ever removed."""
         self.refusing = ""
         """What ends so, the server refuses."""
-        self.power_lost = False
+        self.past = Past()
         self.full = False
         self.crashes = 0
         self.restarts = 0
@@ -134,6 +151,8 @@ class World:
         self._wants_restart = False
         self._letters: list[tuple[float, int, str, str]] = []
         self._letter = 0
+        self.copies = 0
+        """Copies of the journal that were kept."""
         self._build()
         self.logged = _Logged()
         self.ledger.look(by_deed=False)
@@ -148,6 +167,9 @@ class World:
     def _build(self) -> None:
         self.disk.mkdir(OUTSIDE)
         self.disk.most_read = self.chance.choice([3, 1 << 30])
+        for eid in EIDS:
+            self.server.create(eid)
+        self.backups.append(self.server.backup())
         for mapping in self.mappings:
             root = str(mapping.directory)
             self.disk.mkdir(root)
@@ -289,17 +311,19 @@ class World:
 
     def _leave_as_a_kill_does(self) -> None:
         """Copy the journal as it is now: what unwinds after this never happened."""
-        left = self.folder / str(self.crashes) / "journal.db"
-        left.parent.mkdir()
+        self.left = self.folder / str(self.crashes) / "journal.db"
+        self._copy_journal(self.left)
+
+    def _copy_journal(self, target: Path) -> None:
+        target.parent.mkdir()
         for suffix in ("", "-wal", ".lock"):
             part = self.journal_path.with_name(self.journal_path.name + suffix)
             if part.exists():
-                shutil.copyfile(part, left.with_name(left.name + suffix))
-        self.left = left
+                shutil.copyfile(part, target.with_name(target.name + suffix))
 
     def lose_power(self, share: float) -> None:
         """With the process, the last transactions are lost: nothing waits for the disk then."""
-        self.power_lost = True
+        self.past.power_lost = True
         try:
             self.crash()
         finally:
@@ -308,6 +332,23 @@ class World:
                 size = log.stat().st_size
                 with log.open("r+b") as file:
                     file.truncate(int(size * share))
+
+    def keep_journal(self) -> None:
+        """Keep a copy of the journal as a backup of the machine does."""
+        self._copy_journal(self._kept(self.copies))
+        self.copies += 1
+
+    def lose_commits(self, number: int) -> None:
+        """The process is killed, and the journal is an old copy of it when it starts again."""
+        self.past.old_journal = True
+        try:
+            self.crash()
+        finally:
+            shutil.rmtree(self.left.parent)
+            shutil.copytree(self._kept(number).parent, self.left.parent)
+
+    def _kept(self, number: int) -> Path:
+        return self.folder / f"kept {number}" / "journal.db"
 
     def rise(self) -> None:
         """Start again after a kill or a stop, if there was one."""
@@ -384,11 +425,19 @@ class World:
 
     def _fault(self, call: Call) -> Fault:
         if call.method == "upload" and self.refusing and call.names[0].endswith(self.refusing):
-            self.refused.add(call.names[0])
+            self.past.refused.add(call.names[0])
             return Fault(
                 error=TransferRefused(f"the server refused it: {call.names[0]}", status=422)
             )
         return self.weather(call)
+
+    def _stored(self, event: Event) -> None:
+        self.ledger.stored(event)
+        again = self.stubborn.get((event.uuid, event.name))
+        if again is None or (event.after is not None and event.after.content == again):
+            return
+        at = self.clock.monotonic() + 5.0
+        self.server.late.append(Late(at, event.uuid, event.name, again, Who.OTHERS))
 
     # Turns
 
@@ -491,6 +540,7 @@ class World:
         for _ in range(MOST_STEPS_AT_ONCE):
             self.rise()
             self._deliver_letters()
+            self.server.store_late()
             now = self.clock.monotonic()
             due = [name for name, at in self._next.items() if at <= now]
             jobs = len(self.lanes.waiting) if work else 0
@@ -523,6 +573,7 @@ class World:
             at = min(*self._next.values(), self._mirror_at)
             if self._letters:
                 at = min(at, self._letters[0][0])
+            at = min([at, *(late.at for late in self.server.late)])
             if at >= end:
                 break
             self.clock.advance(max(at - now, TICK_S))
