@@ -165,6 +165,8 @@ class Policy:
     place_problem: Problem | None = None
     """Why the file's place cannot be looked at: what is known of the file may be past."""
     experiment_problem: Problem | None = None
+    experiment_again_ns: int | None = None
+    """When an experiment that cannot be used is looked for again."""
     closed: Closed | None = None
     """Why nothing may go to the server now; None: it may."""
     server_problem: ServerProblem | None = None
@@ -240,6 +242,8 @@ class Hold:
     since_ns: int
     hint: str
     state: State = State.HELD
+    next_ns: int | None = None
+    """What holds it is no fault of the file's, and is looked into again then; None: it is not."""
 
 
 Decision = InSync | Wait | Upload | Compare | RemoveRemote | Hold

@@ -210,15 +210,28 @@ def next_step(step: Decision, now_ns: int) -> str:
             return "its content is compared with the server's; it is sent only if it may be"
         case RemoveRemote():
             return "its copy is removed from the server"
-        case Wait(until_ns=None):
-            return "it is looked at again when the server can be asked"
-        case Wait(until_ns=int(until_ns)):
-            seconds = max(0, until_ns - now_ns) / _SECOND_NS
-            return f"it is looked at again in {seconds_text(seconds)}"
+        case Wait():
+            return _looked_at_again(step.until_ns, now_ns)
+        case Hold(next_ns=int(next_ns)):
+            return _looked_into_again(next_ns, now_ns)
         case Hold(state=State.HELD):
             return "nothing, until somebody decides or the file changes"
         case _:
             return "nothing"
+
+
+def _looked_at_again(until_ns: int | None, now_ns: int) -> str:
+    if until_ns is None:
+        return "it is looked at again when the server can be asked"
+    return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / _SECOND_NS)}"
+
+
+def _looked_into_again(next_ns: int, now_ns: int) -> str:
+    """Of what holds many files; where no daemon runs, nobody comes back to it by itself."""
+    if next_ns <= now_ns:
+        return "what holds it is looked into again by the next push, or at once by a daemon"
+    seconds = seconds_text((next_ns - now_ns) / _SECOND_NS)
+    return f"what holds it is looked into again in {seconds}, or by the next push"
 
 
 def _explain_directory(place: Place, summary: Summary, *, json: bool) -> ExitCode:

@@ -12,6 +12,8 @@ from aqsync.journal.outcomes import next_sequence, plausible
 from aqsync.journal.rows import words
 from aqsync.model import Problem, ServerProblem
 
+_PROBLEM = "problem_message, problem_hint, problem_since_ns"
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRecord:
@@ -23,6 +25,10 @@ class ExperimentRecord:
     listed_sequence: int
     listed_at_ns: int | None
     problem: Problem | None
+    looks: int
+    """How often it was looked for in vain."""
+    again_ns: int | None
+    """When it is looked for again, if it cannot be used."""
 
 
 class Remote:
@@ -41,14 +47,29 @@ class Remote:
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT eid, uuid, listed_sequence, listed_at_ns,"
-                " problem_message, problem_hint, problem_since_ns FROM experiment"
+                f" problem_looks, problem_again_ns, {_PROBLEM} FROM experiment"
             ).fetchall()
         return {
             eid: ExperimentRecord(
-                eid, uuid, sequence, at_ns, Problem(*problem) if problem[0] is not None else None
+                eid,
+                uuid,
+                sequence,
+                at_ns,
+                Problem(*problem) if problem[0] is not None else None,
+                looks,
+                again_ns,
             )
-            for eid, uuid, sequence, at_ns, *problem in rows
+            for eid, uuid, sequence, at_ns, looks, again_ns, *problem in rows
         }
+
+    def unusable(self) -> dict[str, int]:
+        """The experiments that cannot be used, by EID, and when each is looked for again."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT eid, coalesce(problem_again_ns, 0) FROM experiment"
+                " WHERE problem_message IS NOT NULL"
+            ).fetchall()
+        return dict(rows)
 
     def uuid(self, eid: str) -> str:
         """The UUID of an experiment that was found.
@@ -68,8 +89,7 @@ class Remote:
         """Why an experiment cannot be used."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT problem_message, problem_hint, problem_since_ns FROM experiment"
-                " WHERE eid = ? AND problem_message IS NOT NULL",
+                f"SELECT {_PROBLEM} FROM experiment WHERE eid = ? AND problem_message IS NOT NULL",
                 (eid,),
             ).fetchone()
         return None if row is None else Problem(*row)
@@ -103,20 +123,36 @@ class Remote:
                 connection.execute(
                     "INSERT INTO experiment (eid, uuid) VALUES (?, ?)"
                     " ON CONFLICT (eid) DO UPDATE SET uuid = excluded.uuid, problem_message = NULL,"
-                    " problem_hint = NULL, problem_since_ns = NULL",
+                    " problem_hint = NULL, problem_since_ns = NULL, problem_looks = 0,"
+                    " problem_again_ns = NULL",
                     (eid, uuid),
                 )
 
-    def not_found(self, problems: Mapping[str, Problem]) -> None:
-        """The server does not know these experiments; an older problem keeps its age."""
+    def not_found(
+        self, problems: Mapping[str, Problem], again_ns: Mapping[str, int] | None = None
+    ) -> None:
+        """The server does not know these experiments; an older problem keeps its age.
+
+        Args:
+            problems: What is wrong, by EID.
+            again_ns: When each is looked for again, by EID; what is missing: as soon as can be.
+        """
         with self._database.writing() as connection:
             connection.executemany(
-                "INSERT INTO experiment (eid, problem_message, problem_hint, problem_since_ns)"
-                " VALUES (?, ?, ?, ?) ON CONFLICT (eid) DO UPDATE SET"
+                "INSERT INTO experiment (eid, problem_message, problem_hint, problem_since_ns,"
+                " problem_again_ns, problem_looks) VALUES (?, ?, ?, ?, ?, 1)"
+                " ON CONFLICT (eid) DO UPDATE SET"
                 " problem_message = excluded.problem_message, problem_hint = excluded.problem_hint,"
-                " problem_since_ns = coalesce(problem_since_ns, excluded.problem_since_ns)",
+                " problem_since_ns = coalesce(problem_since_ns, excluded.problem_since_ns),"
+                " problem_again_ns = excluded.problem_again_ns, problem_looks = problem_looks + 1",
                 (
-                    (eid, words(problem.message), words(problem.hint), problem.since_ns)
+                    (
+                        eid,
+                        words(problem.message),
+                        words(problem.hint),
+                        problem.since_ns,
+                        (again_ns or {}).get(eid),
+                    )
                     for eid, problem in problems.items()
                 ),
             )

@@ -175,6 +175,11 @@ _REMOVING = """
 ALTER TABLE file ADD COLUMN removing INTEGER NOT NULL DEFAULT 0;
 """
 
+_LATER_EXPERIMENTS = """
+ALTER TABLE experiment ADD COLUMN problem_looks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE experiment ADD COLUMN problem_again_ns INTEGER;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -182,6 +187,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0004-removals", _REMOVALS),
     ("0005-doubt", _DOUBT),
     ("0006-removing", _REMOVING),
+    ("0007-later-experiments", _LATER_EXPERIMENTS),
 )
 
 VERSION = len(MIGRATIONS)

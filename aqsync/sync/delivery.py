@@ -133,6 +133,7 @@ class Delivery:
         """By lane, how many lists had been fetched when its files were loaded."""
         self._policy_of: dict[str, Callable[[FileRecord], Policy]] = {}
         self._policies_until = 0.0
+        self._outlook = 0
         self._moved_on: Counter[int] = Counter()
         """How often in a row a file was not found as it had been seen."""
         self._under_way: dict[int, UnderWay] = {}
@@ -210,8 +211,6 @@ class Delivery:
             return
         self._moved_on.pop(file.id, None)
         self._acted(file)
-        if isinstance(outcome, Failed):
-            self._policies_until = 0.0  # what failed may concern every file of an experiment
         if not isinstance(outcome, Uploaded | Touched | Removed):
             self._again(file)
 
@@ -285,8 +284,10 @@ class Delivery:
         return False
 
     def _work_out_policies(self) -> None:
-        if self._clock.monotonic() < self._policies_until:
+        outlook = self._engine.outlook
+        if self._clock.monotonic() < self._policies_until and outlook == self._outlook:
             return
+        self._outlook = outlook
         journal, now_ns = self._engine.journal, self._clock.now_ns()
         self._policy_of = {
             name: policies(journal, mapping, now_ns, self._windows)

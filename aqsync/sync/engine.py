@@ -42,7 +42,7 @@ from aqsync.model import (
 )
 from aqsync.sync.claims import Claims
 from aqsync.sync.mirror import Mirror
-from aqsync.sync.planner import backoff_ns, decide
+from aqsync.sync.planner import backoff_ns, decide, search_pause_ns
 from aqsync.sync.policies import experiments_of
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.tagger import Tagger
@@ -98,6 +98,10 @@ class Engine:
         self._scanners = {m.name: Scanner(m, journal, clock, disk) for m in self.mappings}
         self.lists_fetched = 0
         """Counts: what was read from the journal before the last one may be past."""
+        self.outlook = 0
+        """Counts: policies that were worked out before the last one may be past."""
+        self.outlook_changed: Callable[[], None] = lambda: None
+        """Called, from any thread, when it was counted."""
         self._listed_at: dict[str, float] = {}
         # A list that was asked for earlier must not replace one that was asked for later.
         self._refreshing = threading.Lock()
@@ -136,6 +140,7 @@ class Engine:
         """Fetch the file lists of these experiments; false if the server cannot be used."""
         with self._refreshing:
             began = self.clock.monotonic()
+            unusable = self.journal.remote.unusable().keys()
             try:
                 self._mirror.refresh(eids)
             except RemoteError as exc:
@@ -143,6 +148,8 @@ class Engine:
                 return False
             self._listed_at.update(dict.fromkeys(eids, began))
             self.lists_fetched += 1
+            if self.journal.remote.unusable().keys() != unusable:
+                self._change_outlook()
         if self._problem is not None and not self._problem.denied:
             self._set_problem(None)
         return True
@@ -265,12 +272,18 @@ class Engine:
                 return 0
 
     def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
+        now_ns = self.clock.now_ns()
         problem = Problem(
             f"the server no longer knows experiment {eid}",
             exc.hint or "was it removed? else correct `experiment` in the configuration",
-            self.clock.now_ns(),
+            now_ns,
         )
-        self.journal.remote.not_found({eid: problem})
+        self.journal.remote.not_found({eid: problem}, {eid: now_ns + search_pause_ns(1)})
+        self._change_outlook()
+
+    def _change_outlook(self) -> None:
+        self.outlook += 1
+        self.outlook_changed()
 
     def _server_failed(self, exc: RemoteError) -> None:
         """The server's state, not each file's: one probe backs off, files just wait.

@@ -9,6 +9,7 @@ from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.journal import Journal
 from aqsync.model import Problem
+from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50
 """Experiments whose lists are asked for in one request."""
@@ -36,20 +37,23 @@ class Mirror:
         if not eids:
             return
         found = self._server.resolve(sorted(eids))
+        known, now_ns = self._journal.remote.experiments(), self._clock.now_ns()
         self._journal.remote.found(
             {eid: str(experiment.uuid) for eid, experiment in found.items() if experiment}
         )
+        missing = [eid for eid, experiment in found.items() if experiment is None]
+        looks = {eid: 1 + (known[eid].looks if eid in known else 0) for eid in missing}
         self._journal.remote.not_found(
             {
                 eid: Problem(
                     f"the server knows no experiment {eid}",
                     "create it on the server, or correct `experiment` in the configuration;"
                     " with a token: is this user allowed to see it?",
-                    self._clock.now_ns(),
+                    now_ns,
                 )
-                for eid, experiment in found.items()
-                if experiment is None
-            }
+                for eid in missing
+            },
+            {eid: now_ns + search_pause_ns(looks[eid]) for eid in missing},
         )
 
     def refresh(self, eids: Iterable[str]) -> None:

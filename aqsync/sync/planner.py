@@ -27,6 +27,9 @@ from aqsync.timestamps import settle_ns
 
 SECOND_NS = 1_000_000_000
 LONGEST_BACKOFF_S = 15 * 60
+FIRST_SEARCH_PAUSE_S = 5
+LONGEST_SEARCH_PAUSE_S = 60
+"""Whoever makes the experiment after its folder waits so long at most: one question finds many."""
 LONG_CHANGING_NS = 60 * SECOND_NS
 """A file that has been changing for longer than this, and than some settle times, is named."""
 LONG_CHANGING_SETTLES = 5
@@ -47,6 +50,15 @@ def backoff_ns(failures: int, salt: int) -> int:
     seconds = min(2.0 ** min(failures - 1, 30), LONGEST_BACKOFF_S)
     jitter = 0.8 + 0.4 * ((salt * 2_654_435_761 + failures * 40_503) % 1_000) / 1_000
     return int(seconds * jitter * SECOND_NS)
+
+
+def search_pause_ns(looks: int) -> int:
+    """The pause after so many looks in vain for an experiment: 5 s, doubling, to a minute.
+
+    Args:
+        looks: Looks so far, at least 1.
+    """
+    return min(FIRST_SEARCH_PAUSE_S << min(looks - 1, 30), LONGEST_SEARCH_PAUSE_S) * SECOND_NS
 
 
 def removal_barrier(gone: int, known: int, share: float) -> str | None:
@@ -73,7 +85,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     if file.local is None:
         step = _wanted_when_gone(file, policy)
         if isinstance(step, RemoveRemote | Wait) and policy.experiment_problem is not None:
-            return _held_by(policy.experiment_problem)
+            return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     elif file.kind is not EntryKind.FILE:
         return _skipped(file)
     elif file.eid is None:
@@ -84,7 +96,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
             State.UNMAPPED,
         )
     elif policy.experiment_problem is not None:
-        return _held_by(policy.experiment_problem)
+        return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     else:
         step = _wanted(file, file.local)
     if isinstance(step, InSync | Hold):
@@ -109,6 +121,10 @@ def _concerns_what_is_there(file: FileRecord, step: Decision) -> bool:
 
 def _held_by(problem: Problem) -> Hold:
     return Hold(problem.message, problem.since_ns, problem.hint)
+
+
+def _held_by_experiment(problem: Problem, again_ns: int | None) -> Hold:
+    return Hold(problem.message, problem.since_ns, problem.hint, next_ns=again_ns)
 
 
 def _skipped(file: FileRecord) -> Hold:

@@ -88,7 +88,9 @@ def policies(
         server_problem=journal.remote.server_problem(),
     )
     by_eid = {
-        eid: replace(base, experiment_problem=experiment.problem)
+        eid: replace(
+            base, experiment_problem=experiment.problem, experiment_again_ns=experiment.again_ns
+        )
         for eid, experiment in journal.remote.experiments().items()
         if experiment.problem is not None
     }

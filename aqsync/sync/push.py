@@ -26,6 +26,7 @@ from aqsync.model import (
     Removed,
     RemoveRemote,
     ServerProblem,
+    State,
     Upload,
     Uploaded,
     Wait,
@@ -105,8 +106,15 @@ class _Round:
     conflicts: list[FileRecord] = field(default_factory=list)
     next_ns: int | None = None
     """When the first of those that wait may be due."""
+    reason: str = ""
+    """Why that one waits."""
     others: bool = False
     """Files are under way in another job: they end when they end."""
+
+    def wait_until(self, at_ns: int, reason: str) -> None:
+        """Something may be due then."""
+        if self.next_ns is None or at_ns < self.next_ns:
+            self.next_ns, self.reason = at_ns, reason
 
 
 class Push:
@@ -212,7 +220,7 @@ class Push:
                 self._look_again(this)
                 break
             else:
-                self._pause(this.next_ns, "files may still be changing")
+                self._pause(this.next_ns, this.reason)
             self._look_again(this)
         return True
 
@@ -263,13 +271,15 @@ class Push:
 
     def _jobs(self, identities: Iterator[int], this: _Round) -> Iterator[Job]:
         """Decide file by file; what is to be done comes out, the rest is noted."""
+        outlook = self._engine.outlook
         shut, policy_of = self._closed(), self._policies()
         for batch in batched(identities, BATCH):
             fetched = self._engine.lists_fetched
             for loaded in self._journal.observations.records(batch):
                 if self._stop.is_set() or not self._engine.usable:
                     return
-                if shut != self._closed():
+                if shut != self._closed() or outlook != self._engine.outlook:
+                    outlook = self._engine.outlook
                     shut, policy_of = self._closed(), self._policies()
                 fresh = fetched == self._engine.lists_fetched
                 file = loaded if fresh else self._engine.again(loaded)
@@ -279,7 +289,7 @@ class Push:
                 file, step = decided
                 if isinstance(step, InSync | Wait | Hold):
                     self._note(file, step, this)
-                elif self._can_be_reached(file) and self._is_worth_another(file, step):
+                elif self._is_worth_another(file, step):
                     job = self._engine.job(file, step, self._reporter.sent)
                     if job is not None:
                         yield job
@@ -311,12 +321,7 @@ class Push:
         """Another job works on the file: see in a moment what came of it."""
         self._attempts[file.id] -= 1
         this.others = True
-        in_a_moment = self._clock.now_ns() + MOMENT_NS
-        this.next_ns = min(in_a_moment, this.next_ns or in_a_moment)
-
-    def _can_be_reached(self, file: FileRecord) -> bool:
-        """Whether no job of this round has found the experiment gone: the next round tells."""
-        return self._journal.remote.problem(str(file.eid)) is None
+        this.wait_until(self._clock.now_ns() + MOMENT_NS, "another push or the daemon works on it")
 
     def _is_worth_another(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
         """Whatever keeps changing must not keep a push from ending."""
@@ -332,7 +337,8 @@ class Push:
             if self._limits.overwrite and conflict:
                 this.conflicts.append(file)
         elif isinstance(step, Wait) and step.until_ns is not None and self._is_worth_waiting(file):
-            this.next_ns = min(step.until_ns, this.next_ns or step.until_ns)
+            failed = step.state is State.FAILED
+            this.wait_until(step.until_ns, step.reason if failed else f"files {step.reason}")
             this.look_again.setdefault(file.mapping, []).append(file.path)
 
     def _is_worth_waiting(self, file: FileRecord) -> bool:
@@ -353,5 +359,5 @@ class Push:
             self._result.removed += 1
         elif isinstance(outcome, MovedOn):
             this.look_again.setdefault(job.file.mapping, []).append(job.file.path)
-            this.next_ns = this.next_ns or self._clock.now_ns()
+            this.wait_until(self._clock.now_ns(), "it changed while it was read")
         self._reporter.finished(job.file, outcome)

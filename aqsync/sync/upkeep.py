@@ -17,7 +17,7 @@ from aqsync.log import Log
 from aqsync.model import FileRecord
 from aqsync.sync.engine import Engine
 from aqsync.sync.mirror import CHUNK
-from aqsync.sync.planner import LONGEST_BACKOFF_S
+from aqsync.sync.planner import LONGEST_BACKOFF_S, LONGEST_SEARCH_PAUSE_S
 from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready
 from aqsync.sync.summary import is_complete
@@ -78,6 +78,7 @@ class Upkeep:
         self._mirror_due = True
         self._clean_due = False
         self._first = True
+        engine.outlook_changed = wake
 
     def mirror_soon(self) -> None:
         """Fetch all lists as soon as can be."""
@@ -116,6 +117,8 @@ class Upkeep:
                 self._mirror()
             elif self._confirm_in() == 0:
                 self._confirm()
+            elif self._search_in() == 0:
+                self._search()
         return self._seconds_to_next()
 
     def _probe_is_due(self) -> bool:
@@ -151,6 +154,28 @@ class Upkeep:
             for mapping, files in mappings.items():
                 self._make_ready(mapping, files)
         self._after_lists()
+
+    def _search(self) -> None:
+        """Look for the experiments that could not be used; whoever makes one need not wait."""
+        missing = self._sought()
+        if self._learn(missing) and (found := missing.keys() - self._sought().keys()):
+            for eid in sorted(found):
+                log.info("the experiment can be used now", experiment=eid)
+            self._all_listed()
+
+    def _sought(self) -> dict[str, int]:
+        """The experiments that files lead to and that cannot be used; when to look for each."""
+        unusable = self._journal.remote.unusable()
+        wanted = self._engine.eids() if unusable else set()
+        return {eid: again_ns for eid, again_ns in unusable.items() if eid in wanted}
+
+    def _search_in(self) -> float:
+        """Seconds until an experiment is looked for again."""
+        now_ns = self._clock.now_ns()
+        ahead_s = [(again_ns - now_ns) / SECOND_NS for again_ns in self._sought().values()]
+        # One that lies further ahead was planned before the clock was set back.
+        due = [0.0 if seconds > LONGEST_SEARCH_PAUSE_S else seconds for seconds in ahead_s]
+        return max(0.0, min(due, default=float("inf")))
 
     def _take_acted(self) -> dict[str, dict[str, list[Waiting]]]:
         with self._lock:
@@ -211,4 +236,4 @@ class Upkeep:
         if problem is not None:
             seconds = (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
             return max(0.1, min(seconds, IDLE_S))
-        return min(IDLE_S, self._confirm_in())
+        return min(IDLE_S, self._confirm_in(), self._search_in())

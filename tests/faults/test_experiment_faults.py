@@ -27,6 +27,29 @@ def test_an_experiment_that_does_not_exist_is_one_line(project: Project) -> None
     assert "no experiment 19990101-77" in project.run("why", other_root / "3.csv").out
 
 
+def test_why_says_when_an_experiment_is_looked_for_next(project: Project) -> None:
+    file = project.write("a.csv")
+    project.configure(experiment="19990101-77")
+    assert project.push().json["held"] == 1
+    told = project.run("why", file, "--json").json
+    assert told["state"] == "held"
+    assert told["reason"] == "the server knows no experiment 19990101-77"
+    assert told["next"].startswith("what holds it is looked into again")
+
+
+def test_an_experiment_that_is_made_later_is_found_by_the_next_push(project: Project) -> None:
+    """Each run asks, however long the pause of a daemon would be."""
+    file = project.write("a.csv")
+    day, number = project.eid.split("-")
+    project.configure(experiment=f"{day}-{int(number) + 1}")
+    for _ in range(4):
+        assert project.push().json["held"] == 1
+    made = project.server.create_experiment("made later", "")
+    assert made.eid == f"{day}-{int(number) + 1}"
+    assert project.pushed()["uploaded"] == 1
+    assert project.run("why", file).exit_code == 0
+
+
 def test_an_experiment_removed_between_two_pushes(project: Project) -> None:
     project.write_some(3)
     project.pushed()

@@ -150,6 +150,23 @@ def test_a_trouble_that_passes_is_no_trouble(
     assert project.read("later.csv") == b"later"
 
 
+def test_a_wait_is_explained_by_its_reason(
+    project: Project, impatient: Meddler, hurried: list[float]
+) -> None:
+    file = project.write("a.csv")
+    full = answering("507 Insufficient Storage", b'{"detail": "the disk is full"}')
+    impatient.on(UPLOAD, full)
+    ran = project.run("push")
+    assert hurried
+    waits = [line for line in ran.err.splitlines() if line.startswith("waiting ")]
+    assert len(waits) == 2
+    assert all("failed (507: the disk is full)" in line for line in waits)
+    assert "may still be changing" not in ran.text
+    told = project.run("why", file, "--json").json
+    assert (told["decision"], told["state"]) == ("Wait", "failed")
+    assert "failed (507: the disk is full)" in told["reason"]
+
+
 REFUSALS: dict[str, tuple[Deed, str, str]] = {
     "400": (
         answering("400 Bad Request", b'{"detail": "Invalid file name."}'),

@@ -7,6 +7,7 @@ import pytest
 from aqsync.errors import ServerUnreachable
 from aqsync.journal.remote import ExperimentRecord
 from aqsync.sync.mirror import CHUNK, Mirror
+from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
 
 OTHER, NOWHERE = "20261123-2", "20261123-404"
@@ -36,6 +37,24 @@ def test_experiments_are_found_and_missed(lab: Lab, mirror: Mirror) -> None:
     assert problem.message == f"the server knows no experiment {NOWHERE}"
     assert "create it on the server" in problem.hint
     assert problem.since_ns == lab.clock.now_ns()
+
+
+def test_what_is_missing_is_looked_for_in_growing_pauses(lab: Lab, mirror: Mirror) -> None:
+    since_ns, pauses = lab.clock.now_ns(), []
+    for _ in range(7):
+        mirror.resolve([NOWHERE])
+        found = record(lab, NOWHERE)
+        assert found.problem is not None
+        assert found.problem.since_ns == since_ns
+        assert found.again_ns is not None
+        pauses.append((found.again_ns - lab.clock.now_ns()) // SECOND_NS)
+        lab.clock.advance(pauses[-1])
+    assert pauses == [5, 10, 20, 40, 60, 60, 60]
+    lab.server.add(NOWHERE)
+    mirror.resolve([NOWHERE])
+    lab.server.remove(NOWHERE)
+    mirror.refresh([NOWHERE])
+    assert record(lab, NOWHERE).again_ns == lab.clock.now_ns() + 5 * SECOND_NS
 
 
 def test_nothing_to_find_asks_nothing(lab: Lab, mirror: Mirror) -> None:

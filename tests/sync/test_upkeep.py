@@ -9,7 +9,7 @@ import pytest
 from aqsync.config import Mapping, TagRule
 from aqsync.errors import JournalDiskFull, OperationFailed, ServerUnreachable, TokenRefused
 from aqsync.journal.history import HistoryKind
-from aqsync.model import State
+from aqsync.model import Hold, State
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.upkeep import CONFIRM_AFTER_S, CONFIRM_AT_LATEST_S, CONFIRM_REST
 from tests.support.crew import Crew, logged
@@ -115,6 +115,71 @@ def test_a_mirror_that_the_journal_cannot_take_is_made_up_for(
     before = lists(crew)
     crew.run(61)
     assert lists(crew) > before
+
+
+# Experiments that are made after their folders
+
+LATER = "20261123-77"
+
+
+def test_an_experiment_that_is_made_later_is_found_within_a_minute(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    crew = Crew(lab)
+    crew.run(3)
+    crew.write(f"{LATER}/a", age_s=60)
+    crew.run(1)
+    held = lab.decision(f"{LATER}/a")
+    assert isinstance(held, Hold)
+    assert held.next_ns is not None
+    assert 0 < held.next_ns - lab.clock.now_ns() <= 5 * SECOND_NS
+    crew.run(1800)
+    looks = len(lab.server.called("resolve"))
+    crew.run(3600)
+    assert 50 <= len(lab.server.called("resolve")) - looks <= 61
+    lab.server.add(LATER)
+    with logged() as log:
+        crew.run(61)
+    assert lab.server.contents(LATER) == {f"{LATER}~a": b"data"}
+    assert len(log.of("the experiment can be used now")) == 1
+    crew.run(60)
+    asked = len(lab.server.called("resolve"))
+    crew.run(3600)
+    assert len(lab.server.called("resolve")) == asked, "what is found is not looked for"
+
+
+def test_an_experiment_that_is_removed_and_made_anew_is_found_within_a_minute(crew: Crew) -> None:
+    crew.write("a", age_s=60)
+    crew.run(30)
+    crew.lab.server.remove(EID)
+    crew.write("b", age_s=60)
+    crew.run(1800)
+    crew.lab.server.add(EID)
+    crew.run(61)
+    assert crew.remote.keys() == {"a", "b"}
+
+
+def test_many_experiments_are_looked_for_in_one_question(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    for number in range(40):
+        lab.write(f"20261123-{number + 100}/a", age_s=60)
+    crew = Crew(lab)
+    crew.run(1800)
+    looks = len(lab.server.called("resolve"))
+    crew.run(600)
+    assert len(lab.server.called("resolve")) - looks <= 11
+
+
+def test_what_no_file_leads_to_any_more_is_not_looked_for(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    lab.write(f"{LATER}/a", age_s=60)
+    crew = Crew(lab)
+    crew.run(60)
+    (lab.root / LATER / "a").unlink()
+    crew.hint(f"{LATER}/a")
+    crew.run(10)
+    looks = len(lab.server.called("resolve"))
+    crew.run(600)
+    assert len(lab.server.called("resolve")) == looks
 
 
 # Confirmation
