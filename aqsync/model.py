@@ -133,6 +133,8 @@ class ServerProblem:
     count: int
     """Failed probes so far."""
     probe_at_ns: int
+    ordered: bool = False
+    """The server asked to be left alone until then (Retry-After): nothing asks it before."""
 
 
 class OnLocalDelete(StrEnum):

@@ -203,12 +203,15 @@ class Remote:
         """Why the server cannot be used now; None if it can."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT message, hint, denied, since_ns, count, probe_at_ns FROM server_problem"
+                "SELECT message, hint, denied, since_ns, count, probe_at_ns, ordered"
+                " FROM server_problem"
             ).fetchone()
         if row is None:
             return None
-        message, hint, denied, *times = row
-        return ServerProblem(message, hint, bool(denied), *times)
+        message, hint, denied, since_ns, count, probe_at_ns, ordered = row
+        return ServerProblem(
+            message, hint, bool(denied), since_ns, count, probe_at_ns, bool(ordered)
+        )
 
     def set_server_problem(self, problem: ServerProblem | None) -> None:
         """The server's state changed."""
@@ -216,7 +219,9 @@ class Remote:
             connection.execute("DELETE FROM server_problem")
             if problem is not None:
                 connection.execute(
-                    "INSERT INTO server_problem VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO server_problem"
+                    " (message, hint, denied, since_ns, count, probe_at_ns, ordered)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (
                         words(problem.message),
                         words(problem.hint),
@@ -224,6 +229,7 @@ class Remote:
                         problem.since_ns,
                         problem.count,
                         problem.probe_at_ns,
+                        int(problem.ordered),
                     ),
                 )
 

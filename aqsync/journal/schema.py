@@ -180,6 +180,10 @@ ALTER TABLE experiment ADD COLUMN problem_looks INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE experiment ADD COLUMN problem_again_ns INTEGER;
 """
 
+_RETRY_AFTER = """
+ALTER TABLE server_problem ADD COLUMN ordered INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -188,6 +192,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0005-doubt", _DOUBT),
     ("0006-removing", _REMOVING),
     ("0007-later-experiments", _LATER_EXPERIMENTS),
+    ("0008-retry-after", _RETRY_AFTER),
 )
 
 VERSION = len(MIGRATIONS)

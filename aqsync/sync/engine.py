@@ -20,6 +20,7 @@ from aqsync.errors import (
     HeaderDropped,
     Interrupted,
     RemoteError,
+    ServerFailed,
 )
 from aqsync.journal import Journal
 from aqsync.journal.history import HistoryKind
@@ -42,7 +43,14 @@ from aqsync.model import (
 )
 from aqsync.sync.claims import Claims
 from aqsync.sync.mirror import Mirror
-from aqsync.sync.planner import backoff_ns, decide, search_pause_ns
+from aqsync.sync.planner import (
+    LONGEST_ORDERED_PAUSE_NS,
+    SECOND_NS,
+    backoff_ns,
+    decide,
+    probe_is_near,
+    search_pause_ns,
+)
 from aqsync.sync.policies import experiments_of
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.tagger import Tagger
@@ -53,6 +61,8 @@ FRESH_TO_REPLACE_S = 3.0
 removed."""
 FRESH_TO_ADD_S = 30.0
 """The same before a name is used for the first time: others may have taken it meanwhile."""
+SHORTEST_ORDERED_PAUSE_S = 1.0
+"""A server that is busy and asks for no pause gets one."""
 
 log = Log(__name__)
 
@@ -244,6 +254,9 @@ class Engine:
             self.claims.release(job.file.id)
 
     def _perform(self, job: Job) -> Outcome:
+        if (problem := self._problem) is not None:
+            # What had begun to wait for a worker before: the file keeps no mark of it.
+            return Failed(problem.message, problem.hint, permanent=False)
         try:
             outcome = self._uploader.do(job)
         except ExperimentNotFound as exc:
@@ -252,7 +265,7 @@ class Engine:
         except RemoteError as exc:
             self._server_failed(exc)
             outcome = Failed(exc.message, exc.hint, permanent=False)
-            if isinstance(exc, AccessDenied | HeaderDropped):
+            if isinstance(exc, AccessDenied | HeaderDropped | ServerFailed):
                 return outcome  # no fault of this file's: it keeps no mark of it
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
             return MovedOn()  # the EID was given to another experiment meanwhile
@@ -297,30 +310,35 @@ class Engine:
             self._note_problem(exc)
 
     def _note_problem(self, exc: RemoteError) -> None:
-        before = self._problem
-        now_ns = self.clock.now_ns()
+        before, now_ns = self._problem, self.clock.now_ns()
         count, since_ns = 1, now_ns
+        # Several workers meet the same failure, or somebody asked before the probe's time.
+        planned = before is not None and probe_is_near(before, now_ns)
         if before is not None:
-            if 0 < before.probe_at_ns - now_ns <= backoff_ns(before.count, 0):
-                return  # several workers met the same failure
-            # A probe that lies further ahead was planned before the clock was set back.
-            count, since_ns = before.count + 1, min(before.since_ns, now_ns)
+            count = before.count if planned else before.count + 1
+            since_ns = min(before.since_ns, now_ns)
+        message, probe_at_ns, ordered = exc.message, now_ns + backoff_ns(count, 0), False
+        if isinstance(exc, ServerFailed) and exc.retry_after_s is not None:
+            ordered = True
+            seconds = max(exc.retry_after_s, SHORTEST_ORDERED_PAUSE_S)
+            probe_at_ns = now_ns + min(int(seconds * SECOND_NS), LONGEST_ORDERED_PAUSE_NS)
+            message = f"{message}; it asks to be left alone for {seconds:.0f} s"
+        elif before is not None and planned:
+            probe_at_ns, ordered = before.probe_at_ns, before.ordered
+        denied = isinstance(exc, AccessDenied | HeaderDropped)
         self._set_problem(
-            ServerProblem(
-                message=exc.message,
-                hint=exc.hint,
-                denied=isinstance(exc, AccessDenied | HeaderDropped),
-                since_ns=since_ns,
-                count=count,
-                probe_at_ns=now_ns + backoff_ns(count, 0),
-            )
+            ServerProblem(message, exc.hint, denied, since_ns, count, probe_at_ns, ordered)
         )
 
     def _set_problem(self, problem: ServerProblem | None) -> None:
         # The journal first: while it cannot be written, nothing has been learned.
+        if problem == self._problem:
+            return
         self.journal.remote.set_server_problem(problem)
         before, self._problem = self._problem, problem
         now_ns = self.clock.now_ns()
+        if before is not None and problem is not None and before.denied != problem.denied:
+            log.warning("it still cannot be used", reason=problem.message, hint=problem.hint)
         if before is None and problem is not None:
             log.warning("the server cannot be used", reason=problem.message, hint=problem.hint)
             self.journal.history.note(now_ns, HistoryKind.SERVER_AWAY, text=problem.message)

@@ -17,6 +17,7 @@ from aqsync.model import (
     Policy,
     Problem,
     RemoveRemote,
+    ServerProblem,
     Signature,
     State,
     SyncedVersion,
@@ -27,6 +28,8 @@ from aqsync.timestamps import settle_ns
 
 SECOND_NS = 1_000_000_000
 LONGEST_BACKOFF_S = 15 * 60
+LONGEST_ORDERED_PAUSE_NS = 3600 * SECOND_NS
+"""A server that asks for a longer pause is asked again all the same."""
 FIRST_SEARCH_PAUSE_S = 5
 LONGEST_SEARCH_PAUSE_S = 60
 """Whoever makes the experiment after its folder waits so long at most: one question finds many."""
@@ -50,6 +53,15 @@ def backoff_ns(failures: int, salt: int) -> int:
     seconds = min(2.0 ** min(failures - 1, 30), LONGEST_BACKOFF_S)
     jitter = 0.8 + 0.4 * ((salt * 2_654_435_761 + failures * 40_503) % 1_000) / 1_000
     return int(seconds * jitter * SECOND_NS)
+
+
+def probe_is_near(problem: ServerProblem, now_ns: int) -> bool:
+    """Whether a probe is planned and its time has not come.
+
+    One that lies further ahead than any pause was planned before the clock was set back.
+    """
+    longest = LONGEST_ORDERED_PAUSE_NS if problem.ordered else backoff_ns(problem.count, 0)
+    return 0 < problem.probe_at_ns - now_ns <= longest
 
 
 def search_pause_ns(looks: int) -> int:

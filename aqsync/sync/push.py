@@ -33,7 +33,7 @@ from aqsync.model import (
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.lanes import run_in_lanes
-from aqsync.sync.planner import CONFLICT_HINT
+from aqsync.sync.planner import CONFLICT_HINT, probe_is_near
 from aqsync.sync.policies import ALWAYS, BATCH, batched, closed, policies, undecided
 from aqsync.sync.progress import Reporter
 from aqsync.sync.uploader import Job
@@ -175,8 +175,11 @@ class Push:
 
         def ask() -> None:
             try:
-                away = self._journal.remote.server_problem() is not None
-                answers.put(engine.probe() if away else engine.refresh(asked))
+                problem = self._journal.remote.server_problem()
+                if problem is None:
+                    answers.put(engine.refresh(asked))
+                else:
+                    answers.put(self._may_ask(problem) and engine.probe())
             except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits for it
                 answers.put(exc)
 
@@ -195,12 +198,24 @@ class Push:
     def _probe_until_usable(self) -> bool:
         """Probe until the server can be used; false when it is time to give up."""
         while (problem := self._journal.remote.server_problem()) is not None:
-            if problem.denied or problem.count >= TRIES or self._stop.is_set():
+            if self._stop.is_set() or not self._is_worth_waiting_for(problem):
                 return False
             self._pause(problem.probe_at_ns, problem.message)
             if not self._stop.is_set():
                 self._engine.probe()
         return True
+
+    def _may_ask(self, problem: ServerProblem) -> bool:
+        """A server that asked to be left alone is, whoever starts a push meanwhile."""
+        return not (problem.ordered and probe_is_near(problem, self._clock.now_ns()))
+
+    def _is_worth_waiting_for(self, problem: ServerProblem) -> bool:
+        if not problem.ordered:
+            return not problem.denied and problem.count < TRIES
+        waited_s = self._clock.monotonic() - self._began
+        ahead_s = (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
+        longest_s = self._limits.longest_wait_s if self._limits.wait_for_settling else 0.0
+        return waited_s + ahead_s <= longest_s
 
     def _rounds(self) -> bool:
         """Go round until nothing is left to do; false if the server could not be used."""

@@ -17,7 +17,7 @@ from aqsync.log import Log
 from aqsync.model import FileRecord
 from aqsync.sync.engine import Engine
 from aqsync.sync.mirror import CHUNK
-from aqsync.sync.planner import LONGEST_BACKOFF_S, LONGEST_SEARCH_PAUSE_S
+from aqsync.sync.planner import LONGEST_SEARCH_PAUSE_S, probe_is_near
 from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready
 from aqsync.sync.summary import is_complete
@@ -34,7 +34,6 @@ IDLE_S = 60.0
 MOST_HISTORY = 1_000_000
 """Lines of history that are kept, however young."""
 SECOND_NS = 1_000_000_000
-LONGEST_PLAN_NS = int(1.3 * LONGEST_BACKOFF_S) * SECOND_NS
 
 log = Log(__name__)
 
@@ -125,9 +124,10 @@ class Upkeep:
         problem = self._journal.remote.server_problem()
         if problem is None:
             return False
-        # After a start, a new configuration or a clock set back the old plan means nothing.
-        ahead_ns = problem.probe_at_ns - self._clock.now_ns()
-        return self._first or ahead_ns <= 0 or ahead_ns > LONGEST_PLAN_NS
+        # After a start or a new configuration a plan of ours means nothing, the server's does.
+        if self._first and not problem.ordered:
+            return True
+        return not probe_is_near(problem, self._clock.now_ns())
 
     def _mirror(self) -> None:
         self._mirror_due = False  # before it begins: somebody may ask for another meanwhile

@@ -126,7 +126,11 @@ class Uploader:
             return MovedOn()
         except HeaderDropped:
             raise
-        except (LocalError, TransferRefused, NameNotSendable, ServerFailed) as exc:
+        except ServerFailed as exc:
+            if exc.retry_after_s is not None:
+                raise  # the server has too much to do, whatever file it is
+            return Failed(exc.message, exc.hint, exc.permanent)
+        except (LocalError, TransferRefused, NameNotSendable) as exc:
             return Failed(exc.message, exc.hint, exc.permanent)
 
     def _upload(self, job: Job) -> Outcome:

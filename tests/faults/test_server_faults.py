@@ -167,6 +167,43 @@ def test_a_wait_is_explained_by_its_reason(
     assert "failed (507: the disk is full)" in told["reason"]
 
 
+def busy(seconds: str) -> Deed:
+    return answering("429 Too Many Requests", b"slow down", f"retry-after: {seconds}")
+
+
+@pytest.mark.parametrize("begin", [ANYTHING, UPLOAD], ids=["anything", "upload"])
+def test_a_push_waits_as_long_as_the_server_asks_for(
+    project: Project, impatient: Meddler, hurried: list[float], begin: bytes
+) -> None:
+    contents = project.write_some(5)
+    impatient.on(begin, busy("40"), times=1)
+    ran = project.run("push")
+    assert ran.exit_code == 0, ran.text
+    assert [round(pause) for pause in hurried] == [40]
+    [line] = [line for line in ran.err.splitlines() if line.startswith("waiting ")]
+    assert "failed (429: slow down); it asks to be left alone for 40 s" in line
+    assert project.remote() == contents
+
+
+@pytest.mark.parametrize("begin", [ANYTHING, UPLOAD], ids=["anything", "upload"])
+def test_a_push_gives_up_on_a_server_that_asks_for_too_long_a_pause(
+    project: Project, meddler: Meddler, hurried: list[float], begin: bytes
+) -> None:
+    contents = project.write_some(20)
+    meddler.on(begin, busy("7200"), times=1)
+    ran = project.run("push")
+    assert ran.exit_code == 3
+    assert hurried == []
+    [error] = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert "it asks to be left alone for 3600 s" in error
+    meddler.uploads.clear()
+    assert project.run("push").exit_code == 3, "asked again too soon"
+    assert meddler.uploads == []
+    assert "asks to be left alone" in project.run("status").out
+    hurried.append(3600.0)
+    heals(project, meddler, contents)
+
+
 REFUSALS: dict[str, tuple[Deed, str, str]] = {
     "400": (
         answering("400 Bad Request", b'{"detail": "Invalid file name."}'),

@@ -31,10 +31,12 @@ from aqsync.model import (
     State,
     Upload,
     Uploaded,
+    Wait,
 )
 from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S, Engine
 from aqsync.sync.planner import backoff_ns
 from aqsync.sync.uploader import Job
+from tests.support.crew import logged
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
 
@@ -221,6 +223,69 @@ def test_the_pause_before_the_next_probe_grows(lab: Lab) -> None:
     lab.server.always.clear()
     assert lab.engine.probe()
     assert problem(lab) is None
+
+
+def test_a_pause_that_the_server_asks_for_is_the_servers_state(lab: Lab) -> None:
+    job = prepared(lab)
+    lab.server.troubles["upload"].append(ServerFailed("busy (429)", retry_after_s=700.0))
+    assert isinstance(lab.engine.perform(job), Failed)
+    assert lab.record("a").failure is None, "no fault of this file's"
+    found = problem(lab)
+    assert found is not None
+    assert found.message == "busy (429); it asks to be left alone for 700 s"
+    assert found.ordered
+    assert not found.denied
+    assert found.probe_at_ns == lab.clock.now_ns() + 700 * SECOND_NS
+    step = lab.decision("a")
+    assert isinstance(step, Wait)
+    assert (step.reason, step.until_ns) == (found.message, found.probe_at_ns)
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "waited_s"), [(0.0, 1), (3600.0, 3600), (86_400.0, 3600)], ids=str
+)
+def test_a_pause_that_is_asked_for_has_its_bounds(lab: Lab, asked_s: float, waited_s: int) -> None:
+    lab.server.troubles["list_files"].append(ServerFailed("busy", retry_after_s=asked_s))
+    assert not lab.engine.refresh([EID])
+    found = problem(lab)
+    assert found is not None
+    assert found.probe_at_ns == lab.clock.now_ns() + waited_s * SECOND_NS
+
+
+def test_what_waited_for_a_worker_is_not_sent_to_a_server_that_asked_for_quiet(lab: Lab) -> None:
+    jobs = [prepared(lab, f"{number}") for number in range(3)]
+    lab.server.troubles["upload"].append(ServerFailed("busy", retry_after_s=60.0))
+    for job in jobs:
+        assert isinstance(lab.engine.perform(job), Failed)
+    assert lab.server.called("upload") == ["0"]
+    assert lab.record("1").failure is None
+
+
+def test_the_newest_answer_is_what_is_said(lab: Lab) -> None:
+    """Also when somebody asks before the next probe is due."""
+    answers: list[tuple[RemoteError, bool]] = [
+        (AWAY, False),
+        (TokenRefused("no token", hint="get one"), True),
+        (ServerFailed("503", hint="wait"), False),
+        (ServerFailed("busy", retry_after_s=30.0), False),
+        (AWAY, False),
+    ]
+    since_ns = lab.clock.now_ns()
+    with logged() as log:
+        for error, denied in answers:
+            lab.server.troubles["check_file_name_header"].append(error)
+            assert not lab.engine.probe()
+            found = problem(lab)
+            assert found is not None
+            assert found.message.startswith(error.message)
+            assert (found.hint, found.denied, found.count) == (error.hint, denied, 1)
+            assert found.since_ns == since_ns
+            lab.clock.advance(0.1)
+    found = problem(lab)
+    assert found is not None
+    assert found.ordered, "what the server asked for outlives a line that broke"
+    assert found.probe_at_ns == since_ns + int(30.3 * SECOND_NS)
+    assert len(log.of("cannot be used")) == 3, "its beginning, and where it needs somebody else"
 
 
 def test_several_workers_that_meet_the_same_failure_count_once(lab: Lab) -> None:

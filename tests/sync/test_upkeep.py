@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from aqsync.config import Mapping, TagRule
-from aqsync.errors import JournalDiskFull, OperationFailed, ServerUnreachable, TokenRefused
+from aqsync.errors import (
+    JournalDiskFull,
+    OperationFailed,
+    ServerFailed,
+    ServerUnreachable,
+    TokenRefused,
+)
 from aqsync.journal.history import HistoryKind
 from aqsync.model import Hold, State
 from aqsync.sync.mirror import CHUNK
@@ -180,6 +186,31 @@ def test_what_no_file_leads_to_any_more_is_not_looked_for(lab: Lab) -> None:
     looks = len(lab.server.called("resolve"))
     crew.run(600)
     assert len(lab.server.called("resolve")) == looks
+
+
+# Pauses that the server asks for
+
+
+@pytest.mark.parametrize("method", ["list_files", "upload"])
+def test_a_server_that_asks_for_a_pause_is_left_alone(crew: Crew, method: str) -> None:
+    crew.run(3)
+    busy = ServerFailed("busy (503)", retry_after_s=1000.0)
+    crew.lab.server.troubles[method].append(busy)
+    for number in range(20):
+        crew.write(f"{number}", age_s=60)
+    crew.upkeep.mirror_soon()
+    crew.run(1)
+    assert not crew.engine.usable
+    asked = len(crew.lab.server.calls)
+    crew.upkeep.mirror_soon()
+    crew.write("later", age_s=60)
+    crew.run(990)
+    again = Crew(crew.lab)
+    again.run(5)
+    assert len(crew.lab.server.calls) == asked, "a new start is no reason to ask"
+    assert "asks to be left alone for 1000 s" in crew.lab.decision("later").reason
+    again.run(60)
+    assert len(again.remote) == 21
 
 
 # Confirmation
