@@ -14,7 +14,7 @@ from aqsync.errors import (
 )
 from tests.simulation.disk_deeds import Deed, new_content
 from tests.simulation.fake_server import FINE, Fault
-from tests.simulation.places import EIDS
+from tests.simulation.places import EIDS, any_path
 from tests.simulation.world import World
 
 WEATHERS: tuple[str, ...] = ()
@@ -188,6 +188,29 @@ def put_back(world: World, chance: random.Random) -> None:
         world.note(f"  somebody puts an old version of {name} back, again and again")
 
 
+def rival_turn(world: World, _chance: random.Random) -> None:
+    """Another aqsync, on another machine, does what it has to do."""
+    if world.rival_turn():
+        world.note("  the other aqsync did something")
+
+
+def rival_writes(world: World, chance: random.Random) -> None:
+    """Somebody writes a file on the machine of the other aqsync, or deletes one."""
+    if world.rivalry != "apart" or world.rival is None:
+        return
+    disk, mapping = world.rival.disk, chance.choice(world.mappings)
+    place = f"{mapping.directory}/{any_path(mapping.name, chance)}"
+    if disk.exists(place) and chance.random() < 0.2:
+        disk.remove(place)
+        world.note(f"  {place} is deleted on the other machine")
+        return
+    ours = world.ledger.visible[mapping.name].get(place.removeprefix(f"{mapping.directory}/"))
+    same = ours is not None and chance.random() < 0.4
+    disk.mkdir(place.rpartition("/")[0])
+    disk.write(place, ours.content if ours is not None and same else new_content(chance))
+    world.note(f"  {place} is written on the other machine, {same=}")
+
+
 SERVER_DEEDS: dict[Deed, int] = {
     others_put: 8,
     others_delete: 4,
@@ -196,6 +219,8 @@ SERVER_DEEDS: dict[Deed, int] = {
     weather: 8,
     revoke: 1,
     refuse: 1,
+    rival_turn: 4,
+    rival_writes: 3,
 }
 AWAITED: dict[Deed, int] = {
     back_up: 3,

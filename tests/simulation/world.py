@@ -44,6 +44,7 @@ from tests.simulation.parts import (
     attend_to_writes,
 )
 from tests.simulation.places import EIDS, MOUNT, NAMES, OUTSIDE, mapping_of
+from tests.simulation.rival import Rival
 from tests.support.crew import FakeLanes
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.quick_journal import open_quickly
@@ -137,8 +138,8 @@ class World:
         """What ends so, the server refuses."""
         self.past = Past()
         self.full = False
-        self.crashes = 0
-        self.restarts = 0
+        self.crashes = self.restarts = self.copies = 0
+        """Kills, orderly ends, and copies of the journal that were kept."""
         self.whole_looks: dict[str, int] = {}
         self.quality = self.chance.choice([(1.0, 0.0), (0.8, 0.3), (0.3, 0.5), (0.0, 0.0)])
         """Share of events that arrive, and share of those that are late."""
@@ -147,12 +148,12 @@ class World:
         """What is in the middle of something, the innermost last."""
         self.in_transaction = False
         self._quiet = 0
-        self._dead = False
-        self._wants_restart = False
+        self._dead = self._wants_restart = False
         self._letters: list[tuple[float, int, str, str]] = []
         self._letter = 0
-        self.copies = 0
-        """Copies of the journal that were kept."""
+        self.rivalry = self.chance.choice(["", "", "", "apart", "shared"])
+        """Whether another aqsync works under the same names, on its own folders or on ours."""
+        self._rival: Rival | None = None
         self._build()
         self.logged = _Logged()
         self.ledger.look(by_deed=False)
@@ -178,6 +179,24 @@ class World:
             if self.chance.random() < 0.3:
                 self.disk.mkdir(f"{root}/{MOUNT}")
                 self._install(f"{root}/{MOUNT}")
+
+    @property
+    def rival(self) -> Rival | None:
+        """The other aqsync, if there is one; it begins when it is first asked for."""
+        if self._rival is None and self.rivalry:
+            disk = self.disk
+            if self.rivalry == "apart":
+                disk = FakeDisk(self.clock)
+                for mapping in self.mappings:
+                    disk.mkdir(str(mapping.directory))
+            folder = self.folder / "rival"
+            self._rival = Rival(self.mappings, disk, self.server, self.clock, folder)
+        return self._rival
+
+    def rival_turn(self) -> bool:
+        """Let the other aqsync do what it would; false if it has nothing to do."""
+        with self.unattended():
+            return self.rival is not None and self.rival.turn()
 
     def _install(self, place: str) -> None:
         self.disk.mount(self.disk.new_volume(), place)
@@ -373,6 +392,8 @@ class World:
     def close(self) -> None:
         """The end of the world."""
         self.logged.close()
+        if self._rival is not None:
+            self._rival.close()
         self.journal._database._connection.close()
         if self.journal._lock is not None:
             self.journal._lock.release()

@@ -1,0 +1,99 @@
+"""Another PC's aqsync, which works on the same experiments under the same names.
+
+It is the real engine with a journal of its own. Nothing goes wrong with it: what it does to the
+server is judged as anything that others do there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from aqsync.config import Mapping
+from aqsync.model import Compare, RemoveRemote, Upload
+from aqsync.sync.engine import Engine
+from aqsync.sync.policies import policies, undecided
+from tests.simulation.fake_disk import FakeDisk
+from tests.simulation.fake_server import Experiment, SimulatedServer, StoredFile, Who
+from tests.support.fake_clock import FakeClock
+from tests.support.quick_journal import open_quickly
+
+
+class RivalServer(SimulatedServer):
+    """The same server, as somebody else reaches it.
+
+    Args:
+        clock: The time.
+        server: Holds everything.
+    """
+
+    def __init__(self, clock: FakeClock, server: SimulatedServer) -> None:
+        super().__init__(clock)
+        self.token = "another"
+        self._server = server
+        self.experiments = server.experiments
+
+    def _keep(self, experiment: Experiment, name: str, stored: StoredFile, who: Who) -> None:
+        del who
+        self._server._keep(experiment, name, stored, Who.OTHERS)
+
+    def _discard(self, experiment: Experiment, name: str, who: Who) -> None:
+        del who
+        self._server._discard(experiment, name, Who.OTHERS)
+
+    def _stamp(self) -> str:
+        return self._server._stamp()
+
+
+class Rival:
+    """One more aqsync.
+
+    Args:
+        mappings: What it syncs, and where to.
+        disk: Where its roots are: the same folders as ours, shared, or folders of its own.
+        server: The one server.
+        clock: The time.
+        folder: An empty folder, for its journal.
+    """
+
+    def __init__(
+        self,
+        mappings: Iterable[Mapping],
+        disk: FakeDisk,
+        server: SimulatedServer,
+        clock: FakeClock,
+        folder: Path,
+    ) -> None:
+        self.disk = disk
+        self._mappings = tuple(mappings)
+        self._clock = clock
+        self._journal = open_quickly(folder / "journal.db", clock.now_ns())
+        self._server = server
+        self._reached = RivalServer(clock, server)
+        self._engine = Engine(self._mappings, self._journal, self._reached, clock, disk=disk)
+
+    def turn(self) -> bool:
+        """Look at everything once, and do what is decided; false if there was nothing to do."""
+        engine, acted = self._engine, False
+        self._reached.checks_conditions = self._server.checks_conditions
+        for mapping in self._mappings:
+            engine.scan(mapping)
+        engine.refresh(engine.eids())
+        for mapping in self._mappings:
+            policy_of = policies(self._journal, mapping, self._clock.now_ns())
+            ids = [item.id for item in undecided(self._journal, mapping)]
+            for file in self._journal.observations.records(ids):
+                decided = engine.decide(file, policy_of)
+                if decided is None:
+                    continue
+                now, step = decided
+                if isinstance(step, Upload | Compare | RemoveRemote):
+                    job = engine.job(now, step)
+                    assert job is not None, "nobody else works here"
+                    engine.perform(job)
+                    acted = True
+        return acted
+
+    def close(self) -> None:
+        """The end of its world."""
+        self._journal.close()
