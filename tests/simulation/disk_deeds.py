@@ -85,6 +85,26 @@ def overwrite(world: World, chance: random.Random) -> None:
     world.touched(place, chance=chance)
 
 
+def rewrite(world: World, chance: random.Random) -> None:
+    """A program writes a file again and again, always as many bytes."""
+    place = _place(world, chance, there=chance.random() < 0.5)
+    _make_way(world, place)
+    content = new_content(chance)
+    world.disk.write(place, content)
+    world.note(f"  {place} is written, and will be again")
+    world.touched(place, chance=chance)
+
+    def again() -> None:
+        world.disk.write(place, new_content(chance)[:4] + content[4:])
+        world.note(f"  {place} is written again")
+        world.touched(place, chance=chance)
+
+    after = 0.0
+    for _ in range(chance.randint(1, 3)):
+        after += chance.choice([0.1, 0.4, 0.8, 1.3, 1.9])
+        world.later(after, again)
+
+
 def truncate(world: World, chance: random.Random) -> None:
     """A file is cut, often to nothing."""
     place = _place(world, chance, there=True)
@@ -364,6 +384,7 @@ DEEDS: dict[Deed, int] = {
     write: 14,
     append: 6,
     overwrite: 5,
+    rewrite: 4,
     truncate: 3,
     restore: 3,
     remove: 6,

@@ -27,12 +27,15 @@ class Volume:
     Args:
         device: Its number, while it is mounted.
 
+        step_ns: How far apart times are that differ; 1: no two changes get the same time.
+
     Attributes:
         top: Its uppermost folder.
     """
 
-    def __init__(self, device: int) -> None:
+    def __init__(self, device: int, step_ns: int = 1) -> None:
         self.device = device
+        self.step_ns = step_ns
         self._last_inode = 1
         self._free: list[int] = []
         self.top = Folder(self)
@@ -121,8 +124,7 @@ class FakeDisk:
     """All file systems of one machine; `aqsync.local.disk.Disk` is its other side.
 
     Args:
-        clock: Gives the times of what is written. No two changes get the same time, as on file
-            systems that tell times in nanoseconds.
+        clock: Gives the times of what is written.
 
     Attributes:
         on_access: Called before each access of aqsync, with what it is about to do (``identity``,
@@ -141,10 +143,10 @@ class FakeDisk:
 
     # What programs do
 
-    def new_volume(self) -> Volume:
+    def new_volume(self, step_ns: int = 1) -> Volume:
         """A file system with nothing in it, not mounted yet."""
         self._last_device += 1
-        volume = Volume(self._last_device)
+        volume = Volume(self._last_device, step_ns)
         self._touch(volume.top)
         return volume
 
@@ -200,6 +202,11 @@ class FakeDisk:
         content = self._file(path).content.ljust(at, b"\0")
         self._set(self._file(path), content[:at] + piece + content[at + len(piece) :])
 
+    def store_unseen(self, path: str, at: int, piece: bytes) -> None:
+        """Write into the middle of a file through a page that was dirty: no time changes."""
+        file = self._file(path)
+        file.content = file.content[:at] + piece + file.content[at + len(piece) :]
+
     def truncate(self, path: str, size: int) -> None:
         """Cut a file, or let it grow by zeros."""
         file = self._file(path)
@@ -208,14 +215,14 @@ class FakeDisk:
     def set_mtime(self, path: str, mtime_ns: int) -> None:
         """Put a time back, as copying programs do."""
         node = self._get(path)
-        node.ctime_ns = self._stamp()
-        node.mtime_ns = mtime_ns
+        node.ctime_ns = self._stamp(node)
+        node.mtime_ns = mtime_ns // node.volume.step_ns * node.volume.step_ns
 
     def bar(self, path: str, *, barred: bool = True) -> None:
         """Take the permission to read a file, or to enter a folder; or give it again."""
         node = self._get(path)
         node.barred = barred
-        node.ctime_ns = self._stamp()
+        node.ctime_ns = self._stamp(node)
 
     def open_all(self) -> None:
         """Give every permission again, wherever things have been moved."""
@@ -224,7 +231,7 @@ class FakeDisk:
             node = _covering(waiting.pop())
             if node.barred:
                 node.barred = False
-                node.ctime_ns = self._stamp()
+                node.ctime_ns = self._stamp(node)
             if isinstance(node, Folder):
                 waiting += node.entries.values()
 
@@ -238,7 +245,7 @@ class FakeDisk:
             raise OSError(errno.EXDEV, "on another file system", other)
         folder.entries[name] = file
         file.links += 1
-        file.ctime_ns = self._stamp()
+        file.ctime_ns = self._stamp(file)
 
     def symlink(self, path: str, target: str) -> None:
         """Make a symbolic link."""
@@ -281,7 +288,7 @@ class FakeDisk:
             _check_replaceable(replaced, node, other)
         del folder.entries[name]
         target_folder.entries[target] = node
-        node.ctime_ns = self._stamp()
+        node.ctime_ns = self._stamp(node)
         if replaced is not None:
             self._lost_a_name(replaced)
 
@@ -455,16 +462,18 @@ class FakeDisk:
         self._touch(file)
 
     def _touch(self, node: Node) -> None:
-        node.mtime_ns = node.ctime_ns = self._stamp()
+        node.mtime_ns = node.ctime_ns = self._stamp(node)
 
     def _lost_a_name(self, node: Node) -> None:
         node.links -= 1
-        node.ctime_ns = self._stamp()
+        node.ctime_ns = self._stamp(node)
         if not node.links:
             node.volume.free_inode(node.inode)
 
-    def _stamp(self) -> int:
+    def _stamp(self, node: Node) -> int:
         now_ns = self._clock.now_ns()
+        if node.volume.step_ns > 1:
+            return now_ns // node.volume.step_ns * node.volume.step_ns
         if 0 <= self._last_ns - now_ns < SAME_INSTANT_NS:
             now_ns = self._last_ns + 1
         self._last_ns = now_ns

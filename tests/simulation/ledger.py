@@ -112,6 +112,10 @@ class Ledger:
         """By mapping and path, what a person wanted to be done though it looks wrong."""
         self._doubtful_until: dict[tuple[UUID, str], float] = {}
         """By experiment and name, until when what others store would pass for ours."""
+        self._signatures: defaultdict[tuple[str, str], dict[tuple[object, ...], bytes]]
+        self._signatures = defaultdict(dict)
+        self.alike: set[tuple[str, str]] = set()
+        """By mapping and path, files that by a clock set back look as with another content."""
         self.jumps = 0
         self.jobs: list[Begun] = []
         """Those under way, the innermost last."""
@@ -220,6 +224,10 @@ class Ledger:
                 self.targets[mapping.name, path] = target
                 self._paths[target] = mapping, path
         self.had[mapping.name, path].add(state.content)
+        signature = (len(state.content), *state[1:])
+        before = self._signatures[mapping.name, path].setdefault(signature, state.content)
+        if before != state.content and self.jumps:
+            self.alike.add((mapping.name, path))
 
     def server_clock_set(self) -> None:
         """The server's times tell less than they did."""

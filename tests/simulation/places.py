@@ -44,7 +44,7 @@ def mapping_of(name: str) -> Mapping:
             "experiment": "20261123-5",
             "on_local_delete": "remove",
             "remove_share": 1.0,
-            "settle": 1.0,
+            "settle": 0.2,
             "prefix": "pc-1",
         },
     }

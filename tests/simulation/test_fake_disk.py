@@ -379,3 +379,33 @@ def test_what_a_test_sees_of_the_disk(machine: Machine) -> None:
         machine.disk.rename(f"{ROOT}/usb/c", f"{ROOT}/c")
     with pytest.raises(OSError, match="mounted on it"):
         machine.disk.remove(f"{ROOT}/usb")
+
+
+@pytest.mark.parametrize("step_s", [1, 2])
+def test_coarse_times(step_s: int) -> None:
+    step_ns = step_s * 10**9
+    clock = FakeClock()
+    disk = FakeDisk(clock)
+    disk.mkdir("/data")
+    disk.mount(disk.new_volume(step_ns), "/data")
+    clock.advance(10.1 - clock.now_ns() % 10**10 / 1e9)
+    disk.write("/data/a", b"one")
+    first = disk.look(Path("/data"), "a")
+    clock.advance(0.5)
+    disk.write("/data/a", b"two")
+    assert disk.look(Path("/data"), "a") == first
+    clock.advance(step_s)
+    disk.write("/data/a", b"two")
+    assert disk.look(Path("/data"), "a") != first
+    disk.set_mtime("/data/a", 12_345_678_901)
+    assert disk.mtime_ns("/data/a") == 12 * 10**9
+
+
+def test_a_store_that_changes_no_time() -> None:
+    disk = FakeDisk(FakeClock())
+    disk.mkdir("/data")
+    disk.write("/data/a", b"0123")
+    before = disk.look(Path("/data"), "a")
+    disk.store_unseen("/data/a", 1, b"xy")
+    assert disk.content("/data/a") == b"0xy3"
+    assert disk.look(Path("/data"), "a") == before

@@ -150,6 +150,7 @@ class World:
         self._quiet = 0
         self._dead = self._wants_restart = False
         self._letters: list[tuple[float, int, str, str]] = []
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._letter = 0
         self.rivalry = self.chance.choice(["", "", "", "apart", "shared"])
         """Whether another aqsync works under the same names, on its own folders or on ours."""
@@ -199,7 +200,8 @@ class World:
             return self.rival is not None and self.rival.turn()
 
     def _install(self, place: str) -> None:
-        self.disk.mount(self.disk.new_volume(), place)
+        step_ns = self.chance.choice([1, 1, 1, SECOND_NS, 2 * SECOND_NS])
+        self.disk.mount(self.disk.new_volume(step_ns), place)
         self.mounts.add(place)
 
     # The process
@@ -562,6 +564,7 @@ class World:
             self.rise()
             self._deliver_letters()
             self.server.store_late()
+            self._do_what_is_due()
             now = self.clock.monotonic()
             due = [name for name, at in self._next.items() if at <= now]
             jobs = len(self.lanes.waiting) if work else 0
@@ -595,12 +598,28 @@ class World:
             if self._letters:
                 at = min(at, self._letters[0][0])
             at = min([at, *(late.at for late in self.server.late)])
+            if self._agenda:
+                at = min(at, self._agenda[0][0])
             if at >= end:
                 break
             self.clock.advance(max(at - now, TICK_S))
         left = end - self.clock.monotonic()
         if left > 0:
             self.clock.advance(left)
+
+    def later(self, seconds: float, deed: Callable[[], None]) -> None:
+        """Something that a program does after so much time, unless it cannot."""
+        self._letter += 1
+        heapq.heappush(self._agenda, (self.clock.monotonic() + seconds, self._letter, deed))
+
+    def _do_what_is_due(self) -> None:
+        while self._agenda and self._agenda[0][0] <= self.clock.monotonic():
+            _, _, deed = heapq.heappop(self._agenda)
+            try:
+                deed()
+            except OSError:
+                self.note("  what was to be done cannot be done")
+            self.ledger.look(by_deed=True)
 
     # Events of the disk
 
