@@ -14,6 +14,7 @@ from unittest import mock
 from aqsync.errors import Interrupted, ServerFailed
 from aqsync.journal import remote
 from aqsync.journal.outcomes import Outcomes
+from aqsync.local import scanner
 from aqsync.local.reader import GuardedFile
 from aqsync.local.scanner import Scanner
 from aqsync.log import Log
@@ -249,6 +250,13 @@ def _always_fresh(self: Engine, file: Any, step: Any) -> bool:
 
 MUTATIONS: dict[str, Broken] = {
     "no-settling": Broken("1, 2: settled", _changed_policy(settle_ns=0)),
+    "coarse-times-ignored": Broken(
+        "1, 2: two writes that look like one",
+        _patched(
+            (planner, "settle_ns", lambda _signature, wanted_ns: wanted_ns),
+            (scanner, "settle_ns", lambda _signature, wanted_ns: wanted_ns),
+        ),
+    ),
     "no-rescan": Broken(
         "1: whatever the events", _around(lookout.Lookout, "_everything_is_due", _never_rescanning)
     ),

@@ -52,6 +52,11 @@ class Case(NamedTuple):
         return known is not None and known.passed_for_ours
 
     @property
+    def looks_alike(self) -> bool:
+        """Whether the clock was set back so that another content had the same times."""
+        return (self.mapping.name, self.path) in self.world.ledger.alike
+
+    @property
     def removed(self) -> bool:
         """Whether others ever removed it from where it is now; or we, and then forgot it."""
         known = self._known()
@@ -128,7 +133,7 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "our version was uploaded; others have changed it": lambda case: (
         case.others_put or case.world.past.forgot
     ),
-    "on the server with this content": lambda case: case.passed_for_ours,
+    "on the server with this content": lambda case: case.passed_for_ours or case.looks_alike,
     "the server knows no experiment ": _no_experiment,
     "the server no longer knows experiment ": _no_experiment,
     "the directory /data/": _root_in_doubt,
