@@ -202,6 +202,7 @@ def _rests(world: World) -> bool:
         if world.ledger.broken:
             return False
         if world.rival_turn() or world.server.late:
+            fetched = world.engine.lists_fetched  # what they did is to be seen
             continue
         if any(world.whole_looks[name] < looks[name] + 2 for name in looks):
             continue
