@@ -31,12 +31,29 @@ class FileRefused(Exception):
     Args:
         status: The HTTP status of the answer.
         detail: What the answer's ``detail`` says: a text, or the list of faults of a 422.
+
+    Attributes:
+        headers: What else the answer says.
     """
+
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self, status: int, detail: str | list[dict[str, object]]) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+
+
+class NotAsExpected(FileRefused):
+    """Something else stands under a name than a request expects.
+
+    Args:
+        headers: They say what it is.
+    """
+
+    def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        super().__init__(412, "Another version of the file is there than the request expects.")
+        self.headers = headers
 
 
 def disk_failure(exc: OSError) -> FileRefused:

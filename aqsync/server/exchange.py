@@ -49,6 +49,11 @@ class Exchange:
                 return str(value, "latin-1")
         return None
 
+    def joined_header(self, name: bytes) -> str | None:
+        """Return all headers of this lower-case name, with commas between them, as Latin-1."""
+        found = [value for key, value in self.scope["headers"] if key == name]
+        return str(b", ".join(found), "latin-1") if found else None
+
     def announced_bytes(self) -> int | None:
         """Return the size of the body as announced, if it is."""
         length = self.header(b"content-length")

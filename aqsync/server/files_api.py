@@ -15,7 +15,7 @@ from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
 
-from aqsync.server import rules
+from aqsync.server import conditions, rules
 from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused, disk_failure
 from aqsync.server.exchange import Exchange, Headers
@@ -47,13 +47,15 @@ class FilesEndpoint:
         try:
             await self._dispatch(exchange, scope["path_params"]["path"].split("/"))
         except FileRefused as exc:
-            await exchange.refuse(exc.status, exc.detail)
+            headers = (*conditions.looked_at(exchange), *exc.headers)
+            await exchange.refuse(exc.status, exc.detail, headers=headers)
         except ClientLeft:
             pass
         except OSError as exc:
             _log.error("%s %s: %s", exchange.method, scope["path"], exc)
             refused = disk_failure(exc)
-            await exchange.refuse(refused.status, refused.detail)
+            headers = conditions.looked_at(exchange)
+            await exchange.refuse(refused.status, refused.detail, headers=headers)
 
     async def _dispatch(self, exchange: Exchange, path: list[str]) -> None:
         method = exchange.method
@@ -83,11 +85,17 @@ class FilesEndpoint:
         most = self._max_file_bytes + rules.MAX_MULTIPART_ENVELOPE
         if (exchange.announced_bytes() or 0) > most:
             raise FileRefused(413, body_too_large(most, 0))
+        expected = conditions.expected(exchange)
+        if expected is not None:
+            self._files.check(uuid, name, expected)
         form = FormReader(exchange.header(b"content-type"))
         incoming = self._files.receive()
         upload = Upload(incoming, form, self._disk, self._max_file_bytes)
-        await upload.receive(exchange.receive, partial(self._files.keep, incoming, uuid, name))
-        await exchange.answer(200, {"result": f"Successfuly uploaded {name}"})
+        keep = partial(self._files.keep, incoming, uuid, name, expected)
+        time = await upload.receive(exchange.receive, keep)
+        headers = (*conditions.looked_at(exchange), conditions.modified(time))
+        result = {"result": f"Successfuly uploaded {name}"}
+        await exchange.answer(200, result, headers=headers)
 
     async def _download(self, exchange: Exchange, uuid: UUID, name: str) -> None:
         await send_file(exchange, self._files, self._disk, uuid, name, _file_headers)
@@ -96,8 +104,13 @@ class FilesEndpoint:
         names = sorted(set(_file_list(await exchange.read_body(_MAX_DELETE_BODY))))
         if not names:
             raise FileRefused(400, "File list can not be empty.")
-        await get_running_loop().run_in_executor(self._disk, self._files.delete, uuid, names)
-        await exchange.answer(200, {"result": f"Successfully deleted {rules.listed(names)}"})
+        expected = conditions.expected(exchange)
+        if expected is not None and len(names) > 1:
+            raise FileRefused(400, "Only one file can be deleted on a condition.")
+        delete = partial(self._files.delete, uuid, names, expected)
+        await get_running_loop().run_in_executor(self._disk, delete)
+        result = {"result": f"Successfully deleted {rules.listed(names)}"}
+        await exchange.answer(200, result, headers=conditions.looked_at(exchange))
 
 
 def _uuid(text: str) -> UUID:

@@ -12,18 +12,21 @@ import itertools
 import os
 import shutil
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from uuid import UUID
 
 from aqsync.server import rules
+from aqsync.server.conditions import ABSENT, check_expected
 from aqsync.server.errors import FileRefused
-from aqsync.server.listing import FileListing, ListingCache
+from aqsync.server.listing import FileListing, ListingCache, listed_time
+from aqsync.server.stamps import Stamps, stamp
 
 EXPERIMENT_MISSING = "The specified experiment was not found."
 FILE_MISSING = "The requested file is not found."
-FILE_EXISTS = "A file of this name is there already."
+
+_LOCKS = 64
+"""Experiments share these, so that much deleting in one hardly holds up the others."""
 
 
 class FileStore:
@@ -38,8 +41,8 @@ class FileStore:
         self._incoming = data / "incoming"
         self._removed = data / "removed"
         self._counter = itertools.count()
-        self._deleting = threading.Lock()
-        self._placing = threading.Lock()
+        self._changing = tuple(threading.Lock() for _ in range(_LOCKS))
+        self._stamps = Stamps()
         self._listings = ListingCache()
         for leftovers in (self._incoming, self._removed):
             if leftovers.exists():
@@ -88,29 +91,68 @@ class FileStore:
         """Return a file to be filled and kept, or discarded."""
         return IncomingFile(self._incoming / f"{next(self._counter):x}")
 
-    def keep(self, incoming: IncomingFile, uuid: UUID, name: str, *, replace: bool = True) -> None:
+    def _lock(self, uuid: UUID) -> threading.Lock:
+        """Return the lock under which an experiment's files are looked at and changed at once."""
+        return self._changing[uuid.int % _LOCKS]
+
+    def check(self, uuid: UUID, name: str, expected: str) -> None:
+        """Look whether something could be done that expects this: now, not yet when it is done.
+
+        Args:
+            uuid: The experiment.
+            name: An allowed name.
+            expected: The listed time of the file that must be there, or `ABSENT`.
+
+        Raises:
+            NotAsExpected: Something else is there.
+        """
+        check_expected(expected, _version(_time_of(self._folder(uuid) / name)))
+
+    def keep(
+        self, incoming: IncomingFile, uuid: UUID, name: str, expected: str | None = None
+    ) -> str:
         """Give an incoming file its place and name; it is on the disk when this returns.
+
+        It gets a later time than the file that it replaces, whatever the clock says.
 
         Args:
             incoming: The file.
             uuid: The experiment.
             name: An allowed name.
-            replace: Whether it may take the place of a file of this name.
+            expected: What must be there, as in `check`; None replaces anything.
+
+        Returns:
+            The file's time, as lists show it.
 
         Raises:
-            FileRefused: The experiment was removed meanwhile, or the place is taken.
+            NotAsExpected: Something else than `expected` is there.
+            FileRefused: The experiment was removed meanwhile.
         """
         folder = self._folder(uuid)
         place = folder / name
-        incoming.complete()
         try:
-            with self._placing:
-                if not replace and os.path.lexists(place):
-                    raise FileRefused(409, FILE_EXISTS)
-                incoming.move_to(place)
+            while (kept := self._try_to_keep(incoming, uuid, place, expected)) is None:
+                pass  # another came in between, and then the time may not do
             _sync_folder(folder)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise FileRefused(404, EXPERIMENT_MISSING) from exc
+        return listed_time(kept)
+
+    def _try_to_keep(
+        self, incoming: IncomingFile, uuid: UUID, place: Path, expected: str | None
+    ) -> int | None:
+        # The disk is waited for before the lock is taken.
+        kept = incoming.complete(self._stamps, _time_of(place))
+        with self._lock(uuid):
+            found = _time_of(place)
+            if found is None and not place.parent.is_dir():
+                raise FileRefused(404, EXPERIMENT_MISSING)
+            if expected is not None:
+                check_expected(expected, _version(found))
+            if found is not None and found >= kept:
+                return None
+            incoming.move_to(place)
+        return kept
 
     def open_for_reading(self, uuid: UUID, name: str) -> int:
         """Return a file descriptor of a file.
@@ -136,18 +178,27 @@ class FileStore:
         """Return an experiment's files, to be read when they are asked for."""
         return FileListing(self._folder(uuid), f"/api/files/{uuid}", self._listings)
 
-    def delete(self, uuid: UUID, names: Sequence[str]) -> None:
+    def delete(self, uuid: UUID, names: Sequence[str], expected: str | None = None) -> None:
         """Delete files: all of them, or none when one is not there.
 
+        Args:
+            uuid: The experiment.
+            names: The files' names.
+            expected: What must be there, as in `check`, of each of them.
+
         Raises:
+            NotAsExpected: Something else than `expected` is there.
             FileRefused: A name is not allowed, or the experiment or a file is not there.
         """
         if not all(map(rules.is_file_name, names)):
             raise FileRefused(400, "Invalid file names.")
         folder = self._folder(uuid)
-        with self._deleting:
+        with self._lock(uuid):
             if not folder.is_dir():
                 raise FileRefused(404, EXPERIMENT_MISSING)
+            if expected is not None:
+                for name in names:
+                    check_expected(expected, _version(_time_of(folder / name)))
             missing = [name for name in names if not (folder / name).is_file()]
             if missing:
                 raise FileRefused(409, f"File(s) not found - {rules.listed(missing)}")
@@ -180,19 +231,26 @@ class IncomingFile:
             # Lets the disk begin now, so that the sync at the end has little left to wait for.
             os.posix_fadvise(descriptor, start, 0, os.POSIX_FADV_DONTNEED)
 
-    def complete(self) -> None:
-        """Stamp the file with the present time and wait for the disk."""
+    def complete(self, stamps: Stamps, after: int | None) -> int:
+        """Stamp the file, which has all its bytes, and wait for the disk.
+
+        Args:
+            stamps: Where times come from.
+            after: The time gets later than this, in microseconds since 1970; None: than nothing.
+
+        Returns:
+            The file's time, in microseconds since 1970.
+        """
         descriptor = self._open()
-        # Finer than the kernel's own stamp, which two uploads within some milliseconds share.
-        now = time.time_ns()
-        os.utime(descriptor, ns=(now, now))
+        stamped = stamp(descriptor, stamps, after)
         os.fsync(descriptor)
-        self._close()
+        return stamped
 
     def move_to(self, place: Path) -> None:
         """Rename the complete file."""
         self._path.replace(place)
         self._exists = False
+        self._close()
 
     def discard(self) -> None:
         """Leave nothing behind; after `move_to` there is nothing to do."""
@@ -221,6 +279,18 @@ def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _time_of(place: Path) -> int | None:
+    """Return when a file was stored, in microseconds since 1970; None if nothing is there."""
+    try:
+        return place.lstat().st_mtime_ns // 1000
+    except FileNotFoundError:
+        return None
+
+
+def _version(time: int | None) -> str:
+    return ABSENT if time is None else listed_time(time)
 
 
 def _size(path: Path) -> int | None:

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-_NANOSECONDS = 1_000_000_000
-_SURELY_PAST = 2 * _NANOSECONDS
+_MICROSECONDS = 1_000_000
+_SURELY_PAST = 2_000_000_000
 """A folder's time of change, once this old, cannot be that of a further change too."""
 
 _WORTH_KEEPING = 1_000
@@ -124,6 +124,16 @@ class ListingCache:
             self._files -= len(kept[1].names)
 
 
+def listed_time(microseconds: int) -> str:
+    """Return a time, in microseconds since 1970, as lists show it."""
+    seconds, micro = divmod(microseconds, _MICROSECONDS)
+    return f"{_moment(seconds)}.{micro:06d}+00:00"
+
+
+def _moment(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
 def _read_names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
@@ -154,12 +164,11 @@ def _read_columns(folder: int, names: list[str]) -> Columns:
         except FileNotFoundError:
             vanished.add(name)
             continue
-        seconds, fraction = divmod(changed, _NANOSECONDS)
+        seconds, micro = divmod(changed // 1000, _MICROSECONDS)
         moment = moments.get(seconds)
         if moment is None:
-            moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-            moments[seconds] = moment
-        times.append(f"{moment}.{fraction // 1000:06d}+00:00")
+            moment = moments[seconds] = _moment(seconds)
+        times.append(f"{moment}.{micro:06d}+00:00")
     if vanished:
         names = [name for name in names if name not in vanished]
     return Columns(names, times)

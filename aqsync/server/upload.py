@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from python_multipart.multipart import parse_options_header
@@ -101,12 +102,15 @@ class Upload:
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
 
-    async def receive(self, receive: Receive, keep: Callable[[], None]) -> None:
+    async def receive(self, receive: Receive, keep: Callable[[], str]) -> str:
         """Take the whole body and keep the file.
 
         Args:
             receive: The ASGI channel from the client.
             keep: Called in a disk thread once the last byte is written.
+
+        Returns:
+            What `keep` returned.
 
         Raises:
             ClientLeft: The body did not come to its end.
@@ -130,8 +134,9 @@ class Upload:
             self._add(self._form.finish())
             if writing is not None:
                 await writing
-            writing = loop.run_in_executor(self._disk, self._finish, self._pop_gathered(), keep)
-            await writing
+            finish = partial(self._finish, self._pop_gathered(), keep)
+            writing = finishing = loop.run_in_executor(self._disk, finish)
+            return await finishing
         except BaseException:
             if writing is not None:
                 await asyncio.gather(writing, return_exceptions=True)
@@ -163,9 +168,9 @@ class Upload:
         self._gathered_bytes = 0
         return gathered
 
-    def _finish(self, chunks: list[bytes], keep: Callable[[], None]) -> None:
+    def _finish(self, chunks: list[bytes], keep: Callable[[], str]) -> str:
         self._incoming.write(chunks)
-        keep()
+        return keep()
 
 
 def body_too_large(most: int, read: int) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from aqsync.aqueduct.records import Expected, RemovalReceipt
+from aqsync.aqueduct.server import Server
 from aqsync.errors import BadAnswer, RemoteChanged
-from tests.support.client_faults import EXPERIMENT, STORED, answering, client, detail
+from tests.support.client_faults import EXPERIMENT, MIB, STORED, answering, client, detail
+from tests.support.embedded import EmbeddedServer
 from tests.support.raw_server import Peer, RawServer
 
 TIME = "2026-11-23T10:11:45.826756+00:00"
@@ -112,3 +114,30 @@ def test_a_listed_time_that_no_header_can_carry_is_told(time: str) -> None:
 def test_what_is_expected_can_be_said_of_one_file_only() -> None:
     with client("http://127.0.0.1:9") as server, pytest.raises(ValueError, match="one file"):
         server.remove_files(EXPERIMENT, ["a", "b"], expected=Expected(None))
+
+
+def test_the_embedded_server_looks_at_conditions(embedded_server: EmbeddedServer) -> None:
+    with Server(embedded_server.url) as server:
+        uuid = server.create_experiment("conditions", "").uuid
+
+        def times() -> dict[str, str]:
+            lists = server.list_files([uuid])
+            assert lists is not None
+            return {file.name: file.modified_at for file in lists.files[uuid] or []}
+
+        first = server.upload(uuid, "µ", [b"1"], 1, expected=Expected(None))
+        assert (first.condition_checked, first.modified_at) == (True, times()["µ"])
+        assert server.upload(uuid, "other", [b"1"], 1).modified_at == times()["other"]
+        with pytest.raises(RemoteChanged) as caught:
+            server.upload(uuid, "µ", [bytes(MIB)] * 9, 9 * MIB, expected=Expected(None))
+        assert (caught.value.present, caught.value.modified_at) == (True, first.modified_at)
+        second = server.upload(uuid, "µ", [b"2"], 1, expected=Expected(first.modified_at))
+        assert second.condition_checked
+        with pytest.raises(RemoteChanged):
+            server.remove_files(uuid, ["µ"], expected=Expected(first.modified_at))
+        removed = server.remove_files(uuid, ["µ"], expected=Expected(second.modified_at))
+        assert removed.condition_checked
+        with pytest.raises(RemoteChanged) as caught:
+            server.remove_files(uuid, ["µ"], expected=Expected(second.modified_at))
+        assert caught.value.present is False
+        assert list(times()) == ["other"]

@@ -10,9 +10,10 @@ from functools import partial
 from uuid import UUID
 
 from aqsync.server import rules
-from aqsync.server.errors import FileRefused, disk_failure
+from aqsync.server.conditions import ABSENT
+from aqsync.server.errors import FileRefused, NotAsExpected, disk_failure
 from aqsync.server.exchange import Exchange
-from aqsync.server.filestore import FILE_EXISTS, FileStore, IncomingFile
+from aqsync.server.filestore import FileStore, IncomingFile
 from aqsync.server.upload import ClientLeft
 from aqsync.server.web.form_parts import (
     BROKEN_FORM,
@@ -25,6 +26,7 @@ from aqsync.server.web.form_parts import (
 
 _log = logging.getLogger(__name__)
 _PIECE = 1024 * 1024
+_FILE_EXISTS = "A file of this name is there already."
 
 
 @dataclass(slots=True)
@@ -117,7 +119,7 @@ class FormReceiver:
         if not allowed:
             raise FileRefused(400, "Invalid file name.")
         if not self._replace and self._files.has_file(self._uuid, self._name):
-            raise FileRefused(409, FILE_EXISTS)
+            raise FileRefused(409, _FILE_EXISTS)
         self._incoming = self._files.receive()
         self._size = 0
 
@@ -140,8 +142,11 @@ class FormReceiver:
     async def _keep(self) -> None:
         assert self._incoming is not None  # noqa: S101 - its part has ended
         await self._write()
-        keep = partial(self._files.keep, replace=self._replace)
-        await self._run(keep, self._incoming, self._uuid, self._name)
+        expected = None if self._replace else ABSENT
+        try:
+            await self._run(self._files.keep, self._incoming, self._uuid, self._name, expected)
+        except NotAsExpected as exc:
+            raise FileRefused(409, _FILE_EXISTS) from exc
         self._incoming = None
         self._received.stored += 1
 

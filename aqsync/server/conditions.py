@@ -1,0 +1,46 @@
+"""What a request expects under a file's name, and what its answer says about that.
+
+`docs/conditional-uploads.md` describes the headers.
+"""
+
+from __future__ import annotations
+
+from aqsync.server.errors import NotAsExpected
+from aqsync.server.exchange import Exchange, Headers
+
+ABSENT = "absent"
+"""In the place of a time: there is no file."""
+
+_EXPECT = b"aqueduct-expect"
+_LOOKED_AT = ((b"aqueduct-condition", b"checked"),)
+
+
+def expected(exchange: Exchange) -> str | None:
+    """Return what a request expects: a listed time or `ABSENT`; None if it does not say.
+
+    Headers that contradict each other come out as something that no file fulfils.
+    """
+    return exchange.joined_header(_EXPECT)
+
+
+def looked_at(exchange: Exchange) -> Headers:
+    """Return the headers of the answer to a request: none if it expects nothing.
+
+    Whatever the answer is, nothing was done of which the condition was not looked at.
+    """
+    return () if expected(exchange) is None else _LOOKED_AT
+
+
+def modified(time: str) -> tuple[bytes, bytes]:
+    """Return the header that says which version is there: a listed time or `ABSENT`."""
+    return (b"aqueduct-modified", time.encode())
+
+
+def check_expected(expected: str, found: str) -> None:
+    """Compare what a request expects with what is there.
+
+    Raises:
+        NotAsExpected: They differ.
+    """
+    if found != expected:
+        raise NotAsExpected((modified(found),))
