@@ -61,7 +61,8 @@ class Server:
         verify: True checks TLS certificates by the usual authorities and this machine's, a path
             names a file of authorities, False checks nothing.
         connect_timeout: Seconds until a connection must stand.
-        answer_timeout: Seconds a small request waits without anything of its answer coming in.
+        answer_timeout: Seconds until the answer to a small request must be there; a long one may
+            take longer as long as it comes at 1 KiB/s, with no silence of that length.
         stall_timeout: Seconds a transfer may be without any progress, the wait for its answer
             included (the server makes the file durable before it answers). It may take as long as
             it takes otherwise.

@@ -27,6 +27,8 @@ from weakref import WeakSet
 
 import httpcore
 
+from aqsync.aqueduct.patience import Patience
+
 _JOIN_LIMIT = 128 * 1024
 """A body's first piece up to this many bytes is joined to the head; a larger copy would not pay."""
 _ANSWER_BYTES = 64 * 1024
@@ -39,6 +41,10 @@ CLOSED = "the connection was closed by this program"
 
 class StaleConnection(httpcore.ConnectError):
     """A kept-alive connection was found dead before anything of a request went out on it."""
+
+
+class TooSlow(httpcore.ReadTimeout):
+    """An answer kept coming, but so slowly that it would take too long."""
 
 
 class WatchedSocket(httpcore.NetworkStream):
@@ -65,15 +71,26 @@ class WatchedSocket(httpcore.NetworkStream):
         """Read while sending: what `read` gives first. Empty bytes are the end of the stream."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return up to `max_bytes`, or empty bytes at the end; wait `timeout` seconds at most."""
+        """Return up to `max_bytes`, or empty bytes at the end; wait `timeout` seconds at most.
+
+        A `timeout` that is a `Patience` limits the whole answer too.
+        """
         awaited = not self._at_request_start
         self._at_request_start = True
         self._answered_before = True
+        if awaited and isinstance(timeout, Patience):
+            timeout.begin()
         if self._early is not None:
             data, self._early = self._early, None
-            return data
-        if awaited and not self._wait(select.POLLIN, timeout):
-            raise httpcore.ReadTimeout
+        else:
+            data = self._read(max_bytes, timeout, awaited=awaited)
+        if isinstance(timeout, Patience):
+            timeout.came(len(data))
+        return data
+
+    def _read(self, max_bytes: int, timeout: float | None, *, awaited: bool) -> bytes:
+        if awaited:
+            self._wait_to_read(select.POLLIN, timeout)
         while True:
             try:
                 return self._receive(max_bytes)
@@ -83,8 +100,16 @@ class WatchedSocket(httpcore.NetworkStream):
                 wanted = select.POLLOUT
             except OSError as exc:
                 raise httpcore.ReadError(str(exc)) from exc
+            self._wait_to_read(wanted, timeout)
+
+    def _wait_to_read(self, wanted: int, timeout: float | None) -> None:
+        if not isinstance(timeout, Patience):
             if not self._wait(wanted, timeout):
                 raise httpcore.ReadTimeout
+            return
+        left = timeout.next_wait()
+        if not self._wait(wanted, left):
+            raise TooSlow if left < timeout else httpcore.ReadTimeout
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of `buffer`; `timeout` is the longest time in seconds without any progress.

@@ -16,7 +16,8 @@ from aqsync import __version__
 from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
 from aqsync.aqueduct.answers import Answer
 from aqsync.aqueduct.multipart import UploadBody
-from aqsync.aqueduct.sockets import CLOSED, StaleConnection, WatchedSockets
+from aqsync.aqueduct.patience import SLOWEST_BYTES_PER_SECOND, Patience
+from aqsync.aqueduct.sockets import CLOSED, StaleConnection, TooSlow, WatchedSockets
 from aqsync.errors import BadAnswer, ConfigError, NameNotSendable, RemoteError, ServerUnreachable
 
 # httpx imports its own command line, and with it rich and click, wherever those are installed:
@@ -46,9 +47,9 @@ class Timeouts(NamedTuple):
     connect: float
     """For each address of the server until it accepts."""
     answer: float
-    """Without anything of the answer to a small request."""
+    """For the answer to a small request: see `Patience`."""
     stall: float
-    """Without any progress of a transfer, its answer included."""
+    """Without any progress of a transfer; for its small answer, see `Patience`."""
 
 
 class Request(NamedTuple):
@@ -60,7 +61,8 @@ class Request(NamedTuple):
     body: bytes | UploadBody = b""
     headers: Sequence[tuple[bytes, bytes]] = ()
     transfer: bool = False
-    """Whether this moves a file: the limit is then `Timeouts.stall`."""
+    """Whether this moves a file: the limit is then `Timeouts.stall`, and what a GET brings may
+    take as long as it takes."""
     patience: float | None = None
     """Seconds to wait for the answer, where neither limit fits."""
 
@@ -210,13 +212,16 @@ class Transport:
             if body:
                 headers.append((b"Content-Length", b"%d" % len(body)))
             stream = httpx.ByteStream(body)
-        patience = self._patience(request)
+        patience = Patience(self._patience(request))
         timeout = {"connect": limits.connect, "read": patience, "write": limits.stall, "pool": None}
-        return self._http.handle_request(
+        response = self._http.handle_request(
             httpx.Request(
                 request.method, url, headers=headers, stream=stream, extensions={"timeout": timeout}
             )
         )
+        is_file = request.transfer and request.method == "GET" and response.is_success
+        patience.begin_body(of_any_length=is_file)
+        return response
 
     def _patience(self, request: Request) -> float:
         if request.patience is not None:
@@ -255,6 +260,12 @@ class Transport:
         hint = "check that the server runs and that this machine can reach it"
         if isinstance(exc, httpx.ConnectTimeout):
             why = f"no connection to {self.url} within {limits.connect:g} s"
+        elif isinstance(exc.__cause__, TooSlow):
+            why = (
+                f"{self.url} answers too slowly: it takes more than"
+                f" {self._patience(request):g} s, and less than"
+                f" {SLOWEST_BYTES_PER_SECOND} bytes a second come"
+            )
         elif isinstance(exc, httpx.TimeoutException):
             why = f"{self.url} was silent for {self._patience(request):g} s"
         elif (certificate := _cause(exc, ssl.SSLError)) is not None:
@@ -274,7 +285,7 @@ class _WatchedTransport(httpx.HTTPTransport):
 
     httpx has no argument for httpcore's ``network_backend``, so it is put in from the side; the
     tests on early answers fail where that no longer works. A proxy that itself speaks TLS keeps
-    httpcore's sockets, which can put TLS into TLS.
+    httpcore's sockets, which can put TLS into TLS; they only know how long nothing may come.
     """
 
     def __init__(
