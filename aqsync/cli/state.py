@@ -23,6 +23,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
+from aqsync.local.disk import nearest
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
 from aqsync.model import (
@@ -151,9 +152,10 @@ def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
         if file is not None:
-            policy_of = policies(journal, place.mapping, now_ns, config.transfer.windows)
-            step = decide(file, policy_of(file), now_ns)
-            return _explain(place, file, step, now_ns, json=json)
+            policy = policies(journal, place.mapping, now_ns, config.transfer.windows)(file)
+            step = decide(file, policy, now_ns)
+            doubt = policy.place_problem or policy.root_problem
+            return _explain(place, file, step, doubt, now_ns, json=json)
         if (place.mapping.directory / place.path).is_dir():
             summary = summarize(
                 journal, place.mapping, now_ns, [place.path], windows=config.transfer.windows
@@ -162,8 +164,14 @@ def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
         return _explain_absence(place, scanners[place.mapping.name], journal, json=json)
 
 
-def _explain(
-    place: Place, file: FileRecord, step: Decision, now_ns: int, *, json: bool
+def _explain(  # noqa: PLR0913 - what there is to say
+    place: Place,
+    file: FileRecord,
+    step: Decision,
+    doubt: Problem | None,
+    now_ns: int,
+    *,
+    json: bool,
 ) -> ExitCode:
     hint = step.hint if isinstance(step, Hold | Wait) else ""
     age = max(0, now_ns - step.since_ns)
@@ -177,6 +185,7 @@ def _explain(
         "age_seconds": round(age / _SECOND_NS, 3),
         "next": next_step(step, now_ns),
         "hint": hint,
+        "in_doubt": None if doubt is None else doubt.message,
         "experiment": file.eid,
         "remote_name": file.remote_name or None,
         "sha256": None if file.synced is None else file.synced.sha256.hex(),
@@ -190,11 +199,15 @@ def _explain(
         say(f"  next:       {facts['next']}")
         if hint:
             say(f"  hint:       {hint}")
+        if doubt is not None and doubt.message != step.reason:
+            say(f"  in doubt:   {doubt.message}")
+            say(f"  hint:       {doubt.hint}")
         if file.eid is not None:
             say(f"  goes to:    {file.eid} as {file.remote_name}")
         if file.synced is not None:
             say(f"  synced:     {age_text(file.synced.at_ns, now_ns)}, SHA-256 {facts['sha256']}")
-    return ExitCode.OK if isinstance(step, InSync) else ExitCode.INCOMPLETE
+    in_sync = isinstance(step, InSync) and doubt is None
+    return ExitCode.OK if in_sync else ExitCode.INCOMPLETE
 
 
 def next_step(step: Decision, now_ns: int) -> str:
@@ -247,19 +260,21 @@ def _explain_directory(place: Place, summary: Summary, *, json: bool) -> ExitCod
 def _explain_absence(place: Place, scanner: Scanner, journal: Journal, *, json: bool) -> ExitCode:
     absolute = place.mapping.directory / place.path
     troubles = journal.mappings.troubles(journal.mappings.get(place.mapping.name).id)
-    hint = ""
-    if troubles:
-        trouble = next(iter(troubles.values()))
-        reason, hint = trouble.message, trouble.hint
+    hint, state = "", "not selected"
+    doubt = troubles.get(nearest(place.path, troubles) or "")
+    if doubt is not None:
+        reason, hint, state = doubt.message, doubt.hint, "not looked at"
     elif not absolute.exists() and not absolute.is_symlink():
         reason = "there is no such file, and none was ever seen"
     else:
         reason = scanner.rules.explain(place.path) or "it was not seen by the scan"
     if json:
         facts = {"path": str(absolute), "mapping": place.mapping.name, "decision": None}
-        say_json({**facts, "state": "not selected", "reason": reason, "hint": hint})
+        say_json({**facts, "state": state, "reason": reason, "hint": hint})
     else:
         say(f"{absolute}")
-        say("  state:      not selected: it is never uploaded")
+        say(f"  state:      {state}{'' if hint else ': it is never uploaded'}")
         say(f"  reason:     {reason}")
+        if hint:
+            say(f"  hint:       {hint}")
     return ExitCode.INCOMPLETE

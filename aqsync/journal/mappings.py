@@ -11,10 +11,28 @@ from aqsync.model import Problem
 
 
 class RootIdentity(NamedTuple):
-    """Which directory a root is, whatever it is called."""
+    """Which directory a root is, or the top of a disk mounted below it, whatever it is called.
+
+    Two that differ may still be the same directory: ask `is_same`.
+    """
 
     device: int
     inode: int
+    """0: noted by a release that did not ask for it."""
+    file_system: int = 0
+    """The file system's own number (`f_fsid`); 0: it does not tell, or was not asked."""
+
+    def is_same(self, other: RootIdentity) -> bool:
+        """Whether both are one directory.
+
+        A device may be numbered anew whenever it is mounted, and another disk may get the number
+        of the one before. The file system's own number stays with the disk, where there is one.
+        """
+        if 0 not in {self.inode, other.inode} and self.inode != other.inode:
+            return False
+        if self.file_system and other.file_system:
+            return self.file_system == other.file_system
+        return self.device == other.device
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +73,23 @@ class Mappings:
         """The record of a mapping, None if it is new."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT id, root_device, root_inode, selection_rules, target_rules, tag_rules,"
-                " scanned_at_ns, complete_at_ns, newest_undoubted FROM mapping WHERE name = ?",
+                "SELECT id, root_device, root_inode, root_file_system, selection_rules,"
+                " target_rules, tag_rules, scanned_at_ns, complete_at_ns, newest_undoubted"
+                " FROM mapping WHERE name = ?",
                 (name,),
             ).fetchone()
         if row is None:
             return None
-        identity, device, inode, *rest = row
-        root = None if device is None else RootIdentity(device, inode)
+        identity, device, inode, file_system, *rest = row
+        root = None if device is None else RootIdentity(device, inode, file_system)
         return MappingRecord(identity, root, *rest)
 
     def pin_root(self, mapping_id: int, root: RootIdentity) -> None:
         """From now on this directory is the mapping's root."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE mapping SET root_device = ?, root_inode = ?, newest_undoubted = NULL"
-                " WHERE id = ?",
+                "UPDATE mapping SET root_device = ?, root_inode = ?, root_file_system = ?,"
+                " newest_undoubted = NULL WHERE id = ?",
                 (*root, mapping_id),
             )
 
@@ -97,23 +116,25 @@ class Mappings:
             )
             connection.execute("DELETE FROM mount WHERE mapping_id = ?", (mapping_id,))
 
-    def mounts(self, mapping_id: int) -> dict[str, int]:
-        """The devices of the disks that are mounted below the root, by path."""
+    def mounts(self, mapping_id: int) -> dict[str, RootIdentity]:
+        """The tops of the disks that are mounted below the root, by path."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT path, device FROM mount WHERE mapping_id = ?", (mapping_id,)
+                "SELECT path, device, inode, file_system FROM mount WHERE mapping_id = ?",
+                (mapping_id,),
             ).fetchall()
-        return {loaded(path): device for path, device in rows}
+        return {loaded(path): RootIdentity(*identity) for path, *identity in rows}
 
-    def set_mounts(self, mapping_id: int, mounts: dict[str, int]) -> None:
+    def set_mounts(self, mapping_id: int, mounts: dict[str, RootIdentity]) -> None:
         """Remember these, and no others."""
         if self.mounts(mapping_id) == mounts:
             return
         with self._database.writing() as connection:
             connection.execute("DELETE FROM mount WHERE mapping_id = ?", (mapping_id,))
             connection.executemany(
-                "INSERT INTO mount (mapping_id, path, device) VALUES (?, ?, ?)",
-                ((mapping_id, stored(path), device) for path, device in mounts.items()),
+                "INSERT INTO mount (mapping_id, path, device, inode, file_system)"
+                " VALUES (?, ?, ?, ?, ?)",
+                ((mapping_id, stored(path), *identity) for path, identity in mounts.items()),
             )
 
     def scanned(self, mapping_id: int, selection_rules: str, now_ns: int) -> None:

@@ -14,6 +14,15 @@ KnownEntry = tuple[int, int | None, int, int, int]
 """Kind, size (None: gone), mtime_ns, ctime_ns, inode: what the scanner compares."""
 
 
+class KnownVersion(NamedTuple):
+    """What a directory in this one's place must have of a file."""
+
+    here: bool
+    """It was there when last looked at."""
+    sent: Signature | None
+    """Of the version that the server has, or may have; None: it has none."""
+
+
 class Observed(NamedTuple):
     """An entry that is new, or no longer as it was."""
 
@@ -88,11 +97,6 @@ _RESET = """
 FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""
 
-_MISSING = (
-    "not in the directory when it was last looked at, and never uploaded",
-    "is its disk mounted?",
-)
-
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
 _MOST_NAMES = 500
@@ -142,6 +146,22 @@ class Observations:
                     (mapping_id, stored(directory), *some),
                 ).fetchall()
             found.update((loaded(row[0]), row[1:]) for row in rows)
+        return found
+
+    def versions_in(self, mapping_id: int, directory: str) -> dict[str, KnownVersion]:
+        """The files known in one directory, by name, with what of them is on the server."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, size IS NOT NULL, synced_at_ns IS NOT NULL, synced_size,"
+                " synced_mtime_ns, synced_ctime_ns, synced_inode, sent_sha256 IS NOT NULL, size,"
+                " mtime_ns, ctime_ns, inode FROM file WHERE mapping_id = ? AND directory = ?",
+                (mapping_id, stored(directory)),
+            ).fetchall()
+        found: dict[str, KnownVersion] = {}
+        for name, here, synced, *rest in rows:
+            sent, *seen = rest[4:]
+            of = rest[:4] if synced else seen if sent and here else None
+            found[loaded(name)] = KnownVersion(bool(here), None if of is None else Signature(*of))
         return found
 
     def directories(self, mapping_id: int, top: str = "") -> list[str]:
@@ -201,35 +221,6 @@ class Observations:
         """The id of the last file that was noted, or of one before if that is forgotten."""
         with self._database.reading() as connection:
             return int(connection.execute("SELECT coalesce(max(id), 0) FROM file").fetchone()[0])
-
-    def missing_in_doubt(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
-        """Files that are not in a root that may be the wrong one, and were never sent.
-
-        They are not gone, but there is nothing to send either: they are held until they are there
-        again, or the doubt has ended.
-
-        Args:
-            mapping_id: Whose.
-            paths: All that are missing now; none: the doubt has ended.
-            now_ns: When they were looked for.
-        """
-        missing = {split(path) for path in paths}
-        with self._database.writing() as connection:
-            held = connection.execute(
-                "SELECT directory, name FROM file WHERE mapping_id = ? AND failure_message = ?",
-                (mapping_id, _MISSING[0]),
-            ).fetchall()
-            connection.executemany(
-                "UPDATE file SET failure_message = NULL, failure_hint = NULL,"
-                f" failure_permanent = NULL, failure_count = 0, failure_at_ns = NULL WHERE {_AT}",
-                ((mapping_id, *at) for at in held if at not in missing),
-            )
-            connection.executemany(
-                "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = 1,"
-                f" failure_count = 1, failure_at_ns = ? WHERE {_AT} AND size IS NOT NULL"
-                " AND synced_at_ns IS NULL AND failure_message IS NOT ?",
-                ((*_MISSING, now_ns, mapping_id, *at, _MISSING[0]) for at in missing),
-            )
 
     def forget_newer(self, mapping_id: int, paths: Iterable[str], newest: int) -> None:
         """Of these paths, forget those that were noted after the file with this id."""

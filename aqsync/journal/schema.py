@@ -184,6 +184,18 @@ _RETRY_AFTER = """
 ALTER TABLE server_problem ADD COLUMN ordered INTEGER NOT NULL DEFAULT 0;
 """
 
+# A file that was never sent and was not in a root in doubt used to be marked as failed; now all
+# files of such a root are held.
+_IDENTITIES = """
+ALTER TABLE mapping ADD COLUMN root_file_system INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mount ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mount ADD COLUMN file_system INTEGER NOT NULL DEFAULT 0;
+UPDATE file SET failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
+    failure_count = 0, failure_at_ns = NULL
+    WHERE failure_message =
+        'not in the directory when it was last looked at, and never uploaded';
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -193,6 +205,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0006-removing", _REMOVING),
     ("0007-later-experiments", _LATER_EXPERIMENTS),
     ("0008-retry-after", _RETRY_AFTER),
+    ("0009-identities", _IDENTITIES),
 )
 
 VERSION = len(MIGRATIONS)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from aqsync.journal.mappings import RootIdentity
+from aqsync.local.mounts import mounts_below
 from aqsync.model import EntryKind
 
 RELATIVE_OPEN = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
@@ -46,6 +47,7 @@ class Listing(NamedTuple):
     """A directory that is being listed."""
 
     identity: RootIdentity
+    """Its file system's own number is not asked for."""
     entries: Iterator[tuple[str, Seen | OSError]]
     """Names and what was seen there, or why nothing could be seen; in no order. An error of the
     directory itself comes out of the iterator."""
@@ -74,6 +76,13 @@ class Disk(Protocol):
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:
         """Which directory this is; `NotADirectoryError` where it is none."""
+
+    def mounts_below(self, root: Path) -> frozenset[str]:
+        """Where something is mounted below the root, as far as the system tells.
+
+        It is asked once or twice in a scan: a mount from the device that holds its surroundings
+        shows nowhere else.
+        """
 
     def listing(self, root: Path, path: str) -> AbstractContextManager[Listing]:
         """A directory's entries."""
@@ -123,14 +132,19 @@ class RealDisk:
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:
         """Which directory this is."""
+        place = f"{root}/{path}" if path else str(root)
         if path:
             _check_way(root, path)
-            status = os.lstat(f"{root}/{path}")
+            status = os.lstat(place)
         else:
             status = root.stat()
         if not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        return _identity(status)
+        return _identity(status, _file_system(place))
+
+    def mounts_below(self, root: Path) -> frozenset[str]:
+        """Where something is mounted below the root."""
+        return mounts_below(os.path.realpath(root))
 
     @contextmanager
     def listing(self, root: Path, path: str) -> Iterator[Listing]:
@@ -186,8 +200,18 @@ class _RealFile:
         os.close(self._descriptor)
 
 
-def _identity(status: os.stat_result) -> RootIdentity:
-    return RootIdentity(status.st_dev, status.st_ino & _INODE_MASK)
+def _identity(status: os.stat_result, file_system: int = 0) -> RootIdentity:
+    return RootIdentity(status.st_dev, status.st_ino & _INODE_MASK, file_system)
+
+
+def _file_system(place: str) -> int:
+    """The number that stays with a file system, whatever its device is called; 0: not told."""
+    if not hasattr(os, "statvfs"):
+        return 0
+    try:
+        return os.statvfs(place).f_fsid & _INODE_MASK
+    except OSError:
+        return 0
 
 
 def _look_through(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, Seen | OSError]]:

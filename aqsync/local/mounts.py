@@ -1,14 +1,19 @@
-"""On which file systems the changes that other machines make come without events."""
+"""What the kernel tells of mounts: where they are, and on which kinds events cannot be trusted.
+
+Only Linux tells; elsewhere there are no mounts, as far as can be known.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
+_ESCAPED = re.compile(rb"[\s\\#]")
 
 _NETWORK = ["afs", "auristorfs", "ceph", "cifs", "coda", "davfs", "ncpfs", "nfs", "nfs4", "smb2"]
 _NETWORK += ["smb3", "smbfs"]
@@ -47,25 +52,61 @@ def without_events(path: Path) -> str | None:
     return kind if kind is not None and _is_remote(kind) else None
 
 
+def mounts_below(root: str) -> frozenset[str]:
+    """Where something is mounted below a directory, by paths relative to it.
+
+    Files on which something is mounted are among them; what a later mount covers is not.
+
+    Args:
+        root: Absolute, without symbolic links.
+    """
+    try:
+        table = _MOUNTS.read_bytes()
+    except OSError:
+        return frozenset()
+    return places_below(root, table)
+
+
+def places_below(root: str, table: bytes) -> frozenset[str]:
+    """The same, of a given table: the content of ``/proc/self/mountinfo``."""
+    top = f"{root.rstrip('/')}/"
+    start, *_ = _ESCAPED.split(os.fsencode(top), maxsplit=1)
+    if start not in table:  # nearly always
+        return frozenset()
+    mounts = [mount for line in table.splitlines() if (mount := _parsed(line)) is not None]
+    below = {mount.place for mount in mounts if mount.place.startswith(top) and mount.place != top}
+    return frozenset(
+        place[len(top) :]
+        for place in below
+        if (holder := _holder(place, mounts)) is not None and holder.place == place
+    )
+
+
 def kind_of_mount(path: str, table: bytes) -> str | None:
     """The kind of file system that holds a path.
-
-    It goes down from mount to mount as the kernel does: of what is mounted on the way, the first
-    met counts, so that what a later mount has covered does not.
 
     Args:
         path: Absolute, without symbolic links.
         table: The content of ``/proc/self/mountinfo``.
     """
     mounts = [mount for line in table.splitlines() if (mount := _parsed(line)) is not None]
+    holder = _holder(path, mounts)
+    return None if holder is None else holder.kind
+
+
+def _holder(path: str, mounts: Sequence[_Mount]) -> _Mount | None:
+    """The mount that holds a path.
+
+    It goes down from mount to mount as the kernel does: of what is mounted on the way, the first
+    met counts, so that what a later mount has covered does not.
+    """
     numbers = {mount.number for mount in mounts}
     here = [m for m in mounts if m.parent not in numbers or m.parent == m.number]
-    kind = None
+    holder = None
     while met := [mount for mount in here if _holds(mount.place, path)]:
-        mount = min(reversed(met), key=lambda m: len(m.place))
-        kind = mount.kind
-        here = [m for m in mounts if m.parent == mount.number != m.number]
-    return kind
+        holder = min(reversed(met), key=lambda m: len(m.place))
+        here = [m for m in mounts if m.parent == holder.number != m.number]
+    return holder
 
 
 def _parsed(line: bytes) -> _Mount | None:

@@ -16,8 +16,9 @@ from aqsync.config import Mapping
 from aqsync.errors import ConfigError, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.mappings import MappingRecord, RootIdentity
-from aqsync.journal.observations import Observed, Retargeted
-from aqsync.local.disk import REAL_DISK, Disk, Seen, parents
+from aqsync.journal.observations import KnownVersion, Observed, Retargeted
+from aqsync.local.disk import REAL_DISK, Disk, parents
+from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
@@ -25,7 +26,7 @@ from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Problem, Signature
 from aqsync.timestamps import settle_ns
 
-_MOUNT_HINT = (
+_ACCEPT_HINT = (
     "mount the right disk, or accept the directory as it is with `aqsync retry --mapping {name}`"
 )
 
@@ -93,10 +94,6 @@ def load_rules(mapping: Mapping, disk: Disk = REAL_DISK) -> Rules:
         return Rules(mapping, text)
     except ConfigError as exc:
         raise RootUnusable(exc.message, hint=f"correct {path}") from exc
-
-
-def _is_directory(seen: Seen | OSError) -> bool:
-    return not isinstance(seen, OSError) and seen[0] is None
 
 
 class Scanner:
@@ -171,21 +168,15 @@ class Scanner:
         goes_on: Callable[[], bool],
     ) -> ScanReport:
         now_ns = self._clock.now_ns()
+        directory = self._mapping.directory
+        mounts = self._submounts(record, root, goes_on)
+        another = self._is_another(record, root, mounts, goes_on)
         self._journal.observations.clock_set_back(record.id, now_ns)
         if record.target_rules != self.rules.target_fingerprint:
             self._retarget(record.id)
         newest = self._journal.observations.newest()
-        if record.root not in {None, root}:
+        if another:
             self._journal.mappings.doubt_root(record.id, newest)
-        directory = self._mapping.directory
-        mounts = Submounts(
-            self._disk,
-            directory,
-            root.device,
-            known=self._journal.mappings.mounts(record.id),
-            # Without a known root a person has accepted the directory as it is.
-            lacks=lambda path: record.root is not None and self._lacks(record.id, path),
-        )
         walk = Walk(
             WalkSource(self._disk, directory, mounts, self.rules, self.observed, goes_on),
             self._journal.observations,
@@ -197,11 +188,13 @@ class Scanner:
         report.whole = not (within or walk.stopped)
         if report.whole:
             report.directory_inodes = walk.directory_inodes
-        for path, (message, hint) in walk.troubles.items():
-            self._note(report, path, message, hint)
         self._journal.observations.forget(record.id, walk.forgotten)
         verdict = mounts.judge(walk.missing, whole=report.whole)
-        replaced = root_identity(directory, self._disk) != root
+        for path, (message, hint) in walk.troubles.items():
+            self._note(report, path, message, hint)
+        for path, message in verdict.troubles.items():
+            self._note(report, path, message, _ACCEPT_HINT.format(name=self._mapping.name))
+        replaced = not root_identity(directory, self._disk).is_same(root)
         if replaced:
             self._note(
                 report,
@@ -211,19 +204,18 @@ class Scanner:
             )
         else:  # what was met below both, the old root and the new, is mounted in neither
             self._journal.mappings.set_mounts(record.id, verdict.mounts)
-        for path, message in verdict.troubles.items():
-            self._note(report, path, message, _MOUNT_HINT.format(name=self._mapping.name))
         gone: list[str] = []
         if walk.stopped:
             pass  # what it did not meet may well be there
-        elif not replaced and self._trusts(record, root, walk, verdict.gone, report):
+        elif not replaced and (
+            record.root is None or self._trusts(walk, verdict.gone, report, another=another)
+        ):
             gone = verdict.gone
-            report.gone = len(gone)
             self._note_gone(record, root, gone, now_ns)
         else:
             self._journal.mappings.doubt_root(record.id, newest)
-            self._journal.observations.missing_in_doubt(record.id, verdict.gone, now_ns)
-        few = walk.changes + len(gone) <= MOST_CHANGED
+        report.gone = len(gone)
+        few = walk.changes + report.gone <= MOST_CHANGED
         report.changed_paths = walk.changed + gone if few else None
         if not report.whole:
             self._keep_other_troubles(record.id, () if walk.stopped else within, report)
@@ -234,18 +226,59 @@ class Scanner:
         self._journal.mappings.set_troubles(record.id, report.troubles)
         return report
 
+    def _submounts(
+        self, record: MappingRecord, root: RootIdentity, goes_on: Callable[[], bool]
+    ) -> Submounts:
+        def accepts(path: str, top: RootIdentity, known: RootIdentity | None) -> bool:
+            if record.root is None:
+                return True  # a person has accepted the directory as it is
+            found = self._likeness(record, path, goes_on)
+            proven = known is not None and found.proves(top, known)
+            return proven or found.objection is None
+
+        return Submounts(
+            self._disk,
+            self._mapping.directory,
+            root.device,
+            known=self._journal.mappings.mounts(record.id),
+            accepts=accepts,
+        )
+
+    def _is_another(
+        self,
+        record: MappingRecord,
+        root: RootIdentity,
+        mounts: Submounts,
+        goes_on: Callable[[], bool],
+    ) -> bool:
+        """Whether it is a directory that was not the root before, but may be from now on.
+
+        Raises:
+            RootUnusable: It must not be taken for the root.
+        """
+        if record.root is None or root.is_same(record.root):
+            return False
+        found = self._likeness(record, "", goes_on, mounts.hides)
+        if found.proves(root, record.root):
+            return False
+        if found.objection is not None:
+            raise self._in_doubt(f"is not the one known before, and {found.objection}")
+        return True
+
     def _note_gone(
         self, record: MappingRecord, root: RootIdentity, gone: Sequence[str], now_ns: int
     ) -> None:
         if record.newest_undoubted is not None:
             # What was only ever seen in another directory was not deleted in this one.
             self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
+        if record.root != root or record.newest_undoubted is not None:
             self._journal.mappings.pin_root(record.id, root)
-        self._journal.observations.missing_in_doubt(record.id, (), now_ns)
         self._journal.observations.gone(record.id, gone, now_ns)
 
     def _is_as_known(self, record: MappingRecord, root: RootIdentity) -> bool:
-        if record.root not in {None, root} or "" in self._journal.mappings.troubles(record.id):
+        if record.root is not None and not root.is_same(record.root):
+            return False
+        if "" in self._journal.mappings.troubles(record.id):
             return False
         try:
             with self._disk.listing(self._mapping.directory, "") as root_listing:
@@ -254,49 +287,60 @@ class Scanner:
             return False
 
     def _trusts(
+        self, walk: Walk, missing: Sequence[str], report: ScanReport, *, another: bool
+    ) -> bool:
+        """Whether what is missing may be called gone."""
+        if not missing:
+            return True
+        if another:  # deleted since its files were compared with what is known of them
+            doubt = self._in_doubt("is not the one known before, and is being changed")
+        elif report.whole and walk.entries == 0:
+            doubt = self._in_doubt(f"is empty, but {len(missing)} files were known")
+        else:
+            return True
+        self._note(report, "", doubt.message, doubt.hint)
+        return False
+
+    def _likeness(
         self,
         record: MappingRecord,
-        root: RootIdentity,
-        walk: Walk,
-        missing: Sequence[str],
-        report: ScanReport,
-    ) -> bool:
-        """Whether what is missing may be called gone; pins the root where nothing objects."""
-        if missing and record.root is not None:
-            problem = None
-            if record.root != root:
-                problem = f"is not the one known before, and lacks {len(missing)} known files"
-            elif report.whole and walk.entries == 0:
-                problem = f"is empty, but {len(missing)} files were known"
-            if problem is not None:
-                self._note(
-                    report,
-                    "",
-                    f"the directory {self._mapping.directory} {problem};"
-                    " none of them counts as deleted",
-                    "mount the right disk, or accept the directory as it is with "
-                    f"`aqsync retry --mapping {self._mapping.name}`",
-                )
-                return False
-        if record.root != root:
-            self._journal.mappings.pin_root(record.id, root)
-        return True
+        path: str,
+        goes_on: Callable[[], bool],
+        hides: Callable[[str], bool] = lambda _directory: False,
+    ) -> Likeness:
+        """How what stands at a path compares with what is known to be there.
 
-    def _lacks(self, mapping_id: int, top: str) -> bool:
-        """Whether any file that is known below a directory is not there."""
-        for directory in self._journal.observations.directories(mapping_id, top):
-            known = self._journal.observations.known_in(mapping_id, directory)
-            here = {name for name, (_, size, *_) in known.items() if size is not None}
-            try:
-                with self._disk.listing(self._mapping.directory, directory) as listing:
-                    here.difference_update(
-                        name for name, seen in listing.entries if not _is_directory(seen)
-                    )
-            except OSError:
-                pass  # then all that is known in it is lacking
-            if here:
-                return True
-        return False
+        Args:
+            record: The mapping's.
+            path: A directory below the root; empty: the root itself.
+            goes_on: Asked before each directory.
+            hides: Whether a directory is on a disk that is away, so that it tells nothing.
+        """
+        observations = self._journal.observations
+        selects = self.rules.selects
+        reselect = record.selection_rules != self.rules.selection_fingerprint
+
+        def versions_in(directory: str) -> dict[str, KnownVersion]:
+            versions = observations.versions_in(record.id, directory)
+            if not reselect:
+                return versions
+            within = f"{directory}/" if directory else ""
+            return {name: v for name, v in versions.items() if selects(within + name)}
+
+        return likeness(
+            self._disk,
+            self._mapping.directory,
+            (d for d in observations.directories(record.id, path) if not hides(d)),
+            versions_in,
+            goes_on,
+        )
+
+    def _in_doubt(self, problem: str) -> RootUnusable:
+        return RootUnusable(
+            f"the directory {self._mapping.directory} {problem};"
+            " none of them counts as deleted, and nothing is sent",
+            hint=_ACCEPT_HINT.format(name=self._mapping.name),
+        )
 
     def _retarget(self, mapping_id: int) -> None:
         """The rules lead elsewhere than before: what has another target now starts anew there."""

@@ -1,12 +1,12 @@
 """Disks that are mounted below a root: one that is taken away has not lost its files.
 
-Where a directory lies on another device than the one above it, something is mounted. The
-journal remembers each such place. When it is a plain directory one day, or gone, or another
-disk is mounted there that lacks known files, then nothing known on it counts as deleted, and
-nothing in its place is taken for it: the place is left alone until the disk is back, or until
-a person accepts the directory as it is. Nor is anything deleted that a new disk merely covers.
-
-What is mounted from the same device as its surroundings cannot be told from a plain directory.
+Where a directory lies on another device than the one above it, something is mounted, and where
+the system's table of mounts says so: a mount from the same device (a bind mount) shows only
+there. The journal remembers each such place. When it is a plain directory one day, or gone, or
+another disk is mounted there that lacks known files or holds other versions of them, then nothing
+known on it counts as deleted, and nothing in its place is taken for it: the place is left alone
+until the disk is back, or until a person accepts the directory as it is. Nor is anything deleted
+that a new disk merely covers.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from aqsync.local.disk import Disk, nearest, parents
 
 _AWAY = "the disk that was mounted at {place} is not there; none of its files counts as deleted"
 _ANOTHER = (
-    "the disk mounted at {place} is not the one known before, and lacks files of it;"
-    " none of them counts as deleted"
+    "the disk mounted at {place} is not the one known before, and lacks files of it or holds"
+    " other versions of them; none of them counts as deleted"
 )
 _EMPTY = "the disk mounted at {place} is empty; none of the files known on it counts as deleted"
 
@@ -35,8 +35,8 @@ class Verdict(NamedTuple):
     """What lies on no disk that is away."""
     troubles: dict[str, str]
     """By path, what is wrong with the disk mounted there."""
-    mounts: dict[str, int]
-    """By path, the devices to remember."""
+    mounts: dict[str, RootIdentity]
+    """By path, the tops of the disks to remember."""
 
 
 class Submounts:
@@ -46,9 +46,9 @@ class Submounts:
         disk: Where the root is.
         root: The mapping's directory.
         device: The root's own.
-        known: By path, the devices that were mounted when last looked at.
-        lacks: Whether a directory lacks any file that is known to be in or below it, and should
-            be there if it is the right one.
+        known: By path, the tops of the disks that were mounted when last looked at.
+        accepts: Whether a disk that was not mounted at a path before may be taken for what was
+            there: by its files, its top, and the top of the disk that was (None: a directory).
     """
 
     def __init__(
@@ -57,25 +57,42 @@ class Submounts:
         root: Path,
         device: int,
         *,
-        known: Mapping[str, int],
-        lacks: Callable[[str], bool],
+        known: Mapping[str, RootIdentity],
+        accepts: Callable[[str, RootIdentity, RootIdentity | None], bool],
     ) -> None:
         self._disk = disk
         self._root = root
         self._device = device
         self._known = known
-        self._lacks = lacks
+        self._accepts = accepts
         self._inhabited: set[str] = set()
-        self._there: dict[str, int] = {}
+        self._there: dict[str, RootIdentity] = {}
         self._away: dict[str, str] = {}
-        for path in sorted(known):  # what is mounted on a disk that is away comes after it
-            now = None if self.hides(path) else self._mounted(path, known[path])
-            if now is None:
-                self._away[path] = _AWAY
-            elif now != known[path] and lacks(path):
-                self._away[path] = _ANOTHER
-            else:  # a device may be numbered anew whenever it is mounted
-                self._there[path] = now
+        self._table = disk.mounts_below(root)
+        for path in sorted({*known, *self._table}):  # those on a disk that is away come after it
+            if path in known:
+                self._look_at_known(path, known[path])
+            elif not self.hides(path):
+                self._met_new(path)
+
+    def _look_at_known(self, path: str, known: RootIdentity) -> None:
+        now = None if self.hides(path) else self._mounted(path, known)
+        if now is None:
+            self._away[path] = _AWAY
+        elif not now.is_same(known) and not self._accepts(path, now, known):
+            self._away[path] = _ANOTHER
+        else:
+            self._there[path] = now
+
+    def _met_new(self, path: str) -> None:
+        try:
+            now = self._identity(path)
+        except OSError:
+            return  # gone meanwhile, or a file; whoever looks into it finds out
+        if self._accepts(path, now, None):
+            self._there[path] = now
+        else:
+            self._away[path] = _COVERED
 
     def hides(self, path: str) -> bool:
         """Whether a path is on a disk that is not there, whatever is in its place."""
@@ -86,12 +103,8 @@ class Submounts:
         if (device == self._device and not self._there) or self.hides(directory):
             return
         mount = nearest(directory, self._there)
-        if directory and device != (self._there[mount] if mount else self._device):
-            top = self._top(directory, device)
-            if self._lacks(top):
-                self._away[top] = _COVERED
-            else:
-                self._there[top] = device
+        if directory and device != (self._there[mount].device if mount else self._device):
+            self._met_new(self._top(directory, device))
 
     def met_at(self, directory: str) -> None:
         """A directory, or the nearest one above it that is there, may be on a new mount."""
@@ -118,6 +131,8 @@ class Submounts:
             whole: It looked at everything, so that a disk on which it met no file has none.
         """
         doubts = {**self._away, **self._doubts(whole=whole)}
+        for path in self._disk.mounts_below(self._root) - self._table - self._there.keys():
+            doubts.setdefault(path, _COVERED)  # mounted while the scan was under way
         places = {*self._there, *doubts}
         gone: list[str] = []
         unseen: set[str] = set()
@@ -127,11 +142,13 @@ class Submounts:
                 unseen.add(mount)
             else:
                 gone.append(path)
-        troubles = {path: doubts[path].format(place=self._root / path) for path in unseen}
-        as_before = {p: d for p, d in self._known.items() if p in unseen or not whole}
+        # Of what went away under the scan, another thing may have been seen in its place.
+        went = {p for p in self._there if p in self._known and doubts.get(p) == _AWAY}
+        troubles = {p: doubts[p].format(place=self._root / p) for p in unseen | went}
+        as_before = {p: top for p, top in self._known.items() if p in unseen or not whole}
         as_now = {
-            path: device
-            for path, device in self._there.items()
+            path: top
+            for path, top in self._there.items()
             # What was met only while the root itself was unmounted is a directory of its place.
             if path not in unseen and (path in self._known or doubts.get(path) != _AWAY)
         }
@@ -140,26 +157,30 @@ class Submounts:
     def _doubts(self, *, whole: bool) -> dict[str, str]:
         """Why what is missing on a mount that is there may not be gone."""
         doubts: dict[str, str] = {}
-        for path, device in self._there.items():
-            if self._mounted(path, device) != device:
+        for path, top in self._there.items():
+            now = self._mounted(path, top)
+            if now is None or not now.is_same(top):
                 doubts[path] = _AWAY
             elif whole and path not in self._inhabited:
                 doubts[path] = _EMPTY
         return doubts
 
-    def _mounted(self, path: str, device: int) -> int | None:
-        """The device mounted at a path; None: nothing is mounted there."""
+    def _mounted(self, path: str, known: RootIdentity) -> RootIdentity | None:
+        """What is mounted at a path; None: nothing is, and it is not what was known there."""
         try:
-            found = self._identity(path).device
+            found = self._identity(path)
             above = self._identity(path.rpartition("/")[0]).device
-            if found == above:  # some disks are mounted only when their place is entered
-                with self._disk.listing(self._root, path) as listing:
-                    found = listing.identity.device
+            if found.device == above and path not in self._table and known.device != above:
+                with self._disk.listing(self._root, path):
+                    pass  # some disks are mounted only when their place is entered
+                found = self._identity(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
-            return device  # whoever looks into it finds out what is wrong with it
-        return None if found == above else found
+            return known  # whoever looks into it finds out what is wrong with it
+        if found.device == above and path not in self._table:
+            return found if known.inode and found.is_same(known) else None
+        return found
 
     def _top(self, directory: str, device: int) -> str:
         """Where the device is mounted that a directory lies on."""

@@ -115,20 +115,9 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         return step
     if policy.place_problem is not None:
         return _held_by(policy.place_problem)
-    if policy.root_problem is not None and _concerns_what_is_there(file, step):
+    if policy.root_problem is not None:
         return _held_by(policy.root_problem)
     return _obstacle(file, policy, now_ns) or step
-
-
-def _concerns_what_is_there(file: FileRecord, step: Decision) -> bool:
-    """Whether a version on the server would be lost: a wrong disk must not do that.
-
-    A file that was synced before need not even be there: while its disk may be another one, it
-    does not count as gone.
-    """
-    if isinstance(step, Upload) and step.replaces:
-        return True
-    return file.synced is not None and not isinstance(step, Wait)
 
 
 def _held_by(problem: Problem) -> Hold:

@@ -239,11 +239,11 @@ class Uploader:
         """Whether the file is still gone, on the very disks on which it was found to be."""
         mapping = self._journal.mappings.get(job.file.mapping)
         root = root_identity(job.root, self._disk)
-        if root != mapping.root:
+        if mapping.root is None or not root.is_same(mapping.root):
             return False
         known = self._journal.mappings.mounts(mapping.id)
         mounts = Submounts(
-            self._disk, job.root, root.device, known=known, lacks=lambda _another: True
+            self._disk, job.root, root.device, known=known, accepts=lambda *_another: False
         )
         path = job.file.path
         mounts.met_at(path.rpartition("/")[0])

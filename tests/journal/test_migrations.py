@@ -10,6 +10,7 @@ import pytest
 
 from aqsync.errors import JournalError
 from aqsync.journal import Journal
+from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.schema import APPLICATION_ID, MIGRATIONS
 from tests.journal.notes import AT1, EID, NOW, SHA1, V1, V2, notes
 
@@ -61,7 +62,7 @@ def test_a_journal_of_the_first_format_keeps_all_that_it_knows(path: Path) -> No
         noted = notes(journal)
         record = journal.mappings.find("m")
         assert record is not None
-        assert record.root == (1, 2)
+        assert record.root == RootIdentity(1, 2)
         assert noted.at("new.csv").local == V1
         assert noted.at("new.csv").changing_since_ns is None
         assert noted.at("x").local is None

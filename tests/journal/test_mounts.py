@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 
-from aqsync.journal import Journal
+import pytest
 
-MOUNTS = {"usb": 39, "runs/µ": 40, os.fsdecode(b"b\xff"): 1 << 40}
+from aqsync.journal import Journal
+from aqsync.journal.mappings import RootIdentity
+
+MOUNTS = {
+    "usb": RootIdentity(39, 2, 2**63 - 1),
+    "runs/µ": RootIdentity(40, 2),
+    os.fsdecode(b"b\xff"): RootIdentity(1 << 40, 2**63 - 1, 7),
+}
+ANOTHER = RootIdentity(41, 2, 7)
 
 
 def test_mounts_are_remembered_by_mapping(journal: Journal) -> None:
     lab, other = (journal.mappings.get(name).id for name in ("lab", "other"))
     assert journal.mappings.mounts(lab) == {}
     journal.mappings.set_mounts(lab, MOUNTS)
-    journal.mappings.set_mounts(other, {"usb": 1})
+    journal.mappings.set_mounts(other, {"usb": ANOTHER})
     assert journal.mappings.mounts(lab) == MOUNTS
-    journal.mappings.set_mounts(lab, {"usb": 41})
-    assert journal.mappings.mounts(lab) == {"usb": 41}
-    assert journal.mappings.mounts(other) == {"usb": 1}
+    journal.mappings.set_mounts(lab, {"usb": RootIdentity(42, 2)})
+    assert journal.mappings.mounts(lab) == {"usb": RootIdentity(42, 2)}
+    assert journal.mappings.mounts(other) == {"usb": ANOTHER}
 
 
 def test_who_accepts_a_root_accepts_its_mounts(journal: Journal) -> None:
@@ -27,3 +35,25 @@ def test_who_accepts_a_root_accepts_its_mounts(journal: Journal) -> None:
     journal.mappings.unpin_root(lab)
     assert journal.mappings.mounts(lab) == {}
     assert journal.mappings.mounts(other) == MOUNTS
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ((8, 2, 0), (8, 2, 0), True),
+        ((8, 2, 0), (8, 3, 0), False),
+        ((8, 2, 0), (9, 2, 0), False),
+        ((8, 2, 5), (9, 2, 5), True),
+        ((8, 2, 5), (9, 3, 5), False),
+        ((8, 2, 5), (8, 2, 6), False),
+        ((8, 2, 5), (8, 2, 0), True),
+        ((8, 2, 5), (9, 2, 0), False),
+        ((8, 0, 0), (8, 2, 5), True),
+        ((8, 0, 0), (9, 2, 5), False),
+    ],
+)
+def test_which_directories_are_the_same(
+    one: tuple[int, int, int], other: tuple[int, int, int], *, same: bool
+) -> None:
+    assert RootIdentity(*one).is_same(RootIdentity(*other)) is same
+    assert RootIdentity(*other).is_same(RootIdentity(*one)) is same

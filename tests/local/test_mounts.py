@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.local import mounts
-from aqsync.local.mounts import kind_of_mount, without_events
+from aqsync.local.mounts import kind_of_mount, mounts_below, places_below, without_events
 from tests.support.mounts import mounted_tmpfs
 
 TABLE = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -115,3 +115,47 @@ def test_a_real_mount(tmp_path: Path) -> None:
         table = Path("/proc/self/mountinfo").read_bytes()
         assert kind_of_mount(str(place.resolve() / "x"), table) == "tmpfs"
         assert without_events(place) is None
+
+
+AT_TOP = {"proc", "data", "data/local", "mnt/lab share", "mnt/a\\b\tc", "mnt/größe\udcff"}
+
+
+@pytest.mark.parametrize(
+    ("root", "places"),
+    [
+        ("/", {*AT_TOP, "covered", "stacked"}),
+        ("/data", {"local"}),
+        ("/data/local", set()),
+        ("/dat", set()),
+        ("/mnt", {"lab share", "a\\b\tc", "größe\udcff"}),
+        ("/mnt/a\\b\tc", set()),
+        ("/covered", set()),
+    ],
+)
+def test_where_something_is_mounted_below(root: str, places: set[str]) -> None:
+    assert places_below(root, TABLE) == places
+
+
+def test_below_a_root_with_letters_that_the_table_escapes() -> None:
+    table = (
+        rb"22 1 8:1 / / rw - ext4 x rw"
+        b"\n"
+        rb"23 22 8:1 /x /a\040b#\134/\303\266 rw - ext4 x rw"
+    )
+    assert places_below("/a b#\\", table) == {"ö"}
+
+
+def test_without_a_table_nothing_is_known_to_be_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounts, "_MOUNTS", tmp_path / "none")
+    assert mounts_below("/") == frozenset()
+
+
+def test_the_mounts_of_this_machine(tmp_path: Path) -> None:
+    place = tmp_path / "a b\\#ö"
+    place.mkdir()
+    with mounted_tmpfs(place):
+        assert mounts_below(str(tmp_path)) == {"a b\\#ö"}
+        assert mounts_below(str(place)) == frozenset()
+    assert mounts_below(str(tmp_path)) == frozenset()

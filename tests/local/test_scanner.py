@@ -423,7 +423,9 @@ def test_an_empty_root_reads_as_nothing(lab: Lab) -> None:
     shutil.rmtree(lab.root / "run")
     lab.scan()
     expected = f"the directory {lab.root} is empty, but 1 files were known"
-    assert lab.troubles() == {"": f"{expected}; none of them counts as deleted"}
+    assert lab.troubles() == {
+        "": f"{expected}; none of them counts as deleted, and nothing is sent"
+    }
     assert known(lab) == {"run/a"}
 
 
@@ -468,52 +470,31 @@ def put_root_back(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "away").rename(lab.root)
 
 
-def test_what_was_only_on_another_disk_was_not_deleted_when_the_right_one_is_back(
-    lab: Lab, tmp_path: Path
-) -> None:
-    lab.write("a")
-    lab.write("c")
+def test_nothing_of_another_root_is_taken_for_what_is_known(lab: Lab, tmp_path: Path) -> None:
+    """Neither what is new in it, nor what it lacks: the journal stays as it was."""
+    for path in ("a", "c"):
+        lab.write(path)
     sync(lab, "a", "c")
+    lab.write("never sent")
+    lab.scan()
     replace_root(lab, tmp_path)
     lab.write("b")
-    sync(lab, "b")
-    lab.scan()
+    lab.write("a", b"of another disk")
+    before = lab.record("a")
+    for _ in range(2):
+        lab.scan()
+        assert list(lab.troubles()) == [""]
+        assert known(lab) == {"a", "c", "never sent"}
+        assert lab.record("a") == before
+        assert isinstance(lab.decision("never sent"), Hold)
     (tmp_path / "away/c").unlink()
     put_root_back(lab, tmp_path)
     lab.scan()
     assert lab.troubles() == {}
-    assert lab.find("b") is None, "it is not on this disk, and never was"
+    assert lab.find("b") is None
     assert lab.record("c").local is None, "this was deleted on the right disk"
-    assert known(lab) == {"a"}
-    lab.write("d")
-    sync(lab, "d")
-    (lab.root / "d").unlink()
-    lab.scan()
-    assert lab.record("d").local is None
-
-
-def test_what_was_never_sent_and_is_missing_in_another_root_is_held_and_named(
-    lab: Lab, tmp_path: Path
-) -> None:
-    """Forgotten, the only copy would be on a disk that nobody is told to plug in again."""
-    for path in ("new", "sent"):
-        lab.write(path)
-    lab.scan()
-    lab.journal.outcomes.about_to_send(lab.record("sent"), b"\1" * 32, 4)
-    replace_root(lab, tmp_path)
-    for _ in range(2):
-        lab.scan()
-        assert list(lab.troubles()) == [""]
-        assert known(lab) == {"new", "sent"}
-        failure = lab.record("new").failure
-        assert failure is not None
-        assert failure.permanent
-        assert "never uploaded" in failure.message
-    put_root_back(lab, tmp_path)
-    lab.scan()
-    assert known(lab) == {"new", "sent"}
-    assert lab.record("new").failure is None
-    assert lab.record("sent").sent is not None
+    assert known(lab) == {"a", "never sent"}
+    assert not isinstance(lab.decision("never sent"), Hold)
 
 
 def test_a_look_at_some_paths_does_not_accept_a_replaced_root(lab: Lab, tmp_path: Path) -> None:

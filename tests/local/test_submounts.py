@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from aqsync.local.disk import REAL_DISK
 from aqsync.model import Hold, MovedOn, Removed, RemoveRemote, State, Uploaded
 from aqsync.sync.uploader import Job, Uploader
 from tests.support.lab import EID, Lab
-from tests.support.mounts import mount_tmpfs, unmount
+from tests.support.mounts import bind, mount_tmpfs, unmount
 
 AWAY = "is not there; none of its files counts as deleted"
 
 
 class Disks:
-    """File systems in memory, mounted below the lab's root. Each keeps its device number."""
+    """Disks mounted below the lab's root; each keeps its device number.
 
-    def __init__(self, lab: Lab) -> None:
+    Args:
+        lab: Whose.
+        same_device: They are directories of the root's own file system, mounted once more.
+    """
+
+    def __init__(self, lab: Lab, *, same_device: bool) -> None:
         self._lab = lab
+        self._same_device = same_device
         self._aside = lab.root.parent / "disks"
         self._mounted: list[Path] = []
 
@@ -31,11 +37,12 @@ class Disks:
         aside = self._aside / disk
         if not aside.exists():
             aside.mkdir(parents=True)
-            mount_tmpfs(aside)
-            self._mounted.append(aside)
+            if not self._same_device:
+                mount_tmpfs(aside)
+                self._mounted.append(aside)
         place = self._lab.root / path
         place.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "--bind", str(aside), str(place)], check=True)
+        bind(aside, place)
         self._mounted.append(place)
 
     def unmount(self, path: str) -> None:
@@ -48,9 +55,9 @@ class Disks:
             unmount(place)
 
 
-@pytest.fixture
-def disks(lab: Lab) -> Iterator[Disks]:
-    made = Disks(lab)
+@pytest.fixture(params=[False, True], ids=["another device", "the same device"])
+def disks(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Disks]:
+    made = Disks(lab, same_device=request.param)
     try:
         yield made
     finally:
@@ -285,8 +292,8 @@ def test_a_look_at_some_paths_finds_the_mount_too(lab: Lab, disks: Disks, within
     disks.mount("runs/usb")
     lab.write("runs/usb/deep/d")
     lab.scan(within)
-    device = (lab.root / "runs/usb").stat().st_dev
-    assert lab.journal.mappings.mounts(lab.mapping_id) == {"runs/usb": device}
+    top = REAL_DISK.identity(lab.root, "runs/usb")
+    assert lab.journal.mappings.mounts(lab.mapping_id) == {"runs/usb": top}
     disks.unmount("runs/usb")
     assert lab.scan().gone == 0
     assert set(lab.troubles()) == {"runs/usb"}

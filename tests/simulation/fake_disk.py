@@ -36,6 +36,8 @@ class Volume:
     def __init__(self, device: int, step_ns: int = 1) -> None:
         self.device = device
         self.step_ns = step_ns
+        # Some tell a number that stays theirs, some tell none.
+        self.file_system = 0 if device % 2 else device << 32
         self._last_inode = 1
         self._free: list[int] = []
         self.top = Folder(self)
@@ -74,7 +76,7 @@ class Node:
         return (self.kind, self.size, self.mtime_ns, self.ctime_ns, self.inode)
 
     def identity(self) -> RootIdentity:
-        return RootIdentity(self.volume.device, self.inode)
+        return RootIdentity(self.volume.device, self.inode, self.volume.file_system)
 
 
 class Folder(Node):
@@ -337,6 +339,24 @@ class FakeDisk:
         if not isinstance(node, Folder):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory")
         return node.identity()
+
+    def mounts_below(self, root: Path) -> frozenset[str]:
+        """Where something is mounted below the root."""
+        try:
+            top = self._follow(str(root))
+        except OSError:
+            return frozenset()
+        found: set[str] = set()
+        waiting: list[tuple[str, Node]] = [("", top)]
+        while waiting:
+            path, folder = waiting.pop()
+            if isinstance(folder, Folder):
+                prefix = f"{path}/" if path else ""
+                for name, node in folder.entries.items():
+                    if isinstance(node, Folder) and node.mounted is not None:
+                        found.add(prefix + name)
+                    waiting.append((prefix + name, _covering(node)))
+        return frozenset(found)
 
     @contextmanager
     def listing(self, root: Path, path: str) -> Iterator[Listing]:

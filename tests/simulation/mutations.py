@@ -91,20 +91,8 @@ def promises() -> Any:
     return import_module("tests.simulation.promises")
 
 
-def _trusting(self: Scanner, record: Any, root: Any, *_: Any) -> bool:
-    if record.root != root:
-        self._journal.mappings.pin_root(record.id, root)
-    return True
-
-
-def _empty_is_fine(original: Any, self: Scanner, record: Any, root: Any, *rest: Any) -> bool:
-    return bool(original(self, record, root, *rest)) or record.root == root
-
-
-def _replaced_is_fine(original: Any, self: Scanner, record: Any, root: Any, *rest: Any) -> bool:
-    if record.root != root:
-        return _trusting(self, record, root)
-    return bool(original(self, record, root, *rest))
+def _empty_is_fine(original: Any, self: Scanner, *seen: Any, another: bool) -> bool:
+    return bool(original(self, *seen, another=another)) or not another
 
 
 def _missing_is_empty(original: Any, self: Scanner, *args: Any) -> Any:
@@ -291,7 +279,9 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "missing-root-is-empty": Broken("6: a missing root", _missing_root_is_empty),
     "empty-root": Broken("6: an empty root", _around(Scanner, "_trusts", _empty_is_fine)),
-    "replaced-root": Broken("6: a replaced root", _around(Scanner, "_trusts", _replaced_is_fine)),
+    "replaced-root": Broken(
+        "6: a replaced root", _patched((Scanner, "_is_another", lambda *_: False))
+    ),
     "failure-blocks": Broken("7: one bad file", _around(Delivery, "_finished", _blocking)),
     "no-retry": Broken("1, 7: a failure is tried again", _around(Outcomes, "record", _never_again)),
     "no-reason": Broken("8: every file has a reason", _decide(_reasonless)),

@@ -105,9 +105,12 @@ def _no_experiment(case: Case) -> bool:
     return all(e.eid != case.eid for e in case.world.server.experiments.values())
 
 
-def _root_in_doubt(case: Case) -> bool:
-    known = case.world.journal.mappings.get(case.mapping.name).root
-    return known != case.world.disk.identity(case.mapping.directory)
+def _root_in_doubt(world: World, mapping: Mapping) -> bool:
+    """Whether another directory than the known one is in a root's place, and this is told."""
+    record = world.journal.mappings.get(mapping.name)
+    known, now = record.root, world.disk.identity(mapping.directory)
+    told = "" in world.journal.mappings.troubles(record.id)
+    return told and known is not None and not now.is_same(known)
 
 
 def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
@@ -136,7 +139,7 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "on the server with this content": lambda case: case.passed_for_ours or case.looks_alike,
     "the server knows no experiment ": _no_experiment,
     "the server no longer knows experiment ": _no_experiment,
-    "the directory /data/": _root_in_doubt,
+    "the directory /data/": lambda case: _root_in_doubt(*case[:2]),
     "the server refused it: ": _refused,
     "the disk that was mounted at ": lambda case: _disk_in_doubt(*case[:3]),
     "the disk mounted at ": lambda case: _disk_in_doubt(*case[:3]),
@@ -294,7 +297,9 @@ def _compare(world: World) -> None:
 
 
 def _expected(world: World, mapping: Mapping) -> dict[str, bytes]:
-    """The files that match a mapping, with their contents."""
+    """The files that match a mapping, with their contents; of a root in doubt, none."""
+    if _root_in_doubt(world, mapping):
+        return {}
     visible = world.ledger.visible[mapping.name]
     ignore = visible.get(IGNORE_FILE)
     rules = rules_of(mapping, "" if ignore is None else ignore.content.decode())

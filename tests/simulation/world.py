@@ -309,7 +309,8 @@ class World:
             empty = self.ledger.is_empty(mapping)
             report = scan(mapping, within, **kept)
             self.ledger.looked_at(mapping, empty=empty)
-            self.whole_looks[mapping.name] += report.whole
+            # Of a root in doubt nothing is noted, however much of it was looked at.
+            self.whole_looks[mapping.name] += report.whole or "" in report.troubles
             with self.unattended():
                 if self.journal.mappings.get(mapping.name).root is not None:
                     self.ledger.accepted(mapping)

@@ -18,6 +18,14 @@ def mount_tmpfs(place: Path, size: str = "1m") -> None:
         pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
 
 
+def bind(source: Path, place: Path) -> None:
+    """Let a directory be seen at another place; the test is skipped where that is not permitted."""
+    command = ["mount", "--bind", str(source), str(place)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
+
+
 def unmount(place: Path) -> None:
     subprocess.run(["umount", str(place)], check=True, capture_output=True)
 

@@ -384,11 +384,11 @@ GONE_FILES: list[Row] = [
         {"reason": LOST.message},
     ),
     (
-        "from a root that is not the known one, but new",
+        "from a root that is not the known one, and new",
         NEW,
         replace(PLAIN, root_problem=LOST),
-        Upload,
-        {},
+        Hold,
+        {"reason": LOST.message},
     ),
     (
         "gone only just now",
@@ -698,8 +698,8 @@ BARELY: list[Row] = [
         "gone and not listed since, and the root is in doubt",
         replace(GONE, synced=synced(sequence=5), remote=listed(OURS)),
         replace(REMOVING, root_problem=LOST),
-        Wait,
-        {},
+        Hold,
+        {"reason": LOST.message},
     ),
     (
         "its place cannot be looked at",
@@ -893,13 +893,13 @@ def test_a_step_is_taken_only_where_it_is_safe(
     assert policy.server_problem is None
     assert policy.closed is None
     assert policy.experiment_problem is None
+    assert policy.root_problem is None
     assert file.failure is None or not file.failure.permanent
     assert min(file.since_ns, now_ns) + policy.settle_ns <= now_ns  # the clock was set back
     if isinstance(step, RemoveRemote):
         assert file.local is None
         assert policy.on_local_delete is OnLocalDelete.REMOVE
         assert policy.removal_barrier is None or file.insisted
-        assert policy.root_problem is None
         assert file.synced is not None
         assert listed_at is not None
         assert listed_at == file.synced.modified_at
@@ -912,7 +912,6 @@ def test_a_step_is_taken_only_where_it_is_safe(
     if listed_at is not None and (file.synced is None or sequence > file.synced.sequence):
         ours = file.synced is not None and file.synced.modified_at == listed_at
         assert step.replaces
-        assert policy.root_problem is None
         assert ours or file.may_replace == listed_at
     if file.synced is None:
         assert sequence > 0, "nothing is sent to where nobody has looked"

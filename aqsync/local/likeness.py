@@ -1,0 +1,95 @@
+"""Whether a directory may stand for the one that is known: by the files that stand in it.
+
+Where another directory or disk is in a known one's place, its files tell. A copy made with its
+times has every known file, each as it was sent, and is taken. One that lacks known files would
+make them look deleted, and one that holds other versions of them would replace the good copies
+on the server: both wait for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from aqsync.journal.mappings import RootIdentity
+from aqsync.journal.observations import KnownVersion
+from aqsync.local.disk import Disk, Seen
+
+
+class Likeness(NamedTuple):
+    """How what stands in a place compares with what is known of it; numbers of files."""
+
+    same: int = 0
+    """As they were sent, with the very inode and times, which no copy of a file has."""
+    lacking: int = 0
+    """Were here when last looked at, and are not now."""
+    other: int = 0
+    """On the server, and here with another size or modification time."""
+    unseen: int = 0
+    """In directories that cannot, or could no longer, be looked at."""
+
+    def proves(self, top: RootIdentity, known: RootIdentity) -> bool:
+        """Whether it is what was known before, mounted under another number.
+
+        Args:
+            top: The directory itself.
+            known: The one that was in its place.
+        """
+        return self.same > 0 and top.device != known.device and top.inode == known.inode
+
+    @property
+    def objection(self) -> str | None:
+        """Why it may not stand for what is known; None: it may."""
+        found = [
+            words
+            for number, words in (
+                (self.lacking, f"lacks {self.lacking} known files"),
+                (self.other, f"holds other versions of {self.other} synced files"),
+                (self.unseen, f"has {self.unseen} known files where they cannot be looked at"),
+            )
+            if number
+        ]
+        return " and ".join(found) or None
+
+
+def likeness(
+    disk: Disk,
+    root: Path,
+    directories: Iterable[str],
+    versions_in: Callable[[str], dict[str, KnownVersion]],
+    goes_on: Callable[[], bool],
+) -> Likeness:
+    """Compare what stands in some directories with what is known of them.
+
+    Args:
+        disk: Where the root is.
+        root: A mapping's directory.
+        directories: Which below it.
+        versions_in: The files known in a directory, by name.
+        goes_on: Asked before each directory; after false the rest counts as not seen.
+    """
+    same = lacking = other = unseen = 0
+    for directory in directories:
+        known = versions_in(directory)
+        here = sum(version.here for version in known.values())
+        if not goes_on():
+            unseen += here
+            continue
+        found: dict[str, Seen | OSError] = {}
+        try:
+            with disk.listing(root, directory) as listing:
+                found.update((name, seen) for name, seen in listing.entries if name in known)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # then all that is known in it is lacking
+        except OSError:
+            unseen += here
+            continue
+        for name, version in known.items():
+            seen = found.get(name)
+            if seen is None or isinstance(seen, OSError) or seen[0] is None:
+                lacking += version.here
+            elif version.sent is not None:
+                same += seen[1:] == version.sent
+                other += seen[1:3] != version.sent[:2]
+    return Likeness(same, lacking, other, unseen)
