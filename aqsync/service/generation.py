@@ -37,6 +37,8 @@ TRANSFER_STUCK_S = 60.0
 """So much longer than a stalled transfer is given, and nothing moves: transfers hang."""
 ABORT_S = 2.0
 """What does not even end so long after it was broken off hangs in a file system."""
+LOOPS_END_S = 1.0
+"""A loop that does not end so soon after it was told to is left to itself."""
 
 log = Log(__name__)
 
@@ -213,7 +215,7 @@ class Generation:
         self._delivery_loop.stop()
         self._lanes.close(wait=self.delivery.at_rest)
         for loop in self._loops():
-            if not loop.join(1.0):
+            if not loop.join(LOOPS_END_S):
                 log.warning("did not end in time", loop=loop.name)
         for lookout in self.lookouts.values():
             lookout.close()

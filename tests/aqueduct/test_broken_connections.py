@@ -28,6 +28,7 @@ from tests.support.client_faults import (
     removal,
     upload,
 )
+from tests.support.patience import HANG_S
 from tests.support.raw_server import Peer, RawServer, content_length
 
 
@@ -163,7 +164,7 @@ def test_a_kept_connection_found_dead_is_replaced_whatever_is_asked(
     length = 3 * MIB if large else 3
     with RawServer(answer_once) as raw, client(raw.url) as server:
         upload(server)
-        assert gone.wait(5)
+        assert gone.wait(HANG_S)
         server.upload(EXPERIMENT, "a", iter([bytes(length)]), length)
         assert raw.connections == 2
 
@@ -198,7 +199,7 @@ def test_a_request_is_never_completed_if_the_source_complains() -> None:
 
     def source() -> Iterator[bytes]:
         yield bytes(MIB)
-        assert arrived.wait(5)
+        assert arrived.wait(HANG_S)
         raise FileChanged("changed at the last moment")
 
     with (

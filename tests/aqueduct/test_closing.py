@@ -11,6 +11,7 @@ import pytest
 from aqsync.aqueduct.server import Server
 from aqsync.errors import ServerUnreachable
 from tests.support.client_faults import EVERYTHING, Operation, client, listing, upload
+from tests.support.patience import HANG_S, wait_until
 from tests.support.raw_server import Peer, RawServer
 
 CLOSED = "closed by this program"
@@ -31,7 +32,7 @@ class Work:
             self._failures.append(exc)
 
     def ends_as_closed(self) -> None:
-        self._thread.join(10)
+        self._thread.join(HANG_S)
         assert not self._thread.is_alive()
         [failure] = self._failures
         assert isinstance(failure, ServerUnreachable)
@@ -53,11 +54,11 @@ class HeldBack:
         sock = made(*args)
         self.sockets.append(sock)
         self._made.set()
-        assert self._released.wait(10)
+        assert self._released.wait(HANG_S)
         return sock
 
     def wait_until_made(self) -> None:
-        assert self._made.wait(10)
+        assert self._made.wait(HANG_S)
 
     def release(self) -> None:
         self._released.set()
@@ -77,6 +78,7 @@ def test_a_connection_that_is_made_too_late_is_closed_unused(
         held.release()
         work.ends_as_closed()
         assert [sock.fileno() for sock in held.sockets] == [-1]
+        wait_until(lambda: came, "its end is seen")
     assert came == [0]
 
 
@@ -92,7 +94,7 @@ def test_a_tls_handshake_that_hangs_is_broken_off() -> None:
         url = raw.url.replace("http:", "https:")
         server = Server(url, verify=False, connect_timeout=60)
         work = Work(listing, server)
-        assert greeted.wait(10)
+        assert greeted.wait(HANG_S)
         server.close()
         work.ends_as_closed()
 
@@ -109,7 +111,7 @@ def test_a_wait_for_an_answer_is_broken_off(operation: Operation) -> None:
     with RawServer(hang) as raw:
         server = client(raw.url, answer=60, stall=60)
         work = Work(operation, server)
-        assert asked.wait(10)
+        assert asked.wait(HANG_S)
         server.close()
         work.ends_as_closed()
         assert raw.connections == 1

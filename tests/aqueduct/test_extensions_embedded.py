@@ -13,6 +13,7 @@ from aqsync import API, Experiment, Extension, ExtensionAction, Task
 from aqsync.errors import BadParameters, TaskNotFound, TaskUnfinished
 from tests.support.embedded import EmbeddedServer
 from tests.support.extensions import parameter, wait_for, write_extension
+from tests.support.patience import HANG_S
 
 ECHO = """
 echo "$experiment|$word|$times|$factor|$loud|$style"
@@ -131,7 +132,7 @@ def test_a_task_is_left_looked_at_and_cancelled(
     with pytest.raises(TaskUnfinished) as caught:
         task.wait(timeout=0.2)
     again = api.get_task(caught.value.task_id)
-    result = again.cancel_task().wait(timeout=60)
+    result = again.cancel_task().wait(timeout=HANG_S)
     assert result.returnCode != 0
     assert result.stdout == "started\n"
     assert task.task_status == again.task_status

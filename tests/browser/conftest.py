@@ -14,6 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from tests.browser.looking import TOKEN, complaints
 from tests.server.visit import Visit
 from tests.support.embedded import EmbeddedServer
+from tests.support.patience import HANG_S
 
 _FLAGS = (
     "--headless",
@@ -63,7 +64,7 @@ def chromium(
     )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with webdriver.Chrome(options, Service(driver)) as chrome:
-        chrome.set_page_load_timeout(30)
+        chrome.set_page_load_timeout(HANG_S)
         yield chrome
 
 

@@ -10,6 +10,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.support.patience import HANG_S
+
 TOKEN = "token-of-the-browser-tests"
 
 
@@ -24,7 +26,7 @@ def wait(browser: webdriver.Chrome, condition: Callable[[], object]) -> None:
 
     An element that goes with its page in the middle of a question is reported in several words.
     """
-    patience = WebDriverWait(browser, 20, 0.05, [WebDriverException])
+    patience = WebDriverWait(browser, HANG_S, 0.05, [WebDriverException])
     patience.until(lambda _: condition())
 
 

@@ -14,9 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from aqsync.aqueduct.server import Server
+from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Ran, run
-
-PATIENCE = 60
 
 
 class Remote:
@@ -98,7 +97,7 @@ def on_terminal(
         env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"},
     ) as process:
         os.close(theirs)
-        watchdog = threading.Timer(PATIENCE, process.kill)
+        watchdog = threading.Timer(HANG_S, process.kill)
         watchdog.start()
         shown = ""
         waiting = bool(see)

@@ -16,6 +16,7 @@ import pytest
 from aqsync.cli import demo as command
 from aqsync.demo.processes import run as real_run
 from aqsync.errors import ConfigError, ExitCode
+from tests.support.patience import HANG_S
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def demo(temporary: Path, *arguments: str | Path, **more: str) -> subprocess.Com
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
 
 

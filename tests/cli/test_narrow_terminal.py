@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.patience import HANG_S
+
 
 def test_what_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
     root = tmp_path / "5 µs 冷"
@@ -27,7 +29,7 @@ mappings: [{{name: main, directory: "{root.name}", experiment: 20261123-1}}]
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
 
     assert done.returncode == 0, done.stderr

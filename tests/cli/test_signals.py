@@ -11,6 +11,7 @@ import pytest
 
 from aqsync.cli.output import complain
 from aqsync.cli.signals import interruptible
+from tests.support.patience import HANG_S
 
 
 class InterruptedWrites(io.FileIO):
@@ -31,7 +32,7 @@ def test_a_signal_within_a_line_neither_raises_nor_loses_it(
         monkeypatch.setattr("sys.stderr", buffered)
         with interruptible(stop.set, abort.set, "stopping"):
             complain("a line")
-        assert stop.wait(10)
+        assert stop.wait(HANG_S)
         assert not abort.is_set()
         buffered.detach().detach()
     with os.fdopen(reading, encoding="utf-8") as said:

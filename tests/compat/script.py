@@ -136,7 +136,7 @@ def extensions(api: API) -> None:
 
 
 def main(url: str, folder: Path) -> None:
-    api = API(url=url, timeout=10)
+    api = API(url=url, timeout=300)  # which only a hang takes
     first = experiments(api)
     tags(api, first)
     files(first, folder)

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.support.patience import HANG_S
+
 
 @dataclass
 class Connection:
@@ -36,7 +38,7 @@ class Connection:
         where = urlsplit(url)
         assert where.hostname, url
         port = where.port or (443 if where.scheme == "https" else 80)
-        stream = socket.create_connection((where.hostname, port), timeout=10)
+        stream = socket.create_connection((where.hostname, port), timeout=HANG_S)
         if where.scheme == "https":
             context = ssl.create_default_context()
             stream = context.wrap_socket(stream, server_hostname=where.hostname)

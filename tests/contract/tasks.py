@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import pytest
 
 from tests.contract.wire import Aqueduct, Json
+from tests.support.patience import wait_until
 
 EXTENSIONS = Path(__file__).parent / "extensions"
 EXTENSION = "Contract suite"
-PATIENCE = 60.0
-"""A server may first make an environment, or look for tasks only now and then."""
 
 PARAMETER = "name displayName description dataType defaultValue options"
 TASK = f"""
@@ -107,20 +105,20 @@ class Actions:
 
     def ended(self, task: Json) -> Json:
         """Wait until a task has ended."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = self.find(task)
-            if found["taskStatus"] in {"SUCCESS", "FAILURE", "REVOKED"}:
-                return found
-            assert time.monotonic() < deadline, found
-            time.sleep(0.05)
+        return self._reached(task, "SUCCESS", "FAILURE", "REVOKED")
 
     def started(self, task: Json) -> Json:
         """Wait until a task runs."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := self.find(task))["taskStatus"] != "STARTED":
-            assert time.monotonic() < deadline, found
-            time.sleep(0.05)
+        return self._reached(task, "STARTED")
+
+    def _reached(self, task: Json, *statuses: str) -> Json:
+        found: dict[str, Any] = {}
+
+        def so() -> bool:
+            found.update(self.find(task))
+            return found["taskStatus"] in statuses
+
+        wait_until(so, lambda: f"{statuses}, not {found}")
         return found
 
     def ran(self, action: str, parameters: dict[str, str] | None = None) -> Json:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.contract.wire import BOUNDARY, MULTIPART, Aqueduct, Json, multipart
+from tests.support.patience import HANG_S
 
 
 def test_accepted(aqueduct: Aqueduct, folder: str) -> None:
@@ -73,7 +74,7 @@ def test_experiments_are_apart(aqueduct: Aqueduct, folder: str) -> None:
 
 def test_many_on_one_connection(aqueduct: Aqueduct, folder: str) -> None:
     headers = {"content-type": MULTIPART, **aqueduct.authorization}
-    with httpx.Client(headers=headers, timeout=30, trust_env=False) as kept:
+    with httpx.Client(headers=headers, timeout=HANG_S, trust_env=False) as kept:
         for number in range(5):
             response = kept.post(
                 aqueduct.file_url(folder),

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from tests.contract.connection import Connection
+from tests.support.patience import HANG_S
 
 Json = dict[str, Any]
 
@@ -47,7 +48,7 @@ def http_client(token: str | None) -> httpx.Client:
     """Make a client that opens a new connection for every request."""
     return httpx.Client(
         headers={"Authorization": f"Bearer {token}"} if token else {},
-        timeout=30,
+        timeout=HANG_S,
         limits=httpx.Limits(max_keepalive_connections=0),
         trust_env=False,
     )

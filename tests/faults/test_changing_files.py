@@ -15,6 +15,7 @@ from aqsync.local.scanner import ScanReport
 from aqsync.sync.engine import Engine
 from aqsync.sync.progress import Teller
 from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.patience import HANG_S
 from tests.support.project import Arrange, Project
 
 LARGE = 12 << 20
@@ -120,7 +121,7 @@ def test_a_file_that_changes_while_it_is_on_its_way(
 
     meddler.on(UPLOAD, spoil, times=1)
     project.pushed()
-    assert not arrived.get(timeout=30), "the upload that was spoiled must never become complete"
+    assert not arrived.get(timeout=HANG_S), "the upload that was spoiled must never become complete"
     assert versions == [file.read_bytes()]
 
 

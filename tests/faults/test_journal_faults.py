@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.patience import HANG_S
 from tests.support.project import BOUND_BY_PERMISSIONS, Project, Ran
 
 
@@ -62,7 +63,7 @@ def test_a_push_beside_another(project: Project, meddler: Meddler) -> None:
     meddler.on(UPLOAD, push_again, times=1)
     with project.start("push", "--json") as first:
         pid.append(first.pid)
-        out, err = first.communicate(timeout=60)
+        out, err = first.communicate(timeout=HANG_S)
     assert first.returncode == 0, out + err
     for ran in second[:2]:
         assert ran.exit_code == 4
@@ -281,7 +282,7 @@ def test_a_limit_on_file_sizes(project: Project) -> None:
         text=True,
         preexec_fn=limit,
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert ran.returncode == 1
     one_error(Ran(ran.returncode, ran.stdout, ran.stderr))

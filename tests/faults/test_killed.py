@@ -11,6 +11,7 @@ from queue import SimpleQueue
 import pytest
 
 from tests.support.meddler import GRAPHQL, UPLOAD, Exchange, Meddler
+from tests.support.patience import HANG_S
 from tests.support.project import Project
 
 FILES = 200
@@ -44,7 +45,7 @@ class At:
             if self._name:
                 exchange.read(1000)
             self.reached.set()
-            self.go_on.wait(30)
+            self.go_on.wait(HANG_S)
         return exchange.pass_on()
 
 
@@ -63,9 +64,9 @@ def test_kill_9_at_any_moment(
 ) -> None:
     at = At(meddler, count)
     with project.start("push") as process:
-        assert at.reached.wait(30)
+        assert at.reached.wait(HANG_S)
         process.kill()
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(HANG_S) == -signal.SIGKILL
         at.go_on.set()
     converges(project, meddler, contents)
 
@@ -75,9 +76,9 @@ def test_kill_9_in_the_middle_of_a_large_file(
 ) -> None:
     at = At(meddler, name="large.bin")
     with project.start("push") as process:
-        assert at.reached.wait(30)
+        assert at.reached.wait(HANG_S)
         process.kill()
-        process.wait(30)
+        process.wait(HANG_S)
         at.go_on.set()
     assert "large.bin" not in project.remote_names()
     converges(project, meddler, contents)
@@ -93,14 +94,14 @@ def test_kill_9_after_the_server_stored_a_file(
     def store_and_hold(exchange: Exchange) -> bool:
         exchange.forward()
         stored.put(exchange.file_name)
-        go_on.wait(30)
+        go_on.wait(HANG_S)
         return False
 
     meddler.on(UPLOAD, store_and_hold, times=4)
     with project.start("push") as process:
-        names = [stored.get(timeout=30) for _ in range(4)]
+        names = [stored.get(timeout=HANG_S) for _ in range(4)]
         process.kill()
-        process.wait(30)
+        process.wait(HANG_S)
         go_on.set()
     for name in names[:2]:
         contents[name] = b"changed since"
@@ -128,12 +129,12 @@ def test_the_first_signal_lets_running_files_end(
     number: signal.Signals,
 ) -> None:
     with project.start("push", "--json") as process:
-        assert interrupted.reached.wait(30)
+        assert interrupted.reached.wait(HANG_S)
         process.send_signal(number)
         assert process.stderr is not None
         line = process.stderr.readline()
         interrupted.go_on.set()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=HANG_S)
     assert f"{number.name}: finishing the files under way; once more breaks them off" in line
     assert process.returncode == 130
     assert '"interrupted": true' in out
@@ -152,7 +153,7 @@ def interrupt_twice(process: subprocess.Popen[str]) -> str:
         if "once more breaks them off" in line:
             break
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert "Traceback" not in out + err
     return err
@@ -165,7 +166,7 @@ def test_the_second_signal_breaks_off(
     """In the middle of a file, or while the answer to a small one does not come."""
     at = At(meddler, name=name)
     with project.start("push") as process:
-        assert at.reached.wait(30)
+        assert at.reached.wait(HANG_S)
         err = interrupt_twice(process)
     assert "interrupted; the next push goes on where this one stopped" in err
     assert "error: " not in err
@@ -187,7 +188,7 @@ def test_the_second_signal_breaks_off_a_listing(project: Project, meddler: Meddl
     for arguments in ((), ("--dry-run",)):
         asked.clear()
         with project.start("push", *arguments) as process:
-            assert asked.wait(30)
+            assert asked.wait(HANG_S)
             interrupt_twice(process)
     converges(project, meddler, {"a.csv": b"a"})
 
@@ -199,6 +200,6 @@ def test_an_interrupt_ends_a_wait(project: Project, meddler: Meddler) -> None:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("waiting ")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert "Traceback" not in err

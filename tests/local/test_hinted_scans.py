@@ -12,6 +12,7 @@ from aqsync.local import walk
 from aqsync.model import EntryKind, Signature, Uploaded
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import Lab
+from tests.support.patience import HANG_S
 from tests.support.permissions import bound_by_permissions
 
 MANY = walk.FEW + 10
@@ -291,13 +292,13 @@ def test_two_scans_take_turns(lab: Lab) -> None:
         order.append("first")
 
     def scan() -> None:
-        inside.wait(10)
+        inside.wait(HANG_S)
         lab.scanner.scan(beat=lambda: order.append("second"))
 
     other = threading.Thread(target=scan)
     other.start()
     lab.scanner.scan(beat=slow)
-    other.join(10)
+    other.join(HANG_S)
     assert order == ["first"] * 2 + ["second"] * 2
 
 

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from aqsync.local.read_ahead import read_ahead
+from tests.support.patience import HANG_S
 
 
 def numbered(count: int) -> Iterator[bytes]:
@@ -31,7 +32,7 @@ def test_the_next_chunk_is_prepared_while_one_is_in_use() -> None:
 
     with closing(read_ahead(chunks())) as ahead:
         assert next(ahead) == b"first"
-        assert second.wait(10), "nobody asked for it"
+        assert second.wait(HANG_S), "nobody asked for it"
 
 
 def test_an_error_comes_in_the_place_of_its_chunk() -> None:
@@ -52,13 +53,13 @@ def test_once_closed_nothing_runs_any_more() -> None:
     def chunks() -> Iterator[bytes]:
         yield b"first"
         running.set()
-        go_on.wait(10)
+        go_on.wait(HANG_S)
         running.clear()
         yield b"second"
 
     ahead = read_ahead(chunks())
     next(ahead)
-    assert running.wait(10)
+    assert running.wait(HANG_S)
     threading.Timer(0.05, go_on.set).start()
     ahead.close()
     assert not running.is_set()

@@ -19,6 +19,7 @@ import pytest
 from aqsync.server.storage import Storage
 from tests.server.visit import FILE_START, Visit, read_all, upload_head
 from tests.support.embedded import EmbeddedServer
+from tests.support.patience import HANG_S
 
 
 def content_of(name: str) -> bytes:
@@ -34,7 +35,7 @@ def upload_until(dead: threading.Event, visit: Visit, uuid: str, names: list[str
         try:
             response = visit.upload(uuid, name, content_of(name))
         except httpx.TransportError:
-            assert dead.wait(10), "the server broke off without being killed"
+            assert dead.wait(HANG_S), "the server broke off without being killed"
             break
         assert response.status_code == 200
         answered.append(name)

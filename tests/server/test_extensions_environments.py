@@ -12,6 +12,7 @@ from aqsync.server.extensions.environments import EnvironmentFailed, Environment
 from aqsync.server.extensions.process import StopRequest
 from tests.support.extensions import wait_for
 from tests.support.packages import make_project, make_wheel
+from tests.support.patience import HANG_S
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def test_who_waits_for_another_to_make_it_can_be_stopped(folder: Path, extension
     assert environments.python_of(extension, waiter_stop) is None
     assert outcomes == []
     maker_stop.ask(0.1)
-    maker.join(30)
+    maker.join(HANG_S)
     assert outcomes == [None]
     assert names(folder) == []
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from aqsync.server.extensions.process import OUTPUT_LIMIT, Outcome, StopRequest, kill_marked, run
 from tests.support.extensions import is_running, wait_for, wait_until_gone
+from tests.support.patience import HANG_S
 
 VARIABLES = {b"PATH": os.environb[b"PATH"], b"GREETING": "µ\n".encode()}
 
@@ -34,7 +34,7 @@ class Running:
         self._outcome.append(sh(script, folder, self.stop))
 
     def outcome(self) -> Outcome:
-        self._thread.join(30)
+        self._thread.join(HANG_S)
         [outcome] = self._outcome
         return outcome
 
@@ -121,11 +121,9 @@ def test_who_left_the_group_does_not_hold_up_a_stop(tmp_path: Path) -> None:
 def test_a_stop_asked_for_before_the_start(tmp_path: Path) -> None:
     stop = StopRequest()
     stop.ask(0)
-    started = time.monotonic()
     outcome = sh("sleep 600", tmp_path, stop)
     assert outcome.stopped
     assert outcome.code < 0
-    assert time.monotonic() - started < 30
 
 
 def test_nothing_is_left_open(tmp_path: Path) -> None:

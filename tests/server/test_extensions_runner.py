@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -20,9 +19,10 @@ from aqsync.server.extensions.runner import TaskRunner
 from aqsync.server.extensions.variables import Access
 from aqsync.server.storage import Storage
 from aqsync.server.task_records import Task, TaskEnd, TaskRecords, TaskStatus
-from tests.server.visit import FILE_START, Visit, upload_head
+from tests.server.visit import FILE_START, Visit, connected, upload_head
 from tests.support.embedded import EmbeddedServer
 from tests.support.extensions import Tasks, is_running, wait_for, write_extension
+from tests.support.patience import wait_until
 
 
 @pytest.fixture
@@ -71,11 +71,8 @@ class Surprising:
 
 
 def ended(records: TaskRecords, task: Task) -> Task:
-    deadline = time.monotonic() + 60
-    while (found := records.find(task.uuid)).ended_at is None:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-    return found
+    wait_until(lambda: records.find(task.uuid).ended_at is not None, f"the end of {task}")
+    return records.find(task.uuid)
 
 
 def test_a_full_disk_only_delays_tasks(
@@ -126,6 +123,15 @@ def test_a_runner_that_was_never_started_can_be_stopped(storage: Storage, tmp_pa
     TaskRunner(storage.tasks, library, storage.environments, Access("", ""), 2).stop()
 
 
+def is_refused(server: EmbeddedServer) -> bool:
+    """Tell whether the server takes no more connections, as it does once it is to end."""
+    try:
+        connected(server.url).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_a_forced_end_leaves_no_script(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     script = f"trap '' INT TERM; echo $$ > {begun}; while :; do sleep 0.02; done"
@@ -139,7 +145,7 @@ def test_a_forced_end_leaves_no_script(tmp_path: Path) -> None:
         lingering.sendall(upload_head(tasks.experiment["uuid"], "f", 1000) + FILE_START)
         # The first one waits for the upload, the second one does not.
         os.kill(server.pid, signal.SIGINT)
-        time.sleep(0.5)
+        wait_until(lambda: is_refused(server), "the first one is obeyed")
         assert server.stop(signal.SIGINT) == 0
     assert not is_running(pid)
     assert server.log == "", "it tells when the patience of the first one has ended"

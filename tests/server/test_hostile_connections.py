@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.server.visit import FILE_START, Visit, head, upload_head
+from tests.server.visit import FILE_START, Visit, connected, head, upload_head
 from tests.support.embedded import EmbeddedServer
+from tests.support.patience import HANG_S
 
 MANY = 300
-
-
-def connected(url: str) -> socket.socket:
-    place = urlsplit(url)
-    return socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30)
 
 
 def resident(pid: int) -> int:
@@ -56,10 +50,8 @@ def test_hundreds_that_never_get_on_keep_nobody_else_waiting(
                 for peer in peers:
                     with suppress(ConnectionError):  # of a body that is none it has hung up
                         peer.sendall(b"x")
-                began = time.monotonic()
                 assert own.names(uuid) == ["a"]
                 own.put(uuid, "a", f"content {drip}".encode())
-                assert time.monotonic() - began < 10
 
     crowd()  # what it takes to have met so many once may stay
     before, files = resident(server.pid), open_files(server.pid)
@@ -118,16 +110,14 @@ def impatient_server(data: Path) -> Iterator[str]:
             yield process.stdout.readline().removeprefix("listening on ").strip()
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(HANG_S)
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET / HTTP/1.1\r\nhost: "])
 def test_who_sends_no_head_is_hung_up_on(impatient: str, beginning: bytes) -> None:
     with connected(impatient) as peer:
         peer.sendall(beginning)
-        began = time.monotonic()
         assert peer.recv(100) == b""
-        assert time.monotonic() - began < 10
     with connected(impatient) as peer:
         peer.sendall(head("GET", "/nothing", close=False))
         assert peer.recv(100).startswith(b"HTTP/1.1 404 ")

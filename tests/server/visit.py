@@ -11,6 +11,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from tests.support.patience import HANG_S
+
 BOUNDARY = "boundary-of-the-server-tests"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 FORM_START = f"--{BOUNDARY}\r\n".encode()
@@ -23,6 +25,12 @@ def form(content: bytes) -> bytes:
     return FILE_START + content + FORM_END
 
 
+def connected(url: str) -> socket.socket:
+    """A new connection to a server."""
+    place = urlsplit(url)
+    return socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=HANG_S)
+
+
 class Visit:
     """Requests to one server, over kept-alive connections. Threads may share it."""
 
@@ -31,7 +39,7 @@ class Visit:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # Without `verify` the client does not spend its time on reading certificates.
         self.http = httpx.Client(
-            base_url=url, headers=headers, timeout=60, trust_env=False, verify=False
+            base_url=url, headers=headers, timeout=HANG_S, trust_env=False, verify=False
         )
 
     def __enter__(self) -> Self:
@@ -102,10 +110,7 @@ class Visit:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[socket.socket]:
-        where = urlsplit(self.url)
-        assert where.hostname is not None
-        assert where.port is not None
-        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+        with connected(self.url) as connection:
             yield connection
 
     def raw(self, request: bytes) -> tuple[int, bytes]:

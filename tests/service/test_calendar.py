@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aqsync.config import Schedule, parse_cron
 from aqsync.service.calendar import Calendar, next_time
 from tests.support.fake_clock import FakeClock
+from tests.support.patience import HANG_S
 from tests.support.time_zone import BERLIN, KOLKATA, LORD_HOWE, NEW_YORK, local_time_zone
 
 Make = Callable[..., Calendar]
@@ -29,7 +30,8 @@ class StandingClock(FakeClock):
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         self.waits.append(seconds)
-        return stop.wait(30)
+        assert stop.wait(HANG_S)
+        return True
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def test_what_was_due_is_called_once_and_on_another_thread(make: Make) -> None:
     behind = StandingClock(time.time_ns() - 3600 * 10**9)
     calendar = make(mirror, mirror=60.0, clock=behind)  # planned for 59 minutes ago
     calendar.start()
-    assert called.wait(10)
+    assert called.wait(HANG_S)
     calendar.stop()
     assert len(threads) == 1
     assert threads[0] != threading.current_thread().name
@@ -159,7 +161,7 @@ def test_an_error_is_logged_and_the_others_are_called(
     calendar = make(broken, called.set, mirror=60.0, housekeeping=61.0, clock=behind)
     with caplog.at_level(logging.ERROR, "aqsync"):
         calendar.start()
-        assert called.wait(10)
+        assert called.wait(HANG_S)
         calendar.stop()
     [record] = [r for r in caplog.records if r.name == "aqsync.service.calendar"]
     assert record.exc_info is not None
@@ -222,13 +224,13 @@ def test_the_clock_is_looked_at_once_a_minute(make: Make) -> None:
             clock.set_back(86_400)
         else:
             looked.set()
-            go_on.wait(10)
+            go_on.wait(HANG_S)
 
     clock.while_waiting = while_waiting
     calendar = make(clock=clock, mirror=900.0)
     before = calendar.next_runs()["mirror"]
     calendar.start()
-    assert looked.wait(10)
+    assert looked.wait(HANG_S)
     assert calendar.next_runs()["mirror"] == before - timedelta(seconds=86_400 - 60)
     assert clock.waits[0] == pytest.approx(60)
     clock.while_waiting = lambda _seconds: None
@@ -236,14 +238,12 @@ def test_the_clock_is_looked_at_once_a_minute(make: Make) -> None:
     calendar.stop()
 
 
-def test_a_stop_is_quick_and_may_come_twice_or_before_the_start(make: Make) -> None:
+def test_a_stop_waits_for_nothing_and_may_come_twice_or_before_the_start(make: Make) -> None:
     make().stop()
-    calendar = make()
+    calendar = make(clock=StandingClock())
     calendar.start()
-    began = time.monotonic()
     calendar.stop()
     calendar.stop()
-    assert time.monotonic() - began < 5
     assert not [t for t in threading.enumerate() if t.name in {"calendar", "APScheduler"}]
 
 
@@ -259,9 +259,7 @@ def test_a_clock_that_was_years_behind_costs_nothing(make: Make) -> None:
         housekeeping=parse_cron("* * * * *"),
         clock=past,
     )
-    began = time.process_time()
     calendar.start()
-    assert done.wait(10)
+    assert done.wait(HANG_S)
     calendar.stop()
-    assert time.process_time() - began < 3
     assert len(called) <= 3

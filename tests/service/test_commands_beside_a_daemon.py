@@ -24,6 +24,7 @@ from aqsync.sync.report import PushReport
 from tests.cli.remote import on_terminal
 from tests.support.embedded import EmbeddedServer
 from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Project
 from tests.support.stand_in import StandIn, standing_in
 
@@ -147,7 +148,7 @@ class Holding:
 
     def _hold(self, exchange: Exchange) -> bool:
         self.reached.set()
-        self.go_on.wait(30)
+        self.go_on.wait(HANG_S)
         return exchange.pass_on()
 
 
@@ -167,25 +168,25 @@ def test_ctrl_c_once_and_twice(project: Project) -> None:
         with standing_in(project.config) as worker:
             holding = Holding(meddler)
             with project.start("push", "--json") as process:
-                assert holding.reached.wait(30)
+                assert holding.reached.wait(HANG_S)
                 first_signal(process)
-                assert worker.stops[0].wait(30)
+                assert worker.stops[0].wait(HANG_S)
                 holding.go_on.set()
-                out, err = process.communicate(timeout=30)
+                out, err = process.communicate(timeout=HANG_S)
             assert process.returncode == 130
             assert json.loads(out)["interrupted"] is True
             assert 0 < len(project.remote_names()) < 60
 
             holding = Holding(meddler)
             with project.start("push") as process:
-                assert holding.reached.wait(30)
+                assert holding.reached.wait(HANG_S)
                 first_signal(process)
                 process.send_signal(signal.SIGINT)
-                out, err = process.communicate(timeout=30)
+                out, err = process.communicate(timeout=HANG_S)
                 assert process.returncode == 130
                 assert err.endswith("interrupted; the next push goes on from here\n")
                 assert out == ""
-                assert worker.stops[1].wait(30)
+                assert worker.stops[1].wait(HANG_S)
                 holding.go_on.set()
             project.pushed()
         assert project.remote() == contents
@@ -198,9 +199,9 @@ def test_a_killed_command_ends_its_push(project: Project) -> None:
         with standing_in(project.config) as worker:
             holding = Holding(meddler)
             with project.start("push") as process:
-                assert holding.reached.wait(30)
+                assert holding.reached.wait(HANG_S)
                 process.kill()
-            assert worker.stops[0].wait(30)
+            assert worker.stops[0].wait(HANG_S)
             holding.go_on.set()
 
 
@@ -387,7 +388,7 @@ def test_an_engine_serves_two_pushes_at_once(project: Project) -> None:
             started = [project.start("push", "--json") for _ in range(3)]
             for process in started:
                 with process:
-                    out, err = process.communicate(timeout=60)
+                    out, err = process.communicate(timeout=HANG_S)
                 assert process.returncode == 0, out + err
                 assert json.loads(out)["problems"] == []
         assert sorted(meddler.uploads) == sorted(contents)
@@ -411,7 +412,7 @@ def test_beside_the_daemon_itself(project: Project) -> None:
             assert project.run("reload").exit_code == 0
             assert project.run("status", "--json").json["daemon"]["process"] == process.pid
             process.terminate()
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=HANG_S)
         finally:
             process.kill()  # a test that fails leaves no daemon behind
     assert process.returncode == 0

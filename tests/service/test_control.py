@@ -34,6 +34,7 @@ from aqsync.service.control.server import ControlServer
 from aqsync.sync.progress import Event, Finished, Planned, Sent
 from aqsync.sync.report import PushReport
 from tests.support.lab import EID, Lab
+from tests.support.patience import HANG_S
 from tests.support.stand_in import StandIn, listening
 
 
@@ -188,7 +189,7 @@ class Held:
 
     def _hold(self) -> None:
         self.reached.set()
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(HANG_S)
 
 
 def in_thread(worker: StandIn, daemon: Daemon) -> tuple[threading.Thread, list[object]]:
@@ -212,9 +213,9 @@ def test_asked_to_stop_a_push_ends_what_is_under_way(lab: Lab, worker: StandIn) 
     held = Held(lab)
     with found(worker) as daemon:
         thread, answers = in_thread(worker, daemon)
-        assert held.reached.wait(30)
+        assert held.reached.wait(HANG_S)
         daemon.ask_to_stop()
-        assert worker.stops[0].wait(30)
+        assert worker.stops[0].wait(HANG_S)
         held.go_on.set()
         thread.join()
     [report] = answers
@@ -229,10 +230,10 @@ def test_who_leaves_ends_the_request(lab: Lab, worker: StandIn) -> None:
     held = Held(lab)
     with found(worker) as daemon:
         thread, answers = in_thread(worker, daemon)
-        assert held.reached.wait(30)
+        assert held.reached.wait(HANG_S)
         daemon.leave()
         thread.join()
-        assert worker.stops[0].wait(30)
+        assert worker.stops[0].wait(HANG_S)
         held.go_on.set()
     [answer] = answers
     assert isinstance(answer, DaemonStopped)
@@ -243,10 +244,10 @@ def test_a_daemon_that_stops_ends_requests_and_says_so(lab: Lab, worker: StandIn
     held = Held(lab)
     with listening(worker, SystemClock()) as server, found(worker) as daemon:
         thread, answers = in_thread(worker, daemon)
-        assert held.reached.wait(30)
+        assert held.reached.wait(HANG_S)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
-        assert worker.stops[0].wait(30)
+        assert worker.stops[0].wait(HANG_S)
         held.go_on.set()
         stopping.join()
         thread.join()
@@ -275,9 +276,9 @@ def test_long_work_is_alive(lab: Lab, worker: StandIn, monkeypatch: pytest.Monke
         lines = peer.makefile("rb")
         while decoded(lines.readline()) != ALIVE:
             pass
-        assert held.reached.wait(30)
+        assert held.reached.wait(HANG_S)
         peer.sendall(encoded(STOP))
-        assert worker.stops[0].wait(30)
+        assert worker.stops[0].wait(HANG_S)
         assert sum(decoded(lines.readline()) == ALIVE for _ in range(20)) > 2
         held.go_on.set()
         while "done" not in (answer := decoded(lines.readline())):
@@ -289,7 +290,7 @@ def test_long_work_is_alive(lab: Lab, worker: StandIn, monkeypatch: pytest.Monke
 def talking(worker: StandIn) -> socket.socket:
     peer = connect(socket_path(worker.config.journal))
     assert peer is not None
-    peer.settimeout(30)
+    peer.settimeout(HANG_S)
     return peer
 
 

@@ -8,24 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from tests.support import warm
+from tests.support.patience import HANG_S, wait_until
 from tests.support.project import Project
-
-LIMIT_S = 30.0
-"""How long a test waits for what must happen; nothing takes so long where it does."""
-
-
-def wait_until(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
-    """Wait until something is so."""
-    until, pause = time.monotonic() + limit_s, 0.01
-    while not condition():
-        assert time.monotonic() < until, f"in vain waited for: {what}"
-        time.sleep(pause)  # asking is work too
-        pause = min(1.5 * pause, 0.3)
 
 
 class Daemon:
@@ -46,16 +35,13 @@ class Daemon:
         self._socket.bind(str(self._notified))
         self._messages: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
-        names = (constants or {}).items()
-        self._prelude = "".join(
-            f"import {name.rpartition('.')[0]}; {name} = {value}; " for name, value in names
-        )
+        self._prelude = f"from tests.support.constants import put; put({constants or {}}); "
 
     def start(self, *options: str, ready: bool = True) -> Self:
         code = f"{self._prelude}from aqsync.cli.main import main; main()"
         arguments = ["run", "--config", str(self._project.config), *options]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = warm.Popen(
                 [sys.executable, "-c", code, *arguments],
                 stdout=log,
                 stderr=log,
@@ -96,10 +82,7 @@ class Daemon:
             assert status is None, f"it has ended with {status}:\n{self._log.read_text()}"
             return bool(condition())
 
-        try:
-            wait_until(so, what)
-        except AssertionError as exc:
-            raise AssertionError(f"{exc}\n{self._log.read_text()}") from exc
+        wait_until(so, lambda: f"{what}\n{self._log.read_text()}")
 
     def wait_for_line(self, words: str, count: int = 1) -> None:
         self.wait(lambda: len(self.lines(words)) >= count, words)
@@ -122,7 +105,7 @@ class Daemon:
     def ended(self) -> int:
         """Wait for its end; returns its status."""
         assert self._process is not None
-        return self._process.wait(LIMIT_S)
+        return self._process.wait(HANG_S)
 
     def stop(self) -> int:
         """Ask it to end; returns its status."""

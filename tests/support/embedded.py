@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support import warm
+from tests.support.patience import HANG_S
+
 
 class EmbeddedServer:
     """A server process on a free loopback port.
@@ -89,7 +92,7 @@ class EmbeddedServer:
     def start(self) -> None:
         assert self._process is None, "the server is running already"
         with self._log_path.open("a") as log:
-            self._process = subprocess.Popen(
+            self._process = warm.Popen(
                 self.command(), stdout=subprocess.PIPE, stderr=log, text=True
             )
         assert self._process.stdout is not None
@@ -112,7 +115,7 @@ class EmbeddedServer:
         """Ask it to end by a signal; return the exit status."""
         assert self._process is not None, "the server is not running"
         self._process.send_signal(number)
-        status = self._process.wait(timeout=30)
+        status = self._process.wait(HANG_S)
         self._close()
         return status
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,10 @@ import yaml
 
 from tests.server.visit import Visit
 from tests.support.embedded import EmbeddedServer
+from tests.support.patience import wait_until
 
 TASK = "uuid taskStatus resultCode stdOut stdErr endedAt"
 EXPERIMENT = {"name": "experiment", "description": "an experiment", "data_type": "experiment"}
-PATIENCE = 60.0
 
 
 def parameter(name: str, kind: str, **more: object) -> dict[str, object]:
@@ -111,10 +110,13 @@ class Tasks:
 
     def reached(self, uuid: str, *statuses: str) -> dict[str, Any]:
         """Wait until a task has one of these states."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := self.find(uuid))["taskStatus"] not in statuses:
-            assert time.monotonic() < deadline, found
-            time.sleep(0.02)
+        found: dict[str, Any] = {}
+
+        def so() -> bool:
+            found.update(self.find(uuid))
+            return found["taskStatus"] in statuses
+
+        wait_until(so, lambda: f"{statuses}, not {found}")
         return found
 
     def ended(self, uuid: str) -> dict[str, Any]:
@@ -126,10 +128,7 @@ class Tasks:
 
 def wait_for(path: Path) -> str:
     """Wait until a script has written a whole line into a file; return the file's text."""
-    deadline = time.monotonic() + PATIENCE
-    while not (path.exists() and path.read_text().endswith("\n")):
-        assert time.monotonic() < deadline, f"nobody wrote {path}"
-        time.sleep(0.02)
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), f"text in {path}")
     return path.read_text()
 
 
@@ -143,7 +142,4 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while is_running(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.02)
+    wait_until(lambda: not is_running(pid), f"the end of process {pid}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from watchdog.observers.inotify import InotifyWatchGroup
 from watchdog.observers.inotify_c import InotifyFD
 
 from aqsync.local.watcher import Watcher
-
-LONG_S = 20.0
+from tests.support.patience import HANG_S
 
 
 class Listening:
@@ -27,9 +25,8 @@ class Listening:
         self.watcher.start()
 
     def until(self, reached: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + LONG_S
         while not reached():
-            assert self._woken.wait(deadline - time.monotonic()), (self.paths, self.doubts)
+            assert self._woken.wait(HANG_S), (self.paths, self.doubts)
             self._woken.clear()
             hints = self.watcher.take()
             self.paths |= hints.paths

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.support.patience import HANG_S
 from tests.support.raw_server import Peer, RawServer, content_length
 
 UPLOAD = b"POST /api/files/"
@@ -65,7 +66,7 @@ class Exchange:
         request, *lines = self.head.split(b"\r\n")
         method, path, _ = request.decode("latin-1").split(" ")
         place = urlsplit(self._target)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=HANG_S)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for line in lines:

@@ -21,6 +21,7 @@ import yaml
 
 from aqsync.aqueduct.server import Server
 from aqsync.cli.main import main
+from tests.support.patience import HANG_S
 
 Arrange = Callable[[Callable[[], object]], None]
 """Takes what a test wants to be done at a certain moment."""
@@ -167,7 +168,7 @@ class Project:
     def process(self, command: str, *arguments: str | Path, before: Sequence[str] = ()) -> Ran:
         """Run a command in a process of its own."""
         with self.start(command, *arguments, before=before) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=HANG_S)
         return Ran(process.returncode, out, err)
 
     def remote(self) -> dict[str, bytes]:

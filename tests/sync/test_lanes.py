@@ -14,11 +14,10 @@ from aqsync.model import MovedOn, Outcome, Upload
 from aqsync.sync import lanes
 from aqsync.sync.lanes import WORKERS, Lanes, run_in_lanes
 from aqsync.sync.uploader import Job
+from tests.support.patience import HANG_S
 from tests.sync.records import NEW
 
 STEP = Upload("new", 0, replaces=False)
-LIMIT_S = 10.0
-"""How long a test waits for what must happen; nothing sleeps so long where it does."""
 
 
 def jobs(name: str, count: int) -> list[Job]:
@@ -86,7 +85,7 @@ def test_large_files_leave_a_worker_to_the_small_ones() -> None:
             with lock:
                 running += 1
                 at_once.append(running)
-            assert small_done.wait(LIMIT_S), "small files waited for large ones"
+            assert small_done.wait(HANG_S), "small files waited for large ones"
             with lock:
                 running -= 1
         elif next(counted) == 60:
@@ -103,7 +102,7 @@ def test_large_files_alone_use_what_they_may() -> None:
     together = threading.Barrier(WORKERS - 1)
 
     def perform(_job: Job) -> Outcome:
-        together.wait(LIMIT_S)
+        together.wait(HANG_S)
         return MovedOn()
 
     finished = Finished()
@@ -115,7 +114,7 @@ def test_small_files_use_every_worker() -> None:
     together = threading.Barrier(WORKERS)
 
     def perform(_job: Job) -> Outcome:
-        together.wait(LIMIT_S)
+        together.wait(HANG_S)
         return MovedOn()
 
     run_in_lanes(iter(jobs("s", 3 * WORKERS)), iter([]), perform, Finished())
@@ -167,7 +166,7 @@ def test_jobs_under_way_end_before_a_failure_is_raised() -> None:
     def perform(job: Job) -> Outcome:
         begun.append(job.file.id)
         if job.file.id < WORKERS:
-            together.wait(LIMIT_S)
+            together.wait(HANG_S)
         if job.file.id == 0:
             raise ZeroDivisionError
         ended.append(job.file.id)
@@ -209,7 +208,7 @@ def test_room_is_taken_and_given_back() -> None:
         assert not fed.has_room(large=True)
         assert fed.has_room(large=False), "large files never take every worker"
         for _ in range(WORKERS - 1):
-            assert ended.acquire(timeout=LIMIT_S), "whoever feeds them is told"
+            assert ended.acquire(timeout=HANG_S), "whoever feeds them is told"
         assert not fed.has_room(large=True), "only what is collected makes room"
         assert not fed.idle
         collected = [fed.collect(wait=False) for _ in range(WORKERS - 1)]
@@ -230,7 +229,7 @@ def test_closing_waits_for_what_runs() -> None:
     go_on, performed = threading.Event(), list[int]()
 
     def perform(job: Job) -> Outcome:
-        assert go_on.wait(LIMIT_S)
+        assert go_on.wait(HANG_S)
         performed.append(job.file.id)
         return MovedOn()
 

@@ -11,8 +11,8 @@ from aqsync.errors import Interrupted, JournalDiskFull
 from aqsync.sync.loop import FIRST_PAUSE_S, LONGEST_PAUSE_S, Loop
 from tests.support.crew import logged
 from tests.support.fake_clock import FakeClock
+from tests.support.patience import HANG_S
 
-LIMIT_S = 10.0
 """How long a test waits for what must happen."""
 FULL = JournalDiskFull("the disk is full", hint="free some")
 
@@ -116,11 +116,11 @@ def test_it_steps_when_it_is_woken_and_ends_when_it_is_told() -> None:
         return 3600.0
 
     loop.start(step)
-    assert steps.acquire(timeout=LIMIT_S)
+    assert steps.acquire(timeout=HANG_S)
     loop.wake()
-    assert steps.acquire(timeout=LIMIT_S)
+    assert steps.acquire(timeout=HANG_S)
     loop.stop()
-    assert loop.join(LIMIT_S)
+    assert loop.join(HANG_S)
 
 
 def test_a_wake_during_a_step_lets_it_step_again() -> None:
@@ -134,10 +134,10 @@ def test_a_wake_during_a_step_lets_it_step_again() -> None:
         return 3600.0
 
     loop.start(step)
-    assert steps.acquire(timeout=LIMIT_S)
-    assert steps.acquire(timeout=LIMIT_S)
+    assert steps.acquire(timeout=HANG_S)
+    assert steps.acquire(timeout=HANG_S)
     loop.stop()
-    assert loop.join(LIMIT_S)
+    assert loop.join(HANG_S)
 
 
 def test_after_a_failure_nobody_cuts_the_pause_short_but_a_stop() -> None:
@@ -149,11 +149,11 @@ def test_after_a_failure_nobody_cuts_the_pause_short_but_a_stop() -> None:
         raise FULL
 
     loop.start(step)
-    assert steps.acquire(timeout=LIMIT_S)
+    assert steps.acquire(timeout=HANG_S)
     loop.wake()
     assert not steps.acquire(timeout=0.05)
     loop.stop()
-    assert loop.join(LIMIT_S)
+    assert loop.join(HANG_S)
 
 
 def test_in_a_hurry_no_pause_is_kept() -> None:
@@ -165,11 +165,11 @@ def test_in_a_hurry_no_pause_is_kept() -> None:
         raise FULL
 
     loop.start(step)
-    assert steps.acquire(timeout=LIMIT_S)
+    assert steps.acquire(timeout=HANG_S)
     loop.hurry()
-    assert steps.acquire(timeout=LIMIT_S)
+    assert steps.acquire(timeout=HANG_S)
     loop.stop()
-    assert loop.join(LIMIT_S)
+    assert loop.join(HANG_S)
 
 
 class _StoppedMeanwhile(threading.Event):
@@ -189,7 +189,7 @@ def test_a_stop_is_never_missed() -> None:
     loop = Loop("x", SystemClock())
     loop._woken = _StoppedMeanwhile(loop)
     loop.start(lambda: 3600.0)
-    assert loop.join(LIMIT_S)
+    assert loop.join(HANG_S)
 
 
 def test_a_loop_that_never_began_has_ended() -> None:
@@ -200,11 +200,11 @@ def test_a_loop_that_hangs_is_told_apart() -> None:
     loop, go_on = Loop("x", SystemClock()), threading.Event()
 
     def hanging() -> float:
-        go_on.wait(LIMIT_S)
+        go_on.wait(HANG_S)
         return 0.0
 
     loop.start(hanging)
     loop.stop()
     assert not loop.join(0.01)
     go_on.set()
-    assert loop.join(LIMIT_S)
+    assert loop.join(HANG_S)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import LIMIT_S, Daemon, wait_until
+from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.patience import HANG_S, wait_until
 from tests.support.project import Project
 
 OFTEN = {"aqsync.sync.watching.ROOT_CHECK_S": 0.2}
@@ -94,8 +94,8 @@ def test_a_directory_that_is_moved_in(project: Project, daemon: Daemon) -> None:
 def test_two_thousand_files_at_once(project: Project, daemon: Daemon) -> None:
     daemon.start()
     names = {f"{number}.csv" for number in range(2000)}
-    for name in names:
-        (project.root / name).write_text(name)
+    for name in names:  # whole at once: without a settle time an empty one would be sent too
+        project.write(name, name, under=project.folder).rename(project.root / name)
     daemon.wait_for_remote(names)
     daemon.wait(lambda: in_sync(project), "status in sync")
     assert daemon.stop() == 0
@@ -175,7 +175,7 @@ class Held:
     def __call__(self, exchange: Exchange) -> bool:
         exchange.read(exchange.length // 2)
         self.begun.set()
-        self.go_on.wait(LIMIT_S)
+        self.go_on.wait(HANG_S)
         return exchange.pass_on()
 
 
@@ -214,18 +214,14 @@ def test_what_is_under_way_ends_before_the_daemon_does(
     assert project.pushed()["uploaded"] == 1, "only what came too late"
 
 
-def test_a_second_signal_breaks_everything_off(
-    project: Project, daemon: Daemon, held: Held
-) -> None:
-    daemon.start()
+def test_a_second_signal_breaks_everything_off(project: Project, make: Make, held: Held) -> None:
+    daemon = make(aqsync__service__daemon__STOP_DEADLINE_S=10 * HANG_S).start()
     move_in_large(project)
     daemon.wait(held.begun.is_set, "the upload")
     daemon.signal(signal.SIGTERM)
     daemon.wait_for_line("info stopping under_way=1")
-    began = time.monotonic()
     daemon.signal(signal.SIGTERM)
     assert daemon.ended() == 0
-    assert time.monotonic() - began < 5
     assert len(daemon.lines("a second signal")) == 1
     assert project.remote_names() == set()
     held.go_on.set()
@@ -240,9 +236,7 @@ def test_the_deadline_breaks_off_what_does_not_end(
     daemon = make(aqsync__service__daemon__STOP_DEADLINE_S=0.5).start()
     move_in_large(project)
     daemon.wait(held.begun.is_set, "the upload")
-    began = time.monotonic()
     assert daemon.stop() == 0
-    assert 0.4 < time.monotonic() - began < 6
     assert len(daemon.lines("transfers were broken off")) == 1
     assert project.remote_names() == set()
 
@@ -276,7 +270,7 @@ def test_a_push_goes_on_while_the_configuration_changes(
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_line("info reloaded")
         held.go_on.set()
-        out, err = push.communicate(timeout=LIMIT_S)
+        out, err = push.communicate(timeout=HANG_S)
     assert push.returncode == 0, out + err
     assert project.remote() == {"large.bin": LARGE}
     assert daemon.stop() == 0
@@ -366,24 +360,20 @@ def test_a_pause_outlives_a_restart(project: Project, daemon: Daemon) -> None:
     assert daemon.stop() == 0
 
 
-def test_while_paused_a_new_configuration_ends_the_old_loops(
-    project: Project, daemon: Daemon
-) -> None:
-    daemon.start()
+def test_while_paused_a_new_configuration_ends_the_old_loops(project: Project, make: Make) -> None:
+    daemon = make(aqsync__service__generation__LOOPS_END_S=10 * HANG_S).start()
     assert project.run("pause").exit_code == 0
     for number in range(1, 4):
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_line("info reloaded", number)
-    began = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - began < 10
     assert daemon.lines("did not end in time") == []
 
 
 def test_a_file_that_never_stands_still_is_named(
     project: Project, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.configure(settle="300ms")
+    project.configure(settle="3s")  # a writer on a busy machine may stand still for a while
     monkeypatch.setattr("aqsync.sync.planner.LONG_CHANGING_NS", 1_000_000_000)
     project.write("still.csv")
     daemon = make(aqsync__sync__planner__LONG_CHANGING_NS=1_000_000_000).start()

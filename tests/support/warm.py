@@ -1,0 +1,113 @@
+"""Processes of aqsync that begin warm: to start Python and import the program takes a second.
+
+For each worker of pytest one process has imported everything (`tests/support/nursery.py`). It
+forks, and the fork becomes what was asked for: with arguments, environment, directory and files of
+its own, its own main module, and Python's own way to an end.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, AnyStr
+
+_COLD = ("preexec_fn", "pass_fds", "shell", "gid", "gids", "uid")
+_AT_THE_START = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
+"""So begin the names of variables that count when a program starts, and not later."""
+_SERVER = ("aqsync.server.run",)
+"""The server alone imports nothing of the rest, which would set up a log for it."""
+_COMMANDS = ("aqsync.cli.main", "aqsync.cli.push", "aqsync.cli.run")
+_SIGNATURE = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
+
+
+class Popen(subprocess.Popen[AnyStr]):
+    """Like `subprocess.Popen`, but what this Python is to run with ``-c`` or ``-m`` begins warm.
+
+    Anything else begins as always, and so does what asks for another start of Python itself.
+    """
+
+    _end: int | None = None
+    """Where the nursery writes how the process has ended; None for one that began as always."""
+
+    def _execute_child(self, *positional: Any, **named: Any) -> None:
+        given = _SIGNATURE.bind(self, *positional, **named).arguments
+        environment = dict(given["env"] or os.environ)
+        if not _can_be_warm(given, environment):
+            super()._execute_child(*positional, **named)  # type: ignore[misc]
+            return
+        files: list[int] = [
+            own if file == -1 else file
+            for own, file in enumerate((given["p2cread"], given["c2pwrite"], given["errwrite"]))
+        ]
+        self._end, ended = os.pipe()
+        order = {
+            "arguments": list(map(os.fsdecode, given["args"]))[1:],
+            "environment": environment,
+            "directory": os.path.abspath(given["cwd"] or "."),  # noqa: PTH100 - it may be a link
+            "session": given["start_new_session"],
+        }
+        is_server = any("aqsync.server" in each for each in order["arguments"][1:2])
+        self.pid = _nursery(_SERVER if is_server else _COMMANDS).fork(order, [*files, ended])
+        self._child_created = True
+        os.close(ended)
+        ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+        self._close_pipe_fds(*(given[end] for end in ends))  # type: ignore[attr-defined]
+
+    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        if self._end is None:
+            return super()._try_wait(wait_flags)  # type: ignore[misc,no-any-return]
+        if not select.select([self._end], [], [], 0 if wait_flags & os.WNOHANG else None)[0]:
+            return 0, 0
+        status = int(os.read(self._end, 100))
+        os.close(self._end)
+        return self.pid, status
+
+    def _internal_poll(self, *positional: Any, **named: Any) -> int | None:
+        if self._end is not None:
+            named["_waitpid"] = lambda _pid, flags: self._try_wait(flags)
+        return super()._internal_poll(*positional, **named)  # type: ignore[misc,no-any-return]
+
+
+def _can_be_warm(given: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+    if isinstance(given["args"], str | bytes) or any(given[name] for name in _COLD):
+        return False
+    return list(given["args"])[:2] in ([sys.executable, "-c"], [sys.executable, "-m"]) and (
+        _at_the_start(environment) == _STARTED_WITH
+    )
+
+
+def _at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {n: value for n, value in environment.items() if n.startswith(_AT_THE_START)}
+
+
+_STARTED_WITH = _at_the_start(os.environ)
+
+
+class _Nursery:
+    def __init__(self, modules: Iterable[str]) -> None:
+        self._lock = threading.Lock()
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "tests.support.nursery", str(theirs.fileno())]
+            command += modules
+            # It ends when we have ended, and so has our end of the connection.
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+
+    def fork(self, order: Mapping[str, object], files: Iterable[int]) -> int:
+        """Let a process begin; returns its number."""
+        with self._lock:
+            socket.send_fds(self._ours, [json.dumps(order).encode()], list(files))
+            return int(self._ours.recv(100))
+
+
+@cache
+def _nursery(modules: tuple[str, ...]) -> _Nursery:
+    return _Nursery(modules)
