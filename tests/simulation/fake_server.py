@@ -48,6 +48,8 @@ from tests.support.fake_clock import FakeClock
 PIECE = 1 << 16
 """Bytes in which a download comes."""
 SAME_INSTANT_US = 1_000_000
+NO_LIMIT = 1 << 40
+"""Bytes that no file has."""
 
 Method = Literal[
     "resolve",
@@ -173,7 +175,7 @@ class SimulatedServer(Server):
     def __init__(self, clock: FakeClock) -> None:
         self.fault: Callable[[Call], Fault] = lambda _call: FINE
         self.token_revoked = False
-        self.most_bytes = 1 << 40
+        self.most_bytes = NO_LIMIT
         self.checks_conditions = False
         self.ahead_s = 0.0
         self.experiments: dict[UUID, Experiment] = {}
@@ -289,7 +291,8 @@ class SimulatedServer(Server):
                 raise _refused("Invalid file name", HTTPStatus.BAD_REQUEST)
             self._experiment(uuid)
             if length > self.most_bytes:
-                raise _refused("the file is too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                words = f"Maximum file size limit ({self.most_bytes} bytes) exceeded."
+                raise _refused(words, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             self._check(uuid, name, expected)
             content = _received(name, chunks, length, pace, fault)
             if fault.breaks_at is not None:

@@ -16,7 +16,7 @@ from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
 from tests.simulation.fake_disk import Link
-from tests.simulation.fake_server import FINE
+from tests.simulation.fake_server import FINE, NO_LIMIT
 from tests.simulation.ledger import Remote, rules_of
 from tests.simulation.places import EIDS, FOLDERS
 from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
@@ -126,7 +126,8 @@ def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
 
 
 def _refused(case: Case) -> bool:
-    return case.file.remote_name in case.world.past.refused
+    past = case.world.past
+    return case.file.remote_name in past.refused or len(case.content) > past.least_limit
 
 
 REASONS: dict[str, Callable[[Case], bool]] = {
@@ -165,12 +166,9 @@ def _heal(world: World, chance: random.Random) -> None:
     world.ambushes.clear()
     world.rise()
     world.full = False
-    world.weather = lambda _call: FINE
-    world.server.token_revoked = False
     world.failing.clear()
     world.health.heal()
-    if chance.random() < 0.7:
-        world.refusing = ""
+    _heal_server(world, chance)
     disk_deeds.mount_again(world, chance)
     for mapping in world.mappings:
         root, old = str(mapping.directory), f"/data/old {mapping.name}"
@@ -187,12 +185,23 @@ def _heal(world: World, chance: random.Random) -> None:
                 world.disk.remove(folder)
     world.disk.open_all()
     world.ledger.look(by_deed=False)
+    world.journal.pauses.resume("")
+    world.wake_all()
+
+
+def _heal_server(world: World, chance: random.Random) -> None:
+    world.weather = lambda _call: FINE
+    world.server.token_revoked = False
+    if chance.random() < 0.7:
+        world.refusing = ""
+    if chance.random() < 0.7:
+        world.forbidding = ""
+    if chance.random() < 0.7:
+        world.server.most_bytes = NO_LIMIT
     there = {e.eid for e in world.server.experiments.values()}
     for eid in EIDS:
         if eid not in there and chance.random() < 0.6:
             world.server.create(eid)
-    world.journal.pauses.resume("")
-    world.wake_all()
 
 
 def _rests(world: World) -> bool:

@@ -13,7 +13,7 @@ from aqsync.errors import (
     ServerUnreachable,
 )
 from tests.simulation.disk_deeds import Deed, new_content
-from tests.simulation.fake_server import FINE, Fault
+from tests.simulation.fake_server import FINE, NO_LIMIT, Fault
 from tests.simulation.places import EIDS, any_path
 from tests.simulation.world import World
 
@@ -144,6 +144,26 @@ def refuse(world: World, chance: random.Random) -> None:
     world.note(f"  the server refuses what ends so: {world.refusing!r}")
 
 
+def limit(world: World, chance: random.Random) -> None:
+    """The server begins to refuse large files, or takes them again."""
+    world.server.most_bytes = chance.choice([4, 8, NO_LIMIT])
+    world.past.least_limit = min(world.past.least_limit, world.server.most_bytes)
+    world.note(f"  the server takes files of {world.server.most_bytes} bytes at most")
+
+
+def conditions(world: World, chance: random.Random) -> None:
+    """A proxy begins to strip what requests expect, or no longer does."""
+    world.server.checks_conditions = chance.random() < 0.5
+    looks = "looks" if world.server.checks_conditions else "does not look"
+    world.note(f"  the server {looks} at what requests expect")
+
+
+def forbid(world: World, chance: random.Random) -> None:
+    """The server begins to forbid some files, or ends it."""
+    world.forbidding = "" if world.forbidding else chance.choice(["a", "b.dat", "sub", "e"])
+    world.note(f"  the server forbids what ends so: {world.forbidding!r}")
+
+
 def back_up(world: World, _chance: random.Random) -> None:
     """The server's files are backed up."""
     world.backups.append(world.server.backup())
@@ -219,6 +239,8 @@ SERVER_DEEDS: dict[Deed, int] = {
     weather: 8,
     revoke: 1,
     refuse: 1,
+    limit: 1,
+    conditions: 1,
     rival_turn: 4,
     rival_writes: 3,
 }
@@ -227,5 +249,6 @@ AWAITED: dict[Deed, int] = {
     restore_server: 2,
     late_arrival: 2,
     put_back: 1,
+    forbid: 1,
 }
 """What the engine does not stand yet: no history has it."""

@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from aqsync.config import Mapping
-from aqsync.errors import Interrupted, JournalDiskFull, TransferRefused
+from aqsync.errors import Forbidden, Interrupted, JournalDiskFull, TransferRefused
 from aqsync.local.scanner import ScanReport
 from aqsync.model import Decision, FileRecord, Outcome, Policy
 from aqsync.sync.claims import Claims
@@ -34,7 +34,7 @@ from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
 from aqsync.sync.uploader import Job
 from tests.simulation.fake_disk import FakeDisk, Volume
-from tests.simulation.fake_server import FINE, Backup, Call, Event, Fault, Late, Who
+from tests.simulation.fake_server import FINE, NO_LIMIT, Backup, Call, Event, Fault, Late, Who
 from tests.simulation.ledger import Begun, Ledger
 from tests.simulation.parts import (
     Crash,
@@ -88,6 +88,8 @@ class Past:
     """Mappings whose ignore file was changed."""
     destroyed: set[str] = field(default_factory=set)
     """Experiments that were removed."""
+    least_limit: int = NO_LIMIT
+    """Bytes of the largest file that the server took when it took least."""
     power_lost: bool = False
     old_journal: bool = False
     """The journal was put back to what it was earlier."""
@@ -124,8 +126,6 @@ class World:
         self.stubborn: dict[tuple[UUID, str], bytes] = {}
         """By experiment and name, what somebody puts back again and again."""
         self._jumped_s = 0.0
-        self.set_server_clock(self.chance.choice([0.0, 0.0, 0.3, -1.7, 90.0]))
-        self.server.fault = self._fault
         self.health = WatchHealth(self.unattended)
         self.weather: Callable[[Call], Fault] = lambda _call: FINE
         self.failing: set[str] = set()
@@ -134,8 +134,8 @@ class World:
         """By place, the disks that are not mounted now."""
         self.mounts: set[str] = set()
         """Where disks belong."""
-        self.refusing = ""
-        """What ends so, the server refuses."""
+        self.refusing = self.forbidding = ""
+        """What ends so, the server refuses, or forbids."""
         self.past = Past()
         self.full = False
         self.crashes = self.restarts = self.copies = 0
@@ -169,9 +169,7 @@ class World:
     def _build(self) -> None:
         self.disk.mkdir(OUTSIDE)
         self.disk.most_read = self.chance.choice([3, 1 << 30])
-        for eid in EIDS:
-            self.server.create(eid)
-        self.backups.append(self.server.backup())
+        self._begin_server()
         for mapping in self.mappings:
             root = str(mapping.directory)
             self.disk.mkdir(root)
@@ -180,6 +178,14 @@ class World:
             if self.chance.random() < 0.3:
                 self.disk.mkdir(f"{root}/{MOUNT}")
                 self._install(f"{root}/{MOUNT}")
+
+    def _begin_server(self) -> None:
+        self.set_server_clock(self.chance.choice([0.0, 0.0, 0.3, -1.7, 90.0]))
+        self.server.fault = self._fault
+        self.server.checks_conditions = self.chance.random() < 0.4
+        for eid in EIDS:
+            self.server.create(eid)
+        self.backups.append(self.server.backup())
 
     @property
     def rival(self) -> Rival | None:
@@ -448,6 +454,9 @@ class World:
             raise OSError(5, "Input/output error")
 
     def _fault(self, call: Call) -> Fault:
+        if call.method == "upload" and self.forbidding and call.names[0].endswith(self.forbidding):
+            self.past.refused.add(call.names[0])
+            return Fault(error=Forbidden("the server answered 403", hint="ask its owner"))
         if call.method == "upload" and self.refusing and call.names[0].endswith(self.refusing):
             self.past.refused.add(call.names[0])
             return Fault(
