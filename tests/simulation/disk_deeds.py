@@ -101,7 +101,7 @@ def rewrite(world: World, chance: random.Random) -> None:
 
     after = 0.0
     for _ in range(chance.randint(1, 3)):
-        after += chance.choice([0.1, 0.4, 0.8, 1.3, 1.9])
+        after += chance.choice([0.1, 0.3, 0.5, 0.8, 1.3, 1.9])
         world.later(after, again)
 
 
@@ -384,7 +384,7 @@ DEEDS: dict[Deed, int] = {
     write: 14,
     append: 6,
     overwrite: 5,
-    rewrite: 4,
+    rewrite: 6,
     truncate: 3,
     restore: 3,
     remove: 6,

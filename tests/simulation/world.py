@@ -173,7 +173,7 @@ class World:
         for mapping in self.mappings:
             root = str(mapping.directory)
             self.disk.mkdir(root)
-            if self.chance.random() < 0.3:
+            if self.chance.random() < 0.5:
                 self._install(root)
             if self.chance.random() < 0.3:
                 self.disk.mkdir(f"{root}/{MOUNT}")
@@ -206,7 +206,7 @@ class World:
             return self.rival is not None and self.rival.turn()
 
     def _install(self, place: str) -> None:
-        step_ns = self.chance.choice([1, 1, 1, SECOND_NS, 2 * SECOND_NS])
+        step_ns = self.chance.choice([1, 1, SECOND_NS, 2 * SECOND_NS])
         self.disk.mount(self.disk.new_volume(step_ns), place)
         self.mounts.add(place)
 
