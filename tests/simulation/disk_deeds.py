@@ -356,13 +356,17 @@ def swap_root(world: World, chance: random.Random) -> None:
         return
     files = world.disk.files(root)
     world.disk.rename(root, old)
-    kind = chance.choice(["missing", "empty", "copied", "partly copied"])
+    kind = chance.choice(["missing", "empty", "copied", "partly copied", "other", "other"])
     if kind != "missing":
         world.disk.mkdir(root)
     for path in sorted(files):
-        if kind == "copied" or (kind == "partly copied" and chance.random() < 0.5):
+        if kind in {"copied", "other"} or (kind == "partly copied" and chance.random() < 0.5):
             world.disk.mkdir(_folder_of(f"{root}/{path}"))
-            world.disk.write(f"{root}/{path}", files[path])
+            content = files[path]
+            if kind == "other" and chance.random() < 0.7 and path != IGNORE_FILE:
+                content = new_content(chance)
+                world.ledger.other_root_has(mapping, path, content)
+            world.disk.write(f"{root}/{path}", content)
     world.note(f"  {root} is replaced: {kind}")
 
 

@@ -26,21 +26,18 @@ class Volume:
 
     Args:
         device: Its number, while it is mounted.
-
         step_ns: How far apart times are that differ; 1: no two changes get the same time.
-
-    Attributes:
-        top: Its uppermost folder.
+        top: Its uppermost folder, if it is one of another file system: a bind mount.
     """
 
-    def __init__(self, device: int, step_ns: int = 1) -> None:
+    def __init__(self, device: int, step_ns: int = 1, top: Folder | None = None) -> None:
         self.device = device
         self.step_ns = step_ns
         # Some tell a number that stays theirs, some tell none.
         self.file_system = 0 if device % 2 else device << 32
         self._last_inode = 1
         self._free: list[int] = []
-        self.top = Folder(self)
+        self.top = Folder(self) if top is None else top
 
     def new_inode(self) -> int:
         """The inode for something new: that of what was deleted last, as many systems do it."""
@@ -151,6 +148,11 @@ class FakeDisk:
         volume = Volume(self._last_device, step_ns)
         self._touch(volume.top)
         return volume
+
+    def bound(self, path: str) -> Volume:
+        """A folder that can be mounted elsewhere too, as the same file system."""
+        folder = _through(self._get(path))
+        return Volume(folder.volume.device, folder.volume.step_ns, folder)
 
     def mount(self, volume: Volume, place: str, *, renumbered: bool = False) -> None:
         """Mount a file system on a folder, under another device number if so wished."""

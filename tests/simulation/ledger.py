@@ -132,6 +132,10 @@ class Ledger:
         """By mapping, since when nothing at all is in its root."""
         self.other_roots: set[str] = set()
         """Mappings that had another root in between, or one that a person accepted."""
+        self._in_other_roots: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
+        """By mapping and path, what only other directories had when they came into its place."""
+        self.approved: set[str] = set()
+        """Mappings whose root a person ever accepted."""
         self._roots: dict[str, Folder | None] = {}
         """By mapping, the root that it had when last looked at."""
         self._accepting: set[str] = set()
@@ -237,8 +241,13 @@ class Ledger:
     def accept_root(self, mapping: Mapping) -> None:
         """A person says that a root is right as it is."""
         self._accepting.add(mapping.name)
+        self.approved.add(mapping.name)
         self.other_roots.add(mapping.name)
         self._all_gone(mapping)
+
+    def other_root_has(self, mapping: Mapping, path: str, content: bytes) -> None:
+        """Another directory takes a root's place, with another file of this name in it."""
+        self._in_other_roots[mapping.name, path].add(content)
 
     def accepted(self, mapping: Mapping) -> None:
         """From now on the root that a person accepted is known."""
@@ -375,6 +384,7 @@ class Ledger:
                 f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
             )
         mapping = self.mapping(file.mapping)
+        self._judge_root(event, before, mapping, file.path)
         # Once the wall clock has jumped, ages mean little.
         if 0 <= begun.written_s_ago < mapping.settle - SLACK_S and not self.jumps:
             self.broken.append(
@@ -399,6 +409,15 @@ class Ledger:
             return
         verb = "removed" if event.after is None else "overwritten"
         self.broken.append(f"{event.name}, which others had put on the server, was {verb}")
+
+    def _judge_root(self, event: Event, before: Remote | None, mapping: Mapping, path: str) -> None:
+        """What another directory had in a file's place must not replace what was sent."""
+        assert event.after is not None
+        others = self._in_other_roots[mapping.name, path]
+        if mapping.name in self.approved or before is None or not before.ours:
+            return
+        if event.before is not None and event.after.content in others:
+            self.broken.append(f"{event.name} was replaced by the file of another root")
 
     def _judge_removal(self, event: Event, before: Remote | None, begun: Begun) -> None:
         file = begun.job.file

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.config import Mapping
+from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import nearest
 from aqsync.local.rules import IGNORE_FILE
 from aqsync.model import Decision, FileRecord, Hold, InSync, State
@@ -110,7 +111,16 @@ def _root_in_doubt(world: World, mapping: Mapping) -> bool:
     record = world.journal.mappings.get(mapping.name)
     known, now = record.root, world.disk.identity(mapping.directory)
     told = "" in world.journal.mappings.troubles(record.id)
-    return told and known is not None and not now.is_same(known)
+    return told and known is not None and not _is_same(now, known)
+
+
+def _is_same(one: RootIdentity, other: RootIdentity) -> bool:
+    """Whether two are the same directory, under another device number perhaps."""
+    if one.inode != other.inode:
+        return False
+    if one.file_system and other.file_system:
+        return one.file_system == other.file_system
+    return one.device == other.device
 
 
 def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
@@ -118,11 +128,12 @@ def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
     mapping_id = world.journal.mappings.get(mapping.name).id
     troubles = world.journal.mappings.troubles(mapping_id)
     place = nearest(path, troubles)
-    return (
-        place is not None
-        and f"{mapping.directory}/{place}" in world.mounts
-        and "counts as deleted" in troubles[place].message
-    )
+    if place is None or f"{mapping.directory}/{place}" not in world.mounts:
+        return False
+    # It is the same one as ever; but that shows only where the disk tells a number of its own.
+    known = world.journal.mappings.mounts(mapping_id).get(place)
+    tells = known is not None and _is_same(world.disk.identity(mapping.directory, place), known)
+    return "counts as deleted" in troubles[place].message and not tells
 
 
 def _refused(case: Case) -> bool:

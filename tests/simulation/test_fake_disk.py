@@ -409,3 +409,20 @@ def test_a_store_that_changes_no_time() -> None:
     disk.store_unseen("/data/a", 1, b"xy")
     assert disk.content("/data/a") == b"0xy3"
     assert disk.look(Path("/data"), "a") == before
+
+
+def test_a_bind_mount_shows_in_the_table_alone() -> None:
+    disk = FakeDisk(FakeClock())
+    for place in ("/data/root/bound", "/elsewhere"):
+        disk.mkdir(place)
+    disk.write("/elsewhere/a", b"x")
+    root = Path("/data/root")
+    assert disk.mounts_below(root) == set()
+    bound = disk.bound("/elsewhere")
+    disk.mount(bound, "/data/root/bound", renumbered=True)
+    assert disk.mounts_below(root) == {"bound"}
+    assert disk.content("/data/root/bound/a") == b"x"
+    assert disk.identity(root, "bound").device == disk.identity(root).device
+    assert disk.unmount("/data/root/bound") is bound
+    assert disk.names("/data/root/bound") == []
+    assert disk.content("/elsewhere/a") == b"x"

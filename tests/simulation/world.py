@@ -178,6 +178,12 @@ class World:
             if self.chance.random() < 0.3:
                 self.disk.mkdir(f"{root}/{MOUNT}")
                 self._install(f"{root}/{MOUNT}")
+            elif self.chance.random() < 0.2 and root not in self.mounts:
+                self.disk.mkdir(f"{root}/{MOUNT}")
+                self.disk.mkdir(f"/data/bound {mapping.name}")
+                bound = self.disk.bound(f"/data/bound {mapping.name}")
+                self.disk.mount(bound, f"{root}/{MOUNT}")
+                self.mounts.add(f"{root}/{MOUNT}")
 
     def _begin_server(self) -> None:
         self.set_server_clock(self.chance.choice([0.0, 0.0, 0.3, -1.7, 90.0]))
