@@ -335,9 +335,36 @@ def unmount(world: World, chance: random.Random) -> None:
 def mount_again(world: World, chance: random.Random) -> None:
     """All disks come back."""
     for place in sorted(world.away):
+        if world.disk.is_mounted(place):
+            world.disk.unmount(place)
         world.disk.mount(world.away[place], place, renumbered=chance.random() < 0.3)
         del world.away[place]
         world.note(f"  {place} is mounted again")
+
+
+def other_disk(world: World, chance: random.Random) -> None:
+    """Another disk comes in the place of one that is away, under the same device number."""
+    places = [p for p in sorted(world.away) if not world.disk.is_mounted(p)]
+    if not places:
+        return
+    place = chance.choice(places)
+    away = world.away[place]
+    if not away.file_system:
+        return  # nothing would tell the two apart
+    other = world.disk.new_volume()
+    other.device, other.file_system = away.device, away.file_system + 1
+    world.disk.mount(other, place)
+    world.note(f"  another disk is mounted at {place}")
+    for mapping in world.mappings:
+        root = str(mapping.directory)
+        for path in sorted(world.ledger.names[mapping.name]):
+            target = f"{root}/{path}"
+            if target.startswith(f"{place}/") and chance.random() < 0.3:
+                world.disk.mkdir(_folder_of(target))
+                if not world.disk.exists(target):
+                    content = new_content(chance)
+                    world.ledger.other_root_has(mapping, path, content)
+                    world.disk.write(target, content)
 
 
 def swap_root(world: World, chance: random.Random) -> None:
@@ -411,4 +438,4 @@ DEEDS: dict[Deed, int] = {
     change_rules: 1,
 }
 """How often each happens; those that change whole directories are apart."""
-ROOT_DEEDS: dict[Deed, int] = {unmount: 4, swap_root: 3, mount_again: 1}
+ROOT_DEEDS: dict[Deed, int] = {unmount: 4, other_disk: 2, swap_root: 3, mount_again: 1}

@@ -13,8 +13,10 @@ from unittest import mock
 
 from aqsync.errors import Interrupted, ServerFailed
 from aqsync.journal import remote
+from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.outcomes import Outcomes
 from aqsync.local import scanner
+from aqsync.local.likeness import Likeness
 from aqsync.local.reader import GuardedFile
 from aqsync.local.scanner import Scanner
 from aqsync.log import Log
@@ -34,6 +36,7 @@ from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.uploader import Uploader
+from tests.simulation.fake_disk import FakeDisk
 
 Mutation = Callable[[], AbstractContextManager[object]]
 
@@ -281,6 +284,17 @@ MUTATIONS: dict[str, Broken] = {
     "empty-root": Broken("6: an empty root", _around(Scanner, "_trusts", _empty_is_fine)),
     "replaced-root": Broken(
         "6: a replaced root", _patched((Scanner, "_is_another", lambda *_: False))
+    ),
+    "disk-known-by-device": Broken(
+        "6: another disk under the same number",
+        _patched((RootIdentity, "is_same", lambda self, other: self[:2] == other[:2])),
+    ),
+    "bind-mounts-unseen": Broken(
+        "6: a bind mount that is away", _patched((FakeDisk, "mounts_below", lambda *_: frozenset()))
+    ),
+    "other-root-accepted": Broken(
+        "6: another directory with files of the same names",
+        _patched((Likeness, "objection", None)),
     ),
     "failure-blocks": Broken("7: one bad file", _around(Delivery, "_finished", _blocking)),
     "no-retry": Broken("1, 7: a failure is tried again", _around(Outcomes, "record", _never_again)),
