@@ -40,7 +40,9 @@ class SyncedVersion:
     at_ns: int
     sequence: int
     modified_at: str | None
-    """The server's time of this version as its list gives it; None until a list has shown it."""
+    """The server's time of this version; None until it is known."""
+    listed: bool = True
+    """A list has shown it. Before that, a name that is missing was not removed by a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,42 @@ class RemoteView:
     """None: the name is not in the list."""
 
 
+class Finding(IntEnum):
+    """What a comparison found under our remote name, where it is not what is here."""
+
+    OTHERS = 0
+    """Content that was never ours, as far as the journal remembers."""
+    OLDER = 1
+    """A version that was sent from here before."""
+    BEGINNING = 2
+    """The first bytes, one at least, of the file as it is here."""
+
+
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """A comparison found other content under our remote name."""
+class Comparison:
+    """A comparison of the file as it is here with other content under its remote name."""
 
     modified_at: str
     """The server's time of the version that was compared."""
     at_ns: int
+    finding: Finding = Finding.OTHERS
+    size: int = 0
+    """Bytes of the remote version; 0 for content of others."""
+    sha256: bytes = b""
+    """SHA-256 of the remote version; empty for content of others."""
+
+
+RESENDS_WITHIN_NS = 24 * 3600 * 1_000_000_000
+"""A day: within it, versions that are sent again are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resends:
+    """How often the same version was sent again because the server did not keep it."""
+
+    count: int
+    since_ns: int
+    """When the first of them was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +130,7 @@ class FileRecord:
     synced: SyncedVersion | None
     sent: SentVersion | None
     remote: RemoteView
-    difference: Difference | None
+    comparison: Comparison | None
     failure: Failure | None
     removed_at_ns: int | None
     """When the mirror first missed a file that had been there."""
@@ -111,6 +142,8 @@ class FileRecord:
     """When it first changed again before the server had it; None: it has not."""
     removing: bool = False
     """The server was asked to remove it while it was gone here: that it is missing may be us."""
+    resends: Resends | None = None
+    """None: never, as far as it still matters."""
 
 
 class Problem(NamedTuple):
@@ -178,6 +211,8 @@ class State(StrEnum):
     """A file's state, in the words that status and push print."""
 
     IN_SYNC = "in sync"
+    DIFFERS = "differs on the server"
+    """It has not changed here since its upload, and other content is under its name there."""
     PENDING = "pending"
     WAITING = "waiting"
     HELD = "held"
@@ -214,8 +249,11 @@ class Upload:
     reason: str
     since_ns: int
     replaces: bool
-    """A version of ours, or one that a person allowed to be replaced, is there."""
+    """A version is there that may be replaced: it is ours, is the beginning of this one, or a
+    person allowed it."""
     state: State = State.PENDING
+    again: bool = False
+    """The server had this version, or an older one of ours: how often is limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +263,8 @@ class Compare:
     reason: str
     since_ns: int
     state: State = State.PENDING
+    background: bool = False
+    """Nothing waits to be sent for it: uploads come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +286,8 @@ class Hold:
     state: State = State.HELD
     next_ns: int | None = None
     """What holds it is no fault of the file's, and is looked into again then; None: it is not."""
+    overwritable: bool = False
+    """A person may allow the version on the server to be replaced."""
 
 
 Decision = InSync | Wait | Upload | Compare | RemoveRemote | Hold
@@ -259,6 +301,10 @@ class Uploaded:
     sha256: bytes
     accepted_between: tuple[float, float] | None
     """Bounds of the new version's time on the server's clock, seconds since 1970, if known."""
+    modified_at: str | None = None
+    """The new version's exact time, from a server that names it."""
+    again: bool = False
+    """It was sent because the server had not kept it: see `Upload.again`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,9 +335,14 @@ class FoundOurOwn:
 
 @dataclass(frozen=True, slots=True)
 class FoundDifferent:
-    """The remote file has content that is not ours."""
+    """The remote file has other content than the file here, and it is no version just sent."""
 
     modified_at: str
+    finding: Finding = Finding.OTHERS
+    size: int = 0
+    """Bytes of the remote version; 0 for content of others."""
+    sha256: bytes = b""
+    """SHA-256 of the remote version; empty for content of others."""
 
 
 @dataclass(frozen=True, slots=True)

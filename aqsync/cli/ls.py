@@ -32,6 +32,7 @@ _MARKS = {
     Standing.IN_SYNC: "=",
     Standing.LOCAL_ONLY: ">",
     Standing.REMOTE_ONLY: "<",
+    Standing.DIFFERS_THERE: "!",
     Standing.DIFFERS: "!",
     Standing.UNKNOWN: "?",
 }

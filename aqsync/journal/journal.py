@@ -24,6 +24,7 @@ from aqsync.journal.pauses import Pauses
 from aqsync.journal.remote import Remote
 from aqsync.journal.sides import Sides
 from aqsync.journal.tags import Tags
+from aqsync.journal.versions import Versions
 
 
 class Journal:
@@ -41,6 +42,7 @@ class Journal:
         self.pauses = Pauses(database)
         self.history = History(database)
         self.sides = Sides(database)
+        self.versions = Versions(database)
         self.broken_set_aside = broken
         """Where a damaged journal was put when this one was begun in its place."""
         self._database = database

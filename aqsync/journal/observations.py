@@ -80,7 +80,7 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
         THEN coalesce(changing_since_ns,
             max(excluded.since_ns, since_ns, coalesce(synced_at_ns, since_ns))) END,
-    differs_modified_at = NULL, differs_at_ns = NULL,
+    compared_modified_at = NULL, compared_at_ns = NULL,
     failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL
 """
@@ -89,7 +89,9 @@ _RESET = """
     synced_size = NULL, synced_mtime_ns = NULL, synced_ctime_ns = NULL, synced_inode = NULL,
     synced_sha256 = NULL, synced_at_ns = NULL, synced_sequence = NULL,
     synced_modified_at = NULL, synced_not_before = NULL, synced_not_after = NULL,
-    sent_sha256 = NULL, sent_size = NULL, differs_modified_at = NULL, differs_at_ns = NULL,
+    sent_sha256 = NULL, sent_size = NULL,
+    compared_modified_at = NULL, compared_at_ns = NULL, synced_listed = 1,
+    resends = 0, resends_since_ns = NULL,
     failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL, removed_at_ns = NULL, insisted = 0,
     may_replace = NULL, removing = 0

@@ -11,6 +11,7 @@ from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.observations import AT_ONCE_NS
 from aqsync.journal.rows import words
 from aqsync.model import (
+    RESENDS_WITHIN_NS,
     Adopted,
     Failed,
     FileRecord,
@@ -33,8 +34,16 @@ _NO_FAILURE = """
 _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
     synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
-    sent_sha256 = NULL, sent_size = NULL, differs_modified_at = NULL, differs_at_ns = NULL,
+    sent_sha256 = NULL, sent_size = NULL, compared_modified_at = NULL, compared_at_ns = NULL,
     removing = 0, {_NO_FAILURE}
+"""
+
+# A version that is sent again counts within a day of the first time; the limit is the planner's.
+_RESENT = f"""
+    resends = CASE WHEN ? - resends_since_ns BETWEEN 0 AND {RESENDS_WITHIN_NS - 1}
+        THEN resends + 1 ELSE 1 END,
+    resends_since_ns = CASE WHEN ? - resends_since_ns BETWEEN 0 AND {RESENDS_WITHIN_NS - 1}
+        THEN resends_since_ns ELSE ? END
 """
 
 _AT = "id = ? AND eid IS ? AND remote_name = ?"
@@ -91,22 +100,8 @@ class Outcomes:
         self, connection: Connection, file: FileRecord, outcome: Outcome, now_ns: int
     ) -> None:
         match outcome:
-            case Uploaded(signature, sha256, accepted_between):
-                not_before, not_after = accepted_between or (None, None)
-                connection.execute(
-                    f"UPDATE file SET {_SYNCED}, synced_sequence = ?,"
-                    " synced_modified_at = NULL, synced_not_before = ?, synced_not_after = ?,"
-                    f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {_AT}",
-                    (
-                        *signature,
-                        sha256,
-                        now_ns,
-                        next_sequence(connection),
-                        not_before,
-                        not_after,
-                        *_at(file),
-                    ),
-                )
+            case Uploaded():
+                self._uploaded(connection, file, outcome, now_ns)
             case Touched(signature, sha256):
                 connection.execute(
                     f"UPDATE file SET {_SYNCED}, insisted = 0 WHERE {_AT}",
@@ -114,19 +109,20 @@ class Outcomes:
                 )
             case Adopted(signature, sha256, modified_at):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, synced_sequence = 0,"
+                    f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_listed = 1,"
                     " synced_modified_at = ?, insisted = 0, may_replace = NULL,"
                     f" removed_at_ns = NULL WHERE {_AT}",
                     (*signature, sha256, now_ns, modified_at, *_at(file)),
                 )
             case FoundOurOwn(size, sha256, modified_at):
                 self._found_our_own(connection, file, size, sha256, modified_at, now_ns)
-            case FoundDifferent(modified_at):
+            case FoundDifferent(modified_at, finding, size, sha256):
                 unchanged, then = _unchanged_since(file)
                 connection.execute(
-                    "UPDATE file SET differs_modified_at = ?, differs_at_ns = ?, insisted = 0,"
-                    f" {_NO_FAILURE} WHERE {_AT} AND {unchanged}",
-                    (modified_at, now_ns, *_at(file), *then),
+                    "UPDATE file SET compared_modified_at = ?, compared_at_ns = ?,"
+                    " compared_finding = ?, compared_size = ?, compared_sha256 = ?,"
+                    f" insisted = 0, {_NO_FAILURE} WHERE {_AT} AND {unchanged}",
+                    (modified_at, now_ns, finding, size, sha256, *_at(file), *then),
                 )
             case Removed():
                 if not file.insisted:
@@ -140,6 +136,29 @@ class Outcomes:
                 pass  # the scanner looks again; nothing was learned of the remote side
             case Failed(message, hint, permanent):
                 self._failed(connection, file, (message, hint, permanent), now_ns)
+
+    @staticmethod
+    def _uploaded(connection: Connection, file: FileRecord, outcome: Uploaded, now_ns: int) -> None:
+        not_before, not_after = outcome.accepted_between or (None, None)
+        connection.execute(
+            f"UPDATE file SET {_SYNCED}, synced_sequence = ?, synced_listed = 0,"
+            " synced_modified_at = ?, synced_not_before = ?, synced_not_after = ?,"
+            f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {_AT}",
+            (
+                *outcome.signature,
+                outcome.sha256,
+                now_ns,
+                next_sequence(connection),
+                outcome.modified_at,
+                not_before,
+                not_after,
+                *_at(file),
+            ),
+        )
+        if outcome.again:
+            connection.execute(
+                f"UPDATE file SET {_RESENT} WHERE {_AT}", (now_ns, now_ns, now_ns, *_at(file))
+            )
 
     @staticmethod
     def _count_removal(connection: Connection, file: FileRecord, now_ns: int) -> None:
@@ -165,7 +184,8 @@ class Outcomes:
             # Sent, but the answer was lost: of that version only the content is known.
             signature, at_ns = Signature(size, 0, 0, 0), now_ns
         connection.execute(
-            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_modified_at = ? WHERE {_AT}",
+            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_listed = 1,"
+            f" synced_modified_at = ? WHERE {_AT}",
             (*signature, sha256, at_ns, modified_at, *_at(file)),
         )
 
@@ -182,11 +202,15 @@ class Outcomes:
         )
 
     def retry(self, identities: Iterable[int]) -> None:
-        """A person wants these files tried again: failures are forgotten, removed ones sent."""
+        """A person wants these files tried again: failures are forgotten, removed ones sent.
+
+        What was compared is compared anew, and may be sent as often again as if never before.
+        """
         with self._database.writing() as connection:
             connection.executemany(
                 f"UPDATE file SET insisted = 1, {_NO_FAILURE},"
-                " differs_modified_at = NULL, differs_at_ns = NULL WHERE id = ?",
+                " compared_modified_at = NULL, compared_at_ns = NULL,"
+                " resends = 0, resends_since_ns = NULL WHERE id = ?",
                 ((identity,) for identity in identities),
             )
 

@@ -169,7 +169,8 @@ class Remote:
         """The lists of these experiments are still what they were."""
         with self._database.writing() as connection:
             for eid in eids:
-                _listed(connection, eid, sequence, now_ns)
+                if _is_news(connection, eid, sequence):
+                    _listed(connection, eid, sequence, now_ns)
 
     def listed(
         self,
@@ -188,12 +189,16 @@ class Remote:
         """
         uuids, digest = asked
         with self._database.writing() as connection:
+            late = {eid for eid in lists if not _is_news(connection, eid, sequence)}
             for eid, files in lists.items():
+                if eid in late:
+                    continue
                 escaped = [(words(name), words(at)) for name, at in files]
                 if _replace_list(connection, eid, escaped, sequence, now_ns):
                     _forget_digests(connection, eid)
                 _listed(connection, eid, sequence, now_ns)
-            if len(lists) == len(uuids):  # else what was left out would pass for unchanged
+            # Else what was left out, or is known from a later list, would pass for unchanged.
+            if len(lists) == len(uuids) and not late:
                 connection.execute(
                     "INSERT OR REPLACE INTO listing (uuids, digest) VALUES (?, ?)",
                     (",".join(uuids), digest),
@@ -255,6 +260,14 @@ def _forget_contents(connection: Connection, eid: str) -> None:
     )
 
 
+def _is_news(connection: Connection, eid: str, sequence: int) -> bool:
+    """Whether no list that was asked for later is known: requests may overtake each other."""
+    row = connection.execute(
+        "SELECT listed_sequence FROM experiment WHERE eid = ?", (eid,)
+    ).fetchone()
+    return row is None or row[0] < sequence
+
+
 def _listed(connection: Connection, eid: str, sequence: int, now_ns: int) -> None:
     connection.execute(
         "UPDATE experiment SET listed_sequence = ?, listed_at_ns = ? WHERE eid = ?",
@@ -286,18 +299,18 @@ def _replace_list(
 
 
 def _settle_uploads(connection: Connection, eid: str, sequence: int) -> None:
-    """Learn which listed time our uploads got, where a list that is younger shows them."""
+    """Learn from the first list that shows them which time our uploads got."""
     rows = connection.execute(
         "SELECT f.id, r.modified_at, f.synced_not_before, f.synced_not_after FROM file f"
         " JOIN remote_file r ON r.eid = f.eid AND r.name = f.remote_name"
-        " WHERE f.eid = ? AND f.synced_modified_at IS NULL AND f.synced_sequence < ?",
+        " WHERE f.eid = ? AND f.synced_listed = 0 AND f.synced_sequence < ?",
         (eid, sequence),
     ).fetchall()
     connection.executemany(
-        "UPDATE file SET synced_modified_at = ? WHERE id = ?",
+        "UPDATE file SET synced_listed = 1, synced_modified_at = coalesce(synced_modified_at, ?)"
+        " WHERE id = ?",
         (
-            (modified_at, identity)
+            (modified_at if plausible(modified_at, not_before, not_after) else None, identity)
             for identity, modified_at, not_before, not_after in rows
-            if plausible(modified_at, not_before, not_after)
         ),
     )

@@ -6,11 +6,13 @@ import os
 from typing import Any
 
 from aqsync.model import (
-    Difference,
+    Comparison,
     EntryKind,
     Failure,
     FileRecord,
+    Finding,
     RemoteView,
+    Resends,
     SentVersion,
     Signature,
     SyncedVersion,
@@ -73,16 +75,19 @@ RECORD = f"""
         f.synced_sha256, f.synced_at_ns, f.synced_sequence, f.synced_modified_at,
         f.sent_sha256, f.sent_size,
         coalesce(e.listed_sequence, 0), r.modified_at,
-        f.differs_modified_at, f.differs_at_ns,
+        f.compared_modified_at, f.compared_at_ns, f.compared_finding, f.compared_size,
+        f.compared_sha256,
         f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
         f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns,
-        f.removing
+        f.removing, f.synced_listed, f.resends, f.resends_since_ns
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 
 
 _KINDS = {kind.value: kind for kind in EntryKind}
 """Any other number is damage: such a file is not opened, and the next scan finds what it is."""
+_FINDINGS = {finding.value: finding for finding in Finding}
+"""Any other number is damage: then nothing on the server is replaced."""
 
 
 def file_record(row: tuple[Any, ...]) -> FileRecord:
@@ -112,8 +117,11 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         sent_size,
         listed_sequence,
         listed_modified_at,
-        differs_modified_at,
-        differs_at_ns,
+        compared_modified_at,
+        compared_at_ns,
+        compared_finding,
+        compared_size,
+        compared_sha256,
         failure_message,
         failure_hint,
         failure_permanent,
@@ -124,16 +132,30 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         may_replace,
         changing_since_ns,
         removing,
+        synced_listed,
+        resends,
+        resends_since_ns,
     ) = row
     synced = None
     if synced_at_ns is not None:
         signature = Signature(synced_size, synced_mtime_ns, synced_ctime_ns, synced_inode)
         synced = SyncedVersion(
-            signature, synced_sha256, synced_at_ns, synced_sequence, synced_modified_at
+            signature,
+            synced_sha256,
+            synced_at_ns,
+            synced_sequence,
+            synced_modified_at,
+            bool(synced_listed),
         )
-    difference = None
-    if differs_modified_at is not None:
-        difference = Difference(differs_modified_at, differs_at_ns)
+    comparison = None
+    if compared_modified_at is not None:
+        comparison = Comparison(
+            compared_modified_at,
+            compared_at_ns,
+            _FINDINGS.get(compared_finding, Finding.OTHERS),
+            compared_size,
+            compared_sha256 or b"",
+        )
     failure = None
     if failure_message is not None:
         failure = Failure(
@@ -151,11 +173,12 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         synced=synced,
         sent=None if sent_sha256 is None else SentVersion(sent_sha256, sent_size),
         remote=RemoteView(listed_sequence, listed_modified_at),
-        difference=difference,
+        comparison=comparison,
         failure=failure,
         removed_at_ns=removed_at_ns,
         insisted=bool(insisted),
         may_replace=may_replace,
         changing_since_ns=changing_since_ns,
         removing=bool(removing),
+        resends=None if resends_since_ns is None else Resends(resends, resends_since_ns),
     )

@@ -196,6 +196,67 @@ UPDATE file SET failure_message = NULL, failure_hint = NULL, failure_permanent =
         'not in the directory when it was last looked at, and never uploaded';
 """
 
+_PAST_VERSIONS = """
+-- What was sent under a name before, or may have been: it outlives the file's row. A name on the
+-- server that has such a content holds nothing of others.
+CREATE TABLE past_version (
+    uuid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sha256 BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (uuid, name, sha256)
+) WITHOUT ROWID;
+CREATE INDEX past_version_by_number ON past_version (number);
+
+CREATE TRIGGER past_versions_are_few AFTER INSERT ON past_version BEGIN
+    DELETE FROM past_version WHERE uuid = NEW.uuid AND name = NEW.name AND number <
+        (SELECT number FROM past_version WHERE uuid = NEW.uuid AND name = NEW.name
+         ORDER BY number DESC LIMIT 1 OFFSET 31);
+END;
+
+CREATE TRIGGER synced_is_past AFTER UPDATE OF synced_sha256, eid, remote_name ON file
+WHEN OLD.synced_sha256 IS NOT NULL AND (NEW.synced_sha256 IS NOT OLD.synced_sha256
+    OR NEW.eid IS NOT OLD.eid OR NEW.remote_name IS NOT OLD.remote_name) BEGIN
+    INSERT OR REPLACE INTO past_version
+    SELECT e.uuid, OLD.remote_name, OLD.synced_sha256, OLD.synced_size, c.value
+    FROM experiment e, counter c WHERE e.eid = OLD.eid AND e.uuid IS NOT NULL;
+END;
+CREATE TRIGGER sent_is_past AFTER UPDATE OF sent_sha256, eid, remote_name ON file
+WHEN OLD.sent_sha256 IS NOT NULL AND (NEW.sent_sha256 IS NOT OLD.sent_sha256
+    OR NEW.eid IS NOT OLD.eid OR NEW.remote_name IS NOT OLD.remote_name)
+    AND OLD.sent_sha256 IS NOT NEW.synced_sha256 BEGIN
+    INSERT OR REPLACE INTO past_version
+    SELECT e.uuid, OLD.remote_name, OLD.sent_sha256, OLD.sent_size, c.value
+    FROM experiment e, counter c WHERE e.eid = OLD.eid AND e.uuid IS NOT NULL;
+END;
+CREATE TRIGGER versions_outlive_their_file BEFORE DELETE ON file
+WHEN OLD.synced_sha256 IS NOT NULL OR OLD.sent_sha256 IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO past_version
+    SELECT e.uuid, OLD.remote_name, OLD.synced_sha256, OLD.synced_size, c.value
+    FROM experiment e, counter c
+    WHERE e.eid = OLD.eid AND e.uuid IS NOT NULL AND OLD.synced_sha256 IS NOT NULL;
+    INSERT OR REPLACE INTO past_version
+    SELECT e.uuid, OLD.remote_name, OLD.sent_sha256, OLD.sent_size, c.value
+    FROM experiment e, counter c
+    WHERE e.eid = OLD.eid AND e.uuid IS NOT NULL AND OLD.sent_sha256 IS NOT NULL;
+END;
+
+-- What a comparison found, and whether a list has ever shown the synced version.
+ALTER TABLE file RENAME COLUMN differs_modified_at TO compared_modified_at;
+ALTER TABLE file RENAME COLUMN differs_at_ns TO compared_at_ns;
+ALTER TABLE file ADD COLUMN compared_finding INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN compared_size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN compared_sha256 BLOB;
+ALTER TABLE file ADD COLUMN synced_listed INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE file ADD COLUMN resends INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN resends_since_ns INTEGER;
+UPDATE file SET synced_listed = 0
+    WHERE synced_sequence IS NOT NULL AND synced_modified_at IS NULL;
+DROP INDEX file_to_be_listed;
+CREATE INDEX file_to_be_listed ON file (eid) WHERE synced_listed = 0;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -206,6 +267,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0007-later-experiments", _LATER_EXPERIMENTS),
     ("0008-retry-after", _RETRY_AFTER),
     ("0009-identities", _IDENTITIES),
+    ("0010-past-versions", _PAST_VERSIONS),
 )
 
 VERSION = len(MIGRATIONS)

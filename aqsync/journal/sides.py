@@ -19,7 +19,10 @@ class Standing(StrEnum):
     IN_SYNC = "in sync"
     LOCAL_ONLY = "local only"
     REMOTE_ONLY = "remote only"
+    DIFFERS_THERE = "differs on the server"
+    """It has not changed here since its upload; a comparison found other content there."""
     DIFFERS = "differs"
+    """Changed here, or not compared yet."""
     UNKNOWN = "unknown"
     """The server's list was never fetched."""
 
@@ -61,6 +64,7 @@ _STANDING = f"""CASE
     WHEN coalesce(e.listed_sequence, 0) = 0 THEN '{Standing.UNKNOWN}'
     WHEN r.modified_at IS NULL THEN '{Standing.LOCAL_ONLY}'
     WHEN {_UNCHANGED} AND r.modified_at = f.synced_modified_at THEN '{Standing.IN_SYNC}'
+    WHEN {_UNCHANGED} AND r.modified_at = f.compared_modified_at THEN '{Standing.DIFFERS_THERE}'
     ELSE '{Standing.DIFFERS}'
 END"""
 
@@ -76,11 +80,14 @@ class Sides:
 
         Args:
             mapping_id: Whose.
-            only: Only those that stand so; None: all.
+            only: Only those that stand so, and with `DIFFERS` those of `DIFFERS_THERE` too;
+                None: all.
         """
         directory: str | bytes = ""
         name: str | bytes = ""
-        wanted = "" if only is None else f"AND {_STANDING} = '{only}'"
+        wanted = "" if only is None else f"AND {_STANDING} IN ('{only}')"
+        if only is Standing.DIFFERS:
+            wanted = f"AND {_STANDING} IN ('{only}', '{Standing.DIFFERS_THERE}')"
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(

@@ -16,6 +16,7 @@ from aqsync.errors import AqsyncError, Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.log import Log
 from aqsync.model import (
+    Compare,
     Decision,
     Failed,
     FileRecord,
@@ -31,12 +32,12 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.engine import Engine
-from aqsync.sync.lanes import Lanes
+from aqsync.sync.jobs import Job
+from aqsync.sync.lanes import LARGE, Lanes
 from aqsync.sync.planner import backoff_ns
 from aqsync.sync.policies import closed, policies
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
-from aqsync.sync.uploader import Job
 
 BATCH = 100
 """Records loaded at once: few, for what is loaded grows old."""
@@ -46,6 +47,8 @@ IDLE_S = 60.0
 """Between steps that nobody asks for."""
 POLICY_S = 1.0
 """A policy older than this is worked out again before a file is decided on by it."""
+MOST_IN_BACKGROUND = 2
+"""Jobs that nothing waits for run while nothing else is ready, and on so many workers at most."""
 MOST_PATIENCE_S = 60.0
 """The longest pause for a file that cannot be read as it was seen."""
 SECOND_NS = 1_000_000_000
@@ -138,6 +141,9 @@ class Delivery:
         """How often in a row a file was not found as it had been seen."""
         self._under_way: dict[int, UnderWay] = {}
         self._claimed_elsewhere: list[FileRecord] = []
+        self._put_off: deque[FileRecord] = deque()
+        """In hand, for when nothing else is ready."""
+        self._in_background: set[int] = set()
         self._closed: frozenset[str] = frozenset()
         self._opens_at_ns: int | None = None
 
@@ -168,6 +174,7 @@ class Delivery:
             self._beat()
             file = ended.job.file
             del self._under_way[file.id]
+            self._in_background.discard(file.id)
             try:
                 if isinstance(ended.outcome, BaseException):
                     self._broke(file, ended.outcome)
@@ -234,6 +241,28 @@ class Delivery:
                 if job is None:
                     break
                 self._lanes.start(job, large)
+        self._begin_in_background()
+
+    def _begin_in_background(self) -> None:
+        """What was put off is begun when nothing else is ready."""
+        while self._put_off and self._engine.usable and self._has_time():
+            file = self._put_off.popleft()
+            large = _is_large(file)
+            if not self._lanes.has_room(large):
+                self._put_off.append(file)
+                return
+            try:
+                job = self._job(self._engine.again(file), put_off=False)
+            except BaseException:
+                self._put_off.appendleft(file)  # nothing is lost when the journal fails
+                raise
+            if job is not None:
+                self._in_background.add(file.id)
+                self._lanes.start(job, large)
+
+    def _has_time(self) -> bool:
+        ready = len(self._ready) or any(self._loaded.values()) or any(self._taken.values())
+        return not (self.retiring or ready) and len(self._in_background) < MOST_IN_BACKGROUND
 
     def _note_closed(self) -> None:
         """Which mappings are paused or outside their windows, and until when."""
@@ -295,11 +324,16 @@ class Delivery:
         }
         self._policies_until = self._clock.monotonic() + POLICY_S
 
-    def _job(self, file: FileRecord) -> Job | None:
-        """What is to be done about a file; what must wait goes to whoever looks again."""
+    def _job(self, file: FileRecord, *, put_off: bool = True) -> Job | None:
+        """What is to be done about a file; what must wait goes to whoever looks again.
+
+        Args:
+            file: Which file.
+            put_off: What nothing waits for is kept for later.
+        """
         self._work_out_policies()
         try:
-            return self._decided(file)
+            return self._decided(file, put_off=put_off)
         except AqsyncError:
             raise
         except Exception as exc:  # noqa: BLE001 - told in full; one bad file stops no other
@@ -307,7 +341,7 @@ class Delivery:
             self._ready.give_back(file.id)
             return None
 
-    def _decided(self, file: FileRecord) -> Job | None:
+    def _decided(self, file: FileRecord, *, put_off: bool) -> Job | None:
         decided = self._engine.decide(file, self._policy_of[file.mapping])
         if decided is None:  # the server cannot be asked
             self._put_back(file)
@@ -315,6 +349,9 @@ class Delivery:
         file, step = decided
         if isinstance(step, InSync | Hold | Wait):
             self._note(file, step)
+            return None
+        if put_off and isinstance(step, Compare) and step.background:
+            self._put_off.append(file)
             return None
         under_way = UnderWay(file, self._clock.monotonic(), self._beat)
         job = self._engine.job(file, step, under_way.progress)
@@ -346,7 +383,7 @@ class Delivery:
         self._again(file)
 
     def _tell(self, file: FileRecord, step: Decision) -> None:
-        if isinstance(step, Hold) and step.state is State.HELD:
+        if isinstance(step, Hold) and step.state in {State.HELD, State.DIFFERS}:
             now = self._clock.monotonic()
             self._tally.held(self._place(file), file.mapping, step, file.since_ns, now)
 
@@ -363,3 +400,7 @@ class Delivery:
 
 def _waiting(file: FileRecord) -> Waiting:
     return Waiting(file.id, 0 if file.local is None else file.local.size)
+
+
+def _is_large(file: FileRecord) -> bool:
+    return file.local is not None and file.local.size >= LARGE

@@ -42,6 +42,7 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.claims import Claims
+from aqsync.sync.jobs import Job, Progress, unwatched
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import (
     LONGEST_ORDERED_PAUSE_NS,
@@ -54,7 +55,7 @@ from aqsync.sync.planner import (
 from aqsync.sync.policies import experiments_of
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.tagger import Tagger
-from aqsync.sync.uploader import Job, Progress, Uploader, unwatched
+from aqsync.sync.uploader import Uploader
 
 FRESH_TO_REPLACE_S = 3.0
 """A file list older than this is fetched again before anything on the server is replaced or

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from aqsync.model import Outcome
-from aqsync.sync.uploader import Job
+from aqsync.sync.jobs import Job
 
 WORKERS = 4
 """Four connections fill a server; more make a real one slower."""

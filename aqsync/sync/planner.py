@@ -7,10 +7,13 @@ print it.
 from __future__ import annotations
 
 from aqsync.model import (
+    RESENDS_WITHIN_NS,
     Compare,
+    Comparison,
     Decision,
     EntryKind,
     FileRecord,
+    Finding,
     Hold,
     InSync,
     OnLocalDelete,
@@ -37,6 +40,14 @@ LONG_CHANGING_NS = 60 * SECOND_NS
 """A file that has been changing for longer than this, and than some settle times, is named."""
 LONG_CHANGING_SETTLES = 5
 
+RESENDS_AFTER_NS = (0, 60 * SECOND_NS, 600 * SECOND_NS)
+"""When a version that the server did not keep is sent again, counted from the first time. After
+the last, somebody or something keeps putting another one in its place, for that day."""
+
+DIFFERS_HINT = (
+    "compare the two; `aqsync push --overwrite PATH` replaces the one on the server,"
+    " `aqsync retry PATH` compares them anew"
+)
 CONFLICT_HINT = (
     "compare the two; rename the local file, "
     "or let `aqsync push --overwrite PATH` replace the one on the server"
@@ -110,7 +121,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     elif policy.experiment_problem is not None:
         return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     else:
-        step = _wanted(file, file.local)
+        step = _wanted(file, file.local, now_ns)
     if isinstance(step, InSync | Hold):
         return step
     if policy.place_problem is not None:
@@ -139,44 +150,82 @@ def _skipped(file: FileRecord) -> Hold:
     return Hold("FIFO, socket or device, never opened", file.since_ns, "", State.SKIPPED)
 
 
-def _wanted(file: FileRecord, local: Signature) -> Decision:
+def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
     """The step for a file that is here, if nothing stood in its way."""
     if file.synced is None:
-        return _wanted_when_new(file)
+        return _wanted_when_new(file, now_ns)
     if file.synced.signature == local:
-        return _wanted_when_unchanged(file, file.synced)
-    return _wanted_when_changed(file, local, file.synced)
+        return _wanted_when_unchanged(file, file.synced, now_ns)
+    return _wanted_when_changed(file, local, file.synced, now_ns)
 
 
-def _wanted_when_new(file: FileRecord) -> Decision:
+def _wanted_when_new(file: FileRecord, now_ns: int) -> Decision:
     if file.remote.listed_sequence == 0:
         return Wait("the server's file list has not been fetched yet", file.since_ns, None)
     if file.remote.modified_at is None:
         return Upload("not on the server yet", file.since_ns, replaces=False)
     return _wanted_when_foreign(
-        file, file.remote.modified_at, "another file of this name was on the server first"
+        file, file.remote.modified_at, "another file of this name was on the server first", now_ns
     )
 
 
-def _wanted_when_unchanged(file: FileRecord, synced: SyncedVersion) -> Decision:
+def _wanted_when_unchanged(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
     if file.remote.listed_sequence <= synced.sequence:
         return InSync("accepted by the server, not listed since", synced.at_ns)
     listed = file.remote.modified_at
     if listed is None:
-        return _wanted_when_removed(file)
+        return _wanted_when_missing(file, synced, now_ns)
     if listed == synced.modified_at:
         return InSync("on the server with this content", synced.at_ns)
-    differs = file.difference is not None and file.difference.modified_at == listed
-    if synced.modified_at is None and not differs:
-        return Compare("the server lists a version that may not be the one we sent", synced.at_ns)
-    return InSync("our version was uploaded; others have changed it on the server", synced.at_ns)
+    if file.may_replace == listed:
+        return Upload("to replace the version on the server, as allowed", synced.at_ns, True)
+    compared = _compared(file, listed)
+    if compared is None:
+        return Compare(
+            "the server lists a version that may not be the one we sent",
+            synced.at_ns,
+            background=True,
+        )
+    if compared.finding is not Finding.OLDER:
+        reason = "differs on the server: it is not a version that was sent from here"
+    elif (at_ns := _sent_again_at(file, now_ns)) is not None:
+        reason = "differs on the server: it is an older version of this file"
+        return _sent_again(Upload(reason, compared.at_ns, True, again=True), at_ns, now_ns)
+    else:
+        reason = "differs on the server: an older version of this file is put back there each time"
+    return Hold(reason, compared.at_ns, DIFFERS_HINT, State.DIFFERS, overwritable=True)
 
 
-def _wanted_when_changed(file: FileRecord, local: Signature, synced: SyncedVersion) -> Decision:
+def _compared(file: FileRecord, listed: str) -> Comparison | None:
+    """What a comparison with the version that is listed now has found."""
+    compared = file.comparison
+    return compared if compared is not None and compared.modified_at == listed else None
+
+
+def _sent_again_at(file: FileRecord, now_ns: int) -> int | None:
+    """When a version that the server did not keep may be sent again; None: not today."""
+    resends = file.resends
+    if resends is None or not 0 <= now_ns - resends.since_ns < RESENDS_WITHIN_NS:
+        return now_ns
+    if resends.count >= len(RESENDS_AFTER_NS):
+        return None
+    return resends.since_ns + RESENDS_AFTER_NS[resends.count]
+
+
+def _sent_again(step: Upload, at_ns: int, now_ns: int) -> Upload | Wait:
+    if now_ns >= at_ns:
+        return step
+    state = State.DIFFERS if step.replaces else State.WAITING
+    return Wait(step.reason, step.since_ns, at_ns, "it was sent again a short time ago", state)
+
+
+def _wanted_when_changed(
+    file: FileRecord, local: Signature, synced: SyncedVersion, now_ns: int
+) -> Decision:
     listed_since = file.remote.listed_sequence > synced.sequence
     listed = file.remote.modified_at
     if listed_since and listed is None:
-        return _wanted_when_removed(file)
+        return _wanted_when_missing(file, synced, now_ns)
     if local.size == 0 and synced.signature.size > 0 and not file.insisted:
         return Hold(
             "the file is empty now; the good copy on the server stays",
@@ -186,26 +235,45 @@ def _wanted_when_changed(file: FileRecord, local: Signature, synced: SyncedVersi
     if not listed_since or listed is None or listed == synced.modified_at:
         return Upload("changed since its upload", file.since_ns, replaces=True)
     return _wanted_when_foreign(
-        file, listed, "changed here, and by others on the server since our upload"
+        file, listed, "changed here, and by others on the server since our upload", now_ns
     )
 
 
-def _wanted_when_removed(file: FileRecord) -> Decision:
+def _wanted_when_missing(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
+    """The step for a file that the server accepted and does not list."""
     if file.insisted:
         return Upload("to be sent again though removed on the server", file.since_ns, False)
     if file.removing:
         return Upload("it is back, and was removed meanwhile", file.since_ns, replaces=False)
+    if not synced.listed:
+        if (at_ns := _sent_again_at(file, now_ns)) is not None:
+            lost = Upload("the server accepted it and lost it", synced.at_ns, False, again=True)
+            return _sent_again(lost, at_ns, now_ns)
+        return Hold(
+            "the server accepts it, and then does not have it",
+            synced.at_ns,
+            "ask who runs the server: is its disk full or failing? "
+            "`aqsync retry PATH` sends the file again",
+        )
     since_ns = file.since_ns if file.removed_at_ns is None else file.removed_at_ns
     return Hold("removed on the server", since_ns, "`aqsync retry PATH` sends it again")
 
 
-def _wanted_when_foreign(file: FileRecord, listed: str, conflict: str) -> Decision:
+def _wanted_when_foreign(file: FileRecord, listed: str, conflict: str, now_ns: int) -> Decision:
     """The step for a remote version that is not known to be ours."""
     if file.may_replace == listed:
         return Upload("to replace the version on the server, as allowed", file.since_ns, True)
-    if file.difference is not None and file.difference.modified_at == listed:
-        return Hold(f"conflict: {conflict}", file.difference.at_ns, CONFLICT_HINT)
-    return Compare("a file of this name is on the server already", file.since_ns)
+    compared = _compared(file, listed)
+    if compared is None:
+        return Compare("a file of this name is on the server already", file.since_ns)
+    if compared.finding is Finding.BEGINNING:
+        return Upload("the server has only the beginning of it", file.since_ns, replaces=True)
+    if compared.finding is Finding.OLDER:
+        at_ns = _sent_again_at(file, now_ns)
+        if at_ns is not None:
+            older = Upload("the server has an older version of it", file.since_ns, True, again=True)
+            return _sent_again(older, at_ns, now_ns)
+    return Hold(f"conflict: {conflict}", compared.at_ns, CONFLICT_HINT, overwritable=True)
 
 
 def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:

@@ -32,11 +32,11 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.engine import Engine
+from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import run_in_lanes
-from aqsync.sync.planner import CONFLICT_HINT, probe_is_near
+from aqsync.sync.planner import probe_is_near
 from aqsync.sync.policies import ALWAYS, BATCH, batched, closed, policies, undecided
 from aqsync.sync.progress import Reporter
-from aqsync.sync.uploader import Job
 
 LARGE = 32 << 20
 """Bytes from which on a file counts as large."""
@@ -108,6 +108,8 @@ class _Round:
     """When the first of those that wait may be due."""
     reason: str = ""
     """Why that one waits."""
+    put_off: list[int] = field(default_factory=list)
+    """Files to compare when nothing is left to send."""
     others: bool = False
     """Files are under way in another job: they end when they end."""
 
@@ -274,6 +276,8 @@ class Push:
             self._engine.perform,
             finished,
         )
+        put_off = self._jobs(iter(this.put_off), this, put_off=False)
+        run_in_lanes(put_off, iter(()), self._engine.perform, finished)
         return this
 
     def _waiting(self) -> list[Waiting]:
@@ -284,8 +288,16 @@ class Push:
         ]
         return [item for items in zip_longest(*by_mapping) for item in items if item is not None]
 
-    def _jobs(self, identities: Iterator[int], this: _Round) -> Iterator[Job]:
-        """Decide file by file; what is to be done comes out, the rest is noted."""
+    def _jobs(
+        self, identities: Iterator[int], this: _Round, *, put_off: bool = True
+    ) -> Iterator[Job]:
+        """Decide file by file; what is to be done comes out, the rest is noted.
+
+        Args:
+            identities: Which files.
+            this: The round.
+            put_off: What nothing waits for is kept for the end of the round.
+        """
         outlook = self._engine.outlook
         shut, policy_of = self._closed(), self._policies()
         for batch in batched(identities, BATCH):
@@ -304,6 +316,8 @@ class Push:
                 file, step = decided
                 if isinstance(step, InSync | Wait | Hold):
                     self._note(file, step, this)
+                elif put_off and isinstance(step, Compare) and step.background:
+                    this.put_off.append(file.id)
                 elif self._is_worth_another(file, step):
                     job = self._engine.job(file, step, self._reporter.sent)
                     if job is not None:
@@ -341,22 +355,26 @@ class Push:
     def _is_worth_another(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
         """Whatever keeps changing must not keep a push from ending."""
         self._attempts[file.id] += 1
-        again = file.id in self._sent and isinstance(step, Upload)
-        return not again and self._attempts[file.id] <= MOST_ATTEMPTS
+        done = file.id in self._sent and isinstance(step, Upload) and not step.again
+        return not done and self._attempts[file.id] <= MOST_ATTEMPTS
 
     def _note(self, file: FileRecord, step: InSync | Wait | Hold, this: _Round) -> None:
         if self._closed()[file.mapping] is not None:
             return  # nobody waits here for hours
         if isinstance(step, Hold):
-            conflict = step.hint == CONFLICT_HINT and file.id not in self._replaced
+            conflict = step.overwritable and file.id not in self._replaced
             if self._limits.overwrite and conflict:
                 this.conflicts.append(file)
-        elif isinstance(step, Wait) and step.until_ns is not None and self._is_worth_waiting(file):
+        elif isinstance(step, Wait) and step.until_ns is not None:
+            if not self._is_worth_waiting(file, step):
+                return
             failed = step.state is State.FAILED
             this.wait_until(step.until_ns, step.reason if failed else f"files {step.reason}")
             this.look_again.setdefault(file.mapping, []).append(file.path)
 
-    def _is_worth_waiting(self, file: FileRecord) -> bool:
+    def _is_worth_waiting(self, file: FileRecord, step: Wait) -> bool:
+        if step.state is State.DIFFERS or file.resends is not None:
+            return False  # it is sent again in minutes at the earliest
         if file.failure is not None:
             return file.failure.count < TRIES
         return self._limits.wait_for_settling

@@ -94,6 +94,7 @@ def _counts(summaries: Sequence[Summary], result: PushResult) -> dict[str, int]:
         result.uploaded,
         result.adopted,
         unchanged,
+        total(State.DIFFERS),
         total(State.HELD),
         total(State.WAITING, State.PENDING),
         total(State.FAILED),

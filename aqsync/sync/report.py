@@ -78,6 +78,7 @@ COUNTS = (
     "uploaded",
     "adopted",
     "unchanged",
+    "differs on the server",
     "held",
     "waiting",
     "failed",

@@ -64,7 +64,7 @@ def _stuck(
 ) -> Iterator[FileRecord]:
     """Held and failed files; emptied and deleted ones only where their path was named."""
     for file, step in decisions(journal, mapping, now_ns, tops):
-        if step.state not in {State.HELD, State.FAILED}:
+        if step.state not in {State.HELD, State.FAILED, State.DIFFERS}:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
         if tops or not emptied_or_deleted:

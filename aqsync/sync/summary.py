@@ -12,7 +12,7 @@ from aqsync.journal import Journal
 from aqsync.model import Closed, Hold, InSync, Problem, ServerProblem, State, Wait
 from aqsync.sync.policies import ALWAYS, closed, decisions, keeps
 
-_OPEN = frozenset({State.PENDING, State.WAITING, State.HELD, State.FAILED})
+_OPEN = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
 """States in which a file is not where it shall be."""
 
 

@@ -33,6 +33,8 @@ IDLE_S = 60.0
 """Between steps that nobody asks for."""
 MOST_HISTORY = 1_000_000
 """Lines of history that are kept, however young."""
+MOST_PAST_VERSIONS = 1_000_000
+"""Past versions of files that are kept, some hundred bytes each."""
 SECOND_NS = 1_000_000_000
 
 log = Log(__name__)
@@ -220,6 +222,7 @@ class Upkeep:
         """Keep the journal small."""
         oldest_ns = self._clock.now_ns() - int(self._keep_history_s * SECOND_NS)
         pruned = self._journal.history.prune(oldest_ns, MOST_HISTORY)
+        self._journal.versions.prune(MOST_PAST_VERSIONS)
         self._journal.checkpoint()
         log.info("housekeeping done", history_pruned=pruned)
 

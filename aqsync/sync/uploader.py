@@ -10,10 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from uuid import UUID
 
 from aqsync.aqueduct.records import UploadReceipt
 from aqsync.aqueduct.server import Server
@@ -25,7 +22,6 @@ from aqsync.errors import (
     Interrupted,
     LocalError,
     NameNotSendable,
-    RemoteFileNotFound,
     ServerFailed,
     TransferRefused,
 )
@@ -36,21 +32,23 @@ from aqsync.local.reader import GuardedFile, is_gone
 from aqsync.local.scanner import root_identity
 from aqsync.local.submounts import Submounts
 from aqsync.model import (
-    Adopted,
     Compare,
+    Comparison,
     Failed,
     FileRecord,
-    FoundDifferent,
-    FoundOurOwn,
+    Finding,
     MovedOn,
     Outcome,
     Removed,
     RemoveRemote,
     Signature,
+    SyncedVersion,
     Touched,
     Upload,
     Uploaded,
 )
+from aqsync.sync.comparer import Comparer
+from aqsync.sync.jobs import Job, Progress
 from aqsync.sync.rate import RateLimit
 
 SMALL = 1 << 20
@@ -58,24 +56,6 @@ SMALL = 1 << 20
 
 CLOCK_SLACK_S = 5.0
 """A server tells its time in whole seconds, and a busy one tells a time that is seconds old."""
-
-Progress = Callable[[int], None]
-"""Called with the number of bytes just sent or compared."""
-
-
-def unwatched(_bytes: int) -> None:
-    """Nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One decided step of one file."""
-
-    file: FileRecord
-    step: Upload | Compare | RemoveRemote
-    root: Path
-    uuid: UUID
-    progress: Progress = unwatched
 
 
 class Uploader:
@@ -105,6 +85,7 @@ class Uploader:
         self._aborted = aborted
         self._rate = rate
         self._disk = disk
+        self._comparer = Comparer(server, journal, disk, aborted, rate)
         self._pace = None if rate is None else partial(rate.paced, aborted=aborted)
 
     def do(self, job: Job) -> Outcome:
@@ -119,7 +100,7 @@ class Uploader:
                 case Upload():
                     return self._upload(job)
                 case Compare():
-                    return self._compare(job)
+                    return self._comparer.compare(job, _present(job.file))
                 case RemoveRemote():
                     return self._remove(job)
         except (FileChanged, FileVanished):
@@ -134,6 +115,7 @@ class Uploader:
             return Failed(exc.message, exc.hint, exc.permanent)
 
     def _upload(self, job: Job) -> Outcome:
+        assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
         file, local = job.file, _present(job.file)
         unchanged = self._content_if_unchanged(job, local)
         if unchanged is not None:
@@ -146,17 +128,21 @@ class Uploader:
         ):
             receipt = self._server.upload(job.uuid, file.remote_name, body, local.size, self._pace)
         took = self._clock.monotonic() - began
-        return Uploaded(local, digest.digest(), _accepted_between(receipt, took))
+        return Uploaded(
+            local, digest.digest(), _accepted_between(receipt, took), again=job.step.again
+        )
 
     def _content_if_unchanged(self, job: Job, local: Signature) -> bytes | None:
         """The digest of a file that was only touched; None if it must be sent."""
         synced = job.file.synced
         if not (isinstance(job.step, Upload) and job.step.replaces) or synced is None:
             return None
-        if synced.signature.size != local.size or job.file.may_replace is not None:
+        if job.file.may_replace is not None or not _stands_there(job.file, synced):
+            return None
+        if synced.signature == local or synced.signature.size != local.size:
             return None
         with GuardedFile(job.root, job.file.path, local, self._disk) as source:
-            digest, _ = self._digest(source.chunks())
+            digest = self._digest(source.chunks())
         return digest if digest == synced.sha256 else None
 
     @contextmanager
@@ -181,7 +167,13 @@ class Uploader:
         """Gives the last chunk out only when the digest of all is in the journal."""
         given = 0
         size = _present(file).size
+        beginning = _must_begin_with(file)
         for chunk in chunks:
+            if beginning is not None and given < beginning.size <= given + len(chunk):
+                start = digest.copy()
+                start.update(chunk[: beginning.size - given])
+                if start.digest() != beginning.sha256:
+                    raise FileChanged(f"{file.path} no longer begins with what the server has")
             digest.update(chunk)
             given += len(chunk)
             if given == size:
@@ -199,34 +191,6 @@ class Uploader:
             self._check_abort()
             progress(len(chunk))
             yield chunk
-
-    def _compare(self, job: Job) -> Outcome:
-        file, local = job.file, _present(job.file)
-        listed = file.remote.modified_at
-        assert listed is not None  # noqa: S101 - only a listed file is compared
-        expected = {local.size}
-        expected |= {file.synced.signature.size} if file.synced else set()
-        expected |= {file.sent.size} if file.sent else set()
-        try:
-            with self._server.download(job.uuid, file.remote_name) as remote:
-                if remote.length is not None and remote.length not in expected:
-                    return FoundDifferent(listed)
-                theirs, size = self._digest(self._received(remote.chunks()), job.progress)
-        except RemoteFileNotFound as exc:
-            return Failed(
-                f"{file.remote_name} vanished from the server while it was compared",
-                exc.hint,
-                permanent=False,
-            )
-        with GuardedFile(job.root, file.path, local, self._disk) as source:
-            ours, _ = self._digest(source.chunks())
-        if ours == theirs:
-            return Adopted(local, ours, listed)
-        known = {file.synced.sha256 if file.synced else None}
-        known.add(file.sent.sha256 if file.sent else None)
-        if theirs in known:
-            return FoundOurOwn(size, theirs, listed)
-        return FoundDifferent(listed)
 
     def _remove(self, job: Job) -> Outcome:
         if not self._is_gone(job):
@@ -249,21 +213,12 @@ class Uploader:
         mounts.met_at(path.rpartition("/")[0])
         return not mounts.hides(path) and is_gone(job.root, path, self._disk)
 
-    def _digest(self, chunks: Iterable[bytes], progress: Progress = unwatched) -> tuple[bytes, int]:
+    def _digest(self, chunks: Iterable[bytes]) -> bytes:
         digest = hashlib.sha256()
-        size = 0
         for chunk in chunks:
             self._check_abort()
             digest.update(chunk)
-            size += len(chunk)
-            progress(len(chunk))
-        return digest.digest(), size
-
-    def _received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            if self._rate is not None:
-                self._rate.pay(len(chunk), self._aborted)
-            yield chunk
+        return digest.digest()
 
     def _check_abort(self) -> None:
         if self._aborted():
@@ -273,6 +228,22 @@ class Uploader:
 def _present(file: FileRecord) -> Signature:
     assert file.local is not None  # noqa: S101 - only a file that is here is sent or compared
     return file.local
+
+
+def _must_begin_with(file: FileRecord) -> Comparison | None:
+    """The remote version that may be replaced only because this file continues it."""
+    compared = file.comparison
+    if compared is None or compared.finding is not Finding.BEGINNING:
+        return None
+    listed = file.remote.modified_at
+    return compared if compared.modified_at == listed != file.may_replace else None
+
+
+def _stands_there(file: FileRecord, synced: SyncedVersion) -> bool:
+    """Whether the synced version is what the server holds, as far as is known."""
+    if file.remote.listed_sequence <= synced.sequence:
+        return True
+    return file.remote.modified_at is not None and file.remote.modified_at == synced.modified_at
 
 
 def _accepted_between(receipt: UploadReceipt, took: float) -> tuple[float, float] | None:

@@ -34,7 +34,7 @@ def test_what_was_seen_comes_back(journal: Journal) -> None:
     assert (file.mapping, file.path, file.kind) == ("m", "run/a.csv", EntryKind.FILE)
     assert (file.local, file.since_ns) == (V1, NOW - 5)
     assert (file.eid, file.remote_name) == (EID, "run/a.csv")
-    assert (file.synced, file.sent, file.difference, file.failure) == (None, None, None, None)
+    assert (file.synced, file.sent, file.comparison, file.failure) == (None, None, None, None)
     assert file.remote == RemoteView(0, None)
     assert (file.insisted, file.may_replace, file.removed_at_ns) == (False, None, None)
 
@@ -79,10 +79,10 @@ def test_a_change_ends_what_was_said_of_the_version_before(journal: Journal) -> 
     file = noted.see("a.csv", V1)
     journal.outcomes.record(file, FoundDifferent(AT1), NOW)
     journal.outcomes.record(file, Failed("no", "hint", permanent=True), NOW)
-    assert noted.at("a.csv").difference is not None
+    assert noted.at("a.csv").comparison is not None
     assert noted.at("a.csv").failure is not None
     after = noted.see("a.csv", V2)
-    assert (after.difference, after.failure) == (None, None)
+    assert (after.comparison, after.failure) == (None, None)
 
 
 def test_what_was_a_link_first_gets_its_target_when_it_is_a_file(journal: Journal) -> None:
@@ -193,7 +193,7 @@ def test_another_target_is_another_file(journal: Journal) -> None:
     journal.observations.retarget(noted.mapping_id, moved)
     file = noted.at("a.csv")
     assert (file.eid, file.remote_name, file.local) == ("20261123-2", "new~a.csv", V2)
-    assert (file.synced, file.sent, file.difference, file.failure) == (None, None, None, None)
+    assert (file.synced, file.sent, file.comparison, file.failure) == (None, None, None, None)
     assert (file.insisted, file.may_replace) == (False, None)
     assert file.remote == RemoteView(0, None)
 

@@ -9,7 +9,7 @@ from aqsync.journal.observations import Retargeted
 from aqsync.journal.outcomes import plausible
 from aqsync.model import (
     Adopted,
-    Difference,
+    Comparison,
     Failed,
     Failure,
     FoundDifferent,
@@ -40,8 +40,8 @@ def test_an_upload_ends_everything_that_stood_open(journal: Journal) -> None:
     sequence = journal.remote.next_sequence()
     journal.outcomes.record(file, Uploaded(V1, SHA1, (1.0, 2.0)), NOW + 5)
     after = noted.at("a")
-    assert after.synced == SyncedVersion(V1, SHA1, NOW + 5, sequence + 1, None)
-    assert (after.sent, after.difference, after.failure) == (None, None, None)
+    assert after.synced == SyncedVersion(V1, SHA1, NOW + 5, sequence + 1, None, listed=False)
+    assert (after.sent, after.comparison, after.failure) == (None, None, None)
     assert (after.insisted, after.may_replace, after.removed_at_ns) == (False, None, None)
 
 
@@ -102,11 +102,11 @@ def test_a_difference_is_one_to_the_version_compared(journal: Journal) -> None:
     before = noted.see("a", V1)
     journal.outcomes.retry([before.id])
     journal.outcomes.record(before, FoundDifferent(AT1), NOW)
-    assert noted.at("a").difference == Difference(AT1, NOW)
+    assert noted.at("a").comparison == Comparison(AT1, NOW)
     assert not noted.at("a").insisted, "the question was asked, and this is the answer"
     noted.see("a", V2)
     journal.outcomes.record(before, FoundDifferent(AT1), NOW)
-    assert noted.at("a").difference is None, "the file has changed meanwhile"
+    assert noted.at("a").comparison is None, "the file has changed meanwhile"
 
 
 def test_failures_are_counted_until_the_file_changes(journal: Journal) -> None:
@@ -215,7 +215,7 @@ def test_retry_forgets_what_stood_in_the_way(journal: Journal) -> None:
         journal.outcomes.record(file, Failed("no", "", permanent=True), NOW)
     journal.outcomes.retry([a.id])
     a = noted.at("a")
-    assert (a.failure, a.difference, a.insisted) == (None, None, True)
+    assert (a.failure, a.comparison, a.insisted) == (None, None, True)
     assert noted.at("b").failure is not None
 
 

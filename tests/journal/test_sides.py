@@ -6,7 +6,7 @@ import pytest
 
 from aqsync.journal import Journal
 from aqsync.journal.sides import LocalSide, RemoteSide, Standing
-from aqsync.model import Adopted, EntryKind, InSync, OnLocalDelete, Policy
+from aqsync.model import Adopted, EntryKind, FoundDifferent, InSync, OnLocalDelete, Policy
 from aqsync.sync.planner import decide
 from tests.journal.notes import AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, Notes, notes
 from tests.journal.test_quiet import fill
@@ -108,10 +108,27 @@ def test_what_stands_well_is_what_the_planner_calls_in_sync(journal: Journal) ->
                 assert file.path not in stands
                 continue
             step = decide(file, policy, NOW)
-            well = isinstance(step, InSync) and "others have changed it" not in step.reason
+            well = isinstance(step, InSync)
             assert (stands[file.path] is Standing.IN_SYNC) is well, (file, step)
             seen.add(stands[file.path])
-    assert seen == set(Standing) - {Standing.REMOTE_ONLY}
+    assert seen == set(Standing) - {Standing.REMOTE_ONLY, Standing.DIFFERS_THERE}
+
+
+def test_what_was_compared_and_is_not_ours_differs_on_the_server(journal: Journal) -> None:
+    noted = notes(journal)
+    for path in ("compared", "changed too", "not compared"):
+        adopt(noted, path, AT1)
+        noted.list(dict.fromkeys(("compared", "changed too", "not compared"), AT2))
+        if path != "not compared":
+            journal.outcomes.record(noted.at(path), FoundDifferent(AT2), NOW)
+    noted.see("changed too", V2)
+    assert standings(noted) == {
+        "compared": Standing.DIFFERS_THERE,
+        "changed too": Standing.DIFFERS,
+        "not compared": Standing.DIFFERS,
+    }
+    differing = journal.sides.local(noted.mapping_id, Standing.DIFFERS)
+    assert len(list(differing)) == 3
 
 
 def test_no_question_sorts_or_walks_over_everything(journal: Journal) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from aqsync.local.disk import REAL_DISK
 from aqsync.model import Hold, MovedOn, Removed, RemoveRemote, State, Uploaded
-from aqsync.sync.uploader import Job, Uploader
+from aqsync.sync.jobs import Job
+from aqsync.sync.uploader import Uploader
 from tests.support.lab import EID, Lab
 from tests.support.mounts import bind, mount_tmpfs, unmount
 

@@ -19,7 +19,8 @@ from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
 from aqsync.model import EntryKind, RemoveRemote
 from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S
-from aqsync.sync.uploader import CLOCK_SLACK_S, Job
+from aqsync.sync.jobs import Job
+from aqsync.sync.uploader import CLOCK_SLACK_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event, Who
 from tests.support.fake_clock import FakeClock

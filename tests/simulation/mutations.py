@@ -32,6 +32,7 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync import delivery, engine, lookout, planner, policies
+from aqsync.sync.comparer import Comparer
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.mirror import Mirror
@@ -125,12 +126,12 @@ def _overwriting(step: Any, file: Any, *_: Any) -> Any:
     return step
 
 
-def _adopting_by_size(original: Any, self: Uploader, job: Any) -> Any:
+def _adopting_by_size(original: Any, self: Comparer, job: Any, _local: Any) -> Any:
     with self._server.download(job.uuid, job.file.remote_name) as found:
         size = found.length
     if size == job.file.local.size:
         with GuardedFile(job.root, job.file.path, job.file.local, self._disk) as source:
-            digest, _ = self._digest(source.chunks())
+            digest = hashlib.sha256(b"".join(source.chunks())).digest()
         return Adopted(job.file.local, digest, job.file.remote.modified_at)
     return original(self, job)
 
@@ -265,7 +266,7 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "foreign-overwritten": Broken("5: nothing of others is lost", _decide(_overwriting)),
     "adopted-by-size": Broken(
-        "2, 5: a comparison compares", _around(Uploader, "_compare", _adopting_by_size)
+        "2, 5: a comparison compares", _around(Comparer, "compare", _adopting_by_size)
     ),
     "list-not-refreshed": Broken(
         "5: looked at again before an overwrite", _patched((Engine, "may_take", _always_fresh))

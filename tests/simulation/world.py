@@ -26,13 +26,13 @@ from aqsync.model import Decision, FileRecord, Outcome, Policy
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
+from aqsync.sync.jobs import Job
 from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
 from aqsync.sync.policies import ALWAYS, decisions
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
-from aqsync.sync.uploader import Job
 from tests.simulation.fake_disk import FakeDisk, Volume
 from tests.simulation.fake_server import FINE, NO_LIMIT, Backup, Call, Event, Fault, Late, Who
 from tests.simulation.ledger import Begun, Ledger

@@ -18,13 +18,13 @@ from aqsync.model import Outcome
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
+from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import Ended, Lanes
 from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
-from aqsync.sync.uploader import Job
 from tests.support.lab import Lab
 
 RESCAN_S = 900.0

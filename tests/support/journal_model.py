@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from aqsync.journal.observations import Observed, Retargeted
 from aqsync.model import (
+    RESENDS_WITHIN_NS,
     Adopted,
-    Difference,
+    Comparison,
     EntryKind,
     Failed,
     Failure,
@@ -23,6 +24,7 @@ from aqsync.model import (
     Problem,
     RemoteView,
     Removed,
+    Resends,
     SentVersion,
     Signature,
     SyncedVersion,
@@ -88,7 +90,7 @@ class JournalModel:
             remote_name=file.remote_name or seen.remote_name,
             insisted=file.insisted and seen.signature.size > 0,
             changing_since_ns=changing_ns,
-            difference=None,
+            comparison=None,
             failure=None,
         )
 
@@ -153,9 +155,12 @@ class JournalModel:
         """A file as it is now, with what came of a job that began with it as it was then."""
         known, unchanged = now.synced, now.local == then.local
         match outcome:
-            case Uploaded(signature, sha256):
-                synced = SyncedVersion(signature, sha256, now_ns, self.sequence, None)
-                return _synced(now, synced, insisted=False, ended=True)
+            case Uploaded(signature, sha256, _, modified_at, again):
+                synced = SyncedVersion(
+                    signature, sha256, now_ns, self.sequence, modified_at, listed=False
+                )
+                done = _synced(now, synced, insisted=False, ended=True)
+                return _resent(done, now_ns) if again else done
             case Adopted(signature, sha256, modified_at):
                 synced = SyncedVersion(signature, sha256, now_ns, 0, modified_at)
                 return _synced(now, synced, insisted=False, ended=True)
@@ -168,9 +173,9 @@ class JournalModel:
                     of, at_ns = then.synced.signature, then.synced.at_ns
                 synced = SyncedVersion(of, sha256, at_ns, 0, modified_at)
                 return _synced(now, synced, insisted=now.insisted, ended=False)
-            case FoundDifferent(modified_at) if unchanged:
-                difference = Difference(modified_at, now_ns)
-                return replace(now, difference=difference, insisted=False, failure=None)
+            case FoundDifferent(modified_at, finding, size, digest) if unchanged:
+                comparison = Comparison(modified_at, now_ns, finding, size, digest)
+                return replace(now, comparison=comparison, insisted=False, failure=None)
             case Failed(message, hint, permanent) if unchanged:
                 count = 1 if now.failure is None else now.failure.count + 1
                 failure = Failure(printed(message), printed(hint), permanent, count, now_ns)
@@ -192,7 +197,9 @@ class JournalModel:
     def retry(self, file: FileRecord) -> None:
         known = self._by_id(file)
         if known is not None:
-            known.file = replace(known.file, insisted=True, failure=None, difference=None)
+            known.file = replace(
+                known.file, insisted=True, failure=None, comparison=None, resends=None
+            )
 
     def allow_replacing(self, file: FileRecord) -> None:
         known = self._by_id(file)
@@ -256,10 +263,13 @@ class JournalModel:
         """The first list asked for after an upload tells which time it got, if it can be it."""
         synced = known.file.synced
         listed = experiment.files.get(known.file.remote_name)
-        if synced is None or synced.modified_at is not None or listed is None:
+        if synced is None or synced.listed or listed is None:
             return
-        if synced.sequence < experiment.listed_sequence and fits(listed, known.bounds):
-            known.file = replace(known.file, synced=replace(synced, modified_at=listed))
+        if synced.sequence < experiment.listed_sequence:
+            at = synced.modified_at
+            if at is None and fits(listed, known.bounds):
+                at = listed
+            known.file = replace(known.file, synced=replace(synced, modified_at=at, listed=True))
 
     def _of(self, eid: str) -> Iterable[Known]:
         return [known for known in self.files.values() if known.file.eid == eid]
@@ -316,7 +326,7 @@ def _new(identity: int, mapping: str, seen: Observed) -> FileRecord:
         synced=None,
         sent=None,
         remote=RemoteView(0, None),
-        difference=None,
+        comparison=None,
         failure=None,
         removed_at_ns=None,
         insisted=False,
@@ -329,13 +339,22 @@ def _without_remote_side(file: FileRecord) -> FileRecord:
         file,
         synced=None,
         sent=None,
-        difference=None,
+        comparison=None,
         failure=None,
         removed_at_ns=None,
         insisted=False,
         may_replace=None,
         removing=False,
+        resends=None,
     )
+
+
+def _resent(file: FileRecord, now_ns: int) -> FileRecord:
+    """Sent again once more, within a day of the first time or as a first time."""
+    before = file.resends
+    if before is not None and 0 <= now_ns - before.since_ns < RESENDS_WITHIN_NS:
+        return replace(file, resends=replace(before, count=before.count + 1))
+    return replace(file, resends=Resends(1, now_ns))
 
 
 def _synced(file: FileRecord, synced: SyncedVersion, *, insisted: bool, ended: bool) -> FileRecord:
@@ -344,7 +363,7 @@ def _synced(file: FileRecord, synced: SyncedVersion, *, insisted: bool, ended: b
         file,
         synced=synced,
         sent=None,
-        difference=None,
+        comparison=None,
         failure=None,
         insisted=insisted,
         changing_since_ns=None,

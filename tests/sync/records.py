@@ -35,7 +35,7 @@ NEW = FileRecord(
     synced=None,
     sent=None,
     remote=RemoteView(listed_sequence=5, modified_at=None),
-    difference=None,
+    comparison=None,
     failure=None,
     removed_at_ns=None,
     insisted=False,
@@ -45,9 +45,13 @@ NEW = FileRecord(
 
 
 def synced(
-    signature: Signature = V1, *, sequence: int = 3, modified_at: str | None = OURS
+    signature: Signature = V1,
+    *,
+    sequence: int = 3,
+    modified_at: str | None = OURS,
+    listed: bool = True,
 ) -> SyncedVersion:
-    return SyncedVersion(signature, b"\1" * 32, LONG_AGO, sequence, modified_at)
+    return SyncedVersion(signature, b"\1" * 32, LONG_AGO, sequence, modified_at, listed)
 
 
 def listed(modified_at: str | None, sequence: int = 5) -> RemoteView:

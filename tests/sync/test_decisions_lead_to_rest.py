@@ -18,6 +18,7 @@ from aqsync.model import (
     EntryKind,
     Failed,
     FileRecord,
+    Finding,
     FoundDifferent,
     FoundOurOwn,
     Hold,
@@ -29,6 +30,7 @@ from aqsync.model import (
     RemoveRemote,
     ServerProblem,
     Signature,
+    State,
     Touched,
     Upload,
     Uploaded,
@@ -60,6 +62,8 @@ class Stored:
     content: bytes
     modified_at: str
     ours: bool
+    restored: bool = False
+    """By the server, out of a backup: ours, and never removed."""
 
 
 class World:
@@ -73,7 +77,11 @@ class World:
         self.journal.found(EID, "uuid")
         self.done: list[Decision] = []
         self.stores = 10
+        self.sent: set[bytes] = set()
+        """What was ever put there from here, or may have been."""
         self.removed_by_others = False
+        self.lost = False
+        self.names_times = False
 
     def look(self) -> None:
         """At the disk, as the scanner does."""
@@ -124,24 +132,39 @@ class World:
                     decision.replaces
                     and known is not None
                     and known.sha256 == sha256(content)
+                    and known.signature != file.local
                     and file.may_replace is None
+                    and file.remote.modified_at == known.modified_at
                 ):
                     self.journal.record(file, Touched(file.local, sha256(content)), now_ns)
                     return
                 self.may_store(file)
                 self.stores += 1
+                self.sent.add(content)
                 self.stored = Stored(content, listed_at(self.stores), ours=True)
                 at_s = seconds(self.stored.modified_at)
-                done = Uploaded(file.local, sha256(content), (at_s - 0.5, at_s + 0.5))
+                done = Uploaded(
+                    file.local,
+                    sha256(content),
+                    (at_s - 0.5, at_s + 0.5),
+                    self.stored.modified_at if self.names_times else None,
+                    again=decision.again,
+                )
                 self.journal.about_to_send(file, sha256(content), len(content))
                 self.journal.record(file, done, now_ns)
             case Compare():
                 self.compare(file)
 
     def may_store(self, file: FileRecord) -> None:
-        """What others put there is only replaced where a person allowed just that version."""
+        """What others put there is only replaced where a person allowed just that version.
+
+        Or where all of it stands at the same place in what replaces it.
+        """
         if self.stored is not None and not self.stored.ours:
-            assert file.may_replace == self.stored.modified_at
+            assert file.local is not None
+            assert file.may_replace == self.stored.modified_at or (
+                CONTENT[file.local].startswith(self.stored.content) and self.stored.content
+            )
 
     def compare(self, file: FileRecord) -> None:
         assert file.local is not None
@@ -151,12 +174,18 @@ class World:
         ours, theirs = sha256(CONTENT[file.local]), sha256(self.stored.content)
         known = {file.synced.sha256 if file.synced else None}
         known.add(file.sent.sha256 if file.sent else None)
+        found = self.stored.content
         if ours == theirs:
             self.stored.ours = True
             outcome: Adopted | FoundOurOwn | FoundDifferent = Adopted(file.local, ours, listed)
         elif theirs in known:
             self.stored.ours = True
             outcome = FoundOurOwn(len(self.stored.content), theirs, listed)
+        elif found in self.sent:
+            self.stored.ours = True
+            outcome = FoundDifferent(listed, Finding.OLDER, len(found), theirs)
+        elif found and CONTENT[file.local].startswith(found):
+            outcome = FoundDifferent(listed, Finding.BEGINNING, len(found), theirs)
         else:
             outcome = FoundDifferent(listed)
         self.journal.record(file, outcome, self.now_ns)
@@ -221,9 +250,24 @@ def answer_is_lost(world: World, _draw: st.DrawFn) -> None:
         return
     content = CONTENT[file.local]
     world.may_store(file)
+    world.sent.add(content)
     world.stores += 1
     world.stored = Stored(content, listed_at(world.stores), ours=True)
     world.journal.about_to_send(file, sha256(content), len(content))
+
+
+def server_loses_it(world: World, _draw: st.DrawFn) -> None:
+    """It is restored from a backup of a time in which it had nothing."""
+    world.lost = world.lost or world.stored is not None
+    world.stored = None
+
+
+def server_goes_back(world: World, draw: st.DrawFn) -> None:
+    """It is restored from a backup: an older version is there, with whatever time."""
+    if world.sent:
+        world.stores += 1
+        older = draw(st.sampled_from(sorted(world.sent)))
+        world.stored = Stored(older, listed_at(world.stores), ours=True, restored=True)
 
 
 def step_fails(world: World, draw: st.DrawFn) -> None:
@@ -252,6 +296,8 @@ PAST = (
     next_step,
     answer_is_lost,
     removal_is_lost,
+    server_loses_it,
+    server_goes_back,
     step_fails,
     person_insists,
     person_allows_replacing,
@@ -262,6 +308,7 @@ PAST = (
 def worlds(draw: st.DrawFn) -> World:
     """A file with a past, on both sides."""
     world = World(draw(signatures))
+    world.names_times = draw(st.booleans())
     world.look()
     for happens in draw(st.lists(st.sampled_from(PAST), max_size=12)):
         world.now_ns += draw(st.sampled_from([0, SECOND_NS, 3600 * SECOND_NS]))
@@ -336,7 +383,12 @@ def is_right(world: World, end: Decision | None, on_local_delete: OnLocalDelete)
         assert end.hint
         assert (
             failed
-            or ("removed on the server" in end.reason and world.removed_by_others)
+            or ("removed on the server" in end.reason and (world.removed_by_others or world.lost))
+            or (
+                end.state is State.DIFFERS
+                and stored is not None
+                and (not stored.ours or file.resends is not None)
+            )
             or ("conflict" in end.reason and stored is not None and not stored.ours)
             or ("empty now" in end.reason and world.disk == EMPTY and stored is not None)
         ), end
@@ -344,7 +396,7 @@ def is_right(world: World, end: Decision | None, on_local_delete: OnLocalDelete)
     assert isinstance(end, InSync)
     if world.disk is None:
         kept = file.synced is None or on_local_delete is OnLocalDelete.KEEP
-        assert kept or stored is None or not stored.ours
+        assert kept or stored is None or not stored.ours or stored.restored
     else:
         assert stored is not None, end
         assert not stored.ours or stored.content == CONTENT[world.disk]

@@ -22,9 +22,9 @@ from aqsync.errors import (
 )
 from aqsync.model import FileRecord, MovedOn, Outcome, Policy, State
 from aqsync.sync.delivery import BATCH, IDLE_S, POLICY_S
+from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import LARGE, WORKERS
 from aqsync.sync.policies import policies
-from aqsync.sync.uploader import Job
 from tests.support.crew import Crew, logged, looks_of
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab

@@ -34,8 +34,8 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S, Engine
+from aqsync.sync.jobs import Job
 from aqsync.sync.planner import backoff_ns
-from aqsync.sync.uploader import Job
 from tests.support.crew import logged
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab

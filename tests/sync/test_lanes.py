@@ -12,8 +12,8 @@ import pytest
 
 from aqsync.model import MovedOn, Outcome, Upload
 from aqsync.sync import lanes
+from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import WORKERS, Lanes, run_in_lanes
-from aqsync.sync.uploader import Job
 from tests.support.patience import HANG_S
 from tests.sync.records import NEW
 

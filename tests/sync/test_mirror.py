@@ -6,6 +6,7 @@ import pytest
 
 from aqsync.errors import ServerUnreachable
 from aqsync.journal.remote import ExperimentRecord
+from aqsync.model import Upload
 from aqsync.sync.mirror import CHUNK, Mirror
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
@@ -95,7 +96,11 @@ def test_what_ends_after_the_question_is_not_missed_in_the_answer(lab: Lab, mirr
     held: list[dict[str, object]] = []
 
     def upload_meanwhile() -> None:
-        lab.push()
+        step = lab.decision("a")
+        assert isinstance(step, Upload)
+        job = lab.engine.job(lab.record("a"), step)
+        assert job is not None
+        lab.engine.perform(job)
         held.append(dict(lab.server.of(EID).files))
         lab.server.of(EID).files.clear()
 
@@ -105,6 +110,21 @@ def test_what_ends_after_the_question_is_not_missed_in_the_answer(lab: Lab, mirr
     assert file.synced is not None
     assert held[0].keys() == {"a"}
     assert file.remote.listed_sequence < file.synced.sequence
+
+
+def test_a_list_that_comes_late_says_nothing_of_what_a_later_one_has_shown(
+    lab: Lab, mirror: Mirror
+) -> None:
+    def list_meanwhile() -> None:
+        lab.server.of(EID).files.clear()
+        mirror.refresh([EID])
+        lab.server.put(EID, "a", b"x")
+
+    lab.server.troubles["list_files"].append(list_meanwhile)
+    mirror.refresh([EID])
+    lab.write("a")
+    lab.scan()
+    assert lab.record("a").remote.modified_at is None
 
 
 def test_an_experiment_that_appears_is_found_on_the_next_look(lab: Lab, mirror: Mirror) -> None:

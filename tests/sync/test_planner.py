@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from aqsync.model import (
     Closed,
     Compare,
+    Comparison,
     Decision,
-    Difference,
     EntryKind,
     Failure,
     FileRecord,
+    Finding,
     Hold,
     InSync,
     OnLocalDelete,
@@ -24,6 +25,7 @@ from aqsync.model import (
     Problem,
     RemoteView,
     RemoveRemote,
+    Resends,
     SentVersion,
     ServerProblem,
     Signature,
@@ -63,7 +65,18 @@ CLOSED = replace(PLAIN, closed=SHUT)
 MINUTE_NS = 60 * SECOND_NS
 CHANGED = replace(SYNCED, local=V2)
 GONE = replace(SYNCED, local=None)
-DIFFERS = Difference(THEIRS, LONG_AGO + 1)
+DIFFERS = Comparison(THEIRS, LONG_AGO + 1)
+OLDER = Comparison(THEIRS, LONG_AGO + 1, Finding.OLDER, 4, b"older")
+BEGINNING = Comparison(THEIRS, LONG_AGO + 1, Finding.BEGINNING, 4, b"first")
+NEVER_LISTED = synced(modified_at=None, listed=False)
+"""Accepted by the server, and in none of its lists."""
+
+
+def resent(count: int, *, ago_ns: int = 3600 * SECOND_NS) -> Resends:
+    return Resends(count, NOW - ago_ns)
+
+
+A_DAY_NS = 24 * 3600 * SECOND_NS
 
 
 def failed(*, count: int = 1, permanent: bool = False, at_ns: int = NOW - 1) -> Failure:
@@ -84,7 +97,7 @@ NEW_FILES: list[Row] = [
     ("name taken", replace(NEW, remote=listed(THEIRS)), PLAIN, Compare, {}),
     (
         "name taken by other content",
-        replace(NEW, remote=listed(THEIRS), difference=DIFFERS),
+        replace(NEW, remote=listed(THEIRS), comparison=DIFFERS),
         PLAIN,
         Hold,
         {
@@ -95,21 +108,21 @@ NEW_FILES: list[Row] = [
     ),
     (
         "name taken, and changed there since it was compared",
-        replace(NEW, remote=listed(LATER), difference=DIFFERS),
+        replace(NEW, remote=listed(LATER), comparison=DIFFERS),
         PLAIN,
         Compare,
         {},
     ),
     (
         "name taken, replacing allowed",
-        replace(NEW, remote=listed(THEIRS), difference=DIFFERS, may_replace=THEIRS),
+        replace(NEW, remote=listed(THEIRS), comparison=DIFFERS, may_replace=THEIRS),
         PLAIN,
         Upload,
         {"replaces": True},
     ),
     (
         "name taken, replacing another version allowed",
-        replace(NEW, remote=listed(LATER), difference=Difference(LATER, 1), may_replace=THEIRS),
+        replace(NEW, remote=listed(LATER), comparison=Comparison(LATER, 1), may_replace=THEIRS),
         PLAIN,
         Hold,
         {},
@@ -154,18 +167,113 @@ UNCHANGED_FILES: list[Row] = [
             SYNCED,
             synced=synced(modified_at=None),
             remote=listed(THEIRS),
-            difference=DIFFERS,
+            comparison=DIFFERS,
         ),
         PLAIN,
-        InSync,
-        {"reason": "our version was uploaded; others have changed it on the server"},
+        Hold,
+        {"state": State.DIFFERS, "since_ns": DIFFERS.at_ns, "overwritable": True},
     ),
     (
-        "changed by others",
+        "another version is listed than ours",
         replace(SYNCED, remote=listed(THEIRS)),
         PLAIN,
-        InSync,
-        {"reason": "our version was uploaded; others have changed it on the server"},
+        Compare,
+        {"background": True, "since_ns": LONG_AGO},
+    ),
+    (
+        "another version is listed, which a person allows to be replaced",
+        replace(SYNCED, remote=listed(THEIRS), comparison=DIFFERS, may_replace=THEIRS),
+        PLAIN,
+        Upload,
+        {"replaces": True, "again": False},
+    ),
+    (
+        "another version is listed than the one allowed to be replaced",
+        replace(SYNCED, remote=listed(THEIRS), comparison=DIFFERS, may_replace=LATER),
+        PLAIN,
+        Hold,
+        {"state": State.DIFFERS},
+    ),
+    (
+        "an older version of it is listed",
+        replace(SYNCED, remote=listed(THEIRS), comparison=OLDER),
+        PLAIN,
+        Upload,
+        {"replaces": True, "again": True},
+    ),
+    (
+        "an older version of it is listed, for the second time within a minute",
+        replace(SYNCED, remote=listed(THEIRS), comparison=OLDER, resends=resent(1, ago_ns=1)),
+        PLAIN,
+        Wait,
+        {"state": State.DIFFERS, "until_ns": NOW - 1 + MINUTE_NS},
+    ),
+    (
+        "an older version of it is listed, for the third time within ten minutes",
+        replace(
+            SYNCED, remote=listed(THEIRS), comparison=OLDER, resends=resent(2, ago_ns=MINUTE_NS)
+        ),
+        PLAIN,
+        Wait,
+        {"state": State.DIFFERS, "until_ns": NOW + 9 * MINUTE_NS},
+    ),
+    (
+        "an older version of it is listed, for the third time today",
+        replace(SYNCED, remote=listed(THEIRS), comparison=OLDER, resends=resent(2)),
+        PLAIN,
+        Upload,
+        {"replaces": True, "again": True},
+    ),
+    (
+        "an older version of it is listed, for the fourth time today",
+        replace(SYNCED, remote=listed(THEIRS), comparison=OLDER, resends=resent(3)),
+        PLAIN,
+        Hold,
+        {"state": State.DIFFERS, "overwritable": True},
+    ),
+    (
+        "an older version of it is listed, for the fourth time since yesterday",
+        replace(
+            SYNCED, remote=listed(THEIRS), comparison=OLDER, resends=resent(3, ago_ns=A_DAY_NS)
+        ),
+        PLAIN,
+        Upload,
+        {"again": True},
+    ),
+    (
+        "an older version of it is listed, and was put back before the clock was set back",
+        replace(SYNCED, remote=listed(THEIRS), comparison=OLDER, resends=resent(3, ago_ns=-1)),
+        PLAIN,
+        Upload,
+        {"again": True},
+    ),
+    (
+        "its beginning is listed, though it has not changed",
+        replace(SYNCED, remote=listed(THEIRS), comparison=BEGINNING),
+        PLAIN,
+        Hold,
+        {"state": State.DIFFERS},
+    ),
+    (
+        "accepted, and not in the list asked for since",
+        replace(SYNCED, synced=NEVER_LISTED, remote=listed(None)),
+        PLAIN,
+        Upload,
+        {"replaces": False, "again": True},
+    ),
+    (
+        "accepted, and again and again not in the list asked for since",
+        replace(SYNCED, synced=NEVER_LISTED, remote=listed(None), resends=resent(3)),
+        PLAIN,
+        Hold,
+        {"state": State.HELD},
+    ),
+    (
+        "accepted, not in the list asked for since, and a person insists",
+        replace(SYNCED, synced=NEVER_LISTED, remote=listed(None), resends=resent(3), insisted=True),
+        PLAIN,
+        Upload,
+        {"replaces": False, "again": False},
     ),
     (
         "removed on the server",
@@ -207,8 +315,64 @@ CHANGED_FILES: list[Row] = [
         {},
     ),
     (
+        "changed, and the server has its beginning",
+        replace(CHANGED, remote=listed(THEIRS), comparison=BEGINNING),
+        PLAIN,
+        Upload,
+        {"replaces": True, "again": False},
+    ),
+    (
+        "changed, and the server has another beginning by now",
+        replace(CHANGED, remote=listed(LATER), comparison=BEGINNING),
+        PLAIN,
+        Compare,
+        {"background": False},
+    ),
+    (
+        "changed, and the server has an older version",
+        replace(CHANGED, remote=listed(THEIRS), comparison=OLDER),
+        PLAIN,
+        Upload,
+        {"replaces": True, "again": True},
+    ),
+    (
+        "changed, and the server has an older version for the fourth time",
+        replace(CHANGED, remote=listed(THEIRS), comparison=OLDER, resends=resent(3)),
+        PLAIN,
+        Hold,
+        {"state": State.HELD, "overwritable": True},
+    ),
+    (
+        "changed, and never listed",
+        replace(CHANGED, synced=NEVER_LISTED, remote=listed(None)),
+        PLAIN,
+        Upload,
+        {"replaces": False, "again": True},
+    ),
+    (
+        "new, and the server has its beginning",
+        replace(NEW, remote=listed(THEIRS), comparison=BEGINNING),
+        PLAIN,
+        Upload,
+        {"replaces": True},
+    ),
+    (
+        "new, and the server has a version that was sent before",
+        replace(NEW, remote=listed(THEIRS), comparison=OLDER),
+        PLAIN,
+        Upload,
+        {"replaces": True, "again": True},
+    ),
+    (
+        "gone, and the server has an older version: no removal",
+        replace(GONE, remote=listed(THEIRS), comparison=OLDER),
+        REMOVING,
+        InSync,
+        {},
+    ),
+    (
         "changed here and by others, compared",
-        replace(CHANGED, remote=listed(THEIRS), difference=DIFFERS),
+        replace(CHANGED, remote=listed(THEIRS), comparison=DIFFERS),
         PLAIN,
         Hold,
         {
@@ -218,7 +382,7 @@ CHANGED_FILES: list[Row] = [
     ),
     (
         "changed here and by others, replacing allowed",
-        replace(CHANGED, remote=listed(THEIRS), difference=DIFFERS, may_replace=THEIRS),
+        replace(CHANGED, remote=listed(THEIRS), comparison=DIFFERS, may_replace=THEIRS),
         PLAIN,
         Upload,
         {"replaces": True},
@@ -592,7 +756,7 @@ IN_THE_WAY: list[Row] = [
     ),
     (
         "closed, and a conflict",
-        replace(NEW, remote=listed(THEIRS), difference=DIFFERS),
+        replace(NEW, remote=listed(THEIRS), comparison=DIFFERS),
         CLOSED,
         Hold,
         {},
@@ -674,7 +838,7 @@ BARELY: list[Row] = [
             SYNCED,
             synced=synced(modified_at=None),
             remote=listed(LATER),
-            difference=Difference(THEIRS, 1),
+            comparison=Comparison(THEIRS, 1),
         ),
         PLAIN,
         Compare,
@@ -723,7 +887,7 @@ BARELY: list[Row] = [
 
 INSISTED = replace(CHANGED, remote=listed(None), insisted=True)
 AS_ALLOWED = replace(NEW, remote=listed(THEIRS), may_replace=THEIRS)
-IN_CONFLICT = replace(NEW, remote=listed(THEIRS), difference=DIFFERS)
+IN_CONFLICT = replace(NEW, remote=listed(THEIRS), comparison=DIFFERS)
 RETRY = "`aqsync retry PATH`"
 WORDS: list[tuple[FileRecord, Policy, str, str | None]] = [
     (NEW, PLAIN, "not on the server yet", None),
@@ -846,10 +1010,11 @@ files = st.builds(
         times,
         st.integers(0, 9),
         st.none() | moments,
+        st.booleans(),
     ),
     sent=st.none() | st.builds(SentVersion, st.binary(max_size=2), counts),
     remote=st.builds(RemoteView, st.integers(0, 9), st.none() | moments),
-    difference=st.none() | st.builds(Difference, moments, times),
+    comparison=st.none() | st.builds(Comparison, moments, times, st.sampled_from(Finding)),
     failure=st.none()
     | st.builds(Failure, texts, texts, st.booleans(), st.integers(1, 10**6), times),
     removed_at_ns=st.none() | times,
@@ -857,6 +1022,7 @@ files = st.builds(
     may_replace=st.none() | moments,
     changing_since_ns=st.none() | times,
     removing=st.booleans(),
+    resends=st.none() | st.builds(Resends, st.integers(1, 9), times),
 )
 policies = st.builds(
     Policy,
@@ -912,9 +1078,27 @@ def test_a_step_is_taken_only_where_it_is_safe(
     if listed_at is not None and (file.synced is None or sequence > file.synced.sequence):
         ours = file.synced is not None and file.synced.modified_at == listed_at
         assert step.replaces
-        assert ours or file.may_replace == listed_at
+        assert ours or file.may_replace == listed_at or continues_ours(file, listed_at, now_ns)
+    if step.again:
+        assert sends_left(file, now_ns)
     if file.synced is None:
         assert sequence > 0, "nothing is sent to where nobody has looked"
+
+
+def continues_ours(file: FileRecord, listed_at: str, now_ns: int) -> bool:
+    """Whether a comparison with just this version showed that nothing of others is lost."""
+    compared = file.comparison
+    if compared is None or compared.modified_at != listed_at:
+        return False
+    changed = file.synced is None or file.synced.signature != file.local
+    return (compared.finding is Finding.BEGINNING and changed) or (
+        compared.finding is Finding.OLDER and sends_left(file, now_ns)
+    )
+
+
+def sends_left(file: FileRecord, now_ns: int) -> bool:
+    before = file.resends
+    return before is None or before.count < 3 or not 0 <= now_ns - before.since_ns < A_DAY_NS
 
 
 @examples(150)

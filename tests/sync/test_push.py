@@ -516,7 +516,7 @@ def test_what_others_changed_is_held_once_it_changes_here_too(lab: Lab) -> None:
     lab.push()
     lab.server.put(EID, "a", b"theirs")
     assert lab.push().uploaded == 0
-    assert states(lab, "a") == [State.IN_SYNC]
+    assert states(lab, "a") == [State.DIFFERS]
     lab.write("a", b"ours, changed")
     assert lab.push().uploaded == 0
     step = lab.decision("a")

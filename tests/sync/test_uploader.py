@@ -46,8 +46,9 @@ from aqsync.model import (
     Upload,
     Uploaded,
 )
+from aqsync.sync.jobs import Job
 from aqsync.sync.rate import RateLimit
-from aqsync.sync.uploader import SMALL, Job, Uploader, _accepted_between
+from aqsync.sync.uploader import SMALL, Uploader, _accepted_between
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
 from tests.support.permissions import bound_by_permissions

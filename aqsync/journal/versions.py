@@ -1,0 +1,38 @@
+"""Every content that this machine is known to have put, or may have put, under a remote name."""
+
+from __future__ import annotations
+
+from aqsync.journal.database import Database
+
+
+class Versions:
+    """The table of past versions, and the versions that files have now."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, eid: str, remote_name: str) -> dict[bytes, int]:
+        """The SHA-256 of each version sent to this name, with its size in bytes.
+
+        Of past ones the newest 32, whichever mapping they came from. They permit a replacement of
+        what the server holds, never its removal.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT p.sha256, p.size FROM past_version p JOIN experiment e ON e.uuid = p.uuid"
+                " WHERE e.eid = ?1 AND p.name = ?2"
+                " UNION SELECT synced_sha256, synced_size FROM file"
+                " WHERE eid = ?1 AND remote_name = ?2 AND synced_sha256 IS NOT NULL"
+                " UNION SELECT sent_sha256, sent_size FROM file"
+                " WHERE eid = ?1 AND remote_name = ?2 AND sent_sha256 IS NOT NULL",
+                (eid, remote_name),
+            ).fetchall()
+        return dict(rows)
+
+    def prune(self, most: int) -> int:
+        """Forget the oldest past versions beyond so many; returns how many were forgotten."""
+        return self._database.write(
+            "DELETE FROM past_version WHERE number <="
+            " (SELECT number FROM past_version ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (most,),
+        )

@@ -1,0 +1,146 @@
+"""Comparing a file with what the server holds under its name, without trusting sizes or times."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.server import Server
+from aqsync.errors import Interrupted, RemoteFileNotFound
+from aqsync.journal import Journal
+from aqsync.local.disk import Disk
+from aqsync.local.reader import GuardedFile
+from aqsync.model import Adopted, Failed, Finding, FoundDifferent, FoundOurOwn, Outcome, Signature
+from aqsync.sync.jobs import Job
+from aqsync.sync.rate import RateLimit
+
+
+class Comparer:
+    """Does jobs that compare; usable from several threads at once.
+
+    Args:
+        server: Where the other version is.
+        journal: Knows which versions were sent from here.
+        disk: Where the files are.
+        aborted: Asked between chunks; true breaks the comparison off.
+        rate: How fast the other version may come; None: as fast as it comes.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        journal: Journal,
+        disk: Disk,
+        aborted: Callable[[], bool],
+        rate: RateLimit | None,
+    ) -> None:
+        self._server = server
+        self._journal = journal
+        self._disk = disk
+        self._aborted = aborted
+        self._rate = rate
+
+    def compare(self, job: Job, local: Signature) -> Outcome:
+        """Read both versions side by side, for as long as that can tell anything.
+
+        A version whose size shows that it is none of ours is not read at all. The local file is
+        read guarded, so what is found is true of just this version of it.
+
+        Raises:
+            FileChanged: The local file is no longer the version that was decided on.
+            FileVanished: It is gone.
+            RemoteError: The server cannot be asked.
+        """
+        listed = job.file.remote.modified_at
+        assert listed is not None  # noqa: S101 - only a listed file is compared
+        known = self._journal.versions.of(str(job.file.eid), job.file.remote_name)
+        try:
+            with self._server.download(job.uuid, job.file.remote_name) as remote:
+                if remote.length is not None and not _tells(remote.length, local, known):
+                    return FoundDifferent(listed)
+                with GuardedFile(job.root, job.file.path, local, self._disk) as source:
+                    return self._side_by_side(job, remote, source, local, known)
+        except RemoteFileNotFound as exc:
+            return Failed(
+                f"{job.file.remote_name} vanished from the server while it was compared",
+                exc.hint,
+                permanent=False,
+            )
+
+    def _side_by_side(
+        self,
+        job: Job,
+        remote: Download,
+        source: GuardedFile,
+        local: Signature,
+        known: dict[bytes, int],
+    ) -> Outcome:
+        listed = str(job.file.remote.modified_at)
+        length = remote.length
+        # Where the size was told, it is that of a past version, or only an equal beginning counts.
+        past = {other for other in known.values() if length in {None, other}}
+        most = max(local.size, *past, 0)
+        theirs, size, same = hashlib.sha256(), 0, True
+        here = _Pieces(source.chunks())
+        for chunk in self._received(job, remote.chunks()):
+            theirs.update(chunk)
+            size += len(chunk)
+            same = same and here.take(len(chunk)) == chunk
+            if size > most or not (same or any(size <= other for other in past)):
+                return FoundDifferent(listed)
+        if same:
+            here.drain()  # the last chunk comes only if the file is still this version
+        digest = theirs.digest()
+        if same and size == local.size:
+            return Adopted(local, digest, listed)
+        file = job.file
+        just_sent = {v.sha256 for v in (file.synced, file.sent) if v is not None}
+        if digest in just_sent:
+            return FoundOurOwn(size, digest, listed)
+        if digest in known:
+            return FoundDifferent(listed, Finding.OLDER, size, digest)
+        if same and size > 0:
+            return FoundDifferent(listed, Finding.BEGINNING, size, digest)
+        return FoundDifferent(listed)
+
+    def _received(self, job: Job, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self._aborted():
+                raise Interrupted("interrupted")
+            if self._rate is not None:
+                self._rate.pay(len(chunk), self._aborted)
+            job.progress(len(chunk))
+            yield chunk
+
+
+def _tells(length: int, local: Signature, known: dict[bytes, int]) -> bool:
+    """Whether a remote version of this size can be equal, ours, or the beginning of the file."""
+    return 0 < length <= local.size or length == local.size or length in known.values()
+
+
+class _Pieces:
+    """Bytes out of chunks, as many at a time as one likes."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._left = memoryview(b"")
+
+    def take(self, size: int) -> bytes:
+        """The next bytes, fewer than `size` only at the end."""
+        parts: list[bytes | memoryview] = []
+        while size > 0:
+            if not self._left:
+                chunk = next(self._chunks, None)
+                if chunk is None:
+                    break
+                self._left = memoryview(chunk)
+            part, self._left = self._left[:size], self._left[size:]
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def drain(self) -> None:
+        """Take all that is left."""
+        for _ in self._chunks:
+            pass

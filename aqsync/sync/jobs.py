@@ -1,0 +1,28 @@
+"""What a worker is given: one decided step of one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from aqsync.model import Compare, FileRecord, RemoveRemote, Upload
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes just sent or compared."""
+
+
+def unwatched(_bytes: int) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One decided step of one file."""
+
+    file: FileRecord
+    step: Upload | Compare | RemoveRemote
+    root: Path
+    uuid: UUID
+    progress: Progress = unwatched
