@@ -114,9 +114,11 @@ def test_changed_by_others_only_is_left_to_them(project: Project) -> None:
     project.write("a.csv", "ours")
     project.pushed()
     project.put("a.csv", "theirs")
-    assert project.pushed()["uploaded"] == 0
+    assert only_problem(project)["state"] == "differs on the server"
     assert project.read("a.csv") == b"theirs"
-    assert "others have changed it" in project.run("why", project.root / "a.csv").out
+    assert "differs on the server" in project.run("why", project.root / "a.csv").out
+    assert "1 differs on the server" in project.run("status").out
+    assert "differs on the server" in project.run("ls", "--differs", "--json").out
 
 
 def test_changed_by_others_and_here_is_held(project: Project) -> None:

@@ -145,7 +145,7 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "conflict: ": _conflict,
     "removed on the server": lambda case: case.removed,
     "the file is empty now": _empty,
-    "our version was uploaded; others have changed it": lambda case: (
+    "differs on the server": lambda case: (
         case.others_put or case.world.past.forgot
     ),
     "on the server with this content": lambda case: case.passed_for_ours or case.looks_alike,
