@@ -114,7 +114,10 @@ def test_changed_by_others_only_is_left_to_them(project: Project) -> None:
     project.write("a.csv", "ours")
     project.pushed()
     project.put("a.csv", "theirs")
-    assert only_problem(project)["state"] == "differs on the server"
+    ran = project.push()
+    assert ran.exit_code == 1
+    assert ran.json["uploaded"] == 0
+    assert [p["state"] for p in ran.json["problems"]] == ["differs on the server"]
     assert project.read("a.csv") == b"theirs"
     assert "differs on the server" in project.run("why", project.root / "a.csv").out
     assert "1 differs on the server" in project.run("status").out
