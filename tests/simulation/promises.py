@@ -145,9 +145,7 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "conflict: ": _conflict,
     "removed on the server": lambda case: case.removed,
     "the file is empty now": _empty,
-    "differs on the server": lambda case: (
-        case.others_put or case.world.past.forgot
-    ),
+    "differs on the server": lambda case: case.others_put or case.world.past.forgot,
     "on the server with this content": lambda case: case.passed_for_ours or case.looks_alike,
     "the server knows no experiment ": _no_experiment,
     "the server no longer knows experiment ": _no_experiment,
