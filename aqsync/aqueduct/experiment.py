@@ -9,7 +9,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, PrivateAttr, validate_call
 
-from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched, write_whole
+from aqsync.aqueduct.local_files import (
+    Progress,
+    chunks_of,
+    name_of,
+    open_regular,
+    watched,
+    write_whole,
+)
 from aqsync.aqueduct.old_names import also_caught_as
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.server import Server
@@ -161,7 +168,7 @@ class Experiment(BaseModel):
         source, size = open_regular(path)
         with source, also_caught_as(FileUploadError, only=ServerUnreachable):
             chunks = watched(chunks_of(source, path), size, progress)
-            self._server.upload(self.uuid, path.name if name is None else name, chunks, size)
+            self._server.upload(self.uuid, name_of(path) if name is None else name, chunks, size)
 
     @validate_call
     def download_file(

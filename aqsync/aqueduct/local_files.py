@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -39,6 +40,13 @@ def open_regular(path: Path) -> tuple[BinaryIO, int]:
         os.close(descriptor)
         raise FileUnreadable(f"{str(path)!r} is not a regular file")
     return os.fdopen(descriptor, "rb", buffering=0), status.st_size
+
+
+def name_of(path: Path) -> str:
+    """A file's name as its bytes say in UTF-8, by whichever encoding this process reads names."""
+    if sys.getfilesystemencoding() == "utf-8":
+        return path.name
+    return os.fsencode(path.name).decode("utf-8", "surrogateescape")
 
 
 def chunks_of(source: BinaryIO, path: Path) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from aqsync import __version__
 from aqsync.cli.groups import daemon, experiment, extensions, files, service, tags, tasks
+from aqsync.cli.utf8 import read_names_as_utf8, speak_as_the_terminal_does
 from aqsync.errors import AqsyncError, ExitCode
 
 app = typer.Typer(
@@ -351,11 +351,10 @@ _COLLECT_AFTER = 20_000
 
 def main() -> None:
     """The entry point: errors become lines for people and exit codes."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name must not break a command on a terminal that cannot show it; as stderr is anyway.
-        sys.stdout.reconfigure(errors="backslashreplace")
     gc.set_threshold(_COLLECT_AFTER)
     try:
+        read_names_as_utf8()
+        speak_as_the_terminal_does()
         app(standalone_mode=True)
     except AqsyncError as exc:
         from aqsync.cli.output import report_error

@@ -78,6 +78,7 @@ def on_terminal(
     see: str = "",
     then: str | signal.Signals = "",
     columns: int = 120,
+    encoding: str = "utf-8",
 ) -> tuple[int, str]:
     """Run a command in a process on a terminal; return its exit code and all that was shown.
 
@@ -86,6 +87,7 @@ def on_terminal(
         see: What to wait for.
         then: What to type when that is shown, or the signal to send.
         columns: The terminal's width.
+        encoding: Its letters.
     """
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -101,7 +103,7 @@ def on_terminal(
         watchdog.start()
         shown = ""
         waiting = bool(see)
-        while chunk := _read(ours):
+        while chunk := _read(ours, encoding):
             shown += chunk
             if waiting and see in shown:
                 waiting = False
@@ -115,8 +117,8 @@ def on_terminal(
         return process.wait(), shown.replace("\r\n", "\n")
 
 
-def _read(terminal: int) -> str:
+def _read(terminal: int, encoding: str) -> str:
     try:
-        return os.read(terminal, 65536).decode(errors="replace")
+        return os.read(terminal, 65536).decode(encoding, errors="replace")
     except OSError:  # the last that had it open has gone
         return ""
