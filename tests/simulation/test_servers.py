@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
 
-from aqsync.aqueduct.records import RemoteFile
+from aqsync.aqueduct.records import Expected, RemoteFile, UploadReceipt
 from aqsync.aqueduct.server import Server
 from aqsync.errors import (
     ExperimentNotFound,
     FileChanged,
     NameNotSendable,
     OperationFailed,
+    RemoteChanged,
     RemoteFileNotFound,
     TransferRefused,
 )
@@ -65,6 +67,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     else:
         clock = FakeClock()
         fake = SimulatedServer(clock)
+        fake.checks_conditions = True
         experiment = fake.create("20261123-7")
         yield Place(fake, experiment.eid, experiment.uuid, lambda: clock.advance(2))
 
@@ -110,6 +113,51 @@ def test_the_receipt_tells_the_servers_time(place: Place) -> None:
     stored = datetime.fromisoformat(file.modified_at)
     assert abs((receipt.server_date - stored).total_seconds()) < 5
     assert receipt.server_date.microsecond == 0
+
+
+def test_a_probe_tells_of_one_file(place: Place) -> None:
+    assert place.server.probe_file(place.uuid, "a") is None
+    place.upload("a", b"one")
+    first = place.server.probe_file(place.uuid, "a")
+    [file] = place.list()
+    assert first is not None
+    stored = int(datetime.fromisoformat(file.modified_at).timestamp())
+    assert (first.size, first.modified_second) == (3, stored)
+    assert place.server.probe_file(place.uuid, "a") == first
+    place.upload("a", b"two")
+    second = place.server.probe_file(place.uuid, "a")
+    assert second is not None
+    assert second.etag not in {None, first.etag}
+    with pytest.raises(ExperimentNotFound):
+        place.server.probe_file(uuid4(), "a")
+
+
+def test_what_is_expected_must_be_there(place: Place) -> None:
+    def upload(content: bytes, expected: Expected | None) -> UploadReceipt:
+        return place.server.upload(place.uuid, "a", [content], 1, expected=expected)
+
+    first = upload(b"1", Expected(None))
+    [file] = place.list()
+    assert (first.modified_at, first.condition_checked) == (file.modified_at, True)
+    for wrong in (Expected(None), Expected("2001-01-01T00:00:00+00:00")):
+        for attempt in (
+            partial(upload, b"2", wrong),
+            partial(place.server.remove_files, place.uuid, ["a"], expected=wrong),
+        ):
+            with pytest.raises(RemoteChanged) as caught:
+                attempt()
+            assert (caught.value.present, caught.value.modified_at) == (True, first.modified_at)
+    assert place.download("a") == b"1"
+    second = upload(b"3", Expected(first.modified_at))
+    third = upload(b"4", None)
+    assert (second.condition_checked, third.condition_checked) == (True, False)
+    assert first.modified_at != second.modified_at != third.modified_at is not None
+    removed = place.server.remove_files(place.uuid, ["a"], expected=Expected(third.modified_at))
+    assert removed.condition_checked
+    with pytest.raises(RemoteChanged) as caught:
+        upload(b"5", Expected(third.modified_at))
+    assert (caught.value.present, caught.value.modified_at) == (False, None)
+    assert place.list() == []
 
 
 def test_a_digest_tells_whether_lists_have_changed(place: Place) -> None:
