@@ -8,7 +8,8 @@ trusting any clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -170,6 +171,26 @@ class ServerProblem:
     """The server asked to be left alone until then (Retry-After): nothing asks it before."""
 
 
+class Action(StrEnum):
+    """What is asked of the server about one file."""
+
+    SEND = "send"
+    COMPARE = "compare"
+    REMOVE = "remove"
+
+
+class Refusal(NamedTuple):
+    """The server allows an action for no file of an experiment, or for none at all."""
+
+    message: str
+    hint: str
+    since_ns: int
+    tries: int
+    """How often one file has tried it in vain."""
+    again_ns: int
+    """When one file may try it again."""
+
+
 class OnLocalDelete(StrEnum):
     """What a file's disappearance here means for its remote copy."""
 
@@ -202,6 +223,8 @@ class Policy:
     experiment_problem: Problem | None = None
     experiment_again_ns: int | None = None
     """When an experiment that cannot be used is looked for again."""
+    refusals: Mapping[Action, Refusal] = field(default_factory=dict)
+    """What the server allows for no file like this one."""
     closed: Closed | None = None
     """Why nothing may go to the server now; None: it may."""
     server_problem: ServerProblem | None = None

@@ -24,7 +24,7 @@ from aqsync.local.locate import locate
 from aqsync.model import Compare, RemoveRemote, State, Upload
 from aqsync.sync.connection import connect
 from aqsync.sync.engine import Engine
-from aqsync.sync.policies import decisions
+from aqsync.sync.policies import decisions, server_state
 from aqsync.sync.progress import Teller
 from aqsync.sync.push import Limits, Push, PushResult
 from aqsync.sync.pushing import push_and_report, report_on, summarize_all
@@ -158,7 +158,7 @@ def _rehearse(
                     verb = _VERBS.get(type(step), str(step.state))
                     say(f"{verb}: {mapping.directory / file.path}: {step.reason}")
         summaries = summarize_all(journal, mappings, limits, now_ns)
-        server_problem = journal.remote.server_problem()
+        server_problem = server_state(journal)
         result = PushResult(server_problem=server_problem, interrupted=stop.is_set())
         report = report_on(journal, summaries, result)
     if json:

@@ -39,7 +39,7 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.planner import decide
-from aqsync.sync.policies import experiments_of, policies
+from aqsync.sync.policies import experiments_of, policies, server_state
 from aqsync.sync.summary import Summary, summarize
 
 _SECOND_NS = 1_000_000_000
@@ -58,7 +58,7 @@ def status(
         summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
         watches = {m.name: journal.mappings.watch(records[m.name].id) for m in mappings}
         pauses = journal.pauses.active(now_ns)
-        server = journal.remote.server_problem()
+        server = server_state(journal)
         eids = experiments_of(journal, mappings)
         known = journal.remote.experiments().values()
         listed = [e.listed_at_ns for e in known if e.eid in eids]

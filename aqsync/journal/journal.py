@@ -21,6 +21,7 @@ from aqsync.journal.mappings import Mappings
 from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.pauses import Pauses
+from aqsync.journal.refusals import Refusals
 from aqsync.journal.remote import Remote
 from aqsync.journal.sides import Sides
 from aqsync.journal.tags import Tags
@@ -38,6 +39,7 @@ class Journal:
         self.observations = Observations(database)
         self.outcomes = Outcomes(database)
         self.remote = Remote(database)
+        self.refusals = Refusals(database)
         self.tags = Tags(database)
         self.pauses = Pauses(database)
         self.history = History(database)

@@ -123,8 +123,8 @@ class Remote:
                 connection.execute(
                     "INSERT INTO experiment (eid, uuid) VALUES (?, ?)"
                     " ON CONFLICT (eid) DO UPDATE SET uuid = excluded.uuid, problem_message = NULL,"
-                    " problem_hint = NULL, problem_since_ns = NULL, problem_looks = 0,"
-                    " problem_again_ns = NULL",
+                    " problem_hint = NULL, problem_since_ns = NULL,"
+                    " problem_looks = 0, problem_again_ns = NULL",
                     (eid, uuid),
                 )
 
@@ -270,7 +270,9 @@ def _is_news(connection: Connection, eid: str, sequence: int) -> bool:
 
 def _listed(connection: Connection, eid: str, sequence: int, now_ns: int) -> None:
     connection.execute(
-        "UPDATE experiment SET listed_sequence = ?, listed_at_ns = ? WHERE eid = ?",
+        "UPDATE experiment SET listed_sequence = ?, listed_at_ns = ?, problem_message = NULL,"
+        " problem_hint = NULL, problem_since_ns = NULL, problem_looks = 0, problem_again_ns = NULL"
+        " WHERE eid = ?",
         (sequence, now_ns, eid),
     )
     _settle_uploads(connection, eid, sequence)

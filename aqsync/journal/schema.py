@@ -257,6 +257,27 @@ DROP INDEX file_to_be_listed;
 CREATE INDEX file_to_be_listed ON file (eid) WHERE synced_listed = 0;
 """
 
+_REFUSALS = """
+CREATE TABLE refusal (
+    eid TEXT NOT NULL,
+    action TEXT NOT NULL,
+    message TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    since_ns INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    again_ns INTEGER NOT NULL,
+    PRIMARY KEY (eid, action)
+) WITHOUT ROWID;
+
+CREATE TABLE refused_file (
+    eid TEXT NOT NULL,
+    action TEXT NOT NULL,
+    file_id INTEGER NOT NULL,
+    in_a_row INTEGER NOT NULL,
+    PRIMARY KEY (eid, action, file_id)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -268,6 +289,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0008-retry-after", _RETRY_AFTER),
     ("0009-identities", _IDENTITIES),
     ("0010-past-versions", _PAST_VERSIONS),
+    ("0011-refusals", _REFUSALS),
 )
 
 VERSION = len(MIGRATIONS)

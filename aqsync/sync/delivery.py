@@ -179,7 +179,7 @@ class Delivery:
                 if isinstance(ended.outcome, BaseException):
                     self._broke(file, ended.outcome)
                 else:
-                    self._finished(file, ended.outcome)
+                    self._finished(ended.job, ended.outcome)
             except BaseException as exc:  # noqa: BLE001 - raised once all are taken in
                 self._again(file)  # nothing is lost: once the journal works, it is decided anew
                 failure = exc
@@ -206,8 +206,9 @@ class Delivery:
         self._engine.journal.outcomes.record(file, failed, self._clock.now_ns())
         self._looks[file.mapping].later(file.path, backoff_ns(count, file.id) / SECOND_NS)
 
-    def _finished(self, file: FileRecord, outcome: Outcome) -> None:
-        if self._engine.usable or not isinstance(outcome, Failed):
+    def _finished(self, job: Job, outcome: Outcome) -> None:
+        file = job.file
+        if not (isinstance(outcome, Failed) and self._engine.explains(job)):
             self._tally.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
         if isinstance(outcome, MovedOn):
             # At once; but what the scanner cannot see as it is must not be tried without end.

@@ -7,6 +7,7 @@ on one thread.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
@@ -17,6 +18,7 @@ from aqsync.config import Mapping
 from aqsync.errors import (
     AccessDenied,
     ExperimentNotFound,
+    Forbidden,
     HeaderDropped,
     Interrupted,
     RemoteError,
@@ -28,17 +30,22 @@ from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
+    Adopted,
     Compare,
     Decision,
     Failed,
     FileRecord,
+    FoundDifferent,
+    FoundOurOwn,
     MovedOn,
     Outcome,
     Policy,
     Problem,
+    Removed,
     RemoveRemote,
     ServerProblem,
     Upload,
+    Uploaded,
     Wait,
 )
 from aqsync.sync.claims import Claims
@@ -54,6 +61,7 @@ from aqsync.sync.planner import (
 )
 from aqsync.sync.policies import experiments_of
 from aqsync.sync.rate import RateLimit
+from aqsync.sync.refusing import Refusing
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Uploader
 
@@ -118,6 +126,9 @@ class Engine:
         self._refreshing = threading.Lock()
         self._tagging = threading.Lock()
         self._noting_problem = threading.Lock()
+        self._refusing = Refusing(
+            journal, clock, server.check_file_name_header, self._change_outlook
+        )
         self._problem = journal.remote.server_problem()
 
     def scan(
@@ -168,7 +179,9 @@ class Engine:
     def probe(self) -> bool:
         """Find out whether the server can be used, uploads included."""
         try:
-            self._server.check_file_name_header()
+            # Where even the probe is not allowed, a file finds out whether files are.
+            with contextlib.suppress(Forbidden):
+                self._server.check_file_name_header()
         except RemoteError as exc:
             self._server_failed(exc)
             return False
@@ -234,6 +247,8 @@ class Engine:
             return None
         try:
             outdated = self.claims.shared and self.again(file) != file
+            if not outdated:
+                self._refusing.trying(file, step)
         except BaseException:
             self.claims.release(file.id)
             raise
@@ -263,16 +278,31 @@ class Engine:
         except ExperimentNotFound as exc:
             self._experiment_vanished(str(job.file.eid), exc)
             return Failed(exc.message, exc.hint, permanent=False)
+        except Forbidden as exc:
+            outcome = self._forbidden(job, exc)
         except RemoteError as exc:
             self._server_failed(exc)
             outcome = Failed(exc.message, exc.hint, permanent=False)
             if isinstance(exc, AccessDenied | HeaderDropped | ServerFailed):
                 return outcome  # no fault of this file's: it keeps no mark of it
+        if isinstance(outcome, Uploaded | Adopted | FoundOurOwn | FoundDifferent | Removed):
+            self._refusing.accepted(job.file, job.step)
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
             return MovedOn()  # the EID was given to another experiment meanwhile
         tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
         self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags)
         return outcome
+
+    def explains(self, job: Job) -> bool:
+        """Whether it is told already why a job has failed: it is no matter of this file alone."""
+        return self._problem is not None or self._refusing.explains(job.file, job.step)
+
+    def _forbidden(self, job: Job, exc: Forbidden) -> Failed:
+        try:
+            self._refusing.refused(job.file, job.step, exc)
+        except RemoteError as probe:
+            self._server_failed(probe)
+        return Failed(exc.message, exc.hint, permanent=False)
 
     def tag(self) -> int:
         """Apply the tags that were earned; returns how many."""

@@ -7,12 +7,15 @@ from uuid import UUID
 
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
+from aqsync.errors import Forbidden
 from aqsync.journal import Journal
 from aqsync.model import Problem
 from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50
 """Experiments whose lists are asked for in one request."""
+SPEAK_FOR_ALL = 3
+"""So many experiments whose lists may not be seen, and none before that may."""
 
 
 class Mirror:
@@ -60,28 +63,53 @@ class Mirror:
         """Fetch the file lists of these experiments; those not yet found are resolved first."""
         wanted = set(eids)
         known = self._journal.remote.experiments()
-        self.resolve(
-            {e for e in wanted if e not in known or known[e].uuid is None or known[e].problem}
-        )
-        vanished = self._list(wanted)
+        self.resolve({e for e in wanted if e not in known or known[e].uuid is None})
+        # Those that could not be used before have a request of their own.
+        doubtful = {e for e in wanted if e in known and known[e].problem}
+        vanished = self._list(wanted - doubtful) | self._list(doubtful)
         if vanished:
             # The experiment was removed; the same EID may have been given again since.
             self.resolve(vanished)
-            self._list(vanished)
+            known = self._journal.remote.experiments()
+            self._list({eid for eid in vanished if not known[eid].problem})
 
     def _list(self, eids: set[str]) -> set[str]:
         """Fetch lists; returns the experiments that the server no longer has."""
         known = self._journal.remote.experiments()
-        listable = {
-            UUID(known[eid].uuid): eid
-            for eid in eids
-            if eid in known and known[eid].uuid and not known[eid].problem
-        }
+        listable = {UUID(known[eid].uuid): eid for eid in eids if eid in known and known[eid].uuid}
         uuids = sorted(listable)
         vanished: set[str] = set()
         for start in range(0, len(uuids), CHUNK):
-            chunk = uuids[start : start + CHUNK]
-            vanished |= self._list_chunk({uuid: listable[uuid] for uuid in chunk})
+            chunk = {uuid: listable[uuid] for uuid in uuids[start : start + CHUNK]}
+            try:
+                vanished |= self._list_chunk(chunk)
+            except Forbidden as exc:
+                vanished |= self._list_one_by_one(chunk, exc)
+        return vanished
+
+    def _list_one_by_one(self, chunk: dict[UUID, str], exc: Forbidden) -> set[str]:
+        """A request for all of these was refused: find out whose lists may not be seen.
+
+        Raises:
+            Forbidden: It is no matter of single experiments.
+        """
+        vanished: set[str] = set()
+        refused: dict[str, Forbidden] = {}
+        for asked, (uuid, eid) in enumerate(chunk.items() if len(chunk) > 1 else (), start=1):
+            try:
+                vanished |= self._list_chunk({uuid: eid})
+            except Forbidden as single:
+                refused[eid] = single
+                if len(refused) == asked == SPEAK_FOR_ALL:
+                    raise
+        if len(chunk) == 1:
+            refused = dict.fromkeys(chunk.values(), exc)
+        self._server.check_file_name_header()  # refused too, it is the token's
+        known, now_ns = self._journal.remote.experiments(), self._clock.now_ns()
+        self._journal.remote.not_found(
+            {eid: Problem(each.message, each.hint, now_ns) for eid, each in refused.items()},
+            {eid: now_ns + search_pause_ns(1 + known[eid].looks) for eid in refused},
+        )
         return vanished
 
     def _list_chunk(self, chunk: dict[UUID, str]) -> set[str]:

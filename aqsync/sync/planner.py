@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aqsync.model import (
     RESENDS_WITHIN_NS,
+    Action,
     Compare,
     Comparison,
     Decision,
@@ -19,6 +20,7 @@ from aqsync.model import (
     OnLocalDelete,
     Policy,
     Problem,
+    Refusal,
     RemoveRemote,
     ServerProblem,
     Signature,
@@ -36,6 +38,7 @@ LONGEST_ORDERED_PAUSE_NS = 3600 * SECOND_NS
 FIRST_SEARCH_PAUSE_S = 5
 LONGEST_SEARCH_PAUSE_S = 60
 """Whoever makes the experiment after its folder waits so long at most: one question finds many."""
+LONGEST_BACKOFF_NS = int(1.2 * LONGEST_BACKOFF_S) * SECOND_NS
 LONG_CHANGING_NS = 60 * SECOND_NS
 """A file that has been changing for longer than this, and than some settle times, is named."""
 LONG_CHANGING_SETTLES = 5
@@ -128,7 +131,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         return _held_by(policy.place_problem)
     if policy.root_problem is not None:
         return _held_by(policy.root_problem)
-    return _obstacle(file, policy, now_ns) or step
+    return _obstacle(file, policy, step, now_ns) or step
 
 
 def _held_by(problem: Problem) -> Hold:
@@ -298,7 +301,7 @@ def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:
     return RemoveRemote("deleted here", file.since_ns)
 
 
-def _obstacle(file: FileRecord, policy: Policy, now_ns: int) -> Decision | None:
+def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Decision | None:
     """What keeps a step from being taken now."""
     failure = file.failure
     if failure is not None and failure.permanent:
@@ -318,7 +321,33 @@ def _obstacle(file: FileRecord, policy: Policy, now_ns: int) -> Decision | None:
     server = policy.server_problem
     if server is not None:
         return Wait(server.message, server.since_ns, server.probe_at_ns, server.hint)
+    if policy.refusals and isinstance(step, Upload | Compare | RemoveRemote):
+        return _refused(file, policy.refusals.get(action_of(step)), now_ns)
     return None
+
+
+def _refused(file: FileRecord, refusal: Refusal | None, now_ns: int) -> Hold | None:
+    """What is refused as a whole is tried by one file; who begins a job puts the next try off."""
+    if refusal is None or file.insisted:
+        return None
+    # Those that were refused themselves come last: they may be why all are held.
+    pause_ns = 0 if file.failure is None else backoff_ns(refusal.tries, 0)
+    may_ns = refusal.again_ns + pause_ns
+    # A try that lies further ahead was planned before the clock was set back.
+    if now_ns >= may_ns or may_ns - now_ns > 2 * LONGEST_BACKOFF_NS:
+        return None
+    return Hold(refusal.message, refusal.since_ns, refusal.hint, State.FAILED, may_ns)
+
+
+def action_of(step: Upload | Compare | RemoveRemote) -> Action:
+    """What a step asks of the server."""
+    match step:
+        case Upload():
+            return Action.SEND
+        case Compare():
+            return Action.COMPARE
+        case RemoveRemote():
+            return Action.REMOVE
 
 
 def _settling(file: FileRecord, still_ns: int, now_ns: int, settled_ns: int) -> Wait:

@@ -12,8 +12,17 @@ from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.journal.refusals import EVERYWHERE
 from aqsync.local.disk import nearest
-from aqsync.model import Closed, Decision, FileRecord, OnLocalDelete, Policy
+from aqsync.model import (
+    Action,
+    Closed,
+    Decision,
+    FileRecord,
+    OnLocalDelete,
+    Policy,
+    ServerProblem,
+)
 from aqsync.sync.planner import decide, removal_barrier
 
 BATCH = 500
@@ -87,12 +96,21 @@ def policies(
         closed=closed(journal, mapping.name, now_ns, windows, at_once=at_once),
         server_problem=journal.remote.server_problem(),
     )
+    standing = journal.refusals.standing()
+    everywhere = {action: refusal for (eid, action), refusal in standing.items() if not eid}
+    base = replace(base, refusals=everywhere)
     by_eid = {
         eid: replace(
-            base, experiment_problem=experiment.problem, experiment_again_ns=experiment.again_ns
+            base,
+            experiment_problem=experiment.problem,
+            experiment_again_ns=experiment.again_ns,
+            refusals={
+                **{action: refusal for (at, action), refusal in standing.items() if at == eid},
+                **everywhere,
+            },
         )
         for eid, experiment in journal.remote.experiments().items()
-        if experiment.problem is not None
+        if experiment.problem is not None or any(at == eid for at, _ in standing)
     }
 
     def policy_of(file: FileRecord) -> Policy:
@@ -101,6 +119,22 @@ def policies(
         return policy if place is None else replace(policy, place_problem=troubles[place])
 
     return policy_of
+
+
+def server_state(journal: Journal) -> ServerProblem | None:
+    """Why the server cannot be used for anything, or nothing may be sent to it; None: it can."""
+    problem = journal.remote.server_problem()
+    refusal = journal.refusals.standing().get((EVERYWHERE, Action.SEND))
+    if problem is not None or refusal is None:
+        return problem
+    return ServerProblem(
+        refusal.message,
+        refusal.hint,
+        denied=True,
+        since_ns=refusal.since_ns,
+        count=refusal.tries,
+        probe_at_ns=refusal.again_ns,
+    )
 
 
 def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:

@@ -35,7 +35,15 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import run_in_lanes
 from aqsync.sync.planner import probe_is_near
-from aqsync.sync.policies import ALWAYS, BATCH, batched, closed, policies, undecided
+from aqsync.sync.policies import (
+    ALWAYS,
+    BATCH,
+    batched,
+    closed,
+    policies,
+    server_state,
+    undecided,
+)
 from aqsync.sync.progress import Reporter
 
 LARGE = 32 << 20
@@ -48,6 +56,8 @@ SECOND_NS = 1_000_000_000
 LOOK_AT_CLOSED_S = 1.0
 """Seconds between two looks whether a window has closed or somebody has paused a mapping."""
 MOMENT_NS = SECOND_NS // 5
+SOON_NS = 5 * SECOND_NS
+"""So long a push waits for the next file that may try what was refused as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,7 @@ class Push:
         except Interrupted:
             self._stop.set()
         self._result.interrupted = self._stop.is_set()
-        self._result.server_problem = self._journal.remote.server_problem()
+        self._result.server_problem = server_state(self._journal)
         self._result.seconds = self._clock.monotonic() - self._began
         return self._result
 
@@ -189,6 +199,8 @@ class Push:
         for mapping in self._mappings:
             engine.scan(mapping, self._limits.paths_in(mapping))
             self._journal.outcomes.end_pauses(self._journal.mappings.get(mapping.name).id)
+        self._journal.refusals.forget_idle()
+        self._journal.refusals.end_pauses(self._clock.now_ns())
         answer = answers.get()
         if isinstance(answer, BaseException):
             raise answer
@@ -365,12 +377,19 @@ class Push:
             conflict = step.overwritable and file.id not in self._replaced
             if self._limits.overwrite and conflict:
                 this.conflicts.append(file)
+            if step.state is State.FAILED and step.next_ns is not None:
+                self._wait_for_another_try(step.reason, step.next_ns, this)
         elif isinstance(step, Wait) and step.until_ns is not None:
             if not self._is_worth_waiting(file, step):
                 return
             failed = step.state is State.FAILED
             this.wait_until(step.until_ns, step.reason if failed else f"files {step.reason}")
             this.look_again.setdefault(file.mapping, []).append(file.path)
+
+    def _wait_for_another_try(self, reason: str, next_ns: int, this: _Round) -> None:
+        """A file may soon find out that what is refused as a whole is allowed."""
+        if next_ns - self._clock.now_ns() <= SOON_NS:
+            this.wait_until(next_ns, reason)
 
     def _is_worth_waiting(self, file: FileRecord, step: Wait) -> bool:
         if step.state is State.DIFFERS or file.resends is not None:

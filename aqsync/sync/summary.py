@@ -87,11 +87,9 @@ def summarize(  # noqa: PLR0913 - what bears on files
             continue
         if untrusted is not None and step.reason == untrusted.message:
             continue  # told once, below
-        if isinstance(step, Hold) and file.eid is not None:
-            problem = journal.remote.problem(file.eid)
-            if problem is not None:
-                shared[step.state, problem] += 1
-                continue
+        if isinstance(step, Hold) and step.next_ns is not None:
+            shared[step.state, Problem(step.reason, step.hint, step.since_ns)] += 1
+            continue
         if isinstance(step, Wait) and step.reason in everywhere:
             shared[step.state, everywhere[step.reason]] += 1
             continue

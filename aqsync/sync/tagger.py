@@ -7,7 +7,7 @@ from uuid import UUID
 
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
-from aqsync.errors import ExperimentNotFound, OperationFailed, ServerBusy
+from aqsync.errors import ExperimentNotFound, Forbidden, OperationFailed, ServerBusy
 from aqsync.journal import Journal
 from aqsync.local.rules import Rules
 
@@ -72,6 +72,9 @@ class Tagger:
             self._add(uuid, tags)
         except ExperimentNotFound:
             raise
+        except Forbidden as exc:
+            self._journal.tags.failed(eid, tags, exc.message, exc.hint)
+            return 0
         except OperationFailed as exc:
             if len(tags) == 1:
                 self._journal.tags.failed(eid, tags, exc.message, exc.hint)

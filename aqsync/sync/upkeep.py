@@ -13,6 +13,7 @@ from itertools import islice
 
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.journal.refusals import Key
 from aqsync.log import Log
 from aqsync.model import FileRecord
 from aqsync.sync.engine import Engine
@@ -35,6 +36,8 @@ MOST_HISTORY = 1_000_000
 """Lines of history that are kept, however young."""
 MOST_PAST_VERSIONS = 1_000_000
 """Past versions of files that are kept, some hundred bytes each."""
+MOST_CANDIDATES = 20
+"""Files that are brought up to try what is refused as a whole: the first that can be sent does."""
 SECOND_NS = 1_000_000_000
 
 log = Log(__name__)
@@ -79,6 +82,10 @@ class Upkeep:
         self._mirror_due = True
         self._clean_due = False
         self._first = True
+        self._refused: set[Key] = set()
+        """What was refused as a whole when last looked at."""
+        self._offered: dict[Key, int] = {}
+        """By what is refused, the time that its files were brought up for."""
         engine.outlook_changed = wake
 
     def mirror_soon(self) -> None:
@@ -120,6 +127,7 @@ class Upkeep:
                 self._confirm()
             elif self._search_in() == 0:
                 self._search()
+            self._attend_refusals()
         return self._seconds_to_next()
 
     def _probe_is_due(self) -> bool:
@@ -164,6 +172,32 @@ class Upkeep:
             for eid in sorted(found):
                 log.info("the experiment can be used now", experiment=eid)
             self._all_listed()
+
+    def _attend_refusals(self) -> None:
+        """Bring up files that may try what is refused as a whole, and all when it no longer is."""
+        refusals = self._journal.refusals
+        refused = set(refusals.forget_idle())
+        if self._refused - refused:
+            for mapping in self._engine.mappings:
+                self._make_ready(mapping.name, undecided(self._journal, mapping))
+        names = {mapping.name for mapping in self._engine.mappings}
+        for key in refused:
+            again_ns = refusals.standing()[key].again_ns
+            if again_ns <= self._clock.now_ns() and self._offered.get(key) != again_ns:
+                self._offered[key] = again_ns
+                for name, file in refusals.candidates(key, MOST_CANDIDATES):
+                    if name in names:
+                        self._make_ready(name, [file])
+        self._refused = refused
+
+    def _refusal_in(self) -> float:
+        """Seconds until a file may try what is refused as a whole."""
+        ahead = [
+            (refusal.again_ns - self._clock.now_ns()) / SECOND_NS
+            for key, refusal in self._journal.refusals.standing().items()
+            if self._offered.get(key) != refusal.again_ns
+        ]
+        return max(0.0, min(ahead, default=float("inf")))
 
     def _sought(self) -> dict[str, int]:
         """The experiments that files lead to and that cannot be used; when to look for each."""
@@ -239,4 +273,4 @@ class Upkeep:
         if problem is not None:
             seconds = (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
             return max(0.1, min(seconds, IDLE_S))
-        return min(IDLE_S, self._confirm_in(), self._search_in())
+        return min(IDLE_S, self._confirm_in(), self._search_in(), self._refusal_in())

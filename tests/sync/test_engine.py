@@ -10,7 +10,6 @@ from aqsync.config import Mapping, TagRule
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
-    Forbidden,
     HeaderDropped,
     Interrupted,
     RemoteError,
@@ -191,9 +190,7 @@ def test_a_server_that_is_away_is_the_servers_state(lab: Lab, error: RemoteError
     assert problem(lab) is None
 
 
-@pytest.mark.parametrize(
-    "error", [TokenRefused("no"), Forbidden("no"), HeaderDropped("proxy", status=422)]
-)
+@pytest.mark.parametrize("error", [TokenRefused("no"), HeaderDropped("proxy", status=422)])
 def test_a_refusal_is_lifted_by_a_probe_alone(lab: Lab, error: RemoteError) -> None:
     job = prepared(lab)
     lab.server.troubles["upload"].append(error)

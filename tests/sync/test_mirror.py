@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aqsync.errors import ServerUnreachable
+from aqsync.errors import Forbidden, ServerUnreachable
 from aqsync.journal.remote import ExperimentRecord
 from aqsync.model import Upload
 from aqsync.sync.mirror import CHUNK, Mirror
@@ -214,3 +214,56 @@ def test_the_question_is_the_same_whatever_the_order(lab: Lab, mirror: Mirror) -
     mirror.refresh([OTHER, EID])
     first, second = lab.server.called("list_files")
     assert first == second
+
+
+# Lists that may not be seen
+
+NO = Forbidden("the server does not allow this", hint="ask")
+
+
+def forbid_lists(lab: Lab, *eids: str) -> None:
+    """Requests that ask for the list of one of these are refused as a whole."""
+    begin = lab.server._begin
+
+    def guarded(method: str, about: str) -> None:
+        begin(method, about)
+        if method == "list_files" and set(about.split(",")).intersection(eids):
+            raise NO
+
+    lab.server._begin = guarded  # type: ignore[method-assign]  # a server that may not do it all
+
+
+def test_one_list_that_may_not_be_seen_hides_no_other(lab: Lab, mirror: Mirror) -> None:
+    forbid_lists(lab, OTHER)
+    since_ns = lab.clock.now_ns()
+    for pause_s in (5, 10, 20):
+        mirror.refresh([EID, OTHER])
+        assert record(lab, EID).problem is None
+        assert record(lab, EID).listed_at_ns == lab.clock.now_ns()
+        refused = record(lab, OTHER)
+        assert refused.problem == (NO.message, NO.hint, since_ns)
+        assert refused.again_ns == lab.clock.now_ns() + pause_s * SECOND_NS
+        lab.clock.advance(pause_s)
+    lab.server._begin = type(lab.server)._begin.__get__(lab.server)  # type: ignore[method-assign]  # allowed
+    mirror.refresh([EID, OTHER])
+    assert record(lab, OTHER).problem is None
+    assert record(lab, OTHER).looks == 0
+
+
+def test_the_only_list_that_may_not_be_seen_is_the_experiments(lab: Lab, mirror: Mirror) -> None:
+    forbid_lists(lab, EID)
+    mirror.refresh([EID])
+    assert record(lab, EID).problem is not None
+    lab.server.always["check_file_name_header"] = NO
+    with pytest.raises(Forbidden):
+        mirror.refresh([EID])
+
+
+def test_three_lists_that_may_not_be_seen_are_the_tokens(lab: Lab, mirror: Mirror) -> None:
+    eids = [EID, OTHER, "20261123-3", "20261123-4"]
+    for eid in eids[2:]:
+        lab.server.add(eid)
+    forbid_lists(lab, *eids)
+    with pytest.raises(Forbidden):
+        mirror.refresh(eids)
+    assert len(lab.server.called("list_files")) == 4

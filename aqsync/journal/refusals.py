@@ -1,0 +1,180 @@
+"""What the server does not allow: files refused lately, and whole experiments.
+
+An entry for the EID ``""`` concerns every experiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.observations import Waiting
+from aqsync.journal.rows import words
+from aqsync.model import Action, Refusal
+
+EVERYWHERE = ""
+"""Stands for every experiment."""
+IN_A_ROW = 3
+"""So many files of an experiment, refused without one accepted, speak for all of its files."""
+_EXPERIMENTS = 3
+"""So many experiments speak for all."""
+
+Key = tuple[str, Action]
+
+
+class Candidate(NamedTuple):
+    """A file that may find out whether it is still so."""
+
+    mapping: str
+    file: Waiting
+
+
+class Refusals:
+    """The tables of refusals.
+
+    What stands in them is kept in memory too: most of the time they are empty, and every upload
+    asks. So only one `Refusals` may write to a journal.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._standing: dict[Key, Refusal] | None = None
+        self._lately = True
+        """Whether files may have been refused since something was last accepted."""
+
+    def standing(self) -> Mapping[Key, Refusal]:
+        """What is refused as a whole, by EID and action."""
+        found = self._standing
+        if found is None:
+            with self._database.reading() as connection:  # whose lock keeps writers out
+                rows = connection.execute(
+                    "SELECT eid, action, message, hint, since_ns, tries, again_ns FROM refusal"
+                ).fetchall()
+                found = {(eid, Action(action)): Refusal(*rest) for eid, action, *rest in rows}
+                self._standing = found
+        return found
+
+    def refused(self, eid: str, action: Action, file_id: int) -> tuple[int, bool]:
+        """One file was refused.
+
+        Returns:
+            How many different files of the experiment were since one was last accepted; and
+            whether so many were in so many experiments, without one accepted anywhere, that it
+            is not for the experiments.
+        """
+        self._lately = True
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO refused_file (eid, action, file_id, in_a_row)"
+                " VALUES (?, ?, ?, 1)",
+                (eid, action.value, file_id),
+            )
+            here = connection.execute(
+                "SELECT count(*) FROM refused_file WHERE eid = ? AND action = ?",
+                (eid, action.value),
+            ).fetchone()[0]
+            experiments, files = connection.execute(
+                "SELECT count(*), coalesce(sum(files), 0) FROM"
+                " (SELECT min(count(*), ?) AS files FROM refused_file"
+                " WHERE action = ? AND in_a_row GROUP BY eid)",
+                (IN_A_ROW, action.value),
+            ).fetchone()
+        return here, experiments >= _EXPERIMENTS and files >= _EXPERIMENTS * IN_A_ROW
+
+    def set(self, eid: str, action: Action, refusal: Refusal) -> None:
+        """All of an experiment, or with `EVERYWHERE` of all, is refused."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO refusal"
+                " (eid, action, message, hint, since_ns, tries, again_ns)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    eid,
+                    action.value,
+                    words(refusal.message),
+                    words(refusal.hint),
+                    refusal.since_ns,
+                    refusal.tries,
+                    refusal.again_ns,
+                ),
+            )
+            self._standing = None
+
+    def accepted(self, eid: str, action: Action) -> list[str]:
+        """Something was accepted.
+
+        Returns:
+            Where it ends a refusal: the EID, `EVERYWHERE`, both or neither.
+        """
+        if not self._lately and not self.standing():
+            return []
+        healed = [each for each in (eid, EVERYWHERE) if (each, action) in self.standing()]
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM refused_file WHERE eid = ? AND action = ?", (eid, action.value)
+            )
+            connection.execute(
+                "UPDATE refused_file SET in_a_row = 0 WHERE action = ?", (action.value,)
+            )
+            connection.execute(
+                "DELETE FROM refusal WHERE eid IN (?, ?) AND action = ?",
+                (eid, EVERYWHERE, action.value),
+            )
+            if EVERYWHERE in healed:  # the others need not wait as long as all did
+                connection.execute(
+                    "UPDATE refusal SET again_ns = 0 WHERE action = ?", (action.value,)
+                )
+            left = connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM refused_file WHERE in_a_row)"
+            ).fetchone()[0]
+            self._lately = bool(left)
+            self._standing = None
+        return healed
+
+    def end_pauses(self, now_ns: int) -> None:
+        """A person wants no pause to last: one file each may try it now."""
+        if self.standing():
+            with self._database.writing() as connection:
+                connection.execute("UPDATE refusal SET again_ns = ?, tries = 1", (now_ns,))
+                self._standing = None
+
+    def forget_idle(self) -> list[Key]:
+        """End the refusals that no file waits for: the next one finds out by itself.
+
+        Returns:
+            The EID and action of those that stay.
+        """
+        idle = [key for key in self.standing() if not self.candidates(key, 1)]
+        if idle:
+            with self._database.writing() as connection:
+                connection.executemany(
+                    "DELETE FROM refusal WHERE eid = ? AND action = ?",
+                    ((eid, action.value) for eid, action in idle),
+                )
+                self._standing = None
+        return list(self.standing())
+
+    def candidates(self, key: Key, most: int) -> list[Candidate]:
+        """Some files that may be tried; first those that were not refused themselves.
+
+        Args:
+            key: The EID and action that are refused.
+            most: How many.
+        """
+        eid, action = key
+        there = "IS NULL" if action is Action.REMOVE else "IS NOT NULL"
+        where, values = ("f.eid = ?", (eid,)) if eid != EVERYWHERE else ("f.eid IS NOT NULL", ())
+        if action is Action.SEND:
+            where += (
+                " AND (f.synced_size IS NOT f.size OR f.synced_mtime_ns IS NOT f.mtime_ns"
+                " OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode)"
+            )
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT m.name, f.id, coalesce(f.size, 0) FROM file f"
+                f" JOIN mapping m ON m.id = f.mapping_id WHERE {where} AND f.size {there}"
+                " ORDER BY f.failure_message IS NOT NULL, f.since_ns LIMIT ?",
+                (*values, most),
+            ).fetchall()
+        return [Candidate(mapping, Waiting(identity, size)) for mapping, identity, size in rows]
