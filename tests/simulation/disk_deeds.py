@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from aqsync.config import Mapping
 from aqsync.local.rules import IGNORE_FILE
+from tests.simulation.fake_disk import WRITE_BACK_S
 from tests.simulation.places import FILES, FOLDERS, OUTSIDE, SCRATCH, any_folder, any_path
 from tests.simulation.world import World
 
@@ -103,6 +104,25 @@ def rewrite(world: World, chance: random.Random) -> None:
     for _ in range(chance.randint(1, 3)):
         after += chance.choice([0.1, 0.3, 0.5, 0.8, 1.3, 1.9])
         world.later(after, again)
+
+
+def store_mapped(world: World, chance: random.Random) -> None:
+    """A program stores into a file that it has mapped: only the first store sets the times."""
+    place = _place(world, chance, there=True)
+    file, size = world.disk.file(place), len(world.disk.content(place))
+    at = chance.randrange(max(1, size - 3))
+    world.disk.overwrite(place, at, new_content(chance)[:4])
+    world.note(f"  {place} is stored to through a mapped page")
+    world.touched(place, chance=chance)
+
+    def again() -> None:
+        world.disk.store_unseen(file, at, new_content(chance)[:4])
+        world.note(f"  what was {place} is stored to again, and no time of it changes")
+        if chance.random() < 0.3:
+            world.touched(place, chance=chance)
+
+    for _ in range(chance.randint(1, 3)):
+        world.later(chance.choice([0.1, 1.0, 3.0, 5.2, 8.0, 20.0, WRITE_BACK_S - 1]), again)
 
 
 def truncate(world: World, chance: random.Random) -> None:
@@ -438,4 +458,6 @@ DEEDS: dict[Deed, int] = {
     change_rules: 1,
 }
 """How often each happens; those that change whole directories are apart."""
+AWAITED: dict[Deed, int] = {store_mapped: 5}
+"""What the engine does not stand yet: no history has it."""
 ROOT_DEEDS: dict[Deed, int] = {unmount: 4, other_disk: 2, swap_root: 3, mount_again: 1}

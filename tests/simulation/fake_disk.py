@@ -18,6 +18,8 @@ from aqsync.local.disk import Listing, OpenFile, Seen
 from aqsync.model import EntryKind
 
 MOST_LINKS = 40
+WRITE_BACK_S = 45.0
+"""So long after a store through mmap others leave the times alone."""
 SAME_INSTANT_NS = 1_000_000_000
 
 
@@ -206,10 +208,14 @@ class FakeDisk:
         content = self._file(path).content.ljust(at, b"\0")
         self._set(self._file(path), content[:at] + piece + content[at + len(piece) :])
 
-    def store_unseen(self, path: str, at: int, piece: bytes) -> None:
+    def file(self, path: str) -> File:
+        """A file, whatever it will be called."""
+        return self._file(path)
+
+    def store_unseen(self, file: File, at: int, piece: bytes) -> None:
         """Write into the middle of a file through a page that was dirty: no time changes."""
-        file = self._file(path)
-        file.content = file.content[:at] + piece + file.content[at + len(piece) :]
+        if at + len(piece) <= file.size:
+            file.content = file.content[:at] + piece + file.content[at + len(piece) :]
 
     def truncate(self, path: str, size: int) -> None:
         """Cut a file, or let it grow by zeros."""

@@ -44,6 +44,11 @@ class State(NamedTuple):
     home: Folder
     """The root that it is below, or the top of the mounted disk that it is on."""
 
+    @property
+    def signature(self) -> tuple[int, int, int, int]:
+        """All that a look at it shows."""
+        return len(self.content), self.mtime_ns, self.ctime_ns, self.inode
+
 
 @dataclass
 class Begun:
@@ -113,8 +118,10 @@ class Ledger:
         """By mapping and path, what a person wanted to be done though it looks wrong."""
         self._doubtful_until: dict[tuple[UUID, str], float] = {}
         """By experiment and name, until when what others store would pass for ours."""
-        self._signatures: defaultdict[tuple[str, str], dict[tuple[object, ...], bytes]]
+        self._signatures: defaultdict[tuple[str, str], dict[tuple[int, int, int, int], bytes]]
         self._signatures = defaultdict(dict)
+        self.unseen: dict[tuple[str, str], float] = {}
+        """By mapping and path, when its content last changed without a sign."""
         self.alike: set[tuple[str, str]] = set()
         """By mapping and path, files that by a clock set back look as with another content."""
         self.jumps = 0
@@ -170,7 +177,7 @@ class Ledger:
             for path, state in now.items():
                 gone.discard((state.home, path))
                 if before.get(path) != state:
-                    self._born(mapping, path, state)
+                    self._born(mapping, path, state, before.get(path))
             if by_deed:
                 gone.update((before[path].home, path) for path in before if path not in now)
             self.visible[mapping.name] = now
@@ -220,7 +227,7 @@ class Ledger:
         [mapping] = [m for m in self.mappings if m.name == name]
         return mapping
 
-    def _born(self, mapping: Mapping, path: str, state: State) -> None:
+    def _born(self, mapping: Mapping, path: str, state: State, last: State | None) -> None:
         if path not in self.names[mapping.name]:
             self.names[mapping.name].add(path)
             eid = rules_of(mapping).experiment_of(path)
@@ -229,8 +236,10 @@ class Ledger:
                 self.targets[mapping.name, path] = target
                 self._paths[target] = mapping, path
         self.had[mapping.name, path].add(state.content)
-        signature = (len(state.content), *state[1:])
-        before = self._signatures[mapping.name, path].setdefault(signature, state.content)
+        if last is not None and last.signature == state.signature:
+            self.unseen[mapping.name, path] = self._clock.monotonic()
+            return
+        before = self._signatures[mapping.name, path].setdefault(state.signature, state.content)
         if before != state.content and self.jumps:
             self.alike.add((mapping.name, path))
 
@@ -380,7 +389,9 @@ class Ledger:
         if event.after is None:
             self._judge_removal(event, before, begun)
             return
-        if event.after.content not in self.had[file.mapping, file.path]:
+        unseen_at = self.unseen.get((file.mapping, file.path), -1.0)
+        unseen = begun.opened is not None and unseen_at >= begun.opened
+        if event.after.content not in self.had[file.mapping, file.path] and not unseen:
             self.broken.append(
                 f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
             )

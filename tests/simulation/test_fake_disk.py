@@ -406,7 +406,9 @@ def test_a_store_that_changes_no_time() -> None:
     disk.mkdir("/data")
     disk.write("/data/a", b"0123")
     before = disk.look(Path("/data"), "a")
-    disk.store_unseen("/data/a", 1, b"xy")
+    file = disk.file("/data/a")
+    disk.store_unseen(file, 1, b"xy")
+    disk.store_unseen(file, 3, b"behind its end")
     assert disk.content("/data/a") == b"0xy3"
     assert disk.look(Path("/data"), "a") == before
 
