@@ -122,6 +122,8 @@ class Event(NamedTuple):
     name: str
     before: StoredFile | None
     after: StoredFile | None
+    conditional: bool
+    """The server looks at what requests expect, and tells the exact time of what it stores."""
 
     @property
     def ours(self) -> bool:
@@ -401,15 +403,17 @@ class SimulatedServer(Server):
     def _keep(self, experiment: Experiment, name: str, stored: StoredFile, who: Who) -> None:
         before = experiment.files.get(name)
         experiment.files[name] = stored
-        self._became(Event(who, experiment.uuid, name, before, stored))
+        self._became(Event(who, experiment.uuid, name, before, stored, self.checks_conditions))
 
     def _discard(self, experiment: Experiment, name: str, who: Who) -> None:
         before = experiment.files.pop(name)
-        self._became(Event(who, experiment.uuid, name, before, None))
+        self._became(Event(who, experiment.uuid, name, before, None, self.checks_conditions))
 
     def _forget(self, experiment: Experiment, name: str, content: bytes) -> StoredFile:
         stored, before = StoredFile(content, self._stamp()), experiment.files.get(name)
-        self._became(Event(Who.FORGOTTEN, experiment.uuid, name, before, stored))
+        self._became(
+            Event(Who.FORGOTTEN, experiment.uuid, name, before, stored, self.checks_conditions)
+        )
         return stored
 
     def _became(self, event: Event) -> None:

@@ -18,7 +18,7 @@ from aqsync.config import Mapping
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
 from aqsync.model import EntryKind, RemoveRemote
-from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S
+from aqsync.sync.engine import FRESH_TO_ADD_S
 from aqsync.sync.jobs import Job
 from aqsync.sync.uploader import CLOCK_SLACK_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
@@ -26,6 +26,15 @@ from tests.simulation.fake_server import Event, Who
 from tests.support.fake_clock import FakeClock
 
 SLACK_S = 0.001
+WINDOW_S = FRESH_TO_ADD_S
+WINDOW_IN_LISTS = 20
+"""What others store is safe from then on: after this time, or after so many times that of one
+list."""
+
+
+def sha256(content: bytes) -> bytes:
+    """The digest of a content."""
+    return hashlib.sha256(content).digest()
 
 
 @cache
@@ -64,6 +73,8 @@ class Begun:
     """Its file was there when it last looked: one that comes later cannot be known of."""
     home: Folder | None = None
     """Where the file that it opened was, or the one that is to be removed would be."""
+    delayed_s: float = 0.0
+    """How long it stood still, because something else was done on its thread."""
 
 
 @dataclass
@@ -74,11 +85,17 @@ class Remote:
     at: float
     passed_for_ours: bool = False
     """Others stored it so soon after us that no list can tell it from ours."""
-    others_put: bool = False
     others_removed: bool = False
     ours_removed: bool = False
     home: Folder | None = None
     """Where our version came from."""
+
+
+class Version(NamedTuple):
+    """A file on the server, at some time."""
+
+    sha256: bytes
+    passed_for_ours: bool
 
 
 class Ledger:
@@ -94,7 +111,10 @@ class Ledger:
         had: By mapping and path, every content that was ever there.
         gone: By mapping, where and at which path somebody deleted or moved a file away.
         held: By experiment and name, the digests of all that was ever there, or was said to be.
-        mine: By experiment and name, the digests of what aqsync itself stored there.
+        mine: By experiment and name, the digests of what aqsync itself sent there.
+        versions: By experiment, name and the server's time, what was there.
+        undone: By experiment and name, how often a version of ours was put away again.
+        list_s: How long the slowest list of late took.
         forgotten: By experiment and name, how often the server did not store what it accepted.
         remote: By experiment and name, whose it is.
         jumps: How often the wall clock jumped.
@@ -110,7 +130,12 @@ class Ledger:
         self.visible: dict[str, dict[str, State]] = {m.name: {} for m in self.mappings}
         self.held: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
         self.mine: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        self.adopted: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        """By experiment and name, the digests of what was found to be equal."""
         self.forgotten: Counter[tuple[UUID, str]] = Counter()
+        self.undone: Counter[tuple[UUID, str]] = Counter()
+        self.versions: dict[tuple[UUID, str, str], Version] = {}
+        self.list_s = 0.0
         self.remote: dict[tuple[UUID, str], Remote] = {}
         self.allowed: set[tuple[str, str]] = set()
         """By mapping and path, what a person allowed to be overwritten."""
@@ -303,7 +328,7 @@ class Ledger:
     def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
         """A file is said to be removed on the server."""
         known = self.remote.get((uuid, name))
-        if known is not None and not known.others_removed and not known.ours_removed:
+        if known is None or not (known.others_removed or known.ours_removed):
             self.broken.append(f"{eid}/{name} is held as removed on the server: nobody removed it")
 
     def looked(self, place: str) -> None:
@@ -330,6 +355,19 @@ class Ledger:
         if begun.job.file.kind is not EntryKind.FILE:
             self.broken.append(f"{place} was opened, though it was known to be no file")
 
+    def sending(self, name: str, digest: bytes) -> None:
+        """A version may be on the server from now on, whatever comes of it."""
+        self.mine[self.jobs[-1].job.uuid, name].add(digest)
+
+    def delayed(self, seconds: float) -> None:
+        """Something else was done for so long, in the middle of what jobs are doing."""
+        for begun in self.jobs:
+            begun.delayed_s += seconds
+
+    def listed(self, seconds: float) -> None:
+        """A list took so long."""
+        self.list_s = max(self.list_s, seconds)
+
     def stored(self, event: Event) -> None:
         """Something was stored or removed on the server."""
         at = (event.uuid, event.name)
@@ -337,45 +375,48 @@ class Ledger:
         if event.who in {Who.US, Who.FORGOTTEN}:
             self._judge(event, before)
         if event.after is not None:
-            digest = hashlib.sha256(event.after.content).digest()
+            digest = sha256(event.after.content)
             self.held[at].add(digest)
             if event.ours:
                 self.mine[at].add(digest)
         if event.who is Who.FORGOTTEN:
             self.forgotten[at] += 1
-            self._doubt(at)
-        else:
-            self.remote[at] = self._after(event, before)
+            self._doubt(event)
+            return
+        if event.who is not Who.US and before is not None and before.ours:
+            self.undone[at] += 1
+        after = self.remote[at] = self._after(event, before)
+        if event.after is not None:
+            version = Version(sha256(event.after.content), after.passed_for_ours)
+            self.versions[*at, event.after.modified_at] = version
 
-    def _doubt(self, at: tuple[UUID, str]) -> Begun | None:
+    def _doubt(self, event: Event) -> Begun | None:
         """From now on, and for a while, what others store would pass for what we sent."""
         now = self._clock.monotonic()
         begun = self.jobs[-1] if self.jobs else None
         opened = begun.opened if begun is not None and begun.opened is not None else now
-        self._doubtful_until[at] = now + (now - opened) + CLOCK_SLACK_S + 2
+        self._doubtful_until[event.uuid, event.name] = now + (now - opened) + CLOCK_SLACK_S + 2
         return begun
 
     def _after(self, event: Event, before: Remote | None) -> Remote:
         at = (event.uuid, event.name)
         after = Remote(self._is_mine(event), self._clock.monotonic())
         if before is not None:
-            after.others_put, after.others_removed = before.others_put, before.others_removed
-            after.ours_removed, after.home = before.ours_removed, before.home
+            after.others_removed, after.ours_removed = before.others_removed, before.ours_removed
+            after.home = before.home
         if event.who is Who.US:
             after.ours_removed = after.ours_removed or event.after is None
-            begun = self._doubt(at)
+            begun = self._doubt(event)
             after.home = begun.home if begun is not None else None
         elif event.who is not Who.LATE:
             after.passed_for_ours = after.at <= self._doubtful_until.get(at, 0.0)
-            after.others_put = after.others_put or not (after.ours or event.after is None)
             after.others_removed = after.others_removed or event.after is None
         return after
 
     def _is_mine(self, event: Event) -> bool:
         """Whether what stands there now, or that nothing does, is our own doing."""
         if event.who is Who.RESTORED and event.after is not None:
-            digest = hashlib.sha256(event.after.content).digest()
-            return digest in self.mine[event.uuid, event.name]
+            return sha256(event.after.content) in self.mine[event.uuid, event.name]
         return event.ours
 
     def _judge(self, event: Event, before: Remote | None) -> None:
@@ -405,22 +446,32 @@ class Ledger:
 
     def _judge_loss(self, event: Event, before: Remote | None, begun: Begun) -> None:
         """What others put on the server must not be lost."""
-        if event.before is None or before is None or before.ours:
+        if event.before is None or before is None or self._is_ours_to_lose(event, begun):
             return
-        file, step = begun.job.file, begun.job.step
-        fresh = FRESH_TO_REPLACE_S
-        if not isinstance(step, RemoveRemote) and not getattr(step, "replaces", False):
-            fresh = FRESH_TO_ADD_S
-        if before.at > begun.at - fresh - SLACK_S:
-            return  # so late that no look at the list would have shown it
         if before.passed_for_ours:
             return
-        if event.before.content in self.had[file.mapping, file.path]:
-            return  # found equal to what was here
-        if (file.mapping, file.path) in self.allowed:
-            return
+        window = max(WINDOW_S, WINDOW_IN_LISTS * self.list_s) + begun.delayed_s + SLACK_S
+        age = self._clock.monotonic() - before.at
+        if age <= window:
+            return  # so late that no look at the list would have shown it
         verb = "removed" if event.after is None else "overwritten"
-        self.broken.append(f"{event.name}, which others had put on the server, was {verb}")
+        self.broken.append(
+            f"{event.name}, which others had put on the server {age:.3f} s before, was {verb}"
+        )
+
+    def _is_ours_to_lose(self, event: Event, begun: Begun) -> bool:
+        """Whether nothing of others is lost with what was there."""
+        file = begun.job.file
+        assert event.before is not None
+        digest = sha256(event.before.content)
+        if event.after is None:  # that it was ours once is not enough to remove it
+            return file.synced is not None and digest == file.synced.sha256
+        return (
+            digest in self.mine[event.uuid, event.name]
+            or digest in self.adopted[event.uuid, event.name]
+            or (event.before.content and event.after.content.startswith(event.before.content))
+            or (file.mapping, file.path) in self.allowed
+        )
 
     def _judge_root(self, event: Event, before: Remote | None, mapping: Mapping, path: str) -> None:
         """What another directory had in a file's place must not replace what was sent."""

@@ -46,6 +46,7 @@ class MomentServer(SimulatedServer):
         clock: The time.
         moment: Told of requests, pieces and answers.
         stored: Told what became of a file.
+        listed: Told how long a list took, in seconds.
         token: A secret that nobody may ever read anywhere.
     """
 
@@ -54,9 +55,11 @@ class MomentServer(SimulatedServer):
         clock: FakeClock,
         moment: Moment,
         stored: Callable[[Event], None],
+        listed: Callable[[float], None],
         token: str,
     ) -> None:
         super().__init__(clock)
+        self._listed = listed
         self.token = token
         self._moment = moment
         self._stored = stored
@@ -70,9 +73,11 @@ class MomentServer(SimulatedServer):
     def list_files(
         self, uuids: Sequence[UUID], *, known_digest: bytes | None = None
     ) -> FileLists | None:
+        began = self._clock.monotonic()
         self._moment("request", "list_files")
         answer = super().list_files(uuids, known_digest=known_digest)
         self._moment("answer", "list_files")
+        self._listed(self._clock.monotonic() - began)
         return answer
 
     def upload(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
 from tests.simulation.fake_disk import Link
 from tests.simulation.fake_server import FINE, NO_LIMIT
-from tests.simulation.ledger import Remote, rules_of
+from tests.simulation.ledger import Remote, rules_of, sha256
 from tests.simulation.places import EIDS, FOLDERS
 from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
 
@@ -26,6 +25,8 @@ LONGEST_S = 6 * 3600.0
 """By then everything must have come to rest."""
 A_WHILE_S = 20.0
 SECOND_PASS_S = 1.3 * RESCAN_S
+RESENDS = 3
+"""How often a version that the server did not keep is sent again in a day."""
 
 
 class Case(NamedTuple):
@@ -39,12 +40,6 @@ class Case(NamedTuple):
     eid: str
     remote: bytes | None
     step: Decision
-
-    @property
-    def others_put(self) -> bool:
-        """Whether others ever stored a file of this name where it is now."""
-        known = self._known()
-        return known is not None and known.others_put
 
     @property
     def passed_for_ours(self) -> bool:
@@ -66,13 +61,9 @@ class Case(NamedTuple):
         )
 
     @property
-    def from_elsewhere(self) -> bool:
-        """Whether our version may have come from a directory that stood here in between."""
-        known, ledger = self._known(), self.world.ledger
-        if known is None or not known.ours:
-            return False
-        here = ledger.home(self.mapping, self.path)
-        return self.mapping.name in ledger.other_roots or known.home is not here
+    def at(self) -> tuple[UUID, str]:
+        """The experiment and the name where it is now."""
+        return self.world.server.of(self.eid).uuid, self.file.remote_name
 
     def _known(self) -> Remote | None:
         return remote_at(self.world, self.eid, self.file.remote_name)
@@ -86,20 +77,30 @@ def remote_at(world: World, eid: str, name: str) -> Remote | None:
     return None
 
 
+def _foreign(case: Case) -> bool:
+    """What is on the server was never ours, as far as the journal can know."""
+    if case.remote is None or case.world.past.forgot:
+        return case.remote is not None
+    return sha256(case.remote) not in case.world.ledger.mine[case.at]
+
+
+def _put_back(case: Case) -> bool:
+    """Our version was put away so often that it is not sent again."""
+    return case.world.ledger.undone[case.at] >= RESENDS or case.world.past.forgot
+
+
+def _lost(case: Case) -> bool:
+    return case.world.ledger.forgotten[case.at] >= RESENDS
+
+
 def _conflict(case: Case) -> bool:
-    """What was seen only on another disk is forgotten with it, and then it is a stranger's."""
-    known_before = case.others_put or case.from_elsewhere
-    return known_before or case.world.past.forgot or _rules_changed(case)
+    begins_ours = bool(case.remote) and case.content.startswith(case.remote or b"")
+    return (_foreign(case) and not begins_ours) or _put_back(case)
 
 
 def _empty(case: Case) -> bool:
     had = case.world.ledger.had[case.mapping.name, case.path]
     return case.content == b"" and any(had)
-
-
-def _rules_changed(case: Case) -> bool:
-    """What rules leave out is forgotten: when it is back, what we sent before is a stranger's."""
-    return case.mapping.name in case.world.past.rules_changed
 
 
 def _no_experiment(case: Case) -> bool:
@@ -145,7 +146,9 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "conflict: ": _conflict,
     "removed on the server": lambda case: case.removed,
     "the file is empty now": _empty,
-    "differs on the server": lambda case: case.others_put or case.world.past.forgot,
+    "differs on the server: it is not a version that was sent from here": _foreign,
+    "differs on the server: an older version of this file is put back there each time": _put_back,
+    "the server accepts it, and then does not have it": _lost,
     "on the server with this content": lambda case: case.passed_for_ours or case.looks_alike,
     "the server knows no experiment ": _no_experiment,
     "the server no longer knows experiment ": _no_experiment,
@@ -201,6 +204,8 @@ def _heal(world: World, chance: random.Random) -> None:
 def _heal_server(world: World, chance: random.Random) -> None:
     world.weather = lambda _call: FINE
     world.server.token_revoked = False
+    if chance.random() < 0.5:
+        world.stubborn.clear()
     if chance.random() < 0.7:
         world.refusing = ""
     if chance.random() < 0.7:
@@ -341,22 +346,18 @@ def _judge(case: Case, broken: list[str]) -> None:
 def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, bytes]]) -> None:
     """What the journal knows of every file agrees with what really is."""
     broken = world.ledger.broken
-    mapping_id = world.journal.mappings.get(mapping.name).id
     now_ns = world.clock.now_ns()
     policy_of = policies(world.journal, mapping, now_ns)
-    for target in world.journal.observations.targets(mapping_id):
-        file = world.journal.observations.record_at(mapping_id, target.path)
-        assert file is not None
+    for file in world.known_files(mapping):
         world.judge_synced(file)
         step = decide(file, policy_of(file), now_ns)
         if not step.reason:
             broken.append(f"{mapping.name}/{file.path}: nobody knows why: {step}")
         there = remote.get(str(file.eid), {}).get(file.remote_name)
         if isinstance(step, InSync) and file.synced is not None and file.local is not None:
-            equal = there is not None and hashlib.sha256(there).digest() == file.synced.sha256
+            equal = there is not None and sha256(there) == file.synced.sha256
             known = remote_at(world, str(file.eid), file.remote_name)
-            equal = equal or (known is not None and known.passed_for_ours) or world.past.forgot
-            if not equal and "others have changed" not in step.reason:
+            if not equal and not (known is not None and known.passed_for_ours):
                 broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
 
 

@@ -17,8 +17,8 @@ from tests.simulation.fake_server import FINE, NO_LIMIT, Fault
 from tests.simulation.places import EIDS, any_path
 from tests.simulation.world import World
 
-WEATHERS: tuple[str, ...] = ()
-"""Kinds of weather that come besides the ordinary ones: buffering and forgetting do not yet."""
+WEATHERS: tuple[str, ...] = ("buffering",)
+"""Kinds of weather that come besides the ordinary ones: forgetting does not yet."""
 
 
 def _eids(world: World) -> list[str]:
@@ -243,12 +243,10 @@ SERVER_DEEDS: dict[Deed, int] = {
     conditions: 1,
     rival_turn: 4,
     rival_writes: 3,
-}
-AWAITED: dict[Deed, int] = {
     back_up: 3,
     restore_server: 2,
     late_arrival: 2,
     put_back: 1,
-    forbid: 1,
 }
+AWAITED: dict[Deed, int] = {forbid: 1}
 """What the engine does not stand yet: no history has it."""

@@ -22,14 +22,15 @@ from uuid import UUID
 from aqsync.config import Mapping
 from aqsync.errors import Forbidden, Interrupted, JournalDiskFull, TransferRefused
 from aqsync.local.scanner import ScanReport
-from aqsync.model import Decision, FileRecord, Outcome, Policy
+from aqsync.model import Adopted, Decision, FileRecord, InSync, Outcome, Policy
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
 from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
-from aqsync.sync.policies import ALWAYS, decisions
+from aqsync.sync.planner import decide
+from aqsync.sync.policies import ALWAYS, policies
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
@@ -120,7 +121,7 @@ class World:
         self.disk = FakeDisk(self.clock)
         self.mappings = self._choose_mappings()
         self.ledger = Ledger(self.mappings, self.disk, self.clock)
-        self.server = MomentServer(self.clock, self.moment, self._stored, TOKEN)
+        self.server = MomentServer(self.clock, self.moment, self._stored, self.ledger.listed, TOKEN)
         self.backups: list[Backup] = []
         """What the server may be put back to."""
         self.stubborn: dict[tuple[UUID, str], bytes] = {}
@@ -275,6 +276,13 @@ class World:
         self._count_looks()
         start = self.lanes.start
 
+        about_to_send = self.journal.outcomes.about_to_send
+
+        def sending(file: FileRecord, sha256: bytes, size: int) -> bool:
+            self.ledger.sending(file.remote_name, sha256)
+            return about_to_send(file, sha256, size)
+
+        self.journal.outcomes.about_to_send = sending  # type: ignore[method-assign]  # written down
         decide = self.engine.decide
 
         def deciding(
@@ -439,10 +447,12 @@ class World:
                     self.ambushes.remove(ambush)
                     self.note(f"  at {kind} {where}, within {'>'.join(self.busy) or 'nothing'}:")
                     before, self.in_transaction = self.in_transaction, kind == "journal"
+                    began = self.clock.monotonic()
                     try:
                         ambush.deed()
                     finally:
                         self.in_transaction = before
+                        self.ledger.delayed(self.clock.monotonic() - began)
 
     def _overtaken(self, where: str) -> bool:
         """Whether an answer is on its way that a job can make old before it arrives."""
@@ -541,6 +551,8 @@ class World:
 
     def _perform(self, job: Job) -> Outcome:
         outcome = self.engine.perform(job)
+        if isinstance(outcome, Adopted):
+            self.ledger.adopted[job.uuid, job.file.remote_name].add(outcome.sha256)
         self.note(f"{type(outcome).__name__} {job.file.mapping}/{job.file.path}")
         with self.unattended():
             for file in self.journal.observations.records([job.file.id]):
@@ -549,12 +561,42 @@ class World:
 
     def look_at_status(self) -> None:
         """See what `aqsync status` would say of each file, and judge it."""
+        now_ns = self.clock.now_ns()
         with self.unattended():
             for mapping in self.mappings:
-                for file, step in decisions(self.journal, mapping, self.clock.now_ns()):
+                policy_of = policies(self.journal, mapping, now_ns)
+                for file in self.known_files(mapping):
+                    step = decide(file, policy_of(file), now_ns)
                     self.judge_synced(file)
+                    self.judge_in_sync(file, step)
                     if step.reason == "removed on the server":
                         self._held_as_removed(file)
+
+    def known_files(self, mapping: Mapping) -> Iterator[FileRecord]:
+        """All that the journal knows of a mapping."""
+        mapping_id = self.journal.mappings.get(mapping.name).id
+        for target in self.journal.observations.targets(mapping_id):
+            file = self.journal.observations.record_at(mapping_id, target.path)
+            assert file is not None
+            yield file
+
+    def judge_in_sync(self, file: FileRecord, step: Decision) -> None:
+        """What is called in sync, the last list has shown, unless it was not asked for since."""
+        if not isinstance(step, InSync) or file.local is None or file.synced is None:
+            return
+        if file.remote.listed_sequence <= file.synced.sequence:
+            return
+        uuid = UUID(self.journal.remote.uuid(str(file.eid)))
+        found = None
+        if file.remote.modified_at is not None:
+            found = self.ledger.versions[uuid, file.remote_name, file.remote.modified_at]
+        right = {file.synced.sha256}
+        if self.past.forgot:  # a newer version of ours may pass for it until the file is looked at
+            right |= self.ledger.mine[uuid, file.remote_name]
+        if found is None or not (found.sha256 in right or found.passed_for_ours):
+            self.ledger.broken.append(
+                f"{file.mapping}/{file.path} is called in sync, and the list shows another version"
+            )
 
     def _held_as_removed(self, file: FileRecord) -> None:
         uuid = UUID(self.journal.remote.uuid(str(file.eid)))
