@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -57,6 +57,10 @@ class State(NamedTuple):
     def signature(self) -> tuple[int, int, int, int]:
         """All that a look at it shows."""
         return len(self.content), self.mtime_ns, self.ctime_ns, self.inode
+
+
+Signatures = dict[tuple[int, int, int, int], bytes]
+"""Contents by what a look at them shows."""
 
 
 @dataclass
@@ -111,16 +115,18 @@ class Ledger:
         had: By mapping and path, every content that was ever there.
         gone: By mapping, where and at which path somebody deleted or moved a file away.
         held: By experiment and name, the digests of all that was ever there, or was said to be.
-        mine: By experiment and name, the digests of what aqsync itself sent there.
+        mine: By experiment and name, the digests of what aqsync itself sent there, or found equal.
         versions: By experiment, name and the server's time, what was there.
         undone: By experiment and name, how often a version of ours was put away again.
         list_s: How long the slowest list of late took.
         forgotten: By experiment and name, how often the server did not store what it accepted.
         remote: By experiment and name, whose it is.
         jumps: How often the wall clock jumped.
+        forgot: Whether the journal may lack what it was told.
     """
 
     def __init__(self, mappings: Iterable[Mapping], disk: FakeDisk, clock: FakeClock) -> None:
+        self.forgot: Callable[[], bool] = lambda: False
         self.mappings = tuple(mappings)
         self.broken: list[str] = []
         self.had: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
@@ -130,8 +136,9 @@ class Ledger:
         self.visible: dict[str, dict[str, State]] = {m.name: {} for m in self.mappings}
         self.held: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
         self.mine: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
-        self.adopted: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
-        """By experiment and name, the digests of what was found to be equal."""
+        self.latest: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        """By experiment and name, the digest of what we stored there last or found to be equal, and
+        of what we have sent since without an answer."""
         self.forgotten: Counter[tuple[UUID, str]] = Counter()
         self.undone: Counter[tuple[UUID, str]] = Counter()
         self.versions: dict[tuple[UUID, str, str], Version] = {}
@@ -139,12 +146,9 @@ class Ledger:
         self.remote: dict[tuple[UUID, str], Remote] = {}
         self.allowed: set[tuple[str, str]] = set()
         """By mapping and path, what a person allowed to be overwritten."""
-        self.insisted: set[tuple[str, str]] = set()
-        """By mapping and path, what a person wanted to be done though it looks wrong."""
         self._doubtful_until: dict[tuple[UUID, str], float] = {}
         """By experiment and name, until when what others store would pass for ours."""
-        self._signatures: defaultdict[tuple[str, str], dict[tuple[int, int, int, int], bytes]]
-        self._signatures = defaultdict(dict)
+        self._signatures: defaultdict[tuple[str, str], Signatures] = defaultdict(dict)
         self.unseen: dict[tuple[str, str], float] = {}
         """By mapping and path, when its content last changed without a sign."""
         self.alike: set[tuple[str, str]] = set()
@@ -357,7 +361,14 @@ class Ledger:
 
     def sending(self, name: str, digest: bytes) -> None:
         """A version may be on the server from now on, whatever comes of it."""
-        self.mine[self.jobs[-1].job.uuid, name].add(digest)
+        at = self.jobs[-1].job.uuid, name
+        self.mine[at].add(digest)
+        self.latest[at].add(digest)
+
+    def found_equal(self, uuid: UUID, name: str, digest: bytes) -> None:
+        """What is on the server was compared with the file, and is the same."""
+        self.mine[uuid, name].add(digest)
+        self.latest[uuid, name] = {digest}
 
     def delayed(self, seconds: float) -> None:
         """Something else was done for so long, in the middle of what jobs are doing."""
@@ -379,6 +390,8 @@ class Ledger:
             self.held[at].add(digest)
             if event.ours:
                 self.mine[at].add(digest)
+            if event.who is Who.US:
+                self.latest[at] = {digest}
         if event.who is Who.FORGOTTEN:
             self.forgotten[at] += 1
             self._doubt(event)
@@ -465,10 +478,9 @@ class Ledger:
         assert event.before is not None
         digest = sha256(event.before.content)
         if event.after is None:  # that it was ours once is not enough to remove it
-            return file.synced is not None and digest == file.synced.sha256
+            return digest in self.latest[event.uuid, event.name] or self.forgot()
         return (
             digest in self.mine[event.uuid, event.name]
-            or digest in self.adopted[event.uuid, event.name]
             or (event.before.content and event.after.content.startswith(event.before.content))
             or (file.mapping, file.path) in self.allowed
         )

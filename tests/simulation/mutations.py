@@ -15,6 +15,7 @@ from aqsync.errors import Interrupted, ServerFailed
 from aqsync.journal import remote
 from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.outcomes import Outcomes
+from aqsync.journal.versions import Versions
 from aqsync.local import scanner
 from aqsync.local.likeness import Likeness
 from aqsync.local.reader import GuardedFile
@@ -23,15 +24,19 @@ from aqsync.log import Log
 from aqsync.model import (
     Adopted,
     Failed,
+    Finding,
+    FoundDifferent,
+    FoundOurOwn,
     Hold,
     InSync,
     OnLocalDelete,
     RemoveRemote,
+    State,
     Upload,
     Uploaded,
     Wait,
 )
-from aqsync.sync import delivery, engine, lookout, planner, policies
+from aqsync.sync import delivery, engine, lookout, planner, policies, uploader
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
@@ -87,12 +92,8 @@ def _decide(change: Callable[..., Any]) -> Mutation:
     def changed(*args: Any) -> Any:
         return change(original(*args), *args)
 
-    return _patched((engine, "decide", changed), (promises(), "decide", changed))
-
-
-def promises() -> Any:
-    """Where the end is judged by what is decided then, as `aqsync status` prints it."""
-    return import_module("tests.simulation.promises")
+    judges = (import_module(f"tests.simulation.{name}") for name in ("promises", "world"))
+    return _patched(*((owner, "decide", changed) for owner in (engine, *judges)))
 
 
 def _empty_is_fine(original: Any, self: Scanner, *seen: Any, another: bool) -> bool:
@@ -142,6 +143,26 @@ def _removing_changed(step: Any, file: Any, policy: Any, _now_ns: int) -> Any:
         return RemoveRemote("deleted here", file.since_ns)
     del policy
     return step
+
+
+def _differing_in_sync(step: Any, *_: Any) -> Any:
+    """What differs on the server is called in sync."""
+    if isinstance(step, Hold) and step.state is State.DIFFERS:
+        return InSync("on the server with this content", step.since_ns)
+    return step
+
+
+def _older_is_synced(original: Any, self: Comparer, *args: Any) -> Any:
+    """What was ours once passes for what the server was last given."""
+    found = original(self, *args)
+    if isinstance(found, FoundDifferent) and found.finding is Finding.OLDER:
+        return FoundOurOwn(found.size, found.sha256, found.modified_at)
+    return found
+
+
+def _missing_is_removed(original: Any, file: Any, synced: Any, now_ns: int) -> Any:
+    """Whatever is missing was removed by a person."""
+    return original(file, replace(synced, listed=True), now_ns)
 
 
 def _never_rescanning(original: Any, self: Any, now: float) -> bool:
@@ -273,6 +294,27 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "any-time-is-ours": Broken(
         "5: whose version it is", _patched((remote, "plausible", lambda *_: True))
+    ),
+    "differing-in-sync": Broken(
+        "2: what is called in sync stands there", _decide(_differing_in_sync)
+    ),
+    "older-is-synced": Broken(
+        "5: memory permits no removal", _around(Comparer, "compare", _older_is_synced)
+    ),
+    "memory-lost": Broken(
+        "5: what we sent is known again", _patched((Versions, "of", lambda *_: {}))
+    ),
+    "beginning-not-checked": Broken(
+        "5: what is replaced begins the new version",
+        _patched((uploader, "_must_begin_with", lambda _file: None)),
+    ),
+    "sent-again-for-ever": Broken(
+        "5: what is put back each time is left there",
+        _patched((planner, "_sent_again_at", lambda _file, now_ns: now_ns)),
+    ),
+    "missing-is-removed": Broken(
+        "8: what no list has shown was not removed",
+        _around(planner, "_wanted_when_missing", _missing_is_removed),
     ),
     "removed-without-config": Broken(
         "5: nothing is deleted that the config did not say",

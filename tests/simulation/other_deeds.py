@@ -40,7 +40,6 @@ def retry(world: World, chance: random.Random) -> None:
             return
         path = chance.choice(known)
         paths = [mapping.directory / path]
-        world.ledger.insisted.add((mapping.name, path))
     world.note(f"  retry {mapping.name} {kind} {paths}")
     try:
         set_free(

@@ -204,12 +204,11 @@ def _heal(world: World, chance: random.Random) -> None:
 def _heal_server(world: World, chance: random.Random) -> None:
     world.weather = lambda _call: FINE
     world.server.token_revoked = False
+    world.forbidding = ""
     if chance.random() < 0.5:
         world.stubborn.clear()
     if chance.random() < 0.7:
         world.refusing = ""
-    if chance.random() < 0.7:
-        world.forbidding = ""
     if chance.random() < 0.7:
         world.server.most_bytes = NO_LIMIT
     there = {e.eid for e in world.server.experiments.values()}

@@ -247,6 +247,5 @@ SERVER_DEEDS: dict[Deed, int] = {
     restore_server: 2,
     late_arrival: 2,
     put_back: 1,
+    forbid: 1,
 }
-AWAITED: dict[Deed, int] = {forbid: 1}
-"""What the engine does not stand yet: no history has it."""

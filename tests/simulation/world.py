@@ -138,6 +138,7 @@ class World:
         self.refusing = self.forbidding = ""
         """What ends so, the server refuses, or forbids."""
         self.past = Past()
+        self.ledger.forgot = lambda: self.past.forgot
         self.full = False
         self.crashes = self.restarts = self.copies = 0
         """Kills, orderly ends, and copies of the journal that were kept."""
@@ -552,7 +553,7 @@ class World:
     def _perform(self, job: Job) -> Outcome:
         outcome = self.engine.perform(job)
         if isinstance(outcome, Adopted):
-            self.ledger.adopted[job.uuid, job.file.remote_name].add(outcome.sha256)
+            self.ledger.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
         self.note(f"{type(outcome).__name__} {job.file.mapping}/{job.file.path}")
         with self.unattended():
             for file in self.journal.observations.records([job.file.id]):
