@@ -48,6 +48,10 @@ class ScanReport:
     """Theirs, after a look at the whole root; else empty."""
     troubles: dict[str, Problem] = field(default_factory=dict)
     """By path; the root's own is the empty path."""
+    ended: set[str] = field(default_factory=set)
+    """The paths whose trouble is over: all below them is to be decided on anew."""
+    troubles_changed: bool = False
+    """Some began, ended, or are of another kind now: policies worked out before are past."""
 
 
 def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
@@ -157,7 +161,7 @@ class Scanner:
         except RootUnusable as exc:
             report = ScanReport()
             self._note(report, "", exc.message, exc.hint)
-            self._journal.mappings.set_troubles(record.id, report.troubles)
+            self._note_troubles(record.id, report)
             return report
 
     def _walk(
@@ -223,7 +227,7 @@ class Scanner:
             # What could not be looked at was not selected anew: the next scan must do that.
             rules = record.selection_rules if walk.troubles else self.rules.selection_fingerprint
             self._journal.mappings.scanned(record.id, rules, now_ns)
-        self._journal.mappings.set_troubles(record.id, report.troubles)
+        self._note_troubles(record.id, report)
         return report
 
     def _submounts(
@@ -380,6 +384,12 @@ class Scanner:
 
     def _note(self, report: ScanReport, path: str, message: str, hint: str) -> None:
         report.troubles[path] = Problem(message, hint, self._clock.now_ns())
+
+    def _note_troubles(self, mapping_id: int, report: ScanReport) -> None:
+        before = self._journal.mappings.troubles(mapping_id)
+        self._journal.mappings.set_troubles(mapping_id, report.troubles)
+        report.ended = before.keys() - report.troubles.keys()
+        report.troubles_changed = before != self._journal.mappings.troubles(mapping_id)
 
     def _keep_other_troubles(
         self, mapping_id: int, within: tuple[str, ...], report: ScanReport

@@ -69,8 +69,13 @@ class _Handler(FileSystemEventHandler):
 
 
 if sys.platform == "linux":
-    from watchdog.observers.inotify import InotifyEmitter
-    from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
+    from watchdog.observers.inotify import InotifyEmitter, InotifyWatchGroup
+    from watchdog.observers.inotify_c import (
+        InotifyConstants,
+        InotifyEvent,
+        InotifyFD,
+        WatchDescriptor,
+    )
     from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
     # How long all hints wait for the other half of a move. The halves come together, and to a
@@ -85,6 +90,9 @@ if sys.platform == "linux":
         | InotifyConstants.IN_UNMOUNT
         | InotifyConstants.IN_Q_OVERFLOW
     )
+
+    _REFUSED = WatchDescriptor(-1)
+    """watchdog takes that it may not watch a directory for a watch of this number."""
 
     class _Reader(InotifyFD):
         """One inotify instance and the thread that reads it, which tells of losses.
@@ -114,13 +122,68 @@ if sys.platform == "linux":
             elif event.mask & InotifyConstants.IN_UNMOUNT:
                 self._pending.doubt("a file system was unmounted")
 
+    class _Group(InotifyWatchGroup):
+        """The watches below one root, which come also to directories that were closed at first."""
+
+        def on_event(self, event: InotifyEvent) -> None:
+            if event.is_attrib and event.is_directory:
+                with self._lock:
+                    path = self._build_event_source_path(event)
+                    # Of all others the directory above tells too.
+                    if self._is_active and path and (event.name or path == self.path):
+                        self._reach(path)
+            super().on_event(event)
+
+        def reach(self, path: bytes) -> bool:
+            """Watch a directory and what is below it; true if anything of it was not watched."""
+            with self._lock:
+                return self._is_active and self._reach(path)
+
+        def _reach(self, path: bytes) -> bool:
+            """It is watched and those in it are not where it could be listed and not entered."""
+            unwatched = []
+            if path not in self._active_callbacks_by_path:
+                unwatched.append(path)
+            else:
+                with suppress(OSError), os.scandir(path) as entries:
+                    unwatched = [
+                        entry.path
+                        for entry in entries
+                        if entry.is_dir(follow_symlinks=False)
+                        and entry.path not in self._active_callbacks_by_path
+                    ]
+            for top in unwatched:
+                self._add_all_callbacks(top)
+            return any(top in self._active_callbacks_by_path for top in unwatched)
+
+        def _add_callback(self, path: bytes) -> None:
+            super()._add_callback(path)
+            if self._active_callbacks_by_path.get(path) == _REFUSED:
+                del self._active_callbacks_by_path[path]
+                del self._active_callbacks_by_watch[_REFUSED]
+
+    class _Emitter(InotifyEmitter):
+        """watchdog's emitter, with our watches."""
+
+        def on_thread_start(self) -> None:
+            self._inotify = _Group(
+                self._inotify_fd,
+                os.fsencode(self.watch.path),
+                is_recursive=self.watch.is_recursive,
+                event_mask=self.get_event_mask_from_filter(),
+            )
+
+        def reach(self, path: bytes) -> bool:
+            group = self._inotify
+            return isinstance(group, _Group) and group.reach(path)
+
     class _Listener(BaseObserver):
-        """watchdog's observer for Linux, with our reader."""
+        """watchdog's observer for Linux, with our reader and our watches."""
 
         def __init__(self, pending: PendingHints) -> None:
             self.reader = _Reader(pending)
             self.reader.start()
-            super().__init__(InotifyEmitter, inotify_fd=self.reader)
+            super().__init__(_Emitter, inotify_fd=self.reader)
 
         def on_thread_stop(self) -> None:
             try:
@@ -134,6 +197,10 @@ if sys.platform == "linux":
 
         def watched(self) -> set[int] | None:
             return watched_inodes(self.reader.descriptor) if self.reader.is_alive() else set()
+
+        def reach(self, path: bytes) -> bool:
+            found = [e.reach(path) for e in self.emitters if isinstance(e, _Emitter)]
+            return any(found)
 
 else:
     from watchdog.observers import Observer
@@ -149,6 +216,9 @@ else:
 
         def watched(self) -> set[int] | None:
             return None
+
+        def reach(self, path: bytes) -> bool:  # noqa: ARG002 - it finds its own ways
+            return False
 
 
 class Watcher:
@@ -224,6 +294,20 @@ class Watcher:
         if self._kernel_names_root and status.st_ino not in (self._listener.watched() or ()):
             return f"the kernel does not watch {self._named} any longer"
         return None
+
+    def reach(self, path: str) -> bool:
+        """Watch a directory that could not be entered before, and what is below it.
+
+        Args:
+            path: Relative to the root.
+
+        Returns:
+            Whether anything of it was not watched, so that changes there went unheard.
+        """
+        if self._listener is None:
+            return False
+        place = (self._prefix + path.replace("/", os.sep)).rstrip(os.sep)
+        return self._listener.reach(os.fsencode(place))
 
     def blind(self, directories: Collection[int]) -> int:
         """How many of the directories have no watch, so that changes in them go unheard.

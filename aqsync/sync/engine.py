@@ -147,7 +147,10 @@ class Engine:
             beat: Called before each directory: a long scan is alive.
             stop: Asked before each directory; true ends the scan, which then calls nothing gone.
         """
-        return self._scanners[mapping.name].scan(within, beat, stop)
+        report = self._scanners[mapping.name].scan(within, beat, stop)
+        if report.troubles_changed:
+            self._change_outlook()
+        return report
 
     @property
     def usable(self) -> bool:

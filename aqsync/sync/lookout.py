@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from aqsync.config import Mapping
@@ -170,7 +170,8 @@ class Lookout:
             self._doubt(hints.everything)
             self._suspects.clear()
         for path in hints.paths:
-            self._look_at(path, max(now, self._looked.get(path, -MOST_QUIET_S) + self._quiet_s))
+            quiet_until = self._looked.get(path, -MOST_QUIET_S) + self._quiet_s
+            self._look_at(path, now if path in self._troubles else max(now, quiet_until))
         self._suspects = _untold(self._suspects, hints.paths)
 
     def _look_at(self, path: str, at: float) -> None:
@@ -199,6 +200,7 @@ class Lookout:
         try:
             report = self._engine.scan(self._mapping, beat=self._beat, stop=self._stop)
             self._tell_troubles(report)
+            self._look_into(report.ended)
             self._watching.count_blind(report)
             self._make_ready(())
         except BaseException:
@@ -238,7 +240,9 @@ class Lookout:
             if "" in report.troubles:
                 soon = now + self._about(self._pace.rescan_without_events)
                 self._everything_at = min(self._everything_at, soon)
-            self._make_ready(paths)
+            self._look_into(report.ended)
+            everything = report.whole or "" in report.ended
+            self._make_ready(() if everything else [*paths, *report.ended])
         except BaseException:
             for path in paths:
                 self._look_at(path, now)
@@ -267,6 +271,11 @@ class Lookout:
             old.append(path)
         for path in old:
             del self._looked[path]
+
+    def _look_into(self, ended: Collection[str]) -> None:
+        """What could not be watched before is, and what changed until then is looked at."""
+        for path in self._watching.reach(ended):
+            self._look_at(path, self._clock.monotonic())
 
     def _make_ready(self, within: tuple[str, ...] | list[str]) -> None:
         files = undecided(self._journal, self._mapping, within)

@@ -52,6 +52,9 @@ class Watch(Protocol):
     def ailment(self) -> str | None:
         """Why it no longer hears everything."""
 
+    def reach(self, path: str) -> bool:
+        """Watch a directory and what is below it; true if anything of it was not watched."""
+
     def blind(self, directories: Collection[int]) -> int:
         """How many of these inodes have no watch."""
 
@@ -118,6 +121,19 @@ class Watching:
     def take(self) -> Hints:
         """What was heard since the last call."""
         return NO_HINTS if self._watch is None else self._watch.take()
+
+    def reach(self, paths: Collection[str]) -> list[str]:
+        """Watch directories that can be looked at again, and what is below them.
+
+        Returns:
+            Those that were not wholly watched: what changed there before went unheard.
+        """
+        watch = self._watch
+        if watch is not None:
+            return [path for path in paths if watch.reach(path)]
+        if "" in paths:  # what kept it from being watched may be over too
+            self._begin_at = self._check_at = 0.0
+        return []
 
     def attend(self, now: float, *, soon: bool) -> None:
         """See whether the root and the watcher are as they were, and put right what is not.

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,79 @@ def test_another_watcher_of_the_same_directory_makes_up_for_nothing(
     listening.reader.remove_callbacks([(wd, listening.group._id)])
     assert listening.watcher.ailment() is not None
     assert other.watcher.ailment() is None
+
+
+# Directories that were closed
+
+
+@pytest.fixture
+def closed(root: Path) -> Iterator[Path]:
+    """A folder that nobody may look into, with another one in it."""
+    folder = root / "closed"
+    (folder / "deep" / "er").mkdir(parents=True)
+    folder.chmod(0)
+    with bound_by_permissions():
+        yield folder
+    folder.chmod(0o700)
+
+
+def test_a_directory_that_opens_is_watched_with_all_below_it(
+    root: Path, closed: Path, listen: Listen
+) -> None:
+    listening = listen()
+    closed.chmod(0o700)
+    listening.hears("closed")
+    for path in ("closed/new", "closed/deep/er/new"):
+        (root / path).touch()
+    listening.hears("closed/new", "closed/deep/er/new")
+    inodes = {place.stat().st_ino for place in (closed, closed / "deep", closed / "deep/er")}
+    assert listening.watcher.blind(inodes) == 0
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600])
+def test_one_that_could_be_listed_and_not_entered(
+    root: Path, closed: Path, listen: Listen, mode: int
+) -> None:
+    closed.chmod(mode)
+    listening = listen()
+    closed.chmod(0o700)
+    listening.hears("closed")
+    (root / "closed/deep/er/new").touch()
+    listening.hears("closed/deep/er/new")
+
+
+def test_several_closed_at_once_are_not_taken_for_one_another(root: Path, listen: Listen) -> None:
+    folders = [root / str(number) for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+        folder.chmod(0)
+    with bound_by_permissions():
+        listening = listen()
+        for folder in folders[:2]:
+            folder.chmod(0o700)
+            listening.hears(folder.name)
+        (folders[0] / "a").touch()
+        (folders[1] / "b").touch()
+        listening.hears("0/a", "1/b")
+        folders[2].rmdir()
+        listening.hears("2")
+        assert listening.doubts == []
+
+
+def test_what_opened_without_an_event_is_reached(
+    closed: Path, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = listen()
+    monkeypatch.setattr(type(listening.group), "on_event", InotifyWatchGroup.on_event)
+    closed.chmod(0o700)
+    listening.hears("closed")
+    assert listening.watcher.reach("closed")
+    (closed / "deep" / "er" / "new").touch()
+    listening.hears("closed/deep/er/new")
+    assert not listening.watcher.reach("closed"), "nothing is left to be watched"
+    assert not listening.watcher.reach("")
+    listening.watcher.stop()
+    assert not listening.watcher.reach("closed")
 
 
 # Beginning and end

@@ -226,6 +226,11 @@ class SimulatedWatch:
     def ailment(self) -> str | None:
         return "its thread has died" if self._health.ill else None
 
+    def reach(self, path: str) -> bool:
+        """It hears of every directory, barred or not, as far as events go."""
+        del path
+        return False
+
     def blind(self, directories: Collection[int]) -> int:
         return min(self._health.blind_to, len(directories))
 

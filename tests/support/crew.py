@@ -45,6 +45,8 @@ class FakeWatch:
     running: bool = False
     paths: set[str] = field(default_factory=set)
     lost: str | None = None
+    unwatched: set[str] = field(default_factory=set)
+    """Directories that could not be watched so far."""
 
     def start(self) -> None:
         if self.cannot_start is not None:
@@ -61,6 +63,11 @@ class FakeWatch:
 
     def ailment(self) -> str | None:
         return self.ill
+
+    def reach(self, path: str) -> bool:
+        unwatched = path in self.unwatched
+        self.unwatched.discard(path)
+        return unwatched
 
     def blind(self, directories: Collection[int]) -> int:
         return min(self.blind_to, len(directories))

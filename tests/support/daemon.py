@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,10 +23,18 @@ class Daemon:
     Args:
         project: Whose configuration.
         constants: By dotted name, what shall be otherwise in the process: shorter times.
+        before: Put before the command.
     """
 
-    def __init__(self, project: Project, constants: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        constants: dict[str, float] | None = None,
+        *,
+        before: Sequence[str] = (),
+    ) -> None:
         self._project = project
+        self._before = before
         self._log = project.folder / "daemon.log"
         self._log.touch()
         self._notified = project.folder / "notify"
@@ -42,7 +50,7 @@ class Daemon:
         arguments = ["run", "--config", str(self._project.config), *options]
         with self._log.open("ab") as log:
             self._process = warm.Popen(
-                [sys.executable, "-c", code, *arguments],
+                [*self._before, sys.executable, "-c", code, *arguments],
                 stdout=log,
                 stderr=log,
                 env=os.environ | {"NOTIFY_SOCKET": str(self._notified)},

@@ -23,6 +23,7 @@ from tests.support.crew import (
     looks_of,
 )
 from tests.support.lab import EID, Lab
+from tests.support.permissions import bound_by_permissions
 
 EVERYTHING = ()
 FULL = JournalDiskFull("the disk is full", hint="free some")
@@ -449,7 +450,7 @@ def test_a_root_that_is_replaced_is_looked_at_and_watched_anew(started: Crew) ->
     assert not old.running
     assert started.watch["lab"].running
     assert len(log.of("is not the one known before")) == 1
-    assert started.remote == {"here": b"data", "new": b"data"}
+    assert started.remote == {"here": b"data"}, "of a root in doubt nothing is sent"
     assert started.lab.record("here").local is not None, "nothing reads as deleted"
 
 
@@ -572,6 +573,93 @@ def test_a_mapping_whose_looks_fail_stops_no_other(lab: Lab, tmp_path: Path) -> 
     assert crew.remote == {"o~b": b"data"}
     assert len(log.of("a step failed")) == 1
     assert len(crew.failures) < 30
+
+
+# The end of a trouble
+
+
+def close_folder(crew: Crew, *paths: str) -> Path:
+    """Files in a folder that nobody may look into, and that are known of from before."""
+    folder = crew.lab.root / "run"
+    for path in paths:
+        crew.lab.write(f"run/{path}", age_s=60)
+    folder.chmod(0)
+    crew.hint("run")
+    crew.run(2)
+    assert list(crew.lab.troubles()) == ["run"]
+    return folder
+
+
+def test_what_was_held_for_a_trouble_is_sent_once_it_is_over(started: Crew) -> None:
+    """No look at everything is needed, and the policies of a moment ago do not hold it."""
+    with bound_by_permissions(), logged() as log, looks_of(started.engine) as looks:
+        folder = close_folder(started, "a", "deep/b")
+        folder.chmod(0o700)
+        started.hint("run")
+        started.run(0.5)
+    assert EVERYTHING not in looks
+    assert {"run~a", "run~deep~b"} <= set(started.remote)
+    assert [line for line in log.lines if " held " in line] == []
+
+
+def test_a_file_that_was_known_and_held_is_decided_on_anew(started: Crew) -> None:
+    started.write("run/a", age_s=60)
+    started.run(2)
+    started.working = False
+    started.write("run/a", b"changed", age_s=60)
+    with bound_by_permissions():
+        started.run(7)
+        started.lanes.waiting.clear()  # it was under way, and came to nothing
+        folder = close_folder(started)
+        started.working = True
+        folder.chmod(0o700)
+        started.hint("run")
+        started.run(0.5)
+        assert started.lab.troubles() == {}
+
+
+def test_of_what_is_in_trouble_an_event_is_never_put_off(started: Crew) -> None:
+    """It was looked at just now, and found closed."""
+    with bound_by_permissions(), looks_of(started.engine) as looks:
+        folder = close_folder(started, "a")
+        for _ in range(3):
+            started.hint("run")
+            started.run(0.1)
+        assert len(looks) >= 3
+        folder.chmod(0o700)
+        started.hint("run")
+        started.run(0.2)
+    assert "run~a" in started.remote
+
+
+def test_a_folder_that_was_not_watched_is_looked_at_once_it_is(started: Crew) -> None:
+    """What was written between the look that found it open and the watch made no event."""
+    with bound_by_permissions(), looks_of(started.engine) as looks:
+        folder = close_folder(started, "a")
+        started.watch["lab"].unwatched.add("run")
+        looks.clear()
+        folder.chmod(0o700)
+        started.hint("run")
+        started.run(1)
+    assert looks == [("run",), ("run",)]
+    assert started.watch["lab"].unwatched == set()
+
+
+def test_a_root_that_is_right_again_is_decided_on_as_a_whole(started: Crew) -> None:
+    """An event of one file ends the doubt; the others are not left to the next routine look."""
+    root, away = started.lab.root, started.lab.root.parent / "away"
+    for path in ("a", "run/b"):
+        started.lab.write(path, age_s=60)
+    root.rename(away)
+    root.mkdir()
+    started.hint("a")
+    started.run(1)
+    assert list(started.lab.troubles()) == [""]
+    root.rmdir()
+    away.rename(root)
+    started.hint("elsewhere")
+    started.run(1)
+    assert {"a", "run~b"} <= set(started.remote)
 
 
 # Clocks and requests
