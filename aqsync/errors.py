@@ -262,13 +262,18 @@ class TransferRefused(RemoteOperationError):
         message: What happened, in words for a person.
         hint: What to do about it.
         status: The HTTP status of the answer.
+        limit_bytes: With status 413, the largest file that the server takes; None if it did not
+            say.
     """
 
     permanent = True
 
-    def __init__(self, message: str, *, hint: str = "", status: int) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", status: int, limit_bytes: int | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.limit_bytes = limit_bytes
 
 
 class RemoteChanged(TransferRefused):

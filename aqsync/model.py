@@ -191,6 +191,19 @@ class Refusal(NamedTuple):
     """When one file may try it again."""
 
 
+class SizeLimit(NamedTuple):
+    """How large a file the server takes."""
+
+    bytes: int
+    """The largest that may still be accepted."""
+    named: bool
+    """The server named it; else one byte more was refused."""
+    message: str
+    hint: str
+    again_ns: int
+    """When a larger file may try it again: administrators raise limits."""
+
+
 class OnLocalDelete(StrEnum):
     """What a file's disappearance here means for its remote copy."""
 
@@ -225,6 +238,8 @@ class Policy:
     """When an experiment that cannot be used is looked for again."""
     refusals: Mapping[Action, Refusal] = field(default_factory=dict)
     """What the server allows for no file like this one."""
+    size_limit: SizeLimit | None = None
+    """How large a file the server takes, if that is known."""
     closed: Closed | None = None
     """Why nothing may go to the server now; None: it may."""
     server_problem: ServerProblem | None = None
@@ -385,6 +400,10 @@ class Failed:
     message: str
     hint: str
     permanent: bool
+    too_large: bool = field(default=False, compare=False)
+    """The server does not take so large a file."""
+    limit_bytes: int | None = field(default=None, compare=False)
+    """Then, the largest that it takes, if it said so."""
 
 
 Outcome = Uploaded | Touched | Adopted | FoundOurOwn | FoundDifferent | Removed | MovedOn | Failed

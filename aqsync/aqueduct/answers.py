@@ -37,6 +37,8 @@ _ABOUT_ONE_FILE = frozenset(
 )
 _MAY_NAME_A_PAUSE = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _LONGEST_PAUSE_S = 3600.0
+_ENVELOPE_BYTES = 1024
+"""What the server allows a request's body beyond the file in it."""
 _HEADER_MISSING = "Filename header is missing"
 _NO_EXPERIMENT = "The specified experiment was not found"
 _NO_FILE = "The requested file is not found"
@@ -161,7 +163,11 @@ def _remote_changed(answer: Answer, what: str) -> RemoteChanged:
 
 def _raise_refusal(answer: Answer, what: str, detail: str) -> NoReturn:
     if detail:
-        raise TransferRefused(f"{what}: the server refused it: {detail}", status=answer.status)
+        raise TransferRefused(
+            f"{what}: the server refused it: {detail}",
+            status=answer.status,
+            limit_bytes=_limit_bytes(answer, detail),
+        )
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         raise TransferRefused(
             f"{what}: a proxy in front of the server refused it as too large (413)",
@@ -173,6 +179,17 @@ def _raise_refusal(answer: Answer, what: str, detail: str) -> NoReturn:
         hint=_CHECK_URL,
         status=answer.status,
     )
+
+
+def _limit_bytes(answer: Answer, detail: str) -> int | None:
+    """Return the largest file that the server takes, if it says so."""
+    if answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return None
+    found = re.match(r"Maximum (file size|request body size) limit \(([0-9]{1,18}) bytes\)", detail)
+    if found is None:
+        return None
+    most = int(found[2])
+    return most if found[1] == "file size" else max(0, most - _ENVELOPE_BYTES)
 
 
 def _not_aqueduct(answer: Answer, what: str) -> BadAnswer:

@@ -16,6 +16,7 @@ from aqsync.journal.database import (
     translated,
 )
 from aqsync.journal.history import History
+from aqsync.journal.limits import Limits
 from aqsync.journal.lock import JournalLock
 from aqsync.journal.mappings import Mappings
 from aqsync.journal.observations import Observations
@@ -40,6 +41,7 @@ class Journal:
         self.outcomes = Outcomes(database)
         self.remote = Remote(database)
         self.refusals = Refusals(database)
+        self.limits = Limits(database)
         self.tags = Tags(database)
         self.pauses = Pauses(database)
         self.history = History(database)

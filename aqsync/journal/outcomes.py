@@ -201,6 +201,18 @@ class Outcomes:
             (words(message), words(hint), permanent, now_ns, *_at(file), *then),
         )
 
+    def too_large(self, file: FileRecord, message: str, now_ns: int) -> None:
+        """The server does not take so large a file: that is the server's limit, no file's mark.
+
+        A wish to have it tried all the same has been met.
+        """
+        with self._database.writing() as connection:
+            connection.execute(
+                f"UPDATE file SET insisted = 0, {_NO_FAILURE} WHERE {_AT}", _at(file)
+            )
+            event = Event(now_ns, HistoryKind.FAILED, file.mapping, file.path, message)
+            note(connection, event)
+
     def retry(self, identities: Iterable[int]) -> None:
         """A person wants these files tried again: failures are forgotten, removed ones sent.
 

@@ -278,6 +278,16 @@ CREATE TABLE refused_file (
 ) WITHOUT ROWID;
 """
 
+_SIZE_LIMIT = """
+CREATE TABLE size_limit (
+    bytes INTEGER NOT NULL,
+    named INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    again_ns INTEGER NOT NULL
+);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -290,6 +300,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0009-identities", _IDENTITIES),
     ("0010-past-versions", _PAST_VERSIONS),
     ("0011-refusals", _REFUSALS),
+    ("0012-size-limit", _SIZE_LIMIT),
 )
 
 VERSION = len(MIGRATIONS)

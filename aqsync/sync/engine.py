@@ -52,10 +52,12 @@ from aqsync.sync.claims import Claims
 from aqsync.sync.jobs import Job, Progress, unwatched
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import (
+    LIMIT_TRIED_EVERY_NS,
     LONGEST_ORDERED_PAUSE_NS,
     SECOND_NS,
     backoff_ns,
     decide,
+    is_too_large,
     probe_is_near,
     search_pause_ns,
 )
@@ -252,6 +254,7 @@ class Engine:
             outdated = self.claims.shared and self.again(file) != file
             if not outdated:
                 self._refusing.trying(file, step)
+                self._note_size_tried(file, step)
         except BaseException:
             self.claims.release(file.id)
             raise
@@ -259,6 +262,13 @@ class Engine:
             self.claims.release(file.id)
             return None
         return Job(file, step, self._by_name[file.mapping].directory, uuid, progress)
+
+    def _note_size_tried(self, file: FileRecord, step: Decision) -> None:
+        """A file that is too large finds out whether it still is: no other one need meanwhile."""
+        limit = self.journal.limits.size()
+        if limit is not None and isinstance(step, Upload) and is_too_large(file, limit):
+            self.journal.limits.tried(self.clock.now_ns() + LIMIT_TRIED_EVERY_NS)
+            self._change_outlook()
 
     def perform(self, job: Job) -> Outcome:
         """Take one step and record what came of it; safe to call from several threads.
@@ -292,13 +302,38 @@ class Engine:
             self._refusing.accepted(job.file, job.step)
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
             return MovedOn()  # the EID was given to another experiment meanwhile
+        if isinstance(outcome, Failed) and self._is_told_by_a_limit(job.file, outcome):
+            return outcome
+        if isinstance(outcome, Uploaded) and self.journal.limits.accepted(outcome.signature.size):
+            log.info("recovered: the server takes larger files now")
+            self._change_outlook()
         tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
         self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags)
         return outcome
 
     def explains(self, job: Job) -> bool:
         """Whether it is told already why a job has failed: it is no matter of this file alone."""
-        return self._problem is not None or self._refusing.explains(job.file, job.step)
+        if self._problem is not None or self._refusing.explains(job.file, job.step):
+            return True
+        limit = self.journal.limits.size()
+        return limit is not None and is_too_large(job.file, limit)
+
+    def _is_told_by_a_limit(self, file: FileRecord, outcome: Failed) -> bool:
+        """Whether a file was too large, as every file as large is: it keeps no mark of it."""
+        if not outcome.too_large or file.local is None:
+            return False
+        now_ns = self.clock.now_ns()
+        limit = self.journal.limits.refused(
+            file.local.size,
+            outcome.limit_bytes,
+            (outcome.message, outcome.hint),
+            now_ns + LIMIT_TRIED_EVERY_NS,
+        )
+        if limit is None or not is_too_large(file, limit):
+            return False
+        self.journal.outcomes.too_large(file, outcome.message, now_ns)
+        self._change_outlook()
+        return True
 
     def _forbidden(self, job: Job, exc: Forbidden) -> Failed:
         try:

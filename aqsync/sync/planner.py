@@ -24,6 +24,7 @@ from aqsync.model import (
     RemoveRemote,
     ServerProblem,
     Signature,
+    SizeLimit,
     State,
     SyncedVersion,
     Upload,
@@ -35,6 +36,8 @@ SECOND_NS = 1_000_000_000
 LONGEST_BACKOFF_S = 15 * 60
 LONGEST_ORDERED_PAUSE_NS = 3600 * SECOND_NS
 """A server that asks for a longer pause is asked again all the same."""
+LIMIT_TRIED_EVERY_NS = 24 * 3600 * SECOND_NS
+"""So often a file larger than the server takes finds out whether it takes it now."""
 FIRST_SEARCH_PAUSE_S = 5
 LONGEST_SEARCH_PAUSE_S = 60
 """Whoever makes the experiment after its folder waits so long at most: one question finds many."""
@@ -306,6 +309,8 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
     failure = file.failure
     if failure is not None and failure.permanent:
         return Hold(failure.message, failure.at_ns, failure.hint)
+    if isinstance(step, Upload) and (held := _too_large(file, policy.size_limit, now_ns)):
+        return held
     if policy.closed is not None:
         return Wait(*policy.closed)
     # A state first seen "in the future" means that the clock was set back.
@@ -324,6 +329,31 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
     if policy.refusals and isinstance(step, Upload | Compare | RemoveRemote):
         return _refused(file, policy.refusals.get(action_of(step)), now_ns)
     return None
+
+
+def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold | None:
+    """A file that the server would refuse is not sent, but now and then, to find out."""
+    if limit is None or not is_too_large(file, limit) or file.insisted:
+        return None
+    # A try that lies further ahead was planned before the clock was set back.
+    if now_ns >= limit.again_ns or limit.again_ns - now_ns > LIMIT_TRIED_EVERY_NS:
+        return None
+    size = 0 if file.local is None else file.local.size
+    takes = f"at most {limit.bytes}" if limit.named else f"fewer than {limit.bytes + 1}"
+    return Hold(
+        f"too large: {size} bytes, and the server takes {takes}: {limit.message}",
+        file.since_ns,
+        f"{limit.hint}; `aqsync retry PATH` tries again".removeprefix("; "),
+        next_ns=limit.again_ns,
+    )
+
+
+def is_too_large(file: FileRecord, limit: SizeLimit) -> bool:
+    """Whether a file is larger than the server takes; one that was only touched may not be sent."""
+    local, synced = file.local, file.synced
+    if local is None or local.size <= limit.bytes:
+        return False
+    return synced is None or synced.signature.size != local.size
 
 
 def _refused(file: FileRecord, refusal: Refusal | None, now_ns: int) -> Hold | None:

@@ -95,6 +95,7 @@ def policies(
         root_problem=troubles.pop("", None),
         closed=closed(journal, mapping.name, now_ns, windows, at_once=at_once),
         server_problem=journal.remote.server_problem(),
+        size_limit=journal.limits.size(),
     )
     standing = journal.refusals.standing()
     everywhere = {action: refusal for (eid, action), refusal in standing.items() if not eid}

@@ -76,6 +76,7 @@ def summarize(  # noqa: PLR0913 - what bears on files
     )
     troubles = journal.mappings.troubles(mapping_id)
     untrusted = troubles.get("")
+    common = _reasons_of_many(journal)
     shared: Counter[tuple[State, Problem]] = Counter()
     for file, step in decisions(journal, mapping, now_ns, within, windows=windows, at_once=at_once):
         if file.local is None and isinstance(step, InSync):
@@ -87,7 +88,7 @@ def summarize(  # noqa: PLR0913 - what bears on files
             continue
         if untrusted is not None and step.reason == untrusted.message:
             continue  # told once, below
-        if isinstance(step, Hold) and step.next_ns is not None:
+        if isinstance(step, Hold) and step.reason in common:
             shared[step.state, Problem(step.reason, step.hint, step.since_ns)] += 1
             continue
         if isinstance(step, Wait) and step.reason in everywhere:
@@ -124,6 +125,13 @@ def is_complete(journal: Journal, mapping: Mapping, now_ns: int) -> bool:
     if journal.mappings.troubles(journal.mappings.get(mapping.name).id):
         return False
     return not any(step.state in _OPEN for _, step in decisions(journal, mapping, now_ns))
+
+
+def _reasons_of_many(journal: Journal) -> set[str]:
+    """What holds all files of an experiment, in its words: it is told once."""
+    found = {refusal.message for refusal in journal.refusals.standing().values()}
+    experiments = journal.remote.experiments().values()
+    return found | {each.problem.message for each in experiments if each.problem is not None}
 
 
 def _everywhere(shut: Closed | None, server: ServerProblem | None) -> dict[str, Problem]:

@@ -15,7 +15,7 @@ from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import Key
 from aqsync.log import Log
-from aqsync.model import FileRecord
+from aqsync.model import FileRecord, SizeLimit
 from aqsync.sync.engine import Engine
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.planner import LONGEST_SEARCH_PAUSE_S, probe_is_near
@@ -84,6 +84,7 @@ class Upkeep:
         self._first = True
         self._refused: set[Key] = set()
         """What was refused as a whole when last looked at."""
+        self._limit: SizeLimit | None = None
         self._offered: dict[Key, int] = {}
         """By what is refused, the time that its files were brought up for."""
         engine.outlook_changed = wake
@@ -177,7 +178,8 @@ class Upkeep:
         """Bring up files that may try what is refused as a whole, and all when it no longer is."""
         refusals = self._journal.refusals
         refused = set(refusals.forget_idle())
-        if self._refused - refused:
+        before, self._limit = self._limit, self._journal.limits.size()
+        if self._refused - refused or (before is not None and self._limit is None):
             for mapping in self._engine.mappings:
                 self._make_ready(mapping.name, undecided(self._journal, mapping))
         names = {mapping.name for mapping in self._engine.mappings}

@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 
 from aqsync.aqueduct.records import UploadReceipt
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.errors import (
+    AqsyncError,
     FileChanged,
     FileVanished,
     HeaderDropped,
@@ -105,14 +108,10 @@ class Uploader:
                     return self._remove(job)
         except (FileChanged, FileVanished):
             return MovedOn()
-        except HeaderDropped:
-            raise
-        except ServerFailed as exc:
-            if exc.retry_after_s is not None:
-                raise  # the server has too much to do, whatever file it is
-            return Failed(exc.message, exc.hint, exc.permanent)
-        except (LocalError, TransferRefused, NameNotSendable) as exc:
-            return Failed(exc.message, exc.hint, exc.permanent)
+        except (LocalError, TransferRefused, NameNotSendable, ServerFailed) as exc:
+            if _concerns_all(exc):
+                raise
+            return _failed(job, exc)
 
     def _upload(self, job: Job) -> Outcome:
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
@@ -223,6 +222,20 @@ class Uploader:
     def _check_abort(self) -> None:
         if self._aborted():
             raise Interrupted("interrupted")
+
+
+def _concerns_all(exc: AqsyncError) -> bool:
+    """Whether an error says something of the server or the way to it, whatever file it is."""
+    asked_for_a_pause = isinstance(exc, ServerFailed) and exc.retry_after_s is not None
+    return isinstance(exc, HeaderDropped) or asked_for_a_pause
+
+
+def _failed(job: Job, exc: AqsyncError) -> Failed:
+    outcome = Failed(exc.message, exc.hint, exc.permanent)
+    if not (isinstance(exc, TransferRefused) and isinstance(job.step, Upload)):
+        return outcome
+    too_large = exc.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return replace(outcome, too_large=too_large, limit_bytes=exc.limit_bytes)
 
 
 def _present(file: FileRecord) -> Signature:

@@ -157,11 +157,11 @@ def test_a_trouble_that_passes_is_no_trouble(
 
 
 def test_a_wait_is_explained_by_its_reason(
-    project: Project, impatient: Meddler, hurried: list[float]
+    project: Project, meddler: Meddler, hurried: list[float]
 ) -> None:
     file = project.write("a.csv")
     full = answering("507 Insufficient Storage", b'{"detail": "the disk is full"}')
-    impatient.on(UPLOAD, full)
+    meddler.on(UPLOAD, full)
     ran = project.run("push")
     assert hurried
     waits = [line for line in ran.err.splitlines() if line.startswith("waiting ")]
@@ -179,10 +179,10 @@ def busy(seconds: str) -> Deed:
 
 @pytest.mark.parametrize("begin", [ANYTHING, UPLOAD], ids=["anything", "upload"])
 def test_a_push_waits_as_long_as_the_server_asks_for(
-    project: Project, impatient: Meddler, hurried: list[float], begin: bytes
+    project: Project, meddler: Meddler, hurried: list[float], begin: bytes
 ) -> None:
     contents = project.write_some(5)
-    impatient.on(begin, busy("40"), times=1)
+    meddler.on(begin, busy("40"), times=1)
     ran = project.run("push")
     assert ran.exit_code == 0, ran.text
     assert [round(pause) for pause in hurried] == [40]
@@ -270,9 +270,9 @@ def test_a_refused_file_is_tried_again_when_it_changes(project: Project, meddler
     file = project.write("a.csv", "too large")
     meddler.on(UPLOAD, REFUSALS["413 json"][0], times=1)
     assert project.push().json["held"] == 1
-    file.write_text("fits")
+    file.write_text("fit")
     assert project.pushed()["uploaded"] == 1
-    assert project.read("a.csv") == b"fits"
+    assert project.read("a.csv") == b"fit"
 
 
 def test_a_real_size_limit(tmp_path: Path) -> None:

@@ -294,7 +294,7 @@ class SimulatedServer(Server):
             self._experiment(uuid)
             if length > self.most_bytes:
                 words = f"Maximum file size limit ({self.most_bytes} bytes) exceeded."
-                raise _refused(words, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                raise _refused(words, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.most_bytes)
             self._check(uuid, name, expected)
             content = _received(name, chunks, length, pace, fault)
             if fault.breaks_at is not None:
@@ -468,8 +468,9 @@ def _broken_off() -> ServerUnreachable:
     return ServerUnreachable("the connection broke off", hint="is the server running?")
 
 
-def _refused(words: str, status: HTTPStatus) -> TransferRefused:
-    return TransferRefused(f"the server refused it: {words}", status=status)
+def _refused(words: str, status: HTTPStatus, limit_bytes: int | None = None) -> TransferRefused:
+    message = f"the server refused it: {words}"
+    return TransferRefused(message, status=status, limit_bytes=limit_bytes)
 
 
 def _reference(experiment: Experiment) -> ExperimentRef:

@@ -154,6 +154,7 @@ REASONS: dict[str, Callable[[Case], bool]] = {
     "the server no longer knows experiment ": _no_experiment,
     "the directory /data/": lambda case: _root_in_doubt(*case[:2]),
     "the server refused it: ": _refused,
+    "too large: ": lambda case: len(case.content) > case.world.past.least_limit,
     "the disk that was mounted at ": lambda case: _disk_in_doubt(*case[:3]),
     "the disk mounted at ": lambda case: _disk_in_doubt(*case[:3]),
     "a disk is mounted over ": lambda case: _disk_in_doubt(*case[:3]),

@@ -1,0 +1,111 @@
+"""Files that are larger than the server, or a proxy before it, takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.embedded import EmbeddedServer
+from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.project import Project
+
+MOST = 100_000
+HTML = b"<html><head><title>413 Request Entity Too Large</title></head><body>nginx</body></html>"
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Project]:
+    """A server that takes files of 100,000 bytes, and somebody between who counts uploads."""
+    with EmbeddedServer(tmp_path / "data", max_file_bytes=MOST) as server:
+        project = Project(tmp_path / "user", server.url)
+        yield project
+        project.close()
+
+
+@pytest.fixture
+def between(narrow: Project) -> Iterator[Meddler]:
+    with Meddler(narrow.url) as meddler:
+        narrow.configure(server={"url": meddler.url})
+        yield meddler
+
+
+def proxy(most: int) -> object:
+    """A proxy with a limit of its own, told by nobody."""
+
+    def deed(exchange: Exchange) -> bool | None:
+        if exchange.length > most:
+            exchange.answer("413 Request Entity Too Large", HTML, "content-type: text/html")
+            return None
+        return exchange.pass_on()
+
+    return deed
+
+
+def test_a_named_limit_is_remembered(narrow: Project, between: Meddler) -> None:
+    file = narrow.write("large.bin", bytes(MOST + 1))
+    narrow.write("exact.bin", bytes(MOST))
+    ran = narrow.push()
+    assert ran.exit_code == 1
+    assert (ran.json["uploaded"], ran.json["held"]) == (1, 1)
+    [problem] = ran.json["problems"]
+    assert problem["path"] == str(file)
+    assert f"{MOST + 1} bytes, and the server takes at most {MOST}" in problem["reason"]
+    assert "`aqsync retry PATH` tries again" in problem["hint"]
+
+    between.uploads.clear()
+    file.write_bytes(bytes(MOST + 2))
+    another = narrow.write("another.bin", bytes(2 * MOST))
+    held = narrow.push()
+    assert held.json["held"] == 2
+    assert between.uploads == [], "what cannot be accepted is not sent"
+    assert f"{2 * MOST} bytes" in held.problems()[str(another)]["reason"]
+    assert f"{MOST + 2} bytes" in held.problems()[str(file)]["reason"]
+
+    file.write_bytes(bytes(MOST - 1))
+    assert narrow.push().json["uploaded"] == 1
+    assert narrow.run("retry", another).exit_code == 0
+    between.uploads.clear()
+    assert narrow.push().json["held"] == 1
+    assert between.uploads == ["another.bin"], "`retry` tries it, once"
+    between.uploads.clear()
+    narrow.push()
+    assert between.uploads == []
+
+
+def test_a_limit_of_a_proxy_is_remembered_and_forgotten(project: Project, meddler: Meddler) -> None:
+    for size in (70_000, 60_000, 10_000):
+        project.write(f"{size}.bin", bytes(size))
+    meddler.on(UPLOAD, proxy(50_000))  # type: ignore[arg-type]
+    ran = project.push()
+    assert (ran.json["uploaded"], ran.json["held"]) == (1, 2)
+    reasons = [problem["reason"] for problem in ran.json["problems"]]
+    assert all("the server takes fewer than" in reason for reason in reasons)
+    assert all("too large (413)" in reason for reason in reasons)
+    meddler.uploads.clear()
+    project.write("80000.bin", bytes(80_000))
+    project.write("20000.bin", bytes(20_000))
+    assert project.push().json["held"] == 3
+    assert meddler.uploads == ["20000.bin"]
+
+    meddler.hands_off()
+    project.run("retry", project.root / "70000.bin")
+    assert project.pushed()["uploaded"] == 3, "one that is accepted ends the limit"
+
+
+def test_a_larger_limit_is_found_within_a_day(
+    project: Project, meddler: Meddler, hurried: list[float]
+) -> None:
+    for size in (70_000, 60_000, 80_000):
+        project.write(f"{size}.bin", bytes(size))
+    meddler.on(UPLOAD, proxy(50_000))  # type: ignore[arg-type]
+    assert project.push().json["held"] == 3
+    meddler.uploads.clear()
+    hurried.append(25 * 3600.0)
+    assert project.push().json["held"] == 3
+    assert len(meddler.uploads) == 1, "one file finds out"
+    meddler.hands_off()
+    assert project.push().json["held"] == 3
+    hurried.append(25 * 3600.0)
+    assert project.pushed()["uploaded"] == 3
