@@ -1,14 +1,19 @@
-# Two commands on a fresh machine (Python 3.11+ with venv and pip, git, make):
+# On a fresh machine (Python 3.11+ with venv and pip, git, make):
 #   make demo [DIR=/some/folder]   the main job, shown from end to end
-#   make test                      every check and test
+#   make test                      every check, and the tests of every day
+#   make test-all                  that, and the simulation at length, crashes, browser, old client
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # The old client, in an environment of its own, for tests/compat: it wants an old httpx.
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 TEST_JOBS ?= 2
+# Python keeps what it has compiled, apart from the sources: to compile everything anew in each
+# process would cost the tests a minute.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
-.PHONY: demo test lint unit simulate simulate-mutations properties crash mutants pythons system-boot bench docs lock clean format
+.PHONY: demo test test-long test-all lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs lock clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -23,8 +28,18 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed
-	$(BIN)/pytest -n $(TEST_JOBS) $(PYTEST_FLAGS)
+unit: $(VENV)/.dev-installed
+	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" $(PYTEST_FLAGS)
+
+# What takes long: simulation, crashes, spoiled connections, browser, the old client, memory.
+test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed
+	$(BIN)/pytest -n $(TEST_JOBS) -m long $(PYTEST_FLAGS)
+
+test-all: test test-long
+
+# Which lines and branches of the program the tests of every day run within their own process.
+coverage: $(VENV)/.dev-installed
+	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" --cov --cov-report=term
 
 # The properties on FACTOR times as many examples, other ones each time.
 FACTOR ?= 20
@@ -51,7 +66,7 @@ pythons:
 	set -e; for python in $(PYTHONS); do \
 		version=$$($$python -c 'import platform; print(platform.python_version())'); \
 		echo "Python $$version"; \
-		$(MAKE) unit PYTHON="$$python" VENV=".venv-$$version"; \
+		$(MAKE) unit test-long PYTHON="$$python" VENV=".venv-$$version"; \
 	done
 
 # Boots a real systemd in memory and runs the service in it; takes root.
@@ -116,4 +131,4 @@ $(PYAQUEDUCT_VENV)/.installed: $(BIN)/python requirements/pyaqueduct.lock
 	fi
 
 clean:
-	rm -rf $(VENV) .venv-* build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* .bytecode build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,8 +13,11 @@ from tests.support.lab import Lab
 
 # How long an example takes says something about the machine, nothing about the code; and what
 # fails in one run of a commit has to fail in the next.
-hypothesis.settings.register_profile("aqsync", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("explore", deadline=None)
+_ANY_PACE = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("aqsync", _ANY_PACE, derandomize=True)
+hypothesis.settings.register_profile("explore", _ANY_PACE)
 hypothesis.settings.load_profile("aqsync")
 
 # Where a script runs the tests in the background, they and their processes would ignore Ctrl-C.

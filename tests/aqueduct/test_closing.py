@@ -92,7 +92,7 @@ def test_a_tls_handshake_that_hangs_is_broken_off() -> None:
 
     with RawServer(hang) as raw:
         url = raw.url.replace("http:", "https:")
-        server = Server(url, verify=False, connect_timeout=60)
+        server = Server(url, verify=False, connect_timeout=HANG_S)
         work = Work(listing, server)
         assert greeted.wait(HANG_S)
         server.close()
@@ -109,7 +109,7 @@ def test_a_wait_for_an_answer_is_broken_off(operation: Operation) -> None:
         peer.wait_until_gone()
 
     with RawServer(hang) as raw:
-        server = client(raw.url, answer=60, stall=60)
+        server = client(raw.url)
         work = Work(operation, server)
         assert asked.wait(HANG_S)
         server.close()

@@ -36,6 +36,7 @@ def open_page(browser: webdriver.Chrome, visit: Visit, path: str) -> None:
     browser.get(visit.url + path)
 
 
+@pytest.mark.long
 def test_list_search_and_open(browser: webdriver.Chrome, visit: Visit) -> None:
     made = visit.create("Zebra crossing", ["striped-tag"])
     visit.create("Other animal", ["striped-tag"])
@@ -57,6 +58,7 @@ def test_list_search_and_open(browser: webdriver.Chrome, visit: Visit) -> None:
     assert "There is no file yet." in one(browser, "main").text
 
 
+@pytest.mark.long
 def test_a_text_and_an_image_are_shown(browser: webdriver.Chrome, visit: Visit) -> None:
     made = visit.create("to be looked at")
     visit.put(made["uuid"], ODD, "delay,µ\n1,<b>2</b>\n".encode())
@@ -81,6 +83,7 @@ def test_a_text_and_an_image_are_shown(browser: webdriver.Chrome, visit: Visit) 
         assert [image.get_property(side) for side in ("naturalWidth", "naturalHeight")] == size
 
 
+@pytest.mark.long
 def test_a_download_has_the_bytes_and_the_name(
     browser: webdriver.Chrome, visit: Visit, downloads: Path
 ) -> None:
@@ -134,6 +137,7 @@ def upload(browser: webdriver.Chrome, files: list[Path]) -> None:
     one(browser, ".upload button").click()
 
 
+@pytest.mark.long
 def test_a_file_that_is_too_large_is_not_even_sent(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
@@ -149,6 +153,7 @@ def test_a_file_that_is_too_large_is_not_even_sent(
         assert visit.names(made["uuid"]) == []
 
 
+@pytest.mark.long
 def test_login_and_logout(browser: webdriver.Chrome, guarded: EmbeddedServer) -> None:
     with Visit(guarded.url, TOKEN) as program:
         made = program.create("behind the token")
@@ -173,6 +178,7 @@ def test_login_and_logout(browser: webdriver.Chrome, guarded: EmbeddedServer) ->
     assert one(browser, "h1").text == "Log in"
 
 
+@pytest.mark.long
 def test_scripts_that_users_write_do_not_run(browser: webdriver.Chrome, visit: Visit) -> None:
     made = visit.create(EVIL)
     visit.ask(
@@ -197,6 +203,7 @@ def test_scripts_that_users_write_do_not_run(browser: webdriver.Chrome, visit: V
     wait(browser, lambda: "script" in "".join(complaints(browser)))
 
 
+@pytest.mark.long
 def test_the_whole_page_can_be_read_on_a_phone(browser: webdriver.Chrome, visit: Visit) -> None:
     made = visit.create("W" * 200, [f"tag-{'x' * 60}", "short"])
     visit.put(made["uuid"], "n" * 200 + ".csv", b"x" * 300 + b"\n")
@@ -212,6 +219,7 @@ def test_the_whole_page_can_be_read_on_a_phone(browser: webdriver.Chrome, visit:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.long
 def test_everything_has_a_name_for_those_who_do_not_see_it(
     browser: webdriver.Chrome, visit: Visit
 ) -> None:

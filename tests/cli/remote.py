@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import signal
-import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aqsync.aqueduct.server import Server
+from tests.support import warm
 from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Ran, run
 
@@ -90,7 +90,7 @@ def on_terminal(
         encoding: Its letters.
     """
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
+    with warm.Popen(
         [*COMMAND, *map(str, arguments)],
         stdin=theirs,
         stdout=theirs,

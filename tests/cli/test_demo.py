@@ -16,6 +16,7 @@ import pytest
 from aqsync.cli import demo as command
 from aqsync.demo.processes import run as real_run
 from aqsync.errors import ConfigError, ExitCode
+from tests.support.length import long_but
 from tests.support.patience import HANG_S
 
 
@@ -93,6 +94,7 @@ def test_a_folder_of_ones_own_is_only_read(temporary: Path, own: Path) -> None:
     assert "notes" not in done.stdout.partition("== What the server has")[2]
 
 
+@pytest.mark.long
 def test_an_empty_folder_is_in_sync(temporary: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
@@ -129,6 +131,7 @@ def test_what_differs_is_named(
     assert "the second push sent files that were there or are new: 2" in said
 
 
+@pytest.mark.long
 def test_a_push_that_fails_fails_the_demo(
     own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,7 +144,7 @@ def test_a_push_that_fails_fails_the_demo(
     assert "differs: the tag aqsync-demo is not what the rules give" in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", long_but(1, [signal.SIGINT, signal.SIGTERM]))
 def test_interrupted_it_leaves_nothing_behind(temporary: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "aqsync", "demo"],

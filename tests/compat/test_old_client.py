@@ -30,9 +30,13 @@ CHANGED_IMPORTS = {
     "aqsync.aqueduct": {"from pyaqueduct": "from aqsync.aqueduct"},
 }
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info >= (3, 12), reason="pyaqueduct 0.1.0 does not install on Python 3.12 or newer"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        sys.version_info >= (3, 12),
+        reason="pyaqueduct 0.1.0 does not install on Python 3.12 or newer",
+    ),
+]
 
 
 def output(python: Path, script: Path, folder: Path) -> str:

@@ -12,6 +12,7 @@ import pytest
 from tests.cli.remote import on_terminal
 from tests.support.daemon import Daemon
 from tests.support.locales import latin_1, plain_c
+from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Project, Ran
 
 NAMES = ("déjà.csv", "ordner ü/µ°.csv", os.fsdecode(b"caf\xe9.csv"), "日本/記録.csv")
@@ -62,7 +63,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -35,6 +35,7 @@ def test_the_mistakes_in_a_line(source: str, expected: set[str]) -> None:
     assert changes(source) == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", TESTS)
 def test_each_mutant_is_another_module(module: str) -> None:
     source = Path(f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")

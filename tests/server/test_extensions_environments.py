@@ -59,6 +59,7 @@ def test_a_project_is_made_only_of_what_is_one(folder: Path, extension: Path) ->
     assert not (python.parent / "pip").exists()
 
 
+@pytest.mark.long
 def test_requirements_are_installed_once_and_again_when_they_change(
     folder: Path, extension: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_project_is_installed_without_the_secrets_of_the_server(
     assert "PIP_NO_COLOR" in seen.read_text()
 
 
+@pytest.mark.long
 def test_what_fails_is_told_and_leaves_nothing(folder: Path, extension: Path) -> None:
     (extension / "requirements.txt").write_text("./missing-1.0-py3-none-any.whl\n")
     environments = Environments(folder)
@@ -128,6 +130,7 @@ def test_making_is_stopped(folder: Path, extension: Path) -> None:
     assert names(folder) == []
 
 
+@pytest.mark.long
 def test_who_waits_for_another_to_make_it_can_be_stopped(folder: Path, extension: Path) -> None:
     make_project(extension, "")
     slow = f"open({str(extension / 'begun')!r}, 'w').write('.\\n')\nimport time\ntime.sleep(600)\n"

@@ -101,11 +101,11 @@ def test_a_stop_reaches_the_children(tmp_path: Path) -> None:
     wait_until_gone(child)
 
 
-@pytest.mark.parametrize(("ignored", "code"), [("INT", -15), ("INT TERM", -9)])
-def test_a_stop_cannot_be_ignored(tmp_path: Path, ignored: str, code: int) -> None:
+@pytest.mark.parametrize(("ignored", "pause_s", "code"), [("INT", 2, -15), ("INT TERM", 0.1, -9)])
+def test_a_stop_cannot_be_ignored(tmp_path: Path, ignored: str, pause_s: float, code: int) -> None:
     running = Running(f"trap '' {ignored}; echo > begun; while :; do sleep 0.02; done; :", tmp_path)
     wait_for(tmp_path / "begun")
-    running.stop.ask(0.1)
+    running.stop.ask(pause_s)
     assert running.outcome().code == code
 
 

@@ -37,7 +37,6 @@ fuzzed = settings(
     suppress_health_check=list(HealthCheck),
 )
 pytestmark = [
-    pytest.mark.timeout(0 if _ASKED_FOR else 120),
     # A failure is worth its long request.
     pytest.mark.filterwarnings("ignore:Generating overly large repr"),
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.server.visit import FILE_START, FORM_END, Visit, head, upload_head
 from tests.support.embedded import EmbeddedServer
 
@@ -20,6 +22,7 @@ def peak_bytes(server: EmbeddedServer) -> int:
     return int(found[1]) * 1024
 
 
+@pytest.mark.long
 def test_a_large_file_goes_in_and_out(server: EmbeddedServer, own: Visit) -> None:
     uuid = own.create()["uuid"]
     with own.connection() as connection:
@@ -36,6 +39,7 @@ def test_a_large_file_goes_in_and_out(server: EmbeddedServer, own: Visit) -> Non
     assert peak_bytes(server) < MOST
 
 
+@pytest.mark.long
 def test_a_download_that_is_not_read_waits(server: EmbeddedServer, own: Visit) -> None:
     uuid = own.create()["uuid"]
     own.put(uuid, "large", bytes(100_000_000))

@@ -30,6 +30,7 @@ print(resident() - before)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is about glibc")
 def test_what_was_large_is_given_back() -> None:
     command = [sys.executable, "-c", HELD_THEN_FREED]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.simulation.__main__ import first_caught
 from tests.simulation.histories import Verdict, play, shrunk, told
+from tests.support.length import long_but
 
 FIRST = int(os.environ.get("AQSYNC_SIMULATION_SEED", "0"))
 """Another number gives other histories."""
@@ -22,8 +23,7 @@ QUICKLY_CAUGHT = ("no-settling", "adopted-by-size", "removed-without-config", "f
 BEGINNINGS = range(FIRST, FIRST + CHUNK * CHUNKS, CHUNK)
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("first", BEGINNINGS)
+@pytest.mark.parametrize("first", long_but(2, BEGINNINGS))
 def test_no_history_breaks_a_promise(first: int) -> None:
     for seed in range(first, first + CHUNK):
         verdict = play(seed)
@@ -31,7 +31,6 @@ def test_no_history_breaks_a_promise(first: int) -> None:
             pytest.fail(told(shrunk(verdict)))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutation", QUICKLY_CAUGHT)
 def test_a_broken_engine_is_caught(mutation: str) -> None:
     assert first_caught(mutation) is not None

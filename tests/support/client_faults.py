@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 from aqsync.aqueduct.server import Server
+from tests.support.patience import HANG_S
 from tests.support.raw_server import Peer
 
 MIB = 1 << 20
@@ -16,7 +17,7 @@ STORED = b'{"result": "Successfuly uploaded a"}'
 NGINX_413 = b"<html><head><title>413 Request Entity Too Large</title></head><body></body></html>"
 
 
-def client(url: str, *, answer: float = 5, stall: float = 5) -> Server:
+def client(url: str, *, answer: float = HANG_S, stall: float = HANG_S) -> Server:
     return Server(url, "s3cret-token", answer_timeout=answer, stall_timeout=stall)
 
 

@@ -13,6 +13,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
+from tests.support.patience import HANG_S
+
 PIECE = 16_384
 LINGER_0 = struct.pack("ii", 1, 0)
 """Close with a reset instead of a goodbye."""
@@ -121,7 +123,7 @@ class FaultProxy:
                 return
             if plan.fault is Fault.DELAY:
                 self._stopped.wait(0.3)
-            with socket.create_connection(("127.0.0.1", self._target), timeout=5) as server:
+            with socket.create_connection(("127.0.0.1", self._target), HANG_S) as server:
                 server.settimeout(None)
                 self._join(client, server, plan)
 

@@ -21,6 +21,7 @@ import yaml
 
 from aqsync.aqueduct.server import Server
 from aqsync.cli.main import main
+from tests.support import warm
 from tests.support.patience import HANG_S
 
 Arrange = Callable[[Callable[[], object]], None]
@@ -158,7 +159,7 @@ class Project:
     def start(
         self, command: str, *arguments: str | Path, before: Sequence[str] = ()
     ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        return warm.Popen(
             [*before, *self.command(command, *arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,6 +7,7 @@ its own, its own main module, and Python's own way to an end.
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import json
 import os
@@ -98,8 +99,12 @@ class _Nursery:
         with theirs:
             command = [sys.executable, "-m", "tests.support.nursery", str(theirs.fileno())]
             command += modules
-            # It ends when we have ended, and so has our end of the connection.
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        atexit.register(self._close)
+
+    def _close(self) -> None:
+        self._ours.close()
+        self._process.wait()
 
     def fork(self, order: Mapping[str, object], files: Iterable[int]) -> int:
         """Let a process begin; returns its number."""

@@ -21,7 +21,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 SYSTEMD = Path("/lib/systemd/systemd")
 CANNOT = 77
-LONGEST_S = 600
+LONGEST_S = 3600
 OUT = Path("/mnt/boot")
 """Where the copy sees the folder for what it says."""
 _NOT_ITS_OWN = "-sys_module,-sys_time,-sys_rawio,-mac_admin,-mac_override"

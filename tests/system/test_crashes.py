@@ -16,6 +16,7 @@ import pytest
 from aqsync.errors import RemoteFileNotFound
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
+from tests.support.length import long_but
 from tests.support.project import Project
 from tests.support.restless import RestlessWriter
 
@@ -122,16 +123,19 @@ def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
         yield running
 
 
-@pytest.mark.parametrize("on_local_delete", ["keep", "remove"])
+@pytest.mark.parametrize(
+    ("on_local_delete", "rounds"),
+    long_but(1, [("remove", 3), ("keep", ROUNDS), ("remove", ROUNDS)]),
+)
 def test_killed_again_and_again(
-    tmp_path: Path, server: EmbeddedServer, on_local_delete: str
+    tmp_path: Path, server: EmbeddedServer, on_local_delete: str, rounds: int
 ) -> None:
     crashes = Crashes(tmp_path / "p", server, SEED, on_local_delete)
     with crashes.daemon:
-        for number in range(1, ROUNDS + 1):
+        for number in range(1, rounds + 1):
             crashes.round()
             if number % 25 == 0:
                 crashes.heal()
         crashes.heal()
-    assert crashes.kills >= ROUNDS
+    assert crashes.kills >= rounds
     crashes.project.close()

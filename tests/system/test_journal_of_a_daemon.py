@@ -90,7 +90,7 @@ def test_a_limit_of_file_sizes_that_is_lifted(project: Project, daemon: Daemon) 
 def test_damage_that_is_met_ends_the_daemon_and_the_next_one_rebuilds(
     project: Project, daemon: Daemon
 ) -> None:
-    contents = write_many(project, 0, 1000)
+    contents = write_many(project, 0, 400)
     daemon.start()
     daemon.wait_for_remote(set(contents))
     daemon.wait(lambda: project.run("status").exit_code == 0, "status in sync")

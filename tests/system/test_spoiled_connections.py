@@ -13,6 +13,7 @@ import pytest
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.length import long_but
 from tests.support.project import Project
 from tests.support.restless import RestlessWriter
 
@@ -30,7 +31,7 @@ MIXES = {
 }
 
 
-@pytest.mark.parametrize("mix", MIXES)
+@pytest.mark.parametrize("mix", long_but(1, list(MIXES)))
 def test_all_arrives_and_nothing_of_others_is_lost(
     tmp_path: Path, embedded_server: EmbeddedServer, mix: str
 ) -> None:
