@@ -204,6 +204,15 @@ class SizeLimit(NamedTuple):
     """When a larger file may try it again: administrators raise limits."""
 
 
+class Twin(NamedTuple):
+    """A file that may be a deleted one under another name, and is not on the server yet."""
+
+    mapping: str
+    path: str
+    failure: str
+    """Why it could not be sent; empty where nothing has failed."""
+
+
 class OnLocalDelete(StrEnum):
     """What a file's disappearance here means for its remote copy."""
 
@@ -229,6 +238,8 @@ class Policy:
     on_local_delete: OnLocalDelete = OnLocalDelete.KEEP
     removal_barrier: str | None = None
     """Why nothing may be removed from the server now; None: removals are allowed."""
+    twin: Twin | None = None
+    """Which file has to be on the server before this one, if it is gone, may be removed there."""
     root_problem: Problem | None = None
     """Why what is, or is not, in the mapping's directory may not be believed."""
     place_problem: Problem | None = None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database, Version
 from aqsync.journal.rows import JOINED, QUIET, RECORD, file_record, joined, loaded, split, stored
-from aqsync.model import EntryKind, FileRecord, Signature
+from aqsync.model import EntryKind, FileRecord, Signature, Twin
 
 KnownEntry = tuple[int, int | None, int, int, int]
 """Kind, size (None: gone), mtime_ns, ctime_ns, inode: what the scanner compares."""
@@ -98,6 +98,34 @@ _RESET = """
 """
 FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""
+
+# The present version of a file that is here is not the synced one, and it is to be sent.
+_TWINS = """
+WITH unsent AS MATERIALIZED (
+    SELECT m.name AS mapping, f.directory, f.name, f.failure_message, f.inode, f.size, f.ctime_ns
+    FROM file f JOIN mapping m ON m.id = f.mapping_id
+    WHERE f.size IS NOT NULL AND f.kind = 0 AND f.eid IS NOT NULL
+    AND (f.mapping_id = :id OR m.scanned_at_ns > :lately_ns)
+    AND (f.synced_size IS NOT f.size OR f.synced_mtime_ns IS NOT f.mtime_ns
+        OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode)
+), alike AS MATERIALIZED (
+    SELECT mapping, directory, name, failure_message, size, min(ctime_ns) AS ctime_ns
+    FROM unsent WHERE size > 0 GROUP BY size
+), gone AS MATERIALIZED (
+    SELECT id, inode, synced_inode, synced_size, since_ns FROM file
+    WHERE mapping_id = :id AND size IS NULL AND synced_at_ns IS NOT NULL
+)
+SELECT g.id, a.mapping, a.directory, a.name, a.failure_message
+FROM gone g JOIN alike a ON a.size = g.synced_size WHERE a.ctime_ns <= g.since_ns + :slack_ns
+UNION ALL SELECT g.id, u.mapping, u.directory, u.name, u.failure_message
+FROM gone g JOIN unsent u ON u.inode = g.synced_inode
+UNION ALL SELECT g.id, u.mapping, u.directory, u.name, u.failure_message
+FROM gone g JOIN unsent u ON u.inode = g.inode
+"""
+LATELY_NS = 24 * 3600 * 1_000_000_000
+"""A mapping that was not looked at for so long may not be configured any more."""
+_SLACK_NS = 60 * 1_000_000_000
+"""A disk's clock may be so far ahead of ours."""
 
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
@@ -314,6 +342,27 @@ class Observations:
                 (mapping_id, now_ns - AT_ONCE_NS, now_ns + AT_ONCE_NS),
             ).fetchone()[0]
         return Removable(gone + removed, known + removed)
+
+    def twins(self, mapping_id: int, now_ns: int) -> dict[int, Twin]:
+        """By id of a file that is gone, one that may be it and is not yet sent as it is.
+
+        It has the same inode: it was renamed. Or as many bytes as the version on the server, and
+        was there when the other was missed: it may be a copy. Only its content would tell, and
+        that is known once it was sent.
+
+        Args:
+            mapping_id: Whose files are gone.
+            now_ns: The wall clock, nanoseconds since 1970. Of mappings that were not looked at
+                lately nothing counts: they may not be configured any more.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                _TWINS, {"id": mapping_id, "lately_ns": now_ns - LATELY_NS, "slack_ns": _SLACK_NS}
+            ).fetchall()
+        return {
+            gone: Twin(mapping, joined(directory, name), failure or "")
+            for gone, mapping, directory, name, failure in rows
+        }
 
     def quiet(self, mapping_id: int, within: Sequence[str] = (), *, keep: bool = False) -> Quiet:
         """How many files are in sync without a closer look, and their bytes: all but the unquiet.

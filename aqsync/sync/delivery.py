@@ -136,6 +136,7 @@ class Delivery:
         """By lane, how many lists had been fetched when its files were loaded."""
         self._policy_of: dict[str, Callable[[FileRecord], Policy]] = {}
         self._policies_until = 0.0
+        self._policies_from_ns = 0
         self._outlook = 0
         self._moved_on: Counter[int] = Counter()
         """How often in a row a file was not found as it had been seen."""
@@ -313,12 +314,16 @@ class Delivery:
                 return True
         return False
 
-    def _work_out_policies(self) -> None:
+    def _work_out_policies(self, file: FileRecord) -> None:
         outlook = self._engine.outlook
-        if self._clock.monotonic() < self._policies_until and outlook == self._outlook:
+        # What was missed since may stand under another name, which they do not know of.
+        missed_since = file.local is None and file.since_ns >= self._policies_from_ns
+        fresh = self._clock.monotonic() < self._policies_until and outlook == self._outlook
+        if fresh and not missed_since:
             return
         self._outlook = outlook
         journal, now_ns = self._engine.journal, self._clock.now_ns()
+        self._policies_from_ns = now_ns
         self._policy_of = {
             name: policies(journal, mapping, now_ns, self._windows)
             for name, mapping in self._mappings.items()
@@ -332,7 +337,7 @@ class Delivery:
             file: Which file.
             put_off: What nothing waits for is kept for later.
         """
-        self._work_out_policies()
+        self._work_out_policies(file)
         try:
             return self._decided(file, put_off=put_off)
         except AqsyncError:

@@ -27,6 +27,7 @@ from aqsync.model import (
     SizeLimit,
     State,
     SyncedVersion,
+    Twin,
     Upload,
     Wait,
 )
@@ -45,6 +46,8 @@ LONGEST_BACKOFF_NS = int(1.2 * LONGEST_BACKOFF_S) * SECOND_NS
 LONG_CHANGING_NS = 60 * SECOND_NS
 """A file that has been changing for longer than this, and than some settle times, is named."""
 LONG_CHANGING_SETTLES = 5
+LONG_RENAMED_NS = 10 * 60 * SECOND_NS
+"""What was perhaps renamed so long ago, and did not go up, is only looked at on occasion."""
 
 RESENDS_AFTER_NS = (0, 60 * SECOND_NS, 600 * SECOND_NS)
 """When a version that the server did not keep is sent again, counted from the first time. After
@@ -112,7 +115,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         now_ns: The wall clock, nanoseconds since 1970.
     """
     if file.local is None:
-        step = _wanted_when_gone(file, policy)
+        step = _wanted_when_gone(file, policy, now_ns)
         if isinstance(step, RemoveRemote | Wait) and policy.experiment_problem is not None:
             return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     elif file.kind is not EntryKind.FILE:
@@ -282,7 +285,7 @@ def _wanted_when_foreign(file: FileRecord, listed: str, conflict: str, now_ns: i
     return Hold(f"conflict: {conflict}", compared.at_ns, CONFLICT_HINT, overwritable=True)
 
 
-def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:
+def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     if file.synced is None:
         return InSync("gone before it was uploaded", file.since_ns)
     if policy.on_local_delete is OnLocalDelete.KEEP:
@@ -295,6 +298,8 @@ def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:
         return InSync(
             "deleted here; others have changed the copy on the server: kept", file.since_ns
         )
+    if policy.twin is not None and not file.insisted:
+        return _kept_for(policy.twin, file, now_ns)
     if policy.removal_barrier is not None and not file.insisted:
         return Hold(
             policy.removal_barrier,
@@ -302,6 +307,17 @@ def _wanted_when_gone(file: FileRecord, policy: Policy) -> Decision:
             "nothing was removed from the server; if they are meant: `aqsync retry PATH`",
         )
     return RemoveRemote("deleted here", file.since_ns)
+
+
+def _kept_for(twin: Twin, file: FileRecord, now_ns: int) -> Wait | Hold:
+    """The copy on the server stays until what may be the same file under another name is there."""
+    place = twin.path if twin.mapping == file.mapping else f"{twin.path} of {twin.mapping}"
+    why = f": {twin.failure}" if twin.failure else ""
+    reason = f"perhaps renamed to {place}, which is not on the server yet{why}"
+    hint = "`aqsync why` tells what keeps that; `aqsync retry PATH` removes this copy all the same"
+    if 0 <= now_ns - file.since_ns < LONG_RENAMED_NS:
+        return Wait(reason, file.since_ns, None, hint)
+    return Hold(reason, file.since_ns, hint)
 
 
 def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Decision | None:

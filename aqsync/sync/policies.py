@@ -22,6 +22,7 @@ from aqsync.model import (
     OnLocalDelete,
     Policy,
     ServerProblem,
+    Twin,
 )
 from aqsync.sync.planner import decide, removal_barrier
 
@@ -83,9 +84,10 @@ def policies(
         at_once: Neither they nor pauses count.
     """
     mapping_id = journal.mappings.get(mapping.name).id
-    barrier = None
+    barrier, twins = None, dict[int, Twin]()
     if not keeps(mapping):
         gone, known = journal.observations.removable(mapping_id, now_ns)
+        twins = journal.observations.twins(mapping_id, now_ns) if gone else {}
         barrier = removal_barrier(gone, known, mapping.remove_share)
     troubles = journal.mappings.troubles(mapping_id)
     base = Policy(
@@ -116,6 +118,8 @@ def policies(
 
     def policy_of(file: FileRecord) -> Policy:
         policy = base if file.eid is None else by_eid.get(file.eid, base)
+        if file.id in twins:
+            policy = replace(policy, twin=twins[file.id])
         place = nearest(file.path, troubles) if troubles else None
         return policy if place is None else replace(policy, place_problem=troubles[place])
 

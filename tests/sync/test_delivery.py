@@ -222,9 +222,9 @@ def test_a_change_ends_the_pause_after_a_failure(crew: Crew) -> None:
     crew.lab.server.troubles["upload"].append(refused)
     crew.run(60)
     assert crew.lab.decision("a").state is State.HELD
-    crew.write("a", b"smaller", age_s=10)
+    crew.write("a", b"sma", age_s=10)
     crew.run(1)
-    assert crew.remote == {"a": b"smaller"}
+    assert crew.remote == {"a": b"sma"}
 
 
 def test_a_mistake_in_a_job_is_one_files_trouble(crew: Crew) -> None:

@@ -1,0 +1,121 @@
+"""A renamed file: its old copy goes when the new one is there, and not before."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from aqsync.errors import TransferRefused
+from aqsync.model import Hold, InSync, RemoveRemote, Wait
+from tests.support.crew import Crew
+from tests.support.lab import EID, Lab
+
+
+@pytest.fixture
+def removing(lab: Lab) -> Lab:
+    lab.configure(on_local_delete="remove", remove_share=1.0)
+    for name in ("old", "other"):
+        lab.write(name, f"the content of {name}".encode())
+    lab.push()
+    assert lab.remote.keys() == {"old", "other"}
+    return lab
+
+
+def copies(lab: Lab) -> list[set[str]]:
+    """What is on the server before each removal."""
+    found: list[set[str]] = []
+    lab.server.troubles["remove_files"].append(lambda: found.append(set(lab.remote)))
+    return found
+
+
+def test_a_push_sends_the_new_name_first(removing: Lab) -> None:
+    before = copies(removing)
+    (removing.root / "old").rename(removing.root / "new")
+    result = removing.push()
+    assert before == [{"old", "new", "other"}]
+    assert removing.remote.keys() == {"new", "other"}
+    assert (result.uploaded, result.removed) == (1, 1)
+
+
+def test_a_daemon_does_too(removing: Lab) -> None:
+    crew = Crew(removing)
+    crew.run(3)
+    before = copies(removing)
+    (removing.root / "old").rename(removing.root / "new")
+    crew.working = False
+    crew.hint("old", "new")
+    crew.run(30)
+    step = removing.decision("old")
+    assert isinstance(step, Wait)
+    assert step.reason == "perhaps renamed to new, which is not on the server yet"
+    assert crew.lanes.begun == ["new"]
+    crew.working = True
+    crew.run(90)
+    assert before == [{"old", "new", "other"}]
+    assert removing.remote.keys() == {"new", "other"}
+
+
+def test_a_copy_counts_as_well(removing: Lab) -> None:
+    """Moved to another disk: another inode."""
+    before = copies(removing)
+    shutil.copy2(removing.root / "old", removing.root / "new")
+    (removing.root / "old").unlink()
+    removing.push()
+    assert before == [{"old", "new", "other"}]
+
+
+def test_one_of_another_size_does_not(removing: Lab) -> None:
+    removing.server.put(EID, "held", b"theirs")
+    removing.write("held", b"another size")
+    (removing.root / "old").unlink()
+    removing.push()
+    assert removing.remote.keys() == {"other", "held"}
+
+
+def test_one_that_was_made_later_does_not(removing: Lab) -> None:
+    """By its ctime, which is the real clock's: ahead of the lab's."""
+    (removing.root / "old").unlink()
+    (removing.root.parent / "elsewhere").write_bytes(b"takes the inode that is free now")
+    removing.scan()
+    removing.write("later", b"the content of new")
+    removing.scan()
+    removing.clock.advance(10)
+    removing.engine.refresh([EID])
+    assert isinstance(removing.decision("old"), RemoveRemote)
+
+
+def test_the_reason_says_why_the_other_does_not_go_up(removing: Lab) -> None:
+    removing.server.always["upload"] = TransferRefused("not so", status=422)
+    (removing.root / "old").rename(removing.root / "new")
+    removing.push()
+    step = removing.decision("old")
+    assert isinstance(step, Wait)
+    assert step.reason.endswith("new, which is not on the server yet: not so")
+    removing.clock.advance(3600)
+    held = removing.decision("old")
+    assert isinstance(held, Hold)
+    assert held.reason == step.reason
+    removing.journal.outcomes.retry([removing.record("old").id])
+    removing.push()
+    assert removing.remote.keys() == {"other"}
+
+
+def test_a_file_that_is_kept_waits_for_nothing(lab: Lab) -> None:
+    lab.write("old")
+    lab.push()
+    (lab.root / "old").rename(lab.root / "new")
+    lab.scan()
+    assert isinstance(lab.decision("old"), InSync)
+
+
+def test_a_renamed_folder_of_many_alike(removing: Lab) -> None:
+    for number in range(300):
+        removing.write(f"folder/{number}", b"all of one size")
+    removing.push()
+    removing.server.calls.clear()
+    (removing.root / "folder").rename(removing.root / "moved")
+    result = removing.push()
+    assert (result.uploaded, result.removed) == (300, 300)
+    order = [name for name, _ in removing.server.calls if name in {"upload", "remove_files"}]
+    assert order == ["upload"] * 300 + ["remove_files"] * 300
