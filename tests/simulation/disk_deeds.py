@@ -338,6 +338,16 @@ def fail_reading(world: World, chance: random.Random) -> None:
         world.note(f"  the disk fails at {place}")
 
 
+def hang(world: World, chance: random.Random) -> None:
+    """A mapping's disk does not answer when it is read, or does again."""
+    if world.hangs.below:
+        world.hangs.below = ""
+        world.note("  the disk answers again")
+    else:
+        world.hangs.below = f"{_mapping(world, chance).directory}/"
+        world.note(f"  what is below {world.hangs.below} cannot be read, and does not fail either")
+
+
 def unmount(world: World, chance: random.Random) -> None:
     """A disk goes away, or comes back."""
     if world.away and chance.random() < 0.6:
@@ -458,6 +468,6 @@ DEEDS: dict[Deed, int] = {
     change_rules: 1,
 }
 """How often each happens; those that change whole directories are apart."""
-AWAITED: dict[Deed, int] = {store_mapped: 5}
+AWAITED: dict[Deed, int] = {store_mapped: 5, hang: 2}
 """What the engine does not stand yet: no history has it."""
 ROOT_DEEDS: dict[Deed, int] = {unmount: 4, other_disk: 2, swap_root: 3, mount_again: 1}

@@ -124,7 +124,8 @@ def turn(world: World, chance: random.Random) -> None:
     if world.in_transaction:
         return  # whoever writes the journal holds locks that the others would wait for
     names = [name for name in world.steps if world.may_step(name)]
-    jobs = len(world.lanes.waiting) if len(world.busy) < DEEPEST else 0
+    may_work = len(world.busy) < DEEPEST and world.free_workers()
+    jobs = len(world.lanes.waiting) if may_work else 0
     if not names and not jobs:
         return
     number = chance.randrange(len(names) + 3 * jobs)

@@ -180,6 +180,7 @@ def _heal(world: World, chance: random.Random) -> None:
     world.rise()
     world.full = False
     world.failing.clear()
+    world.hangs.below = ""
     world.health.heal()
     _heal_server(world, chance)
     disk_deeds.mount_again(world, chance)

@@ -27,6 +27,7 @@ from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
+from aqsync.sync.lanes import WORKERS
 from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
 from aqsync.sync.planner import decide
@@ -46,6 +47,7 @@ from tests.simulation.parts import (
 )
 from tests.simulation.places import EIDS, MOUNT, NAMES, OUTSIDE, mapping_of
 from tests.simulation.rival import Rival
+from tests.simulation.strand import Hangs, Strand
 from tests.support.crew import FakeLanes
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.quick_journal import open_quickly
@@ -137,11 +139,12 @@ class World:
         """Where disks belong."""
         self.refusing = self.forbidding = ""
         """What ends so, the server refuses, or forbids."""
+        self.hangs = Hangs()
         self.past = Past()
         self.ledger.forgot = lambda: self.past.forgot
         self.full = False
-        self.crashes = self.restarts = self.copies = 0
-        """Kills, orderly ends, and copies of the journal that were kept."""
+        self.crashes = self.copies = 0
+        """Kills, and copies of the journal that were kept."""
         self.whole_looks: dict[str, int] = {}
         self.quality = self.chance.choice([(1.0, 0.0), (0.8, 0.3), (0.3, 0.5), (0.0, 0.0)])
         """Share of events that arrive, and share of those that are late."""
@@ -395,11 +398,12 @@ class World:
 
     def rise(self) -> None:
         """Start again after a kill or a stop, if there was one."""
+        if self._dead or self._wants_restart:
+            self._end_what_hangs()
         if self._dead:
             self._abandon()
             self.journal_path = self.left
         elif self._wants_restart:
-            self.restarts += 1
             self.note("stopped")
             self.journal.close()
         else:
@@ -415,6 +419,7 @@ class World:
 
     def close(self) -> None:
         """The end of the world."""
+        self._end_what_hangs()
         self.logged.close()
         if self._rival is not None:
             self._rival.close()
@@ -467,8 +472,19 @@ class World:
             self.ledger.looked(where)
         if what == "open":
             self.ledger.opened(where)
+        strand = self.hangs.running[-1] if self.hangs.running else None
+        if strand is not None and self._does_not_answer(what, where):
+            strand.hang()
         if self.failing and where in self.failing and what != "identity":
             raise OSError(5, "Input/output error")
+
+    def _does_not_answer(self, what: str, where: str) -> bool:
+        """Whether a disk hangs here: only what jobs read of it, since looks have no strands."""
+        return (
+            bool(self.hangs.below)
+            and what in {"open", "read"}
+            and where.startswith(self.hangs.below)
+        )
 
     def _fault(self, call: Call) -> Fault:
         if call.method == "upload" and self.forbidding and call.names[0].endswith(self.forbidding):
@@ -542,13 +558,39 @@ class World:
         """Do one of the jobs that were begun."""
         self.lanes.waiting.rotate(-number)
         job, _ = self.lanes.waiting[0]
-        self.busy.append(f"job {job.file.path}")
-        self.ledger.jobs.append(self._begun.pop(job.file.id))
+        begun = self._begun.pop(job.file.id)
+        strand = Strand(self.lanes.run) if self.hangs.below else None
+        self._go_on(begun, self.lanes.run if strand is None else strand.go, strand)
+
+    def _go_on(self, begun: Begun, go: Callable[[], None], strand: Strand | None) -> None:
+        self.busy.append(f"job {begun.job.file.path}")
+        self.ledger.jobs.append(begun)
+        self.hangs.running.append(strand)
         try:
-            self.lanes.run()
+            go()
         finally:
             self.busy.pop()
             self.ledger.jobs.pop()
+            self.hangs.running.pop()
+        if strand is not None and strand.hangs:
+            self.hangs.jobs.append((begun, strand))
+            self.note(f"hangs: {begun.job.file.mapping}/{begun.job.file.path}")
+
+    def _answer(self) -> None:
+        """A disk that hung answers: the job that has waited longest goes on."""
+        begun, strand = self.hangs.jobs.pop(0)
+        self.note(f"answered: {begun.job.file.mapping}/{begun.job.file.path}")
+        self._go_on(begun, strand.go, strand)
+
+    def _end_what_hangs(self) -> None:
+        """A process that ends does not wait for a disk."""
+        for _, strand in self.hangs.jobs:
+            strand.end(Crash())
+        self.hangs.jobs.clear()
+
+    def free_workers(self) -> int:
+        """How many jobs could be done beside those that hang."""
+        return max(0, WORKERS - len(self.hangs.jobs))
 
     def _perform(self, job: Job) -> Outcome:
         outcome = self.engine.perform(job)
@@ -626,12 +668,15 @@ class World:
             self._do_what_is_due()
             now = self.clock.monotonic()
             due = [name for name, at in self._next.items() if at <= now]
-            jobs = len(self.lanes.waiting) if work else 0
-            if not due and not jobs:
+            jobs = len(self.lanes.waiting) if work and self.free_workers() else 0
+            answered = bool(self.hangs.jobs) and not self.hangs.below
+            if not due and not jobs and not answered:
                 return
-            number = chance.randrange(len(due) + jobs)
+            number = 0 if answered else chance.randrange(len(due) + jobs)
             try:
-                if number < len(due):
+                if answered:
+                    self._answer()
+                elif number < len(due):
                     self.step(due[number])
                 else:
                     self.work(number - len(due))
