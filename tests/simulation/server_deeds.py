@@ -246,6 +246,6 @@ SERVER_DEEDS: dict[Deed, int] = {
     back_up: 3,
     restore_server: 2,
     late_arrival: 2,
-    put_back: 1,
+    put_back: 3,
     forbid: 1,
 }
