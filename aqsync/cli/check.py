@@ -12,7 +12,11 @@ from aqsync.cli.output import report_error, say
 from aqsync.config import Config, Mapping
 from aqsync.errors import AqsyncError, ConfigError, ExitCode
 from aqsync.local.scanner import load_rules, root_identity
+from aqsync.local.selection import HINT, survey
 from aqsync.sync.connection import connect
+
+_MOST_LOOKED_AT = 20_000
+"""Entries of a directory and those below it; it takes a tenth of a second."""
 
 
 class _Findings:
@@ -45,7 +49,8 @@ def check(config_path: Path | None, *, online: bool) -> ExitCode:
     findings.passes("the token can be read", config.token)
     for mapping in config.mappings:
         where = f"{mapping.name}: {mapping.directory} -> {mapping.experiment}"
-        findings.passes(where, lambda m=mapping: _check_root(m))  # type: ignore[misc]  # bound now
+        if findings.passes(where, lambda m=mapping: _check_root(m)):  # type: ignore[misc]  # bound now
+            _tell_selection(mapping)
     if online:
         with closing(connect(config)) as server:
             _check_online(config, server, findings)
@@ -55,6 +60,15 @@ def check(config_path: Path | None, *, online: bool) -> ExitCode:
 def _check_root(mapping: Mapping) -> None:
     root_identity(mapping.directory)
     load_rules(mapping)
+
+
+def _tell_selection(mapping: Mapping) -> None:
+    """What its patterns leave out is no error, but may not be what was meant."""
+    notes = survey(mapping, load_rules(mapping), _MOST_LOOKED_AT).notes()
+    for note in notes:
+        say(f"  note: {note}")
+    if notes:
+        say(f"  hint: {HINT}")
 
 
 def _check_online(config: Config, server: Server, findings: _Findings) -> None:

@@ -21,13 +21,14 @@ from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode, Interrupted
 from aqsync.journal import Journal
 from aqsync.local.locate import locate
+from aqsync.local.selection import HINT
 from aqsync.model import Compare, RemoveRemote, State, Upload
 from aqsync.sync.connection import connect
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import decisions, server_state
 from aqsync.sync.progress import Teller
 from aqsync.sync.push import Limits, Push, PushResult
-from aqsync.sync.pushing import push_and_report, report_on, summarize_all
+from aqsync.sync.pushing import notes_on, push_and_report, report_on, summarize_all
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
 
@@ -127,12 +128,20 @@ def _tell(report: PushReport) -> None:
     shown = [f"{counts.pop('uploaded')} uploaded", f"{counts.pop('unchanged')} unchanged"]
     shown += [f"{count} {name}" for name, count in counts.items() if count]
     say(f"{', '.join(shown)}: {size_text(report.bytes)} in {report.seconds:.1f} s{rate}")
+    _tell_notes(report)
     if server:
         complain(f"error: {server}")
         if report.server_hint:
             complain(f"  hint: {report.server_hint}")
     if report.interrupted:
         complain("interrupted; the next push goes on where this one stopped")
+
+
+def _tell_notes(report: PushReport) -> None:
+    for note in report.notes:
+        say(f"note: {note}")
+    if report.notes:
+        say(f"  hint: {HINT}")
 
 
 def _rehearse(
@@ -160,12 +169,13 @@ def _rehearse(
         summaries = summarize_all(journal, mappings, limits, now_ns)
         server_problem = server_state(journal)
         result = PushResult(server_problem=server_problem, interrupted=stop.is_set())
-        report = report_on(journal, summaries, result)
+        report = report_on(journal, summaries, result, notes_on(journal, mappings, limits))
     if json:
         say_json(report.to_dict())
     else:
         in_sync = sum(summary.files[State.IN_SYNC] for summary in summaries.values())
         say(f"{in_sync} in sync; dry run: nothing was sent, and the journal is as it was")
+        _tell_notes(report)
         if report.server_reason:
             complain(f"error: {report.server_reason}")
     return report.exit_code

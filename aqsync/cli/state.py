@@ -26,6 +26,7 @@ from aqsync.journal import Journal
 from aqsync.local.disk import nearest
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
+from aqsync.local.selection import HINT, Selection
 from aqsync.model import (
     Compare,
     Decision,
@@ -40,6 +41,7 @@ from aqsync.model import (
 )
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import experiments_of, policies, server_state
+from aqsync.sync.selected import selection
 from aqsync.sync.summary import Summary, summarize
 
 _SECOND_NS = 1_000_000_000
@@ -56,6 +58,7 @@ def status(
         records = {m.name: journal.mappings.get(m.name) for m in mappings}
         windows = config.transfer.windows
         summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
+        selections = {m.name: selection(journal, m) for m in mappings}
         watches = {m.name: journal.mappings.watch(records[m.name].id) for m in mappings}
         pauses = journal.pauses.active(now_ns)
         server = server_state(journal)
@@ -71,6 +74,8 @@ def status(
                     m.name: {
                         **_as_json(m, summaries[m.name], records[m.name].complete_at_ns),
                         "watch": _watch_as_json(watches[m.name]),
+                        "left_out": selections[m.name].left_out,
+                        "unmatched_patterns": list(selections[m.name].unmatched),
                     }
                     for m in mappings
                 },
@@ -82,7 +87,11 @@ def status(
         )
     else:
         for mapping in mappings:
-            _tell(mapping, summaries[mapping.name], records[mapping.name].complete_at_ns, now_ns)
+            complete_at_ns = records[mapping.name].complete_at_ns
+            _tell(
+                mapping, summaries[mapping.name], selections[mapping.name], complete_at_ns, now_ns
+            )
+            _tell_selection(selections[mapping.name])
             _tell_watch(watches[mapping.name], now_ns)
             report_problems(summaries[mapping.name].problems, everything=everything)
         tell_pauses(pauses, now_ns)
@@ -109,16 +118,32 @@ def _as_json(mapping: Mapping, summary: Summary, complete_at_ns: int | None) -> 
     }
 
 
-def _tell(mapping: Mapping, summary: Summary, complete_at_ns: int | None, now_ns: int) -> None:
+def _tell(
+    mapping: Mapping,
+    summary: Summary,
+    found: Selection,
+    complete_at_ns: int | None,
+    now_ns: int,
+) -> None:
     counts = [f"{summary.files[state]} {state}" for state in State if summary.files[state]]
     if summary.kept:
         counts.append(f"{summary.kept} deleted here and kept on the server")
+    if found.selected and found.left_out:
+        counts.append(f"{found.left_out} not selected by `include`")
     say(f"{mapping.name}: {mapping.directory} -> {mapping.experiment}")
     say(f"  {', '.join(counts) or 'no files'}")
     say(
         f"  {size_text(summary.bytes[State.IN_SYNC])} on the server;"
         f" last complete sync {age_text(complete_at_ns, now_ns)}"
     )
+
+
+def _tell_selection(found: Selection) -> None:
+    notes = found.notes()
+    for note in notes:
+        say(f"  {note}")
+    if notes:
+        say(f"    hint: {HINT}")
 
 
 def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:

@@ -51,6 +51,8 @@ class MappingRecord:
     newest_undoubted: int | None
     """While another directory stands in the root's place, and until the right one is back: the
     last file that was known before. None: there is no doubt."""
+    left_out: int
+    """Files that no pattern of ``include`` took when everything was last looked at."""
 
 
 class Mappings:
@@ -74,7 +76,8 @@ class Mappings:
         with self._database.reading() as connection:
             row = connection.execute(
                 "SELECT id, root_device, root_inode, root_file_system, selection_rules,"
-                " target_rules, tag_rules, scanned_at_ns, complete_at_ns, newest_undoubted"
+                " target_rules, tag_rules, scanned_at_ns, complete_at_ns, newest_undoubted,"
+                " left_out"
                 " FROM mapping WHERE name = ?",
                 (name,),
             ).fetchone()
@@ -137,12 +140,13 @@ class Mappings:
                 ((mapping_id, stored(path), *identity) for path, identity in mounts.items()),
             )
 
-    def scanned(self, mapping_id: int, selection_rules: str, now_ns: int) -> None:
+    def scanned(self, mapping_id: int, selection_rules: str, left_out: int, now_ns: int) -> None:
         """A scan of the whole root has ended; all that is known was selected by these rules."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE mapping SET selection_rules = ?, scanned_at_ns = ? WHERE id = ?",
-                (selection_rules, now_ns, mapping_id),
+                "UPDATE mapping SET selection_rules = ?, left_out = ?, scanned_at_ns = ?"
+                " WHERE id = ?",
+                (selection_rules, left_out, now_ns, mapping_id),
             )
 
     def retargeted(self, mapping_id: int, target_rules: str) -> None:

@@ -129,6 +129,7 @@ _SLACK_NS = 60 * 1_000_000_000
 
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
+_PATHS_AT_ONCE = 5_000
 _MOST_NAMES = 500
 """Names in one question: SQLite limits how many values one may have."""
 
@@ -384,6 +385,29 @@ class Observations:
             others = self.unquiet(mapping_id, within, keep=keep)
         kept = known - here if keep else 0
         return Quiet(known - kept - len(others), size - sum(file.size for file in others), kept)
+
+    def count(self, mapping_id: int) -> int:
+        """How many files are known, the gone ones included."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM file WHERE mapping_id = ?", (mapping_id,)
+            ).fetchone()
+        return int(row[0])
+
+    def paths(self, mapping_id: int) -> Iterator[str]:
+        """Every known path, the gone ones included, some at a time."""
+        last = 0
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    "SELECT id, directory, name FROM file WHERE id > ? AND +mapping_id = ?"
+                    " ORDER BY id LIMIT ?",
+                    (last, mapping_id, _PATHS_AT_ONCE),
+                ).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield from (joined(directory, name) for _, directory, name in rows)
 
     def knows(self, mapping_id: int, path: str) -> bool:
         """Whether anything was ever seen at or below a path; an empty one is the root."""

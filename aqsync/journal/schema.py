@@ -288,6 +288,10 @@ CREATE TABLE size_limit (
 );
 """
 
+_LEFT_OUT = """
+ALTER TABLE mapping ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -301,6 +305,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0010-past-versions", _PAST_VERSIONS),
     ("0011-refusals", _REFUSALS),
     ("0012-size-limit", _SIZE_LIMIT),
+    ("0013-left-out", _LEFT_OUT),
 )
 
 VERSION = len(MIGRATIONS)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 
 from aqsync.config import Mapping, patterns
@@ -18,6 +19,17 @@ IGNORE_FILE = ".aqsyncignore"
 
 _REMEMBERED_DIRECTORIES = 4096
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_:/-]")
+
+
+class LeftOut(Enum):
+    """Why a file is not selected."""
+
+    IGNORED = "ignored"
+    NOT_INCLUDED = "not included"
+
+
+_IGNORED = LeftOut.IGNORED  # looking a member up in its class takes longer than all the rest
+_NOT_INCLUDED = LeftOut.NOT_INCLUDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +104,30 @@ class Rules:
 
     def selects(self, path: str) -> bool:
         """Whether a file is included and not ignored."""
+        return self.left_out(path) is None
+
+    def left_out(self, path: str) -> LeftOut | None:
+        """Why a file is not selected; None if it is."""
         directory, _, name = path.rpartition("/")
         if directory and self._ignored_directory(directory) is not None:
-            return False
+            return _IGNORED
         if self._may_be_ignored(path, name) and self._ignoring(path, path) is not None:
-            return False
+            return _IGNORED
         if path == IGNORE_FILE:
-            return False
-        return not self._include or self._includes(path)
+            return _IGNORED
+        return None if not self._include or self._includes(path) else _NOT_INCLUDED
+
+    @property
+    def matching(self) -> Iterator[tuple[str, re.Pattern[str]]]:
+        """Each pattern that takes, leads or tags files, with its key, for ``search`` on a path."""
+        for pattern in self._mapping.include:
+            compiled = patterns.inside_regex(pattern)
+            if compiled is not None and compiled[1]:
+                yield f"`include` pattern {pattern}", compiled[0]
+        if self._path is not None:
+            yield f"`path` pattern {self._mapping.path}", self._path
+        for rule, (match, _) in zip(self._mapping.tags, self._tags, strict=True):
+            yield f"`tags` pattern {rule.match}", match
 
     def explain(self, path: str) -> str | None:
         """Why a file is left out, for a person; None if it is selected."""

@@ -226,7 +226,7 @@ class Scanner:
         else:
             # What could not be looked at was not selected anew: the next scan must do that.
             rules = record.selection_rules if walk.troubles else self.rules.selection_fingerprint
-            self._journal.mappings.scanned(record.id, rules, now_ns)
+            self._journal.mappings.scanned(record.id, rules, walk.left_out, now_ns)
         self._note_troubles(record.id, report)
         return report
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aqsync.journal.observations import KnownEntry, Observations, Observed
 from aqsync.local.disk import Disk, Seen, parents
-from aqsync.local.rules import Rules
+from aqsync.local.rules import LeftOut, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.model import EntryKind, Signature
 
@@ -19,6 +19,9 @@ MOST_CHANGED = 10_000
 
 FEW = 50
 """Paths asked for in one directory, up to which it is cheaper to ask for each of them."""
+
+
+_NOT_INCLUDED = LeftOut.NOT_INCLUDED  # looking it up each time takes longer than all the rest
 
 
 class WalkSource(NamedTuple):
@@ -52,6 +55,8 @@ class Walk:
         self.changed: list[str] = []
         self.changes = 0
         """How many were new or changed; `changed` names the first `MOST_CHANGED` of them."""
+        self.left_out = 0
+        """How many files no pattern of `include` takes."""
         self.directories = 0
         self.directory_inodes: set[int] = set()
         self.missing: list[str] = []
@@ -231,10 +236,13 @@ class Walk:
         return self._observations.known_in(self._mapping_id, directory)
 
     def _entry(self, path: str, known: KnownEntry | None, seen: Seen) -> None:
-        if (known is None or self._reselect) and not self._rules.selects(path):
-            if known is not None:
-                self.forgotten.append(path)
-            return
+        if known is None or self._reselect:
+            left_out = self._rules.left_out(path)
+            if left_out is not None:
+                self.left_out += left_out is _NOT_INCLUDED
+                if known is not None:
+                    self.forgotten.append(path)
+                return
         self.entries += 1
         if known == seen:
             return

@@ -15,6 +15,7 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.progress import Reporter
 from aqsync.sync.push import Limits, Push, PushResult
 from aqsync.sync.report import COUNTS, PushReport
+from aqsync.sync.selected import selection
 from aqsync.sync.summary import FileProblem, Summary, summarize
 
 
@@ -40,7 +41,7 @@ def push_and_report(
     summaries = summarize_all(engine.journal, mappings, limits, now_ns)
     if not (limits.within or result.interrupted or result.server_problem):
         _note_complete(engine.journal, summaries, now_ns)
-    return report_on(engine.journal, summaries, result)
+    return report_on(engine.journal, summaries, result, notes_on(engine.journal, mappings, limits))
 
 
 def summarize_all(
@@ -67,7 +68,20 @@ def summarize_all(
     }
 
 
-def report_on(journal: Journal, summaries: Dict[str, Summary], result: PushResult) -> PushReport:
+def notes_on(journal: Journal, mappings: Sequence[Mapping], limits: Limits) -> list[str]:
+    """Which mappings take none of the files that are there, and why."""
+    found = {m.name: selection(journal, m) for m in mappings if not limits.paths_in(m)}
+    return [
+        f"{name}: {note}"
+        for name, each in found.items()
+        if not each.selected
+        for note in each.notes()
+    ]
+
+
+def report_on(
+    journal: Journal, summaries: Dict[str, Summary], result: PushResult, notes: list[str]
+) -> PushReport:
     """Put together what a push did and how everything stands."""
     problems = [problem for summary in summaries.values() for problem in summary.problems]
     problems += _tag_problems(journal)
@@ -82,6 +96,7 @@ def report_on(journal: Journal, summaries: Dict[str, Summary], result: PushResul
         server_reason="" if server is None else server.message,
         server_hint="" if server is None else server.hint,
         problems=problems,
+        notes=notes,
     )
 
 

@@ -26,6 +26,8 @@ class PushReport:
     """Why the server could not be used; empty where it could."""
     server_hint: str
     problems: list[FileProblem]
+    notes: list[str]
+    """What is no problem, but may not be what was meant, for a person."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -47,6 +49,7 @@ class PushReport:
             "complete": self.complete,
             "server": server if self.server_reason else None,
             "problems": [problem._asdict() for problem in self.problems],
+            "notes": self.notes,
         }
 
     @classmethod
@@ -71,6 +74,7 @@ class PushReport:
                 FileProblem(**{**problem, "state": State(problem["state"])})
                 for problem in found["problems"]
             ],
+            notes=[str(note) for note in found["notes"]],
         )
 
 

@@ -21,7 +21,7 @@ def test_each_thing_is_noted_for_itself(journal: Journal) -> None:
     mapping = journal.mappings.get("m").id
     journal.mappings.get("other")
     journal.mappings.pin_root(mapping, RootIdentity(3, 2**63 - 1))
-    journal.mappings.scanned(mapping, "selection", NOW)
+    journal.mappings.scanned(mapping, "selection", 12, NOW)
     journal.mappings.retargeted(mapping, "target")
     journal.mappings.tagged(mapping, "tags")
     journal.mappings.complete(mapping, NOW + 1)
