@@ -23,7 +23,7 @@ from aqsync.journal import Journal
 from aqsync.journal.sides import Standing
 from aqsync.sync.connection import connect
 from aqsync.sync.mirror import Mirror
-from aqsync.sync.policies import batched, experiments_of
+from aqsync.sync.policies import batched, experiments_known_of
 
 _SECOND_NS = 1_000_000_000
 _LINES = 500
@@ -81,7 +81,7 @@ def ls(options: LsOptions) -> ExitCode:
     config = configuration(options.config)
     mappings = chosen(config, options.names)
     with looked_at(config, mappings, scan=options.scan) as (journal, _):
-        eids = experiments_of(journal, mappings)
+        eids = experiments_known_of(journal, mappings)
         if options.refresh:
             with closing(connect(config)) as server:
                 Mirror(server, journal, SystemClock()).refresh(eids)

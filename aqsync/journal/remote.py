@@ -12,6 +12,14 @@ from aqsync.journal.outcomes import next_sequence, plausible
 from aqsync.journal.rows import words
 from aqsync.model import Problem, ServerProblem
 
+_OR_REMOVABLE = """
+    OR file.synced_at_ns IS NOT NULL AND (
+        file.synced_sequence >=
+            coalesce((SELECT listed_sequence FROM experiment e WHERE e.eid = file.eid), 0)
+        OR EXISTS (SELECT 1 FROM remote_file r WHERE r.eid = file.eid
+            AND r.name = file.remote_name
+            AND r.modified_at = coalesce(file.synced_modified_at, r.modified_at)))
+"""
 _PROBLEM = "problem_message, problem_hint, problem_since_ns"
 
 
@@ -62,14 +70,18 @@ class Remote:
             for eid, uuid, sequence, at_ns, looks, again_ns, *problem in rows
         }
 
-    def unusable(self) -> dict[str, int]:
-        """The experiments that cannot be used, by EID, and when each is looked for again."""
+    def problems(self) -> dict[str, tuple[Problem, int | None]]:
+        """Why experiments cannot be used, by EID, and when each is looked for again."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT eid, coalesce(problem_again_ns, 0) FROM experiment"
+                f"SELECT eid, problem_again_ns, {_PROBLEM} FROM experiment"
                 " WHERE problem_message IS NOT NULL"
             ).fetchall()
-        return dict(rows)
+        return {eid: (Problem(*problem), again_ns) for eid, again_ns, *problem in rows}
+
+    def unusable(self) -> dict[str, int]:
+        """The experiments that cannot be used, by EID, and when each is looked for again."""
+        return {eid: again_ns or 0 for eid, (_, again_ns) in self.problems().items()}
 
     def uuid(self, eid: str) -> str:
         """The UUID of an experiment that was found.
@@ -94,8 +106,25 @@ class Remote:
             ).fetchone()
         return None if row is None else Problem(*row)
 
-    def mapped_eids(self, mapping_ids: Collection[int]) -> set[str]:
-        """The experiments that known files of these mappings go to."""
+    def mapped_eids(
+        self,
+        mapping_ids: Collection[int],
+        *,
+        only_here: bool = False,
+        only_removable: bool = False,
+    ) -> set[str]:
+        """The experiments that known files of these mappings go to.
+
+        Args:
+            mapping_ids: Whose.
+            only_here: Only files that are here count.
+            only_removable: And those that are gone, if their copies may have to be removed.
+        """
+        if not mapping_ids:
+            return set()
+        which = ""
+        if only_here or only_removable:
+            which = f" AND (file.size IS NOT NULL {_OR_REMOVABLE if only_removable else ''})"
         marks = ",".join("?" * len(mapping_ids))
         with self._database.reading() as connection:
             # Hops from one EID to the next in the index, however many files lie between;
@@ -104,7 +133,8 @@ class Remote:
                 "WITH RECURSIVE hop (eid) AS (SELECT min(eid) FROM file UNION ALL"
                 " SELECT (SELECT min(eid) FROM file WHERE eid > hop.eid) FROM hop"
                 " WHERE hop.eid IS NOT NULL) SELECT eid FROM hop WHERE EXISTS"
-                f" (SELECT 1 FROM file WHERE file.eid = hop.eid AND +mapping_id IN ({marks}))",
+                " (SELECT 1 FROM file WHERE file.eid = hop.eid"
+                f" AND +mapping_id IN ({marks}){which})",
                 tuple(mapping_ids),
             ).fetchall()
         return {eid for (eid,) in rows}

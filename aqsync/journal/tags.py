@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from aqsync.journal.database import Database
 from aqsync.journal.outcomes import earn
@@ -47,13 +47,24 @@ class Tags:
                 ((words(message), words(hint), eid, tag) for tag in tags),
             )
 
-    def failures(self) -> list[tuple[str, str, str, str]]:
-        """EID, tag, message and hint of what could not be applied where files go to."""
+    def failures(
+        self, mapping_ids: Collection[int] | None = None
+    ) -> list[tuple[str, str, str, str]]:
+        """EID, tag, message and hint of what could not be applied where files go to.
+
+        Args:
+            mapping_ids: Whose files; None: anybody's.
+        """
+        whose = ""
+        if mapping_ids is not None:
+            whose = f" AND +file.mapping_id IN ({','.join('?' * len(mapping_ids))})"
         with self._database.reading() as connection:
             return connection.execute(
                 "SELECT eid, tag, failure_message, failure_hint FROM tag"
                 " WHERE applied_at_ns IS NULL AND failure_message IS NOT NULL"
-                " AND EXISTS (SELECT 1 FROM file WHERE file.eid = tag.eid) ORDER BY eid, tag"
+                f" AND EXISTS (SELECT 1 FROM file WHERE file.eid = tag.eid{whose})"
+                " ORDER BY eid, tag",
+                tuple(mapping_ids or ()),
             ).fetchall()
 
     def forget_refused(self, mapping_id: int) -> None:

@@ -49,6 +49,11 @@ class _Cause:
     entry: str
 
 
+def target_fingerprint(mapping: Mapping) -> str:
+    """Changes when a mapping's files may go elsewhere."""
+    return _fingerprint(mapping.experiment, mapping.path, mapping.prefix)
+
+
 class Rules:
     """A mapping's patterns, compiled; build it once for each scan. Safe to share between threads.
 
@@ -89,7 +94,7 @@ class Rules:
 
         self.selection_fingerprint = _fingerprint(mapping.include, mapping.ignore, root_lines)
         """Changes when other files may be selected."""
-        self.target_fingerprint = _fingerprint(mapping.experiment, mapping.path, mapping.prefix)
+        self.target_fingerprint = target_fingerprint(mapping)
         """Changes when files may go elsewhere."""
         self.tags_fingerprint = _fingerprint([(rule.match, rule.add) for rule in mapping.tags])
         """Changes when files may get other tags."""

@@ -61,7 +61,7 @@ from aqsync.sync.planner import (
     probe_is_near,
     search_pause_ns,
 )
-from aqsync.sync.policies import experiments_of
+from aqsync.sync.policies import experiments_known_of, experiments_of
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.refusing import Refusing
 from aqsync.sync.tagger import Tagger
@@ -160,7 +160,7 @@ class Engine:
         return self._problem is None
 
     def eids(self) -> set[str]:
-        """Every experiment that these mappings, or files known of them before, go to."""
+        """Every experiment that files of these mappings lead to."""
         return experiments_of(self.journal, self.mappings)
 
     def refresh(self, eids: Collection[str]) -> bool:
@@ -348,7 +348,8 @@ class Engine:
             for name, scanner in self._scanners.items():
                 self._tagger.reconsider(name, scanner.rules)
             try:
-                return self._tagger.apply(self._experiment_vanished)
+                among = experiments_known_of(self.journal, self.mappings)
+                return self._tagger.apply(self._experiment_vanished, among)
             except RemoteError as exc:
                 self._server_failed(exc)
                 return 0

@@ -14,6 +14,7 @@ from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import EVERYWHERE
 from aqsync.local.disk import nearest
+from aqsync.local.rules import target_fingerprint
 from aqsync.model import (
     Action,
     Closed,
@@ -105,15 +106,16 @@ def policies(
     by_eid = {
         eid: replace(
             base,
-            experiment_problem=experiment.problem,
-            experiment_again_ns=experiment.again_ns,
+            experiment_problem=problem,
+            experiment_again_ns=again_ns,
             refusals={
                 **{action: refusal for (at, action), refusal in standing.items() if at == eid},
                 **everywhere,
             },
         )
-        for eid, experiment in journal.remote.experiments().items()
-        if experiment.problem is not None or any(at == eid for at, _ in standing)
+        for eid, (problem, again_ns) in (
+            dict.fromkeys((eid for eid, _ in standing), (None, None)) | journal.remote.problems()
+        ).items()
     }
 
     def policy_of(file: FileRecord) -> Policy:
@@ -149,6 +151,24 @@ def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 
 def experiments_of(journal: Journal, mappings: Iterable[Mapping]) -> set[str]:
+    """The EIDs of the experiments that files of mappings lead to, as they are configured now.
+
+    A file that is gone counts only while its copy may have to be removed. What is known of others
+    stays in the journal, and is not asked for.
+    """
+    found: set[str] = set()
+    here, removing = list[int](), list[int]()
+    for mapping in mappings:
+        record = journal.mappings.get(mapping.name)
+        if mapping.path is None:
+            found.add(mapping.experiment)
+        elif record.target_rules == target_fingerprint(mapping):  # else the next scan tells
+            (here if keeps(mapping) else removing).append(record.id)
+    found |= journal.remote.mapped_eids(here, only_here=True)
+    return found | journal.remote.mapped_eids(removing, only_removable=True)
+
+
+def experiments_known_of(journal: Journal, mappings: Iterable[Mapping]) -> set[str]:
     """The EIDs of every experiment that mappings, or files known of them before, go to."""
     chosen = tuple(mappings)
     fixed = {mapping.experiment for mapping in chosen if mapping.path is None}

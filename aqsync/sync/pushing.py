@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 
 from aqsync.config import Mapping
 from aqsync.errors import ConfigError
@@ -84,7 +84,7 @@ def report_on(
 ) -> PushReport:
     """Put together what a push did and how everything stands."""
     problems = [problem for summary in summaries.values() for problem in summary.problems]
-    problems += _tag_problems(journal)
+    problems += _tag_problems(journal, summaries)
     failed = any(problem.state is State.FAILED for problem in problems)
     server = result.server_problem
     return PushReport(
@@ -121,10 +121,11 @@ def _counts(summaries: Sequence[Summary], result: PushResult) -> dict[str, int]:
     return dict(zip(COUNTS, values, strict=True))
 
 
-def _tag_problems(journal: Journal) -> list[FileProblem]:
+def _tag_problems(journal: Journal, mappings: Iterable[str]) -> list[FileProblem]:
+    mapping_ids = [journal.mappings.get(name).id for name in mappings]
     return [
         FileProblem(f"experiment {eid}", State.FAILED, f"tag {tag!r}: {message}", hint)
-        for eid, tag, message, hint in journal.tags.failures()
+        for eid, tag, message, hint in journal.tags.failures(mapping_ids)
     ]
 
 

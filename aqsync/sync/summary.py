@@ -130,8 +130,7 @@ def is_complete(journal: Journal, mapping: Mapping, now_ns: int) -> bool:
 def _reasons_of_many(journal: Journal) -> set[str]:
     """What holds all files of an experiment, in its words: it is told once."""
     found = {refusal.message for refusal in journal.refusals.standing().values()}
-    experiments = journal.remote.experiments().values()
-    return found | {each.problem.message for each in experiments if each.problem is not None}
+    return found | {problem.message for problem, _ in journal.remote.problems().values()}
 
 
 def _everywhere(shut: Closed | None, server: ServerProblem | None) -> dict[str, Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
 from aqsync.aqueduct.server import Server
@@ -43,13 +43,18 @@ class Tagger:
         self._journal.tags.earn(sorted(earned), self._clock.now_ns())
         self._journal.mappings.tagged(record.id, rules.tags_fingerprint)
 
-    def apply(self, vanished: Callable[[str, ExperimentNotFound], None]) -> int:
+    def apply(
+        self,
+        vanished: Callable[[str, ExperimentNotFound], None],
+        among: Container[str] | None = None,
+    ) -> int:
         """Apply what was earned and is not known to be there; returns how many tags.
 
         A tag that the server refuses is noted with its words and tried again on the next call.
 
         Args:
             vanished: Told the EID of each experiment that the server no longer knows.
+            among: Only the tags of these experiments; None: of all.
 
         Raises:
             RemoteError: The server cannot be asked.
@@ -57,6 +62,8 @@ class Tagger:
         applied = 0
         experiments = self._journal.remote.experiments()
         for eid, tags in self._journal.tags.unapplied().items():
+            if among is not None and eid not in among:
+                continue
             experiment = experiments.get(eid)
             if experiment is None or experiment.uuid is None or experiment.problem is not None:
                 continue

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from tests.support.meddler import GRAPHQL, Exchange, Meddler
 from tests.support.project import Project
 
 
@@ -138,3 +141,41 @@ def test_tags_of_adopted_files(project: Project) -> None:
     project.put("a.csv", "same")
     assert project.pushed()["adopted"] == 1
     assert project.tags() == {"data"}
+
+
+def test_what_is_taken_out_of_the_configuration_is_not_asked_for(
+    project: Project, meddler: Meddler
+) -> None:
+    other_root = project.folder / "other"
+    second = project.server.create_experiment("second", "")
+    other = {"name": "other", "directory": str(other_root), "experiment": second.eid}
+    both: dict[str, Any] = {"server": {"url": meddler.url}}
+    project.configure(other, **both)
+    project.write("a.csv")
+    project.write("b.csv", under=other_root)
+    project.pushed()
+    asked: list[bytes] = []
+
+    def note(exchange: Exchange) -> bool:
+        exchange.read()
+        asked.append(exchange._body)
+        return exchange.pass_on()
+
+    meddler.on(GRAPHQL, note)
+    project.configure(**both)
+    project.write("c.csv")
+    project.pushed()
+    third = project.server.create_experiment("third", "")
+    project.configure(**both, experiment=third.eid)
+    asked_before = len(asked)
+    project.pushed()
+    taken_out = [second.eid, str(second.uuid)]
+    for question in asked:
+        assert not any(word.encode() in question for word in taken_out)
+    for question in asked[asked_before:]:
+        assert str(project.experiment.uuid).encode() not in question
+
+    project.configure(other, **both)
+    meddler.uploads.clear()
+    project.pushed()
+    assert meddler.uploads == [], "nothing of them was lost"

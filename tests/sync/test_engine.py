@@ -99,6 +99,71 @@ def test_the_experiments_of_a_pattern_are_those_that_files_lead_to(lab: Lab) -> 
     assert lab.engine.eids() == {"20261123-7", "20261123-8"}
 
 
+def test_an_experiment_that_no_file_leads_to_any_more_is_not_asked_for(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    other = "20261123-2"
+    lab.server.add(other)
+    for eid in (EID, other):
+        lab.write(f"{eid}/a")
+    lab.push()
+    assert lab.engine.eids() == {EID, other}
+    (lab.root / other / "a").unlink()
+    lab.engine.scan(lab.mapping)
+    assert lab.engine.eids() == {EID}, "its copy is kept, whatever the list says"
+    lab.write(f"{other}/a", b"back")
+    lab.push()
+    assert lab.engine.eids() == {EID, other}
+    assert lab.server.contents(other) == {f"{other}~a": b"back"}
+
+
+def test_an_experiment_whose_copies_are_to_be_removed_is_asked_for_until_they_are(
+    lab: Lab,
+) -> None:
+    keys = {"experiment": "{eid}", "path": "{eid}/**", "on_local_delete": "remove"}
+    lab.configure(**keys, remove_share=0.1)
+    lab.write(f"{EID}/a")
+    lab.write("20261123-2/b")
+    lab.push()
+    (lab.root / EID / "a").unlink()
+    lab.push()
+    assert lab.engine.eids() == {EID, "20261123-2"}, "too many are gone at once"
+    lab.configure(**keys, remove_share=1.0)
+    lab.push()
+    assert lab.server.contents(EID) == {}
+    assert lab.engine.eids() == {"20261123-2"}
+
+
+def test_where_files_led_by_earlier_rules_is_not_asked_for(lab: Lab) -> None:
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    lab.write(f"{EID}/a")
+    lab.push()
+    lab.configure(experiment="20261123-9")
+    assert lab.engine.eids() == {"20261123-9"}
+    lab.configure(experiment="{eid}", path="{eid}/{run}/**")
+    assert lab.engine.eids() == set(), "the next scan tells where they lead"
+    lab.write("20261123-8/x/b")
+    lab.engine.scan(lab.mapping)
+    assert lab.engine.eids() == {"20261123-8"}
+    lab.configure(experiment="{eid}", path="{eid}/**")
+    lab.push()
+    assert lab.decision(f"{EID}/a").state is State.IN_SYNC
+
+
+def test_tags_of_what_is_no_longer_configured_are_not_brought(lab: Lab) -> None:
+    lab.configure(tags=(TagRule(match="*", add=("all",)),))
+    lab.server.refused_tags.add("all")
+    lab.write("a")
+    lab.push()
+    asked = len(lab.server.called("add_tags"))
+    assert asked
+    other = Mapping(name="other", directory=lab.root, experiment="20261123-2")
+    engine = Engine([other], lab.journal, lab.server, lab.clock)
+    assert engine.tag() == 0
+    assert len(lab.server.called("add_tags")) == asked
+    assert lab.journal.tags.failures([lab.journal.mappings.get("other").id]) == []
+    assert lab.journal.tags.failures([lab.mapping_id]) != []
+
+
 def test_what_is_no_longer_configured_is_not_asked_for(lab: Lab) -> None:
     lab.write("a")
     lab.engine.scan(lab.mapping)
