@@ -77,6 +77,8 @@ class Begun:
     """Its file was there when it last looked: one that comes later cannot be known of."""
     home: Folder | None = None
     """Where the file that it opened was, or the one that is to be removed would be."""
+    renamed_to: str | None = None
+    """Where the file that is to be removed stands under another name."""
     delayed_s: float = 0.0
     """How long it stood still, because something else was done on its thread."""
 
@@ -317,7 +319,7 @@ class Ledger:
         else:
             self.seen_empty.discard(mapping.name)
 
-    def began(self, job: Job) -> Begun:
+    def began(self, job: Job, renamed_to: str | None) -> Begun:
         """A job is begun: what was decided just before counts."""
         file = job.file
         mapping = self.mapping(file.mapping)
@@ -327,7 +329,8 @@ class Ledger:
             if in_doubt and file.since_ns > since_ns:
                 self.broken.append(f"{file.path} is removed from the server: the root is empty")
         there = file.path in self.visible[file.mapping]
-        return Begun(job, self._clock.monotonic(), there=there, home=self.home(mapping, file.path))
+        home = self.home(mapping, file.path)
+        return Begun(job, self._clock.monotonic(), None, -1.0, there, home, renamed_to)
 
     def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
         """A file is said to be removed on the server."""

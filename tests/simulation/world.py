@@ -22,7 +22,15 @@ from uuid import UUID
 from aqsync.config import Mapping
 from aqsync.errors import Forbidden, Interrupted, JournalDiskFull, TransferRefused
 from aqsync.local.scanner import ScanReport
-from aqsync.model import Adopted, Decision, FileRecord, InSync, Outcome, Policy
+from aqsync.model import (
+    Adopted,
+    Decision,
+    FileRecord,
+    InSync,
+    Outcome,
+    Policy,
+    RemoveRemote,
+)
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
@@ -37,7 +45,7 @@ from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
 from tests.simulation.fake_disk import FakeDisk, Volume
 from tests.simulation.fake_server import FINE, NO_LIMIT, Backup, Call, Event, Fault, Late, Who
-from tests.simulation.ledger import Begun, Ledger
+from tests.simulation.ledger import Begun, Ledger, sha256
 from tests.simulation.parts import (
     Crash,
     MomentServer,
@@ -300,7 +308,7 @@ class World:
         self.engine.decide = deciding  # type: ignore[method-assign]  # judged, then done
 
         def starting(job: Job, large: bool) -> None:  # noqa: FBT001 - as in Lanes
-            self._begun[job.file.id] = self.ledger.began(job)
+            self._begun[job.file.id] = self.ledger.began(job, self._renamed_to(job))
             self.note(f"begun: {type(job.step).__name__} {job.file.mapping}/{job.file.path}")
             start(job, large)
 
@@ -497,13 +505,43 @@ class World:
             )
         return self.weather(call)
 
+    def _renamed_to(self, job: Job) -> str | None:
+        """Where a file that is to be removed stands under another name, as the journal knows."""
+        file = job.file
+        if not isinstance(job.step, RemoveRemote) or file.synced is None or file.insisted:
+            return None
+        mapping_id = self.journal.mappings.get(file.mapping).id
+        for path, state in self.ledger.visible[file.mapping].items():
+            same = state.inode == file.synced.signature.inode
+            if same and sha256(state.content) == file.synced.sha256:
+                known = self.journal.observations.record_at(mapping_id, path)
+                if known is not None and known.local == state.signature:
+                    return path
+        return None
+
     def _stored(self, event: Event) -> None:
+        if event.who is Who.US and event.after is None and self.ledger.jobs:
+            self._judge_rename(event, self.ledger.jobs[-1])
         self.ledger.stored(event)
         again = self.stubborn.get((event.uuid, event.name))
         if again is None or (event.after is not None and event.after.content == again):
             return
         at = self.clock.monotonic() + 5.0
         self.server.late.append(Late(at, event.uuid, event.name, again, Who.OTHERS))
+
+    def _judge_rename(self, event: Event, begun: Begun) -> None:
+        """An old name goes when the new one is there."""
+        file, path = begun.job.file, begun.renamed_to
+        if path is None or event.before is None:
+            return
+        eid, name = self.ledger.targets.get((file.mapping, path), ("", ""))
+        there = {e.eid: self.server.contents(e.eid) for e in self.server.experiments.values()}
+        state = self.ledger.visible[file.mapping].get(path)
+        still = state is not None and state.content == event.before.content
+        if eid and still and there.get(eid, {}).get(name) != event.before.content:
+            self.ledger.broken.append(
+                f"{file.path} was removed before {path}, its new name, is there"
+            )
 
     # Turns
 
