@@ -16,7 +16,7 @@ from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
 from tests.simulation.fake_disk import Link
-from tests.simulation.fake_server import FINE, NO_LIMIT
+from tests.simulation.fake_server import FINE, NO_LIMIT, Who
 from tests.simulation.ledger import Remote, rules_of, sha256
 from tests.simulation.places import EIDS, FOLDERS
 from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
@@ -223,14 +223,14 @@ def _rests(world: World) -> bool:
     """Let time pass until nothing is left to do; false if that never comes."""
     end = world.clock.monotonic() + LONGEST_S
     looks = dict(world.whole_looks)
-    fetched = world.engine.lists_fetched
+    fetched, others = world.engine.lists_fetched, _done_by_others(world)
     while world.clock.monotonic() < end:
         world.run(A_WHILE_S)
         if world.ledger.broken:
             return False
-        if world.rival_turn() or world.server.late:
-            fetched = world.engine.lists_fetched  # what they did is to be seen
-            continue
+        if world.rival_turn() or world.server.late or _done_by_others(world) != others:
+            fetched, others = world.engine.lists_fetched, _done_by_others(world)
+            continue  # what they did is to be seen
         if any(world.whole_looks[name] < looks[name] + 2 for name in looks):
             continue
         listed = world.engine.lists_fetched >= fetched + 2 or not world.engine.eids()
@@ -240,6 +240,10 @@ def _rests(world: World) -> bool:
                 return True
     _tell_what_is_left(world, fetched)
     return False
+
+
+def _done_by_others(world: World) -> int:
+    return sum(event.who is not Who.US for event in world.server.events)
 
 
 def _tell_what_is_left(world: World, fetched: int) -> None:
