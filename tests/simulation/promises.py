@@ -223,23 +223,36 @@ def _rests(world: World) -> bool:
     """Let time pass until nothing is left to do; false if that never comes."""
     end = world.clock.monotonic() + LONGEST_S
     looks = dict(world.whole_looks)
-    fetched, others = world.engine.lists_fetched, _done_by_others(world)
+    fetched = world.engine.lists_fetched
+    others, before = _done_by_others(world), _lists(world)
     while world.clock.monotonic() < end:
         world.run(A_WHILE_S)
         if world.ledger.broken:
             return False
         if world.rival_turn() or world.server.late or _done_by_others(world) != others:
-            fetched, others = world.engine.lists_fetched, _done_by_others(world)
+            others, before = _done_by_others(world), _lists(world)
             continue  # what they did is to be seen
         if any(world.whole_looks[name] < looks[name] + 2 for name in looks):
             continue
         listed = world.engine.lists_fetched >= fetched + 2 or not world.engine.eids()
-        if listed and _is_quiet(world):
+        anew = all(number > before.get(eid, 0) for eid, number in _lists(world).items())
+        if listed and anew and _is_quiet(world):
             world.run(A_WHILE_S)  # what was sent last is to be confirmed
             if _is_quiet(world) and not world.rival_turn():
                 return True
     _tell_what_is_left(world, fetched)
     return False
+
+
+def _lists(world: World) -> dict[str, int]:
+    """By experiment that can be used, the number of its newest list."""
+    known = world.journal.remote.experiments()
+    eids = world.engine.eids()
+    return {
+        eid: experiment.listed_sequence
+        for eid, experiment in known.items()
+        if eid in eids and experiment.uuid is not None and experiment.problem is None
+    }
 
 
 def _done_by_others(world: World) -> int:
