@@ -31,6 +31,16 @@ class Signature(NamedTuple):
     ctime_ns: int
     inode: int
 
+    @classmethod
+    def unknown(cls, size: int) -> Signature:
+        """In the place of the signature of a version of which only the content is known."""
+        return cls(size, 0, 0, 0)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no file has it, so that it vouches for none."""
+        return self[1:] == (0, 0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class SyncedVersion:
@@ -44,6 +54,9 @@ class SyncedVersion:
     """The server's time of this version; None until it is known."""
     listed: bool = True
     """A list has shown it. Before that, a name that is missing was not removed by a person."""
+    recheck_at_ns: int | None = None
+    """When it is to be hashed again: it was so young when it was read that a later store need not
+    show in its signature. None: the signature vouches for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +267,8 @@ class Policy:
     closed: Closed | None = None
     """Why nothing may go to the server now; None: it may."""
     server_problem: ServerProblem | None = None
+    recheck: bool = True
+    """Whether young versions are hashed again."""
 
 
 class State(StrEnum):
@@ -273,6 +288,15 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class InSync:
     """Nothing to do."""
+
+    reason: str
+    since_ns: int
+    state: State = State.IN_SYNC
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """In sync as far as its signature tells: now hash it again, as it was very young when read."""
 
     reason: str
     since_ns: int
@@ -339,7 +363,7 @@ class Hold:
     """A person may allow the version on the server to be replaced."""
 
 
-Decision = InSync | Wait | Upload | Compare | RemoveRemote | Hold
+Decision = InSync | Recheck | Wait | Upload | Compare | RemoveRemote | Hold
 
 
 @dataclass(frozen=True, slots=True)

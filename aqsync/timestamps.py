@@ -35,3 +35,21 @@ def settle_ns(signature: Signature, wanted_ns: int) -> int:
     """
     granularity = granularity_ns(signature)
     return max(wanted_ns, granularity + SECOND_NS) if granularity else wanted_ns
+
+
+def recheck_at_ns(signature: Signature, read_ns: int, write_back_ns: int) -> int | None:
+    """When a version must be hashed again, as it may be stored to without its times telling.
+
+    Args:
+        signature: The version's.
+        read_ns: When its reading began, by the wall clock.
+        write_back_ns: How long after a store others to the same page leave the times alone.
+
+    Returns:
+        None: it was old enough when it was read. A time in the future tells nothing, so then it
+        counts as just written.
+    """
+    touched_ns = max(signature.mtime_ns, signature.ctime_ns)
+    if touched_ns + write_back_ns < read_ns:
+        return None
+    return min(touched_ns, read_ns) + write_back_ns

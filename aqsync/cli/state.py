@@ -23,6 +23,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
+from aqsync.journal.rechecks import Pending
 from aqsync.local.disk import nearest
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
@@ -34,6 +35,7 @@ from aqsync.model import (
     Hold,
     InSync,
     Problem,
+    Recheck,
     RemoveRemote,
     State,
     Upload,
@@ -60,6 +62,7 @@ def status(
         summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
         selections = {m.name: selection(journal, m) for m in mappings}
         watches = {m.name: journal.mappings.watch(records[m.name].id) for m in mappings}
+        rechecks = {m.name: journal.rechecks.pending(records[m.name].id) for m in mappings}
         pauses = journal.pauses.active(now_ns)
         server = server_state(journal)
         eids = experiments_of(journal, mappings)
@@ -76,6 +79,7 @@ def status(
                         "watch": _watch_as_json(watches[m.name]),
                         "left_out": selections[m.name].left_out,
                         "unmatched_patterns": list(selections[m.name].unmatched),
+                        "recheck": _recheck_as_json(m, rechecks[m.name], now_ns),
                     }
                     for m in mappings
                 },
@@ -92,6 +96,7 @@ def status(
                 mapping, summaries[mapping.name], selections[mapping.name], complete_at_ns, now_ns
             )
             _tell_selection(selections[mapping.name])
+            _tell_rechecks(mapping, rechecks[mapping.name], now_ns)
             _tell_watch(watches[mapping.name], now_ns)
             report_problems(summaries[mapping.name].problems, everything=everything)
         tell_pauses(pauses, now_ns)
@@ -144,6 +149,30 @@ def _tell_selection(found: Selection) -> None:
         say(f"  {note}")
     if notes:
         say(f"    hint: {HINT}")
+
+
+def _recheck_as_json(mapping: Mapping, pending: Pending, now_ns: int) -> dict[str, Any]:
+    if not mapping.recheck:
+        return {"on": False, "files": 0, "seconds": None}
+    return {"on": True, "files": pending.files, "seconds": _seconds_left(pending, now_ns)}
+
+
+def _seconds_left(pending: Pending, now_ns: int) -> float | None:
+    """Until the last of them is due; None: there are none."""
+    if pending.last_ns is None:
+        return None
+    return round(max(0, pending.last_ns - now_ns) / _SECOND_NS, 3)
+
+
+def _tell_rechecks(mapping: Mapping, pending: Pending, now_ns: int) -> None:
+    """They are in sync, as far as the times of their files tell."""
+    seconds = _seconds_left(pending, now_ns)
+    if not mapping.recheck:
+        say("  not checked again: what neither size nor times of a file show (recheck: off)")
+    elif seconds is not None:
+        files = "1 file is" if pending.files == 1 else f"{pending.files} files are"
+        when = f"in {seconds_text(seconds)}" if seconds else "now"
+        say(f"  {files} checked again, the last {when}")
 
 
 def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
@@ -231,15 +260,17 @@ def _explain(  # noqa: PLR0913 - what there is to say
             say(f"  goes to:    {file.eid} as {file.remote_name}")
         if file.synced is not None:
             say(f"  synced:     {age_text(file.synced.at_ns, now_ns)}, SHA-256 {facts['sha256']}")
-    in_sync = isinstance(step, InSync) and doubt is None
+    in_sync = isinstance(step, InSync | Recheck) and doubt is None
     return ExitCode.OK if in_sync else ExitCode.INCOMPLETE
 
 
-def next_step(step: Decision, now_ns: int) -> str:
+def next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for each step
     """What happens next, for a person."""
     match step:
         case InSync():
             return "nothing, until the file changes"
+        case Recheck():
+            return "it is read again, and sent if its content is not what was sent"
         case Upload(replaces=True):
             return "it is uploaded and replaces our earlier version"
         case Upload():

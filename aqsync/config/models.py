@@ -149,6 +149,8 @@ class Settings(Section):
         default=DEFAULT_REMOVE_SHARE, description="a share such as 50% or 0.5"
     )
     """The largest share of a mapping's files that ``on_local_delete: remove`` removes at once."""
+    recheck: bool = Field(default=True, description="on or off")
+    """Whether a file that was very young when it was uploaded is read once more a minute later."""
 
 
 class Mapping(Settings):

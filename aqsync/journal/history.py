@@ -21,6 +21,7 @@ class HistoryKind(StrEnum):
     ADOPTED = "adopted"
     REMOVED = "removed"
     FAILED = "failed"
+    FOUND_CHANGED = "found changed"
     SERVER_AWAY = "server away"
     SERVER_BACK = "server back"
 

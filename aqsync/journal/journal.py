@@ -22,6 +22,7 @@ from aqsync.journal.mappings import Mappings
 from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.pauses import Pauses
+from aqsync.journal.rechecks import Rechecks
 from aqsync.journal.refusals import Refusals
 from aqsync.journal.remote import Remote
 from aqsync.journal.sides import Sides
@@ -39,6 +40,7 @@ class Journal:
         self.mappings = Mappings(database)
         self.observations = Observations(database)
         self.outcomes = Outcomes(database)
+        self.rechecks = Rechecks(database)
         self.remote = Remote(database)
         self.refusals = Refusals(database)
         self.limits = Limits(database)

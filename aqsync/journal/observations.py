@@ -94,7 +94,7 @@ _RESET = """
     resends = 0, resends_since_ns = NULL,
     failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL, removed_at_ns = NULL, insisted = 0,
-    may_replace = NULL, removing = 0
+    may_replace = NULL, removing = 0, recheck_at_ns = NULL
 """
 FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""
@@ -305,7 +305,10 @@ class Observations:
             keep: Files that are gone are kept on the server: nothing is to be decided on them.
         """
         asked: tuple[int | str, ...] = (mapping_id, keep, *within)
-        loud = f"{QUIET} IS NOT TRUE" + (" AND f.size IS NOT NULL" if keep else "")
+        # A failure of a quiet file is one of reading it again: it has a state of its own.
+        loud = f"({QUIET} AND f.failure_message IS NULL) IS NOT TRUE"
+        if keep:
+            loud += " AND f.size IS NOT NULL"
         with self._database.reading() as connection:
             version = self._database.version()
             if version != self._unquiet_version:

@@ -46,7 +46,7 @@ _RESENT = f"""
         THEN resends_since_ns ELSE ? END
 """
 
-_AT = "id = ? AND eid IS ? AND remote_name = ?"
+AT = "id = ? AND eid IS ? AND remote_name = ?"
 """Work that ends after the rules have led its file elsewhere does not count there."""
 
 
@@ -69,17 +69,22 @@ class Outcomes:
             False: the file is not known any more, or leads elsewhere; nobody would remember them.
         """
         changed = self._database.write(
-            f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {_AT}",
-            (sha256, size, *_at(file)),
+            f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {AT}",
+            (sha256, size, *at(file)),
         )
         return changed > 0
 
     def about_to_remove(self, file: FileRecord) -> None:
         """Before the server is asked to remove a file: from now on we may be why it is missing."""
-        self._database.write(f"UPDATE file SET removing = 1 WHERE {_AT}", _at(file))
+        self._database.write(f"UPDATE file SET removing = 1 WHERE {AT}", at(file))
 
     def record(
-        self, file: FileRecord, outcome: Outcome, now_ns: int, tags: Sequence[str] = ()
+        self,
+        file: FileRecord,
+        outcome: Outcome,
+        now_ns: int,
+        tags: Sequence[str] = (),
+        recheck_at_ns: int | None = None,
     ) -> None:
         """One job's outcome.
 
@@ -88,31 +93,37 @@ class Outcomes:
             outcome: What came of it.
             now_ns: When it ended.
             tags: What the file earns for its experiment by being synced.
+            recheck_at_ns: When a version that is now synced must be hashed again; None: never.
         """
         with self._database.writing() as connection:
-            self._record(connection, file, outcome, now_ns)
+            self._record(connection, file, outcome, now_ns, recheck_at_ns)
             if (event := _event(file, outcome, now_ns)) is not None:
                 note(connection, event)
             if tags and isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
                 earn(connection, ((file.eid, tag) for tag in tags), now_ns)
 
     def _record(
-        self, connection: Connection, file: FileRecord, outcome: Outcome, now_ns: int
+        self,
+        connection: Connection,
+        file: FileRecord,
+        outcome: Outcome,
+        now_ns: int,
+        recheck_at_ns: int | None,
     ) -> None:
         match outcome:
             case Uploaded():
-                self._uploaded(connection, file, outcome, now_ns)
+                self._uploaded(connection, file, outcome, now_ns, recheck_at_ns)
             case Touched(signature, sha256):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, insisted = 0 WHERE {_AT}",
-                    (*signature, sha256, now_ns, *_at(file)),
+                    f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, insisted = 0 WHERE {AT}",
+                    (*signature, sha256, now_ns, recheck_at_ns, *at(file)),
                 )
             case Adopted(signature, sha256, modified_at):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_listed = 1,"
-                    " synced_modified_at = ?, insisted = 0, may_replace = NULL,"
-                    f" removed_at_ns = NULL WHERE {_AT}",
-                    (*signature, sha256, now_ns, modified_at, *_at(file)),
+                    f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_sequence = 0,"
+                    " synced_listed = 1, synced_modified_at = ?, insisted = 0, may_replace = NULL,"
+                    f" removed_at_ns = NULL WHERE {AT}",
+                    (*signature, sha256, now_ns, recheck_at_ns, modified_at, *at(file)),
                 )
             case FoundOurOwn(size, sha256, modified_at):
                 self._found_our_own(connection, file, size, sha256, modified_at, now_ns)
@@ -121,13 +132,13 @@ class Outcomes:
                 connection.execute(
                     "UPDATE file SET compared_modified_at = ?, compared_at_ns = ?,"
                     " compared_finding = ?, compared_size = ?, compared_sha256 = ?,"
-                    f" insisted = 0, {_NO_FAILURE} WHERE {_AT} AND {unchanged}",
-                    (modified_at, now_ns, finding, size, sha256, *_at(file), *then),
+                    f" insisted = 0, {_NO_FAILURE} WHERE {AT} AND {unchanged}",
+                    (modified_at, now_ns, finding, size, sha256, *at(file), *then),
                 )
             case Removed():
                 if not file.insisted:
                     self._count_removal(connection, file, now_ns)
-                connection.execute(f"DELETE FROM file WHERE {_AT} AND size IS NULL", _at(file))
+                connection.execute(f"DELETE FROM file WHERE {AT} AND size IS NULL", at(file))
                 connection.execute(
                     "DELETE FROM remote_file WHERE eid = ? AND name = ?",
                     (file.eid, file.remote_name),
@@ -138,26 +149,33 @@ class Outcomes:
                 self._failed(connection, file, (message, hint, permanent), now_ns)
 
     @staticmethod
-    def _uploaded(connection: Connection, file: FileRecord, outcome: Uploaded, now_ns: int) -> None:
+    def _uploaded(
+        connection: Connection,
+        file: FileRecord,
+        outcome: Uploaded,
+        now_ns: int,
+        recheck_at_ns: int | None,
+    ) -> None:
         not_before, not_after = outcome.accepted_between or (None, None)
         connection.execute(
-            f"UPDATE file SET {_SYNCED}, synced_sequence = ?, synced_listed = 0,"
+            f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_sequence = ?, synced_listed = 0,"
             " synced_modified_at = ?, synced_not_before = ?, synced_not_after = ?,"
-            f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {_AT}",
+            f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {AT}",
             (
                 *outcome.signature,
                 outcome.sha256,
                 now_ns,
+                recheck_at_ns,
                 next_sequence(connection),
                 outcome.modified_at,
                 not_before,
                 not_after,
-                *_at(file),
+                *at(file),
             ),
         )
         if outcome.again:
             connection.execute(
-                f"UPDATE file SET {_RESENT} WHERE {_AT}", (now_ns, now_ns, now_ns, *_at(file))
+                f"UPDATE file SET {_RESENT} WHERE {AT}", (now_ns, now_ns, now_ns, *at(file))
             )
 
     @staticmethod
@@ -165,7 +183,7 @@ class Outcomes:
         around = (now_ns - AT_ONCE_NS, now_ns + AT_ONCE_NS)
         connection.execute("DELETE FROM removal WHERE at_ns NOT BETWEEN ? AND ?", around)
         connection.execute(
-            f"INSERT INTO removal SELECT mapping_id, ? FROM file WHERE {_AT}", (now_ns, *_at(file))
+            f"INSERT INTO removal SELECT mapping_id, ? FROM file WHERE {AT}", (now_ns, *at(file))
         )
 
     @staticmethod
@@ -178,15 +196,16 @@ class Outcomes:
         now_ns: int,
     ) -> None:
         known = _known_version(file, sha256)
-        if known is not None:
-            signature, at_ns = known.signature, known.at_ns
-        else:
-            # Sent, but the answer was lost: of that version only the content is known.
-            signature, at_ns = Signature(size, 0, 0, 0), now_ns
+        signature, at_ns = Signature.unknown(size), now_ns
+        if known is not None:  # else it was sent, but the answer was lost
+            at_ns = known.at_ns
+            # The file as it was compared has other content: its signature cannot vouch for this.
+            if known.signature != file.local:
+                signature = known.signature
         connection.execute(
             f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_listed = 1,"
-            f" synced_modified_at = ? WHERE {_AT}",
-            (*signature, sha256, at_ns, modified_at, *_at(file)),
+            f" synced_modified_at = ? WHERE {AT}",
+            (*signature, sha256, at_ns, modified_at, *at(file)),
         )
 
     @staticmethod
@@ -197,8 +216,8 @@ class Outcomes:
         unchanged, then = _unchanged_since(file)
         connection.execute(
             "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = ?,"
-            f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE {_AT} AND {unchanged}",
-            (words(message), words(hint), permanent, now_ns, *_at(file), *then),
+            f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE {AT} AND {unchanged}",
+            (words(message), words(hint), permanent, now_ns, *at(file), *then),
         )
 
     def too_large(self, file: FileRecord, message: str, now_ns: int) -> None:
@@ -207,9 +226,7 @@ class Outcomes:
         A wish to have it tried all the same has been met.
         """
         with self._database.writing() as connection:
-            connection.execute(
-                f"UPDATE file SET insisted = 0, {_NO_FAILURE} WHERE {_AT}", _at(file)
-            )
+            connection.execute(f"UPDATE file SET insisted = 0, {_NO_FAILURE} WHERE {AT}", at(file))
             event = Event(now_ns, HistoryKind.FAILED, file.mapping, file.path, message)
             note(connection, event)
 
@@ -244,7 +261,8 @@ class Outcomes:
             )
 
 
-def _at(file: FileRecord) -> tuple[int, str | None, str]:
+def at(file: FileRecord) -> tuple[int, str | None, str]:
+    """The values of `AT`."""
     return file.id, file.eid, file.remote_name
 
 

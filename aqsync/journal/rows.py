@@ -51,12 +51,19 @@ def joined(directory: str | bytes, name: str | bytes) -> str:
     return f"{loaded(directory)}/{loaded(name)}" if directory else loaded(name)
 
 
+UNCHANGED = """
+    f.size = f.synced_size AND f.mtime_ns = f.synced_mtime_ns
+    AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode
+"""
+
 # A file that is here, unchanged since its upload, and listed by the server with the very
 # time that our version got. The planner calls every such file in sync (a test holds the two
 # together); leaving them out in SQL is what makes a pass over 100,000 of them cheap.
-QUIET = """(
-    f.size = f.synced_size AND f.mtime_ns = f.synced_mtime_ns
-    AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode
+#
+# Whether a version must be hashed again does not matter to it: nearly all of 100,000 files that
+# were just uploaded must, and it is found out elsewhere which of them are due (`rechecks.py`).
+QUIET = f"""(
+    {UNCHANGED}
     AND r.modified_at = f.synced_modified_at
     AND f.kind = 0 AND e.problem_message IS NULL
     AND e.listed_sequence > f.synced_sequence
@@ -79,7 +86,8 @@ RECORD = f"""
         f.compared_sha256,
         f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
         f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns,
-        f.removing, f.synced_listed, f.resends, f.resends_since_ns
+        f.removing, f.synced_listed, f.resends, f.resends_since_ns,
+        f.recheck_at_ns
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 
@@ -135,6 +143,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         synced_listed,
         resends,
         resends_since_ns,
+        recheck_at_ns,
     ) = row
     synced = None
     if synced_at_ns is not None:
@@ -146,6 +155,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
             synced_sequence,
             synced_modified_at,
             bool(synced_listed),
+            recheck_at_ns,
         )
     comparison = None
     if compared_modified_at is not None:

@@ -292,6 +292,12 @@ _LEFT_OUT = """
 ALTER TABLE mapping ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0;
 """
 
+_RECHECKS = """
+ALTER TABLE file ADD COLUMN recheck_at_ns INTEGER;
+-- A minute after 100,000 uploads all of them are due, and a day later none: only those are in it.
+CREATE INDEX file_to_recheck ON file (mapping_id, recheck_at_ns) WHERE recheck_at_ns IS NOT NULL;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -306,6 +312,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0011-refusals", _REFUSALS),
     ("0012-size-limit", _SIZE_LIMIT),
     ("0013-left-out", _LEFT_OUT),
+    ("0014-rechecks", _RECHECKS),
 )
 
 VERSION = len(MIGRATIONS)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import JOINED, joined
+from aqsync.journal.rows import JOINED, UNCHANGED, joined
 
 _BATCH = 1_000
 """Rows fetched at once: neither memory nor whoever waits for the journal suffers from many."""
@@ -51,10 +51,7 @@ class RemoteSide(NamedTuple):
     """And its path."""
 
 
-_UNCHANGED = """(
-    f.size = f.synced_size AND f.mtime_ns = f.synced_mtime_ns
-    AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode
-) IS TRUE"""
+_UNCHANGED = f"({UNCHANGED}) IS TRUE"
 
 # What was accepted after the list was fetched is on the server all the same.
 _STANDING = f"""CASE

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.mounts import mounts_below
+from aqsync.local.writeback import write_back_ns
 from aqsync.model import EntryKind
 
 RELATIVE_OPEN = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
@@ -95,6 +96,9 @@ class Disk(Protocol):
 
     def read_text(self, root: Path, path: str) -> str:
         """The text of a small file, a symbolic link followed; bytes that are no UTF-8 escape."""
+
+    def write_back_ns(self) -> int:
+        """Nanoseconds for which a page that was stored to may be stored to again unseen."""
 
 
 def seen_in(status: os.stat_result) -> Seen:
@@ -181,6 +185,10 @@ class RealDisk:
         if not stat.S_ISREG(place.stat().st_mode):  # opening a FIFO would wait for ever
             raise OSError(errno.EINVAL, "it is not a file")
         return place.read_text(encoding="utf-8", errors="surrogateescape")
+
+    def write_back_ns(self) -> int:
+        """As the kernel is set."""
+        return write_back_ns()
 
 
 REAL_DISK = RealDisk()

@@ -19,10 +19,13 @@ class Hints:
         paths: Relative to the root, with ``/`` between the parts and surrogates for bytes that
             are no UTF-8. Of a directory, everything below is meant.
         everything: Why some paths are not enough and all has to be looked at; None: they are.
+        closed: Files that a program which could write has closed. Each is among the paths, or
+            below one of them.
     """
 
     paths: frozenset[str]
     everything: str | None
+    closed: frozenset[str] = frozenset()
 
 
 class PendingHints:
@@ -38,12 +41,23 @@ class PendingHints:
         self._lock = threading.Lock()
         self._paths: set[str] = set()
         self._directories: set[str] = set()
+        self._closed: set[str] = set()
         self._everything: str | None = None
 
-    def add(self, path: str, *, directory: bool) -> None:
-        """Take a path in, unless a directory above it is there already."""
+    def add(self, path: str, *, directory: bool, closed: bool = False) -> None:
+        """Take a path in, unless a directory above it is there already.
+
+        Args:
+            path: Relative to the root.
+            directory: It is one.
+            closed: It is a file that a program which could write has closed.
+        """
         with self._lock:
-            if self._everything is not None or self._is_covered(path):
+            if self._everything is not None:
+                return
+            if closed and len(self._closed) < MOST_HINTS:
+                self._closed.add(path)
+            if self._is_covered(path):
                 return
             self._paths.add(path)
             if directory:
@@ -62,6 +76,7 @@ class PendingHints:
             self._everything = why
             self._paths.clear()
             self._directories.clear()
+            self._closed.clear()
         self._tell()
 
     @property
@@ -72,9 +87,10 @@ class PendingHints:
     def take(self) -> Hints:
         """What has come since the last call."""
         with self._lock:
-            hints = Hints(frozenset(self._paths), self._everything)
+            hints = Hints(frozenset(self._paths), self._everything, frozenset(self._closed))
             self._paths.clear()
             self._directories.clear()
+            self._closed.clear()
             self._everything = None
         return hints
 

@@ -343,16 +343,17 @@ class Watcher:
 
     def _heard(self, event: FileSystemEvent) -> None:
         try:
+            closed = isinstance(event, FileClosedEvent)
             for path in (event.src_path, event.dest_path):
                 if path:
-                    self._hint(os.fsdecode(path), directory=event.is_directory)
+                    self._hint(os.fsdecode(path), directory=event.is_directory, closed=closed)
         except Exception as exc:  # noqa: BLE001 - else the thread ends and nothing more is heard
             self._pending.doubt(f"an event could not be understood: {exc!r}")
 
-    def _hint(self, path: str, *, directory: bool) -> None:
+    def _hint(self, path: str, *, directory: bool, closed: bool) -> None:
         if path.startswith(self._prefix):
             relative = path[len(self._prefix) :].replace(os.sep, "/")
-            self._pending.add(relative, directory=directory)
+            self._pending.add(relative, directory=directory, closed=closed)
         else:
             self._pending.doubt("the directory itself changed")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
-from aqsync.config import Config
+from aqsync.config import Config, Mapping
 from aqsync.journal import Journal
 from aqsync.local.watcher import Watcher
 from aqsync.log import Log
@@ -28,6 +28,7 @@ from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.ready import Ready
+from aqsync.sync.rechecker import Rechecker
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
 
@@ -94,6 +95,9 @@ class Generation:
             beat=self._upkeep_loop.beat,
         )
         self.lookouts = {name: self._lookout(name, ready) for name in self._lookout_loops}
+        self._rechecker_loops = {
+            m.name: Loop(f"rechecks {m.name}", clock) for m in config.mappings if m.recheck
+        }
         self._moved_at = clock.monotonic()
         self.delivery = Delivery(
             self.engine,
@@ -125,6 +129,16 @@ class Generation:
             chance=random.Random(),  # noqa: S311 - spreads load, hides nothing
         )
 
+    def _rechecker(self, mapping: Mapping, loop: Loop) -> Rechecker:
+        return Rechecker(
+            self.engine,
+            mapping,
+            self.lookouts[mapping.name],
+            windows=self.config.transfer.windows,
+            stop=lambda: self._retired,
+            beat=loop.beat,
+        )
+
     def start(self) -> None:
         """Begin; returns at once."""
         self._driving.__enter__()
@@ -132,6 +146,9 @@ class Generation:
             loop.start(self.lookouts[name].step)
         self._delivery_loop.start(self.delivery.step)
         self._upkeep_loop.start(self.upkeep.step)
+        for mapping in self.config.mappings:
+            if (rechecks := self._rechecker_loops.get(mapping.name)) is not None:
+                rechecks.start(self._rechecker(mapping, rechecks).step)
         self._calendar.start()
 
     def wait_for_first_scans(self, longest_s: float) -> bool:
@@ -178,8 +195,9 @@ class Generation:
         self._retired = True
         self.delivery.retiring = True
         self._calendar.stop()
-        for loop in (*self._lookout_loops.values(), self._upkeep_loop):
-            loop.stop()
+        for loop in self._loops():
+            if loop is not self._delivery_loop:
+                loop.stop()
         self._delivery_loop.hurry()
 
     @contextmanager
@@ -238,4 +256,9 @@ class Generation:
         self._delivery_loop.beat()
 
     def _loops(self) -> tuple[Loop, ...]:
-        return (*self._lookout_loops.values(), self._delivery_loop, self._upkeep_loop)
+        return (
+            *self._lookout_loops.values(),
+            *self._rechecker_loops.values(),
+            self._delivery_loop,
+            self._upkeep_loop,
+        )

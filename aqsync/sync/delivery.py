@@ -25,6 +25,7 @@ from aqsync.model import (
     MovedOn,
     Outcome,
     Policy,
+    Recheck,
     Removed,
     State,
     Touched,
@@ -353,7 +354,7 @@ class Delivery:
             self._put_back(file)
             return None
         file, step = decided
-        if isinstance(step, InSync | Hold | Wait):
+        if isinstance(step, InSync | Recheck | Hold | Wait):
             self._note(file, step)
             return None
         if put_off and isinstance(step, Compare) and step.background:
@@ -367,7 +368,7 @@ class Delivery:
             self._under_way[file.id] = under_way
         return job
 
-    def _note(self, file: FileRecord, step: InSync | Hold | Wait) -> None:
+    def _note(self, file: FileRecord, step: InSync | Recheck | Hold | Wait) -> None:
         self._ready.give_back(file.id)
         if isinstance(step, Wait):
             self._wait(file, step)

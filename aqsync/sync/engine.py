@@ -63,6 +63,7 @@ from aqsync.sync.planner import (
 )
 from aqsync.sync.policies import experiments_known_of, experiments_of
 from aqsync.sync.rate import RateLimit
+from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.refusing import Refusing
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Uploader
@@ -115,6 +116,7 @@ class Engine:
         self._mirror = Mirror(server, journal, clock)
         self._tagger = Tagger(server, journal, clock)
         self._uploader = Uploader(server, journal, clock, aborted, rate, disk)
+        self.rechecks = Rechecks(journal, clock, disk, self.claims, aborted)
         self._aborted = aborted
         self._scanners = {m.name: Scanner(m, journal, clock, disk) for m in self.mappings}
         self.lists_fetched = 0
@@ -286,6 +288,7 @@ class Engine:
         if (problem := self._problem) is not None:
             # What had begun to wait for a worker before: the file keeps no mark of it.
             return Failed(problem.message, problem.hint, permanent=False)
+        began_ns = self.clock.now_ns()
         try:
             outcome = self._uploader.do(job)
         except ExperimentNotFound as exc:
@@ -308,7 +311,9 @@ class Engine:
             log.info("recovered: the server takes larger files now")
             self._change_outlook()
         tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
-        self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags)
+        mapping = self._by_name[job.file.mapping]
+        recheck_at_ns = self.rechecks.needed(mapping, job.file, outcome, began_ns)
+        self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags, recheck_at_ns)
         return outcome
 
     def explains(self, job: Job) -> bool:

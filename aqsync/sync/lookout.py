@@ -104,6 +104,8 @@ class Lookout:
         self._everything_at = 0.0
         self._not_before = 0.0
         self._hints_at = 0.0
+        self._closed: set[str] = set()
+        """Files that a program which could write has closed, not looked at since."""
         self._suspects: set[str] = set()
         """What a routine look has found, and no event has told of yet."""
         self._judge_at = float("inf")
@@ -169,6 +171,7 @@ class Lookout:
         if hints.everything is not None:
             self._doubt(hints.everything)
             self._suspects.clear()
+        self._closed |= hints.closed
         for path in hints.paths:
             quiet_until = self._looked.get(path, -MOST_QUIET_S) + self._quiet_s
             self._look_at(path, now if path in self._troubles else max(now, quiet_until))
@@ -203,6 +206,7 @@ class Lookout:
             self._look_into(report.ended)
             self._watching.count_blind(report)
             self._make_ready(())
+            self._recheck_closed(self._closed)
         except BaseException:
             self._doubt(reason or "a look that failed")
             raise
@@ -243,6 +247,7 @@ class Lookout:
             self._look_into(report.ended)
             everything = report.whole or "" in report.ended
             self._make_ready(() if everything else [*paths, *report.ended])
+            self._recheck_closed(self._closed - _untold(self._closed, set(paths)))
         except BaseException:
             for path in paths:
                 self._look_at(path, now)
@@ -282,6 +287,12 @@ class Lookout:
         if files:
             self._ready.add(self._mapping.name, files)
             self._delivered()
+
+    def _recheck_closed(self, looked_at: set[str]) -> None:
+        """What was closed and shows no change may have been stored to through mmap all the same."""
+        if looked_at:
+            self._engine.rechecks.closed(self._mapping, looked_at)
+            self._closed = self._closed - looked_at
 
     # Events that went missing show when a routine look finds something that none told of
 

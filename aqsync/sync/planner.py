@@ -9,6 +9,7 @@ from __future__ import annotations
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Action,
+    Closed,
     Compare,
     Comparison,
     Decision,
@@ -20,6 +21,7 @@ from aqsync.model import (
     OnLocalDelete,
     Policy,
     Problem,
+    Recheck,
     Refusal,
     RemoveRemote,
     ServerProblem,
@@ -131,6 +133,8 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     else:
         step = _wanted(file, file.local, now_ns)
+        if isinstance(step, InSync):
+            return _vouched_for(file, step, policy, now_ns)
     if isinstance(step, InSync | Hold):
         return step
     if policy.place_problem is not None:
@@ -248,6 +252,25 @@ def _wanted_when_changed(
     )
 
 
+def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) -> Decision:
+    """The step for a file whose signature says that it is in sync: does it vouch for it?
+
+    A version that was very young when it was read may have been stored to since, through mmap,
+    without a change of its signature: so it is hashed again once any store would show.
+    """
+    at_ns = None if file.synced is None else file.synced.recheck_at_ns
+    if at_ns is None or not policy.recheck:
+        return step
+    if now_ns < at_ns:
+        seconds = -(-(at_ns - now_ns) // SECOND_NS)
+        return InSync(f"{step.reason}; checked again in {seconds} s", step.since_ns)
+    for obstacle in (policy.place_problem, policy.root_problem, policy.closed):
+        if obstacle is not None:
+            later = obstacle.reason if isinstance(obstacle, Closed) else obstacle.message
+            return InSync(f"{step.reason}; checked again when this is over: {later}", step.since_ns)
+    return _failing(file, now_ns) or Recheck(f"{step.reason}; to be checked again", step.since_ns)
+
+
 def _wanted_when_missing(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
     """The step for a file that the server accepted and does not list."""
     if file.insisted:
@@ -324,7 +347,7 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
     """What keeps a step from being taken now."""
     failure = file.failure
     if failure is not None and failure.permanent:
-        return Hold(failure.message, failure.at_ns, failure.hint)
+        return _failing(file, now_ns)
     if isinstance(step, Upload) and (held := _too_large(file, policy.size_limit, now_ns)):
         return held
     if policy.closed is not None:
@@ -335,10 +358,8 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
     settled_ns = min(file.since_ns, now_ns) + still_ns
     if now_ns < settled_ns:
         return _settling(file, still_ns, now_ns, settled_ns)
-    if failure is not None:
-        again_ns = failure.at_ns + backoff_ns(failure.count, file.id)
-        if failure.at_ns <= now_ns < again_ns:
-            return Wait(failure.message, failure.at_ns, again_ns, failure.hint, State.FAILED)
+    if (failing := _failing(file, now_ns)) is not None:
+        return failing
     server = policy.server_problem
     if server is not None:
         return Wait(server.message, server.since_ns, server.probe_at_ns, server.hint)
@@ -394,6 +415,19 @@ def action_of(step: Upload | Compare | RemoveRemote) -> Action:
             return Action.COMPARE
         case RemoveRemote():
             return Action.REMOVE
+
+
+def _failing(file: FileRecord, now_ns: int) -> Decision | None:
+    """What the last attempt, if it failed, leaves to be done now."""
+    failure = file.failure
+    if failure is None:
+        return None
+    if failure.permanent:
+        return Hold(failure.message, failure.at_ns, failure.hint)
+    again_ns = failure.at_ns + backoff_ns(failure.count, file.id)
+    if failure.at_ns <= now_ns < again_ns:
+        return Wait(failure.message, failure.at_ns, again_ns, failure.hint, State.FAILED)
+    return None
 
 
 def _settling(file: FileRecord, still_ns: int, now_ns: int, settled_ns: int) -> Wait:

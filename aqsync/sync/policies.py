@@ -99,6 +99,7 @@ def policies(
         closed=closed(journal, mapping.name, now_ns, windows, at_once=at_once),
         server_problem=journal.remote.server_problem(),
         size_limit=journal.limits.size(),
+        recheck=mapping.recheck,
     )
     standing = journal.refusals.standing()
     everywhere = {action: refusal for (eid, action), refusal in standing.items() if not eid}

@@ -23,6 +23,7 @@ from aqsync.model import (
     MovedOn,
     Outcome,
     Policy,
+    Recheck,
     Removed,
     RemoveRemote,
     ServerProblem,
@@ -153,6 +154,8 @@ class Push:
         self._replaced: set[int] = set()
         self._attempts: Counter[int] = Counter()
         self._sent: set[int] = set()
+        self._rechecked: set[int] = set()
+        """Found to be other than known when they were hashed again: once in a push."""
         self._began = engine.clock.monotonic()
         self._look_at_closed = self._began
         self._shut: dict[str, Closed | None] = {}
@@ -244,7 +247,8 @@ class Push:
             elif this.conflicts:
                 self._replace(this.conflicts)
             elif this.next_ns is None:
-                break
+                if not self._recheck(this):
+                    break
             elif self._waited_too_long() and not this.others:
                 self._look_again(this)
                 break
@@ -252,6 +256,25 @@ class Push:
                 self._pause(this.next_ns, this.reason)
             self._look_again(this)
         return True
+
+    def _recheck(self, this: _Round) -> bool:
+        """Hash again what is due for it; false if nothing is left to do after it."""
+        for mapping in self._mappings:
+            pending = self._engine.rechecks.pending(mapping)
+            if pending.files:
+                self._reporter.planned(pending.files, pending.bytes)
+            for file in self._engine.rechecks.run(
+                mapping,
+                windows=self._limits.windows,
+                at_once=self._limits.at_once,
+                within=self._limits.paths_in(mapping),
+                stop=self._stop.is_set,
+                progress=self._reporter.sent,
+            ):
+                if file.id not in self._rechecked:
+                    self._rechecked.add(file.id)
+                    this.look_again.setdefault(mapping.name, []).append(file.path)
+        return bool(this.look_again)
 
     def _look_again(self, this: _Round) -> None:
         for mapping in self._mappings:
@@ -326,7 +349,7 @@ class Push:
                 if decided is None:
                     return
                 file, step = decided
-                if isinstance(step, InSync | Wait | Hold):
+                if isinstance(step, InSync | Recheck | Wait | Hold):
                     self._note(file, step, this)
                 elif put_off and isinstance(step, Compare) and step.background:
                     this.put_off.append(file.id)
@@ -370,7 +393,7 @@ class Push:
         done = file.id in self._sent and isinstance(step, Upload) and not step.again
         return not done and self._attempts[file.id] <= MOST_ATTEMPTS
 
-    def _note(self, file: FileRecord, step: InSync | Wait | Hold, this: _Round) -> None:
+    def _note(self, file: FileRecord, step: InSync | Recheck | Wait | Hold, this: _Round) -> None:
         if self._closed()[file.mapping] is not None:
             return  # nobody waits here for hours
         if isinstance(step, Hold):

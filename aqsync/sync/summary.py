@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
-from aqsync.model import Closed, Hold, InSync, Problem, ServerProblem, State, Wait
+from aqsync.model import Closed, Hold, InSync, Problem, Recheck, ServerProblem, State, Wait
 from aqsync.sync.policies import ALWAYS, closed, decisions, keeps
 
 _OPEN = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
@@ -84,7 +84,7 @@ def summarize(  # noqa: PLR0913 - what bears on files
             continue
         summary.files[step.state] += 1
         summary.bytes[step.state] += file.local.size if file.local else 0
-        if isinstance(step, InSync):
+        if isinstance(step, InSync | Recheck):
             continue
         if untrusted is not None and step.reason == untrusted.message:
             continue  # told once, below

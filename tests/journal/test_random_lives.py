@@ -69,6 +69,8 @@ targets = st.none() | eids
 names = st.sampled_from(NAMES)
 digests = st.sampled_from([SHA1, SHA2])
 moments = st.integers(0, 5).map(listed_at)
+soon = st.sampled_from([None, None, 0, 1000, 5000])
+"""In how many nanoseconds a version must be hashed again: a few steps."""
 bounds = st.none() | st.tuples(
     st.sampled_from([BASE_S, BASE_S + 1.5]), st.sampled_from([BASE_S + 2.5, BASE_S + 9.0])
 )
@@ -172,15 +174,16 @@ class JournalLives(RuleBasedStateMachine):
         self.journal.outcomes.about_to_remove(taken.real)
         self.model.about_to_remove(taken.model)
 
-    @rule(taken=SHARED, signature=signatures, sha256=digests, between=bounds)
+    @rule(taken=SHARED, signature=signatures, sha256=digests, between=bounds, recheck=soon)
     def upload(
         self,
         taken: Taken,
         signature: Signature,
         sha256: bytes,
         between: tuple[float, float] | None,
+        recheck: int | None,
     ) -> None:
-        self.end(taken, Uploaded(signature, sha256, between))
+        self.end(taken, Uploaded(signature, sha256, between), recheck)
 
     @rule(
         taken=SHARED,
@@ -193,21 +196,43 @@ class JournalLives(RuleBasedStateMachine):
             st.builds(Removed),
             st.builds(MovedOn),
         ),
+        recheck=soon,
     )
-    def end_otherwise(self, taken: Taken, outcome: Outcome) -> None:
+    def end_otherwise(self, taken: Taken, outcome: Outcome, recheck: int | None) -> None:
         file = taken.real
         if isinstance(outcome, Touched) and file.synced is None:
             return  # only what was sent once can be found to be unchanged
         if isinstance(outcome, OF_LISTED) and file.remote.modified_at is None:
             return  # only what is listed is compared or removed
-        self.end(taken, outcome)
+        self.end(taken, outcome, recheck)
 
-    def end(self, taken: Taken, outcome: Outcome) -> None:
+    def end(self, taken: Taken, outcome: Outcome, recheck: int | None) -> None:
         if self.uuid(taken.model) != taken.uuid:
             return  # the engine records nothing for an experiment that is another one now
         now_ns = self.tick()
-        self.journal.outcomes.record(taken.real, outcome, now_ns)
-        self.model.record(taken.model, outcome, now_ns)
+        at_ns = None if recheck is None else now_ns + recheck
+        self.journal.outcomes.record(taken.real, outcome, now_ns, recheck_at_ns=at_ns)
+        self.model.record(taken.model, outcome, now_ns, at_ns)
+
+    # Reading again
+
+    @rule(taken=SHARED)
+    def read_again_and_pass(self, taken: Taken) -> None:
+        again_ns = self.tick() + 7000
+        self.journal.rechecks.passed([taken.real], again_ns)
+        self.model.passed(taken.model, again_ns)
+
+    @rule(taken=SHARED)
+    def read_again_and_find_a_change(self, taken: Taken) -> None:
+        if taken.real.synced is not None:
+            news = self.journal.rechecks.found_changed(taken.real, taken.real.synced, self.tick())
+            assert news is self.model.found_changed(taken.model)
+
+    @rule(mapping=mappings, path=paths)
+    def hear_of_a_close(self, mapping: str, path: str) -> None:
+        at_ns = self.tick() + 7000
+        self.journal.rechecks.closed(self.ids[mapping], [path], at_ns)
+        self.model.closed(mapping, path, at_ns)
 
     # What people do
 
@@ -305,6 +330,29 @@ class JournalLives(RuleBasedStateMachine):
                     if not self.is_quiet(file) and not (keep and file.local is None)
                 }
 
+    @invariant()
+    def what_is_due_is_known(self) -> None:
+        for mapping, identity in self.ids.items():
+            [due] = [*self.journal.rechecks.due(identity, self.now_ns)] or [[]]
+            plans = {
+                file.id: file.synced.recheck_at_ns
+                for file in self.model.records(mapping)
+                if self.is_quiet(replace(file, failure=None))
+                and file.synced is not None
+                and file.synced.recheck_at_ns is not None
+                and file.synced.recheck_at_ns <= self.now_ns
+            }
+            assert {self.known_as[real] for real in due} == plans.keys()
+            planned = [plans[self.known_as[real]] for real in due]
+            assert planned == sorted(planned)
+            pending = self.journal.rechecks.pending(identity)
+            assert pending.files == sum(
+                file.synced is not None
+                and file.local == file.synced.signature
+                and file.synced.recheck_at_ns is not None
+                for file in self.model.records(mapping)
+            )
+
     def is_quiet(self, file: FileRecord) -> bool:
         experiment = self.model.experiments.get(file.eid or "")
         return (
@@ -316,6 +364,7 @@ class JournalLives(RuleBasedStateMachine):
             and file.remote.listed_sequence > file.synced.sequence
             and experiment is not None
             and experiment.problem is None
+            and file.failure is None
         )
 
     @invariant()

@@ -48,3 +48,28 @@ def test_hints_are_never_more_than_a_fixed_number() -> None:
     assert pending.take() == Hints(frozenset(), "more than 5,000 changes at once")
     pending.add("a", directory=False)
     assert pending.take() == Hints(frozenset({"a"}), None)
+
+
+def test_closed_files_are_told_apart_also_below_a_hinted_directory() -> None:
+    pending = PendingHints(lambda: None)
+    pending.add("a", directory=False)
+    pending.add("b", directory=False, closed=True)
+    pending.add("run", directory=True)
+    pending.add("run/c", directory=False, closed=True)
+    assert pending.take() == Hints(
+        frozenset({"a", "b", "run"}), None, closed=frozenset({"b", "run/c"})
+    )
+    assert pending.take() == Hints(frozenset(), None)
+
+
+def test_closed_files_are_never_more_than_a_fixed_number() -> None:
+    pending = PendingHints(lambda: None)
+    pending.add("run", directory=True)
+    for number in range(MOST_HINTS + 2):
+        pending.add(f"run/{number}", directory=False, closed=True)
+    hints = pending.take()
+    assert len(hints.closed) == MOST_HINTS
+    assert hints.everything is None
+    pending.add("a", directory=False, closed=True)
+    pending.doubt("why")
+    assert pending.take() == Hints(frozenset(), "why")

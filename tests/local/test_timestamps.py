@@ -14,7 +14,7 @@ from aqsync.local.disk import REAL_DISK
 from aqsync.model import FileRecord, Outcome, Signature
 from aqsync.sync.engine import Engine
 from aqsync.sync.push import Limits, Push
-from aqsync.timestamps import SECOND_NS, granularity_ns, settle_ns
+from aqsync.timestamps import SECOND_NS, granularity_ns, recheck_at_ns, settle_ns
 from tests.support.lab import Lab
 from tests.support.mounts import mounted_ext4
 
@@ -66,6 +66,30 @@ def test_a_real_file_with_an_mtime_that_was_set_has_a_finer_ctime(tmp_path: Path
         if granularity_ns(Signature(*seen)) == 0:
             return
     pytest.skip("the file system of the temporary directory has coarse times itself")
+
+
+# Too young to be believed
+
+WRITE_BACK_NS = 45 * SECOND_NS
+TOUCHED_NS = ODD + 7
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [stamped(TOUCHED_NS, ODD - 9), stamped(ODD - 9, TOUCHED_NS), stamped(7, TOUCHED_NS)],
+)
+def test_a_version_read_too_young_is_hashed_again_once_all_is_written_back(
+    signature: Signature,
+) -> None:
+    due_ns = TOUCHED_NS + WRITE_BACK_NS
+    assert recheck_at_ns(signature, TOUCHED_NS + SECOND_NS, WRITE_BACK_NS) == due_ns
+    assert recheck_at_ns(signature, due_ns, WRITE_BACK_NS) == due_ns
+    assert recheck_at_ns(signature, due_ns + 1, WRITE_BACK_NS) is None
+
+
+def test_a_time_in_the_future_counts_as_just_written() -> None:
+    future = stamped(EVEN + 3600 * SECOND_NS, ODD)
+    assert recheck_at_ns(future, EVEN, WRITE_BACK_NS) == EVEN + WRITE_BACK_NS
 
 
 # A real file system with whole seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 from pathlib import Path
@@ -131,3 +132,20 @@ def test_our_own_reading_makes_no_hint(root: Path, listen: Listen) -> None:
     assert (root / "deep" / "file").read_bytes() == b"content"
     assert list(root.rglob("*"))
     listening.hears_only()
+
+
+def test_it_tells_which_files_were_closed_by_who_could_write(root: Path, listen: Listen) -> None:
+    for name in ("mapped", "read", "open"):
+        (root / name).write_bytes(bytes(4096))
+    listening = listen()
+    with (root / "open").open("ab", buffering=0) as still_open:
+        still_open.write(b"more")
+        (root / "read").read_bytes()
+        with (root / "mapped").open("r+b") as file, mmap.mmap(file.fileno(), 4096) as pages:
+            pages[0] = 1
+        listening.until(lambda: "mapped" in listening.closed)
+        listening.hears("open")
+        assert listening.closed == {"mapped"}
+    listening.until(lambda: "open" in listening.closed)
+    listening.hears_all_before_now()
+    assert "read" not in listening.closed

@@ -21,6 +21,8 @@ MOST_LINKS = 40
 WRITE_BACK_S = 45.0
 """So long after a store through mmap others leave the times alone."""
 SAME_INSTANT_NS = 1_000_000_000
+WRITE_BACK_S = 45.0
+"""So long after a store through mmap others leave the times alone."""
 
 
 class Volume:
@@ -401,6 +403,10 @@ class FakeDisk:
         if node.barred:
             raise _refused()
         return node.content.decode("utf-8", "surrogateescape")
+
+    def write_back_ns(self) -> int:
+        """How long stores may go unseen."""
+        return int(WRITE_BACK_S * 1e9)
 
     def _entries(self, folder: Folder, place: str) -> Iterator[tuple[str, Seen | OSError]]:
         for name in list(folder.entries):

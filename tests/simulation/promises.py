@@ -11,7 +11,7 @@ from aqsync.config import Mapping
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import nearest
 from aqsync.local.rules import IGNORE_FILE
-from aqsync.model import Decision, FileRecord, Hold, InSync, State
+from aqsync.model import Decision, FileRecord, Hold, InSync, Recheck, State
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
@@ -290,7 +290,20 @@ def _is_quiet(world: World) -> bool:
         isinstance(step, InSync | Hold)
         for mapping in world.mappings
         for _, step in _steps(world, mapping)
-    )
+    ) and not any(_to_be_checked_again(world, mapping) for mapping in world.mappings)
+
+
+def _to_be_checked_again(world: World, mapping: Mapping) -> bool:
+    """Whether files that are in sync are still to be read once more."""
+    later_ns = world.clock.now_ns() + 2 * world.disk.write_back_ns()
+    with world.unattended():
+        policy_of = policies(world.journal, mapping, later_ns)
+        due = world.journal.rechecks.due(world.journal.mappings.get(mapping.name).id, later_ns)
+        return any(
+            isinstance(decide(file, policy_of(file), later_ns), Recheck)
+            for identities in due
+            for file in world.journal.observations.records(identities)
+        )
 
 
 def _steps(world: World, mapping: Mapping) -> list[tuple[str, Decision]]:

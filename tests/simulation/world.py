@@ -41,6 +41,7 @@ from aqsync.sync.loop import Loop
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import ALWAYS, policies
 from aqsync.sync.ready import Ready
+from aqsync.sync.rechecker import Rechecker
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
 from tests.simulation.fake_disk import FakeDisk, Volume
@@ -66,6 +67,7 @@ MIRROR_S = 60.0
 MOST_STEPS_AT_ONCE = 300
 """Whoever steps more often without time passing, spins."""
 TICK_S = 0.001
+RECHECKS = "rechecks "
 NO_OUTAGE_KNOWN = "begun anew, and nothing is known of any outage"
 TOKEN = "secret-7f3a9c"
 OVERTAKEN = "overtaken"
@@ -280,6 +282,7 @@ class World:
             **{name: lookout.step for name, lookout in self.lookouts.items()},
             "delivery": self.delivery.step,
             "upkeep": self.upkeep.step,
+            **{f"{RECHECKS}{m.name}": self._rechecker(m).step for m in self.mappings},
         }
         self._loops = {name: Loop(name, self.clock) for name in self.steps}
         self._next = dict.fromkeys(self.steps, self.clock.monotonic())
@@ -331,6 +334,16 @@ class World:
             beat=lambda: None,
             stop=lambda: self._wants_restart,
             chance=random.Random(4),
+        )
+
+    def _rechecker(self, mapping: Mapping) -> Rechecker:
+        return Rechecker(
+            self.engine,
+            mapping,
+            self.lookouts[mapping.name],
+            windows=ALWAYS,
+            stop=lambda: self._wants_restart,
+            beat=lambda: None,
         )
 
     def _count_looks(self) -> None:
@@ -476,9 +489,10 @@ class World:
         if self._quiet:
             return
         self.moment(what, where)
-        if what == "look":
+        rechecked = self.busy[-1:] and self.busy[-1].startswith(RECHECKS)  # it belongs to no job
+        if what == "look" and not rechecked:
             self.ledger.looked(where)
-        if what == "open":
+        if what == "open" and not rechecked:
             self.ledger.opened(where)
         strand = self.hangs.running[-1] if self.hangs.running else None
         if strand is not None and self._does_not_answer(what, where):

@@ -23,6 +23,7 @@ from aqsync.sync.lanes import Ended, Lanes
 from aqsync.sync.lookout import Lookout, Pace
 from aqsync.sync.loop import Loop
 from aqsync.sync.ready import Ready
+from aqsync.sync.rechecker import Rechecker
 from aqsync.sync.tally import Tally
 from aqsync.sync.upkeep import Upkeep
 from tests.support.lab import Lab
@@ -44,6 +45,7 @@ class FakeWatch:
     works: bool = True
     running: bool = False
     paths: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
     lost: str | None = None
     unwatched: set[str] = field(default_factory=set)
     """Directories that could not be watched so far."""
@@ -57,8 +59,8 @@ class FakeWatch:
         self.running = False
 
     def take(self) -> Hints:
-        hints = Hints(frozenset(self.paths), self.lost)
-        self.paths, self.lost = set(), None
+        hints = Hints(frozenset(self.paths), self.lost, frozenset(self.closed))
+        self.paths, self.closed, self.lost = set(), set(), None
         return hints
 
     def ailment(self) -> str | None:
@@ -124,6 +126,7 @@ class Crew:
         self.mappings = [lab.mapping, *others]
         self.watch = {mapping.name: FakeWatch() for mapping in self.mappings}
         self.watches_made = 0
+        self.windows = windows
         self.engine = Engine(self.mappings, lab.journal, lab.server, lab.clock, claims=Claims())
         self.ready = Ready()
         self.lanes = FakeLanes(self._perform, lambda: self._wake("delivery"))
@@ -153,6 +156,7 @@ class Crew:
             **{name: lookout.step for name, lookout in self.lookouts.items()},
             "delivery": self.delivery.step,
             "upkeep": self.upkeep.step,
+            **{f"rechecks {m.name}": self._rechecker(m).step for m in self.mappings},
         }
         self._loops = {name: Loop(name, self.clock) for name in self._steps}
         self._next = dict.fromkeys(self._steps, self.clock.monotonic())
@@ -174,6 +178,16 @@ class Crew:
             beat=lambda: None,
             stop=lambda: False,
             chance=random.Random(4),
+        )
+
+    def _rechecker(self, mapping: Mapping) -> Rechecker:
+        return Rechecker(
+            self.engine,
+            mapping,
+            self.lookouts[mapping.name],
+            windows=self.windows,
+            stop=lambda: False,
+            beat=lambda: None,
         )
 
     def _perform(self, job: Job) -> Outcome:

@@ -137,7 +137,9 @@ class JournalModel:
         if known is not None:
             known.file = replace(known.file, removing=True)
 
-    def record(self, file: FileRecord, outcome: Outcome, now_ns: int) -> None:
+    def record(
+        self, file: FileRecord, outcome: Outcome, now_ns: int, recheck_at_ns: int | None = None
+    ) -> None:
         """As `Outcomes.record`: `file` is as it was when the job began."""
         if isinstance(outcome, Uploaded):
             self.sequence += 1
@@ -150,6 +152,47 @@ class JournalModel:
             if isinstance(outcome, Uploaded):
                 known.bounds = outcome.accepted_between
             known.file = self._with(known.file, file, outcome, now_ns)
+            if isinstance(outcome, Uploaded | Adopted | Touched) and known.file.synced is not None:
+                synced = replace(known.file.synced, recheck_at_ns=recheck_at_ns)
+                known.file = replace(known.file, synced=synced)
+
+    def passed(self, file: FileRecord, again_ns: int) -> None:
+        """As `Rechecks.passed`."""
+        known, planned = self._stands(file), file.synced and file.synced.recheck_at_ns
+        if known is None or known.file.synced is None:
+            return
+        at_ns = known.file.synced.recheck_at_ns
+        if at_ns is not None:
+            left = None if at_ns == planned else max(at_ns, again_ns)
+            synced = replace(known.file.synced, recheck_at_ns=left)
+            known.file = replace(known.file, synced=synced, failure=None)
+
+    def found_changed(self, file: FileRecord) -> bool:
+        """As `Rechecks.found_changed`."""
+        known = self._stands(file)
+        if known is None or known.file.synced is None or known.file.local is None:
+            return False
+        signature = Signature(known.file.local.size, 0, 0, 0)
+        synced = replace(known.file.synced, signature=signature)
+        known.file = replace(known.file, synced=synced, failure=None)
+        return True
+
+    def closed(self, mapping: str, path: str, at_ns: int) -> None:
+        """As `Rechecks.closed`."""
+        known = self.files.get((mapping, path))
+        if known is None or not _unchanged(known.file) or known.file.synced is None:
+            return
+        planned = known.file.synced.recheck_at_ns
+        planned = at_ns if planned is None else planned + 1
+        known.file = replace(known.file, synced=replace(known.file.synced, recheck_at_ns=planned))
+
+    def _stands(self, file: FileRecord) -> Known | None:
+        """A file that is still as it was synced then."""
+        known = self._target(file)
+        if known is None or known.file.synced is None or file.synced is None:
+            return None
+        same = known.file.synced.sha256 == file.synced.sha256
+        return known if same and _unchanged(known.file) else None
 
     def _with(self, now: FileRecord, then: FileRecord, outcome: Outcome, now_ns: int) -> FileRecord:
         """A file as it is now, with what came of a job that began with it as it was then."""
@@ -170,8 +213,13 @@ class JournalModel:
             case FoundOurOwn(size, sha256, modified_at):
                 of, at_ns = Signature(size, 0, 0, 0), now_ns
                 if then.synced is not None and then.synced.sha256 == sha256:
-                    of, at_ns = then.synced.signature, then.synced.at_ns
-                synced = SyncedVersion(of, sha256, at_ns, 0, modified_at)
+                    at_ns = then.synced.at_ns
+                    if then.synced.signature != then.local:
+                        of = then.synced.signature
+                recheck_at_ns = None if known is None else known.recheck_at_ns
+                synced = SyncedVersion(
+                    of, sha256, at_ns, 0, modified_at, recheck_at_ns=recheck_at_ns
+                )
                 return _synced(now, synced, insisted=now.insisted, ended=False)
             case FoundDifferent(modified_at, finding, size, digest) if unchanged:
                 comparison = Comparison(modified_at, now_ns, finding, size, digest)
@@ -242,6 +290,8 @@ class JournalModel:
     ) -> None:
         for eid, files in lists.items():
             experiment = self.experiments[eid]
+            if sequence <= experiment.listed_sequence:
+                continue  # a list that was asked for later is known
             missing = experiment.files.keys() - dict(files).keys()
             experiment.files = dict(files)
             for known in self._of(eid):
@@ -255,6 +305,8 @@ class JournalModel:
     def unchanged(self, eids: Collection[str], sequence: int, now_ns: int) -> None:
         for eid in eids:
             experiment = self.experiments[eid]
+            if sequence <= experiment.listed_sequence:
+                continue
             experiment.listed_sequence, experiment.listed_at_ns = sequence, now_ns
             for known in self._of(eid):
                 self._learn_time(known, experiment)
@@ -355,6 +407,12 @@ def _resent(file: FileRecord, now_ns: int) -> FileRecord:
     if before is not None and 0 <= now_ns - before.since_ns < RESENDS_WITHIN_NS:
         return replace(file, resends=replace(before, count=before.count + 1))
     return replace(file, resends=Resends(1, now_ns))
+
+
+def _unchanged(file: FileRecord) -> bool:
+    return (
+        file.local is not None and file.synced is not None and file.synced.signature == file.local
+    )
 
 
 def _synced(file: FileRecord, synced: SyncedVersion, *, insisted: bool, ended: bool) -> FileRecord:

@@ -19,6 +19,7 @@ class Listening:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.paths: set[str] = set()
+        self.closed: set[str] = set()
         self.doubts: list[str] = []
         self._woken = threading.Event()
         self.watcher = Watcher(root, self._woken.set)
@@ -30,6 +31,7 @@ class Listening:
             self._woken.clear()
             hints = self.watcher.take()
             self.paths |= hints.paths
+            self.closed |= hints.closed
             if hints.everything is not None:
                 self.doubts.append(hints.everything)
 

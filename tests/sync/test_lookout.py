@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -714,3 +715,72 @@ def test_idle_it_does_next_to_nothing(started: Crew) -> None:
 def test_closing_ends_the_watch(started: Crew) -> None:
     started.lookout.close()
     assert not started.watch["lab"].running
+
+
+# What was closed and shows no change
+
+
+def planned(crew: Crew, path: str) -> int | None:
+    version = crew.lab.record(path).synced
+    assert version is not None
+    return version.recheck_at_ns
+
+
+@pytest.fixture
+def vouched(crew: Crew) -> Crew:
+    """Files that are in sync, and old enough for their times to be believed."""
+    crew.clock.advance(30 * 86_400)
+    crew.lab.write("a.csv")
+    crew.lab.write("run/b.csv")
+    crew.run(30)
+    assert planned(crew, "a.csv") is None
+    return crew
+
+
+def test_a_closed_file_without_a_change_is_to_be_checked_again(vouched: Crew) -> None:
+    crew = vouched
+    crew.watch["lab"].closed.add("a.csv")
+    crew.hint("a.csv")
+    crew.now()
+    assert planned(crew, "a.csv") is not None
+    assert planned(crew, "run/b.csv") is None
+    crew.run(120)
+    assert planned(crew, "a.csv") is None
+
+
+def test_so_is_one_below_a_directory_that_is_hinted_at(vouched: Crew) -> None:
+    crew = vouched
+    crew.watch["lab"].closed.add("run/b.csv")
+    crew.hint("run")
+    crew.now()
+    assert planned(crew, "run/b.csv") is not None
+
+
+def test_one_that_was_closed_before_a_look_at_everything(vouched: Crew) -> None:
+    crew = vouched
+    crew.watch["lab"].closed.add("a.csv")
+    crew.hint("a.csv", "run")
+    crew.lookout.everything("a test")
+    crew.now()
+    assert planned(crew, "a.csv") is not None
+
+
+def test_a_closed_file_that_has_changed_is_uploaded(vouched: Crew) -> None:
+    crew = vouched
+    crew.watch["lab"].closed.add("a.csv")
+    crew.write("a.csv", b"other", age_s=60)
+    crew.run(10)
+    assert planned(crew, "a.csv") is None
+    assert crew.lab.remote["a.csv"] == b"other"
+
+
+def test_what_was_stored_to_unseen_goes_up_without_a_hint(crew: Crew) -> None:
+    place = crew.lab.write("map.dat", bytes(8192))
+    with place.open("r+b") as file, mmap.mmap(file.fileno(), 8192) as pages:
+        pages[0] = 1
+        crew.run(30)
+        assert crew.lab.remote == {"map.dat": b"\1" + bytes(8191)}
+        pages[1] = 2
+    crew.run(300)
+    assert crew.lab.remote == {"map.dat": b"\1\2" + bytes(8190)}
+    assert planned(crew, "map.dat") is None

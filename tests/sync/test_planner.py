@@ -23,6 +23,7 @@ from aqsync.model import (
     OnLocalDelete,
     Policy,
     Problem,
+    Recheck,
     RemoteView,
     RemoveRemote,
     Resends,
@@ -1196,3 +1197,74 @@ def test_with_coarse_times_a_file_stands_still_for_their_granularity_and_a_secon
     assert isinstance(decide(file, quick, settled_ns), Upload)
     set_by_a_program = replace(file, local=coarse._replace(ctime_ns=written_ns + 1))
     assert isinstance(decide(set_by_a_program, quick, written_ns + SECOND_NS // 5), Upload)
+
+
+# In sync as far as the signature tells
+
+
+def young(at_ns: int, **changes: Any) -> FileRecord:
+    version = replace(synced(), recheck_at_ns=at_ns)
+    return replace(SYNCED, **{"synced": version, **changes})
+
+
+def test_a_version_that_was_read_young_is_in_sync_and_checked_again_later() -> None:
+    step = decide(young(NOW + 39 * SECOND_NS + 1), PLAIN, NOW)
+    assert isinstance(step, InSync)
+    assert step.reason == "on the server with this content; checked again in 40 s"
+    assert step.since_ns == LONG_AGO
+    assert step.state is State.IN_SYNC
+
+
+def test_it_is_read_again_when_it_is_due() -> None:
+    step = decide(young(NOW), PLAIN, NOW)
+    assert isinstance(step, Recheck)
+    assert step.reason == "on the server with this content; to be checked again"
+    assert step.since_ns == LONG_AGO
+    assert step.state is State.IN_SYNC
+
+
+def test_one_that_no_list_has_shown_yet_is_read_again_too() -> None:
+    assert isinstance(decide(young(NOW, remote=listed(None, 1)), PLAIN, NOW), Recheck)
+
+
+def test_a_version_replaced_meanwhile_is_not_checked() -> None:
+    assert isinstance(decide(young(NOW, local=V2), PLAIN, NOW), Upload)
+    assert isinstance(decide(young(NOW, local=None), PLAIN, NOW), InSync)
+
+
+def test_one_that_is_not_in_sync_is_not_checked() -> None:
+    assert isinstance(decide(young(NOW, remote=listed(None)), PLAIN, NOW), Hold)
+
+
+def test_nothing_is_read_again_where_that_is_switched_off() -> None:
+    step = decide(young(NOW), replace(PLAIN, recheck=False), NOW)
+    assert step == InSync("on the server with this content", LONG_AGO)
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        (CLOSED, SHUT.reason),
+        (replace(PLAIN, place_problem=LOST), LOST.message),
+        (replace(PLAIN, root_problem=LOST), LOST.message),
+    ],
+)
+def test_it_waits_for_its_place_and_for_people(policy: Policy, why: str) -> None:
+    step = decide(young(NOW), policy, NOW)
+    assert isinstance(step, InSync)
+    assert step.reason == f"on the server with this content; checked again when this is over: {why}"
+
+
+def test_it_needs_no_server() -> None:
+    assert isinstance(decide(young(NOW), replace(PLAIN, server_problem=AWAY), NOW), Recheck)
+
+
+def test_one_that_cannot_be_read_again_is_not_called_in_sync() -> None:
+    step = decide(young(NOW, failure=failed()), PLAIN, NOW)
+    assert isinstance(step, Wait)
+    assert (step.state, step.reason) == (State.FAILED, "it failed")
+    later_ns = step.until_ns or 0
+    assert isinstance(decide(young(NOW, failure=failed()), PLAIN, later_ns), Recheck)
+    step = decide(young(NOW, failure=failed(permanent=True)), PLAIN, NOW)
+    assert isinstance(step, Hold)
+    assert step.hint == "do something"

@@ -56,7 +56,7 @@ def test_everything_is_uploaded_and_seen_to_be_there(lab: Lab) -> None:
         "run~deep~c µ=23": contents["run/deep/c µ#"],
     }
     for path in contents:
-        assert lab.decision(path).reason == "on the server with this content"
+        assert lab.decision(path).reason.startswith("on the server with this content")
 
 
 def test_a_second_push_does_nothing(lab: Lab) -> None:

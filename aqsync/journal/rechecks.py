@@ -1,0 +1,145 @@
+"""Versions that are in sync, and are hashed again because they were very young when read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.history import Event, HistoryKind, note
+from aqsync.journal.outcomes import AT, at
+from aqsync.journal.rows import JOINED, QUIET, UNCHANGED, split
+from aqsync.model import FileRecord, SyncedVersion
+
+_PAGE = 500
+"""Ids asked for at once."""
+
+
+class Pending(NamedTuple):
+    """Files of a mapping that are to be hashed again."""
+
+    files: int
+    bytes: int
+    last_ns: int | None
+    """When the last of them is due; None: there are none."""
+
+
+class Rechecks:
+    """The column that says when a synced version must be hashed again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, mapping_id: int, now_ns: int) -> Iterator[list[int]]:
+        """The ids of files that are in sync and due, the longest due first, some at a time.
+
+        Those that need a decision of another kind first are not among them.
+        """
+        after = (-1, 0)
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    f"SELECT f.recheck_at_ns, f.id FROM {JOINED} WHERE f.mapping_id = ?"
+                    " AND f.recheck_at_ns BETWEEN ? AND ? AND (f.recheck_at_ns, f.id) > (?, ?)"
+                    f" AND {QUIET} ORDER BY f.recheck_at_ns, f.id LIMIT {_PAGE}",
+                    (mapping_id, after[0], now_ns, *after),
+                ).fetchall()
+            if rows:
+                after = rows[-1]
+                yield [identity for _, identity in rows]
+            if len(rows) < _PAGE:
+                return
+
+    def next_ns(self, mapping_id: int, now_ns: int) -> int | None:
+        """When the next file that is not due yet will be; None: there is none."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT min(recheck_at_ns) FROM file WHERE mapping_id = ? AND recheck_at_ns > ?",
+                (mapping_id, now_ns),
+            ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def pending(self, mapping_id: int, until_ns: int | None = None) -> Pending:
+        """How many files stand as they were synced, and are to be hashed again.
+
+        Args:
+            mapping_id: Whose.
+            until_ns: Only those that are due by then; None: all.
+        """
+        until = "" if until_ns is None else " AND f.recheck_at_ns <= ?"
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT count(*), coalesce(sum(f.size), 0), max(f.recheck_at_ns) FROM file f"
+                f" WHERE f.mapping_id = ? AND f.recheck_at_ns IS NOT NULL{until} AND {UNCHANGED}",
+                (mapping_id,) if until_ns is None else (mapping_id, until_ns),
+            ).fetchone()
+        return Pending(*row)
+
+    def closed(self, mapping_id: int, paths: Iterable[str], at_ns: int) -> None:
+        """Programs that could write have closed these files: what shows no change may have one.
+
+        One that is to be hashed again anyway is not put off by it: what happened before a close
+        is in what is read after it. But a reading that is under way does not count any more.
+        """
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE file AS f SET recheck_at_ns = coalesce(recheck_at_ns + 1, ?)"
+                f" WHERE mapping_id = ? AND directory = ? AND name = ? AND {UNCHANGED}",
+                ((at_ns, mapping_id, *split(path)) for path in paths),
+            )
+
+    def put_off(self, later_than_ns: int, at_ns: int) -> None:
+        """The wall clock was set: what was planned by it means nothing.
+
+        Args:
+            later_than_ns: Only what is planned for after then.
+            at_ns: When it is due instead.
+        """
+        self._database.write(
+            "UPDATE file SET recheck_at_ns = ? WHERE recheck_at_ns > ?", (at_ns, later_than_ns)
+        )
+
+    def passed(self, files: Iterable[FileRecord], again_ns: int) -> None:
+        """These files were read, and their content is the synced one.
+
+        Args:
+            files: As they were when their reading began.
+            again_ns: When those must be read once more of which something was heard meanwhile.
+        """
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE file AS f SET recheck_at_ns ="
+                " CASE WHEN recheck_at_ns = ? THEN NULL ELSE max(recheck_at_ns, ?) END,"
+                " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
+                " failure_count = 0, failure_at_ns = NULL"
+                f" WHERE {AT} AND synced_sha256 = ? AND {UNCHANGED}"
+                " AND recheck_at_ns IS NOT NULL",
+                (
+                    (version.recheck_at_ns, again_ns, *at(file), version.sha256)
+                    for file in files
+                    if (version := file.synced) is not None
+                ),
+            )
+
+    def found_changed(self, file: FileRecord, synced: SyncedVersion, now_ns: int) -> bool:
+        """The file has other content than its synced version, under the same signature.
+
+        The synced version loses its signature: the file reads as changed. It keeps that it is to
+        be hashed again, since what was stored to without a sign may be so once more.
+
+        Returns:
+            Whether that is news: the file may have changed since, or been sent.
+        """
+        with self._database.writing() as connection:
+            news = connection.execute(
+                "UPDATE file AS f SET synced_mtime_ns = 0, synced_ctime_ns = 0, synced_inode = 0,"
+                " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
+                " failure_count = 0, failure_at_ns = NULL"
+                f" WHERE {AT} AND synced_sha256 = ? AND {UNCHANGED}",
+                (*at(file), synced.sha256),
+            ).rowcount
+            if news:
+                text = "its content changed, and neither its size nor its times did"
+                event = Event(now_ns, HistoryKind.FOUND_CHANGED, file.mapping, file.path, text)
+                note(connection, event)
+        return news > 0

@@ -1,0 +1,258 @@
+"""Files that are in sync as far as their signature tells, hashed again once it can be believed.
+
+A version is read while it is very young, or a program that could write closes the file: a store
+through mmap may then have changed bytes and neither size nor times. So it is read once more when
+the kernel has written back all that was stored to; from then on, any store shows. It is done on
+the thread of whoever asks, file by file, and needs no server: uploads do not wait for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from aqsync.clock import Clock
+from aqsync.config import Mapping, Windows
+from aqsync.errors import FileChanged, FileVanished, LocalError
+from aqsync.journal import Journal
+from aqsync.journal.rechecks import Pending
+from aqsync.local.disk import Disk, parents
+from aqsync.local.reader import GuardedFile
+from aqsync.log import Log
+from aqsync.model import (
+    Adopted,
+    Failed,
+    FileRecord,
+    Outcome,
+    Policy,
+    Recheck,
+    Touched,
+    Uploaded,
+)
+from aqsync.sync.claims import Claims
+from aqsync.sync.planner import decide
+from aqsync.sync.policies import ALWAYS, policies
+from aqsync.sync.rate import RateLimit
+from aqsync.timestamps import SECOND_NS, recheck_at_ns
+
+READ_RATE = 64 * 1024 * 1024
+"""Bytes per second that are read again, of all mappings together: a third of what a hard disk
+gives, so that whoever measures does not notice. What goes over the line has a limit of its own."""
+NOTED_AT_ONCE = 200
+"""Files that passed, noted in one transaction."""
+NOTED_AFTER_S = 1.0
+JUMP_NS = SECOND_NS
+"""Seconds by which a wall clock may drift from the monotonic one unnoticed."""
+
+log = Log(__name__)
+
+
+class Rechecks:
+    """When versions are hashed again, and doing it; usable from several threads.
+
+    Args:
+        journal: Knows what is planned.
+        clock: The time.
+        disk: Where the files are, and what a store may leave unseen.
+        claims: Which files are under way.
+        aborted: Asked between chunks; true breaks off.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        disk: Disk,
+        claims: Claims,
+        aborted: Callable[[], bool],
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._disk = disk
+        self._claims = claims
+        self._aborted = aborted
+        self._rate = RateLimit(READ_RATE, clock)
+        self._write_back_ns = disk.write_back_ns()
+        self._lock = threading.Lock()
+        self._ahead_ns: int | None = None
+        """By how much the wall clock was ahead of the monotonic one when last asked."""
+        self._all_young_until = 0.0
+        """Until then, by the monotonic clock, times of files say nothing about their age."""
+
+    # Planning
+
+    def needed(
+        self, mapping: Mapping, file: FileRecord, outcome: Outcome, began_ns: int
+    ) -> int | None:
+        """When the version of an outcome must be hashed again; None: it need not be.
+
+        Args:
+            mapping: Whose file it is.
+            file: As it was when the job began.
+            outcome: What came of the job.
+            began_ns: The wall clock before anything of the file was read.
+        """
+        if not (mapping.recheck and isinstance(outcome, Uploaded | Touched | Adopted)):
+            return None
+        self._attend_to_clock()
+        signature, synced = outcome.signature, file.synced
+        latest_ns = began_ns + self._write_back_ns
+        if self._clock.monotonic() < self._all_young_until:
+            return latest_ns
+        planned_ns = recheck_at_ns(signature, began_ns, self._write_back_ns)
+        if planned_ns is not None or synced is None or synced.recheck_at_ns is None:
+            return planned_ns
+        if synced.signature.is_unknown:
+            return latest_ns  # it was stored to unseen before: not so again, as far as one knows
+        return synced.recheck_at_ns if synced.signature == signature else None
+
+    def closed(self, mapping: Mapping, paths: Iterable[str]) -> None:
+        """Programs that could write have closed these files, and no change of them shows."""
+        if mapping.recheck:
+            at_ns = self._clock.now_ns() + self._write_back_ns
+            self._journal.rechecks.closed(self._id(mapping), paths, at_ns)
+
+    def _attend_to_clock(self) -> int:
+        """The wall clock; where it was set, what was planned by it is put off by a whole time.
+
+        So it is after a start, for what lies too far ahead: the clock may have been set back.
+        """
+        with self._lock:
+            now_ns, now = self._clock.now_ns(), self._clock.monotonic()
+            ahead_ns = now_ns - int(now * SECOND_NS)
+            before_ns, latest_ns = self._ahead_ns, now_ns + self._write_back_ns
+            if before_ns is None:
+                self._journal.rechecks.put_off(latest_ns, latest_ns)
+            elif abs(ahead_ns - before_ns) > JUMP_NS:
+                self._journal.rechecks.put_off(0, latest_ns)
+                self._all_young_until = now + self._write_back_ns / SECOND_NS
+            if before_ns is None or abs(ahead_ns - before_ns) > JUMP_NS:
+                self._ahead_ns = ahead_ns
+            return now_ns
+
+    # Doing
+
+    def pending(self, mapping: Mapping) -> Pending:
+        """What of a mapping is due now."""
+        if not mapping.recheck:
+            return Pending(0, 0, None)
+        return self._journal.rechecks.pending(self._id(mapping), self._attend_to_clock())
+
+    def seconds_to_next(self, mapping: Mapping) -> float | None:
+        """Seconds until a file that is not due yet will be; None: there is none."""
+        now_ns = self._attend_to_clock()
+        next_ns = self._journal.rechecks.next_ns(self._id(mapping), now_ns)
+        return None if next_ns is None else (next_ns - now_ns) / SECOND_NS
+
+    def run(  # noqa: PLR0913 - what bears on files
+        self,
+        mapping: Mapping,
+        *,
+        windows: Windows = ALWAYS,
+        at_once: bool = False,
+        within: Sequence[str] = (),
+        stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[int], None] = lambda _size: None,
+    ) -> Iterator[FileRecord]:
+        """Hash again what is due, one file after the other.
+
+        Args:
+            mapping: Whose files.
+            windows: When files may be sent; outside of them nothing is read again either.
+            at_once: Neither they nor pauses count.
+            within: Only files at and below these paths; none, or an empty path: all.
+            stop: Asked between chunks; true ends it.
+            progress: Called with the number of bytes just read.
+
+        Returns:
+            The files, as they were, that must be looked at and decided on: their content is not
+            the synced one, or they changed or vanished under the reading.
+
+        Raises:
+            Interrupted: All transfers are broken off.
+            JournalError: What was found cannot be noted.
+        """
+        if not mapping.recheck:
+            return
+        now_ns = self._attend_to_clock()
+        policy_of = policies(self._journal, mapping, now_ns, windows, at_once=at_once)
+        passed: list[FileRecord] = []
+        note_at = self._clock.monotonic() + NOTED_AFTER_S
+        try:
+            for file in self._due(mapping, now_ns, policy_of):
+                if stop():
+                    return
+                if not (_is_within(file.path, within) and self._claims.take(file.id)):
+                    continue
+                try:
+                    verdict = self._check(mapping, file, stop, progress)
+                finally:
+                    self._claims.release(file.id)
+                if verdict is True:
+                    passed.append(file)
+                elif verdict is False:
+                    yield file
+                now = self._clock.monotonic()
+                if len(passed) >= NOTED_AT_ONCE or now >= note_at:
+                    self._note(passed)
+                    passed, note_at = [], now + NOTED_AFTER_S
+        finally:
+            self._note(passed)
+
+    def _due(
+        self, mapping: Mapping, now_ns: int, policy_of: Callable[[FileRecord], Policy]
+    ) -> Iterator[FileRecord]:
+        for identities in self._journal.rechecks.due(self._id(mapping), now_ns):
+            for file in self._journal.observations.records(identities):
+                if isinstance(decide(file, policy_of(file), now_ns), Recheck):
+                    yield file
+
+    def _note(self, passed: list[FileRecord]) -> None:
+        if passed:
+            again_ns = self._clock.now_ns() + self._write_back_ns
+            self._journal.rechecks.passed(passed, again_ns)
+
+    def _check(
+        self,
+        mapping: Mapping,
+        file: FileRecord,
+        stop: Callable[[], bool],
+        progress: Callable[[int], None],
+    ) -> bool | None:
+        """Whether a file still has its synced content; None: nothing was found out."""
+        assert file.local is not None  # noqa: S101 - it is in sync
+        assert file.synced is not None  # noqa: S101 - it is in sync
+        digest = hashlib.sha256()
+        try:
+            with GuardedFile(mapping.directory, file.path, file.local, self._disk) as source:
+                for chunk in source.chunks():
+                    if stop():
+                        return None
+                    self._rate.pay(len(chunk), self._aborted)
+                    digest.update(chunk)
+                    progress(len(chunk))
+        except (FileChanged, FileVanished):
+            return False
+        except LocalError as exc:
+            failed = Failed(exc.message, exc.hint, exc.permanent)
+            self._journal.outcomes.record(file, failed, self._clock.now_ns())
+            return None
+        if digest.digest() == file.synced.sha256:
+            return True
+        if not self._journal.rechecks.found_changed(file, file.synced, self._clock.now_ns()):
+            return None
+        log.warning(
+            "changed, though neither its size nor its times did; it is sent again",
+            path=str(mapping.directory / file.path),
+            mapping=mapping.name,
+        )
+        return False
+
+    def _id(self, mapping: Mapping) -> int:
+        return self._journal.mappings.get(mapping.name).id
+
+
+def _is_within(path: str, within: Sequence[str]) -> bool:
+    chosen = set(within)
+    return not chosen or "" in chosen or not chosen.isdisjoint((path, *parents(path)))
