@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.outcomes import AT, at
-from aqsync.journal.rows import JOINED, QUIET, UNCHANGED, split
+from aqsync.journal.rows import UNCHANGED, split
 from aqsync.model import FileRecord, SyncedVersion
 
 _PAGE = 500
@@ -31,17 +31,18 @@ class Rechecks:
         self._database = database
 
     def due(self, mapping_id: int, now_ns: int) -> Iterator[list[int]]:
-        """The ids of files that are in sync and due, the longest due first, some at a time.
+        """The ids of files that are as they were synced and due, the longest due first, in pages.
 
-        Those that need a decision of another kind first are not among them.
+        Some may have to wait for a decision of another kind, as where others have changed them
+        on the server.
         """
         after = (-1, 0)
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(
-                    f"SELECT f.recheck_at_ns, f.id FROM {JOINED} WHERE f.mapping_id = ?"
+                    "SELECT f.recheck_at_ns, f.id FROM file f WHERE f.mapping_id = ?"
                     " AND f.recheck_at_ns BETWEEN ? AND ? AND (f.recheck_at_ns, f.id) > (?, ?)"
-                    f" AND {QUIET} ORDER BY f.recheck_at_ns, f.id LIMIT {_PAGE}",
+                    f" AND f.kind = 0 AND {UNCHANGED} ORDER BY f.recheck_at_ns, f.id LIMIT {_PAGE}",
                     (mapping_id, after[0], now_ns, *after),
                 ).fetchall()
             if rows:

@@ -337,8 +337,9 @@ class JournalLives(RuleBasedStateMachine):
             plans = {
                 file.id: file.synced.recheck_at_ns
                 for file in self.model.records(mapping)
-                if self.is_quiet(replace(file, failure=None))
+                if file.kind is EntryKind.FILE
                 and file.synced is not None
+                and file.local == file.synced.signature
                 and file.synced.recheck_at_ns is not None
                 and file.synced.recheck_at_ns <= self.now_ns
             }
