@@ -308,6 +308,7 @@ class JournalModel:
             if sequence <= experiment.listed_sequence:
                 continue
             experiment.listed_sequence, experiment.listed_at_ns = sequence, now_ns
+            experiment.problem = None  # what has a list is there
             for known in self._of(eid):
                 self._learn_time(known, experiment)
 
