@@ -40,8 +40,9 @@ class Refusals:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._standing: dict[Key, Refusal] | None = None
-        self._lately = True
-        """Whether files may have been refused since something was last accepted."""
+        self._lately: dict[Key, bool] | None = None
+        """Of which experiments files were refused since one was last accepted; and whether so
+        since one of any experiment was."""
 
     def standing(self) -> Mapping[Key, Refusal]:
         """What is refused as a whole, by EID and action."""
@@ -63,8 +64,8 @@ class Refusals:
             whether so many were in so many experiments, without one accepted anywhere, that it
             is not for the experiments.
         """
-        self._lately = True
         with self._database.writing() as connection:
+            self._lately = None
             connection.execute(
                 "INSERT OR REPLACE INTO refused_file (eid, action, file_id, in_a_row)"
                 " VALUES (?, ?, ?, 1)",
@@ -107,7 +108,8 @@ class Refusals:
         Returns:
             Where it ends a refusal: the EID, `EVERYWHERE`, both or neither.
         """
-        if not self._lately and not self.standing():
+        lately = self._refused_lately()
+        if (eid, action) not in lately and not any(lately.values()) and not self.standing():
             return []
         healed = [each for each in (eid, EVERYWHERE) if (each, action) in self.standing()]
         with self._database.writing() as connection:
@@ -125,12 +127,19 @@ class Refusals:
                 connection.execute(
                     "UPDATE refusal SET again_ns = 0 WHERE action = ?", (action.value,)
                 )
-            left = connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM refused_file WHERE in_a_row)"
-            ).fetchone()[0]
-            self._lately = bool(left)
-            self._standing = None
+            self._standing = self._lately = None
         return healed
+
+    def _refused_lately(self) -> dict[Key, bool]:
+        found = self._lately
+        if found is None:
+            with self._database.reading() as connection:  # whose lock keeps writers out
+                rows = connection.execute(
+                    "SELECT eid, action, max(in_a_row) FROM refused_file GROUP BY eid, action"
+                ).fetchall()
+                found = {(eid, Action(action)): bool(in_a_row) for eid, action, in_a_row in rows}
+                self._lately = found
+        return found
 
     def end_pauses(self, now_ns: int) -> None:
         """A person wants no pause to last: one file each may try it now."""

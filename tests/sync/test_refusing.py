@@ -149,6 +149,20 @@ def test_files_accepted_in_between_speak_for_the_experiment(lab: Lab) -> None:
     assert standing(lab) == set()
 
 
+def test_what_other_experiments_accept_hides_no_evidence_for_good(many: Lab) -> None:
+    """Two refused, then others and ours accepted: another one is not the third in a row."""
+    crew = Crew(many)
+    crew.run(3)
+    refusing(many, f"{EID}~bad")
+    for path in ("bad1", "bad2"):
+        crew.write(f"{EID}/{path}", age_s=60)
+        crew.run(0.2)
+    for path in (f"{OTHERS[0]}/x", f"{EID}/good", f"{EID}/bad3"):
+        crew.write(path, age_s=60)
+        crew.run(0.2)
+    assert standing(many) == set()
+
+
 # The token
 
 
