@@ -14,6 +14,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
         JournalDiskFull              its disk has no room
       LocalError                     a file or directory on this machine
         RootUnusable                 a mapping's directory is missing, unreadable or replaced
+          DiskHangs                  its file system does not answer
         FileUnreadable               a file cannot be opened or read
         FileVanished                 a file is gone
           FileToUploadNotFoundError  the same from ``upload_file``; it is also a FileNotFoundError
@@ -44,6 +45,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
       ServeFailed                    the embedded server could not start
       ServiceFailed                  the daemon could not be made a service of systemd
       Interrupted                    a person ended the work before its end
+        GivenUp                      a file system answered too late: nobody waits any longer
       FileUploadError                ``upload_file``: see below
       FileDownloadError              ``download_file``
       FileRemovalError               ``remove_files``
@@ -153,6 +155,10 @@ class LocalError(AqsyncError):
 
 class RootUnusable(LocalError):
     """A mapping's directory is missing, not a directory, unreadable, or another one than before."""
+
+
+class DiskHangs(RootUnusable):
+    """The file system of a mapping's directory does not answer."""
 
 
 class FileUnreadable(LocalError):
@@ -357,6 +363,10 @@ class Interrupted(AqsyncError):
     """A person ended the work before its end; nothing of what was under way counts."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class GivenUp(Interrupted):
+    """A file system answered, but so late that nobody waits any longer."""
 
 
 class FileUploadError(AqsyncError):

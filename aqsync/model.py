@@ -234,12 +234,12 @@ class OnLocalDelete(StrEnum):
 
 
 class Closed(NamedTuple):
-    """A person's pause, or the time of day: nothing may be asked of the server or sent to it."""
+    """A pause, the time of day, or a file system that hangs: nothing may go to the server."""
 
     reason: str
     since_ns: int
     until_ns: int | None
-    """None: until a person ends it."""
+    """None: until a person ends it, or the file system answers."""
     hint: str
 
 

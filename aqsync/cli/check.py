@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 from aqsync.aqueduct.server import Server
 from aqsync.cli.context import configuration
 from aqsync.cli.output import report_error, say
+from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
-from aqsync.errors import AqsyncError, ConfigError, ExitCode
+from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
+from aqsync.local.errands import Errands
 from aqsync.local.scanner import load_rules, root_identity
 from aqsync.local.selection import HINT, survey
 from aqsync.sync.connection import connect
@@ -47,10 +50,13 @@ def check(config_path: Path | None, *, online: bool) -> ExitCode:
     say(f"ok: {config.path}: {len(config.mappings)} mapping(s), journal {config.journal}")
     findings = _Findings()
     findings.passes("the token can be read", config.token)
+    errands = Errands(SystemClock(), own_threads=True)
     for mapping in config.mappings:
         where = f"{mapping.name}: {mapping.directory} -> {mapping.experiment}"
-        if findings.passes(where, lambda m=mapping: _check_root(m)):  # type: ignore[misc]  # bound now
-            _tell_selection(mapping)
+        root = partial(_check_root, mapping)
+        if findings.passes(where, partial(errands.ask, mapping.directory, root)):
+            with suppress(DiskHangs):  # it answered just now
+                errands.ask(mapping.directory, partial(_tell_selection, mapping))
     if online:
         with closing(connect(config)) as server:
             _check_online(config, server, findings)

@@ -7,8 +7,12 @@ from contextlib import contextmanager
 
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
+from aqsync.errors import NoDaemon
 from aqsync.journal import Journal
+from aqsync.journal.hangs import LOOK
+from aqsync.local.errands import Errands
 from aqsync.local.scanner import Scanner
+from aqsync.service.control.client import Daemon
 
 
 @contextmanager
@@ -18,8 +22,24 @@ def looked_at(
     """A private copy of the journal, after a look at the disk as it is now."""
     clock = SystemClock()
     with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
-        scanners = {m.name: Scanner(m, journal, clock) for m in mappings}
-        if scan:
-            for scanner in scanners.values():
+        errands = Errands(clock, own_threads=True)
+        scanners = {m.name: Scanner(m, journal, clock, errands=errands) for m in mappings}
+        if _nobody_waits(config):
+            journal.hangs.clear()
+        for name, scanner in scanners.items():
+            # Where a daemon waits for an answer already, nobody else need do so.
+            if scan and LOOK not in journal.hangs.of(name):
                 scanner.scan(within)
         yield journal, scanners
+
+
+def _nobody_waits(config: Config) -> bool:
+    """Whether no daemon runs: what one has written down of file systems that hang is past."""
+    try:
+        daemon = Daemon.find(config.journal)
+    except NoDaemon:
+        return False
+    if daemon is None:
+        return True
+    with daemon:
+        return False

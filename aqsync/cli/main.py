@@ -32,8 +32,12 @@ MappingOption = Annotated[
 ]
 LOG_LEVELS = ("debug", "info", "warning", "error")
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
+# Without a parser typer asks the disk for each path, and for ever where that does not answer.
 PathsArgument = Annotated[
-    list[Path] | None, typer.Argument(help="Only these files and directories.", show_default=False)
+    list[Path] | None,
+    typer.Argument(
+        help="Only these files and directories.", show_default=False, parser=Path, metavar="PATHS"
+    ),
 ]
 
 
@@ -151,7 +155,12 @@ def status(
 
 @app.command()
 def why(
-    path: Annotated[Path, typer.Argument(help="A file or directory in a mapped directory.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A file or directory in a mapped directory.", parser=Path, metavar="PATH"
+        ),
+    ],
     *,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -235,7 +244,10 @@ def list_both_sides(
 @app.command()
 def history(
     path: Annotated[
-        Path | None, typer.Argument(help="Only this file or directory.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="Only this file or directory.", show_default=False, parser=Path, metavar="PATH"
+        ),
     ] = None,
     *,
     config: ConfigOption = None,

@@ -20,6 +20,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode, Interrupted
 from aqsync.journal import Journal
+from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
 from aqsync.local.selection import HINT
 from aqsync.model import Compare, RemoveRemote, State, Upload
@@ -100,7 +101,16 @@ def _push(
             )
         with _working(config) as (server, stop, abort):
             rate = RateLimit(config.transfer.rate, clock)
-            engine = Engine(mappings, journal, server, clock, aborted=abort.is_set, rate=rate)
+            errands = Errands(clock, own_threads=True)
+            engine = Engine(
+                mappings,
+                journal,
+                server,
+                clock,
+                aborted=abort.is_set,
+                rate=rate,
+                errands=errands,
+            )
             return push_and_report(engine, limits, Teller(progress.show), stop)
 
 
@@ -151,7 +161,8 @@ def _rehearse(
     clock = SystemClock()
     with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
         with _working(config) as (server, stop, abort):
-            engine = Engine(mappings, journal, server, clock, aborted=abort.is_set)
+            errands = Errands(clock, own_threads=True)
+            engine = Engine(mappings, journal, server, clock, aborted=abort.is_set, errands=errands)
             Push(engine, limits, Teller(lambda _event: None), stop).look()
         now_ns = clock.now_ns()
         for mapping in mappings:

@@ -23,6 +23,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
+from aqsync.journal.hangs import LOOK
 from aqsync.journal.rechecks import Pending
 from aqsync.local.disk import nearest
 from aqsync.local.locate import Place, locate
@@ -210,7 +211,8 @@ def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
             step = decide(file, policy, now_ns)
             doubt = policy.place_problem or policy.root_problem
             return _explain(place, file, step, doubt, now_ns, json=json)
-        if (place.mapping.directory / place.path).is_dir():
+        answers = LOOK not in journal.hangs.of(place.mapping.name)
+        if answers and (place.mapping.directory / place.path).is_dir():
             summary = summarize(
                 journal, place.mapping, now_ns, [place.path], windows=config.transfer.windows
             )
@@ -291,7 +293,7 @@ def next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for ea
 
 def _looked_at_again(until_ns: int | None, now_ns: int) -> str:
     if until_ns is None:
-        return "it is looked at again when the server can be asked"
+        return "it goes on when that is over"
     return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / _SECOND_NS)}"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as ByPath
 from itertools import combinations
 from pathlib import Path
 
 from aqsync.config import patterns
 from aqsync.config.models import Mapping
+from aqsync.config.places import real_path
 from aqsync.config.yamltree import Location
 
 Finding = tuple[Location, str]
@@ -26,22 +27,23 @@ def find_conflicts(
         private_files: Files of aqsync's own that must not stand in a mapping's directory.
     """
     findings = list(_spellings(mappings))
+    real = {mapping.directory: real_path(mapping.directory) for _, mapping in mappings}
     for one, other in combinations(mappings, 2):
-        findings += _between(one, other)
+        findings += _between(one, other, real)
     for location, file in private_files.items():
         for _, mapping in mappings:
-            if _is_inside(_real(file), _real(mapping.directory)):
+            if _is_inside(real_path(file), real[mapping.directory]):
                 reason = f"it lies in the directory of mapping {mapping.name} and would be uploaded"
                 findings.append((location, reason))
     return findings
 
 
-def _between(one: Placed, other: Placed) -> Iterator[Finding]:
+def _between(one: Placed, other: Placed, real: ByPath[Path, Path]) -> Iterator[Finding]:
     (_, first), (index, second) = one, other
     at: Location = ("mappings", index)
     if first.name.lower() == second.name.lower():
         yield (*at, "name"), f"another mapping is called {first.name} already"
-    upper, lower = _real(first.directory), _real(second.directory)
+    upper, lower = real[first.directory], real[second.directory]
     if upper == lower:
         what = f"mapping {first.name} has the same directory; expected another"
         yield (*at, "directory"), what
@@ -82,10 +84,6 @@ def _spellings(mappings: Sequence[Placed]) -> Iterator[Finding]:
                 if earlier != tag:
                     location = ("mappings", index, "tags", number, "add", position)
                     yield location, f"the server takes {tag} for {earlier}; expected one spelling"
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
 
 
 def _is_inside(path: Path, directory: Path) -> bool:

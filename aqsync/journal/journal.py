@@ -15,6 +15,7 @@ from aqsync.journal.database import (
     set_aside,
     translated,
 )
+from aqsync.journal.hangs import Hangs
 from aqsync.journal.history import History
 from aqsync.journal.limits import Limits
 from aqsync.journal.lock import JournalLock
@@ -46,6 +47,7 @@ class Journal:
         self.limits = Limits(database)
         self.tags = Tags(database)
         self.pauses = Pauses(database)
+        self.hangs = Hangs(database)
         self.history = History(database)
         self.sides = Sides(database)
         self.versions = Versions(database)
@@ -81,7 +83,9 @@ class Journal:
             lock.release()
             raise
         lock.opened()
-        return cls(database, lock, broken)
+        journal = cls(database, lock, broken)
+        journal.hangs.clear()  # what another process waited for
+        return journal
 
     @classmethod
     def open_for_reading(cls, path: Path) -> Self:

@@ -298,6 +298,16 @@ ALTER TABLE file ADD COLUMN recheck_at_ns INTEGER;
 CREATE INDEX file_to_recheck ON file (mapping_id, recheck_at_ns) WHERE recheck_at_ns IS NOT NULL;
 """
 
+_HANGS = """
+CREATE TABLE hang (
+    mapping TEXT NOT NULL,
+    path NOT NULL,
+    since_ns INTEGER NOT NULL,
+    blocks INTEGER NOT NULL,
+    PRIMARY KEY (mapping, path)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -313,6 +323,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0012-size-limit", _SIZE_LIMIT),
     ("0013-left-out", _LEFT_OUT),
     ("0014-rechecks", _RECHECKS),
+    ("0015-hangs", _HANGS),
 )
 
 VERSION = len(MIGRATIONS)

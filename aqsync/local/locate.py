@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.config import Mapping
+from aqsync.config.places import real_path
 from aqsync.errors import ConfigError
 
 
@@ -26,18 +27,22 @@ def locate(mappings: Sequence[Mapping], path: Path) -> Place:
         ConfigError: It lies in none.
     """
     written = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-    parent_resolved = _resolved(written.parent) / written.name
-    for candidate in (written, parent_resolved):
-        for mapping in mappings:
-            for root in (mapping.directory, _resolved(mapping.directory)):
-                if candidate.is_relative_to(root):
-                    relative = candidate.relative_to(root).as_posix()
-                    return Place(mapping, "" if relative == "." else relative)
+    for candidate, mapping, root in _ways(mappings, written):
+        if candidate.is_relative_to(root):
+            relative = candidate.relative_to(root).as_posix()
+            return Place(mapping, "" if relative == "." else relative)
     roots = ", ".join(str(mapping.directory) for mapping in mappings)
     raise ConfigError(
         f"{path} lies in no mapped directory", hint=f"the mapped directories are: {roots}"
     )
 
 
-def _resolved(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # resolve() raises where links lead in a loop
+def _ways(mappings: Sequence[Mapping], written: Path) -> Iterator[tuple[Path, Mapping, Path]]:
+    """First as all is written: then no file system is asked, which may hang."""
+    for mapping in mappings:
+        yield written, mapping, mapping.directory
+    parent_resolved = real_path(written.parent) / written.name
+    for candidate in (written, parent_resolved):
+        for mapping in mappings:
+            yield candidate, mapping, mapping.directory
+            yield candidate, mapping, real_path(mapping.directory)

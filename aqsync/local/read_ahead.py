@@ -2,18 +2,83 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+from aqsync.errors import GivenUp
+from aqsync.local.errands import Errand, current
+
+_Chunk = bytes | BaseException | None
+
+
+class _Helper:
+    """Takes one chunk after the other, each when it is asked for, on a thread of its own.
+
+    Args:
+        chunks: Where from.
+        errand: What this is part of: given up where the disk hangs.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], errand: Errand) -> None:
+        self._chunks = chunks
+        self._errand = errand
+        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._taken: SimpleQueue[_Chunk] = SimpleQueue()
+        self._left = threading.Event()
+        # A daemon thread: what hangs in a dead file system must not keep the process.
+        threading.Thread(target=self._run, name="read-ahead", daemon=True).start()
+        errand.when_given_up(self._give_up)
+
+    def _run(self) -> None:
+        try:
+            with self._errand:
+                while self._asked.get():
+                    self._taken.put(self._next())
+        finally:
+            self._left.set()
+
+    def _next(self) -> _Chunk:
+        try:
+            return next(self._chunks, None)
+        except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits for it
+            return exc
+
+    def _give_up(self) -> None:
+        self._taken.put(GivenUp("the file system does not answer"))
+        self._left.set()
+
+    def ask(self) -> None:
+        """Begin with the next chunk."""
+        self._asked.put(True)
+
+    def take(self) -> bytes | None:
+        """Wait for it; None at the end."""
+        chunk = self._taken.get()
+        if self._errand.hang is not None:  # whatever was ready before: nothing more is sent
+            raise GivenUp("the file system does not answer")
+        if isinstance(chunk, BaseException):
+            raise chunk
+        return chunk
+
+    def close(self) -> None:
+        """End, and wait for that where the disk answers."""
+        self._asked.put(False)
+        self._left.wait()
 
 
 def read_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
     """Give chunks, each prepared on a thread of its own while the one before is being used.
 
     What `chunks` raises comes out in the place of the chunk it concerns. Close the generator to
-    leave early: once it is closed, `chunks` is no longer running.
+    leave early: once it is closed, `chunks` is no longer running, unless the errand that the
+    calling thread is on was given up; then `GivenUp` comes out.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as helper:
-        coming = helper.submit(next, chunks, None)
-        while (chunk := coming.result()) is not None:
-            coming = helper.submit(next, chunks, None)
+    helper = _Helper(chunks, current() or Errand())
+    try:
+        helper.ask()
+        while (chunk := helper.take()) is not None:
+            helper.ask()
             yield chunk
+    finally:
+        helper.close()

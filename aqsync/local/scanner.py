@@ -13,11 +13,13 @@ from pathlib import Path
 
 from aqsync.clock import Clock
 from aqsync.config import Mapping
-from aqsync.errors import ConfigError, RootUnusable
+from aqsync.errors import ConfigError, DiskHangs, RootUnusable
 from aqsync.journal import Journal
+from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.mappings import MappingRecord, RootIdentity
 from aqsync.journal.observations import KnownVersion, Observed, Retargeted
 from aqsync.local.disk import REAL_DISK, Disk, parents
+from aqsync.local.errands import AttendedDisk, Errands
 from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
@@ -108,10 +110,16 @@ class Scanner:
         journal: Where the differences go.
         clock: For the age of what is seen first.
         disk: Where the mapping's root is.
+        errands: By whom looks are waited for; None: they are waited for without end.
     """
 
     def __init__(
-        self, mapping: Mapping, journal: Journal, clock: Clock, disk: Disk = REAL_DISK
+        self,
+        mapping: Mapping,
+        journal: Journal,
+        clock: Clock,
+        disk: Disk = REAL_DISK,
+        errands: Errands | None = None,
     ) -> None:
         self.rules = Rules(mapping)
         """As of the last look at the whole root."""
@@ -119,7 +127,8 @@ class Scanner:
         self._mapping = mapping
         self._journal = journal
         self._clock = clock
-        self._disk = disk
+        self._disk = AttendedDisk(disk)
+        self._errands = Errands(clock) if errands is None else errands
         self._settle_ns = int(mapping.settle * 1e9)
         self._turn = threading.Lock()
 
@@ -145,8 +154,28 @@ class Scanner:
             return not stop()
 
         paths = tuple(within)
-        with self._turn:
-            return self._scan(() if "" in paths else paths, goes_on)
+
+        def look() -> ScanReport:
+            with self._turn:
+                return self._scan(() if "" in paths else paths, goes_on)
+
+        try:
+            return self._errands.run(self._mapping.directory, look)
+        except DiskHangs as exc:
+            return self._unusable(exc)
+        finally:
+            self._note_hangs()
+
+    def _note_hangs(self) -> None:
+        """What hangs in a look; what does in jobs is not ours to tell."""
+        known = self._journal.hangs.of(self._mapping.name)
+        hang = self._errands.hung_look(self._mapping.directory)
+        if hang is None and LOOK not in known:
+            return
+        hanging = {path: hang for path, hang in known.items() if path != LOOK}
+        if hang is not None:
+            hanging[LOOK] = Hanging(hang.since_ns, blocks=False)
+        self._journal.hangs.set(self._mapping.name, hanging)
 
     def _scan(self, paths: tuple[str, ...], goes_on: Callable[[], bool]) -> ScanReport:
         record = self._journal.mappings.get(self._mapping.name)
@@ -159,10 +188,15 @@ class Scanner:
                 self._rules_read = True
             return self._walk(record, before, paths, goes_on)
         except RootUnusable as exc:
-            report = ScanReport()
-            self._note(report, "", exc.message, exc.hint)
-            self._note_troubles(record.id, report)
-            return report
+            return self._unusable(exc)
+
+    def _unusable(self, exc: RootUnusable) -> ScanReport:
+        """Nothing was seen, so nothing is known but that."""
+        record = self._journal.mappings.get(self._mapping.name)
+        report = ScanReport()
+        self._note(report, "", exc.message, exc.hint)
+        self._note_troubles(record.id, report)
+        return report
 
     def _walk(
         self,

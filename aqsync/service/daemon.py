@@ -27,6 +27,7 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.local.errands import Errands
 from aqsync.log import Log
 from aqsync.service.control.commands import DaemonStatus
 from aqsync.service.control.server import ControlServer
@@ -79,7 +80,8 @@ class Daemon:
         self._clock = clock
         self._notifier = notifier
         rate = RateLimit(config.transfer.rate, clock)
-        self._common = Common(journal, clock, Claims(), rate, Tally())
+        errands = Errands(clock, own_threads=True)
+        self._common = Common(journal, clock, Claims(), rate, Tally(), errands)
         self._started_ns = clock.now_ns()
         self._changing = threading.RLock()
         self._finishers: list[threading.Thread] = []

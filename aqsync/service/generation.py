@@ -17,6 +17,7 @@ from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.config import Config, Mapping
 from aqsync.journal import Journal
+from aqsync.local.errands import Errands
 from aqsync.local.watcher import Watcher
 from aqsync.log import Log
 from aqsync.service.calendar import Calendar
@@ -53,6 +54,7 @@ class Common:
     claims: Claims
     rate: RateLimit
     tally: Tally
+    errands: Errands
 
 
 class Generation:
@@ -80,6 +82,7 @@ class Generation:
             aborted=lambda: self._aborted,
             claims=common.claims,
             rate=common.rate,
+            errands=common.errands,
         )
         self._delivery_loop = Loop("delivery", clock)
         self._upkeep_loop = Loop("upkeep", clock)

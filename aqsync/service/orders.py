@@ -6,7 +6,6 @@ A command reads the configuration as it is now, the daemon works by the one that
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from aqsync.clock import Clock
 from aqsync.config import Config, Mapping
+from aqsync.config.places import real_path
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
 from aqsync.log import Log
@@ -88,7 +88,7 @@ class Orders:
         config = self._config_of(request.config)
         for mapping in _known(config, request.mappings):
             directory = request.mappings[mapping.name]
-            if os.path.realpath(mapping.directory) != os.path.realpath(directory):
+            if not _same(mapping.directory, Path(directory)):
                 raise _not_yet(f"that the directory of {mapping.name!r} is {directory}")
         for path in itertools.chain(*request.within.values()):
             if path.startswith("/") or ".." in path.split("/"):
@@ -150,7 +150,7 @@ class Orders:
     def _config_of(self, path: str) -> Config:
         """The daemon's configuration, if it came from this file."""
         config = self._worker.config
-        if os.path.realpath(path) != os.path.realpath(config.path):
+        if not _same(Path(path), config.path):
             raise ConfigError(
                 f"the daemon that writes this journal works by {config.path}, not by {path}",
                 hint=f"give --config {config.path}, or another `journal` in {path}",
@@ -164,6 +164,11 @@ def _known(config: Config, names: Iterable[str]) -> tuple[Mapping, ...]:
         if name not in known:
             raise _not_yet(f"the mapping {name!r}")
     return tuple(known[name] for name in names)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one place; what is written alike need not be asked for."""
+    return one == other or real_path(one) == real_path(other)
 
 
 def _not_yet(what: str) -> ConfigError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.server import Server
 from aqsync.errors import Interrupted, RemoteFileNotFound
 from aqsync.journal import Journal
 from aqsync.local.disk import Disk
+from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import GuardedFile
 from aqsync.model import Adopted, Failed, Finding, FoundDifferent, FoundOurOwn, Outcome, Signature
 from aqsync.sync.jobs import Job
@@ -59,8 +61,12 @@ class Comparer:
             with self._server.download(job.uuid, job.file.remote_name) as remote:
                 if remote.length is not None and not _tells(remote.length, local, known):
                     return FoundDifferent(listed)
-                with GuardedFile(job.root, job.file.path, local, self._disk) as source:
-                    return self._side_by_side(job, remote, source, local, known)
+                with (
+                    GuardedFile(job.root, job.file.path, local, self._disk) as source,
+                    # On a thread of its own: the server must not wait for a disk that hangs.
+                    closing(read_ahead(source.chunks())) as ours,
+                ):
+                    return self._side_by_side(job, remote, ours, local, known)
         except RemoteFileNotFound as exc:
             return Failed(
                 f"{job.file.remote_name} vanished from the server while it was compared",
@@ -72,7 +78,7 @@ class Comparer:
         self,
         job: Job,
         remote: Download,
-        source: GuardedFile,
+        ours: Iterator[bytes],
         local: Signature,
         known: dict[bytes, int],
     ) -> Outcome:
@@ -82,7 +88,7 @@ class Comparer:
         past = {other for other in known.values() if length in {None, other}}
         most = max(local.size, *past, 0)
         theirs, size, same = hashlib.sha256(), 0, True
-        here = _Pieces(source.chunks())
+        here = _Pieces(ours)
         for chunk in self._received(job, remote.chunks()):
             theirs.update(chunk)
             size += len(chunk)

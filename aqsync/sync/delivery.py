@@ -34,7 +34,7 @@ from aqsync.model import (
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.lanes import LARGE, Lanes
+from aqsync.sync.lanes import HANGS_CHECK_S, LARGE, Hung, Lanes, PutBack
 from aqsync.sync.planner import backoff_ns
 from aqsync.sync.policies import closed, policies
 from aqsync.sync.ready import Ready
@@ -147,6 +147,11 @@ class Delivery:
         """In hand, for when nothing else is ready."""
         self._in_background: set[int] = set()
         self._closed: frozenset[str] = frozenset()
+        self._full: frozenset[str] = frozenset()
+        """Mappings whose disk hangs and has as many workers as it may have."""
+        self._hanging: dict[str, frozenset[str]] = {}
+        """By mapping, what hung when last looked at."""
+        self._hangs_at = 0.0
         self._opens_at_ns: int | None = None
 
     @property
@@ -161,12 +166,30 @@ class Delivery:
     def step(self) -> float:
         """Take in what has ended, and begin what there is room for."""
         retiring = self.retiring
+        self._see_what_hangs()
         self._take_in()
         if not retiring:
             self._begin()
         self._tally.tell(self._clock.monotonic(), idle=self.idle and not len(self._ready))
         self.at_rest = retiring and self.idle
         return self._seconds_to_next()
+
+    def _see_what_hangs(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._hangs_at:
+            self._hangs_at = now + HANGS_CHECK_S
+            self._lanes.give_up_what_hangs()
+        self._engine.note_hangs()
+        for name in self._mappings:
+            hanging = self._engine.journal.hangs.of(name).keys()
+            if not hanging and name not in self._hanging:
+                continue
+            for path in self._hanging.pop(name, frozenset()) - hanging:
+                log.info("a file system answers again", path=self._mappings[name].directory / path)
+                self._looks[name].later(path, 0.0)
+                self._policies_until = 0.0
+            if hanging:
+                self._hanging[name] = frozenset(hanging)
 
     # What has ended
 
@@ -180,6 +203,10 @@ class Delivery:
             try:
                 if isinstance(ended.outcome, BaseException):
                     self._broke(file, ended.outcome)
+                elif isinstance(ended.outcome, PutBack):
+                    self._again(file)
+                elif isinstance(ended.outcome, Hung):
+                    self._gave_up(ended.job)
                 else:
                     self._finished(ended.job, ended.outcome)
             except BaseException as exc:  # noqa: BLE001 - raised once all are taken in
@@ -207,6 +234,14 @@ class Delivery:
             log.error("an internal error; please report it", path=self._place(file), exc=exc)
         self._engine.journal.outcomes.record(file, failed, self._clock.now_ns())
         self._looks[file.mapping].later(file.path, backoff_ns(count, file.id) / SECOND_NS)
+
+    def _gave_up(self, job: Job) -> None:
+        """Its disk does not answer: the file is looked at again when it does."""
+        failed = self._engine.gave_up(job)
+        self._policies_until = 0.0
+        place = self._place(job.file)
+        log.error("a file system does not answer; the others go on without it", path=place)
+        self._tally.add(place, job.file.mapping, failed, self._clock.monotonic())
 
     def _finished(self, job: Job, outcome: Outcome) -> None:
         file = job.file
@@ -275,9 +310,10 @@ class Delivery:
             for name in self._mappings
             if (why := closed(self._engine.journal, name, now_ns, self._windows)) is not None
         }
-        if found.keys() != self._closed:
+        if found.keys() != self._closed - self._full:
             self._policies_until = 0.0
-        self._closed = frozenset(found)
+        self._full = frozenset(name for name in self._mappings if not self._engine.admits(name))
+        self._closed = frozenset(found) | self._full
         opens = [why.until_ns for why in found.values() if why.until_ns is not None]
         self._opens_at_ns = min(opens, default=None)
 
@@ -360,6 +396,10 @@ class Delivery:
         if put_off and isinstance(step, Compare) and step.background:
             self._put_off.append(file)
             return None
+        if not self._engine.admits(file.mapping):
+            self._closed |= {file.mapping}
+            self._put_back(file)
+            return None
         under_way = UnderWay(file, self._clock.monotonic(), self._beat)
         job = self._engine.job(file, step, under_way.progress)
         if job is None:
@@ -376,6 +416,8 @@ class Delivery:
             self._tell(file, step)
 
     def _wait(self, file: FileRecord, step: Wait) -> None:
+        if file.path in self._hanging.get(file.mapping, ()):
+            return  # it is looked at again when its file system has answered
         if self._policy_of[file.mapping](file).closed is not None:
             self._closed |= {file.mapping}
             self._again(file)
@@ -396,10 +438,12 @@ class Delivery:
 
     def _seconds_to_next(self) -> float:
         if self.retiring:
-            return IDLE_S
+            return IDLE_S if self.idle else HANGS_CHECK_S
         if self._claimed_elsewhere:
             return MOMENT_S
         seconds = [IDLE_S, self._tally.due_in(self._clock.monotonic())]
+        if self._hanging or not self.idle:
+            seconds.append(HANGS_CHECK_S)
         if self._opens_at_ns is not None and len(self._ready):
             seconds.append((self._opens_at_ns - self._clock.now_ns()) / SECOND_NS)
         return max(0.0, min(seconds))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
 from uuid import UUID
 
 from aqsync.aqueduct.server import Server
@@ -27,6 +28,7 @@ from aqsync.errors import (
 from aqsync.journal import Journal
 from aqsync.journal.history import HistoryKind
 from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.errands import HINT, Errands
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
@@ -76,6 +78,8 @@ FRESH_TO_ADD_S = 30.0
 SHORTEST_ORDERED_PAUSE_S = 1.0
 """A server that is busy and asks for no pause gets one."""
 
+T = TypeVar("T")
+
 log = Log(__name__)
 
 
@@ -92,6 +96,8 @@ class Engine:
         claims: Which files are under way; shared with another engine on the same journal.
         rate: How fast transfers may go; shared with whatever else goes over the same line.
         disk: Where the mappings' roots are.
+        errands: By whom what is done on a disk is waited for; shared with another engine in the
+            same process. None: looks at a disk are waited for without end.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it holds together
@@ -105,12 +111,14 @@ class Engine:
         claims: Claims | None = None,
         rate: RateLimit | None = None,
         disk: Disk = REAL_DISK,
+        errands: Errands | None = None,
     ) -> None:
         self.mappings = tuple(mappings)
         self.journal = journal
         self.clock = clock
         self.disk = disk
         self.claims = Claims() if claims is None else claims
+        self._errands = Errands(clock) if errands is None else errands
         self._by_name = {mapping.name: mapping for mapping in self.mappings}
         self._server = server
         self._mirror = Mirror(server, journal, clock)
@@ -118,7 +126,9 @@ class Engine:
         self._uploader = Uploader(server, journal, clock, aborted, rate, disk)
         self.rechecks = Rechecks(journal, clock, disk, self.claims, aborted)
         self._aborted = aborted
-        self._scanners = {m.name: Scanner(m, journal, clock, disk) for m in self.mappings}
+        self._scanners = {
+            m.name: Scanner(m, journal, clock, disk, self._errands) for m in self.mappings
+        }
         self.lists_fetched = 0
         """Counts: what was read from the journal before the last one may be past."""
         self.outlook = 0
@@ -155,6 +165,14 @@ class Engine:
         if report.troubles_changed:
             self._change_outlook()
         return report
+
+    def ask(self, mapping: Mapping, question: Callable[[], T]) -> T:
+        """Ask a mapping's disk something that a call of the system answers.
+
+        Raises:
+            DiskHangs: It does not answer.
+        """
+        return self._errands.ask(mapping.directory, question)
 
     @property
     def usable(self) -> bool:
@@ -247,6 +265,7 @@ class Engine:
 
         Returns:
             None if another job works on the file, or has worked on it since it was decided on.
+            What is not performed must be dropped.
         """
         assert file.eid is not None  # noqa: S101 - the planner decides nothing for unmapped files
         uuid = UUID(self.journal.remote.uuid(file.eid))
@@ -263,7 +282,33 @@ class Engine:
         if outdated:
             self.claims.release(file.id)
             return None
-        return Job(file, step, self._by_name[file.mapping].directory, uuid, progress)
+        root = self._by_name[file.mapping].directory
+        errand = self._errands.job(root, file.path)
+        # As long as its disk does not answer it stays claimed, whoever has given it up.
+        errand.when_over(lambda: self.claims.release(file.id))
+        return Job(file, step, root, uuid, progress, errand)
+
+    # Disks that do not answer
+
+    def admits(self, mapping: str) -> bool:
+        """Whether a job on a file of this mapping may begin: see `Errands.admits`."""
+        return self._errands.admits(self._by_name[mapping].directory)
+
+    def gave_up(self, job: Job) -> Failed:
+        """Note that a job's disk does not answer, so that nobody waits for it any longer."""
+        place = job.root / job.file.path
+        failed = Failed(f"{place} does not answer: its file system hangs", HINT, permanent=False)
+        self.journal.outcomes.record(job.file, failed, self.clock.now_ns())
+        self.note_hangs()
+        return failed
+
+    def note_hangs(self) -> None:
+        """Write down what hangs now."""
+        something = self._errands.anything_hangs
+        for mapping in self.mappings:
+            if something or self.journal.hangs.of(mapping.name):
+                hanging = self._errands.hanging(mapping.directory)
+                self.journal.hangs.set(mapping.name, hanging)
 
     def _note_size_tried(self, file: FileRecord, step: Decision) -> None:
         """A file that is too large finds out whether it still is: no other one need meanwhile."""
@@ -276,13 +321,11 @@ class Engine:
         """Take one step and record what came of it; safe to call from several threads.
 
         Raises:
-            Interrupted: Aborted; nothing of it counts.
+            Interrupted: Aborted, or given up; nothing of it counts.
             JournalError: The outcome cannot be recorded.
         """
-        try:
+        with job.errand:
             return self._perform(job)
-        finally:
-            self.claims.release(job.file.id)
 
     def _perform(self, job: Job) -> Outcome:
         if (problem := self._problem) is not None:

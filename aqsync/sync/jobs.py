@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from aqsync.local.errands import Errand
 from aqsync.model import Compare, FileRecord, RemoveRemote, Upload
 
 Progress = Callable[[int], None]
@@ -26,3 +27,5 @@ class Job:
     root: Path
     uuid: UUID
     progress: Progress = unwatched
+    errand: Errand = field(default_factory=Errand, compare=False)
+    """Ends when nobody works on the file any longer, whoever still waits for that."""

@@ -10,10 +10,12 @@ from typing import TypeVar
 
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
+from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import EVERYWHERE
 from aqsync.local.disk import nearest
+from aqsync.local.errands import HINT
 from aqsync.local.rules import target_fingerprint
 from aqsync.model import (
     Action,
@@ -37,6 +39,14 @@ ALWAYS = Windows()
 """Windows that are never closed."""
 
 
+_HANGS = "the file system of this mapping does not answer"
+
+
+def _closed_by(hang: Hanging) -> Closed:
+    reason = "its file system does not answer: reading it hangs"
+    return Closed(reason, hang.since_ns, None, HINT)
+
+
 def closed(
     journal: Journal, name: str, now_ns: int, windows: Windows, *, at_once: bool = False
 ) -> Closed | None:
@@ -49,6 +59,9 @@ def closed(
         windows: When files may be sent.
         at_once: A person wants them sent at any time, paused or not.
     """
+    hangs = journal.hangs.of(name)
+    if (hang := next((hang for hang in hangs.values() if hang.blocks), None)) is not None:
+        return Closed(_HANGS, hang.since_ns, None, HINT)
     if at_once:
         return None
     pauses = journal.pauses.active(now_ns)
@@ -90,6 +103,8 @@ def policies(
         gone, known = journal.observations.removable(mapping_id, now_ns)
         twins = journal.observations.twins(mapping_id, now_ns) if gone else {}
         barrier = removal_barrier(gone, known, mapping.remove_share)
+    hangs = {path: _closed_by(hang) for path, hang in journal.hangs.of(mapping.name).items()}
+    hangs.pop(LOOK, None)  # the trouble of the root says so
     troubles = journal.mappings.troubles(mapping_id)
     base = Policy(
         settle_ns=int(mapping.settle * 1e9),
@@ -123,6 +138,8 @@ def policies(
         policy = base if file.eid is None else by_eid.get(file.eid, base)
         if file.id in twins:
             policy = replace(policy, twin=twins[file.id])
+        if hangs and file.path in hangs:
+            policy = replace(policy, closed=hangs[file.path])
         place = nearest(file.path, troubles) if troubles else None
         return policy if place is None else replace(policy, place_problem=troubles[place])
 

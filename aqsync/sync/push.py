@@ -34,7 +34,7 @@ from aqsync.model import (
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.lanes import run_in_lanes
+from aqsync.sync.lanes import Hung, PutBack, run_in_lanes
 from aqsync.sync.planner import probe_is_near
 from aqsync.sync.policies import (
     ALWAYS,
@@ -305,14 +305,21 @@ class Push:
         def finished(job: Job, outcome: Outcome) -> None:
             self._finished(job, outcome, this)
 
+        def not_done(job: Job, why: Hung | PutBack) -> None:
+            if isinstance(why, Hung):
+                self._reporter.finished(job.file, self._engine.gave_up(job))
+            else:
+                self._wait_for_other(job.file, this)
+
         run_in_lanes(
             self._jobs((item.id for item in waiting if item.size < LARGE), this),
             self._jobs((item.id for item in waiting if item.size >= LARGE), this),
             self._engine.perform,
             finished,
+            not_done,
         )
         put_off = self._jobs(iter(this.put_off), this, put_off=False)
-        run_in_lanes(put_off, iter(()), self._engine.perform, finished)
+        run_in_lanes(put_off, iter(()), self._engine.perform, finished, not_done)
         return this
 
     def _waiting(self) -> list[Waiting]:
@@ -353,12 +360,21 @@ class Push:
                     self._note(file, step, this)
                 elif put_off and isinstance(step, Compare) and step.background:
                     this.put_off.append(file.id)
-                elif self._is_worth_another(file, step):
-                    job = self._engine.job(file, step, self._reporter.sent)
-                    if job is not None:
-                        yield job
-                    else:
-                        self._wait_for_other(file, this)
+                elif (job := self._job(file, step, this)) is not None:
+                    yield job
+
+    def _job(
+        self, file: FileRecord, step: Upload | Compare | RemoveRemote, this: _Round
+    ) -> Job | None:
+        if not self._engine.admits(file.mapping):
+            self._others_first(this)  # its disk hangs: one at a time
+            return None
+        if not self._is_worth_another(file, step):
+            return None
+        job = self._engine.job(file, step, self._reporter.sent)
+        if job is None:
+            self._wait_for_other(file, this)
+        return job
 
     def _policies(self) -> dict[str, Callable[[FileRecord], Policy]]:
         limits, now_ns = self._limits, self._clock.now_ns()
@@ -384,6 +400,9 @@ class Push:
     def _wait_for_other(self, file: FileRecord, this: _Round) -> None:
         """Another job works on the file: see in a moment what came of it."""
         self._attempts[file.id] -= 1
+        self._others_first(this)
+
+    def _others_first(self, this: _Round) -> None:
         this.others = True
         this.wait_until(self._clock.now_ns() + MOMENT_NS, "another push or the daemon works on it")
 

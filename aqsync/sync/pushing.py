@@ -6,9 +6,11 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
+from contextlib import suppress
+from functools import partial
 
 from aqsync.config import Mapping
-from aqsync.errors import ConfigError
+from aqsync.errors import ConfigError, DiskHangs
 from aqsync.journal import Journal
 from aqsync.model import State
 from aqsync.sync.engine import Engine
@@ -35,7 +37,7 @@ def push_and_report(
         JournalError: The journal can no longer be written; what was recorded stays.
     """
     mappings = [m for m in engine.mappings if limits.covers(m)]
-    _check_known(engine.journal, mappings, limits)
+    _check_known(engine, mappings, limits)
     result = Push(engine, limits, reporter, stop).run()
     now_ns = engine.clock.now_ns()
     summaries = summarize_all(engine.journal, mappings, limits, now_ns)
@@ -136,11 +138,16 @@ def _note_complete(journal: Journal, summaries: Dict[str, Summary], now_ns: int)
             journal.mappings.complete(journal.mappings.get(name).id, now_ns)
 
 
-def _check_known(journal: Journal, mappings: Sequence[Mapping], limits: Limits) -> None:
+def _check_known(engine: Engine, mappings: Sequence[Mapping], limits: Limits) -> None:
     """A path that neither the disk nor the journal knows is a slip of the keyboard."""
+    journal = engine.journal
     for mapping in mappings:
         mapping_id = journal.mappings.get(mapping.name).id
         for path in limits.paths_in(mapping):
             place = mapping.directory / path
-            if not os.path.lexists(place) and not journal.observations.knows(mapping_id, path):
+            if journal.observations.knows(mapping_id, path):
+                continue
+            with suppress(DiskHangs):  # then nobody can say
+                if engine.ask(mapping, partial(os.path.lexists, place)):
+                    continue
                 raise ConfigError(f"{place} does not exist", hint="check the path")

@@ -30,6 +30,7 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.errands import AttendedDisk
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import GuardedFile, is_gone
 from aqsync.local.scanner import root_identity
@@ -87,8 +88,8 @@ class Uploader:
         self._clock = clock
         self._aborted = aborted
         self._rate = rate
-        self._disk = disk
-        self._comparer = Comparer(server, journal, disk, aborted, rate)
+        self._disk = AttendedDisk(disk)
+        self._comparer = Comparer(server, journal, self._disk, aborted, rate)
         self._pace = None if rate is None else partial(rate.paced, aborted=aborted)
 
     def do(self, job: Job) -> Outcome:
@@ -96,7 +97,7 @@ class Uploader:
 
         Raises:
             RemoteError: The server or the experiment cannot be used: no fault of this file's.
-            Interrupted: Aborted; nothing of it counts.
+            Interrupted: Aborted, or its errand was given up; nothing of it counts.
         """
         try:
             match job.step:

@@ -6,10 +6,11 @@ Whatever may have made an event go missing is a doubt, and after a doubt everyth
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Protocol
 
 from aqsync.config import Mapping
-from aqsync.errors import EventsUnavailable, RootUnusable
+from aqsync.errors import DiskHangs, EventsUnavailable, RootUnusable
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.hints import Hints
 from aqsync.local.mounts import without_events
@@ -170,7 +171,10 @@ class Watching:
 
     def _identity(self) -> RootIdentity | None:
         try:
-            return root_identity(self._mapping.directory, self._engine.disk)
+            return self._engine.ask(
+                self._mapping,
+                lambda: root_identity(self._mapping.directory, self._engine.disk),
+            )
         except RootUnusable:
             return None
 
@@ -178,7 +182,11 @@ class Watching:
         self._begin_at = now + WATCH_AGAIN_S
         watch = self._make()
         try:
+            # A watcher lists every directory, and none can be given up that hangs.
+            self._engine.ask(self._mapping, self._list_a_little)
             watch.start()
+        except DiskHangs:
+            return  # the next look says so
         except EventsUnavailable as exc:
             self._distrust("no watcher", exc.message, exc.hint)
             return
@@ -186,6 +194,13 @@ class Watching:
         self._ailment_at = now + AILMENT_CHECK_S
         self._doubt("watching has begun")
         self._test(now)
+
+    def _list_a_little(self) -> None:
+        with (
+            suppress(OSError),  # the watcher tells
+            self._engine.disk.listing(self._mapping.directory, "") as listing,
+        ):
+            next(listing.entries, None)
 
     def _test(self, now: float) -> None:
         """Whether events of this root can be believed."""

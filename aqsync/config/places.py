@@ -1,0 +1,35 @@
+"""Where a path leads, asked of a file system that may not answer."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+PATIENCE_S = 5.0
+"""So long a file system may take to say where a path leads."""
+
+_asking: dict[str, threading.Thread] = {}
+"""By path, who waits for an answer that did not come in time: nobody else need do so."""
+
+
+def real_path(path: Path) -> Path:
+    """A path with its symbolic links followed; as it is written where that cannot be told."""
+    written = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+    waiting = _asking.get(written)
+    if waiting is not None and waiting.is_alive():
+        return Path(written)
+    answers: list[str] = []
+
+    def ask() -> None:
+        answers.append(os.path.realpath(written))  # resolve() raises where links lead in a loop
+
+    # A daemon thread: what hangs in a dead file system must not keep the process.
+    asking = threading.Thread(target=ask, name="real path", daemon=True)
+    asking.start()
+    asking.join(PATIENCE_S)
+    if answers:
+        _asking.pop(written, None)
+        return Path(answers[0])
+    _asking[written] = asking
+    return Path(written)

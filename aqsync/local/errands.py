@@ -1,0 +1,503 @@
+"""Calls of the system that may hang: a file system that does not answer must hold up nothing else.
+
+Whatever is done on a mapping's disk is an *errand*: a look at its directory, or a job on one of
+its files. Each call of the system within it is timed. A thread that hangs in one cannot be ended;
+so the errand is given up instead: whoever waits for it goes on, and the thread, once the call
+answers at last, gets no further than this module.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+
+from aqsync.clock import Clock, SystemClock
+from aqsync.errors import DiskHangs, GivenUp
+from aqsync.journal.hangs import LOOK, Hanging
+from aqsync.journal.mappings import RootIdentity
+from aqsync.local.disk import Disk, Listing, OpenFile, Seen
+
+UNANSWERED_S = 20.0
+"""A call of the system that takes longer counts as hanging: more than a disk needs to spin up."""
+LOOK_UP_S = 0.25
+"""Between two looks whether what is waited for hangs."""
+AT_ONCE = 256
+"""Entries of a directory that are timed together."""
+
+HINT = "check the disk or the network drive; it goes on by itself once that answers"
+
+T = TypeVar("T")
+
+_CLOCK = SystemClock()
+
+
+class _Current(threading.local):
+    errand: Errand | None = None
+
+
+_current = _Current()
+
+
+def current() -> Errand | None:
+    """The errand that this thread is on."""
+    return _current.errand
+
+
+class _Call(NamedTuple):
+    path: str
+    since: float
+
+
+class Hang(NamedTuple):
+    """An errand that was given up and has not been answered yet."""
+
+    path: str
+    """The file concerned, relative to the root; empty: a look at the directory."""
+    since_ns: int
+    """When the call began that hangs, by the wall clock."""
+
+
+class Errand:
+    """Something that is done on a disk.
+
+    Threads take part in it (``with errand``); it ends with the last of them, or by `drop`.
+
+    Args:
+        root: The directory concerned.
+        path: The file in it; empty for a look.
+        clock: The time.
+        ended: Called once when it has ended.
+    """
+
+    def __init__(
+        self,
+        root: Path = Path(),
+        path: str = "",
+        clock: Clock = _CLOCK,
+        ended: Callable[[Errand], None] = lambda _errand: None,
+    ) -> None:
+        self.root = root
+        self.path = path
+        self.tried_again = False
+        """It began though another on the same disk had been given up."""
+        self.hang: Hang | None = None
+        """Since it was given up: in what."""
+        self._clock = clock
+        self._ended = [ended]
+        self._lock = threading.Lock()
+        self._calls: dict[int, _Call] = {}
+        """By thread, what it waits for."""
+        self._taking_part = 0
+        self._is_over = False
+        self._told: list[Callable[[], None]] = []
+        self._before: dict[int, list[Errand | None]] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody takes part in it any longer."""
+        return self._is_over
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Have something called when it has ended; to be asked for before it begins."""
+        self._ended.append(lambda _errand: call())
+
+    def when_given_up(self, call: Callable[[], None]) -> None:
+        """Have something called when it is given up, on the thread that does that, or now."""
+        with self._lock:
+            if self.hang is None:
+                self._told.append(call)
+                return
+        call()
+
+    def __enter__(self) -> Self:
+        with self._lock:
+            self._taking_part += 1
+            self._before.setdefault(threading.get_ident(), []).append(_current.errand)
+        _current.errand = self
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._taking_part -= 1
+            _current.errand = self._before[threading.get_ident()].pop()
+            over = not self._taking_part
+        if over:
+            self.drop()
+
+    def drop(self) -> None:
+        """It is over, or never begins."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._is_over = True
+        for call in self._ended:
+            call(self)
+
+    def call(self, path: str) -> _Timed:
+        """Within, one call of the system is timed.
+
+        Raises:
+            GivenUp: From either end, if the errand was given up meanwhile.
+        """
+        return _Timed(self, path)
+
+    def enter(self, path: str) -> None:
+        """A call begins on this thread."""
+        with self._lock:
+            self._check()
+            self._calls[threading.get_ident()] = _Call(path, self._clock.monotonic())
+
+    def leave(self) -> None:
+        """It has answered."""
+        with self._lock:
+            del self._calls[threading.get_ident()]
+            self._check()
+
+    def _check(self) -> None:
+        if self.hang is not None:
+            raise GivenUp(f"{self.root / self.path}: its file system answered too late")
+
+    def give_up(self) -> bool:
+        """Give it up if it hangs in a call for too long; true if it was done just now."""
+        with self._lock:
+            if self.hang is not None or not self._calls:
+                return False
+            path, since = min(self._calls.values(), key=lambda call: call.since)
+            seconds = self._clock.monotonic() - since
+            if seconds <= UNANSWERED_S:
+                return False
+            self.hang = Hang(self.path or path, self._clock.now_ns() - int(seconds * 1e9))
+        self._tell()
+        return True
+
+    def abandon(self, hang: Hang) -> None:
+        """Give it up because what it would wait for hangs."""
+        with self._lock:
+            if self.hang is None:
+                self.hang = hang
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            told, self._told = self._told, []
+        for call in told:
+            call()
+
+
+class _Timed:
+    """A context manager of its own, for every scan and read goes through it."""
+
+    __slots__ = ("_errand", "_path")
+
+    def __init__(self, errand: Errand, path: str) -> None:
+        self._errand = errand
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._errand.enter(self._path)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._errand.leave()
+
+
+class _Untimed:
+    """For a thread that is on no errand."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+_UNTIMED = _Untimed()
+
+
+def _timed(path: str) -> AbstractContextManager[None]:
+    errand = _current.errand
+    return _UNTIMED if errand is None else errand.call(path)
+
+
+class Errands:
+    """All errands of a process; usable from any thread.
+
+    What hangs does so in a directory, whatever configuration had it looked at: so generations
+    share this.
+
+    Args:
+        clock: The time.
+        own_threads: Whether `run` uses a thread of its own, so that it can give up.
+    """
+
+    def __init__(self, clock: Clock, *, own_threads: bool = False) -> None:
+        self._clock = clock
+        self._own_threads = own_threads
+        self._lock = threading.Lock()
+        self._jobs: list[Errand] = []
+        self._looks: list[Errand] = []
+
+    # Jobs on files
+
+    def job(self, root: Path, path: str) -> Errand:
+        """A job on a file is about to begin."""
+        errand = Errand(root, path, self._clock, self._job_ended)
+        with self._lock:
+            errand.tried_again = self._hanging(root)
+            self._jobs.append(errand)
+        return errand
+
+    def _job_ended(self, errand: Errand) -> None:
+        with self._lock:
+            self._jobs.remove(errand)
+            if errand.hang is not None:  # an answer, at last: another may be tried
+                for other in self._jobs:
+                    other.tried_again = other.tried_again and other.root != errand.root
+
+    def admits(self, root: Path) -> bool:
+        """Whether a job on a file of this root may begin.
+
+        While something hangs there, one at a time may; once that hangs too, none may until
+        something has answered.
+        """
+        with self._lock:
+            return not self._hanging(root) or not any(
+                errand.root == root and (errand.hang is None or errand.tried_again)
+                for errand in self._jobs
+            )
+
+    @property
+    def anything_hangs(self) -> bool:
+        """Whether any errand was given up and has not been answered."""
+        with self._lock:
+            return any(errand.hang is not None for errand in (*self._jobs, *self._looks))
+
+    def hanging(self, root: Path) -> dict[str, Hanging]:
+        """What hangs in a directory, as the journal keeps it."""
+        with self._lock:
+            jobs = [(e.path, e.hang, e.tried_again) for e in self._jobs if e.root == root]
+        found = {
+            path: Hanging(hang.since_ns, again) for path, hang, again in jobs if hang is not None
+        }
+        look = self.hung_look(root)
+        return found if look is None else {LOOK: Hanging(look.since_ns, blocks=False), **found}
+
+    def _hanging(self, root: Path) -> bool:
+        return any(
+            errand.root == root and errand.hang is not None
+            for errand in (*self._jobs, *self._looks)
+        )
+
+    # Looks
+
+    def hung_look(self, root: Path) -> Hang | None:
+        """What a look at this root hangs in; None where none does."""
+        with self._lock:
+            hangs = [e.hang for e in self._looks if e.root == root and e.hang is not None]
+        return min(hangs, key=lambda hang: hang.since_ns, default=None)
+
+    def ask(self, root: Path, question: Callable[[], T]) -> T:
+        """Ask a disk something that is answered by one call of the system, or a few.
+
+        Raises:
+            DiskHangs: It does not answer.
+        """
+
+        def asked() -> T:
+            with _timed(""):
+                return question()
+
+        return self.run(root, asked)
+
+    def run(self, root: Path, look: Callable[[], T]) -> T:
+        """Look at a directory, and wait for the end, but not for ever.
+
+        Args:
+            root: The directory.
+            look: Looks, through an `AttendedDisk`; it ends with `GivenUp` when it was given up.
+
+        Raises:
+            DiskHangs: The directory does not answer.
+        """
+        if (hang := self.hung_look(root)) is not None:
+            raise self._error(root, hang)
+        errand = Errand(root, "", self._clock, self._look_ended)
+        with self._lock:
+            self._looks.append(errand)
+        if not self._own_threads:
+            with errand:
+                return look()
+        results: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+        def looking() -> None:
+            try:
+                with errand:
+                    results.put((look(), None))
+            except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits for it
+                results.put((None, exc))
+
+        threading.Thread(target=looking, name=f"look {root}", daemon=True).start()
+        result, exc = self._wait(errand, results)
+        if exc is not None:
+            raise exc
+        return result  # type: ignore[return-value]  # what `look` returned
+
+    def _look_ended(self, errand: Errand) -> None:
+        with self._lock:
+            self._looks.remove(errand)
+
+    def _wait(
+        self, errand: Errand, results: SimpleQueue[tuple[T | None, BaseException | None]]
+    ) -> tuple[T | None, BaseException | None]:
+        while True:
+            try:
+                return results.get(timeout=LOOK_UP_S)
+            except Empty:
+                errand.give_up()
+            if errand.hang is None and (other := self.hung_look(errand.root)) is not None:
+                errand.abandon(other)  # it waits for its turn after one that hangs
+            if errand.hang is not None:
+                raise self._error(errand.root, errand.hang)
+
+    @staticmethod
+    def _error(root: Path, hang: Hang) -> DiskHangs:
+        return DiskHangs(f"{root / hang.path} does not answer: its file system hangs", hint=HINT)
+
+
+class AttendedDisk:
+    """A disk of which each call is timed, for the errand that the calling thread is on.
+
+    Args:
+        disk: The disk itself.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def identity(self, root: Path, path: str = "") -> RootIdentity:
+        """Which directory this is."""
+        with _timed(path):
+            return self._disk.identity(root, path)
+
+    def mounts_below(self, root: Path) -> frozenset[str]:
+        """Where something is mounted below the root."""
+        with _timed(""):
+            return self._disk.mounts_below(root)
+
+    def write_back_ns(self) -> int:
+        """Nanoseconds for which a page that was stored to may be stored to again unseen."""
+        return self._disk.write_back_ns()
+
+    @contextmanager
+    def listing(self, root: Path, path: str) -> Iterator[Listing]:
+        """A directory's entries."""
+        with ExitStack() as stack:
+            with _timed(path):
+                opened = stack.enter_context(self._disk.listing(root, path))
+            yield Listing(opened.identity, _in_batches(path, opened.entries))
+
+    def look(self, root: Path, path: str) -> Seen:
+        """What is at a path below the root."""
+        with _timed(path):
+            return self._disk.look(root, path)
+
+    def open(self, root: Path, path: str) -> OpenFile:
+        """Open what is at a path below the root."""
+        with ExitStack() as stack:
+            with _timed(path):
+                opened = self._disk.open(root, path)
+                stack.callback(opened.close)
+            stack.pop_all()
+        return _AttendedFile(opened, path)
+
+    def read_text(self, root: Path, path: str) -> str:
+        """The text of a small file."""
+        with _timed(path):
+            return self._disk.read_text(root, path)
+
+
+def _in_batches(
+    path: str, entries: Iterator[tuple[str, Seen | OSError]]
+) -> Iterator[tuple[str, Seen | OSError]]:
+    failed: OSError | None = None
+    while failed is None:
+        batch: list[tuple[str, Seen | OSError]] = []
+        with _timed(path):
+            try:
+                batch.extend(islice(entries, AT_ONCE))
+            except OSError as exc:
+                failed = exc  # what came before it counts
+        yield from batch
+        if len(batch) < AT_ONCE and failed is None:
+            return
+    raise failed
+
+
+class _AttendedFile:
+    """An open file that may be closed while another thread hangs in a read of it.
+
+    Closing one can hang as well, so it is then left to the thread that hangs already.
+    """
+
+    def __init__(self, file: OpenFile, path: str) -> None:
+        self._file = file
+        self._path = path
+        self._lock = threading.Lock()
+        self._in_use = False
+        self._closed = False
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        self._in_use = True
+        try:
+            with _timed(self._path):
+                yield
+        finally:
+            with self._lock:
+                self._in_use = False
+                closed = self._closed
+            if closed:
+                self._file.close()
+
+    def look(self) -> Seen:
+        """What it is now."""
+        with self._using():
+            return self._file.look()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        with self._using():
+            return self._file.read(size)
+
+    def close(self) -> None:
+        """Read no more."""
+        with self._lock:
+            self._closed = True
+            if self._in_use:
+                return
+        errand = _current.errand
+        if errand is None or errand.hang is not None:
+            self._file.close()
+        else:
+            with errand.call(self._path):
+                self._file.close()
