@@ -108,10 +108,10 @@ def test_what_is_not_meant_to_be_uploaded_leaves_it_complete(lab: Lab, state: st
 
 def test_hints_come_along(lab: Lab) -> None:
     lab.write("a")
-    lab.server.troubles["upload"].append(TransferRefused("too large", hint="split it", status=413))
+    lab.server.troubles["upload"].append(TransferRefused("not so", hint="split it", status=422))
     lab.push()
     [problem] = stand(lab).problems
-    assert problem == (str(lab.root / "a"), State.HELD, "too large", "split it", 0.0)
+    assert problem == (str(lab.root / "a"), State.HELD, "not so", "split it", 0.0)
 
 
 def test_a_lost_experiment_is_one_problem_however_many_files(lab: Lab) -> None:
