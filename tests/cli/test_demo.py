@@ -81,6 +81,7 @@ def test_the_sample_arrives_whole(temporary: Path) -> None:
     assert "byte for byte" in done.stdout
 
 
+@pytest.mark.long
 def test_a_folder_of_ones_own_is_only_read(temporary: Path, own: Path) -> None:
     before = snapshot(own)
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.remote import on_terminal
 from tests.support.daemon import Daemon
+from tests.support.length import long_but
 from tests.support.locales import latin_1, plain_c
 from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Project, Ran
@@ -28,7 +29,7 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("locales")
 
 
-@pytest.fixture(params=["ISO-8859-1", "C"])
+@pytest.fixture(params=long_but(1, ["ISO-8859-1", "C"]))
 def elsewhere(request: pytest.FixtureRequest, locales: Path) -> dict[str, str]:
     """The environment of a locale in which Python decodes names by another encoding."""
     made = latin_1(locales) if request.param == "ISO-8859-1" else plain_c()
