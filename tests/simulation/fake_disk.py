@@ -21,8 +21,6 @@ MOST_LINKS = 40
 WRITE_BACK_S = 45.0
 """So long after a store through mmap others leave the times alone."""
 SAME_INSTANT_NS = 1_000_000_000
-WRITE_BACK_S = 45.0
-"""So long after a store through mmap others leave the times alone."""
 
 
 class Volume:

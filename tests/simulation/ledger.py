@@ -79,6 +79,8 @@ class Begun:
     """Where the file that it opened was, or the one that is to be removed would be."""
     renamed_to: str | None = None
     """Where the file that is to be removed stands under another name."""
+    given_up: bool = False
+    """Its disk did not answer for so long that nobody waited for it any more."""
     delayed_s: float = 0.0
     """How long it stood still, because something else was done on its thread."""
 
@@ -441,6 +443,8 @@ class Ledger:
             return
         begun = self.jobs[-1]
         file = begun.job.file
+        if begun.given_up:
+            self.broken.append(f"{event.name} was changed on the server after it was given up")
         if event.who is Who.US:
             self._judge_loss(event, before, begun)
         if event.after is None:

@@ -18,6 +18,7 @@ from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.versions import Versions
 from aqsync.local import scanner
+from aqsync.local.errands import Errand
 from aqsync.local.likeness import Likeness
 from aqsync.local.reader import GuardedFile
 from aqsync.local.scanner import Scanner
@@ -41,7 +42,9 @@ from aqsync.sync import delivery, engine, lookout, planner, policies, uploader
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
+from aqsync.sync.lanes import Lanes
 from aqsync.sync.mirror import Mirror
+from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.uploader import Uploader
 from tests.simulation.fake_disk import FakeDisk
 
@@ -295,6 +298,16 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "any-time-is-ours": Broken(
         "5: whose version it is", _patched((remote, "plausible", lambda *_: True))
+    ),
+    "never-rechecked": Broken(
+        "1, 2: stores that change no time",
+        _patched((Rechecks, "needed", lambda *_: None), (Rechecks, "closed", lambda *_: None)),
+    ),
+    "hung-worker-counts": Broken(
+        "7: a disk that hangs", _patched((Lanes, "give_up_what_hangs", lambda _self: None))
+    ),
+    "late-answer-counts": Broken(
+        "7: what was given up is not sent", _patched((Errand, "_check", lambda _self: None))
     ),
     "renamed-not-awaited": Broken(
         "5: an old name goes when the new one is there",

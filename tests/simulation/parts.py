@@ -187,6 +187,7 @@ class SimulatedWatch:
         self._health = health
         self._started_on: RootIdentity | None = None
         self._paths: set[str] = set()
+        self._closed: set[str] = set()
         self._lost: str | None = None
 
     def start(self) -> None:
@@ -200,11 +201,18 @@ class SimulatedWatch:
     def stop(self) -> None:
         self._started_on = None
 
-    def hear(self, path: str) -> bool:
-        """An event arrives; false if nobody listens there."""
+    def hear(self, path: str, *, closed: bool = False) -> bool:
+        """An event arrives; false if nobody listens there.
+
+        Args:
+            path: Where.
+            closed: A program that could write has closed the file.
+        """
         if self._started_on is None or self._started_on != self._now():
             return False
         self._paths.add(path)
+        if closed:
+            self._closed.add(path)
         return True
 
     def overflow(self) -> None:
@@ -219,8 +227,8 @@ class SimulatedWatch:
                 return None
 
     def take(self) -> Hints:
-        hints = Hints(frozenset(self._paths), self._lost)
-        self._paths, self._lost = set(), None
+        hints = Hints(frozenset(self._paths), self._lost, frozenset(self._closed))
+        self._paths, self._closed, self._lost = set(), set(), None
         return hints
 
     def ailment(self) -> str | None:

@@ -11,7 +11,7 @@ from aqsync.config import Mapping
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import nearest
 from aqsync.local.rules import IGNORE_FILE
-from aqsync.model import Decision, FileRecord, Hold, InSync, Recheck, State
+from aqsync.model import Decision, FileRecord, Hold, InSync, Recheck, State, Upload
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
@@ -25,6 +25,8 @@ LONGEST_S = 6 * 3600.0
 """By then everything must have come to rest."""
 A_WHILE_S = 20.0
 SECOND_PASS_S = 1.3 * RESCAN_S
+HANGING_S = 300.0
+"""So long other mappings are looked at beside a disk that hangs: all their files are sent."""
 RESENDS = 3
 """How often a version that the server did not keep is sent again in a day."""
 
@@ -167,7 +169,8 @@ def check_the_end(world: World, seed: int) -> None:
     chance = random.Random(f"end {seed}")
     world.note("EVERYTHING IS MENDED")
     _heal(world, chance)
-    if not _rests(world):
+    _go_on_beside_what_hangs(world)
+    if world.ledger.broken or not _rests(world):
         return
     _compare(world)
     _second_pass(world)
@@ -180,7 +183,6 @@ def _heal(world: World, chance: random.Random) -> None:
     world.rise()
     world.full = False
     world.failing.clear()
-    world.hangs.below = ""
     world.health.heal()
     _heal_server(world, chance)
     disk_deeds.mount_again(world, chance)
@@ -201,6 +203,25 @@ def _heal(world: World, chance: random.Random) -> None:
     world.ledger.look(by_deed=False)
     world.journal.pauses.resume("")
     world.wake_all()
+
+
+def _go_on_beside_what_hangs(world: World) -> None:
+    """A disk that hangs holds up no other mapping; then it answers."""
+    if world.hangs.below:
+        world.run(HANGING_S)
+        for mapping in world.mappings:
+            if world.hangs.below != f"{mapping.directory}/" and not world.ledger.broken:
+                _see_that_it_goes_on(world, mapping)
+    world.note("EVERY DISK ANSWERS")
+    world.hangs.below = ""
+
+
+def _see_that_it_goes_on(world: World, mapping: Mapping) -> None:
+    for path, step in _steps(world, mapping):
+        if isinstance(step, Upload) and not world.ledger.jumps:
+            world.ledger.broken.append(
+                f"{mapping.name}/{path} waits for a disk that is not its own: {step}"
+            )
 
 
 def _heal_server(world: World, chance: random.Random) -> None:

@@ -631,6 +631,7 @@ class World:
     def _answer(self) -> None:
         """A disk that hung answers: the job that has waited longest goes on."""
         begun, strand = self.hangs.jobs.pop(0)
+        begun.given_up = begun.job.errand.hang is not None
         self.note(f"answered: {begun.job.file.mapping}/{begun.job.file.path}")
         self._go_on(begun, strand.go, strand)
 
@@ -641,8 +642,9 @@ class World:
         self.hangs.jobs.clear()
 
     def free_workers(self) -> int:
-        """How many jobs could be done beside those that hang."""
-        return max(0, WORKERS - len(self.hangs.jobs))
+        """How many jobs could be done beside those that hang, and have not been given up."""
+        hanging = [begun for begun, _ in self.hangs.jobs if begun.job.errand.hang is None]
+        return max(0, WORKERS - len(hanging))
 
     def _perform(self, job: Job) -> Outcome:
         outcome = self.engine.perform(job)
@@ -796,9 +798,9 @@ class World:
     def _deliver_letters(self) -> None:
         now = self.clock.monotonic()
         while self._letters and self._letters[0][0] <= now:
-            _, _, name, path = heapq.heappop(self._letters)
+            _, number, name, path = heapq.heappop(self._letters)
             watch = self.watches.get(name)
-            if watch is not None and watch.hear(path):
+            if watch is not None and watch.hear(path, closed=number % 2 == 0):
                 self.wake(name)
 
     def overflow(self, name: str) -> None:
