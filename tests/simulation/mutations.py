@@ -164,6 +164,22 @@ def _older_is_synced(original: Any, self: Comparer, *args: Any) -> Any:
     return found
 
 
+def _any_beginning(original: Any, self: Comparer, *args: Any) -> Any:
+    found = original(self, *args)
+    if isinstance(found, FoundDifferent) and found.finding is Finding.OTHERS:
+        return replace(found, finding=Finding.BEGINNING, size=1)
+    return found
+
+
+@contextmanager
+def _anything_is_the_beginning() -> Iterator[None]:
+    """Both who compares and who sends are broken: either alone would prevent it."""
+    comparing = _around(Comparer, "compare", _any_beginning)
+    sending = _patched((uploader, "_must_begin_with", lambda _file: None))
+    with comparing(), sending():
+        yield
+
+
 def _missing_is_removed(original: Any, file: Any, synced: Any, now_ns: int) -> Any:
     """Whatever is missing was removed by a person."""
     return original(file, replace(synced, listed=True), now_ns)
@@ -322,9 +338,8 @@ MUTATIONS: dict[str, Broken] = {
     "memory-lost": Broken(
         "5: what we sent is known again", _patched((Versions, "of", lambda *_: {}))
     ),
-    "beginning-not-checked": Broken(
-        "5: what is replaced begins the new version",
-        _patched((uploader, "_must_begin_with", lambda _file: None)),
+    "anything-is-the-beginning": Broken(
+        "5: what is replaced begins the new version", _anything_is_the_beginning
     ),
     "sent-again-for-ever": Broken(
         "5: what is put back each time is left there",

@@ -42,11 +42,13 @@ def others_put(world: World, chance: random.Random) -> None:
     eid, name = found
     stored = world.server.contents(eid).get(name)
     content = new_content(chance)
-    kind = chance.randrange(4)
+    kind = chance.randrange(5)
     mapping, path = world.ledger.path_of(eid, name) or (None, "")
-    if kind == 0 and mapping is not None:
+    if kind in {0, 2} and mapping is not None:
         state = world.ledger.visible[mapping.name].get(path)
         content = content if state is None else state.content
+        if kind == 2:
+            content = content[: chance.randrange(len(content) + 1)]
     elif kind == 1 and stored:
         content = bytes(reversed(stored))
     world.server.put(eid, name, content)
