@@ -12,6 +12,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
         JournalBroken                its content is damaged
         JournalTooNew                a newer aqsync wrote it
         JournalDiskFull              its disk has no room
+        JournalReplaced              it was deleted or replaced while it was in use
       LocalError                     a file or directory on this machine
         RootUnusable                 a mapping's directory is missing, unreadable or replaced
           DiskHangs                  its file system does not answer
@@ -145,6 +146,12 @@ class JournalTooNew(JournalError):
 
 class JournalDiskFull(JournalError):
     """The disk that holds the journal has no room."""
+
+    permanent = False
+
+
+class JournalReplaced(JournalError):
+    """It was deleted or replaced while it was in use; nothing more is recorded in it."""
 
     permanent = False
 

@@ -18,7 +18,7 @@ from aqsync.cli.signals import interruptible
 from aqsync.cli.through_daemon import push_through_daemon
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
-from aqsync.errors import ExitCode, Interrupted
+from aqsync.errors import ExitCode, Interrupted, JournalReplaced
 from aqsync.journal import Journal
 from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
@@ -35,6 +35,10 @@ from aqsync.sync.report import PushReport
 
 if TYPE_CHECKING:
     from aqsync.cli.progress_bar import Bar
+
+
+STANDS_CHECK_S = 5.0
+"""How often a push sees whether its journal is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,10 @@ def _push(
                 f"the journal was damaged; it is kept as {journal.broken_set_aside} and is being"
                 " rebuilt from the disk and the server's file lists"
             )
-        with _working(config) as (server, stop, abort):
+        with (
+            _working(config) as (server, stop, abort),
+            _ended_with(journal, stop, abort, server),
+        ):
             rate = RateLimit(config.transfer.rate, clock)
             errands = Errands(clock, own_threads=True)
             engine = Engine(
@@ -112,6 +119,38 @@ def _push(
                 errands=errands,
             )
             return push_and_report(engine, limits, Teller(progress.show), stop)
+
+
+@contextmanager
+def _ended_with(
+    journal: Journal, stop: threading.Event, abort: threading.Event, server: Server
+) -> Iterator[None]:
+    """Within, everything is broken off when the journal is deleted or replaced.
+
+    Raises:
+        JournalReplaced: It was.
+    """
+    over, problems = threading.Event(), list[str]()
+
+    def watch() -> None:
+        while not over.wait(STANDS_CHECK_S):
+            if (problem := journal.displaced()) is not None:
+                problems.append(problem)
+                stop.set()
+                abort.set()
+                server.close()
+                break
+
+    thread = threading.Thread(target=watch, name="journal", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    problem = problems[0] if problems else journal.displaced()
+    if problem is not None:
+        raise JournalReplaced(problem, hint="push again: what was sent is found on the server")
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from aqsync.cli.context import configuration
 from aqsync.clock import SystemClock
-from aqsync.errors import AqsyncError, ExitCode
+from aqsync.errors import AqsyncError, ExitCode, JournalInUse
 from aqsync.journal import Journal
 from aqsync.log import Log
+from aqsync.service.control import client as control
 from aqsync.service.daemon import Daemon
 from aqsync.service.logs import set_up
 from aqsync.service.memory import give_back_freed_memory
@@ -49,10 +50,22 @@ def run(options: RunOptions) -> ExitCode:
         return exc.exit_code
 
 
+def _refuse_another(journal: Path) -> None:
+    """Where the lock file was deleted, one that works on may have missed that so far."""
+    other = control.Daemon.find(journal)
+    if other is not None:
+        with other:
+            raise JournalInUse(
+                f"the journal {journal} is in use by another daemon, whose lock file is gone",
+                hint="wait until it has noticed that, and ended",
+            )
+
+
 def _run(config_path: Path | None) -> ExitCode:
     config = configuration(config_path)
     clock = SystemClock()
     with Journal.open_for_writing(config.journal, clock.now_ns()) as journal:
+        _refuse_another(config.journal)
         if journal.broken_set_aside is not None:
             log.warning(
                 "the journal was damaged; it is being rebuilt from the disk and the server's lists",

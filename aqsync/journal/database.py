@@ -119,6 +119,7 @@ class Database:
         self._lock = threading.RLock()
         self.path = path
         self.met_damage = False
+        self._checkpoints = 0
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -162,9 +163,15 @@ class Database:
         theirs = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return self._connection.total_changes, theirs
 
+    @property
+    def changes(self) -> int:
+        """Counts whatever may have written to the file itself, rather than the log beside it."""
+        return self._connection.total_changes + self._checkpoints
+
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the file and empty it; false if readers are in the way."""
         with self._guarded():
+            self._checkpoints += 1
             # Whoever else wants the connection must not wait while a reader is waited for.
             self._connection.execute("PRAGMA busy_timeout = 0")
             try:

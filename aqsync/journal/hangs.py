@@ -57,6 +57,8 @@ class Hangs:
 
     def clear(self) -> None:
         """A process has only begun: nothing hangs for it yet."""
+        if not self._read():
+            return
         with self._database.writing() as connection:
             connection.execute("DELETE FROM hang")
         with self._lock:

@@ -27,6 +27,7 @@ from aqsync.journal.rechecks import Rechecks
 from aqsync.journal.refusals import Refusals
 from aqsync.journal.remote import Remote
 from aqsync.journal.sides import Sides
+from aqsync.journal.standing import Standing
 from aqsync.journal.tags import Tags
 from aqsync.journal.versions import Versions
 
@@ -55,6 +56,7 @@ class Journal:
         """Where a damaged journal was put when this one was begun in its place."""
         self._database = database
         self._lock = lock
+        self._standing = None if lock is None else Standing(database.path, lock)
 
     @classmethod
     def open_for_writing(cls, path: Path, now_ns: int) -> Self:
@@ -118,18 +120,34 @@ class Journal:
         """Whether it has turned out to be damaged: opened again, it is set aside."""
         return self._database.met_damage
 
+    def displaced(self) -> str | None:
+        """What has happened to its files; None: they are those that their paths lead to.
+
+        Whatever is written after that is lost, and another process may write beside this one.
+        It costs a few calls of the system.
+        """
+        if self._standing is None:
+            return None
+        try:
+            return self._standing.problem(self._database.changes)
+        except OSError:
+            return None  # its disk is in trouble: that is told wherever it is used
+
     def close(self) -> None:
         """Close the file and let others write."""
+        # What stands there instead was not closed by us: the next who opens it reads it through.
+        ours = self.displaced() is None
         try:
             self._database.close()
         except BaseException:
             self._release(in_good_order=False)
             raise
-        self._release(in_good_order=True)
+        self._release(in_good_order=ours, ours=ours)
 
-    def _release(self, *, in_good_order: bool) -> None:
+    def _release(self, *, in_good_order: bool, ours: bool = True) -> None:
         if self._lock is not None:
-            self._lock.release(in_good_order=in_good_order, damaged=self.met_damage)
+            damaged = self.met_damage and ours
+            self._lock.release(in_good_order=in_good_order, damaged=damaged)
 
     def __enter__(self) -> Self:
         return self

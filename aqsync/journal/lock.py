@@ -54,6 +54,7 @@ class JournalLock:
     Attributes:
         untouched: Whether the journal is still the file that its last writer closed in good
             order, by all that its status shows.
+        path: Where the lock file stands.
         damaged: Whether its last writer met damage in it, which no check need find again.
 
     Raises:
@@ -62,9 +63,9 @@ class JournalLock:
     """
 
     def __init__(self, journal: Path) -> None:
-        path = _beside(journal)
+        self.path = _beside(journal)
         self._journal = journal
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _try_lock(self._descriptor)
         except OSError as exc:
@@ -80,6 +81,14 @@ class JournalLock:
         self.damaged = mark == _DAMAGED
         if not marks_a_journal(journal):
             self._write(f"{_OPENING} {os.getpid()}")
+
+    def stands(self) -> bool:
+        """Whether another process would meet this very lock: the file may have been replaced."""
+        try:
+            there = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return os.path.samestat(there, os.fstat(self._descriptor))
 
     def opened(self) -> None:
         """What lies here is a journal of ours, and this process writes it."""

@@ -24,6 +24,7 @@ from aqsync.errors import (
     ExitCode,
     JournalBroken,
     JournalError,
+    JournalReplaced,
 )
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
@@ -96,6 +97,7 @@ class Daemon:
 
     def run(self) -> ExitCode:
         """Work until a signal ends it, or damage in the journal; on the main thread."""
+        lost = False
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self._config.path)
             control = self._take_orders()
@@ -108,10 +110,17 @@ class Daemon:
                 if self._journal.met_damage:
                     log.error("the journal is damaged; at the next start it is rebuilt")
                     break
-            self._stop(signals)
+                if (problem := self._journal.displaced()) is not None:
+                    log.error("the journal is lost; the daemon ends, to begin anew", reason=problem)
+                    lost = True
+                    break
+            # What a lost journal does not hold is not sent.
+            self._stop(signals, 0.0 if lost else STOP_DEADLINE_S)
             if control is not None:
                 control.stop()
-        return JournalBroken.exit_code if self._journal.met_damage else ExitCode.OK
+        if self._journal.met_damage:
+            return JournalBroken.exit_code
+        return JournalReplaced.exit_code if lost else ExitCode.OK
 
     def _take_orders(self) -> ControlServer | None:
         """Listen on the local socket; without one the daemon does its work all the same."""
@@ -152,16 +161,16 @@ class Daemon:
         self._slow = set(slow)
         self._notifier.status(self.summary())
 
-    def _stop(self, signals: Signals) -> None:
+    def _stop(self, signals: Signals, deadline_s: float) -> None:
         self._notifier.stopping()
         with self._changing:
-            self._stop_at = self._clock.monotonic() + STOP_DEADLINE_S
+            self._stop_at = self._clock.monotonic() + deadline_s
             self._now.retire()
             for stop in tuple(self._pushes):
                 stop.set()
             under_way = len(self._under_way())
             self._finish_in_background(self._now)
-        log.info("stopping", under_way=under_way, deadline_s=round(STOP_DEADLINE_S))
+        log.info("stopping", under_way=under_way, deadline_s=round(deadline_s))
         while any(thread.is_alive() for thread in self._finishers):
             numbers = signals.wait(0.05)
             if signal.SIGTERM in numbers or signal.SIGINT in numbers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 import threading
@@ -40,6 +41,7 @@ class ControlServer:
         self._served: dict[Connection, threading.Thread] = {}
         self._thread: threading.Thread | None = None
         self._waker: socket.socket
+        self._made: os.stat_result
 
     def start(self) -> None:
         """Listen.
@@ -49,6 +51,7 @@ class ControlServer:
             OSError: It cannot be made.
         """
         listener = listen(self.path)
+        self._made = self.path.lstat()
         self._waker, woken = socket.socketpair()
         self._thread = threading.Thread(
             target=self._accept_all, args=(listener, woken), name="control", daemon=True
@@ -65,7 +68,8 @@ class ControlServer:
             return
         self._stopping.set()
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            if os.path.samestat(self.path.lstat(), self._made):  # else it is another daemon's
+                self.path.unlink()
         self._waker.close()
         self._thread.join()
         self._end_all(time.monotonic() + within_s)
