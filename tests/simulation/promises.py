@@ -25,7 +25,7 @@ LONGEST_S = 6 * 3600.0
 """By then everything must have come to rest."""
 A_WHILE_S = 20.0
 SECOND_PASS_S = 1.3 * RESCAN_S
-HANGING_S = 300.0
+HANGING_S = 100.0
 """So long other mappings are looked at beside a disk that hangs: all their files are sent."""
 RESENDS = 3
 """How often a version that the server did not keep is sent again in a day."""
@@ -207,18 +207,18 @@ def _heal(world: World, chance: random.Random) -> None:
 
 def _go_on_beside_what_hangs(world: World) -> None:
     """A disk that hangs holds up no other mapping; then it answers."""
-    if world.hangs.below:
+    others = [m for m in world.mappings if world.hangs.below not in {"", f"{m.directory}/"}]
+    if others:
         world.run(HANGING_S)
-        for mapping in world.mappings:
-            if world.hangs.below != f"{mapping.directory}/" and not world.ledger.broken:
-                _see_that_it_goes_on(world, mapping)
-    world.note("EVERY DISK ANSWERS")
+        world.note("EVERY DISK ANSWERS")
+    for mapping in others:
+        _see_that_it_goes_on(world, mapping)
     world.hangs.below = ""
 
 
 def _see_that_it_goes_on(world: World, mapping: Mapping) -> None:
     for path, step in _steps(world, mapping):
-        if isinstance(step, Upload) and not world.ledger.jumps:
+        if isinstance(step, Upload):
             world.ledger.broken.append(
                 f"{mapping.name}/{path} waits for a disk that is not its own: {step}"
             )

@@ -72,6 +72,8 @@ class Strand:
 class Hangs:
     """What hangs in one world."""
 
+    workers: int
+    """How many jobs are done at once; few are soon all waiting for a disk."""
     below: str = ""
     """What is below this place cannot be read, and does not fail either; empty: nothing hangs."""
     jobs: list[tuple[Begun, Strand]] = field(default_factory=list)

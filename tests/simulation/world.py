@@ -149,7 +149,7 @@ class World:
         """Where disks belong."""
         self.refusing = self.forbidding = ""
         """What ends so, the server refuses, or forbids."""
-        self.hangs = Hangs()
+        self.hangs = Hangs(self.chance.choice([1, 2, WORKERS]))
         self.past = Past()
         self.ledger.forgot = lambda: self.past.forgot
         self.full = False
@@ -644,7 +644,7 @@ class World:
     def free_workers(self) -> int:
         """How many jobs could be done beside those that hang, and have not been given up."""
         hanging = [begun for begun, _ in self.hangs.jobs if begun.job.errand.hang is None]
-        return max(0, WORKERS - len(hanging))
+        return max(0, self.hangs.workers - len(hanging))
 
     def _perform(self, job: Job) -> Outcome:
         outcome = self.engine.perform(job)
