@@ -209,6 +209,8 @@ def _go_on_beside_what_hangs(world: World) -> None:
     """A disk that hangs holds up no other mapping; then it answers."""
     others = [m for m in world.mappings if world.hangs.below not in {"", f"{m.directory}/"}]
     if others:
+        while not world.engine.usable and not world.ledger.broken:
+            world.run(A_WHILE_S)
         world.run(HANGING_S)
         world.note("EVERY DISK ANSWERS")
     for mapping in others:
