@@ -49,6 +49,11 @@ _RESENT = f"""
 AT = "id = ? AND eid IS ? AND remote_name = ?"
 """Work that ends after the rules have led its file elsewhere does not count there."""
 
+_AS_LISTED = (
+    "(SELECT modified_at FROM remote_file r WHERE r.eid = file.eid AND r.name = file.remote_name)"
+    " IS ?"
+)
+
 
 def next_sequence(connection: Connection) -> int:
     """Count on; inside a transaction."""
@@ -66,17 +71,26 @@ class Outcomes:
         """Before the last bytes of a file go out: from now on the server may hold them.
 
         Returns:
-            False: the file is not known any more, or leads elsewhere; nobody would remember them.
+            False: the file is not known any more, leads elsewhere, or a list has shown that
+            something else stands under its name than when it was decided on.
         """
         changed = self._database.write(
-            f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {AT}",
-            (sha256, size, *at(file)),
+            f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {AT} AND {_AS_LISTED}",
+            (sha256, size, *at(file), file.remote.modified_at),
         )
         return changed > 0
 
-    def about_to_remove(self, file: FileRecord) -> None:
-        """Before the server is asked to remove a file: from now on we may be why it is missing."""
-        self._database.write(f"UPDATE file SET removing = 1 WHERE {AT}", at(file))
+    def about_to_remove(self, file: FileRecord) -> bool:
+        """Before the server is asked to remove a file: from now on we may be why it is missing.
+
+        Returns:
+            As `about_to_send`.
+        """
+        changed = self._database.write(
+            f"UPDATE file SET removing = 1 WHERE {AT} AND {_AS_LISTED}",
+            (*at(file), file.remote.modified_at),
+        )
+        return changed > 0
 
     def record(
         self,

@@ -52,6 +52,7 @@ from aqsync.model import (
 )
 from aqsync.sync.claims import Claims
 from aqsync.sync.jobs import Job, Progress, unwatched
+from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import (
     LIMIT_TRIED_EVERY_NS,
@@ -67,14 +68,12 @@ from aqsync.sync.policies import experiments_known_of, experiments_of
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.refusing import Refusing
+from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Uploader
 
-FRESH_TO_REPLACE_S = 3.0
-"""A file list older than this is fetched again before anything on the server is replaced or
-removed."""
-FRESH_TO_ADD_S = 30.0
-"""The same before a name is used for the first time: others may have taken it meanwhile."""
+NEWEST_S = 3.0
+"""A file that waits for a newer list than the one known does not wait for one younger than this."""
 SHORTEST_ORDERED_PAUSE_S = 1.0
 """A server that is busy and asks for no pause gets one."""
 
@@ -123,21 +122,20 @@ class Engine:
         self._server = server
         self._mirror = Mirror(server, journal, clock)
         self._tagger = Tagger(server, journal, clock)
-        self._uploader = Uploader(server, journal, clock, aborted, rate, disk)
+        self._lists = Lists(self._mirror, clock)
+        check = RemoteCheck(server, journal, self._lists, clock)
+        self._uploader = Uploader(
+            server, journal, clock, check, aborted=aborted, rate=rate, disk=disk
+        )
         self.rechecks = Rechecks(journal, clock, disk, self.claims, aborted)
         self._aborted = aborted
         self._scanners = {
             m.name: Scanner(m, journal, clock, disk, self._errands) for m in self.mappings
         }
-        self.lists_fetched = 0
-        """Counts: what was read from the journal before the last one may be past."""
         self.outlook = 0
         """Counts: policies that were worked out before the last one may be past."""
         self.outlook_changed: Callable[[], None] = lambda: None
         """Called, from any thread, when it was counted."""
-        self._listed_at: dict[str, float] = {}
-        # A list that was asked for earlier must not replace one that was asked for later.
-        self._refreshing = threading.Lock()
         self._tagging = threading.Lock()
         self._noting_problem = threading.Lock()
         self._refusing = Refusing(
@@ -175,6 +173,11 @@ class Engine:
         return self._errands.ask(mapping.directory, question)
 
     @property
+    def lists_fetched(self) -> int:
+        """Counts: what was read from the journal before the last one may be past."""
+        return self._lists.fetched
+
+    @property
     def usable(self) -> bool:
         """Whether the server could be used when last tried."""
         return self._problem is None
@@ -185,18 +188,14 @@ class Engine:
 
     def refresh(self, eids: Collection[str]) -> bool:
         """Fetch the file lists of these experiments; false if the server cannot be used."""
-        with self._refreshing:
-            began = self.clock.monotonic()
-            unusable = self.journal.remote.unusable().keys()
-            try:
-                self._mirror.refresh(eids)
-            except RemoteError as exc:
-                self._server_failed(exc)
-                return False
-            self._listed_at.update(dict.fromkeys(eids, began))
-            self.lists_fetched += 1
-            if self.journal.remote.unusable().keys() != unusable:
-                self._change_outlook()
+        unusable = self.journal.remote.unusable().keys()
+        try:
+            self._lists.fetch(eids)
+        except RemoteError as exc:
+            self._server_failed(exc)
+            return False
+        if self.journal.remote.unusable().keys() != unusable:
+            self._change_outlook()
         if self._problem is not None and not self._problem.denied:
             self._set_problem(None)
         return True
@@ -218,16 +217,19 @@ class Engine:
     def decide(
         self, file: FileRecord, policy_of: Callable[[FileRecord], Policy]
     ) -> tuple[FileRecord, Decision] | None:
-        """The next step of a file, by a file list that is young enough to take it.
+        """The next step of a file; where it waits for a newer list, that is fetched.
+
+        Whether what the list says is still so is asked by the worker, when it matters.
 
         Returns:
-            The record as it then is, and the decision; None if the list is too old for the step
-            and the server cannot be asked.
+            The record as it then is, and the decision; None if the server cannot be asked.
         """
         step = decide(file, policy_of(file), self.clock.now_ns())
-        if self.may_take(file, step):
+        eid = str(file.eid)
+        waits = isinstance(step, Wait) and step.until_ns is None and policy_of(file).closed is None
+        if not waits or self._lists.age(eid) <= NEWEST_S:
             return file, step
-        if not self.refresh({str(file.eid)}):
+        if not self.refresh({eid}):
             return None
         file = self.again(file)
         return file, decide(file, policy_of(file), self.clock.now_ns())
@@ -236,18 +238,6 @@ class Engine:
         """The record as it is now."""
         [now] = self.journal.observations.records([file.id]) or [file]
         return now
-
-    def may_take(self, file: FileRecord, step: Decision) -> bool:
-        """Whether the experiment's list is young enough to take this step by it."""
-        match step:
-            case Upload(replaces=False):
-                oldest = FRESH_TO_ADD_S
-            case Upload() | RemoveRemote() | Wait(until_ns=None):
-                oldest = FRESH_TO_REPLACE_S
-            case _:
-                return True
-        listed_at = self._listed_at.get(str(file.eid))
-        return listed_at is not None and self.clock.monotonic() - listed_at <= oldest
 
     def job(
         self,

@@ -14,7 +14,6 @@ from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
-from aqsync.aqueduct.records import UploadReceipt
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.errors import (
@@ -25,6 +24,7 @@ from aqsync.errors import (
     Interrupted,
     LocalError,
     NameNotSendable,
+    RemoteChanged,
     ServerFailed,
     TransferRefused,
 )
@@ -54,12 +54,10 @@ from aqsync.model import (
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.jobs import Job, Progress
 from aqsync.sync.rate import RateLimit
+from aqsync.sync.remote_check import Outdated, RemoteCheck
 
 SMALL = 1 << 20
 """Bytes up to which a file is read whole before anything is sent; larger ones in such chunks."""
-
-CLOCK_SLACK_S = 5.0
-"""A server tells its time in whole seconds, and a busy one tells a time that is seconds old."""
 
 
 class Uploader:
@@ -69,6 +67,7 @@ class Uploader:
         server: Where to.
         journal: Told before the last bytes of a file go out.
         clock: Measures transfers.
+        check: Whether the server still holds what a job was decided by.
         aborted: Asked between chunks; true breaks every transfer off.
         rate: How fast what is sent and what is compared may go; None: as fast as it goes.
         disk: Where the files are.
@@ -79,6 +78,8 @@ class Uploader:
         server: Server,
         journal: Journal,
         clock: Clock,
+        check: RemoteCheck,
+        *,
         aborted: Callable[[], bool] = lambda: False,
         rate: RateLimit | None = None,
         disk: Disk = REAL_DISK,
@@ -86,6 +87,7 @@ class Uploader:
         self._server = server
         self._journal = journal
         self._clock = clock
+        self._check = check
         self._aborted = aborted
         self._rate = rate
         self._disk = AttendedDisk(disk)
@@ -107,7 +109,7 @@ class Uploader:
                     return self._comparer.compare(job, _present(job.file))
                 case RemoveRemote():
                     return self._remove(job)
-        except (FileChanged, FileVanished):
+        except (FileChanged, FileVanished, Outdated):
             return MovedOn()
         except (LocalError, TransferRefused, NameNotSendable, ServerFailed) as exc:
             if _concerns_all(exc):
@@ -120,17 +122,25 @@ class Uploader:
         unchanged = self._content_if_unchanged(job, local)
         if unchanged is not None:
             return Touched(local, unchanged)
-        digest = hashlib.sha256()
-        began = self._clock.monotonic()
+        digest, expected = hashlib.sha256(), self._check.expected(file)
         with (
             GuardedFile(job.root, file.path, local, self._disk) as source,
             self._body(job, source, digest) as body,
         ):
-            receipt = self._server.upload(job.uuid, file.remote_name, body, local.size, self._pace)
-        took = self._clock.monotonic() - began
-        return Uploaded(
-            local, digest.digest(), _accepted_between(receipt, took), again=job.step.again
-        )
+            began = self._clock.monotonic()
+            try:
+                receipt = self._server.upload(
+                    job.uuid, file.remote_name, body, local.size, self._pace, expected=expected
+                )
+            except RemoteChanged as exc:
+                return self._check.refused(job, exc, began)
+        self._check.answered(expected=expected, checked=receipt.condition_checked)
+        sha256, between = digest.digest(), self._check.stored_between(receipt, began)
+        if file.sent is not None and file.sent.sha256 != sha256:
+            # An earlier upload, whose answer never came, may still arrive by way of a proxy that
+            # holds it back, and have a time within the bounds: then only the content tells.
+            between = None
+        return Uploaded(local, sha256, between, receipt.modified_at, job.step.again)
 
     def _content_if_unchanged(self, job: Job, local: Signature) -> bytes | None:
         """The digest of a file that was only touched; None if it must be sent."""
@@ -156,16 +166,17 @@ class Uploader:
         file = job.file
         small = SMALL if self._rate is None else self._rate.chunk(SMALL)
         if _present(file).size <= small:
-            yield list(self._watched(self._content(file, source.chunks(), digest), job.progress))
+            yield list(self._watched(self._content(job, source.chunks(), digest), job.progress))
             return
-        with closing(read_ahead(self._content(file, source.chunks(small), digest))) as chunks:
+        # Much would be sent in vain; and it is asked again before the last bytes.
+        self._check.confirm(job)
+        self._check.still_as_decided(job)
+        with closing(read_ahead(self._content(job, source.chunks(small), digest))) as chunks:
             yield self._watched(chunks, job.progress)
 
-    def _content(
-        self, file: FileRecord, chunks: Iterable[bytes], digest: hashlib._Hash
-    ) -> Iterator[bytes]:
+    def _content(self, job: Job, chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
         """Gives the last chunk out only when the digest of all is in the journal."""
-        given = 0
+        file, given = job.file, 0
         size = _present(file).size
         beginning = _must_begin_with(file)
         for chunk in chunks:
@@ -177,14 +188,16 @@ class Uploader:
             digest.update(chunk)
             given += len(chunk)
             if given == size:
-                self._remember(file, digest.digest())
+                self._remember(job, digest.digest())
             yield chunk
         if size == 0:
-            self._remember(file, digest.digest())
+            self._remember(job, digest.digest())
 
-    def _remember(self, file: FileRecord, sha256: bytes) -> None:
-        if not self._journal.outcomes.about_to_send(file, sha256, _present(file).size):
-            raise FileVanished(f"{file.path} was found to be gone while it was read")
+    def _remember(self, job: Job, sha256: bytes) -> None:
+        """The last look at the server, and the last note before the server may have it all."""
+        self._check.confirm(job)
+        if not self._journal.outcomes.about_to_send(job.file, sha256, _present(job.file).size):
+            raise Outdated
 
     def _watched(self, chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
         for chunk in chunks:
@@ -195,8 +208,15 @@ class Uploader:
     def _remove(self, job: Job) -> Outcome:
         if not self._is_gone(job):
             return MovedOn()
-        self._journal.outcomes.about_to_remove(job.file)
-        self._server.remove_files(job.uuid, [job.file.remote_name])
+        self._check.confirm(job)
+        if not self._journal.outcomes.about_to_remove(job.file):
+            return MovedOn()
+        expected, began = self._check.expected(job.file), self._clock.monotonic()
+        try:
+            receipt = self._server.remove_files(job.uuid, [job.file.remote_name], expected=expected)
+        except RemoteChanged as exc:
+            return self._check.refused(job, exc, began)
+        self._check.answered(expected=expected, checked=receipt.condition_checked)
         return Removed()
 
     def _is_gone(self, job: Job) -> bool:
@@ -258,11 +278,3 @@ def _stands_there(file: FileRecord, synced: SyncedVersion) -> bool:
     if file.remote.listed_sequence <= synced.sequence:
         return True
     return file.remote.modified_at is not None and file.remote.modified_at == synced.modified_at
-
-
-def _accepted_between(receipt: UploadReceipt, took: float) -> tuple[float, float] | None:
-    """Bounds of the file's time; servers date answers by a request's end or, uvicorn, its begin."""
-    if receipt.server_date is None:
-        return None
-    date = receipt.server_date.timestamp()
-    return date - took - CLOCK_SLACK_S, date + took + CLOCK_SLACK_S

@@ -12,8 +12,7 @@ import pytest
 from aqsync.local.disk import REAL_DISK
 from aqsync.model import Hold, MovedOn, Removed, RemoveRemote, State, Uploaded
 from aqsync.sync.jobs import Job
-from aqsync.sync.uploader import Uploader
-from tests.support.lab import EID, Lab
+from tests.support.lab import EID, Lab, new_uploader
 from tests.support.mounts import bind, mount_tmpfs, unmount
 
 AWAY = "is not there; none of its files counts as deleted"
@@ -407,9 +406,11 @@ def test_nothing_is_removed_from_the_server_by_what_a_disk_lacks_that_is_away(
     assert file.local is None
     step = RemoveRemote("deleted here", 0)
     filled.server.put(EID, file.remote_name, b"data")
+    filled.engine.refresh({EID})
+    file = filled.record("runs/usb/c")
     job = Job(file, step, filled.root, filled.server.of(EID).uuid)
     disks.unmount("runs/usb")
-    uploader = Uploader(filled.server, filled.journal, filled.clock)
+    uploader = new_uploader(filled)
     assert uploader.do(job) == MovedOn()
     disks.mount("runs/usb", "second")
     assert uploader.do(job) == MovedOn()
@@ -427,9 +428,11 @@ def test_nothing_is_removed_from_the_server_by_what_a_disk_covers(lab: Lab, disk
     lab.scan()
     file = lab.record("usb/deep/c")
     lab.server.put(EID, file.remote_name, b"data")
+    lab.engine.refresh({EID})
+    file = lab.record("usb/deep/c")
     job = Job(file, RemoveRemote("deleted here", 0), lab.root, lab.server.of(EID).uuid)
     disks.mount("usb")
-    uploader = Uploader(lab.server, lab.journal, lab.clock)
+    uploader = new_uploader(lab)
     assert uploader.do(job) == MovedOn()
     disks.unmount("usb")
     assert uploader.do(job) == Removed()

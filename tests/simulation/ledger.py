@@ -18,18 +18,19 @@ from aqsync.config import Mapping
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
 from aqsync.model import EntryKind, RemoveRemote
-from aqsync.sync.engine import FRESH_TO_ADD_S
 from aqsync.sync.jobs import Job
-from aqsync.sync.uploader import CLOCK_SLACK_S
+from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event, Who
 from tests.support.fake_clock import FakeClock
 
 SLACK_S = 0.001
-WINDOW_S = FRESH_TO_ADD_S
+WINDOW_S = SHORTEST_WINDOW_S
 WINDOW_IN_LISTS = 20
 """What others store is safe from then on: after this time, or after so many times that of one
 list."""
+DATED_WITHIN_S = 2.2
+"""So exactly is it known what the server's clock showed."""
 
 
 def sha256(content: bytes) -> bytes:
@@ -413,7 +414,7 @@ class Ledger:
         now = self._clock.monotonic()
         begun = self.jobs[-1] if self.jobs else None
         opened = begun.opened if begun is not None and begun.opened is not None else now
-        self._doubtful_until[event.uuid, event.name] = now + (now - opened) + CLOCK_SLACK_S + 2
+        self._doubtful_until[event.uuid, event.name] = now + (now - opened) + DATED_WITHIN_S
         return begun
 
     def _after(self, event: Event, before: Remote | None) -> Remote:

@@ -6,15 +6,19 @@ import os
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aqsync.config import Mapping
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.model import Decision, FileRecord, Outcome
 from aqsync.sync.engine import Engine
+from aqsync.sync.lists import Lists
+from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 from aqsync.sync.push import Limits, Push, PushResult
+from aqsync.sync.remote_check import RemoteCheck
+from aqsync.sync.uploader import Uploader
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.fake_server import FakeServer
 from tests.support.quick_journal import open_quickly
@@ -117,6 +121,14 @@ class Lab:
     def remote(self) -> dict[str, bytes]:
         """What is on the server."""
         return self.server.contents(EID)
+
+
+def new_uploader(lab: Lab, **kept: Any) -> Uploader:
+    """One that has just fetched the list."""
+    lists = Lists(Mirror(lab.server, lab.journal, lab.clock), lab.clock)
+    lists._asked_at[EID] = lab.clock.monotonic()
+    check = RemoteCheck(lab.server, lab.journal, lists, lab.clock)
+    return Uploader(lab.server, lab.journal, lab.clock, check, **kept)
 
 
 class Listener:

@@ -32,7 +32,7 @@ from aqsync.model import (
     Uploaded,
     Wait,
 )
-from aqsync.sync.engine import FRESH_TO_ADD_S, FRESH_TO_REPLACE_S, Engine
+from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
 from aqsync.sync.planner import backoff_ns
 from tests.support.crew import logged
@@ -170,33 +170,6 @@ def test_what_is_no_longer_configured_is_not_asked_for(lab: Lab) -> None:
     other = Mapping(name="other", directory=lab.root, experiment="20261123-2")
     engine = Engine([other], lab.journal, lab.server, lab.clock)
     assert engine.eids() == {"20261123-2"}
-
-
-def test_how_old_a_list_may_be(lab: Lab) -> None:
-    job = prepared(lab)
-    add, replace = NEW, Upload("changed", 0, replaces=True)
-    assert lab.engine.may_take(job.file, replace)
-    lab.clock.advance(FRESH_TO_REPLACE_S + 0.1)
-    assert not lab.engine.may_take(job.file, replace)
-    assert lab.engine.may_take(job.file, add)
-    lab.clock.advance(FRESH_TO_ADD_S)
-    assert not lab.engine.may_take(job.file, add)
-    assert not lab.engine.may_take(job.file, RemoveRemote("deleted here", 0))
-    assert lab.engine.may_take(job.file, Compare("taken", 0))
-    assert lab.engine.refresh([EID])
-    assert lab.engine.may_take(job.file, replace)
-
-
-def test_a_list_is_as_old_as_the_question(lab: Lab) -> None:
-    lab.server.troubles["list_files"].append(lambda: lab.clock.advance(FRESH_TO_REPLACE_S + 0.1))
-    job = prepared(lab)
-    assert not lab.engine.may_take(job.file, Upload("changed", 0, replaces=True))
-
-
-def test_a_list_of_another_process_is_not_fresh(lab: Lab) -> None:
-    job = prepared(lab)
-    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
-    assert not engine.may_take(job.file, NEW)
 
 
 # Doing

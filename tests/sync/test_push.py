@@ -20,8 +20,9 @@ from aqsync.errors import (
     TransferRefused,
 )
 from aqsync.model import Hold, State
-from aqsync.sync.engine import FRESH_TO_ADD_S, Engine
+from aqsync.sync.engine import Engine
 from aqsync.sync.push import MOST_ATTEMPTS, TRIES, Limits, Push
+from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from aqsync.sync.summary import summarize
 from tests.support.lab import EID, Lab, Listener
 from tests.support.permissions import bound_by_permissions
@@ -264,11 +265,11 @@ def test_a_push_gives_up_on_a_file_that_fails_and_only_on_that(lab: Lab) -> None
         lab.write(path)
     real = lab.server.upload
 
-    def upload(*arguments: object) -> object:
+    def upload(*arguments: object, **kept: object) -> object:
         if arguments[1] == "bad":
             lab.server.calls.append(("upload", "bad"))
             raise ServerFailed("500", hint="later")
-        return real(*arguments)  # type: ignore[arg-type]  # passed on
+        return real(*arguments, **kept)  # type: ignore[arg-type]  # passed on
 
     lab.server.upload = upload  # type: ignore[method-assign, assignment]  # one file fails
     result = lab.push()
@@ -547,10 +548,10 @@ def test_a_name_taken_while_others_were_sent_is_seen(lab: Lab) -> None:
 
     def meanwhile() -> None:
         lab.server.after.clear()
-        lab.clock.advance(FRESH_TO_ADD_S + 1)
+        lab.clock.advance(SHORTEST_WINDOW_S)
         lab.server.put(EID, "b", b"theirs")
 
-    lab.server.after["list_files"] = meanwhile
+    lab.server.after["upload"] = meanwhile
     lab.push()
     assert lab.remote["b"] == b"theirs"
     assert states(lab, "a", "b") == [State.IN_SYNC, State.HELD]
@@ -561,6 +562,7 @@ def test_a_file_replaced_by_others_since_the_list_was_fetched_is_not_overwritten
 ) -> None:
     lab.write("a", b"ours")
     lab.push()
+    lab.write("sent first", b"1", age_s=7200)
     lab.write("a", b"ours, changed")
 
     def meanwhile() -> None:
@@ -568,9 +570,9 @@ def test_a_file_replaced_by_others_since_the_list_was_fetched_is_not_overwritten
         lab.clock.advance(4)
         lab.server.put(EID, "a", b"theirs")
 
-    lab.server.after["list_files"] = meanwhile
+    lab.server.after["upload"] = meanwhile
     lab.push()
-    assert lab.remote == {"a": b"theirs"}
+    assert lab.remote["a"] == b"theirs"
     assert states(lab, "a") == [State.HELD]
 
 

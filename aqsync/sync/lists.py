@@ -1,0 +1,80 @@
+"""The server's file lists: who fetches them, how old they are, and what they cost."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection
+
+from aqsync.clock import Clock
+from aqsync.sync.mirror import Mirror
+
+
+class Lists:
+    """One fetch serves all that ask for the same list while it is on its way.
+
+    May be used by several threads. Of lists that overtake each other the journal keeps the one
+    that was asked for last.
+
+    Args:
+        mirror: Fetches them.
+        clock: Tells their age.
+    """
+
+    def __init__(self, mirror: Mirror, clock: Clock) -> None:
+        self._mirror = mirror
+        self._clock = clock
+        self._asked_at: dict[str, float] = {}
+        self._took: dict[str, float] = {}
+        self._guard = threading.Lock()
+        self._fetching: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.fetched = 0
+        """Counts: what was read from the journal before the last one may be past."""
+
+    def fetch(self, eids: Collection[str]) -> None:
+        """Fetch the lists of these experiments.
+
+        Raises:
+            RemoteError: The server cannot be asked.
+        """
+        began = self._clock.monotonic()
+        self._mirror.refresh(eids)
+        took = self._clock.monotonic() - began
+        with self._guard:
+            self.fetched += 1
+            for eid in eids:
+                self._asked_at[eid] = max(began, self._asked_at.get(eid, began))
+                self._took[eid] = took / len(eids)
+
+    def share(self, eid: str, enough: Callable[[], bool], *, wait: bool = True) -> None:
+        """Fetch a list, or wait for the one that another thread is fetching.
+
+        Args:
+            eid: Whose.
+            enough: Whether no list need be fetched; asked when no other thread is fetching it.
+            wait: False: where another thread is fetching it, return at once.
+
+        Raises:
+            RemoteError: The server cannot be asked.
+        """
+        with self._guard:
+            lock = self._fetching[eid]
+        if not lock.acquire(blocking=wait):
+            return
+        try:
+            if not enough():
+                self.fetch({eid})
+        finally:
+            lock.release()
+
+    def asked_at(self, eid: str) -> float:
+        """When the newest list was asked for, by the monotonic clock; minus infinity: never."""
+        return self._asked_at.get(eid, float("-inf"))
+
+    def age(self, eid: str) -> float:
+        """Seconds since the newest list was asked for; infinity: it never was."""
+        return self._clock.monotonic() - self.asked_at(eid)
+
+    def took(self, eid: str) -> float:
+        """Seconds that the newest list took; 0 where none was fetched."""
+        return self._took.get(eid, 0.0)

@@ -1,0 +1,227 @@
+"""Is what a decision was made by still so on the server? Asked as late as can be."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from datetime import datetime
+
+from aqsync.aqueduct.records import Expected, RemoteProbe, UploadReceipt
+from aqsync.aqueduct.server import Server
+from aqsync.clock import Clock
+from aqsync.errors import RemoteChanged
+from aqsync.journal import Journal
+from aqsync.log import Log
+from aqsync.model import FileRecord, MovedOn
+from aqsync.sync.jobs import Job
+from aqsync.sync.lists import Lists
+from aqsync.sync.server_clock import ServerClock
+
+SHORTEST_WINDOW_S = 2.0
+WINDOW_IN_LISTS = 20.0
+"""What others store is seen if it was stored so long before we store, in seconds or in times that
+the experiment's list takes, whichever is longer. Half of it is for what is sent after the look."""
+DEAR_S = 0.1
+"""Where a list takes longer than this, one name is asked for alone, until that has cost as much."""
+COARSE_S = 2.0
+"""Some servers' file systems keep the time of a file in steps of so many seconds."""
+
+log = Log(__name__)
+
+
+class Outdated(Exception):
+    """The server no longer holds what the decision was made by."""
+
+
+class RemoteCheck:
+    """Finds out, for the workers, that nobody else has changed what they are about to change.
+
+    A server that checks conditions itself needs no asking. Of any other, the list must be young
+    enough, or the one name is asked for alone: by cost. May be used by several threads.
+
+    Args:
+        server: Which is asked.
+        journal: Knows what the newest list said.
+        lists: The lists.
+        clock: The time.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        journal: Journal,
+        lists: Lists,
+        clock: Clock,
+    ) -> None:
+        self._server = server
+        self._journal = journal
+        self._lists = lists
+        self._clock = clock
+        self._server_clock = ServerClock(clock)
+        self._guard = threading.Lock()
+        self._probed_s: defaultdict[str, float] = defaultdict(float)
+        """By experiment, what asking for single names has cost since its last list."""
+        self._checks = False
+        """The server looked at the condition of the last request that had one."""
+
+    def expected(self, file: FileRecord) -> Expected | None:
+        """What must stand under the file's name for the request to be done; None: nobody knows."""
+        synced = file.synced
+        if synced is None or file.remote.listed_sequence > synced.sequence:
+            return Expected(file.remote.modified_at)
+        return None if synced.modified_at is None else Expected(synced.modified_at)
+
+    def answered(self, *, expected: Expected | None, checked: bool) -> None:
+        """A request was done.
+
+        Args:
+            expected: Its condition.
+            checked: The server says that it looked at the condition.
+        """
+        if expected is None or checked == self._checks:
+            return
+        self._checks = checked
+        if not checked:
+            log.warning(
+                "the server no longer looks at what an upload expects to find; it is asked instead",
+                hint="does a proxy on the way remove the header `Aqueduct-Expect`?",
+            )
+
+    def stored_between(self, receipt: UploadReceipt, began: float) -> tuple[float, float] | None:
+        """Between which times on the server's clock it stored an upload that has just ended.
+
+        Args:
+            receipt: Its answer.
+            began: When its request began, by the monotonic clock.
+
+        Returns:
+            Seconds since 1970; None: nobody knows.
+        """
+        if receipt.server_date is not None:
+            self._server_clock.heard(receipt.server_date.timestamp(), began)
+        earliest = self._server_clock.earliest(began)
+        latest = self._server_clock.latest(self._clock.monotonic())
+        return None if earliest is None or latest is None else (earliest - COARSE_S, latest)
+
+    def confirm(self, job: Job) -> None:
+        """Ask the server what it must be asked; the journal then knows what it holds.
+
+        Raises:
+            Outdated: It holds something else than the decision was made by.
+            RemoteError: It cannot be asked.
+        """
+        file = job.file
+        expected = self.expected(file)
+        if expected is None:
+            self._learn_time(file)
+        if self._checks:
+            return
+        eid = str(file.eid)
+        took = self._lists.took(eid)
+        longest = max(SHORTEST_WINDOW_S, WINDOW_IN_LISTS * took) / 2
+        age = self._lists.age(eid)
+        if age <= longest / 2:
+            return
+        if took > DEAR_S and self._may_probe(file, expected, took):
+            self._probe(job, expected)
+            return
+        # One thread fetches a list that is getting old; the others wait only for one that is old.
+        self._lists.share(eid, lambda: self._lists.age(eid) <= longest / 2, wait=age > longest)
+        with self._guard:
+            self._probed_s.pop(eid, None)
+
+    def still_as_decided(self, job: Job) -> None:
+        """Compare what the newest list says with what the decision was made by.
+
+        Raises:
+            Outdated: It says something else.
+        """
+        now = self._journal.observations.records([job.file.id])
+        if not now or now[0].remote.modified_at != job.file.remote.modified_at:
+            raise Outdated
+
+    def refused(self, job: Job, exc: RemoteChanged, asked: float) -> MovedOn:
+        """The server refused a request since it holds something else than was expected.
+
+        Args:
+            job: Which.
+            exc: What it said.
+            asked: When the request began.
+
+        Returns:
+            The file is to be decided on anew, by a list that was asked for since.
+
+        Raises:
+            RemoteChanged: That list says what was expected: the two do not go together.
+        """
+        eid = str(job.file.eid)
+        self._lists.share(eid, lambda: self._lists.asked_at(eid) > asked)
+        try:
+            self.still_as_decided(job)
+        except Outdated:
+            return MovedOn()
+        raise exc
+
+    def _learn_time(self, file: FileRecord) -> None:
+        """Which time our last upload got is not known, so no list can be compared with it."""
+        assert file.synced is not None  # noqa: S101 - else there was no upload
+        sequence = file.synced.sequence
+
+        def is_listed() -> bool:
+            [now] = self._journal.observations.records([file.id]) or [file]
+            return now.remote.listed_sequence > sequence
+
+        self._lists.share(str(file.eid), is_listed)
+        raise Outdated
+
+    def _may_probe(self, file: FileRecord, expected: Expected | None, took: float) -> bool:
+        """Whether asking for the one name costs less than the list, and tells enough.
+
+        A download's head tells the time in whole seconds. So it tells apart only what was stored
+        in another second than the version that is expected: all that came after a list which was
+        asked for in a later second.
+        """
+        eid = str(file.eid)
+        with self._guard:
+            if self._probed_s[eid] >= took:
+                return False
+        if expected is None or expected.modified_at is None:
+            return True
+        second = _second(expected.modified_at)
+        asked = self._server_clock.earliest(self._lists.asked_at(eid))
+        return second is not None and asked is not None and asked >= second + 1
+
+    def _probe(self, job: Job, expected: Expected | None) -> None:
+        began = self._clock.monotonic()
+        found = self._server.probe_file(job.uuid, job.file.remote_name)
+        eid = str(job.file.eid)
+        with self._guard:
+            self._probed_s[eid] += self._clock.monotonic() - began
+        if not _fits(found, expected, _size(job.file)):
+            self._lists.share(eid, lambda: self._lists.asked_at(eid) > began)
+
+
+def _fits(found: RemoteProbe | None, expected: Expected | None, size: int | None) -> bool:
+    """Whether what was found under a name is the version that was expected."""
+    if found is None or expected is None or expected.modified_at is None:
+        return found is None and (expected is None or expected.modified_at is None)
+    return found.modified_second == _second(expected.modified_at) and (
+        size is None or found.size == size
+    )
+
+
+def _size(file: FileRecord) -> int | None:
+    """The size of the version that is listed, in bytes; None where it is not known."""
+    listed = file.remote.modified_at
+    if file.synced is not None and file.synced.modified_at == listed:
+        return file.synced.signature.size
+    if file.comparison is not None and file.comparison.modified_at == listed:
+        return file.comparison.size or None
+    return None
+
+
+def _second(modified_at: str) -> int | None:
+    try:
+        return int(datetime.fromisoformat(modified_at).timestamp())
+    except (ValueError, OverflowError):
+        return None

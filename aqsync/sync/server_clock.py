@@ -1,0 +1,76 @@
+"""What the server's clock shows, as far as the dates of its answers tell."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+from aqsync.clock import Clock
+
+_MARGIN_S = 0.05
+"""Clocks drift, and a file system stamps a file by a clock that ticks."""
+_DATED_BEFORE_S = 2.0
+"""A date is cut to whole seconds, and some servers write it anew only once a second."""
+_KEEP_S = 600.0
+"""After so long the bounds are learned anew: the server's clock may have been set."""
+
+
+class _Bounds(NamedTuple):
+    """Of the server's time minus the monotonic clock here, in seconds."""
+
+    least: float
+    most: float
+
+
+class ServerClock:
+    """Bounds of the server's time at any moment; usable from several threads.
+
+    Each dated answer narrows them. What is learned is never wrong by more than a margin unless the
+    server's clock is set, which shows as bounds that exclude each other: then it begins anew.
+
+    Args:
+        clock: The monotonic clock here.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._now: _Bounds | None = None
+        self._next: _Bounds | None = None
+        self._next_since = 0.0
+
+    def heard(self, date_s: float, asked: float) -> None:
+        """An answer came just now.
+
+        Args:
+            date_s: Its date, seconds since 1970.
+            asked: When its request began, by the monotonic clock.
+        """
+        answered = self._clock.monotonic()
+        heard = _Bounds(date_s - answered, date_s + _DATED_BEFORE_S - asked)
+        with self._lock:
+            self._now = _both(self._now, heard)
+            if self._next is None or answered - self._next_since > _KEEP_S:
+                self._now, self._next = self._next or self._now, heard
+                self._now = _both(self._now, heard)
+                self._next_since = answered
+            else:
+                self._next = _both(self._next, heard)
+
+    def earliest(self, at: float) -> float | None:
+        """What it showed at least at a moment of the monotonic clock; None: nobody knows."""
+        bounds = self._now
+        return None if bounds is None else at + bounds.least - _MARGIN_S
+
+    def latest(self, at: float) -> float | None:
+        """What it showed at most at a moment of the monotonic clock; None: nobody knows."""
+        bounds = self._now
+        return None if bounds is None else at + bounds.most + _MARGIN_S
+
+
+def _both(known: _Bounds | None, heard: _Bounds) -> _Bounds:
+    """What is true by both; where that is nothing, the clock was set, and the newer counts."""
+    if known is None:
+        return heard
+    both = _Bounds(max(known.least, heard.least), min(known.most, heard.most))
+    return both if both.least <= both.most else heard
