@@ -174,6 +174,7 @@ class Outcomes:
         connection.execute(
             f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_sequence = ?, synced_listed = 0,"
             " synced_modified_at = ?, synced_not_before = ?, synced_not_after = ?,"
+            " synced_replaced = ?,"
             f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {AT}",
             (
                 *outcome.signature,
@@ -184,6 +185,7 @@ class Outcomes:
                 outcome.modified_at,
                 not_before,
                 not_after,
+                file.remote.modified_at,
                 *at(file),
             ),
         )
@@ -324,9 +326,9 @@ def earn(connection: Connection, tags: Iterable[tuple[str | None, str]], now_ns:
 
 
 def plausible(modified_at: str, not_before: float | None, not_after: float | None) -> bool:
-    """Whether a listed version's time fits an upload whose bounds are known."""
+    """Whether a listed version's time fits an upload; without bounds nobody can say so."""
     if not_before is None or not_after is None:
-        return True
+        return False
     try:
         listed = datetime.fromisoformat(modified_at).timestamp()
     except (ValueError, OverflowError):

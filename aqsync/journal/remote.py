@@ -333,7 +333,8 @@ def _replace_list(
 def _settle_uploads(connection: Connection, eid: str, sequence: int) -> None:
     """Learn from the first list that shows them which time our uploads got."""
     rows = connection.execute(
-        "SELECT f.id, r.modified_at, f.synced_not_before, f.synced_not_after FROM file f"
+        "SELECT f.id, r.modified_at, f.synced_not_before, f.synced_not_after,"
+        " r.modified_at IS f.synced_replaced FROM file f"
         " JOIN remote_file r ON r.eid = f.eid AND r.name = f.remote_name"
         " WHERE f.eid = ? AND f.synced_listed = 0 AND f.synced_sequence < ?",
         (eid, sequence),
@@ -342,7 +343,8 @@ def _settle_uploads(connection: Connection, eid: str, sequence: int) -> None:
         "UPDATE file SET synced_listed = 1, synced_modified_at = coalesce(synced_modified_at, ?)"
         " WHERE id = ?",
         (
-            (modified_at if plausible(modified_at, not_before, not_after) else None, identity)
-            for identity, modified_at, not_before, not_after in rows
+            # What was listed before the upload is not the upload, however little before it was.
+            (None if stood or not plausible(modified_at, *bounds) else modified_at, identity)
+            for identity, modified_at, *bounds, stood in rows
         ),
     )

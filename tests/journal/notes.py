@@ -14,6 +14,8 @@ EID = "20261123-1"
 V1 = Signature(size=10, mtime_ns=100, ctime_ns=100, inode=7)
 V2 = Signature(size=20, mtime_ns=200, ctime_ns=200, inode=7)
 SHA1, SHA2 = b"\1" * 32, b"\2" * 32
+ANY_TIME = (0.0, 4e9)
+"""Bounds that exclude no time."""
 AT1, AT2 = "2026-11-23T10:00:00+00:00", "2026-11-23T11:00:00+00:00"
 
 NOT_UTF8 = ["bad-\udcff.csv", "d\udc80r/x.csv", "d\udc80r/\udcfe", "µ/温度.csv", "new\nline"]
@@ -62,7 +64,7 @@ class Notes(NamedTuple):
     def sync(self, path: str, signature: Signature = V1, sha256: bytes = SHA1) -> FileRecord:
         """The file is seen and uploaded, and not listed yet."""
         self.see(path, signature)
-        done = Uploaded(signature, sha256, None)
+        done = Uploaded(signature, sha256, ANY_TIME)
         self.journal.outcomes.record(self.at(path), done, NOW)
         return self.at(path)
 

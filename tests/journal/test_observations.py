@@ -24,7 +24,7 @@ from aqsync.model import (
     Touched,
     Uploaded,
 )
-from tests.journal.notes import AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, Notes, notes
+from tests.journal.notes import ANY_TIME, AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, Notes, notes
 
 LAST = 2**63 - 1
 
@@ -118,7 +118,7 @@ def test_a_file_is_changing_from_its_first_change_until_the_server_has_it(journa
     assert noted.see("a.csv", V1, since_ns=NOW + 2).changing_since_ns == NOW + 1
     journal.outcomes.record(noted.at("a.csv"), MovedOn(), NOW + 3)
     assert noted.at("a.csv").changing_since_ns == NOW + 1
-    journal.outcomes.record(noted.at("a.csv"), Uploaded(V1, SHA1, None), NOW + 3)
+    journal.outcomes.record(noted.at("a.csv"), Uploaded(V1, SHA1, ANY_TIME), NOW + 3)
     assert noted.at("a.csv").changing_since_ns is None
     assert noted.see("a.csv", V2, since_ns=NOW + 4).changing_since_ns == NOW + 4
 
@@ -135,7 +135,7 @@ def test_a_change_is_no_older_than_what_it_changed(journal: Journal) -> None:
     noted = notes(journal)
     noted.see("a.csv", V1, since_ns=NOW)
     assert noted.see("a.csv", V2, since_ns=NOW - 9).changing_since_ns == NOW, "it was moved in"
-    journal.outcomes.record(noted.at("a.csv"), Uploaded(V2, SHA1, None), NOW + 5)
+    journal.outcomes.record(noted.at("a.csv"), Uploaded(V2, SHA1, ANY_TIME), NOW + 5)
     assert noted.see("a.csv", V1, since_ns=NOW - 9).changing_since_ns == NOW + 5
 
 

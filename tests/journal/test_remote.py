@@ -9,7 +9,7 @@ import pytest
 
 from aqsync.journal import Journal
 from aqsync.model import Problem, RemoteView, ServerProblem, Uploaded
-from tests.journal.notes import AT1, AT2, EID, NOW, SHA1, V1, V2, Notes, notes
+from tests.journal.notes import ANY_TIME, AT1, AT2, EID, NOW, SHA1, V1, V2, Notes, notes
 
 OTHER = "20261123-2"
 UUID_A = "aaaaaaaa-0000-4000-8000-000000000000"
@@ -89,7 +89,7 @@ def test_another_experiment_under_the_same_eid_has_nothing_of_ours(journal: Jour
     noted.sync("a")
     journal.outcomes.about_to_send(noted.see("sent"), SHA1, 10)
     other = noted.see("other", eid=OTHER)
-    journal.outcomes.record(other, Uploaded(V1, SHA1, None), NOW)
+    journal.outcomes.record(other, Uploaded(V1, SHA1, ANY_TIME), NOW)
     noted.list({"a": AT1})
     journal.tags.earn([(EID, "t"), (OTHER, "t")], NOW)
     journal.tags.applied(EID, ["t"], NOW)
@@ -158,9 +158,9 @@ def test_lists_of_one_experiment_say_nothing_of_others(journal: Journal) -> None
 
 def test_an_unchanged_list_is_younger_now(journal: Journal) -> None:
     noted = notes(journal)
-    upload(noted, "a", None)
+    upload(noted, "a", ANY_TIME)
     noted.list({"a": AT1})
-    upload(noted, "b", None)
+    upload(noted, "b", ANY_TIME)
     sequence = journal.remote.next_sequence()
     journal.remote.unchanged([EID], sequence, NOW + 7)
     assert listed(noted, "a") == RemoteView(sequence, AT1)
@@ -223,7 +223,7 @@ def test_a_younger_list_tells_the_time_that_our_upload_got(journal: Journal) -> 
 def test_a_list_asked_for_before_the_upload_ended_tells_nothing(journal: Journal) -> None:
     noted = notes(journal)
     sequence = journal.remote.next_sequence()
-    upload(noted, "a", None)
+    upload(noted, "a", ANY_TIME)
     noted.list({"a": AT1}, sequence=sequence)
     assert modified_at(noted, "a") is None
     noted.list({"a": AT1})
@@ -237,11 +237,20 @@ def test_a_time_that_our_upload_cannot_have_got_is_not_taken(journal: Journal) -
     assert modified_at(noted, "a") is None
 
 
-def test_without_bounds_the_first_time_listed_is_taken(journal: Journal) -> None:
+def test_without_bounds_no_listed_time_is_taken(journal: Journal) -> None:
     noted = notes(journal)
     upload(noted, "a", None)
     noted.list({"a": AT2})
-    assert modified_at(noted, "a") == AT2
+    assert modified_at(noted, "a") is None
+
+
+def test_what_was_listed_before_the_upload_is_not_the_upload(journal: Journal) -> None:
+    noted = notes(journal)
+    noted.see("a")
+    noted.list({"a": AT1})
+    upload(noted, "a", ANY_TIME)
+    noted.list({"a": AT1})
+    assert modified_at(noted, "a") is None
 
 
 def test_a_time_that_nobody_can_read_is_endured(journal: Journal) -> None:
@@ -253,7 +262,7 @@ def test_a_time_that_nobody_can_read_is_endured(journal: Journal) -> None:
 
 def test_a_time_once_learned_stays(journal: Journal) -> None:
     noted = notes(journal)
-    upload(noted, "a", None)
+    upload(noted, "a", ANY_TIME)
     noted.list({"a": AT1})
     noted.list({"a": AT2})
     assert modified_at(noted, "a") == AT1
@@ -273,12 +282,12 @@ def test_since_when_a_file_is_missed(journal: Journal) -> None:
     noted = notes(journal)
     for path in ("ours", "new"):
         noted.see(path)
-    upload(noted, "ours", None)
+    upload(noted, "ours", ANY_TIME)
     noted.list({"ours": AT1, "new": AT1})
     later = list_later(noted, {})
     assert noted.at("ours").removed_at_ns == later
     assert noted.at("new").removed_at_ns is None, "it was never ours"
-    upload(noted, "ours", None)
+    upload(noted, "ours", ANY_TIME)
     assert noted.at("ours").removed_at_ns is None
 
 
@@ -292,10 +301,10 @@ def list_later(noted: Notes, files: dict[str, str]) -> int:
 
 def test_a_file_sent_after_the_list_was_asked_for_is_not_missed(journal: Journal) -> None:
     noted = notes(journal)
-    upload(noted, "a", None)
+    upload(noted, "a", ANY_TIME)
     noted.list({"a": AT1})
     sequence = journal.remote.next_sequence()
-    upload(noted, "a", None)
+    upload(noted, "a", ANY_TIME)
     noted.list({}, sequence=sequence)
     assert noted.at("a").removed_at_ns is None
 

@@ -54,6 +54,8 @@ class Known:
 
     file: FileRecord
     bounds: Bounds = None
+    replaced: str | None = None
+    """The time that was listed when it began."""
 
 
 class JournalModel:
@@ -151,6 +153,7 @@ class JournalModel:
         elif known is not None:
             if isinstance(outcome, Uploaded):
                 known.bounds = outcome.accepted_between
+                known.replaced = file.remote.modified_at
             known.file = self._with(known.file, file, outcome, now_ns)
             if isinstance(outcome, Uploaded | Adopted | Touched) and known.file.synced is not None:
                 synced = replace(known.file.synced, recheck_at_ns=recheck_at_ns)
@@ -320,7 +323,7 @@ class JournalModel:
             return
         if synced.sequence < experiment.listed_sequence:
             at = synced.modified_at
-            if at is None and fits(listed, known.bounds):
+            if at is None and listed != known.replaced and fits(listed, known.bounds):
                 at = listed
             known.file = replace(known.file, synced=replace(synced, modified_at=at, listed=True))
 
@@ -349,7 +352,7 @@ def printed(text: str) -> str:
 
 def fits(listed: str, bounds: Bounds) -> bool:
     """Times of this model are seconds, as text."""
-    return bounds is None or bounds[0] <= seconds(listed) <= bounds[1]
+    return bounds is not None and bounds[0] <= seconds(listed) <= bounds[1]
 
 
 def seconds(listed: str) -> float:

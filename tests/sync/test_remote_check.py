@@ -260,7 +260,9 @@ def test_who_need_not_wait_for_a_list_does_not(lab: Lab) -> None:
         return False
 
     def ask_meanwhile() -> None:
-        shared.share(EID, is_enough, wait=False)
+        other = threading.Thread(target=shared.share, args=(EID, is_enough), kwargs={"wait": False})
+        other.start()
+        other.join(HANG_S)
 
     lab.server.troubles["list_files"].append(ask_meanwhile)
     shared.share(EID, lambda: False)

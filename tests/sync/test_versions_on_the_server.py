@@ -367,3 +367,20 @@ def test_past_versions_are_pruned_oldest_first(lab: Lab) -> None:
     before = lab.journal.versions.of(EID, "a")
     assert lab.journal.versions.prune(2) == len(before) - 3
     assert len(lab.journal.versions.of(EID, "a")) == 3
+
+
+def test_a_version_that_stood_there_just_before_an_upload_does_not_pass_for_it(lab: Lab) -> None:
+    """The server says that it stored the new version, and goes on to have the old one."""
+    lab.write("a", OLD)
+    lab.push()
+    old = lab.server.of(EID).files["a"]
+    lab.write("a", NEW)
+
+    def forget() -> None:
+        lab.server.after.clear()
+        lab.server.of(EID).files["a"] = old
+
+    lab.server.after["upload"] = forget
+    lab.push()
+    assert lab.remote == {"a": NEW}
+    assert len(lab.server.called("upload")) == 3
