@@ -27,7 +27,7 @@ class Lists:
         self._asked_at: dict[str, float] = {}
         self._took: dict[str, float] = {}
         self._guard = threading.Lock()
-        self._fetching: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._fetching: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.fetched = 0
         """Counts: what was read from the journal before the last one may be past."""
 

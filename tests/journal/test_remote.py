@@ -271,9 +271,10 @@ def test_a_time_once_learned_stays(journal: Journal) -> None:
 
 def test_an_unchanged_list_can_tell_the_time_too(journal: Journal) -> None:
     noted = notes(journal)
-    noted.see("a")
-    noted.list({"a": AT1})
+    sequence = journal.remote.next_sequence()
     upload(noted, "a", bounds(AT1, 5))
+    noted.list({"a": AT1}, sequence=sequence)
+    assert modified_at(noted, "a") is None
     journal.remote.unchanged([EID], journal.remote.next_sequence(), NOW)
     assert modified_at(noted, "a") == AT1
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ from aqsync.errors import (
     TokenRefused,
     TransferRefused,
 )
-from aqsync.model import Hold, State
+from aqsync.model import Hold, Outcome, State
 from aqsync.sync.engine import Engine
+from aqsync.sync.jobs import Job
 from aqsync.sync.push import MOST_ATTEMPTS, TRIES, Limits, Push
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from aqsync.sync.summary import summarize
@@ -542,37 +544,44 @@ def test_what_was_removed_on_the_server_stays_removed_unless_wanted(lab: Lab) ->
     assert lab.remote == {"a": b"changed", "b": b"data"}
 
 
-def test_a_name_taken_while_others_were_sent_is_seen(lab: Lab) -> None:
+def just_before_it_is_done(
+    lab: Lab, path: str, monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]
+) -> None:
+    """What others do while a decided file waits for a worker."""
+    perform = Engine.perform
+
+    def performing(engine: Engine, job: Job) -> Outcome:
+        if job.file.path == path:
+            monkeypatch.undo()
+            lab.clock.advance(SHORTEST_WINDOW_S)
+            deed()
+        return perform(engine, job)
+
+    monkeypatch.setattr(Engine, "perform", performing)
+
+
+def test_a_name_taken_while_a_file_waited_for_a_worker_is_seen(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab.write("a", b"1", age_s=200)
     lab.write("b", b"ours", age_s=100)
-
-    def meanwhile() -> None:
-        lab.server.after.clear()
-        lab.clock.advance(SHORTEST_WINDOW_S)
-        lab.server.put(EID, "b", b"theirs")
-
-    lab.server.after["upload"] = meanwhile
+    put = partial(lab.server.put, EID, "b", b"theirs")
+    just_before_it_is_done(lab, "b", monkeypatch, put)
     lab.push()
     assert lab.remote["b"] == b"theirs"
     assert states(lab, "a", "b") == [State.IN_SYNC, State.HELD]
 
 
 def test_a_file_replaced_by_others_since_the_list_was_fetched_is_not_overwritten(
-    lab: Lab,
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.write("a", b"ours")
     lab.push()
-    lab.write("sent first", b"1", age_s=7200)
     lab.write("a", b"ours, changed")
-
-    def meanwhile() -> None:
-        lab.server.after.clear()
-        lab.clock.advance(4)
-        lab.server.put(EID, "a", b"theirs")
-
-    lab.server.after["upload"] = meanwhile
+    put = partial(lab.server.put, EID, "a", b"theirs")
+    just_before_it_is_done(lab, "a", monkeypatch, put)
     lab.push()
-    assert lab.remote["a"] == b"theirs"
+    assert lab.remote == {"a": b"theirs"}
     assert states(lab, "a") == [State.HELD]
 
 
