@@ -95,16 +95,15 @@ class Rechecks:
         """
         if not (mapping.recheck and isinstance(outcome, Uploaded | Touched | Adopted)):
             return None
-        self._attend_to_clock()
+        now_ns = self._attend_to_clock()
         signature, synced = outcome.signature, file.synced
-        latest_ns = began_ns + self._write_back_ns
         if self._clock.monotonic() < self._all_young_until:
-            return latest_ns
+            return now_ns + self._write_back_ns  # it may have been set since the job began
         planned_ns = recheck_at_ns(signature, began_ns, self._write_back_ns)
         if planned_ns is not None or synced is None or synced.recheck_at_ns is None:
             return planned_ns
         if synced.signature.is_unknown:
-            return latest_ns  # it was stored to unseen before: not so again, as far as one knows
+            return began_ns + self._write_back_ns  # it was stored to unseen, perhaps once more
         return synced.recheck_at_ns if synced.signature == signature else None
 
     def closed(self, mapping: Mapping, paths: Iterable[str]) -> None:

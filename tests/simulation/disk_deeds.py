@@ -374,15 +374,15 @@ def mount_again(world: World, chance: random.Random) -> None:
 
 def other_disk(world: World, chance: random.Random) -> None:
     """Another disk comes in the place of one that is away, under the same device number."""
-    places = [p for p in sorted(world.away) if not world.disk.is_mounted(p)]
+    away = [p for p in sorted(world.away) if _folder_of(p) not in world.away]
+    places = [p for p in away if not world.disk.is_mounted(p)]
     if not places:
         return
     place = chance.choice(places)
-    away = world.away[place]
-    if not away.file_system:
+    right, other = world.away[place], world.disk.new_volume()
+    if not right.file_system:
         return  # nothing would tell the two apart
-    other = world.disk.new_volume()
-    other.device, other.file_system = away.device, away.file_system + 1
+    other.device, other.file_system = right.device, right.file_system + 1
     world.disk.mount(other, place)
     world.note(f"  another disk is mounted at {place}")
     for mapping in world.mappings:

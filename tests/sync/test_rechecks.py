@@ -190,6 +190,21 @@ def test_a_clock_that_is_put_forward_makes_nothing_look_old(lab: Lab, disk: Same
 
 
 @pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_while_a_file_is_sent(
+    lab: Lab, disk: SameTimes, seconds: float
+) -> None:
+    lab.write("a.csv")
+    lab.scan()
+    file, rechecks = lab.record("a.csv"), lab.engine.rechecks
+    assert file.local is not None
+    rechecks.pending(lab.mapping)  # the clocks are known
+    began_ns = lab.clock.now_ns()
+    lab.clock.set_back(-seconds)
+    planned = rechecks.needed(lab.mapping, file, Touched(file.local, b""), began_ns)
+    assert planned == lab.clock.now_ns() + disk.write_back_ns()
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
 def test_a_clock_that_is_set_puts_off_what_was_planned_by_it(
     lab: Lab, disk: SameTimes, seconds: float
 ) -> None:
