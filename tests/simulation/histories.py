@@ -21,7 +21,7 @@ from tests.simulation.ledger import rules_of
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
 from tests.simulation.promises import check_the_end
-from tests.simulation.world import DEEPEST, OVERTAKEN, Ambush, World
+from tests.simulation.world import OVERTAKEN, Ambush, World
 
 FEWEST, MOST = 15, 70
 """Actions in a history."""
@@ -124,18 +124,17 @@ def turn(world: World, chance: random.Random) -> None:
     if world.in_transaction:
         return  # whoever writes the journal holds locks that the others would wait for
     names = [name for name in world.steps if world.may_step(name)]
-    may_work = len(world.busy) < DEEPEST and world.free_workers()
-    jobs = len(world.lanes.waiting) if may_work else 0
+    jobs = world.can_begin()
     if not names and not jobs:
         return
-    number = chance.randrange(len(names) + 3 * jobs)
+    number = chance.randrange(len(names) + 3 * len(jobs))
     try:
         if number < len(names):
             world.note(f"a turn of {names[number]}")
             world.step(names[number])
         else:
             world.note("a turn of a job")
-            world.work((number - len(names)) // 3)
+            world.work(jobs[(number - len(names)) // 3])
     except Crash:
         if world.busy:
             raise
@@ -160,7 +159,7 @@ def ambush(world: World, chance: random.Random) -> Ambush:
             turn(world, own)
         elif kind == "job":
             world.note("a turn of a job")
-            world.work(own.randrange(len(world.lanes.waiting)))
+            world.work(own.choice(world.can_begin()))
         else:
             do(world, kind, own)
 

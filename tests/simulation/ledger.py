@@ -27,8 +27,8 @@ from tests.support.fake_clock import FakeClock
 SLACK_S = 0.001
 WINDOW_S = SHORTEST_WINDOW_S
 WINDOW_IN_LISTS = 20
-"""What others store is safe from then on: after this time, or after so many times that of one
-list."""
+"""What others store is safe from then on, on a server that does not check conditions: after this
+time, or after so many times that of one list."""
 DATED_WITHIN_S = 2.2
 """So exactly is it known what the server's clock showed."""
 
@@ -410,11 +410,15 @@ class Ledger:
             self.versions[*at, event.after.modified_at] = version
 
     def _doubt(self, event: Event) -> Begun | None:
-        """From now on, and for a while, what others store would pass for what we sent."""
+        """From now on, and for a while, what others store would pass for what we sent.
+
+        Unless the server has named the exact time.
+        """
         now = self._clock.monotonic()
         begun = self.jobs[-1] if self.jobs else None
         opened = begun.opened if begun is not None and begun.opened is not None else now
-        self._doubtful_until[event.uuid, event.name] = now + (now - opened) + DATED_WITHIN_S
+        until = 0.0 if event.conditional else now + (now - opened) + DATED_WITHIN_S
+        self._doubtful_until[event.uuid, event.name] = until
         return begun
 
     def _after(self, event: Event, before: Remote | None) -> Remote:
@@ -473,7 +477,7 @@ class Ledger:
             return
         window = max(WINDOW_S, WINDOW_IN_LISTS * self.list_s) + begun.delayed_s + SLACK_S
         age = self._clock.monotonic() - before.at
-        if age <= window:
+        if age <= window and not event.conditional:
             return  # so late that no look at the list would have shown it
         verb = "removed" if event.after is None else "overwritten"
         self.broken.append(

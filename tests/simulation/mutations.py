@@ -180,6 +180,18 @@ def _anything_is_the_beginning() -> Iterator[None]:
         yield
 
 
+def _assuming_checks(original: Any, self: RemoteCheck, **kept: Any) -> None:
+    """Whatever it says, the server is taken for one that looks at conditions."""
+    original(self, **kept)
+    self._checks = True
+
+
+def _replacing_nothing(original: Any, connection: Any, file: Any, *rest: Any) -> Any:
+    """What stood there before is not remembered."""
+    nothing = replace(file.remote, modified_at=None)
+    return original(connection, replace(file, remote=nothing), *rest)
+
+
 def _missing_is_removed(original: Any, file: Any, synced: Any, now_ns: int) -> Any:
     """Whatever is missing was removed by a person."""
     return original(file, replace(synced, listed=True), now_ns)
@@ -307,6 +319,17 @@ MUTATIONS: dict[str, Broken] = {
     "list-not-refreshed": Broken(
         "5: looked at again before an overwrite",
         _patched((RemoteCheck, "confirm", lambda *_: None)),
+    ),
+    "condition-not-sent": Broken(
+        "5: a server that checks is asked to", _patched((RemoteCheck, "expected", lambda *_: None))
+    ),
+    "checks-are-assumed": Broken(
+        "5: a server that checks no condition is asked before the last bytes",
+        _around(RemoteCheck, "answered", _assuming_checks),
+    ),
+    "time-before-is-ours": Broken(
+        "2: what was listed before an upload is not the upload",
+        _around(Outcomes, "_uploaded", _replacing_nothing),
     ),
     "any-time-is-ours": Broken(
         "5: whose version it is", _patched((remote, "plausible", lambda *_: True))

@@ -17,9 +17,6 @@ from tests.simulation.fake_server import FINE, NO_LIMIT, Fault
 from tests.simulation.places import EIDS, any_path
 from tests.simulation.world import World
 
-WEATHERS: tuple[str, ...] = ("buffering",)
-"""Kinds of weather that come besides the ordinary ones: forgetting does not yet."""
-
 
 def _eids(world: World) -> list[str]:
     there = {e.eid for e in world.server.experiments.values()}
@@ -93,7 +90,7 @@ def server_clock(world: World, chance: random.Random) -> None:
 def weather(world: World, chance: random.Random) -> None:
     """The server, or the way to it, changes."""
     kinds = ["fine", "fine", "down", "flaky", "flaky", "slow", "failing", "losing"]
-    kind = chance.choice([*kinds, *WEATHERS])
+    kind = chance.choice([*kinds, "buffering", "forgetting"])
     dice = random.Random(chance.random())
     world.weather = {
         "fine": lambda _call: FINE,

@@ -294,8 +294,13 @@ class World:
         about_to_send = self.journal.outcomes.about_to_send
 
         def sending(file: FileRecord, sha256: bytes, size: int) -> bool:
-            self.ledger.sending(file.remote_name, sha256)
-            return about_to_send(file, sha256, size)
+            noted = True
+            try:
+                noted = about_to_send(file, sha256, size)
+            finally:  # killed in the middle of it, it may be noted or not
+                if noted:
+                    self.ledger.sending(file.remote_name, sha256)
+            return noted
 
         self.journal.outcomes.about_to_send = sending  # type: ignore[method-assign]  # written down
         decide = self.engine.decide
@@ -483,7 +488,7 @@ class World:
 
     def _overtaken(self, where: str) -> bool:
         """Whether an answer is on its way that a job can make old before it arrives."""
-        return where == "list_files" and len(self.lanes.waiting) > 0 and len(self.busy) < DEEPEST
+        return where == "list_files" and bool(self.can_begin())
 
     def _accessed(self, what: str, where: str) -> None:
         if self._quiet:
@@ -641,10 +646,21 @@ class World:
             strand.end(Crash())
         self.hangs.jobs.clear()
 
-    def free_workers(self) -> int:
-        """How many jobs could be done beside those that hang, and have not been given up."""
+    def can_begin(self) -> list[int]:
+        """Which of the jobs that wait could be done now, beside what is in the middle of something.
+
+        A worker that would wait for a list that is being fetched cannot: that is done by what is
+        in the middle of it.
+        """
         hanging = [begun for begun, _ in self.hangs.jobs if begun.job.errand.hang is None]
-        return max(0, self.hangs.workers - len(hanging))
+        if len(hanging) >= self.hangs.workers or len(self.busy) >= DEEPEST:
+            return []
+        fetching = self.engine._lists._fetching
+        return [
+            number
+            for number, (job, _) in enumerate(self.lanes.waiting)
+            if not fetching[str(job.file.eid)].locked()
+        ]
 
     def _perform(self, job: Job) -> Outcome:
         outcome = self.engine.perform(job)
@@ -722,18 +738,18 @@ class World:
             self._do_what_is_due()
             now = self.clock.monotonic()
             due = [name for name, at in self._next.items() if at <= now]
-            jobs = len(self.lanes.waiting) if work and self.free_workers() else 0
+            jobs = self.can_begin() if work else []
             answered = bool(self.hangs.jobs) and not self.hangs.below
             if not due and not jobs and not answered:
                 return
-            number = 0 if answered else chance.randrange(len(due) + jobs)
+            number = 0 if answered else chance.randrange(len(due) + len(jobs))
             try:
                 if answered:
                     self._answer()
                 elif number < len(due):
                     self.step(due[number])
                 else:
-                    self.work(number - len(due))
+                    self.work(jobs[number - len(due)])
             except Crash:
                 pass
             if self.ledger.broken:
