@@ -29,6 +29,17 @@ def server_url(written: str) -> str:
     return url
 
 
+def server_address(url: str) -> str:
+    """Return what tells two servers' URLs apart: host, port and path.
+
+    The scheme does not: a server that gets a certificate is the same server. A port that the
+    scheme has anyway is left out.
+    """
+    parts = urlsplit(url)
+    port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
+    return f"{(parts.hostname or '').lower()}{port}{parts.path.rstrip('/')}"
+
+
 def token_bytes(token: str) -> bytes:
     """Return a token as a header can carry it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from aqsync.aqueduct.address import server_address
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import NoDaemon
@@ -22,6 +23,7 @@ def looked_at(
     """A private copy of the journal, after a look at the disk as it is now."""
     clock = SystemClock()
     with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
+        journal.remote.believe_only(server_address(config.server.url))
         errands = Errands(clock, own_threads=True)
         scanners = {m.name: Scanner(m, journal, clock, errands=errands) for m in mappings}
         if _nobody_waits(config):

@@ -84,6 +84,8 @@ def status(
                     }
                     for m in mappings
                 },
+                "config": str(config.path),
+                "server_url": config.server.url,
                 "server": None if server is None else asdict(server),
                 "server_lists_from": iso_text(oldest),
                 "paused": pauses_as_json(pauses),
@@ -102,7 +104,10 @@ def status(
             report_problems(summaries[mapping.name].problems, everything=everything)
         tell_pauses(pauses, now_ns)
         daemon.tell(now_ns)
-        say(f"the server's file lists were fetched {age_text(oldest, now_ns)}")
+        say(f"by the configuration {config.path}, with the server {config.server.url}")
+        never = len(eids) - sum(at is not None for at in listed)
+        some = f"; of {never} experiments no list was fetched yet" if never and oldest else ""
+        say(f"the server's file lists were fetched {age_text(oldest, now_ns)}{some}")
         if server is not None:
             since = seconds_text((now_ns - server.since_ns) / _SECOND_NS)
             say(f"the server has not been usable for {since}: {server.message}")

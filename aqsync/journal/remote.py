@@ -37,6 +37,8 @@ class ExperimentRecord:
     """How often it was looked for in vain."""
     again_ns: int | None
     """When it is looked for again, if it cannot be used."""
+    address: str | None = None
+    """Of the server that it was found on; None: it was found before that was written down."""
 
 
 class Remote:
@@ -55,7 +57,7 @@ class Remote:
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT eid, uuid, listed_sequence, listed_at_ns,"
-                f" problem_looks, problem_again_ns, {_PROBLEM} FROM experiment"
+                f" problem_looks, problem_again_ns, address, {_PROBLEM} FROM experiment"
             ).fetchall()
         return {
             eid: ExperimentRecord(
@@ -66,8 +68,9 @@ class Remote:
                 Problem(*problem) if problem[0] is not None else None,
                 looks,
                 again_ns,
+                address,
             )
-            for eid, uuid, sequence, at_ns, looks, again_ns, *problem in rows
+            for eid, uuid, sequence, at_ns, looks, again_ns, address, *problem in rows
         }
 
     def problems(self) -> dict[str, tuple[Problem, int | None]]:
@@ -139,24 +142,42 @@ class Remote:
             ).fetchall()
         return {eid for (eid,) in rows}
 
-    def found(self, uuids: Mapping[str, str]) -> None:
-        """The server knows these experiments; another UUID than before is another experiment."""
+    def found(self, uuids: Mapping[str, str], address: str | None = None) -> None:
+        """The server knows these experiments; another UUID than before is another experiment.
+
+        Args:
+            uuids: By EID.
+            address: The server's, without the scheme.
+        """
         with self._database.writing() as connection:
             for eid, uuid in uuids.items():
                 row = connection.execute(
-                    "SELECT uuid, problem_message FROM experiment WHERE eid = ?", (eid,)
+                    "SELECT uuid, problem_message, address FROM experiment WHERE eid = ?", (eid,)
                 ).fetchone()
-                if row == (uuid, None):
+                if row == (uuid, None, address):
                     continue
                 if row is not None and row[0] is not None and row[0] != uuid:
                     _forget_contents(connection, eid)
                 connection.execute(
-                    "INSERT INTO experiment (eid, uuid) VALUES (?, ?)"
-                    " ON CONFLICT (eid) DO UPDATE SET uuid = excluded.uuid, problem_message = NULL,"
-                    " problem_hint = NULL, problem_since_ns = NULL,"
-                    " problem_looks = 0, problem_again_ns = NULL",
-                    (eid, uuid),
+                    "INSERT INTO experiment (eid, uuid, address) VALUES (?, ?, ?)"
+                    " ON CONFLICT (eid) DO UPDATE SET uuid = excluded.uuid,"
+                    " address = excluded.address, problem_message = NULL, problem_hint = NULL,"
+                    " problem_since_ns = NULL, problem_looks = 0, problem_again_ns = NULL",
+                    (eid, uuid, address),
                 )
+
+    def believe_only(self, address: str) -> None:
+        """Forget what is known of experiments that were found on a server at another address.
+
+        For a copy that a command looks at: whether the experiments are there too is not known
+        before that server is asked.
+        """
+        with self._database.writing() as connection:
+            rows = connection.execute(
+                "SELECT eid FROM experiment WHERE address <> ?", (address,)
+            ).fetchall()
+            for (eid,) in rows:
+                _forget_contents(connection, eid)
 
     def not_found(
         self, problems: Mapping[str, Problem], again_ns: Mapping[str, int] | None = None

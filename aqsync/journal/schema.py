@@ -309,6 +309,11 @@ CREATE TABLE hang (
 ) WITHOUT ROWID;
 """
 
+_ADDRESSES = """
+-- By which address an experiment was found: of a server at another one nothing is known yet.
+ALTER TABLE experiment ADD COLUMN address TEXT;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -325,6 +330,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0013-left-out", _LEFT_OUT),
     ("0014-rechecks", _RECHECKS),
     ("0015-hangs", _HANGS),
+    ("0016-addresses", _ADDRESSES),
 )
 
 VERSION = len(MIGRATIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
+from aqsync.aqueduct.address import server_address
 from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.errors import Forbidden
@@ -34,6 +35,7 @@ class Mirror:
         self._server = server
         self._journal = journal
         self._clock = clock
+        self._address = server_address(server.url)
 
     def resolve(self, eids: Collection[str]) -> None:
         """Find these experiments, or learn that they do not exist."""
@@ -42,7 +44,8 @@ class Mirror:
         found = self._server.resolve(sorted(eids))
         known, now_ns = self._journal.remote.experiments(), self._clock.now_ns()
         self._journal.remote.found(
-            {eid: str(experiment.uuid) for eid, experiment in found.items() if experiment}
+            {eid: str(experiment.uuid) for eid, experiment in found.items() if experiment},
+            self._address,
         )
         missing = [eid for eid, experiment in found.items() if experiment is None]
         looks = {eid: 1 + (known[eid].looks if eid in known else 0) for eid in missing}
@@ -63,7 +66,9 @@ class Mirror:
         """Fetch the file lists of these experiments; those not yet found are resolved first."""
         wanted = set(eids)
         known = self._journal.remote.experiments()
-        self.resolve({e for e in wanted if e not in known or known[e].uuid is None})
+        # A server that is reached at another address may be another one, with the same EIDs.
+        here = {e for e, found in known.items() if found.uuid and found.address == self._address}
+        self.resolve(wanted - here)
         # Those that could not be used before have a request of their own.
         doubtful = {e for e in wanted if e in known and known[e].problem}
         vanished = self._list(wanted - doubtful) | self._list(doubtful)
