@@ -15,6 +15,7 @@ from aqsync.journal.database import (
     set_aside,
     translated,
 )
+from aqsync.journal.durable import Durable
 from aqsync.journal.hangs import Hangs
 from aqsync.journal.history import History
 from aqsync.journal.limits import Limits
@@ -56,6 +57,7 @@ class Journal:
         """Where a damaged journal was put when this one was begun in its place."""
         self._database = database
         self._lock = lock
+        self._durable = None if lock is None else Durable(database.path)
         self._standing = None if lock is None else Standing(database.path, lock)
 
     @classmethod
@@ -114,6 +116,19 @@ class Journal:
             False: somebody reads the journal just now; what could be moved was moved.
         """
         return self._database.checkpoint()
+
+    def make_durable(self, *, at_once: bool) -> None:
+        """Have what was written so far survive a power loss; threads share the work.
+
+        Args:
+            at_once: False: only if it was not done in the last second, else it costs too much.
+
+        Raises:
+            JournalError: The disk does not take it.
+        """
+        if self._durable is not None and (at_once or self._durable.is_due()):
+            with translated(self._database.path):
+                self._durable.sync()
 
     @property
     def met_damage(self) -> bool:

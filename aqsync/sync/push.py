@@ -238,6 +238,8 @@ class Push:
         """Go round until nothing is left to do; false if the server could not be used."""
         while not self._stop.is_set():
             this = self._round()
+            if this.acted:
+                self._journal.make_durable(at_once=True)
             if self._journal.remote.server_problem() is not None:
                 if not self._probe_until_usable():
                     return False

@@ -245,6 +245,7 @@ class Upkeep:
         self._delivered()
 
     def _after_lists(self) -> None:
+        self._journal.make_durable(at_once=True)
         applied = self._engine.tag()
         if applied:
             log.info("tags applied", tags=applied)

@@ -56,6 +56,8 @@ from aqsync.sync.jobs import Job, Progress
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.remote_check import Outdated, RemoteCheck
 
+WORTH_A_SYNC = 8 << 20
+"""Bytes from which on a file takes so long that a sync of the journal does not show."""
 SMALL = 1 << 20
 """Bytes up to which a file is read whole before anything is sent; larger ones in such chunks."""
 
@@ -198,6 +200,8 @@ class Uploader:
         self._check.confirm(job)
         if not self._journal.outcomes.about_to_send(job.file, sha256, _present(job.file).size):
             raise Outdated
+        # A sync of a small file's note would take as long as the file itself.
+        self._journal.make_durable(at_once=_present(job.file).size >= WORTH_A_SYNC)
 
     def _watched(self, chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
         for chunk in chunks:

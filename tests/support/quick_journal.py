@@ -17,6 +17,7 @@ def open_quickly(path: Path, now_ns: int) -> Journal:
     journal = Journal.open_for_writing(path, now_ns)
     with journal._database.reading() as connection:
         connection.execute("PRAGMA synchronous = OFF")
+    journal._durable = None
     return journal
 
 

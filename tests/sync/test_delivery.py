@@ -20,8 +20,8 @@ from aqsync.errors import (
     TokenRefused,
     TransferRefused,
 )
-from aqsync.model import FileRecord, MovedOn, Outcome, Policy, State
-from aqsync.sync.delivery import BATCH, IDLE_S, POLICY_S
+from aqsync.model import FileRecord, InSync, MovedOn, Outcome, Policy, State
+from aqsync.sync.delivery import BATCH, IDLE_S, MOST_IN_BACKGROUND, POLICY_S
 from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import LARGE, WORKERS
 from aqsync.sync.policies import policies
@@ -700,3 +700,49 @@ def test_ten_thousand_files_are_a_few_lines(crew: Crew) -> None:
     with logged() as log:
         crew.run(HOUR_S)
     assert sum("uploaded" in line for line in log.lines) <= 2
+
+
+# Comparing what nothing waits for
+
+
+def restored(crew: Crew, count: int) -> list[str]:
+    """Files in sync, whose versions on the server all get another time."""
+    names = [f"old {number}" for number in range(count)]
+    for name in names:
+        crew.write(name, age_s=60)
+    crew.run(60)
+    for name in names:
+        crew.lab.server.put(EID, name, b"data")
+    crew.lanes.begun.clear()
+    return names
+
+
+def test_what_is_only_compared_waits_for_what_is_sent(crew: Crew) -> None:
+    names = restored(crew, 6)
+    crew.working = False
+    crew.upkeep.mirror_soon()
+    crew.run(0.5)
+    assert len(crew.lanes.begun) == MOST_IN_BACKGROUND
+    crew.write("new", age_s=60)
+    crew.run(0.5)
+    assert crew.lanes.begun[MOST_IN_BACKGROUND:] == ["new"]
+    crew.working = True
+    crew.wake()
+    crew.run(1)
+    assert set(crew.lanes.begun) == {*names, "new"}
+    assert all(isinstance(crew.lab.decision(name), InSync) for name in [*names, "new"])
+
+
+def test_what_was_put_off_and_goes_is_not_compared(crew: Crew) -> None:
+    [name] = restored(crew, 1)
+    crew.working = False
+    crew.write("large wait", age_s=60)
+    crew.now()
+    crew.upkeep.mirror_soon()
+    crew.run(0.1)
+    (crew.lab.root / name).unlink()
+    crew.hint(name)
+    crew.working = True
+    crew.wake()
+    crew.run(30)
+    assert isinstance(crew.lab.decision(name), InSync)
