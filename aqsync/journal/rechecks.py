@@ -89,6 +89,18 @@ class Rechecks:
                 ((at_ns, mapping_id, *split(path)) for path in paths),
             )
 
+    def clock_ahead_ns(self) -> int | None:
+        """By how much the wall clock was ahead of the monotonic one when last noted."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT ahead_ns FROM clock").fetchone()
+        return None if row is None else int(row[0])
+
+    def note_clock_ahead(self, ahead_ns: int) -> None:
+        """Remember it: a later process finds out that the clock was set in between."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM clock")
+            connection.execute("INSERT INTO clock VALUES (?)", (ahead_ns,))
+
     def put_off(self, later_than_ns: int, at_ns: int) -> None:
         """The wall clock was set: what was planned by it means nothing.
 

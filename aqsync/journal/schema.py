@@ -314,6 +314,11 @@ _ADDRESSES = """
 ALTER TABLE experiment ADD COLUMN address TEXT;
 """
 
+_CLOCK = """
+-- By how much the wall clock was ahead of the monotonic one, in nanoseconds: one row at most.
+CREATE TABLE clock (ahead_ns INTEGER NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -331,6 +336,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0014-rechecks", _RECHECKS),
     ("0015-hangs", _HANGS),
     ("0016-addresses", _ADDRESSES),
+    ("0017-clock", _CLOCK),
 )
 
 VERSION = len(MIGRATIONS)

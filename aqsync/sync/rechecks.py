@@ -115,19 +115,22 @@ class Rechecks:
     def _attend_to_clock(self) -> int:
         """The wall clock; where it was set, what was planned by it is put off by a whole time.
 
-        So it is after a start, for what lies too far ahead: the clock may have been set back.
+        For so long every file counts as young. The journal remembers how the clocks stood, since
+        this may be another process; that after a start of the machine they stand otherwise does
+        no harm.
         """
         with self._lock:
             now_ns, now = self._clock.now_ns(), self._clock.monotonic()
             ahead_ns = now_ns - int(now * SECOND_NS)
-            before_ns, latest_ns = self._ahead_ns, now_ns + self._write_back_ns
-            if before_ns is None:
-                self._journal.rechecks.put_off(latest_ns, latest_ns)
-            elif abs(ahead_ns - before_ns) > JUMP_NS:
-                self._journal.rechecks.put_off(0, latest_ns)
-                self._all_young_until = now + self._write_back_ns / SECOND_NS
+            if self._ahead_ns is None:
+                self._ahead_ns = self._journal.rechecks.clock_ahead_ns()
+            before_ns = self._ahead_ns
             if before_ns is None or abs(ahead_ns - before_ns) > JUMP_NS:
+                self._journal.rechecks.put_off(0, now_ns + self._write_back_ns)
+                self._journal.rechecks.note_clock_ahead(ahead_ns)
                 self._ahead_ns = ahead_ns
+                if before_ns is not None:
+                    self._all_young_until = now + self._write_back_ns / SECOND_NS
             return now_ns
 
     # Doing

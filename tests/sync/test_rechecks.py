@@ -216,12 +216,30 @@ def test_a_clock_that_is_set_puts_off_what_was_planned_by_it(
     assert due_at(lab, "a.csv") == lab.clock.now_ns() + disk.write_back_ns()
 
 
-def test_after_a_start_nothing_is_due_later_than_it_can_be(lab: Lab, disk: SameTimes) -> None:
+@pytest.mark.parametrize("seconds", [-3600.0, 86_400.0])
+def test_so_does_one_that_was_set_while_nobody_ran(
+    lab: Lab, disk: SameTimes, seconds: float
+) -> None:
     lab.write("a.csv")
     lab.push()
-    lab.clock.set_back(86_400)  # while nobody runs
+    lab.clock.set_back(seconds)
+    disk.opened.clear()
     lab.push()
+    assert disk.opened == []
     assert due_at(lab, "a.csv") == lab.clock.now_ns() + disk.write_back_ns()
+
+
+def test_after_it_was_put_forward_while_nobody_ran_nothing_looks_old(
+    lab: Lab, disk: SameTimes
+) -> None:
+    lab.clock.advance(30 * 86_400)
+    lab.write("before.csv")
+    lab.push()
+    assert due_at(lab, "before.csv") is None
+    lab.write("stored to.csv")
+    lab.clock.set_back(-3600)
+    lab.push()
+    assert due_at(lab, "stored to.csv") == lab.clock.now_ns() + disk.write_back_ns()
 
 
 # Reading again
