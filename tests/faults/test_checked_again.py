@@ -6,7 +6,10 @@ import time
 
 import pytest
 
+from aqsync.clock import SystemClock
 from tests.support.project import Project
+
+LATER_S = 7200
 
 
 def test_status_and_why_say_when_a_young_file_is_checked_again(project: Project) -> None:
@@ -29,8 +32,9 @@ def test_one_that_is_due_is_read_by_the_next_push(
 ) -> None:
     (project.root / "a.csv").write_bytes(b"data")
     assert project.run("push").exit_code == 0
-    late_ns = 7200 * 1_000_000_000
-    monkeypatch.setattr("aqsync.clock.SystemClock.now_ns", lambda _clock: time.time_ns() + late_ns)
+    now_ns, monotonic = time.time_ns, time.monotonic
+    monkeypatch.setattr(SystemClock, "now_ns", lambda _clock: now_ns() + LATER_S * 10**9)
+    monkeypatch.setattr(SystemClock, "monotonic", lambda _clock: monotonic() + LATER_S)
     assert "  1 file is checked again, the last now\n" in project.run("status").out
     why = project.run("why", project.root / "a.csv")
     assert why.exit_code == 0
