@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aqsync.aqueduct.answers import http_date
 from aqsync.aqueduct.transport import OpenAnswer
 
 
@@ -19,6 +20,10 @@ class Download:
         self._answer = answer
         self.length = int(length) if length is not None else None
         """The file's size in bytes; None if the server did not tell."""
+        modified = http_date(answer.headers.get("last-modified"))
+        self.modified_second = None if modified is None else int(modified.timestamp())
+        """When its upload finished, by the server's clock, in whole seconds since 1970 (UTC); None
+        if the server did not tell."""
 
     def chunks(self) -> Iterator[bytes]:
         """Give the file's bytes as they come, once.

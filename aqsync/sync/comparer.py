@@ -8,6 +8,7 @@ from contextlib import closing
 
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.server import Server
+from aqsync.clock import Clock
 from aqsync.errors import Interrupted, RemoteFileNotFound
 from aqsync.journal import Journal
 from aqsync.local.disk import Disk
@@ -16,6 +17,7 @@ from aqsync.local.reader import GuardedFile
 from aqsync.model import Adopted, Failed, Finding, FoundDifferent, FoundOurOwn, Outcome, Signature
 from aqsync.sync.jobs import Job
 from aqsync.sync.rate import RateLimit
+from aqsync.sync.remote_check import RemoteCheck, was_listed
 
 
 class Comparer:
@@ -24,21 +26,28 @@ class Comparer:
     Args:
         server: Where the other version is.
         journal: Knows which versions were sent from here.
+        clock: The time.
+        check: Fetches a newer list where a version does not fit the one known.
         disk: Where the files are.
         aborted: Asked between chunks; true breaks the comparison off.
         rate: How fast the other version may come; None: as fast as it comes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it works with
         self,
         server: Server,
         journal: Journal,
+        clock: Clock,
+        check: RemoteCheck,
+        *,
         disk: Disk,
         aborted: Callable[[], bool],
         rate: RateLimit | None,
     ) -> None:
         self._server = server
         self._journal = journal
+        self._clock = clock
+        self._check = check
         self._disk = disk
         self._aborted = aborted
         self._rate = rate
@@ -52,13 +61,17 @@ class Comparer:
         Raises:
             FileChanged: The local file is no longer the version that was decided on.
             FileVanished: It is gone.
+            Outdated: The server holds another version than was listed.
             RemoteError: The server cannot be asked.
         """
         listed = job.file.remote.modified_at
         assert listed is not None  # noqa: S101 - only a listed file is compared
         known = self._journal.versions.of(str(job.file.eid), job.file.remote_name)
+        began = self._clock.monotonic()
         try:
             with self._server.download(job.uuid, job.file.remote_name) as remote:
+                if not was_listed(remote.modified_second, listed):
+                    self._check.renew(job, began)
                 if remote.length is not None and not _tells(remote.length, local, known):
                     return FoundDifferent(listed)
                 with (

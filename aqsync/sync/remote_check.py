@@ -154,13 +154,25 @@ class RemoteCheck:
         Raises:
             RemoteChanged: That list says what was expected: the two do not go together.
         """
-        eid = str(job.file.eid)
-        self._lists.share(eid, lambda: self._lists.asked_at(eid) > asked)
         try:
-            self.still_as_decided(job)
+            self.renew(job, asked)
         except Outdated:
             return MovedOn()
         raise exc
+
+    def renew(self, job: Job, asked: float) -> None:
+        """Something did not fit the newest list: have one that was asked for since.
+
+        Args:
+            job: By which list it was decided.
+            asked: When what did not fit was asked for.
+
+        Raises:
+            Outdated: The server holds something else than the decision was made by.
+        """
+        eid = str(job.file.eid)
+        self._lists.share(eid, lambda: self._lists.asked_at(eid) > asked)
+        self.still_as_decided(job)
 
     def _learn_time(self, file: FileRecord) -> None:
         """Which time our last upload got is not known, so no list can be compared with it."""
@@ -199,6 +211,11 @@ class RemoteCheck:
             self._probed_s[eid] += self._clock.monotonic() - began
         if not _fits(found, expected, _size(job.file)):
             self._lists.share(eid, lambda: self._lists.asked_at(eid) > began)
+
+
+def was_listed(second: int | None, listed: str) -> bool:
+    """Whether a file that finished in this second can be the one that is listed with this time."""
+    return second is None or second == _second(listed)
 
 
 def _fits(found: RemoteProbe | None, expected: Expected | None, size: int | None) -> bool:

@@ -93,7 +93,9 @@ class Uploader:
         self._aborted = aborted
         self._rate = rate
         self._disk = AttendedDisk(disk)
-        self._comparer = Comparer(server, journal, self._disk, aborted, rate)
+        self._comparer = Comparer(
+            server, journal, clock, check, disk=self._disk, aborted=aborted, rate=rate
+        )
         self._pace = None if rate is None else partial(rate.paced, aborted=aborted)
 
     def do(self, job: Job) -> Outcome:

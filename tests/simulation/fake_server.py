@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -320,7 +321,11 @@ class SimulatedServer(Server):
             found = self._experiment(uuid).files.get(name)
             if found is None:
                 raise RemoteFileNotFound("no such file", status=HTTPStatus.NOT_FOUND)
-        headers = {"content-length": str(len(found.content))}
+        stored_at = datetime.fromisoformat(found.modified_at).astimezone(UTC)
+        headers = {
+            "content-length": str(len(found.content)),
+            "last-modified": format_datetime(stored_at, usegmt=True),
+        }
         yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, _pieces(found.content, fault)))
 
     def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -182,7 +183,11 @@ class FakeServer(Server):
             raise RemoteFileNotFound("no such file", status=HTTPStatus.NOT_FOUND)
         content = found.content
         parts = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
-        headers = {"content-length": str(len(content))}
+        stored_at = datetime.fromisoformat(found.modified_at)
+        headers = {
+            "content-length": str(len(content)),
+            "last-modified": format_datetime(stored_at.astimezone(UTC), usegmt=True),
+        }
         yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, parts))
 
     def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:

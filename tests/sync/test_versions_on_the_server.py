@@ -384,3 +384,23 @@ def test_a_version_that_stood_there_just_before_an_upload_does_not_pass_for_it(l
     lab.push()
     assert lab.remote == {"a": NEW}
     assert len(lab.server.called("upload")) == 3
+
+
+def test_what_is_stored_between_list_and_comparison_does_not_pass_for_what_was_listed(
+    lab: Lab,
+) -> None:
+    """Else the version that was listed would be taken for ours when it is put back."""
+    lab.write("a", OURS)
+    lab.server.put(EID, "a", THEIRS)
+    restore = backup(lab)
+    lab.scan()
+    lab.engine.refresh({EID})
+    lab.clock.advance(5)
+    lab.server.put(EID, "a", OURS)
+    compare(lab, "a")
+    assert lab.record("a").synced is None
+    lab.push()
+    assert isinstance(lab.decision("a"), InSync)
+    restore()
+    lab.push()
+    assert lab.decision("a").state is State.DIFFERS
