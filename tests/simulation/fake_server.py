@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from email.utils import format_datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Literal, NamedTuple
 from uuid import UUID
