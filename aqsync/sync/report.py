@@ -82,7 +82,7 @@ COUNTS = (
     "uploaded",
     "adopted",
     "unchanged",
-    "differs on the server",
+    "differs",
     "held",
     "waiting",
     "failed",

@@ -116,7 +116,8 @@ def test_changed_by_others_only_is_left_to_them(project: Project) -> None:
     project.put("a.csv", "theirs")
     ran = project.push()
     assert ran.exit_code == 1
-    assert ran.json["uploaded"] == 0
+    assert (ran.json["uploaded"], ran.json["differs"]) == (0, 1)
+    assert "1 differs on the server" in project.run("push").out
     assert [p["state"] for p in ran.json["problems"]] == ["differs on the server"]
     assert project.read("a.csv") == b"theirs"
     assert "differs on the server" in project.run("why", project.root / "a.csv").out
