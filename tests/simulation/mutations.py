@@ -47,7 +47,9 @@ from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.uploader import Uploader
 from tests.simulation.fake_disk import FakeDisk
+from tests.simulation.parts import MomentServer
 
+_UPLOADED = Outcomes._uploaded
 Mutation = Callable[[], AbstractContextManager[object]]
 
 
@@ -186,10 +188,16 @@ def _assuming_checks(original: Any, self: RemoteCheck, **kept: Any) -> None:
     self._checks = True
 
 
-def _replacing_nothing(original: Any, connection: Any, file: Any, *rest: Any) -> Any:
+def _replacing_nothing(_self: Any, connection: Any, file: Any, *rest: Any) -> None:
     """What stood there before is not remembered."""
     nothing = replace(file.remote, modified_at=None)
-    return original(connection, replace(file, remote=nothing), *rest)
+    _UPLOADED(connection, replace(file, remote=nothing), *rest)
+
+
+def _without_condition(original: Any, self: MomentServer, *args: Any, **kept: Any) -> Any:
+    """What is expected to be there is not said."""
+    kept["expected"] = None
+    return original(self, *args, **kept)
 
 
 def _missing_is_removed(original: Any, file: Any, synced: Any, now_ns: int) -> Any:
@@ -321,7 +329,8 @@ MUTATIONS: dict[str, Broken] = {
         _patched((RemoteCheck, "confirm", lambda *_: None)),
     ),
     "condition-not-sent": Broken(
-        "5: a server that checks is asked to", _patched((RemoteCheck, "expected", lambda *_: None))
+        "5: a server that checks is asked to",
+        _around(MomentServer, "upload", _without_condition),
     ),
     "checks-are-assumed": Broken(
         "5: a server that checks no condition is asked before the last bytes",
@@ -329,7 +338,7 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "time-before-is-ours": Broken(
         "2: what was listed before an upload is not the upload",
-        _around(Outcomes, "_uploaded", _replacing_nothing),
+        _patched((Outcomes, "_uploaded", _replacing_nothing)),
     ),
     "any-time-is-ours": Broken(
         "5: whose version it is", _patched((remote, "plausible", lambda *_: True))

@@ -706,7 +706,11 @@ class World:
         right = {file.synced.sha256}
         if self.past.forgot:  # a newer version of ours may pass for it until the file is looked at
             right |= self.ledger.mine[uuid, file.remote_name]
-        if found is None or not (found.sha256 in right or found.passed_for_ours):
+        if found is not None and (found.sha256 in right or found.passed_for_ours):
+            return
+        # What was downloaded since, and found equal, may be younger than the list.
+        there = self.server.experiments[uuid].files.get(file.remote_name)
+        if there is None or sha256(there.content) != file.synced.sha256:
             self.ledger.broken.append(
                 f"{file.mapping}/{file.path} is called in sync, and the list shows another version"
             )
