@@ -302,10 +302,13 @@ def _is_quiet(world: World) -> bool:
     there = world.server.experiments
     if not world.lanes.idle or len(world.ready) or not world.engine.usable:
         return False
-    # An experiment that was made anew is found again only where files still lead to it.
-    known = world.journal.remote.experiments()
+    # Only experiments that files still lead to are asked for, and get tags.
+    known, eids = world.journal.remote.experiments(), world.engine.eids()
     if any(
-        eid in known and known[eid].uuid is not None and UUID(known[eid].uuid) in there
+        eid in eids
+        and eid in known
+        and known[eid].uuid is not None
+        and UUID(known[eid].uuid) in there
         for eid in world.journal.tags.unapplied()
     ):
         return False
