@@ -303,14 +303,10 @@ def _is_quiet(world: World) -> bool:
     if not world.lanes.idle or len(world.ready) or not world.engine.usable:
         return False
     # Only experiments that files still lead to are asked for, and get tags.
-    known, eids = world.journal.remote.experiments(), world.engine.eids()
-    if any(
-        eid in eids
-        and eid in known
-        and known[eid].uuid is not None
-        and UUID(known[eid].uuid) in there
-        for eid in world.journal.tags.unapplied()
-    ):
+    known = world.journal.remote.experiments()
+    waiting = world.journal.tags.unapplied().keys() & world.engine.eids() & known.keys()
+    uuids = (known[eid].uuid for eid in waiting)
+    if any(uuid is not None and UUID(uuid) in there for uuid in uuids):
         return False
     return all(
         isinstance(step, InSync | Hold)
