@@ -83,8 +83,8 @@ def push(
 ) -> None:
     """Upload what is new or changed, once, and say how everything stands.
 
-    Exit status: 0 all in sync; 1 something is held, waiting, failed or differs; 2 usage or configuration;
-    3 server unreachable or token refused; 4 the journal is in use; 130 interrupted.
+    Exit status: 0 all in sync; 1 something is held, waiting, failed or differs; 2 usage or
+    configuration; 3 server unreachable or token refused; 4 the journal is in use; 130 interrupted.
     """
     from aqsync.cli.push import PushOptions
     from aqsync.cli.push import push as run
