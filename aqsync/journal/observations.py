@@ -99,7 +99,8 @@ _RESET = """
 FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""
 
-# The present version of a file that is here is not the synced one, and it is to be sent.
+# The present version of a file that is here is not the synced one and is to be sent, or no list
+# has shown it yet: a server may lose what it accepted.
 _TWINS = """
 WITH unsent AS MATERIALIZED (
     SELECT m.name AS mapping, f.directory, f.name, f.failure_message, f.inode, f.size, f.ctime_ns
@@ -107,7 +108,8 @@ WITH unsent AS MATERIALIZED (
     WHERE f.size IS NOT NULL AND f.kind = 0 AND f.eid IS NOT NULL
     AND (f.mapping_id = :id OR m.scanned_at_ns > :lately_ns)
     AND (f.synced_size IS NOT f.size OR f.synced_mtime_ns IS NOT f.mtime_ns
-        OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode)
+        OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode
+        OR f.synced_listed = 0)
 ), alike AS MATERIALIZED (
     SELECT mapping, directory, name, failure_message, size, min(ctime_ns) AS ctime_ns
     FROM unsent WHERE size > 0 GROUP BY size

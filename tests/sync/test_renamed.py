@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from aqsync.errors import TransferRefused
-from aqsync.model import Hold, InSync, RemoveRemote, Wait
+from aqsync.model import Hold, InSync, RemoveRemote, Uploaded, Wait
 from tests.support.crew import Crew
 from tests.support.lab import EID, Lab
 
@@ -54,6 +54,19 @@ def test_a_daemon_does_too(removing: Lab) -> None:
     crew.run(90)
     assert before == [{"old", "new", "other"}]
     assert removing.remote.keys() == {"new", "other"}
+
+
+def test_a_new_name_that_no_list_has_shown_is_not_there(removing: Lab) -> None:
+    """The server accepted it, and may have lost it."""
+    (removing.root / "old").rename(removing.root / "new")
+    removing.scan()
+    file = removing.record("new")
+    assert file.local is not None
+    outcome = Uploaded(file.local, b"0" * 32, None)
+    removing.journal.outcomes.record(file, outcome, removing.clock.now_ns())
+    removing.clock.advance(10)
+    step = removing.decision("old")
+    assert step.reason == "perhaps renamed to new, which is not on the server yet"
 
 
 def test_a_copy_counts_as_well(removing: Lab) -> None:
