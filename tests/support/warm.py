@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from functools import cache
+from types import TracebackType
 from typing import Any, AnyStr
 
 _COLD = ("preexec_fn", "pass_fds", "shell", "gid", "gids", "uid")
@@ -61,6 +62,16 @@ class Popen(subprocess.Popen[AnyStr]):
         os.close(ended)
         ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         self._close_pipe_fds(*(given[end] for end in ends))  # type: ignore[attr-defined]
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.kill()  # a test that has failed waits for nothing
+        super().__exit__(kind, value, trace)
 
     def _try_wait(self, wait_flags: int) -> tuple[int, int]:
         if self._end is None:
