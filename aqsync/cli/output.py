@@ -37,9 +37,9 @@ def complain(line: str) -> None:
 
 
 def complain_from_signal(line: str) -> None:
-    """The same from a signal's handler, which may have come in the middle of another line.
+    """The same where a signal has come, maybe in the middle of another line.
 
-    The stream's buffer would refuse a second writer on the same thread, so this goes past it.
+    The stream's lock may be held by who is in that line, so this goes past it.
     """
     with contextlib.suppress(OSError):  # a stream of Python's own has no descriptor
         os.write(sys.stderr.fileno(), f"{line}\n".encode())

@@ -40,7 +40,7 @@ def _verdict(connection: sqlite3.Connection, check: str) -> str | None:
 def damage_in_content(connection: sqlite3.Connection) -> str | None:
     """What is wrong within an intact file, once all migrations have run; None: nothing."""
     if strange := _schema(connection) ^ _made_by_migrations():
-        return f"{min(strange)[0]} is described in another way"
+        return f"{min(str(name) for name, _ in strange)} is described in another way"
     for table in _tables(connection):
         if _has_strange_types(connection, table):
             return f"a value in the table {table} is of another type"

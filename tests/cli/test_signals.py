@@ -22,6 +22,25 @@ class InterruptedWrites(io.FileIO):
         return super().write(data)  # type: ignore[arg-type]  # whatever the buffer hands on
 
 
+def test_a_signal_that_does_not_wake_the_main_thread_is_heard() -> None:
+    stop, abort = threading.Event(), threading.Event()
+    waiting = threading.Lock()
+    waiting.acquire()
+
+    def send() -> None:
+        # To this thread: as one does that comes just before the other one begins to wait.
+        for done in (stop, abort):
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            assert done.wait(HANG_S)
+        waiting.release()
+
+    with interruptible(stop.set, abort.set, "stopping"):
+        sender = threading.Thread(target=send)
+        sender.start()
+        assert waiting.acquire(timeout=2 * HANG_S)
+    sender.join()
+
+
 def test_a_signal_within_a_line_neither_raises_nor_loses_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

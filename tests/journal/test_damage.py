@@ -40,10 +40,11 @@ def replacing(old: bytes, new: bytes) -> Deed:
     return deed
 
 
-def by_sql(statement: str) -> Deed:
+def by_sql(*statements: str) -> Deed:
     def deed(path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
 
     return deed
 
@@ -67,6 +68,13 @@ def by_sql(statement: str) -> Deed:
         pytest.param(by_sql("UPDATE file SET since_ns = x'01'"), id="a number's type"),
         pytest.param(by_sql("UPDATE experiment SET uuid = x'01'"), id="a text's type"),
         pytest.param(by_sql("DROP INDEX file_by_remote_name"), id="an index is missing"),
+        pytest.param(
+            by_sql(
+                "PRAGMA writable_schema = ON",
+                "UPDATE sqlite_schema SET sql = CAST(sql AS BLOB) WHERE name = 'tag'",
+            ),
+            id="a description that is no text",
+        ),
     ],
 )
 def test_what_sqlite_passes_over_is_found(filled: Path, deed: Deed) -> None:
