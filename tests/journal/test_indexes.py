@@ -8,7 +8,7 @@ import pytest
 
 from aqsync.journal import Journal
 from aqsync.model import Touched
-from tests.journal.notes import EID, NOW, SHA1, V1, Notes, notes
+from tests.journal.notes import AT1, EID, NOW, SHA1, V1, Notes, notes
 
 
 def listed_paths(files: int) -> list[str]:
@@ -42,7 +42,7 @@ def steps_per_file(
     few = steps()
     for path in listed_paths(files):
         noted.sync(path)
-    listed = {noted.at(path).remote_name: f"at {path}" for path in listed_paths(files)}
+    listed = {noted.at(path).remote_name: AT1 for path in listed_paths(files)}
     noted.list(listed)
     if recheck_at_ns is not None:
         for path in listed_paths(files):
@@ -59,7 +59,7 @@ def steps_per_file(
 def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: str) -> None:
     noted = notes(journal)
     noted.sync("one.csv")
-    sequence = noted.list({"one.csv": "at one"})
+    sequence = noted.list({"one.csv": AT1})
     ask: dict[str, Callable[[], object]] = {
         "clock_set_back": lambda: journal.observations.clock_set_back(noted.mapping_id, NOW),
         "end_pauses": lambda: journal.outcomes.end_pauses(noted.mapping_id),
@@ -83,7 +83,7 @@ def test_it_costs_nothing_for_files_that_are_to_be_checked_again_later(
 ) -> None:
     noted = notes(journal)
     noted.sync("one.csv")
-    noted.list({"one.csv": "at one"})
+    noted.list({"one.csv": AT1})
     ask: dict[str, Callable[[], object]] = {
         "due": lambda: [*journal.rechecks.due(noted.mapping_id, NOW)],
         "next_ns": lambda: journal.rechecks.next_ns(noted.mapping_id, NOW),
