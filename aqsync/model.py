@@ -313,6 +313,8 @@ class Wait:
     """Look again then; None: when something else has happened."""
     hint: str = ""
     state: State = State.WAITING
+    again: bool = False
+    """The file waits to be sent again: see `Upload.again`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,8 @@ def _sent_again(step: Upload, at_ns: int, now_ns: int) -> Upload | Wait:
     if now_ns >= at_ns:
         return step
     state = State.DIFFERS if step.replaces else State.WAITING
-    return Wait(step.reason, step.since_ns, at_ns, "it was sent again a short time ago", state)
+    hint = "it was sent again a short time ago"
+    return Wait(step.reason, step.since_ns, at_ns, hint, state, again=True)
 
 
 def _wanted_when_changed(

@@ -436,8 +436,8 @@ class Push:
             this.wait_until(next_ns, reason)
 
     def _is_worth_waiting(self, file: FileRecord, step: Wait) -> bool:
-        if step.state is State.DIFFERS or file.resends is not None:
-            return False  # it is sent again in minutes at the earliest
+        if step.again:
+            return False  # that may take minutes
         if file.failure is not None:
             return file.failure.count < TRIES
         return self._limits.wait_for_settling

@@ -76,6 +76,16 @@ def test_a_restore_that_changes_every_time_sends_nothing(lab: Lab) -> None:
     assert {type(lab.decision(path)) for path in ("a", "b")} == {InSync}
 
 
+def test_what_was_once_sent_again_is_waited_for_like_any_other_file(lab: Lab) -> None:
+    restore = two_versions(lab)
+    restore()
+    assert lab.push().uploaded == 1
+    lab.clock.advance(60)
+    lab.write("a", OURS, age_s=0)
+    assert lab.push().uploaded == 1
+    assert lab.remote == {"a": OURS}
+
+
 def test_an_upload_that_completes_late_is_replaced(lab: Lab) -> None:
     """A proxy sends the old version on when the newer one is there already."""
     lab.write("a", OLD)
