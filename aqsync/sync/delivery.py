@@ -147,6 +147,7 @@ class Delivery:
         """In hand, for when nothing else is ready."""
         self._in_background: set[int] = set()
         self._closed: frozenset[str] = frozenset()
+        """Mappings whose files must all wait, as their policies say."""
         self._full: frozenset[str] = frozenset()
         """Mappings whose disk hangs and has as many workers as it may have."""
         self._hanging: dict[str, frozenset[str]] = {}
@@ -303,17 +304,17 @@ class Delivery:
         return not (self.retiring or ready) and len(self._in_background) < MOST_IN_BACKGROUND
 
     def _note_closed(self) -> None:
-        """Which mappings are paused or outside their windows, and until when."""
+        """Which mappings' files must all wait, and until when."""
         now_ns = self._clock.now_ns()
         found = {
             name: why
             for name in self._mappings
             if (why := closed(self._engine.journal, name, now_ns, self._windows)) is not None
         }
-        if found.keys() != self._closed - self._full:
+        if found.keys() != self._closed:
             self._policies_until = 0.0
+        self._closed = frozenset(found)
         self._full = frozenset(name for name in self._mappings if not self._engine.admits(name))
-        self._closed = frozenset(found) | self._full
         opens = [why.until_ns for why in found.values() if why.until_ns is not None]
         self._opens_at_ns = min(opens, default=None)
 
@@ -337,7 +338,8 @@ class Delivery:
     def _load(self, large: bool) -> bool:  # noqa: FBT001 - which lane
         """Take files into hand; false if none is ready."""
         # What was taken when the journal failed comes first.
-        while taken := self._taken[large] or self._ready.take(large, BATCH, self._closed):
+        but = self._closed | self._full
+        while taken := self._taken[large] or self._ready.take(large, BATCH, but):
             self._taken[large] = taken
             fetched = self._engine.lists_fetched
             records = self._engine.journal.observations.records(taken)
@@ -397,7 +399,7 @@ class Delivery:
             self._put_off.append(file)
             return None
         if not self._engine.admits(file.mapping):
-            self._closed |= {file.mapping}
+            self._full |= {file.mapping}
             self._put_back(file)
             return None
         under_way = UnderWay(file, self._clock.monotonic(), self._beat)

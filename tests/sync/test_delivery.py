@@ -20,6 +20,7 @@ from aqsync.errors import (
     TokenRefused,
     TransferRefused,
 )
+from aqsync.local.errands import Hang
 from aqsync.model import FileRecord, InSync, MovedOn, Outcome, Policy, State
 from aqsync.sync.delivery import BATCH, IDLE_S, MOST_IN_BACKGROUND, POLICY_S
 from aqsync.sync.jobs import Job
@@ -498,6 +499,35 @@ def test_policies_do_not_grow_old(crew: Crew, monkeypatch: pytest.MonkeyPatch) -
     crew.lanes.run()
     crew.now()
     assert worked_out
+
+
+def test_a_disk_that_hangs_costs_the_others_no_policies(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Working them out takes a look at all files, where copies of deleted ones are removed."""
+    other = tmp_path / "other"
+    other.mkdir()
+    lab.server.add("20261123-2")
+    crew = Crew(lab, Mapping(name="other", directory=other, experiment="20261123-2"))
+    for path in ("x", "y"):
+        crew.engine._errands.job(lab.root, path).abandon(Hang(path, lab.clock.now_ns()))
+    crew.working = False
+    for number in range(20):
+        (other / f"{number:02}").write_text("x")
+        lab.set_age(other / f"{number:02}", HOUR_S)
+    crew.run(1)
+    worked_out: list[bool] = []
+
+    def seen(*arguments: Any) -> object:
+        worked_out.append(True)
+        return policies(*arguments)
+
+    monkeypatch.setattr("aqsync.sync.delivery.policies", seen)
+    for _ in range(12):
+        crew.lanes.run()
+        crew.now()
+    assert len(crew.lanes.begun) == 20
+    assert len(worked_out) <= len(crew.engine.mappings)
 
 
 # The journal and others
