@@ -18,8 +18,9 @@ from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.mappings import MappingRecord, RootIdentity
 from aqsync.journal.observations import KnownVersion, Observed, Retargeted
+from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk, parents
-from aqsync.local.errands import AttendedDisk, Errands
+from aqsync.local.errands import Errands
 from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules

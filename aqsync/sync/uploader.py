@@ -29,8 +29,8 @@ from aqsync.errors import (
     TransferRefused,
 )
 from aqsync.journal import Journal
+from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
-from aqsync.local.errands import AttendedDisk
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import GuardedFile, is_gone
 from aqsync.local.scanner import root_identity

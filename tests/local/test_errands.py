@@ -11,8 +11,9 @@ import pytest
 
 from aqsync.errors import DiskHangs, FileVanished, GivenUp
 from aqsync.journal.hangs import LOOK
+from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, OpenFile
-from aqsync.local.errands import UNANSWERED_S, AttendedDisk, Errand, Errands
+from aqsync.local.errands import UNANSWERED_S, Errand, Errands
 from aqsync.local.read_ahead import read_ahead
 from tests.support.fake_clock import FakeClock
 from tests.support.patience import HANG_S, wait_until

@@ -1,0 +1,135 @@
+"""A disk of which each call is timed: one that does not answer is given up with its errand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+
+from aqsync.journal.mappings import RootIdentity
+from aqsync.local.disk import Disk, Listing, OpenFile, Seen
+from aqsync.local.errands import current, timed
+
+AT_ONCE = 256
+"""Entries of a directory that are timed together."""
+
+
+class AttendedDisk:
+    """A disk of which each call is timed, for the errand that the calling thread is on.
+
+    Args:
+        disk: The disk itself.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def identity(self, root: Path, path: str = "") -> RootIdentity:
+        """Which directory this is."""
+        with timed(path):
+            return self._disk.identity(root, path)
+
+    def mounts_below(self, root: Path) -> frozenset[str]:
+        """Where something is mounted below the root."""
+        with timed(""):
+            return self._disk.mounts_below(root)
+
+    def write_back_ns(self) -> int:
+        """Nanoseconds for which a page that was stored to may be stored to again unseen."""
+        return self._disk.write_back_ns()
+
+    @contextmanager
+    def listing(self, root: Path, path: str) -> Iterator[Listing]:
+        """A directory's entries."""
+        with ExitStack() as stack:
+            with timed(path):
+                opened = stack.enter_context(self._disk.listing(root, path))
+            yield Listing(opened.identity, _in_batches(path, opened.entries))
+
+    def look(self, root: Path, path: str) -> Seen:
+        """What is at a path below the root."""
+        with timed(path):
+            return self._disk.look(root, path)
+
+    def open(self, root: Path, path: str) -> OpenFile:
+        """Open what is at a path below the root."""
+        with ExitStack() as stack:
+            with timed(path):
+                opened = self._disk.open(root, path)
+                stack.callback(opened.close)
+            stack.pop_all()
+        return _AttendedFile(opened, path)
+
+    def read_text(self, root: Path, path: str) -> str:
+        """The text of a small file."""
+        with timed(path):
+            return self._disk.read_text(root, path)
+
+
+def _in_batches(
+    path: str, entries: Iterator[tuple[str, Seen | OSError]]
+) -> Iterator[tuple[str, Seen | OSError]]:
+    failed: OSError | None = None
+    while failed is None:
+        batch: list[tuple[str, Seen | OSError]] = []
+        with timed(path):
+            try:
+                batch.extend(islice(entries, AT_ONCE))
+            except OSError as exc:
+                failed = exc  # what came before it counts
+        yield from batch
+        if len(batch) < AT_ONCE and failed is None:
+            return
+    raise failed
+
+
+class _AttendedFile:
+    """An open file that may be closed while another thread hangs in a read of it.
+
+    Closing one can hang as well, so it is then left to the thread that hangs already.
+    """
+
+    def __init__(self, file: OpenFile, path: str) -> None:
+        self._file = file
+        self._path = path
+        self._lock = threading.Lock()
+        self._in_use = False
+        self._closed = False
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        self._in_use = True
+        try:
+            with timed(self._path):
+                yield
+        finally:
+            with self._lock:
+                self._in_use = False
+                closed = self._closed
+            if closed:
+                self._file.close()
+
+    def look(self) -> Seen:
+        """What it is now."""
+        with self._using():
+            return self._file.look()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        with self._using():
+            return self._file.read(size)
+
+    def close(self) -> None:
+        """Read no more."""
+        with self._lock:
+            self._closed = True
+            if self._in_use:
+                return
+        errand = current()
+        if errand is None or errand.hang is not None:
+            self._file.close()
+        else:
+            with errand.call(self._path):
+                self._file.close()
