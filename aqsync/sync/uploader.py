@@ -140,9 +140,10 @@ class Uploader:
                 return self._check.refused(job, exc, began)
         self._check.answered(expected=expected, checked=receipt.condition_checked)
         sha256, between = digest.digest(), self._check.stored_between(receipt, began)
-        if file.sent is not None and file.sent.sha256 != sha256:
-            # An earlier upload, whose answer never came, may still arrive by way of a proxy that
-            # holds it back, and have a time within the bounds: then only the content tells.
+        if file.sent is not None:
+            # Earlier uploads, whose answers never came, may still arrive by way of a proxy that
+            # holds them back, and have a time within the bounds: then only the content tells.
+            # Only the last of them is known, so it may be one of other content all the same.
             between = None
         return Uploaded(local, sha256, between, receipt.modified_at, job.step.again)
 

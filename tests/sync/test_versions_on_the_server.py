@@ -117,6 +117,26 @@ def test_so_is_one_whose_answer_never_came(lab: Lab) -> None:
     assert lab.remote == {"a": NEW}
 
 
+def test_so_is_the_first_of_two_whose_answers_never_came(lab: Lab) -> None:
+    """The second was tried again and arrived; of the first only the table of versions knows."""
+
+    def break_off() -> None:
+        lab.server.of(EID).files.clear()
+        raise ConnectionError
+
+    lab.server.after["upload"] = break_off
+    for content in (OLD, NEW):
+        lab.write("a", content)
+        with pytest.raises(ConnectionError):
+            lab.push()
+    del lab.server.after["upload"]
+    lab.push()
+    assert lab.remote == {"a": NEW}
+    lab.server.put(EID, "a", OLD)
+    assert lab.push().uploaded == 1
+    assert lab.remote == {"a": NEW}
+
+
 def test_two_that_put_their_own_version_back_do_not_go_on_for_ever(lab: Lab) -> None:
     restore = two_versions(lab)
     for pause_s in (0, 60, 600):
