@@ -337,26 +337,45 @@ class Errands:
         """
         if (hang := self.hung_look(root)) is not None:
             raise self._error(root, hang)
-        errand = Errand(root, "", self._clock, self._look_ended)
+        errand = Errand(root, LOOK, self._clock, self._look_ended)
         with self._lock:
             self._looks.append(errand)
+        return self.attend(errand, look)
+
+    def attend(self, errand: Errand, work: Callable[[], T]) -> T:
+        """Do what an errand is for, and wait for the end, but not for ever.
+
+        Args:
+            errand: It begins and ends with the work.
+            work: Uses an `AttendedDisk`; it ends with `GivenUp` when the errand was given up.
+
+        Raises:
+            DiskHangs: The disk does not answer.
+        """
         if not self._own_threads:
             with errand:
-                return look()
+                return work()
         results: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
 
-        def looking() -> None:
+        def working() -> None:
             try:
                 with errand:
-                    results.put((look(), None))
+                    result = work()
             except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits for it
                 results.put((None, exc))
+            else:
+                results.put((result, None))
 
-        threading.Thread(target=looking, name=f"look {root}", daemon=True).start()
+        place = errand.root / errand.path
+        try:
+            threading.Thread(target=working, name=f"disk {place}", daemon=True).start()
+        except BaseException:
+            errand.drop()
+            raise
         result, exc = self._wait(errand, results)
         if exc is not None:
             raise exc
-        return result  # type: ignore[return-value]  # what `look` returned
+        return result  # type: ignore[return-value]  # what `work` returned
 
     def _look_ended(self, errand: Errand) -> None:
         with self._lock:
@@ -370,7 +389,8 @@ class Errands:
                 return results.get(timeout=LOOK_UP_S)
             except Empty:
                 errand.give_up()
-            if errand.hang is None and (other := self.hung_look(errand.root)) is not None:
+            other = self.hung_look(errand.root) if errand.path == LOOK else None
+            if errand.hang is None and other is not None:
                 errand.abandon(other)  # it waits for its turn after one that hangs
             if errand.hang is not None:
                 raise self._error(errand.root, errand.hang)

@@ -127,7 +127,7 @@ class Engine:
         self._uploader = Uploader(
             server, journal, clock, check, aborted=aborted, rate=rate, disk=disk
         )
-        self.rechecks = Rechecks(journal, clock, disk, self.claims, aborted)
+        self.rechecks = Rechecks(journal, clock, disk, self.claims, self._errands, aborted)
         self._aborted = aborted
         self._scanners = {
             m.name: Scanner(m, journal, clock, disk, self._errands) for m in self.mappings

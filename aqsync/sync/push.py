@@ -276,6 +276,7 @@ class Push:
                 if file.id not in self._rechecked:
                     self._rechecked.add(file.id)
                     this.look_again.setdefault(mapping.name, []).append(file.path)
+        self._engine.note_hangs()
         return bool(this.look_again)
 
     def _look_again(self, this: _Round) -> None:

@@ -1,7 +1,7 @@
 """Reads again what was very young when it was uploaded, of one mapping, for ever.
 
-It has a thread of its own for each mapping, as the lookout has: neither uploads nor looks wait
-for it, and a file system that hangs keeps back no other mapping.
+It has a thread of its own for each mapping, as the lookout has: neither uploads nor looks nor other
+mappings wait for it.
 """
 
 from __future__ import annotations

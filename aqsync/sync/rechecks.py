@@ -2,8 +2,8 @@
 
 A version is read while it is very young, or a program that could write closes the file: a store
 through mmap may then have changed bytes and neither size nor times. So it is read once more when
-the kernel has written back all that was stored to; from then on, any store shows. It is done on
-the thread of whoever asks, file by file, and needs no server: uploads do not wait for it.
+the kernel has written back all that was stored to; from then on, any store shows. It is done file
+by file and needs no server: uploads do not wait for it. A disk that hangs is given up, as in a job.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from aqsync.clock import Clock
 from aqsync.config import Mapping, Windows
-from aqsync.errors import FileChanged, FileVanished, LocalError
+from aqsync.errors import DiskHangs, FileChanged, FileVanished, LocalError
 from aqsync.journal import Journal
 from aqsync.journal.rechecks import Pending
+from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import Disk, parents
+from aqsync.local.errands import Errands
 from aqsync.local.reader import GuardedFile
 from aqsync.log import Log
 from aqsync.model import (
@@ -56,21 +58,24 @@ class Rechecks:
         clock: The time.
         disk: Where the files are, and what a store may leave unseen.
         claims: Which files are under way.
+        errands: By whom a disk that does not answer is given up.
         aborted: Asked between chunks; true breaks off.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it works with
         self,
         journal: Journal,
         clock: Clock,
         disk: Disk,
         claims: Claims,
+        errands: Errands,
         aborted: Callable[[], bool],
     ) -> None:
         self._journal = journal
         self._clock = clock
-        self._disk = disk
+        self._disk = AttendedDisk(disk)
         self._claims = claims
+        self._errands = errands
         self._aborted = aborted
         self._rate = RateLimit(READ_RATE, clock)
         self._write_back_ns = disk.write_back_ns()
@@ -169,7 +174,8 @@ class Rechecks:
 
         Returns:
             The files, as they were, that must be looked at and decided on: their content is not
-            the synced one, or they changed or vanished under the reading.
+            the synced one, or they changed or vanished under the reading. What is left for its
+            disk hangs is not among them: it stays due.
 
         Raises:
             Interrupted: All transfers are broken off.
@@ -183,14 +189,16 @@ class Rechecks:
         note_at = self._clock.monotonic() + NOTED_AFTER_S
         try:
             for file in self._due(mapping, now_ns, policy_of):
-                if stop():
+                if stop() or not self._errands.admits(mapping.directory):
                     return
                 if not (_is_within(file.path, within) and self._claims.take(file.id)):
                     continue
                 try:
-                    verdict = self._check(mapping, file, stop, progress)
-                finally:
-                    self._claims.release(file.id)
+                    verdict = self._attended_check(mapping, file, stop, progress)
+                except DiskHangs as exc:
+                    place = str(mapping.directory / file.path)
+                    log.error("a file system does not answer", path=place, hint=exc.hint)
+                    return
                 if verdict is True:
                     passed.append(file)
                 elif verdict is False:
@@ -214,6 +222,22 @@ class Rechecks:
         if passed:
             again_ns = self._clock.now_ns() + self._write_back_ns
             self._journal.rechecks.passed(passed, again_ns)
+
+    def _attended_check(
+        self,
+        mapping: Mapping,
+        file: FileRecord,
+        stop: Callable[[], bool],
+        progress: Callable[[int], None],
+    ) -> bool | None:
+        """As `_check`; as long as the disk does not answer, the file stays claimed.
+
+        Raises:
+            DiskHangs: It does not answer.
+        """
+        errand = self._errands.job(mapping.directory, file.path)
+        errand.when_over(lambda: self._claims.release(file.id))
+        return self._errands.attend(errand, lambda: self._check(mapping, file, stop, progress))
 
     def _check(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +12,15 @@ import pytest
 
 from aqsync.journal.history import HistoryKind
 from aqsync.local.disk import OpenFile, RealDisk
+from aqsync.local.errands import UNANSWERED_S, Errands
 from aqsync.model import InSync, Recheck, State, Touched, Upload
+from aqsync.sync.claims import Claims
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import undecided
 from aqsync.sync.summary import summarize
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
+from tests.support.patience import HANG_S, wait_until
 
 WRITE_BACK_S = 45.0
 OLD, NEW = b"old content", b"new content"
@@ -418,6 +422,36 @@ def test_a_file_under_way_elsewhere_is_left_alone(lab: Lab, disk: SameTimes) -> 
     lab.engine.claims.take(lab.record("a.csv").id)
     assert list(lab.engine.rechecks.run(lab.mapping)) == []
     assert disk.opened == []
+
+
+def test_a_file_whose_disk_hangs_is_left_and_stays_claimed(lab: Lab, disk: SameTimes) -> None:
+    lab.write("a")
+    lab.write("b")
+    lab.push()
+    lab.clock.advance(WRITE_BACK_S)
+    errands, claims = Errands(lab.clock, own_threads=True), Claims()
+    engine = Engine(
+        [lab.mapping], lab.journal, lab.server, lab.clock, claims=claims, disk=disk, errands=errands
+    )
+    let_go, hung, ids = threading.Event(), list[str](), {lab.record(path).id for path in "ab"}
+
+    def hang(path: str) -> None:
+        hung.append(path)
+        lab.clock.advance(UNANSWERED_S + 1)
+        assert let_go.wait(HANG_S)
+
+    disk.reading = hang
+    assert list(engine.rechecks.run(lab.mapping)) == []
+    [path] = hung
+    engine.note_hangs()
+    assert lab.journal.hangs.of(lab.mapping.name).keys() == {path}
+    assert isinstance(lab.decision(path), InSync)
+    assert not claims.take(lab.record(path).id)
+    assert claims.take(*(ids - {lab.record(path).id}))
+    let_go.set()
+    wait_until(lambda: not errands.anything_hangs, "it answers")
+    assert claims.take(lab.record(path).id)
+    assert due_at(lab, path) is not None, "what came too late does not count"
 
 
 def test_a_push_of_one_path_reads_only_that_again(lab: Lab, disk: SameTimes) -> None:
