@@ -7,7 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database, Version
-from aqsync.journal.rows import JOINED, QUIET, RECORD, file_record, joined, loaded, split, stored
+from aqsync.journal.rows import (
+    JOINED,
+    NO_FAILURE,
+    QUIET,
+    RECORD,
+    UNSYNCED,
+    file_record,
+    joined,
+    loaded,
+    split,
+    stored,
+)
 from aqsync.model import EntryKind, FileRecord, Signature, Twin
 
 KnownEntry = tuple[int, int | None, int, int, int]
@@ -67,7 +78,7 @@ class Quiet(NamedTuple):
     """Gone here and kept on the server; not among the files."""
 
 
-_OBSERVE = """
+_OBSERVE = f"""
 INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode,
                   since_ns, eid, remote_name)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -81,19 +92,17 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
         THEN coalesce(changing_since_ns,
             max(excluded.since_ns, since_ns, coalesce(synced_at_ns, since_ns))) END,
     compared_modified_at = NULL, compared_at_ns = NULL,
-    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
-    failure_count = 0, failure_at_ns = NULL
+    {NO_FAILURE}
 """
 
-_RESET = """
+_RESET = f"""
     synced_size = NULL, synced_mtime_ns = NULL, synced_ctime_ns = NULL, synced_inode = NULL,
     synced_sha256 = NULL, synced_at_ns = NULL, synced_sequence = NULL,
     synced_modified_at = NULL, synced_not_before = NULL, synced_not_after = NULL,
     sent_sha256 = NULL, sent_size = NULL,
     compared_modified_at = NULL, compared_at_ns = NULL, synced_listed = 1,
     synced_replaced = NULL, resends = 0, resends_since_ns = NULL,
-    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
-    failure_count = 0, failure_at_ns = NULL, removed_at_ns = NULL, insisted = 0,
+    {NO_FAILURE}, removed_at_ns = NULL, insisted = 0,
     may_replace = NULL, removing = 0, recheck_at_ns = NULL
 """
 FORGET_REMOTE_SIDE = _RESET
@@ -101,15 +110,13 @@ FORGET_REMOTE_SIDE = _RESET
 
 # The present version of a file that is here is not the synced one and is to be sent, or no list
 # has shown it yet: a server may lose what it accepted.
-_TWINS = """
+_TWINS = f"""
 WITH unsent AS MATERIALIZED (
     SELECT m.name AS mapping, f.directory, f.name, f.failure_message, f.inode, f.size, f.ctime_ns
     FROM file f JOIN mapping m ON m.id = f.mapping_id
     WHERE f.size IS NOT NULL AND f.kind = 0 AND f.eid IS NOT NULL
     AND (f.mapping_id = :id OR m.scanned_at_ns > :lately_ns)
-    AND (f.synced_size IS NOT f.size OR f.synced_mtime_ns IS NOT f.mtime_ns
-        OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode
-        OR f.synced_listed = 0)
+    AND ({UNSYNCED} OR f.synced_listed = 0)
 ), alike AS MATERIALIZED (
     SELECT mapping, directory, name, failure_message, size, min(ctime_ns) AS ctime_ns
     FROM unsent WHERE size > 0 GROUP BY size
@@ -244,9 +251,7 @@ class Observations:
                 )
                 connection.execute(
                     f"UPDATE file SET size = NULL, since_ns = ?, insisted = 0,"
-                    " changing_since_ns = NULL,"
-                    " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
-                    f" failure_count = 0, failure_at_ns = NULL WHERE {_AT} AND size IS NOT NULL",
+                    f" changing_since_ns = NULL, {NO_FAILURE} WHERE {_AT} AND size IS NOT NULL",
                     (now_ns, *at),
                 )
 

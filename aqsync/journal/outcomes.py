@@ -9,7 +9,7 @@ from sqlite3 import Connection
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.observations import AT_ONCE_NS
-from aqsync.journal.rows import words
+from aqsync.journal.rows import NO_FAILURE, words
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Adopted,
@@ -26,16 +26,11 @@ from aqsync.model import (
     Uploaded,
 )
 
-_NO_FAILURE = """
-    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
-    failure_count = 0, failure_at_ns = NULL
-"""
-
 _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
     synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
     sent_sha256 = NULL, sent_size = NULL, compared_modified_at = NULL, compared_at_ns = NULL,
-    removing = 0, {_NO_FAILURE}
+    removing = 0, {NO_FAILURE}
 """
 
 # A version that is sent again counts within a day of the first time; the limit is the planner's.
@@ -146,7 +141,7 @@ class Outcomes:
                 connection.execute(
                     "UPDATE file SET compared_modified_at = ?, compared_at_ns = ?,"
                     " compared_finding = ?, compared_size = ?, compared_sha256 = ?,"
-                    f" insisted = 0, {_NO_FAILURE} WHERE {AT} AND {unchanged}",
+                    f" insisted = 0, {NO_FAILURE} WHERE {AT} AND {unchanged}",
                     (modified_at, now_ns, finding, size, sha256, *at(file), *then),
                 )
             case Removed():
@@ -242,7 +237,7 @@ class Outcomes:
         A wish to have it tried all the same has been met.
         """
         with self._database.writing() as connection:
-            connection.execute(f"UPDATE file SET insisted = 0, {_NO_FAILURE} WHERE {AT}", at(file))
+            connection.execute(f"UPDATE file SET insisted = 0, {NO_FAILURE} WHERE {AT}", at(file))
             event = Event(now_ns, HistoryKind.FAILED, file.mapping, file.path, message)
             note(connection, event)
 
@@ -253,7 +248,7 @@ class Outcomes:
         """
         with self._database.writing() as connection:
             connection.executemany(
-                f"UPDATE file SET insisted = 1, {_NO_FAILURE},"
+                f"UPDATE file SET insisted = 1, {NO_FAILURE},"
                 " compared_modified_at = NULL, compared_at_ns = NULL,"
                 " resends = 0, resends_since_ns = NULL WHERE id = ?",
                 ((identity,) for identity in identities),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.outcomes import AT, at
-from aqsync.journal.rows import UNCHANGED, split
+from aqsync.journal.rows import NO_FAILURE, UNCHANGED, split
 from aqsync.model import FileRecord, SyncedVersion
 
 _PAGE = 500
@@ -101,15 +101,10 @@ class Rechecks:
             connection.execute("DELETE FROM clock")
             connection.execute("INSERT INTO clock VALUES (?)", (ahead_ns,))
 
-    def put_off(self, later_than_ns: int, at_ns: int) -> None:
-        """The wall clock was set: what was planned by it means nothing.
-
-        Args:
-            later_than_ns: Only what is planned for after then.
-            at_ns: When it is due instead.
-        """
+    def put_off(self, at_ns: int) -> None:
+        """The wall clock was set: what was planned by it means nothing, and is due then."""
         self._database.write(
-            "UPDATE file SET recheck_at_ns = ? WHERE recheck_at_ns > ?", (at_ns, later_than_ns)
+            "UPDATE file SET recheck_at_ns = ? WHERE recheck_at_ns IS NOT NULL", (at_ns,)
         )
 
     def passed(self, files: Iterable[FileRecord], again_ns: int) -> None:
@@ -123,8 +118,7 @@ class Rechecks:
             connection.executemany(
                 "UPDATE file AS f SET recheck_at_ns ="
                 " CASE WHEN recheck_at_ns = ? THEN NULL ELSE max(recheck_at_ns, ?) END,"
-                " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
-                " failure_count = 0, failure_at_ns = NULL"
+                f" {NO_FAILURE}"
                 f" WHERE {AT} AND synced_sha256 = ? AND {UNCHANGED}"
                 " AND recheck_at_ns IS NOT NULL",
                 (
@@ -146,8 +140,7 @@ class Rechecks:
         with self._database.writing() as connection:
             news = connection.execute(
                 "UPDATE file AS f SET synced_mtime_ns = 0, synced_ctime_ns = 0, synced_inode = 0,"
-                " failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,"
-                " failure_count = 0, failure_at_ns = NULL"
+                f" {NO_FAILURE}"
                 f" WHERE {AT} AND synced_sha256 = ? AND {UNCHANGED}",
                 (*at(file), synced.sha256),
             ).rowcount

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.observations import Waiting
-from aqsync.journal.rows import words
+from aqsync.journal.rows import UNSYNCED, words
 from aqsync.model import Action, Refusal
 
 EVERYWHERE = ""
@@ -175,10 +175,7 @@ class Refusals:
         there = "IS NULL" if action is Action.REMOVE else "IS NOT NULL"
         where, values = ("f.eid = ?", (eid,)) if eid != EVERYWHERE else ("f.eid IS NOT NULL", ())
         if action is Action.SEND:
-            where += (
-                " AND (f.synced_size IS NOT f.size OR f.synced_mtime_ns IS NOT f.mtime_ns"
-                " OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode)"
-            )
+            where += f" AND {UNSYNCED}"
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT m.name, f.id, coalesce(f.size, 0) FROM file f"

@@ -56,6 +56,18 @@ UNCHANGED = """
     AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode
 """
 
+UNSYNCED = """
+    (f.synced_size IS NOT f.size OR f.synced_mtime_ns IS NOT f.mtime_ns
+    OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode)
+"""
+"""The version last seen is not the synced one, or there is none."""
+
+NO_FAILURE = """
+    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
+    failure_count = 0, failure_at_ns = NULL
+"""
+"""Assignments that forget a failure."""
+
 # A file that is here, unchanged since its upload, and listed by the server with the very
 # time that our version got. The planner calls every such file in sync (a test holds the two
 # together); leaving them out in SQL is what makes a pass over 100,000 of them cheap.

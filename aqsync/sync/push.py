@@ -34,7 +34,7 @@ from aqsync.model import (
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.lanes import Hung, PutBack, run_in_lanes
+from aqsync.sync.lanes import LARGE, Hung, PutBack, run_in_lanes
 from aqsync.sync.planner import probe_is_near
 from aqsync.sync.policies import (
     ALWAYS,
@@ -47,8 +47,6 @@ from aqsync.sync.policies import (
 )
 from aqsync.sync.progress import Reporter
 
-LARGE = 32 << 20
-"""Bytes from which on a file counts as large."""
 TRIES = 3
 """Attempts on a file, or on a server that is away, before a push gives up."""
 MOST_ATTEMPTS = 8

@@ -131,7 +131,7 @@ class Rechecks:
                 self._ahead_ns = self._journal.rechecks.clock_ahead_ns()
             before_ns = self._ahead_ns
             if before_ns is None or abs(ahead_ns - before_ns) > JUMP_NS:
-                self._journal.rechecks.put_off(0, now_ns + self._write_back_ns)
+                self._journal.rechecks.put_off(now_ns + self._write_back_ns)
                 self._journal.rechecks.note_clock_ahead(ahead_ns)
                 self._ahead_ns = ahead_ns
                 if before_ns is not None:
