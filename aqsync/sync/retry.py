@@ -9,7 +9,7 @@ from aqsync.config import Mapping
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
 from aqsync.local.locate import locate
-from aqsync.model import FileRecord, State
+from aqsync.model import FileRecord, State, Wait
 from aqsync.sync.policies import decisions
 
 
@@ -64,7 +64,8 @@ def _stuck(
 ) -> Iterator[FileRecord]:
     """Held and failed files; emptied and deleted ones only where their path was named."""
     for file, step in decisions(journal, mapping, now_ns, tops):
-        if step.state not in {State.HELD, State.FAILED, State.DIFFERS}:
+        sent_again_later = isinstance(step, Wait) and step.again
+        if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not sent_again_later:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
         if tops or not emptied_or_deleted:

@@ -11,6 +11,7 @@ from aqsync.local.disk import OpenFile, RealDisk, Seen
 from aqsync.model import EntryKind, Finding, Hold, InSync, MovedOn, State, Upload
 from aqsync.sync.engine import Engine
 from aqsync.sync.planner import RESENDS_AFTER_NS
+from aqsync.sync.retry import set_free
 from tests.support.fake_server import StoredFile
 from tests.support.lab import EID, Lab
 
@@ -212,6 +213,19 @@ def test_an_upload_that_the_server_loses_at_once_is_sent_again(lab: Lab) -> None
     del lab.server.after["upload"]
     assert lab.decision("a").state is State.WAITING
     lab.clock.advance(60)
+    lab.push()
+    assert lab.remote == {"a": OURS}
+
+
+def test_a_person_need_not_wait_for_what_is_sent_again(lab: Lab) -> None:
+    lab.write("a", OURS)
+    lab.server.after["upload"] = lose(lab, "a")
+    lab.push()
+    del lab.server.after["upload"]
+    freed = set_free(
+        lab.journal, [lab.mapping], [lab.root / "a"], lab.clock.now_ns(), accept_roots=False
+    )
+    assert freed == 1
     lab.push()
     assert lab.remote == {"a": OURS}
 
