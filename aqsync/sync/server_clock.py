@@ -11,6 +11,9 @@ _MARGIN_S = 0.05
 """Clocks drift, and a file system stamps a file by a clock that ticks."""
 _DATED_BEFORE_S = 2.0
 """A date is cut to whole seconds, and some servers write it anew only once a second."""
+_LATE_S = 1.0
+"""A busy server writes it anew later than that. Where its dates contradict each other by no more
+than this, the one that shows the latest time is true to a second."""
 _KEEP_S = 600.0
 """After so long the bounds are learned anew: the server's clock may have been set."""
 
@@ -26,7 +29,8 @@ class ServerClock:
     """Bounds of the server's time at any moment; usable from several threads.
 
     Each dated answer narrows them. What is learned is never wrong by more than a margin unless the
-    server's clock is set, which shows as bounds that exclude each other: then it begins anew.
+    server's clock is set, which shows as bounds that exclude each other by far: then it begins
+    anew.
 
     Args:
         clock: The monotonic clock here.
@@ -65,7 +69,9 @@ class ServerClock:
     def latest(self, at: float) -> float | None:
         """What it showed at most at a moment of the monotonic clock; None: nobody knows."""
         bounds = self._now
-        return None if bounds is None else at + bounds.most + _MARGIN_S
+        if bounds is None:
+            return None
+        return at + max(bounds.most, bounds.least + _LATE_S) + _MARGIN_S
 
 
 def _both(known: _Bounds | None, heard: _Bounds) -> _Bounds:
@@ -73,4 +79,4 @@ def _both(known: _Bounds | None, heard: _Bounds) -> _Bounds:
     if known is None:
         return heard
     both = _Bounds(max(known.least, heard.least), min(known.most, heard.most))
-    return both if both.least <= both.most else heard
+    return both if both.least <= both.most + _LATE_S else heard

@@ -52,6 +52,24 @@ def test_it_is_never_wrong(here: FakeClock, dated_by: str) -> None:
         assert earliest < truth(here) < latest
 
 
+def test_a_busy_server_that_dates_its_answers_late_does_not_make_it_wrong(here: FakeClock) -> None:
+    """Its timer that writes the date anew comes late now and then, by up to a second."""
+    chance, clock = random.Random(5), ServerClock(here)
+    written, next_at = math.floor(truth(here)), truth(here)
+    for number in range(3000):
+        here.advance(0.01)
+        if truth(here) >= next_at:
+            written = math.floor(truth(here))
+            next_at += 1 + chance.random() * (number % 900 > 600)
+        clock.heard(float(written), here.monotonic() - 0.01)
+        if number < 200:
+            continue
+        earliest, latest = clock.earliest(here.monotonic()), clock.latest(here.monotonic())
+        assert earliest is not None
+        assert latest is not None
+        assert earliest < truth(here) < latest
+
+
 @pytest.mark.parametrize("dated_by", DATINGS)
 def test_quick_answers_tell_it_to_a_second_or_two(here: FakeClock, dated_by: str) -> None:
     chance, clock = random.Random(3), ServerClock(here)
