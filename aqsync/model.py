@@ -361,6 +361,8 @@ class Hold:
     state: State = State.HELD
     next_ns: int | None = None
     """What holds it is no fault of the file's, and is looked into again then; None: it is not."""
+    sooner_by_push: bool = True
+    """The next push looks into that as well, whatever the time."""
     overwritable: bool = False
     """A person may allow the version on the server to be replaced."""
 

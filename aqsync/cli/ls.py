@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from aqsync.cli.context import chosen, configuration
 from aqsync.cli.looking import looked_at
-from aqsync.cli.output import age_text, complain, iso_text, say, say_lines, size_text
+from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
@@ -70,6 +70,7 @@ class _Lists(NamedTuple):
 
     oldest_ns: int | None
     problems: list[str]
+    """What could not be looked at, here or there."""
 
 
 def ls(options: LsOptions) -> ExitCode:
@@ -85,7 +86,7 @@ def ls(options: LsOptions) -> ExitCode:
         if options.refresh:
             with closing(connect(config)) as server:
                 Mirror(server, journal, SystemClock()).refresh(eids)
-        lists = _lists(journal, eids)
+        lists = _lists(journal, mappings, eids)
         rows = _rows(journal, config, mappings, sorted(eids), options.only)
         if options.json:
             _write_json(rows, lists)
@@ -94,10 +95,18 @@ def ls(options: LsOptions) -> ExitCode:
     return ExitCode.OK
 
 
-def _lists(journal: Journal, eids: set[str]) -> _Lists:
+def _lists(journal: Journal, mappings: Sequence[Mapping], eids: set[str]) -> _Lists:
     known = [e for e in journal.remote.experiments().values() if e.eid in eids]
     fetched = [e.listed_at_ns for e in known if e.listed_at_ns is not None]
-    return _Lists(min(fetched, default=None), [e.problem.message for e in known if e.problem])
+    problems = [
+        f"{mapping.directory / path}: {trouble.message}"
+        for mapping in mappings
+        for path, trouble in journal.mappings.troubles(
+            journal.mappings.get(mapping.name).id
+        ).items()
+    ]
+    problems += [e.problem.message for e in known if e.problem]
+    return _Lists(min(fetched, default=None), problems)
 
 
 def _rows(
@@ -146,7 +155,7 @@ def _tell(rows: Iterator[Row], lists: _Lists) -> None:
         say_lines(map(_line, batch))
     found = [f"{_MARKS[s]} {counts[s]} {s}" for s in Standing if counts[s]]
     say(", ".join(found) or "no files")
-    say(f"the server's file lists were fetched {age_text(lists.oldest_ns, SystemClock().now_ns())}")
+    say(lists_text(lists.oldest_ns, SystemClock().now_ns()))
     for message in lists.problems:
         complain(message)
 

@@ -115,6 +115,13 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
     return f"{seconds_text(max(0, now_ns - then_ns) / _SECOND_NS)} ago"
 
 
+def lists_text(oldest_ns: int | None, now_ns: int) -> str:
+    """How old what is known of the server is, as `status` and `ls` say it."""
+    if oldest_ns is None:
+        return "the server's file lists were never fetched"
+    return f"the server's file lists were fetched {age_text(oldest_ns, now_ns)}"
+
+
 def iso_text(at_ns: int | None) -> str | None:
     """A point in time, nanoseconds since 1970, as programs read it."""
     return None if at_ns is None else datetime.fromtimestamp(at_ns / _SECOND_NS, UTC).isoformat()

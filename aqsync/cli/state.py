@@ -13,6 +13,7 @@ from aqsync.cli.looking import looked_at
 from aqsync.cli.output import (
     age_text,
     iso_text,
+    lists_text,
     report_problems,
     say,
     say_json,
@@ -107,7 +108,7 @@ def status(
         say(f"by the configuration {config.path}, with the server {config.server.url}")
         never = len(eids) - sum(at is not None for at in listed)
         some = f"; of {never} experiments no list was fetched yet" if never and oldest else ""
-        say(f"the server's file lists were fetched {age_text(oldest, now_ns)}{some}")
+        say(f"{lists_text(oldest, now_ns)}{some}")
         if server is not None:
             since = seconds_text((now_ns - server.since_ns) / _SECOND_NS)
             say(f"the server has not been usable for {since}: {server.message}")
@@ -289,7 +290,7 @@ def next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for ea
         case Wait():
             return _looked_at_again(step.until_ns, now_ns)
         case Hold(next_ns=int(next_ns)):
-            return _looked_into_again(next_ns, now_ns)
+            return _looked_into_again(next_ns, now_ns, sooner_by_push=step.sooner_by_push)
         case Hold(state=State.HELD):
             return "nothing, until somebody decides or the file changes"
         case _:
@@ -302,8 +303,10 @@ def _looked_at_again(until_ns: int | None, now_ns: int) -> str:
     return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / _SECOND_NS)}"
 
 
-def _looked_into_again(next_ns: int, now_ns: int) -> str:
+def _looked_into_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
     """Of what holds many files; where no daemon runs, nobody comes back to it by itself."""
+    if not sooner_by_push:
+        return f"it is tried again in {seconds_text(max(0, next_ns - now_ns) / _SECOND_NS)}"
     if next_ns <= now_ns:
         return "what holds it is looked into again by the next push, or at once by a daemon"
     seconds = seconds_text((next_ns - now_ns) / _SECOND_NS)

@@ -393,8 +393,22 @@ class Observations:
                 ).fetchone()
                 known, here, size = known + row[0], here + row[1], size + row[2]
             others = self.unquiet(mapping_id, within, keep=keep)
-        kept = known - here if keep else 0
-        return Quiet(known - kept - len(others), size - sum(file.size for file in others), kept)
+            gone = known - here if keep else 0
+            kept = self._kept(mapping_id, within) if gone else 0
+        return Quiet(known - gone - len(others), size - sum(file.size for file in others), kept)
+
+    def _kept(self, mapping_id: int, within: Sequence[str]) -> int:
+        """Of the files that are gone, those that were sent and that no list misses."""
+        with self._database.reading() as connection:
+            return sum(
+                connection.execute(
+                    f"SELECT count(*) FROM {JOINED} WHERE {places} AND f.size IS NULL"
+                    " AND f.synced_at_ns IS NOT NULL AND (r.modified_at IS NOT NULL"
+                    " OR coalesce(e.listed_sequence, 0) <= f.synced_sequence)",
+                    values,
+                ).fetchone()[0]
+                for places, values in _batches(mapping_id, within)
+            )
 
     def count(self, mapping_id: int) -> int:
         """How many files are known, the gone ones included."""

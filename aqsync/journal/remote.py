@@ -305,6 +305,11 @@ def _forget_contents(connection: Connection, eid: str) -> None:
         (eid,),
     )
     connection.execute("DELETE FROM remote_file WHERE eid = ?", (eid,))
+    connection.execute(
+        "UPDATE mapping SET complete_at_ns = NULL"
+        " WHERE id IN (SELECT mapping_id FROM file WHERE eid = ?)",
+        (eid,),
+    )
     connection.execute("UPDATE tag SET applied_at_ns = NULL WHERE eid = ?", (eid,))
     connection.execute(
         "UPDATE experiment SET listed_sequence = 0, listed_at_ns = NULL WHERE eid = ?", (eid,)

@@ -312,12 +312,13 @@ def _wanted_when_foreign(file: FileRecord, listed: str, conflict: str, now_ns: i
 def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     if file.synced is None:
         return InSync("gone before it was uploaded", file.since_ns)
+    listed = file.remote.listed_sequence > file.synced.sequence
+    if listed and file.remote.modified_at is None:
+        return InSync("deleted here and on the server", file.since_ns)
     if policy.on_local_delete is OnLocalDelete.KEEP:
         return InSync("deleted here; the copy on the server is kept", file.since_ns)
-    if file.remote.listed_sequence <= file.synced.sequence:
+    if not listed:
         return Wait("the server's file list has not been fetched since", file.since_ns, None)
-    if file.remote.modified_at is None:
-        return InSync("deleted here and on the server", file.since_ns)
     if file.remote.modified_at != file.synced.modified_at:
         return InSync(
             "deleted here; others have changed the copy on the server: kept", file.since_ns
@@ -383,6 +384,7 @@ def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold |
         file.since_ns,
         f"{limit.hint}; `aqsync retry PATH` tries again".removeprefix("; "),
         next_ns=limit.again_ns,
+        sooner_by_push=False,
     )
 
 

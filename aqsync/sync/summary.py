@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
-from aqsync.model import Closed, Hold, InSync, Problem, Recheck, ServerProblem, State, Wait
+from aqsync.model import (
+    Closed,
+    FileRecord,
+    Hold,
+    InSync,
+    Problem,
+    Recheck,
+    ServerProblem,
+    State,
+    Wait,
+)
 from aqsync.sync.policies import ALWAYS, closed, decisions, keeps
 
 _OPEN = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
@@ -80,7 +90,7 @@ def summarize(  # noqa: PLR0913 - what bears on files
     shared: Counter[tuple[State, Problem]] = Counter()
     for file, step in decisions(journal, mapping, now_ns, within, windows=windows, at_once=at_once):
         if file.local is None and isinstance(step, InSync):
-            summary.kept += 1
+            summary.kept += is_kept(file)
             continue
         summary.files[step.state] += 1
         summary.bytes[step.state] += file.local.size if file.local else 0
@@ -112,6 +122,15 @@ def summarize(  # noqa: PLR0913 - what bears on files
             FileProblem(place, State.FAILED, trouble.message, trouble.hint, age)
         )
     return summary
+
+
+def is_kept(file: FileRecord) -> bool:
+    """Whether a file that is gone is still on the server, as far as is known."""
+    if file.synced is None:
+        return False
+    return file.remote.modified_at is not None or (
+        file.remote.listed_sequence <= file.synced.sequence
+    )
 
 
 def is_complete(journal: Journal, mapping: Mapping, now_ns: int) -> bool:

@@ -95,9 +95,21 @@ def test_before_the_first_push_nothing_is_known_of_the_server(project: Project) 
     project.write("a.csv")
     ran = project.run("ls")
     assert [mark for mark, _ in lines(ran)] == ["?"]
-    assert "the server's file lists were fetched never" in ran.out
+    assert "the server's file lists were never fetched" in ran.out
     assert [mark for mark, _ in lines(project.run("ls", "--refresh"))] == [">"]
     assert not project.journal.exists()
+
+
+def test_what_was_not_looked_at_is_told(project: Project) -> None:
+    project.write("a.csv")
+    project.pushed()
+    project.root.rename(project.root.with_name("away"))
+    project.write("a.csv", "of another disk")
+    ran = project.run("ls")
+    [told] = project.run("ls", "--json").json["problems"]
+    assert told.startswith(f"{project.root}: the directory {project.root} is not the one known")
+    assert told in ran.err
+    assert told in project.run("status").text
 
 
 def test_experiments_found_by_their_folders(project: Project) -> None:

@@ -24,7 +24,8 @@ def test_nothing_is_in_sync_with_a_server_that_was_never_asked(project: Project)
     assert "in sync" not in ran.out
     assert NOWHERE in ran.out
     assert str(project.config) in ran.out
-    assert "were fetched never" in ran.out
+    assert "lists were never fetched" in ran.out
+    assert "last complete sync never" in ran.out
     assert project.run("why", project.root / "a.csv").exit_code == 1
     assert "= " not in project.run("ls").out
 

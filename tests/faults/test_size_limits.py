@@ -63,6 +63,10 @@ def test_a_named_limit_is_remembered(narrow: Project, between: Meddler) -> None:
     assert f"{2 * MOST} bytes" in held.problems()[str(another)]["reason"]
     assert f"{MOST + 2} bytes" in held.problems()[str(file)]["reason"]
 
+    told = narrow.run("why", another).out
+    assert "tried again in 24 h" in told
+    assert "push" not in told, "the next push does not try it"
+
     file.write_bytes(bytes(MOST - 1))
     assert narrow.push().json["uploaded"] == 1
     assert narrow.run("retry", another).exit_code == 0

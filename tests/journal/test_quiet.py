@@ -12,6 +12,7 @@ import pytest
 from aqsync.journal import Journal
 from aqsync.model import FileRecord, InSync, OnLocalDelete, Policy, Signature
 from aqsync.sync.planner import decide
+from aqsync.sync.summary import is_kept
 from tests.journal.notes import Notes, notes
 from tests.sync.records import EMPTY, LONG_AGO, NOW, OURS, THEIRS, V1, V2
 
@@ -105,17 +106,19 @@ def test_quiet_files_are_in_sync_and_no_others_that_are_plainly_so(
     unquiet = {file.id for file in waiting}
     quiet = everything - unquiet
     counted = journal.observations.quiet(noted.mapping_id, keep=keep)
-    gone = 0
+    gone = kept = 0
     for file, step in steps(noted, sorted(quiet), on_local_delete):
         assert isinstance(step, InSync), file
         gone += file.local is None
-    assert counted.kept == gone
+        kept += file.local is None and is_kept(file)
+    assert counted.kept == kept
     assert counted.files == len(quiet) - gone > 0
     assert (gone > 0) is keep
     plain_reasons = {"on the server with this content"}
     if keep:
         plain_reasons |= {
             "gone before it was uploaded",
+            "deleted here and on the server",
             "deleted here; the copy on the server is kept",
         }
     for file, step in steps(noted, sorted(unquiet), on_local_delete):

@@ -193,6 +193,23 @@ def test_what_was_deleted_on_both_sides_is_no_problem(lab: Lab) -> None:
     assert summary.problems == []
 
 
+@pytest.mark.parametrize("on_local_delete", ["keep", "remove"])
+def test_only_what_is_on_the_server_counts_as_kept_there(lab: Lab, on_local_delete: str) -> None:
+    lab.configure(on_local_delete=on_local_delete)
+    for path in ("kept", "gone on both sides", "never sent", "here"):
+        lab.write(path)
+    lab.server.troubles["upload"].append(TransferRefused("not this one", status=400))
+    lab.push("never sent")
+    lab.push("kept", "gone on both sides", "here")
+    lab.server.put(EID, "kept", b"by others")
+    del lab.server.of(EID).files["gone on both sides"]
+    for path in ("kept", "gone on both sides", "never sent"):
+        (lab.root / path).unlink()
+    lab.push()
+    assert stand(lab).kept == 1
+    assert stand(lab, "never sent").kept == 0
+
+
 def test_a_mass_deletion_that_is_held_back_is_a_problem(lab: Lab) -> None:
     lab.configure(on_local_delete="remove", remove_share=0.1)
     for path in ("a", "b", "c"):
