@@ -27,6 +27,7 @@ from aqsync.journal.pauses import Pauses
 from aqsync.journal.rechecks import Rechecks
 from aqsync.journal.refusals import Refusals
 from aqsync.journal.remote import Remote
+from aqsync.journal.removals import Removals
 from aqsync.journal.sides import Sides
 from aqsync.journal.standing import Standing
 from aqsync.journal.tags import Tags
@@ -44,6 +45,7 @@ class Journal:
         self.observations = Observations(database)
         self.outcomes = Outcomes(database)
         self.rechecks = Rechecks(database)
+        self.removals = Removals(database)
         self.remote = Remote(database)
         self.refusals = Refusals(database)
         self.limits = Limits(database)

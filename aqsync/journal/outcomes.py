@@ -8,7 +8,7 @@ from sqlite3 import Connection
 
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
-from aqsync.journal.observations import AT_ONCE_NS
+from aqsync.journal.removals import AT_ONCE_NS
 from aqsync.journal.rows import NO_FAILURE, words
 from aqsync.model import (
     RESENDS_WITHIN_NS,

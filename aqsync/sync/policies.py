@@ -100,8 +100,8 @@ def policies(
     mapping_id = journal.mappings.get(mapping.name).id
     barrier, twins = None, dict[int, Twin]()
     if not keeps(mapping):
-        gone, known = journal.observations.removable(mapping_id, now_ns)
-        twins = journal.observations.twins(mapping_id, now_ns) if gone else {}
+        gone, known = journal.removals.removable(mapping_id, now_ns)
+        twins = journal.removals.twins(mapping_id, now_ns) if gone else {}
         barrier = removal_barrier(gone, known, mapping.remove_share)
     hangs = {path: _closed_by(hang) for path, hang in journal.hangs.of(mapping.name).items()}
     hangs.pop(LOOK, None)  # the trouble of the root says so

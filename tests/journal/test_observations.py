@@ -19,12 +19,11 @@ from aqsync.model import (
     MovedOn,
     Outcome,
     RemoteView,
-    Removed,
     Signature,
     Touched,
     Uploaded,
 )
-from tests.journal.notes import ANY_TIME, AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, Notes, notes
+from tests.journal.notes import ANY_TIME, AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, notes
 
 LAST = 2**63 - 1
 
@@ -317,69 +316,3 @@ def test_as_many_paths_as_a_shell_can_give(journal: Journal) -> None:
     noted.sync("2999.csv")
     noted.list({"7.csv": AT1, "2999.csv": AT1})
     assert journal.observations.quiet(noted.mapping_id, names).files == 2
-
-
-def test_how_much_could_be_removed(journal: Journal) -> None:
-    noted = notes(journal)
-    for name in ("here", "gone", "gone-there", "gone-both", "gone-unlisted"):
-        noted.sync(name)
-    noted.see("new")
-    noted.list({"here": AT1, "gone": AT1})
-    gone = ["gone", "gone-both", "gone-unlisted"]
-    journal.observations.gone(noted.mapping_id, gone, NOW)
-    removable = journal.observations.removable(noted.mapping_id, NOW)
-    assert removable.gone == 1
-    assert removable.known == 3, "what is nowhere any more must not make the share look small"
-
-
-def test_an_adopted_file_could_be_removed_too(journal: Journal) -> None:
-    noted = notes(journal)
-    file = noted.see("a")
-    noted.list({"a": AT1})
-    journal.outcomes.record(file, Adopted(V1, SHA1, AT1), NOW)
-    journal.observations.gone(noted.mapping_id, ["a"], NOW)
-    assert journal.observations.removable(noted.mapping_id, NOW) == (1, 1)
-
-
-def remove(noted: Notes, path: str, at_ns: int, *, insisted: bool = False) -> None:
-    noted.journal.observations.gone(noted.mapping_id, [path], at_ns)
-    if insisted:
-        noted.journal.outcomes.retry([noted.at(path).id])
-    noted.journal.outcomes.record(noted.at(path), Removed(), at_ns)
-
-
-def test_what_was_removed_in_the_last_hour_counts_as_at_once(journal: Journal) -> None:
-    noted, other = notes(journal), notes(journal, "other")
-    for name in "abcde":
-        noted.sync(name)
-    other.sync("x")
-    noted.list(dict.fromkeys("abcde", AT1))
-    minute_ns = 60 * 1_000_000_000
-    for number, name in enumerate("abc"):
-        remove(noted, name, NOW + 10 * number * minute_ns)
-    removable = journal.observations.removable
-    assert removable(noted.mapping_id, NOW + 20 * minute_ns) == (3, 5)
-    assert removable(noted.mapping_id, NOW + 75 * minute_ns) == (1, 3)
-    assert removable(noted.mapping_id, NOW + 81 * minute_ns) == (0, 2)
-    assert removable(noted.mapping_id, NOW - 30 * minute_ns) == (3, 5), "a clock was set back"
-    assert removable(noted.mapping_id, NOW - 99 * minute_ns) == (0, 2), "but not for ever"
-    assert removable(other.mapping_id, NOW + 20 * minute_ns) == (0, 1)
-
-
-def test_what_a_person_insisted_on_does_not_count(journal: Journal) -> None:
-    noted = notes(journal)
-    for name in "ab":
-        noted.sync(name)
-    noted.list(dict.fromkeys("ab", AT1))
-    remove(noted, "a", NOW, insisted=True)
-    assert journal.observations.removable(noted.mapping_id, NOW) == (0, 1)
-
-
-def test_only_the_removals_of_the_last_hour_are_kept(journal: Journal) -> None:
-    noted = notes(journal)
-    for number in range(20):
-        noted.sync(str(number))
-        remove(noted, str(number), NOW + number * 600 * 1_000_000_000)
-    with journal._database.reading() as connection:
-        [(rows,)] = connection.execute("SELECT count(*) FROM removal").fetchall()
-    assert rows == 7

@@ -1,0 +1,95 @@
+"""What would be removed from the server, and what keeps it there."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.rows import JOINED, UNSYNCED, joined
+from aqsync.model import Twin
+
+AT_ONCE_NS = 3600 * 1_000_000_000
+"""What is removed from the server within this time is removed at once."""
+LATELY_NS = 24 * 3600 * 1_000_000_000
+"""A mapping that was not looked at for so long may not be configured any more."""
+_SLACK_NS = 60 * 1_000_000_000
+"""A disk's clock may be so far ahead of ours."""
+
+# `unsent`: files that are here, and whose present version is still to be sent, or was sent and no
+# list has shown it yet, for a server may lose what it accepted.
+_TWINS = f"""
+WITH unsent AS MATERIALIZED (
+    SELECT m.name AS mapping, f.directory, f.name, f.failure_message, f.inode, f.size, f.ctime_ns
+    FROM file f JOIN mapping m ON m.id = f.mapping_id
+    WHERE f.size IS NOT NULL AND f.kind = 0 AND f.eid IS NOT NULL
+    AND (f.mapping_id = :id OR m.scanned_at_ns > :lately_ns)
+    AND ({UNSYNCED} OR f.synced_listed = 0)
+), alike AS MATERIALIZED (
+    SELECT mapping, directory, name, failure_message, size, min(ctime_ns) AS ctime_ns
+    FROM unsent WHERE size > 0 GROUP BY size
+), gone AS MATERIALIZED (
+    SELECT id, inode, synced_inode, synced_size, since_ns FROM file
+    WHERE mapping_id = :id AND size IS NULL AND synced_at_ns IS NOT NULL
+)
+SELECT g.id, a.mapping, a.directory, a.name, a.failure_message
+FROM gone g JOIN alike a ON a.size = g.synced_size WHERE a.ctime_ns <= g.since_ns + :slack_ns
+UNION ALL SELECT g.id, u.mapping, u.directory, u.name, u.failure_message
+FROM gone g JOIN unsent u ON u.inode = g.synced_inode
+UNION ALL SELECT g.id, u.mapping, u.directory, u.name, u.failure_message
+FROM gone g JOIN unsent u ON u.inode = g.inode
+"""
+
+
+class Removable(NamedTuple):
+    """How much of a mapping would be removed from the server, or has just been."""
+
+    gone: int
+    known: int
+    """Synced, and still here or listed by the server; `gone` included."""
+
+
+class Removals:
+    """Questions about files that are gone here, and the table of what was removed lately."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def removable(self, mapping_id: int, now_ns: int) -> Removable:
+        """How many files are gone whose remote copy is still listed, and of how many.
+
+        Those count in both whose copy was removed in the last hour without anybody insisting:
+        whoever deletes a folder slowly deletes it at once.
+        """
+        with self._database.reading() as connection:
+            gone, known = connection.execute(
+                "SELECT count(*) FILTER (WHERE f.size IS NULL), count(*)"
+                f" FROM {JOINED} WHERE f.mapping_id = ? AND f.synced_at_ns IS NOT NULL"
+                " AND (f.size IS NOT NULL OR r.name IS NOT NULL)",
+                (mapping_id,),
+            ).fetchone()
+            removed = connection.execute(
+                "SELECT count(*) FROM removal WHERE mapping_id = ? AND at_ns BETWEEN ? AND ?",
+                (mapping_id, now_ns - AT_ONCE_NS, now_ns + AT_ONCE_NS),
+            ).fetchone()[0]
+        return Removable(gone + removed, known + removed)
+
+    def twins(self, mapping_id: int, now_ns: int) -> dict[int, Twin]:
+        """By id of a file that is gone, one that may be it and is not yet sent as it is.
+
+        It has the same inode: it was renamed. Or as many bytes as the version on the server, and
+        was there when the other was missed: it may be a copy. Only its content would tell, and
+        that is known once it was sent.
+
+        Args:
+            mapping_id: Whose files are gone.
+            now_ns: The wall clock, nanoseconds since 1970. Of mappings that were not looked at
+                lately nothing counts: they may not be configured any more.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                _TWINS, {"id": mapping_id, "lately_ns": now_ns - LATELY_NS, "slack_ns": _SLACK_NS}
+            ).fetchall()
+        return {
+            gone: Twin(mapping, joined(directory, name), failure or "")
+            for gone, mapping, directory, name, failure in rows
+        }
