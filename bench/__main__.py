@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aqsync.errors import AqsyncError
+from bench.asking import asking
 from bench.burst import burst
+from bench.crowded import crowded
 from bench.daemon_idle import daemon_idle
 from bench.figures import Figure, table
 from bench.large_file import large_file
@@ -19,6 +21,7 @@ from bench.no_change import no_change
 from bench.processes import BenchError
 from bench.small_files import small_files
 from bench.stage import Stage, embedded_server
+from bench.window import window
 
 BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "small": small_files,
@@ -27,7 +30,12 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "daemon": daemon_idle,
     "latency": latency,
     "burst": burst,
+    "asking": asking,
+    "crowded": crowded,
+    "window": window,
 }
+USUAL = ("small", "large", "no-change", "daemon", "latency", "burst")
+"""The others measure what hardly changes, for the documentation."""
 
 
 def main() -> int:
@@ -38,9 +46,11 @@ def main() -> int:
             stack.enter_context(tempfile.TemporaryDirectory("-bench", "aqsync-", given.folder))
         )
         data = None if given.url else folder / "server"
-        url = given.url or stack.enter_context(embedded_server(folder / "server"))
-        stage = Stage(url.rstrip("/"), folder, given.quick, given.rounds, data)
-        for name in given.only or BENCHMARKS:
+        url = given.url or stack.enter_context(
+            embedded_server(folder / "server", archived=given.archived)
+        )
+        stage = Stage(url.rstrip("/"), folder, given.quick, given.rounds, data, given.before)
+        for name in given.only or USUAL:
             figures += BENCHMARKS[name](stage)
     print(table(figures))
     return 1 if any(figure.passed is False for figure in figures) else 0
@@ -55,6 +65,17 @@ def _arguments() -> argparse.Namespace:
         "--url",
         help="measure against this server, with the token in AQSYNC_API_TOKEN or API_TOKEN;"
         " else against the embedded one",
+    )
+    parser.add_argument(
+        "--archived",
+        action="store_true",
+        help="let the embedded server answer as the archived one, which checks no conditions",
+    )
+    parser.add_argument(
+        "--before",
+        type=Path,
+        metavar="PYTHON",
+        help="compare `small` with the checkout in whose environment this Python is",
     )
     parser.add_argument(
         "--only", action="append", choices=BENCHMARKS, help="only this one; may be repeated"

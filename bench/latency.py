@@ -31,7 +31,7 @@ _ARRIVE_S = 120.0
 def latency(stage: Stage) -> Iterator[Figure]:
     medians: dict[str, float] = {}
     for contender in contenders(stage, "latency", stage.folder):
-        delays = _delays(stage, contender, QUICK_FILES if stage.quick else FILES)
+        delays = delays_of(stage, contender, QUICK_FILES if stage.quick else FILES)
         ours = contender.name == "aqsync"
         name = f"latency, last write to arrival: {contender.name}"
         medians[contender.name] = median(delays)
@@ -44,12 +44,23 @@ def latency(stage: Stage) -> Iterator[Figure]:
             yield Figure(f"latency: median, aqsync / {contender.name}", [ratio])
 
 
-def _delays(stage: Stage, contender: Contender, files: int) -> list[float]:
-    """Seconds for each file."""
+def delays_of(
+    stage: Stage, contender: Contender, files: int, *, from_rest: bool = False
+) -> list[float]:
+    """Seconds for each file.
+
+    Args:
+        stage: Where.
+        contender: Whose.
+        files: How many.
+        from_rest: Begin when the contender has nothing left to do.
+    """
     stage.say(f"latency: {files} files, {contender.name}")
     chance = random.Random(SEED)
     written: dict[str, int] = {}
     with contender.start() as running:
+        if from_rest:
+            running.wait_for_rest(_ARRIVE_S)
         before = contender.copies()
         for number in range(files):
             time.sleep(chance.expovariate(1 / MEAN_GAP_S))

@@ -29,8 +29,12 @@ class Run(NamedTuple):
     """The most memory resident at once, in units of 1,000,000 bytes."""
 
 
-def run(command: Sequence[str | Path]) -> Run:
+def run(command: Sequence[str | Path], folder: Path | None = None) -> Run:
     """Run a command to its end.
+
+    Args:
+        command: Which.
+        folder: In which to run it, for what Python finds first is there; None: in this one.
 
     Raises:
         BenchError: It ended with another status than 0.
@@ -43,6 +47,7 @@ def run(command: Sequence[str | Path]) -> Run:
             check=True,
             pass_fds=[report.fileno()],
             env=environment(),
+            cwd=folder,
         )
         report.seek(0)
         status, seconds, cpu_seconds, peak = map(float, report.read().split())

@@ -33,7 +33,19 @@ def small_files(stage: Stage) -> Iterator[Figure]:
         with stage.experiment() as experiment:
             return run(_bare_command(stage.url, experiment.uuid, str(root)))
 
-    push, loop = stage.alternately(f"{files} files of 10 KiB", pushed, bare)
+    def before() -> Run:
+        with stage.experiment() as experiment:
+            return stage.push(root, experiment.eid, stage.before).run()
+
+    what = f"{files} files of 10 KiB"
+    if stage.before is not None:
+        push, other = stage.alternately(f"{what}, beside another checkout", pushed, before)
+        yield Figure("small files: push", [files / r.seconds for r in push], "files/s")
+        yield Figure("small files: other checkout", [files / r.seconds for r in other], "files/s")
+        ratios = [b.seconds / p.seconds for p, b in zip(push, other, strict=True)]
+        yield Figure("small files: rate of push / other checkout", ratios, at_least=0.95)
+        return
+    push, loop = stage.alternately(what, pushed, bare)
     yield Figure("small files: push", [files / r.seconds for r in push], "files/s")
     yield Figure("small files: bare httpx, 4 threads", [files / r.seconds for r in loop], "files/s")
     ratios = [b.seconds / p.seconds for p, b in zip(push, loop, strict=True)]

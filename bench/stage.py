@@ -21,9 +21,15 @@ AQSYNC = (sys.executable, "-m", "aqsync")
 
 
 @contextmanager
-def embedded_server(data: Path) -> Iterator[str]:
-    """Run the embedded server and give its URL."""
-    command = [sys.executable, "-m", "aqsync.server", "--data", str(data), "--port", "0"]
+def embedded_server(data: Path, *, archived: bool = False) -> Iterator[str]:
+    """Run the embedded server and give its URL.
+
+    Args:
+        data: Where it keeps everything.
+        archived: It answers as the archived server does.
+    """
+    module = "bench.archived" if archived else "aqsync.server"
+    command = [sys.executable, "-m", module, "--data", str(data), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -46,6 +52,7 @@ class Stage:
         quick: Whether to make do with far less work than the targets are meant for.
         rounds: How often to measure.
         data: Where the server keeps its data, if that can be looked at.
+        before: The Python of another checkout's environment, to compare with.
     """
 
     url: str
@@ -53,6 +60,7 @@ class Stage:
     quick: bool
     rounds: int
     data: Path | None
+    before: Path | None = None
 
     @contextmanager
     def experiment(self) -> Iterator[ExperimentRef]:
@@ -84,10 +92,16 @@ class Stage:
         """Tell how far things are."""
         print(line, file=sys.stderr, flush=True)
 
-    def push(self, root: Path, eid: str) -> Push:
-        """A push of a directory into an experiment, with a journal of its own."""
+    def push(self, root: Path, eid: str, python: Path | None = None) -> Push:
+        """A push of a directory into an experiment, with a journal of its own.
+
+        Args:
+            root: The directory.
+            eid: The experiment.
+            python: Of another checkout's environment; None: of this one.
+        """
         # Not named by the EID: a server gives that of a removed experiment out again.
-        return Push(self.configuration(self.room(), root, eid))
+        return Push(self.configuration(self.room(), root, eid), python)
 
     def configuration(
         self, folder: Path, root: Path, eid: str, settle: str = "0s", rescan: str = "15m"
@@ -122,10 +136,13 @@ class Push:
 
     Args:
         configuration: Which.
+        python: Of another checkout's environment; None: of this one.
     """
 
-    def __init__(self, configuration: Path) -> None:
-        self.command = [*AQSYNC, "push", "--config", str(configuration)]
+    def __init__(self, configuration: Path, python: Path | None = None) -> None:
+        self._folder = None if python is None else python.parent.parent
+        python = Path(sys.executable) if python is None else python
+        self.command = [str(python), *AQSYNC[1:], "push", "--config", str(configuration)]
 
     def run(self) -> Run:
         """Push once.
@@ -133,7 +150,7 @@ class Push:
         Raises:
             BenchError: Not everything was in sync at its end.
         """
-        return run(self.command)
+        return run(self.command, self._folder)
 
 
 def version() -> Run:
