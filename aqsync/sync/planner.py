@@ -136,7 +136,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         if isinstance(step, InSync):
             return _vouched_for(file, step, policy, now_ns)
     if isinstance(step, InSync | Hold):
-        return step
+        return _being_rewritten(file, policy, step, now_ns) or step
     if policy.place_problem is not None:
         return _held_by(policy.place_problem)
     if policy.root_problem is not None:
@@ -169,7 +169,7 @@ def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
         return _wanted_when_new(file, now_ns)
     if file.synced.signature == local:
         return _wanted_when_unchanged(file, file.synced, now_ns)
-    return _wanted_when_changed(file, local, file.synced, now_ns)
+    return _wanted_when_changed(file, file.synced, now_ns)
 
 
 def _wanted_when_new(file: FileRecord, now_ns: int) -> Decision:
@@ -233,14 +233,12 @@ def _sent_again(step: Upload, at_ns: int, now_ns: int) -> Upload | Wait:
     return Wait(step.reason, step.since_ns, at_ns, hint, state, again=True)
 
 
-def _wanted_when_changed(
-    file: FileRecord, local: Signature, synced: SyncedVersion, now_ns: int
-) -> Decision:
+def _wanted_when_changed(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
     listed_since = file.remote.listed_sequence > synced.sequence
     listed = file.remote.modified_at
     if listed_since and listed is None:
         return _wanted_when_missing(file, synced, now_ns)
-    if local.size == 0 and synced.signature.size > 0 and not file.insisted:
+    if _is_emptied(file):
         return Hold(
             "the file is empty now; the good copy on the server stays",
             file.since_ns,
@@ -251,6 +249,18 @@ def _wanted_when_changed(
     return _wanted_when_foreign(
         file, listed, "changed here, and by others on the server since our upload", now_ns
     )
+
+
+def _being_rewritten(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Wait | None:
+    """Most programs that write a file anew empty it first: that is no news before it stands."""
+    return _settling(file, policy, now_ns) if isinstance(step, Hold) and _is_emptied(file) else None
+
+
+def _is_emptied(file: FileRecord) -> bool:
+    """Whether nothing is left of a file that was uploaded, and nobody wants that sent."""
+    if file.local is None or file.synced is None or file.insisted:
+        return False
+    return file.local.size == 0 < file.synced.signature.size
 
 
 def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) -> Decision:
@@ -354,12 +364,8 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
         return held
     if policy.closed is not None:
         return Wait(*policy.closed)
-    # A state first seen "in the future" means that the clock was set back.
-    wanted_ns = policy.settle_ns
-    still_ns = wanted_ns if file.local is None else settle_ns(file.local, wanted_ns)
-    settled_ns = min(file.since_ns, now_ns) + still_ns
-    if now_ns < settled_ns:
-        return _settling(file, still_ns, now_ns, settled_ns)
+    if (settling := _settling(file, policy, now_ns)) is not None:
+        return settling
     if (failing := _failing(file, now_ns)) is not None:
         return failing
     server = policy.server_problem
@@ -433,8 +439,14 @@ def _failing(file: FileRecord, now_ns: int) -> Decision | None:
     return None
 
 
-def _settling(file: FileRecord, still_ns: int, now_ns: int, settled_ns: int) -> Wait:
-    """Waiting until the file has stood still."""
+def _settling(file: FileRecord, policy: Policy, now_ns: int) -> Wait | None:
+    """Waiting until the file has stood still; None: it has."""
+    wanted_ns = policy.settle_ns
+    still_ns = wanted_ns if file.local is None else settle_ns(file.local, wanted_ns)
+    # A state first seen "in the future" means that the clock was set back.
+    settled_ns = min(file.since_ns, now_ns) + still_ns
+    if now_ns >= settled_ns:
+        return None
     if file.local is None:
         return Wait("gone only just now", file.since_ns, settled_ns)
     changing_ns = file.changing_since_ns

@@ -459,6 +459,13 @@ CHANGED_FILES: list[Row] = [
         {"reason": "the file is empty now; the good copy on the server stays"},
     ),
     (
+        "empty only just now: it is perhaps being written anew",
+        replace(SYNCED, local=EMPTY, since_ns=NOW - SETTLE // 2),
+        PLAIN,
+        Wait,
+        {"reason": "may still be changing"},
+    ),
+    (
         "empty now, wanted all the same",
         replace(SYNCED, local=EMPTY, insisted=True),
         PLAIN,
