@@ -58,7 +58,7 @@ class Removals:
         """How many files are gone whose remote copy is still listed, and of how many.
 
         Those count in both whose copy was removed in the last hour without anybody insisting:
-        whoever deletes a folder slowly deletes it at once.
+        so a folder that is deleted slowly counts as deleted at once.
         """
         with self._database.reading() as connection:
             gone, known = connection.execute(

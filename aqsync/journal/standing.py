@@ -1,7 +1,7 @@
 """Whether the files that a writer has open still are those that their paths lead to.
 
-A file that was deleted or replaced goes on taking what is written to it, and nobody will ever
-read that; meanwhile another process may take the path for free.
+A file that was deleted or replaced still takes what is written to it, and nobody reads that;
+meanwhile another process may begin a new one at the path.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Standing:
 
         Args:
             changes: Counts what this process has done that may have written to the journal's
-                file. Where it stands still, any change of the file was made by somebody else.
+                file. While it does not grow, every change of the file is another program's.
         """
         for path in self._paths:
             identity = _identity(path)

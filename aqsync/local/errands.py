@@ -1,9 +1,9 @@
 """Calls of the system that may hang: a file system that does not answer must hold up nothing else.
 
-Whatever is done on a mapping's disk is an *errand*: a look at its directory, or a job on one of
-its files. Each call of the system within it is timed. A thread that hangs in one cannot be ended;
-so the errand is given up instead: the threads that wait for it go on, and the thread that hangs,
-once its call is answered, ends with `GivenUp`.
+What is done on a mapping's disk is an *errand*: a look at its directory, a job on one of its
+files, or a check of one. Each call of the system within it is timed. A thread that hangs in one
+cannot be ended. So the errand is given up: the threads that wait for it go on, and the thread that
+hangs, once its call is answered, ends with `GivenUp`.
 """
 
 from __future__ import annotations
@@ -238,8 +238,7 @@ def timed(path: str) -> AbstractContextManager[None]:
 class Errands:
     """All errands of a process; usable from any thread.
 
-    What hangs does so in a directory, whatever configuration had it looked at: so generations
-    share this.
+    A directory hangs for every configuration that names it, so generations share this.
 
     Args:
         clock: The time.

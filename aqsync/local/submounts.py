@@ -5,8 +5,8 @@ the system's table of mounts says so: a mount from the same device (a bind mount
 there. The journal remembers each such place. When it is a plain directory one day, or gone, or
 another disk is mounted there that lacks known files or holds other versions of them, then nothing
 known on it counts as deleted, and nothing in its place is taken for it: the place is left alone
-until the disk is back, or until a person accepts the directory as it is. Nor is anything deleted
-that a new disk merely covers.
+until the disk is back, or until a person accepts the directory as it is. Files that a new disk
+merely covers do not count as deleted either.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Submounts:
         try:
             now = self._identity(path)
         except OSError:
-            return  # gone meanwhile, or a file; whoever looks into it finds out
+            return  # gone meanwhile, or a file; the look at it tells
         if self._accepts(path, now, None):
             self._there[path] = now
         else:
@@ -114,7 +114,7 @@ class Submounts:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError:
-                return  # whoever looks into it finds out what is wrong with it
+                return  # the look at it tells what is wrong
             self.met(place, device)
             return
 
@@ -177,7 +177,7 @@ class Submounts:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
-            return known  # whoever looks into it finds out what is wrong with it
+            return known  # the look at it tells what is wrong
         if found.device == above and path not in self._table:
             return found if known.inode and found.is_same(known) else None
         return found

@@ -26,7 +26,7 @@ def expected(exchange: Exchange) -> str | None:
 def looked_at(exchange: Exchange) -> Headers:
     """Return the headers of the answer to a request: none if it expects nothing.
 
-    Whatever the answer is, nothing was done of which the condition was not looked at.
+    They may go with every answer: nothing is done before the condition has been looked at.
     """
     return () if expected(exchange) is None else _LOOKED_AT
 

@@ -58,7 +58,7 @@ log = Log(__name__)
 
 
 class Looks(Protocol):
-    """Whoever looks at the disk for a mapping."""
+    """What looks at the disk for a mapping."""
 
     def later(self, path: str, seconds: float) -> None:
         """Look at a path, relative to the root, again after so many seconds."""
@@ -370,7 +370,7 @@ class Delivery:
         self._policies_until = self._clock.monotonic() + POLICY_S
 
     def _job(self, file: FileRecord, *, put_off: bool = True) -> Job | None:
-        """What is to be done about a file; what must wait goes to whoever looks again.
+        """What is to be done about a file; what must wait is to be looked at again.
 
         Args:
             file: Which file.

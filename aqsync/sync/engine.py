@@ -274,7 +274,7 @@ class Engine:
             return None
         root = self._by_name[file.mapping].directory
         errand = self._errands.job(root, file.path)
-        # As long as its disk does not answer it stays claimed, whoever has given it up.
+        # As long as its disk does not answer it stays claimed, given up or not.
         errand.when_over(lambda: self.claims.release(file.id))
         return Job(file, step, root, uuid, progress, errand)
 

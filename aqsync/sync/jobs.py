@@ -28,4 +28,4 @@ class Job:
     uuid: UUID
     progress: Progress = unwatched
     errand: Errand = field(default_factory=Errand, compare=False)
-    """Ends when nobody works on the file any longer, whoever still waits for that."""
+    """Ends when no thread works on the file any longer; it may be given up before."""

@@ -43,7 +43,7 @@ LIMIT_TRIED_EVERY_NS = 24 * 3600 * SECOND_NS
 """So often a file larger than the server takes finds out whether it takes it now."""
 FIRST_SEARCH_PAUSE_S = 5
 LONGEST_SEARCH_PAUSE_S = 60
-"""Whoever makes the experiment after its folder waits so long at most: one question finds many."""
+"""An experiment that is made after its folder is found so soon; one question looks for many."""
 LONGEST_BACKOFF_NS = int(1.2 * LONGEST_BACKOFF_S) * SECOND_NS
 LONG_CHANGING_NS = 60 * SECOND_NS
 """A file that has been changing for longer than this, and than some settle times, is named."""

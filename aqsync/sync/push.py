@@ -221,7 +221,7 @@ class Push:
         return True
 
     def _may_ask(self, problem: ServerProblem) -> bool:
-        """A server that asked to be left alone is, whoever starts a push meanwhile."""
+        """Whether a probe keeps to the pause that the server may have asked for."""
         return not (problem.ordered and probe_is_near(problem, self._clock.now_ns()))
 
     def _is_worth_waiting_for(self, problem: ServerProblem) -> bool:

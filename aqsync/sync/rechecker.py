@@ -7,22 +7,15 @@ mappings wait for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from aqsync.config import Mapping, Windows
+from aqsync.sync.delivery import Looks
 from aqsync.sync.engine import Engine
 
 IDLE_S = 60.0
 """Between steps while nothing is due."""
 LEAST_S = 5.0
 """Between two steps: what becomes due meanwhile is done in one go."""
-
-
-class Looks(Protocol):
-    """Whoever looks at the disk for a mapping."""
-
-    def later(self, path: str, seconds: float) -> None:
-        """Look at a path, relative to the root, again after so many seconds."""
 
 
 class Rechecker:

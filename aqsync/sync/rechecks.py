@@ -40,7 +40,7 @@ from aqsync.timestamps import SECOND_NS, recheck_at_ns
 
 READ_RATE = 64 * 1024 * 1024
 """Bytes per second that are read again, of all mappings together: a third of what a hard disk
-gives, so that whoever measures does not notice. What goes over the line has a limit of its own."""
+gives, so that measurements are not disturbed. What goes over the line has a limit of its own."""
 NOTED_AT_ONCE = 200
 """Files that passed, noted in one transaction."""
 NOTED_AFTER_S = 1.0

@@ -167,7 +167,7 @@ class Upkeep:
         self._after_lists()
 
     def _search(self) -> None:
-        """Look for the experiments that could not be used; whoever makes one need not wait."""
+        """Look for the experiments that could not be used: one may have been made since."""
         missing = self._sought()
         if self._learn(missing) and (found := missing.keys() - self._sought().keys()):
             for eid in sorted(found):
