@@ -49,7 +49,8 @@ def recheck_at_ns(signature: Signature, read_ns: int, write_back_ns: int) -> int
         None: it was old enough when it was read. A time in the future tells nothing, so then it
         counts as just written.
     """
-    touched_ns = max(signature.mtime_ns, signature.ctime_ns)
+    # With coarse times the store may have been as much later than they say.
+    touched_ns = max(signature.mtime_ns, signature.ctime_ns) + granularity_ns(signature)
     if touched_ns + write_back_ns < read_ns:
         return None
     return min(touched_ns, read_ns) + write_back_ns

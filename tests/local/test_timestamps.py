@@ -87,6 +87,14 @@ def test_a_version_read_too_young_is_hashed_again_once_all_is_written_back(
     assert recheck_at_ns(signature, due_ns + 1, WRITE_BACK_NS) is None
 
 
+@pytest.mark.parametrize(("second_ns", "seconds"), [(EVEN, 2), (ODD, 1)])
+def test_with_coarse_times_the_last_store_may_have_been_later(second_ns: int, seconds: int) -> None:
+    coarse = stamped(second_ns, second_ns)
+    read_ns = second_ns + 10 * SECOND_NS
+    due_ns = second_ns + seconds * SECOND_NS + WRITE_BACK_NS
+    assert recheck_at_ns(coarse, read_ns, WRITE_BACK_NS) == due_ns
+
+
 def test_a_time_in_the_future_counts_as_just_written() -> None:
     future = stamped(EVEN + 3600 * SECOND_NS, ODD)
     assert recheck_at_ns(future, EVEN, WRITE_BACK_NS) == EVEN + WRITE_BACK_NS
