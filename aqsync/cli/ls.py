@@ -36,6 +36,13 @@ _MARKS = {
     Standing.DIFFERS: "!",
     Standing.UNKNOWN: "?",
 }
+_NONE = {
+    None: "no files",
+    Standing.LOCAL_ONLY: "no file is known to be only here",
+    Standing.REMOTE_ONLY: "no file is known to be only on the server",
+    Standing.DIFFERS: "no file is known to be on both sides and not in sync",
+}
+"""Said where nothing is found, by what was looked for."""
 _HEADING = f"  {'SIZE':>9}  {'MODIFIED':19}  {'ON THE SERVER':19}  PATH"
 
 
@@ -91,7 +98,7 @@ def ls(options: LsOptions) -> ExitCode:
         if options.json:
             _write_json(rows, lists)
         else:
-            _tell(rows, lists)
+            _tell(rows, lists, options.only)
     return ExitCode.OK
 
 
@@ -146,7 +153,7 @@ def _rows(
                 )
 
 
-def _tell(rows: Iterator[Row], lists: _Lists) -> None:
+def _tell(rows: Iterator[Row], lists: _Lists, only: Standing | None) -> None:
     counts: Counter[Standing] = Counter()
     for batch in batched(rows, _LINES):
         if not counts:
@@ -154,7 +161,7 @@ def _tell(rows: Iterator[Row], lists: _Lists) -> None:
         counts.update(row.standing for row in batch)
         say_lines(map(_line, batch))
     found = [f"{_MARKS[s]} {counts[s]} {s}" for s in Standing if counts[s]]
-    say(", ".join(found) or "no files")
+    say(", ".join(found) or _NONE[only])
     say(lists_text(lists.oldest_ns, SystemClock().now_ns()))
     for message in lists.problems:
         complain(message)

@@ -33,15 +33,15 @@ def retry(config_path: Path | None, paths: Sequence[Path], names: Sequence[str])
         paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - no links followed
         mappings=tuple(names),
     )
+    accept_roots = bool(names and not paths)
     freed = through_daemon(config.journal, lambda daemon: daemon.retry(request))
     if freed is not None:
-        say(f"{freed} files set free; the daemon tries them again")
+        say(_told(freed, "the daemon", accepted=accept_roots))
         return ExitCode.OK
     now_ns = SystemClock().now_ns()
     with Journal.open_for_writing(config.journal, now_ns) as journal:
-        accept_roots = bool(names and not paths)
         freed = set_free(journal, mappings, paths, now_ns, accept_roots=accept_roots)
-    say(f"{freed} files set free; the next push tries them again")
+    say(_told(freed, "the next push", accepted=accept_roots))
     return ExitCode.OK
 
 
@@ -102,6 +102,14 @@ def reload(config_path: Path | None) -> ExitCode:
         )
     say("the daemon has taken over the configuration")
     return ExitCode.OK
+
+
+def _told(freed: int, by: str, *, accepted: bool) -> str:
+    begin = "the directory is accepted as it is; " if accepted else ""
+    if not freed:
+        return f"{begin}no file to set free: none is held, has failed or differs on the server"
+    files, them = ("1 file", "it") if freed == 1 else (f"{freed} files", "them")
+    return f"{begin}{files} set free; {by} tries {them} again"
 
 
 def _until(until_ns: int | None) -> str:

@@ -217,6 +217,8 @@ def _rehearse(
                 if not json:
                     verb = _VERBS.get(type(step), str(step.state))
                     say(f"{verb}: {mapping.directory / file.path}: {step.reason}")
+            if not json:
+                _tell_troubles(journal, mapping)
         summaries = summarize_all(journal, mappings, limits, now_ns)
         server_problem = server_state(journal)
         result = PushResult(server_problem=server_problem, interrupted=stop.is_set())
@@ -230,6 +232,14 @@ def _rehearse(
         if report.server_reason:
             complain(f"error: {report.server_reason}")
     return report.exit_code
+
+
+def _tell_troubles(journal: Journal, mapping: Mapping) -> None:
+    """Directories that could not be looked at: what they hold is not in the list."""
+    for path, trouble in journal.mappings.troubles(journal.mappings.get(mapping.name).id).items():
+        say(f"{State.FAILED}: {mapping.directory / path}: {trouble.message}")
+        if trouble.hint:
+            say(f"  hint: {trouble.hint}")
 
 
 _VERBS = {Upload: "would upload", Compare: "would compare", RemoveRemote: "would remove"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -179,7 +180,7 @@ def _tell_rechecks(mapping: Mapping, pending: Pending, now_ns: int) -> None:
     elif seconds is not None:
         files = "1 file is" if pending.files == 1 else f"{pending.files} files are"
         when = f"in {seconds_text(seconds)}" if seconds else "now"
-        say(f"  {files} checked again, the last {when}")
+        say(f"  {files} checked again, the last {when}, by the daemon or the next push after that")
 
 
 def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
@@ -218,7 +219,8 @@ def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
             doubt = policy.place_problem or policy.root_problem
             return _explain(place, file, step, doubt, now_ns, json=json)
         answers = LOOK not in journal.hangs.of(place.mapping.name)
-        if answers and (place.mapping.directory / place.path).is_dir():
+        # Unlike `Path.is_dir`, this is no error where the path may not be looked at.
+        if answers and os.path.isdir(place.mapping.directory / place.path):  # noqa: PTH112
             summary = summarize(
                 journal, place.mapping, now_ns, [place.path], windows=config.transfer.windows
             )
@@ -237,6 +239,7 @@ def _explain(  # noqa: PLR0913 - what there is to say
 ) -> ExitCode:
     hint = step.hint if isinstance(step, Hold | Wait) else ""
     age = max(0, now_ns - step.since_ns)
+    failure = file.failure
     facts = {
         "path": str(place.mapping.directory / file.path),
         "mapping": file.mapping,
@@ -245,8 +248,9 @@ def _explain(  # noqa: PLR0913 - what there is to say
         "reason": step.reason,
         "since": iso_text(step.since_ns),
         "age_seconds": round(age / _SECOND_NS, 3),
-        "next": next_step(step, now_ns),
+        "next": _next_of(place.mapping, file, step, now_ns),
         "hint": hint,
+        "last_failure": None if failure is None else failure.message,
         "in_doubt": None if doubt is None else doubt.message,
         "experiment": file.eid,
         "remote_name": file.remote_name or None,
@@ -261,6 +265,10 @@ def _explain(  # noqa: PLR0913 - what there is to say
         say(f"  next:       {facts['next']}")
         if hint:
             say(f"  hint:       {hint}")
+        if failure is not None and failure.message not in step.reason:
+            say(f"  last try:   failed {age_text(failure.at_ns, now_ns)}: {failure.message}")
+            if failure.hint:
+                say(f"  hint:       {failure.hint}")
         if doubt is not None and doubt.message != step.reason:
             say(f"  in doubt:   {doubt.message}")
             say(f"  hint:       {doubt.hint}")
@@ -270,6 +278,15 @@ def _explain(  # noqa: PLR0913 - what there is to say
             say(f"  synced:     {age_text(file.synced.at_ns, now_ns)}, SHA-256 {facts['sha256']}")
     in_sync = isinstance(step, InSync | Recheck) and doubt is None
     return ExitCode.OK if in_sync else ExitCode.INCOMPLETE
+
+
+def _next_of(mapping: Mapping, file: FileRecord, step: Decision, now_ns: int) -> str:
+    """What happens next to this file: one that is in sync may have to be checked again."""
+    synced = file.synced
+    again = mapping.recheck and synced is not None and synced.recheck_at_ns is not None
+    if isinstance(step, InSync) and again and file.local is not None:
+        return "the daemon, or the next push after that time, checks it again"
+    return next_step(step, now_ns)
 
 
 def next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for each step
@@ -291,7 +308,7 @@ def next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for ea
             return _looked_at_again(step.until_ns, now_ns)
         case Hold(next_ns=int(next_ns)):
             return _looked_into_again(next_ns, now_ns, sooner_by_push=step.sooner_by_push)
-        case Hold(state=State.HELD):
+        case Hold(state=State.HELD | State.DIFFERS):
             return "nothing, until somebody decides or the file changes"
         case _:
             return "nothing"
@@ -330,7 +347,7 @@ def _explain_absence(place: Place, scanner: Scanner, journal: Journal, *, json: 
     doubt = troubles.get(nearest(place.path, troubles) or "")
     if doubt is not None:
         reason, hint, state = doubt.message, doubt.hint, "not looked at"
-    elif not absolute.exists() and not absolute.is_symlink():
+    elif not os.path.lexists(absolute):
         reason = "there is no such file, and none was ever seen"
     else:
         reason = scanner.rules.explain(place.path) or "it was not seen by the scan"

@@ -200,12 +200,12 @@ def _wanted_when_unchanged(file: FileRecord, synced: SyncedVersion, now_ns: int)
             background=True,
         )
     if compared.finding is not Finding.OLDER:
-        reason = "differs on the server: it is not a version that was sent from here"
+        reason = "it is not a version that was sent from here"
     elif (at_ns := _sent_again_at(file, now_ns)) is not None:
-        reason = "differs on the server: it is an older version of this file"
+        reason = "the server has an older version of this file again"
         return _sent_again(Upload(reason, compared.at_ns, True, again=True), at_ns, now_ns)
     else:
-        reason = "differs on the server: an older version of this file is put back there each time"
+        reason = "an older version of this file is put back there each time"
     return Hold(reason, compared.at_ns, DIFFERS_HINT, State.DIFFERS, overwritable=True)
 
 

@@ -25,6 +25,7 @@ def test_status_and_why_say_when_a_young_file_is_checked_again(project: Project)
     why = project.run("why", project.root / "a.csv", "--json").json
     assert (why["decision"], why["state"]) == ("InSync", "in sync")
     assert "; checked again in " in why["reason"]
+    assert why["next"] == "the daemon, or the next push after that time, checks it again"
 
 
 def test_one_that_is_due_is_read_by_the_next_push(
@@ -35,7 +36,10 @@ def test_one_that_is_due_is_read_by_the_next_push(
     now_ns, monotonic = time.time_ns, time.monotonic
     monkeypatch.setattr(SystemClock, "now_ns", lambda _clock: now_ns() + LATER_S * 10**9)
     monkeypatch.setattr(SystemClock, "monotonic", lambda _clock: monotonic() + LATER_S)
-    assert "  1 file is checked again, the last now\n" in project.run("status").out
+    assert (
+        "  1 file is checked again, the last now, by the daemon or the next push"
+        in project.run("status").out
+    )
     why = project.run("why", project.root / "a.csv")
     assert why.exit_code == 0
     assert "it is read again, and sent if its content is not what was sent" in why.out

@@ -79,4 +79,4 @@ def test_a_file_that_failed_is_set_free_while_paused(project: Project) -> None:
     project.put("a.csv", "theirs")
     project.push()
     pause(project)
-    assert project.run("retry").out.startswith("1 files set free")
+    assert project.run("retry").out.startswith("1 file set free")

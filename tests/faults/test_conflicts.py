@@ -94,7 +94,7 @@ def test_removed_by_others_is_held_until_somebody_insists(project: Project) -> N
 
     retried = project.run("retry", project.root / "a.csv")
     assert retried.exit_code == 0
-    assert retried.out.startswith("1 files set free")
+    assert retried.out.startswith("1 file set free")
     assert project.pushed()["uploaded"] == 1
     assert project.remote() == {"a.csv": b"ours", "b.csv": b"ours"}
     project.remove("a.csv")
@@ -120,9 +120,21 @@ def test_changed_by_others_only_is_left_to_them(project: Project) -> None:
     assert "1 differs on the server" in project.run("push").out
     assert [p["state"] for p in ran.json["problems"]] == ["differs on the server"]
     assert project.read("a.csv") == b"theirs"
-    assert "differs on the server" in project.run("why", project.root / "a.csv").out
+    why = project.run("why", project.root / "a.csv")
+    assert "  state:      differs on the server" in why.out
+    assert "  reason:     it is not a version that was sent from here\n" in why.out
+    assert "  next:       nothing, until somebody decides or the file changes\n" in why.out
     assert "1 differs on the server" in project.run("status").out
     assert "differs on the server" in project.run("ls", "--differs", "--json").out
+
+
+def test_retry_says_when_there_is_nothing_to_set_free(project: Project) -> None:
+    file = project.write("a.csv", "ours")
+    project.pushed()
+    nothing = "no file to set free: none is held, has failed or differs on the server\n"
+    assert project.run("retry", file).out == nothing
+    accepted = project.run("retry", "--mapping", "main").out
+    assert accepted == f"the directory is accepted as it is; {nothing}"
 
 
 def test_changed_by_others_and_here_is_held(project: Project) -> None:

@@ -136,5 +136,7 @@ def test_an_experiment_that_is_not_there(project: Project) -> None:
 def test_nothing_on_either_side(project: Project) -> None:
     project.pushed()
     assert project.run("ls").out.startswith("no files\n")
+    nothing = "no file is known to be on both sides and not in sync\n"
+    assert project.run("ls", "--differs").out.startswith(nothing), "others may be missing there"
     assert project.run("ls", "--json").json["files"] == []
     assert project.run("ls", "none").exit_code == 2

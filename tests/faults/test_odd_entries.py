@@ -56,6 +56,37 @@ def test_a_directory_that_may_not_be_read(project: Project) -> None:
     assert project.pushed()["uploaded"] == 0
 
 
+def test_why_names_the_reason_for_a_file_in_a_directory_that_may_not_be_entered(
+    project: Project,
+) -> None:
+    file = project.write("locked/1.csv")
+    file.parent.chmod(0)
+    ran = project.process("why", file, before=BOUND_BY_PERMISSIONS)
+    file.parent.chmod(0o700)
+    assert ran.exit_code == 1
+    assert "  state:      not looked at\n" in ran.out
+    assert f"{file.parent} cannot be looked at: Permission denied" in ran.out
+    assert "let the user that aqsync runs as read and enter it" in ran.out
+    assert ran.err == ""
+
+
+def test_why_tells_what_the_last_try_came_to_when_the_next_is_due(project: Project) -> None:
+    locked = project.write("locked.csv")
+    locked.chmod(0)
+    ran = project.process("push", "--no-wait", before=BOUND_BY_PERMISSIONS)
+    assert ran.exit_code == 1
+    told = project.process("why", locked, "--json", before=BOUND_BY_PERMISSIONS).json
+    assert told["last_failure"] == f"{locked} cannot be read: Permission denied"
+
+
+def test_a_rehearsal_names_what_cannot_be_looked_at(project: Project) -> None:
+    project.root.rename(project.folder / "elsewhere")
+    ran = project.run("push", "--dry-run")
+    assert ran.exit_code == 1
+    assert f"failed: {project.root}: the directory {project.root} does not exist\n" in ran.out
+    assert "  hint: is its disk mounted?" in ran.out
+
+
 def test_symbolic_links_are_not_followed(project: Project) -> None:
     outside = secret_outside(project)
     project.write("real/file.csv", "real")

@@ -62,6 +62,8 @@ def test_a_named_limit_is_remembered(narrow: Project, between: Meddler) -> None:
     assert between.uploads == [], "what cannot be accepted is not sent"
     assert f"{2 * MOST} bytes" in held.problems()[str(another)]["reason"]
     assert f"{MOST + 2} bytes" in held.problems()[str(file)]["reason"]
+    comes = narrow.run("why", another, "--json").json["next"]
+    assert comes == "it is tried again in 24 h", "not by the next push"
 
     told = narrow.run("why", another).out
     assert "tried again in 24 h" in told

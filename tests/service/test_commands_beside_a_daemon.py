@@ -264,7 +264,7 @@ def test_retry(project: Project, daemon: StandIn) -> None:
     project.remove("a")
     assert project.push().json["held"] == 1
     ran = project.run("retry", project.root / "a")
-    assert (ran.exit_code, ran.out) == (0, "1 files set free; the daemon tries them again\n")
+    assert (ran.exit_code, ran.out) == (0, "1 file set free; the daemon tries it again\n")
     assert daemon.asked[-1] == "look again"
     assert project.pushed()["uploaded"] == 1
     ran = project.run("retry", project.root / "never")
@@ -283,7 +283,7 @@ def test_retry_takes_paths_from_where_it_is_called(
     command = [*COMMAND, "retry", "--config", str(project.config), "a"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     monkeypatch.chdir("/")
-    assert done.stdout.startswith("1 files set free"), done
+    assert done.stdout.startswith("1 file set free"), done
     assert daemon.asked[-1] == "look again"
 
 
