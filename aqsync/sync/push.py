@@ -55,6 +55,8 @@ SECOND_NS = 1_000_000_000
 LOOK_AT_CLOSED_S = 1.0
 """Seconds between two looks whether a window has closed or somebody has paused a mapping."""
 MOMENT_NS = SECOND_NS // 5
+TAKEN = "another push or the daemon works on it"
+HANGS = "another file of its disk is read first, since the disk hangs"
 SOON_NS = 5 * SECOND_NS
 """So long a push waits for the next file that may try what was refused as a whole."""
 
@@ -120,7 +122,7 @@ class _Round:
     put_off: list[int] = field(default_factory=list)
     """Files to compare when nothing is left to send."""
     others: bool = False
-    """Files are under way in another job: they end when they end."""
+    """Some files wait for another job to end."""
 
     def wait_until(self, at_ns: int, reason: str) -> None:
         """Something may be due then."""
@@ -310,7 +312,7 @@ class Push:
             if isinstance(why, Hung):
                 self._reporter.finished(job.file, self._engine.gave_up(job))
             else:
-                self._wait_for_other(job.file, this)
+                self._wait_for_other(job.file, this, HANGS)
 
         run_in_lanes(
             self._jobs((item.id for item in waiting if item.size < LARGE), this),
@@ -368,13 +370,13 @@ class Push:
         self, file: FileRecord, step: Upload | Compare | RemoveRemote, this: _Round
     ) -> Job | None:
         if not self._engine.admits(file.mapping):
-            self._others_first(this)  # its disk hangs: one at a time
+            self._others_first(this, HANGS)  # one at a time
             return None
         if not self._is_worth_another(file, step):
             return None
         job = self._engine.job(file, step, self._reporter.sent)
         if job is None:
-            self._wait_for_other(file, this)
+            self._wait_for_other(file, this, TAKEN)
         return job
 
     def _policies(self) -> dict[str, Callable[[FileRecord], Policy]]:
@@ -398,14 +400,14 @@ class Push:
             }
         return self._shut
 
-    def _wait_for_other(self, file: FileRecord, this: _Round) -> None:
-        """Another job works on the file: see in a moment what came of it."""
+    def _wait_for_other(self, file: FileRecord, this: _Round, reason: str) -> None:
+        """Another job must end first: see in a moment what came of it."""
         self._attempts[file.id] -= 1
-        self._others_first(this)
+        self._others_first(this, reason)
 
-    def _others_first(self, this: _Round) -> None:
+    def _others_first(self, this: _Round, reason: str) -> None:
         this.others = True
-        this.wait_until(self._clock.now_ns() + MOMENT_NS, "another push or the daemon works on it")
+        this.wait_until(self._clock.now_ns() + MOMENT_NS, reason)
 
     def _is_worth_another(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
         """Whatever keeps changing must not keep a push from ending."""
