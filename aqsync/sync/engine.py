@@ -26,7 +26,6 @@ from aqsync.errors import (
     ServerFailed,
 )
 from aqsync.journal import Journal
-from aqsync.journal.history import HistoryKind
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import HINT, Errands
 from aqsync.local.scanner import Scanner, ScanReport
@@ -45,7 +44,6 @@ from aqsync.model import (
     Problem,
     Removed,
     RemoveRemote,
-    ServerProblem,
     Upload,
     Uploaded,
     Wait,
@@ -56,12 +54,8 @@ from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import (
     LIMIT_TRIED_EVERY_NS,
-    LONGEST_ORDERED_PAUSE_NS,
-    SECOND_NS,
-    backoff_ns,
     decide,
     is_too_large,
-    probe_is_near,
     search_pause_ns,
 )
 from aqsync.sync.policies import experiments_known_of, experiments_of
@@ -69,13 +63,12 @@ from aqsync.sync.rate import RateLimit
 from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.refusing import Refusing
 from aqsync.sync.remote_check import RemoteCheck
+from aqsync.sync.server_state import ServerState
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Uploader
 
 NEWEST_S = 3.0
 """A file that waits for a newer list than the one known does not wait for one younger than this."""
-SHORTEST_ORDERED_PAUSE_S = 1.0
-"""A server that is busy and asks for no pause gets one."""
 
 T = TypeVar("T")
 
@@ -137,11 +130,10 @@ class Engine:
         self.outlook_changed: Callable[[], None] = lambda: None
         """Called, from any thread, when it was counted."""
         self._tagging = threading.Lock()
-        self._noting_problem = threading.Lock()
         self._refusing = Refusing(
             journal, clock, server.check_file_name_header, self._change_outlook
         )
-        self._problem = journal.remote.server_problem()
+        self._state = ServerState(journal, clock)
 
     def scan(
         self,
@@ -180,7 +172,7 @@ class Engine:
     @property
     def usable(self) -> bool:
         """Whether the server could be used when last tried."""
-        return self._problem is None
+        return self._state.problem is None
 
     def eids(self) -> set[str]:
         """Every experiment that files of these mappings lead to."""
@@ -196,8 +188,7 @@ class Engine:
             return False
         if self.journal.remote.unusable().keys() != unusable:
             self._change_outlook()
-        if self._problem is not None and not self._problem.denied:
-            self._set_problem(None)
+        self._state.answered()
         return True
 
     def probe(self) -> bool:
@@ -211,7 +202,7 @@ class Engine:
             return False
         if not self.refresh(self.eids()):
             return False
-        self._set_problem(None)
+        self._state.works()
         return True
 
     def decide(
@@ -318,7 +309,7 @@ class Engine:
             return self._perform(job)
 
     def _perform(self, job: Job) -> Outcome:
-        if (problem := self._problem) is not None:
+        if (problem := self._state.problem) is not None:
             # What had begun to wait for a worker before: the file keeps no mark of it.
             return Failed(problem.message, problem.hint, permanent=False)
         began_ns = self.clock.now_ns()
@@ -351,7 +342,7 @@ class Engine:
 
     def explains(self, job: Job) -> bool:
         """Whether it is told already why a job has failed: it is no matter of this file alone."""
-        if self._problem is not None or self._refusing.explains(job.file, job.step):
+        if self._state.problem is not None or self._refusing.explains(job.file, job.step):
             return True
         limit = self.journal.limits.size()
         return limit is not None and is_too_large(job.file, limit)
@@ -414,43 +405,4 @@ class Engine:
         """
         if self._aborted():
             raise Interrupted("interrupted") from exc
-        with self._noting_problem:
-            self._note_problem(exc)
-
-    def _note_problem(self, exc: RemoteError) -> None:
-        before, now_ns = self._problem, self.clock.now_ns()
-        count, since_ns = 1, now_ns
-        # Several workers meet the same failure, or somebody asked before the probe's time.
-        planned = before is not None and probe_is_near(before, now_ns)
-        if before is not None:
-            count = before.count if planned else before.count + 1
-            since_ns = min(before.since_ns, now_ns)
-        message, probe_at_ns, ordered = exc.message, now_ns + backoff_ns(count, 0), False
-        if isinstance(exc, ServerFailed) and exc.retry_after_s is not None:
-            ordered = True
-            seconds = max(exc.retry_after_s, SHORTEST_ORDERED_PAUSE_S)
-            probe_at_ns = now_ns + min(int(seconds * SECOND_NS), LONGEST_ORDERED_PAUSE_NS)
-            message = f"{message}; it asks to be left alone for {seconds:.0f} s"
-        elif before is not None and planned:
-            probe_at_ns, ordered = before.probe_at_ns, before.ordered
-        denied = isinstance(exc, AccessDenied | HeaderDropped)
-        self._set_problem(
-            ServerProblem(message, exc.hint, denied, since_ns, count, probe_at_ns, ordered)
-        )
-
-    def _set_problem(self, problem: ServerProblem | None) -> None:
-        # The journal first: while it cannot be written, nothing has been learned.
-        if problem == self._problem:
-            return
-        self.journal.remote.set_server_problem(problem)
-        before, self._problem = self._problem, problem
-        now_ns = self.clock.now_ns()
-        if before is not None and problem is not None and before.denied != problem.denied:
-            log.warning("it still cannot be used", reason=problem.message, hint=problem.hint)
-        if before is None and problem is not None:
-            log.warning("the server cannot be used", reason=problem.message, hint=problem.hint)
-            self.journal.history.note(now_ns, HistoryKind.SERVER_AWAY, text=problem.message)
-        elif before is not None and problem is None:
-            away_s = round((now_ns - before.since_ns) / 1e9)
-            log.info("recovered: the server can be used again", after_s=away_s)
-            self.journal.history.note(now_ns, HistoryKind.SERVER_BACK, text=f"after {away_s} s")
+        self._state.failed(exc)

@@ -405,11 +405,11 @@ MUTATIONS: dict[str, Broken] = {
     "no-reason": Broken("8: every file has a reason", _decide(_reasonless)),
     "token-in-log": Broken("9: the token", _around(Engine, "refresh", _telling_the_token)),
     "token-in-journal": Broken(
-        "9: the token", _around(Engine, "_note_problem", _journaling_the_token)
+        "9: the token", _around(Engine, "_server_failed", _journaling_the_token)
     ),
     "link-followed": Broken("10: links", _decide(_following)),
     "each-failure-told": Broken(
-        "an outage is one line", _around(Engine, "_note_problem", _telling_each_failure)
+        "an outage is one line", _around(Engine, "_server_failed", _telling_each_failure)
     ),
 }
 """By name."""

@@ -1,0 +1,90 @@
+"""Whether the server can be used: that is no single file's state, so it is noted and told once."""
+
+from __future__ import annotations
+
+import threading
+
+from aqsync.clock import Clock
+from aqsync.errors import AccessDenied, HeaderDropped, RemoteError, ServerFailed
+from aqsync.journal import Journal
+from aqsync.journal.history import HistoryKind
+from aqsync.log import Log
+from aqsync.model import ServerProblem
+from aqsync.sync.planner import LONGEST_ORDERED_PAUSE_NS, SECOND_NS, backoff_ns, probe_is_near
+
+SHORTEST_ORDERED_PAUSE_S = 1.0
+"""A server that is busy and asks for no pause gets one."""
+
+log = Log(__name__)
+
+
+class ServerState:
+    """What keeps the server from being used, and when it is probed; usable from several threads.
+
+    Args:
+        journal: Keeps it.
+        clock: For the pauses between probes.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._problem = journal.remote.server_problem()
+
+    @property
+    def problem(self) -> ServerProblem | None:
+        """Why it could not be used when last tried; None: it could."""
+        return self._problem
+
+    def answered(self) -> None:
+        """It gave its lists: that ends every problem but that uploads are denied."""
+        with self._lock:
+            if self._problem is not None and not self._problem.denied:
+                self._set(None)
+
+    def works(self) -> None:
+        """Uploads can arrive, and it gave its lists."""
+        with self._lock:
+            self._set(None)
+
+    def failed(self, exc: RemoteError) -> None:
+        """It could not be used: one probe backs off, and all files wait."""
+        with self._lock:
+            self._note(exc)
+
+    def _note(self, exc: RemoteError) -> None:
+        before, now_ns = self._problem, self._clock.now_ns()
+        count, since_ns = 1, now_ns
+        # Several workers meet the same failure, or somebody asked before the probe's time.
+        planned = before is not None and probe_is_near(before, now_ns)
+        if before is not None:
+            count = before.count if planned else before.count + 1
+            since_ns = min(before.since_ns, now_ns)
+        message, probe_at_ns, ordered = exc.message, now_ns + backoff_ns(count, 0), False
+        if isinstance(exc, ServerFailed) and exc.retry_after_s is not None:
+            ordered = True
+            seconds = max(exc.retry_after_s, SHORTEST_ORDERED_PAUSE_S)
+            probe_at_ns = now_ns + min(int(seconds * SECOND_NS), LONGEST_ORDERED_PAUSE_NS)
+            message = f"{message}; it asks to be left alone for {seconds:.0f} s"
+        elif before is not None and planned:
+            probe_at_ns, ordered = before.probe_at_ns, before.ordered
+        denied = isinstance(exc, AccessDenied | HeaderDropped)
+        self._set(ServerProblem(message, exc.hint, denied, since_ns, count, probe_at_ns, ordered))
+
+    def _set(self, problem: ServerProblem | None) -> None:
+        # The journal first: while it cannot be written, nothing has been learned.
+        if problem == self._problem:
+            return
+        self._journal.remote.set_server_problem(problem)
+        before, self._problem = self._problem, problem
+        now_ns = self._clock.now_ns()
+        if before is not None and problem is not None and before.denied != problem.denied:
+            log.warning("it still cannot be used", reason=problem.message, hint=problem.hint)
+        if before is None and problem is not None:
+            log.warning("the server cannot be used", reason=problem.message, hint=problem.hint)
+            self._journal.history.note(now_ns, HistoryKind.SERVER_AWAY, text=problem.message)
+        elif before is not None and problem is None:
+            away_s = round((now_ns - before.since_ns) / 1e9)
+            log.info("recovered: the server can be used again", after_s=away_s)
+            self._journal.history.note(now_ns, HistoryKind.SERVER_BACK, text=f"after {away_s} s")
