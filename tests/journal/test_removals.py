@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aqsync.journal import Journal
+from aqsync.journal.removals import _TWINS
 from aqsync.model import Adopted, Removed
 from tests.journal.notes import AT1, NOW, SHA1, V1, Notes, notes
 
@@ -71,3 +72,13 @@ def test_only_the_removals_of_the_last_hour_are_kept(journal: Journal) -> None:
     with journal._database.reading() as connection:
         [(rows,)] = connection.execute("SELECT count(*) FROM removal").fetchall()
     assert rows == 7
+
+
+def test_not_every_deleted_file_is_compared_with_every_new_one(journal: Journal) -> None:
+    """A renamed folder has as many of both, and is asked about again and again."""
+    values = {"id": notes(journal).mapping_id, "lately_ns": 0, "slack_ns": 0}
+    with journal._database.reading() as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {_TWINS}", values)]
+    inner = [step for step in plan if step.startswith("SEARCH")]
+    assert sum("(synced_size=?)" in step for step in inner) == 1, plan
+    assert sum("(inode=?)" in step for step in inner) == 2, plan
