@@ -300,7 +300,8 @@ class Delivery:
                 self._lanes.start(job, large)
 
     def _has_time(self) -> bool:
-        ready = len(self._ready) or any(self._loaded.values()) or any(self._taken.values())
+        in_hand = any(self._loaded.values()) or any(self._taken.values())
+        ready = in_hand or self._ready.has_any(self._closed | self._full)
         return not (self.retiring or ready) and len(self._in_background) < MOST_IN_BACKGROUND
 
     def _note_closed(self) -> None:

@@ -65,6 +65,15 @@ class Ready:
             self._in_hand.update(dict.fromkeys(taken))
         return taken
 
+    def has_any(self, closed: frozenset[str]) -> bool:
+        """Whether there is anything to take.
+
+        Args:
+            closed: Mappings whose turn it is not.
+        """
+        with self._lock:
+            return any(name not in closed for lane in self._lanes.values() for name in lane)
+
     def give_back(self, file_id: int) -> None:
         """Nobody works on the file any more."""
         with self._lock:

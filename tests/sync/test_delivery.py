@@ -20,6 +20,7 @@ from aqsync.errors import (
     TokenRefused,
     TransferRefused,
 )
+from aqsync.journal.observations import Waiting
 from aqsync.local.errands import Hang
 from aqsync.model import FileRecord, InSync, MovedOn, Outcome, Policy, State
 from aqsync.sync.delivery import BATCH, IDLE_S, MOST_IN_BACKGROUND, POLICY_S
@@ -762,6 +763,20 @@ def test_what_is_only_compared_waits_for_what_is_sent(crew: Crew) -> None:
     crew.run(1)
     assert set(crew.lanes.begun) == {*names, "new"}
     assert all(isinstance(crew.lab.decision(name), InSync) for name in [*names, "new"])
+
+
+def test_a_paused_mapping_keeps_no_other_from_being_compared(lab: Lab, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    lab.server.add("20261123-2")
+    crew = Crew(lab, Mapping(name="other", directory=other, experiment="20261123-2"))
+    lab.journal.pauses.pause("other", lab.clock.now_ns(), None)
+    crew.ready.add("other", [Waiting(99, 1)])  # what was seen just before
+    [name] = restored(crew, 1)
+    crew.upkeep.mirror_soon()
+    crew.wake()
+    crew.run(10)
+    assert crew.lanes.begun == [name]
 
 
 def test_what_was_put_off_and_goes_is_not_compared(crew: Crew) -> None:
