@@ -557,6 +557,10 @@ class World:
         there = {e.eid: self.server.contents(e.eid) for e in self.server.experiments.values()}
         state = self.ledger.visible[file.mapping].get(path)
         still = state is not None and state.content == event.before.content
+        new = next((e for e in self.server.experiments.values() if e.eid == eid), None)
+        stored = None if new is None else self.ledger.remote.get((new.uuid, name))
+        if stored is not None and stored.passed_for_ours:
+            return
         if eid and still and there.get(eid, {}).get(name) != event.before.content:
             self.ledger.broken.append(
                 f"{file.path} was removed before {path}, its new name, is there"
