@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from aqsync.config import Mapping
 from aqsync.journal.pauses import EVERYTHING
-from aqsync.local.disk import parents
+from aqsync.local.disk import nearest, parents
 from aqsync.local.scanner import ScanReport
 from aqsync.log import Log
 from aqsync.sync.engine import Engine
@@ -173,8 +173,10 @@ class Lookout:
             self._suspects.clear()
         self._closed |= hints.closed
         for path in hints.paths:
-            quiet_until = self._looked.get(path, -MOST_QUIET_S) + self._quiet_s
-            self._look_at(path, now if path in self._troubles else max(now, quiet_until))
+            # What happens below a place in trouble may mean that it is over.
+            seen = nearest(path, self._troubles) or path
+            quiet_until = self._looked.get(seen, -MOST_QUIET_S) + self._quiet_s
+            self._look_at(seen, now if path in self._troubles else max(now, quiet_until))
         self._suspects = _untold(self._suspects, hints.paths)
 
     def _look_at(self, path: str, at: float) -> None:

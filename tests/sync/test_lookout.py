@@ -633,6 +633,21 @@ def test_of_what_is_in_trouble_an_event_is_never_put_off(started: Crew) -> None:
     assert "run~a" in started.remote
 
 
+def test_an_event_below_what_is_in_trouble_tells_that_it_may_be_over(started: Crew) -> None:
+    """As where a disk is mounted again whose directories are watched still."""
+    with bound_by_permissions(), logged() as log, looks_of(started.engine) as looks:
+        folder = close_folder(started, "a", "deep/b")
+        started.hint("run/deep/b")
+        started.run(2)
+        assert list(started.lab.troubles()) == ["run"]
+        folder.chmod(0o700)
+        started.hint("run/deep/b")
+        started.run(2)
+    assert EVERYTHING not in looks
+    assert {"run~a", "run~deep~b"} <= set(started.remote)
+    assert [line for line in log.lines if " held " in line] == []
+
+
 def test_a_folder_that_was_not_watched_is_looked_at_once_it_is(started: Crew) -> None:
     """What was written between the look that found it open and the watch made no event."""
     with bound_by_permissions(), looks_of(started.engine) as looks:
