@@ -27,6 +27,7 @@ from aqsync.sync.push import MOST_ATTEMPTS, TRIES, Limits, Push
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from aqsync.sync.summary import summarize
 from tests.support.lab import EID, Lab, Listener
+from tests.support.patience import HANG_S
 from tests.support.permissions import bound_by_permissions
 
 OTHER = "20261123-2"
@@ -132,10 +133,14 @@ def test_mappings_come_in_turn_and_the_longest_waiting_first(lab: Lab) -> None:
     other = Mapping(name="other", directory=second, experiment=EID)
     engine = Engine([lab.mapping, other], lab.journal, lab.server, lab.clock)
     begun: list[str] = []
+    first_four = threading.Barrier(4)
     perform = engine.perform
 
     def note(job: object) -> object:
-        begun.append(job.file.path)  # type: ignore[attr-defined]  # a job
+        path: str = job.file.path  # type: ignore[attr-defined]  # a job
+        begun.append(path)
+        if not path.endswith("2"):
+            first_four.wait(HANG_S)  # as no worker is free before
         return perform(job)  # type: ignore[arg-type]  # a job
 
     engine.perform = note  # type: ignore[method-assign, assignment]  # listened to

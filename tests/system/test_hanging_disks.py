@@ -71,12 +71,20 @@ def daemon(project: Project, disk: HangingDisk) -> Iterator[Daemon]:
         yield made
 
 
-def command(project: Project, *arguments: str) -> Ran:
+def command(project: Project, disk: HangingDisk, *arguments: str) -> Ran:
     """A command with short limits; it must end by itself."""
     words = project.command(*arguments)
     words[2] = f"from tests.support.constants import put; put({SOON}); {words[2]}"
-    done = subprocess.run(words, capture_output=True, text=True, timeout=HANG_S, check=False)
-    return Ran(done.returncode, done.stdout, done.stderr)
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=HANG_S)
+        finally:
+            if process.returncode is None:  # what hangs in the kernel cannot even be killed
+                disk.answer()
+                process.kill()
+    return Ran(process.returncode, out, err)
 
 
 def uploads(names: set[str]) -> set[str]:
@@ -97,13 +105,13 @@ def test_reads_that_hang_stop_no_other_mapping(
     daemon.wait(lambda: daemon.lines("a file system does not answer"), "the log")
     assert project.remote_names() == uploads(project.remote_names())
 
-    ran = command(project, "status")
+    ran = command(project, disk, "status")
     assert ran.exit_code == 1
     assert "does not answer" in ran.out
     assert "/hanging/" in ran.out
     hung = [n for n in disk.files if f"{n}: its file system does not answer" in ran.out]
     assert hung, ran.out
-    why = command(project, "why", str(Path(project.folder.parent, "hanging", hung[0])))
+    why = command(project, disk, "why", str(Path(project.folder.parent, "hanging", hung[0])))
     assert "its file system does not answer: reading it hangs" in why.out
     assert why.exit_code == 1
 
@@ -123,7 +131,7 @@ def test_nothing_of_a_file_is_sent_that_was_given_up(
     daemon.wait_for_remote({"fuse~a.dat"})
     disk.files = {"a.dat": LARGE, "b.dat": LARGE}
     disk.hang(READ, only="b.dat")
-    assert command(project, "push", "--no-wait").exit_code == 1
+    assert command(project, disk, "push", "--no-wait").exit_code == 1
     daemon.wait(lambda: disk.kept, "the read")
     daemon.wait(lambda: daemon.lines("does not answer"), "the log")
     daemon.signal(signal.SIGTERM)
@@ -156,13 +164,13 @@ def test_looks_that_hang_stop_nothing(
     daemon.start()
     daemon.wait_for_remote({"main~a.csv": b"healthy"})
     daemon.wait_for_line("does not answer")
-    ran = command(project, "status")
+    ran = command(project, disk, "status")
     assert ran.exit_code == 1
     assert "hanging does not answer" in ran.out
-    assert command(project, "reload").exit_code == 0
+    assert command(project, disk, "reload").exit_code == 0
     project.write("b.csv", "after the reload")
     daemon.wait_for_remote({"main~b.csv"})
-    assert command(project, "push").exit_code == 1
+    assert command(project, disk, "push").exit_code == 1
     disk.answer()
     daemon.wait_for_remote({"fuse~a.dat": b"content"})
     assert daemon.stop() == 0
@@ -182,14 +190,14 @@ def test_a_push_without_a_daemon_goes_on_with_the_others(
     disk.files = {f"{number}.dat": LARGE for number in range(10)}
     disk.hang(READ)
     project.write_some(20)
-    ran = command(project, "push")
+    ran = command(project, disk, "push")
     assert ran.exit_code == 1, ran.text
     assert len(project.remote_names()) == 20
     assert "does not answer" in ran.text
-    status = command(project, "status")
+    status = command(project, disk, "status")
     assert status.exit_code == 1
     disk.answer()
-    assert command(project, "push").exit_code == 0
+    assert command(project, disk, "push").exit_code == 0
     assert len(project.remote_names()) == 30
 
 
@@ -199,7 +207,7 @@ def test_commands_say_which_directory_does_not_answer(project: Project, disk: Ha
     disk.stop()
     hung = str(project.folder.parent / "hanging" / "a.dat")
     for words in (["push"], ["status"], ["why", hung], ["check"]):
-        ran = command(project, *words)
+        ran = command(project, disk, *words)
         assert ran.exit_code == 1, ran.text
         assert "hanging does not answer" in ran.text
     assert project.remote_names() == {"main~a.csv"}
