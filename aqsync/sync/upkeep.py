@@ -268,7 +268,8 @@ class Upkeep:
         with self._lock:
             if self._first_act is None:
                 return float("inf")
-            at = min(self._last_act + self._confirm_after_s, self._first_act + CONFIRM_AT_LATEST_S)
+            at_latest_s = max(CONFIRM_AT_LATEST_S, self._confirm_after_s)
+            at = min(self._last_act + self._confirm_after_s, self._first_act + at_latest_s)
         return max(0.0, at - self._clock.monotonic())
 
     def _seconds_to_next(self) -> float:

@@ -252,6 +252,19 @@ def test_a_list_that_takes_long_is_asked_for_more_rarely(crew: Crew) -> None:
         assert (first - asked, lists(crew) - asked) == ((1, 1) if name == "a" else (0, 1))
 
 
+def test_nor_is_it_asked_for_more_often_while_uploads_go_on(crew: Crew) -> None:
+    crew.lab.server.checks_conditions = True  # else the workers ask for lists too
+    crew.lab.server.after["list_files"] = lambda: crew.lab.clock.advance(7)
+    crew.run(1)
+    crew.write("first", age_s=60)
+    crew.run(CONFIRM_REST * 7 + 60)
+    asked = lists(crew)
+    for number in range(300):
+        crew.write(f"{number}", age_s=60)
+        crew.run(1)
+    assert lists(crew) == asked
+
+
 def test_an_upload_that_vanished_from_the_server_is_found(crew: Crew) -> None:
     crew.run(1)
     crew.write("a", age_s=60)
