@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from sqlite3 import Connection
+from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
@@ -56,6 +57,16 @@ def next_sequence(connection: Connection) -> int:
     return int(connection.execute("SELECT value FROM counter").fetchone()[0])
 
 
+class TimeOfUpload(NamedTuple):
+    """Which time on the server's clock an upload got, as far as is known before a list shows it."""
+
+    not_before: float
+    """Seconds since 1970."""
+    not_after: float
+    replaced: str | None
+    """The time of the version that it replaced, which is not its own."""
+
+
 class Outcomes:
     """The remote side of the table of files."""
 
@@ -74,6 +85,16 @@ class Outcomes:
             (sha256, size, *at(file), file.remote.modified_at),
         )
         return changed > 0
+
+    def time_of_upload(self, file: FileRecord) -> TimeOfUpload | None:
+        """What bounds the time that a file's last upload got; None: nothing does."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT synced_not_before, synced_not_after, synced_replaced FROM file"
+                f" WHERE {AT} AND synced_not_before IS NOT NULL AND synced_not_after IS NOT NULL",
+                at(file),
+            ).fetchone()
+        return None if row is None else TimeOfUpload(*row)
 
     def about_to_remove(self, file: FileRecord) -> bool:
         """Before the server is asked to remove a file: from now on we may be why it is missing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from datetime import datetime
 
 from aqsync.aqueduct.records import Expected, RemoteProbe, UploadReceipt
@@ -22,7 +21,15 @@ WINDOW_IN_LISTS = 20.0
 """What others store is seen if it was stored so long before we store, in seconds or in times that
 the experiment's list takes, whichever is longer. Half of it is for what is sent after the look."""
 DEAR_S = 0.1
-"""Where a list takes longer than this, one name is asked for alone, until that has cost as much."""
+"""Where a list takes longer than this, one name is asked for alone ..."""
+SPARE_SHARE = 0.1
+"""... while that takes no more than this share of the time, a fortieth of what four workers have.
+Most uploads come one by one: then nobody is overwritten who came a moment before, and nothing waits
+for a list, however long it takes."""
+MOST_SPARE_S = 0.25
+"""So much of it is saved up for uploads that come together."""
+MOST_DEBT_S = 1.0
+"""A server that was busy for long with something else is no reason not to ask it for long."""
 COARSE_S = 2.0
 """Some servers' file systems keep the time of a file in steps of so many seconds."""
 
@@ -59,8 +66,9 @@ class RemoteCheck:
         self._clock = clock
         self._server_clock = ServerClock(clock)
         self._guard = threading.Lock()
-        self._probed_s: defaultdict[str, float] = defaultdict(float)
-        """By experiment, what asking for single names has cost since its last list."""
+        self._spare_s = MOST_SPARE_S
+        """For asking for single names, as of `_spare_at`."""
+        self._spare_at = clock.monotonic()
         self._checks = False
         """The server looked at the condition of the last request that had one."""
 
@@ -112,23 +120,24 @@ class RemoteCheck:
         """
         file = job.file
         expected = self.expected(file)
+        eid = str(file.eid)
+        took = self._lists.took(eid)
         if expected is None:
+            if took > DEAR_S and self._finds_our_upload(job):
+                return
             self._learn_time(file)
         if self._checks:
             return
-        eid = str(file.eid)
-        took = self._lists.took(eid)
         longest = max(SHORTEST_WINDOW_S, WINDOW_IN_LISTS * took) / 2
         age = self._lists.age(eid)
-        if age <= longest / 2:
-            return
-        if took > DEAR_S and self._may_probe(file, expected, took):
+        probes = took > DEAR_S and self._tells_apart(file, expected)
+        if probes and age > SHORTEST_WINDOW_S / 4 and self._has_time_to_spare():
             self._probe(job, expected)
+            return
+        if age <= longest / 2:
             return
         # One thread fetches a list that is getting old; the others wait only for one that is old.
         self._lists.share(eid, lambda: self._lists.age(eid) <= longest / 2, wait=age > longest)
-        with self._guard:
-            self._probed_s.pop(eid, None)
 
     def still_as_decided(self, job: Job) -> None:
         """Compare what the newest list says with what the decision was made by.
@@ -174,6 +183,22 @@ class RemoteCheck:
         self._lists.share(eid, lambda: self._lists.asked_at(eid) > asked)
         self.still_as_decided(job)
 
+    def _finds_our_upload(self, job: Job) -> bool:
+        """Whether what stands under the name can be told to be our last upload without a list.
+
+        A list does not tell more: the time is within the bounds of the upload. Else a growing file
+        would have the list fetched each time.
+        """
+        bounds, synced = self._journal.outcomes.time_of_upload(job.file), job.file.synced
+        if bounds is None or synced is None:
+            return False
+        found = self._server.probe_file(job.uuid, job.file.remote_name)
+        if found is None or found.size != synced.signature.size or found.modified_second is None:
+            return False
+        if bounds.replaced is not None and found.modified_second == _second(bounds.replaced):
+            return False
+        return bounds.not_before <= found.modified_second <= bounds.not_after - 1
+
     def _learn_time(self, file: FileRecord) -> None:
         """Which time our last upload got is not known, so no list can be compared with it."""
         assert file.synced is not None  # noqa: S101 - else there was no upload
@@ -186,29 +211,33 @@ class RemoteCheck:
         self._lists.share(str(file.eid), is_listed)
         raise Outdated
 
-    def _may_probe(self, file: FileRecord, expected: Expected | None, took: float) -> bool:
-        """Whether asking for the one name costs less than the list, and tells enough.
+    def _has_time_to_spare(self) -> bool:
+        now = self._clock.monotonic()
+        with self._guard:
+            saved = self._spare_s + SPARE_SHARE * (now - self._spare_at)
+            self._spare_s, self._spare_at = min(saved, MOST_SPARE_S), now
+            return self._spare_s > 0
+
+    def _tells_apart(self, file: FileRecord, expected: Expected | None) -> bool:
+        """Whether asking for the one name tells enough.
 
         A download's head tells the time in whole seconds. So it tells apart only what was stored
         in another second than the version that is expected: all that came after a list which was
         asked for in a later second.
         """
-        eid = str(file.eid)
-        with self._guard:
-            if self._probed_s[eid] >= took:
-                return False
         if expected is None or expected.modified_at is None:
             return True
         second = _second(expected.modified_at)
-        asked = self._server_clock.earliest(self._lists.asked_at(eid))
+        asked = self._server_clock.earliest(self._lists.asked_at(str(file.eid)))
         return second is not None and asked is not None and asked >= second + 1
 
     def _probe(self, job: Job, expected: Expected | None) -> None:
         began = self._clock.monotonic()
         found = self._server.probe_file(job.uuid, job.file.remote_name)
         eid = str(job.file.eid)
+        took = self._clock.monotonic() - began
         with self._guard:
-            self._probed_s[eid] += self._clock.monotonic() - began
+            self._spare_s = max(self._spare_s - took, -MOST_DEBT_S)
         if not _fits(found, expected, _size(job.file)):
             self._lists.share(eid, lambda: self._lists.asked_at(eid) > began)
 

@@ -13,7 +13,7 @@ from aqsync.model import MovedOn, Removed, RemoveRemote, State, Upload, Uploaded
 from aqsync.sync.engine import Engine
 from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
-from aqsync.sync.remote_check import DEAR_S, SHORTEST_WINDOW_S
+from aqsync.sync.remote_check import DEAR_S, MOST_SPARE_S, SHORTEST_WINDOW_S, SPARE_SHARE
 from aqsync.sync.uploader import SMALL
 from tests.support.crew import logged
 from tests.support.lab import EID, Lab
@@ -48,6 +48,14 @@ def lists(lab: Lab) -> int:
 
 def probes(lab: Lab) -> int:
     return len(lab.server.called("probe_file"))
+
+
+def slow_lists(lab: Lab, seconds: float) -> None:
+    lab.server.after["list_files"] = lambda: lab.clock.advance(seconds)
+
+
+def slow_probes(lab: Lab, seconds: float) -> None:
+    lab.server.after["probe_file"] = lambda: lab.clock.advance(seconds)
 
 
 # Nothing of others is lost, though it came after the decision
@@ -135,6 +143,36 @@ def test_our_last_version_is_found_in_a_list_before_it_is_replaced(lab: Lab) -> 
     assert lab.remote == {"a": THEIRS}
 
 
+def test_our_last_version_is_found_by_its_name_where_a_list_is_dear(lab: Lab) -> None:
+    slow_lists(lab, 7.0)
+    looked(lab)
+    decided(lab)()
+    before = lists(lab)
+    for content in (b"changed", b"changed again"):
+        lab.clock.advance(3)
+        lab.write("a", content)
+        lab.engine.scan(lab.mapping)
+        assert isinstance(decided(lab)(), Uploaded)
+    assert lab.remote == {"a": b"changed again"}
+    assert lists(lab) == before
+
+
+@pytest.mark.parametrize("theirs", [THEIRS, b"0urs"])
+def test_and_what_is_not_our_last_version_is_not_taken_for_it(lab: Lab, theirs: bytes) -> None:
+    slow_lists(lab, 7.0)
+    looked(lab)
+    decided(lab)()
+    lab.clock.advance(30)
+    lab.write("a", b"changed")
+    lab.engine.scan(lab.mapping)
+    lab.server.put(EID, "a", theirs)
+    before = lists(lab)
+    assert isinstance(decided(lab)(), MovedOn)
+    assert lists(lab) > before
+    assert lab.push().uploaded == 0
+    assert lab.remote == {"a": theirs}
+
+
 # What it costs
 
 
@@ -154,14 +192,6 @@ def test_a_file_sent_in_one_piece_asks_once(lab: Lab) -> None:
     assert lists(lab) == before + 1
 
 
-def slow_lists(lab: Lab, seconds: float) -> None:
-    lab.server.after["list_files"] = lambda: lab.clock.advance(seconds)
-
-
-def slow_probes(lab: Lab, seconds: float) -> None:
-    lab.server.after["probe_file"] = lambda: lab.clock.advance(seconds)
-
-
 def test_where_a_list_is_dear_one_name_is_asked_for_alone(lab: Lab) -> None:
     slow_lists(lab, 3.0)
     looked(lab)
@@ -172,19 +202,57 @@ def test_where_a_list_is_dear_one_name_is_asked_for_alone(lab: Lab) -> None:
     assert (lists(lab), probes(lab)) == (before, 1)
 
 
-def test_until_that_has_cost_as_much(lab: Lab) -> None:
+def test_a_single_upload_asks_for_its_name_however_long_the_window_is(lab: Lab) -> None:
+    slow_lists(lab, 7.0)
+    looked(lab)
+    do = decided(lab)
+    lab.server.put(EID, "a", THEIRS)
+    after_a_while(lab)
+    assert isinstance(do(), MovedOn)
+    assert probes(lab) == 1
+    assert lab.remote == {"a": THEIRS}
+
+
+def test_many_uploads_ask_within_the_window_only_for_a_share_of_the_time(lab: Lab) -> None:
+    slow_lists(lab, 7.0)
+    slow_probes(lab, 0.01)
+    for number in range(40):
+        lab.write(f"{number}", OURS)
+    lab.engine.scan(lab.mapping)
+    lab.engine.refresh({EID})
+    after_a_while(lab)
+    for number in range(40):
+        lab.clock.advance(0.02)
+        assert isinstance(decided(lab, f"{number}")(), Uploaded)
+    assert 0 < probes(lab) * 0.01 <= SPARE_SHARE * (MOST_SPARE_S / SPARE_SHARE + 40 * 0.03) + 0.01
+
+
+def test_where_that_takes_much_of_the_time_the_list_is_fetched(lab: Lab) -> None:
     slow_lists(lab, 10 * DEAR_S)
     slow_probes(lab, 4 * DEAR_S)
-    for name in "abcde":
+    for name in "abcdefgh":
         lab.write(name, OURS)
     lab.engine.scan(lab.mapping)
     lab.engine.refresh({EID})
+    lab.clock.advance(60)
     before = lists(lab)
-    for name in "abcde":
-        do = decided(lab, name)
-        lab.clock.advance(60)
-        assert isinstance(do(), Uploaded)
-    assert (lists(lab), probes(lab)) == (before + 1, 4)
+    for name in "abcdefgh":
+        assert isinstance(decided(lab, name)(), Uploaded)
+    assert lists(lab) == before + 1
+    assert 1 <= probes(lab) < 8
+
+
+def test_where_it_takes_little_of_the_time_no_list_is_needed(lab: Lab) -> None:
+    slow_lists(lab, 7.0)
+    slow_probes(lab, 0.01)
+    looked(lab)
+    before = lists(lab)
+    for number in range(600):
+        lab.write(f"{number}", OURS)
+        lab.engine.scan(lab.mapping)
+        lab.clock.advance(0.2)
+        assert isinstance(decided(lab, f"{number}")(), Uploaded)
+    assert lists(lab) == before
 
 
 def test_a_name_that_others_took_is_found_by_asking_for_it_alone(lab: Lab) -> None:
@@ -208,8 +276,9 @@ def test_an_edit_of_others_is_found_by_asking_for_it_alone(lab: Lab) -> None:
     do = decided(lab)
     lab.clock.advance(60)
     lab.server.put(EID, "a", b"0urs")
+    before = probes(lab)
     assert isinstance(do(), MovedOn)
-    assert probes(lab) == 1
+    assert probes(lab) == before + 1
     assert lab.remote == {"a": b"0urs"}
 
 
