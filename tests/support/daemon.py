@@ -96,19 +96,25 @@ class Daemon:
         self.wait(lambda: len(self.lines(words)) >= count, words)
 
     def wait_for_remote(self, expected: dict[str, bytes] | set[str]) -> None:
-        """Wait until the server has at least these files."""
+        """Wait until the server has at least these files, with these contents where they are given.
+
+        What is uploaded first may be less: a test that writes a file is no single step either.
+        """
         names = set(expected)
         self.wait(lambda: names <= self._project.remote_names(), f"{len(names)} files")
-        if isinstance(expected, dict):
-            for name, content in expected.items():
-                found = self._project.read(name)
-                assert found == content, (
-                    f"{name} has {len(found)} bytes, not {len(content)}\n{self._log.read_text()}"
-                )
+        contents = expected if isinstance(expected, dict) else {}
+        for name, content in contents.items():
+            self.wait(lambda: self._project.read(name) == content, f"the content of {name}")  # noqa: B023 - done before the next
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has come to its end."""
+        assert self._process is not None
+        return self._process.poll() is not None
 
     def ended(self) -> int:
         """Wait for its end; returns its status."""
