@@ -92,7 +92,7 @@ _RESET = f"""
     synced_modified_at = NULL, synced_not_before = NULL, synced_not_after = NULL,
     sent_sha256 = NULL, sent_size = NULL,
     compared_modified_at = NULL, compared_at_ns = NULL, synced_listed = 1,
-    synced_replaced = NULL, resends = 0, resends_since_ns = NULL,
+    synced_replaced = NULL, unanswered_ns = NULL, resends = 0, resends_since_ns = NULL,
     {NO_FAILURE}, removed_at_ns = NULL, insisted = 0,
     may_replace = NULL, removing = 0, recheck_at_ns = NULL
 """

@@ -45,6 +45,13 @@ _RESENT = f"""
 AT = "id = ? AND eid IS ? AND remote_name = ?"
 """Work that ends after the rules have led its file elsewhere does not count there."""
 
+MAY_ARRIVE_NS = 3600 * 1_000_000_000
+"""So long an upload without an answer may still arrive, by way of a proxy that holds it back, and
+have a time within the bounds of a later upload: then only the content tells whose it is."""
+_UNLESS_ONE_MAY_ARRIVE = (
+    f"CASE WHEN ? - unanswered_ns BETWEEN 0 AND {MAY_ARRIVE_NS} THEN NULL ELSE ? END"
+)
+
 _AS_LISTED = (
     "(SELECT modified_at FROM remote_file r WHERE r.eid = file.eid AND r.name = file.remote_name)"
     " IS ?"
@@ -126,6 +133,10 @@ class Outcomes:
             recheck_at_ns: When a version that is now synced must be hashed again; None: never.
         """
         with self._database.writing() as connection:
+            if file.sent is not None and isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
+                connection.execute(
+                    f"UPDATE file SET unanswered_ns = ? WHERE {AT}", (now_ns, *at(file))
+                )
             self._record(connection, file, outcome, now_ns, recheck_at_ns)
             if (event := _event(file, outcome, now_ns)) is not None:
                 note(connection, event)
@@ -189,7 +200,8 @@ class Outcomes:
         not_before, not_after = outcome.accepted_between or (None, None)
         connection.execute(
             f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_sequence = ?, synced_listed = 0,"
-            " synced_modified_at = ?, synced_not_before = ?, synced_not_after = ?,"
+            f" synced_modified_at = ?, synced_not_before = {_UNLESS_ONE_MAY_ARRIVE},"
+            f" synced_not_after = {_UNLESS_ONE_MAY_ARRIVE},"
             " synced_replaced = ?,"
             f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {AT}",
             (
@@ -199,7 +211,9 @@ class Outcomes:
                 recheck_at_ns,
                 next_sequence(connection),
                 outcome.modified_at,
+                now_ns,
                 not_before,
+                now_ns,
                 not_after,
                 file.remote.modified_at,
                 *at(file),

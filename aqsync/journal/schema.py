@@ -319,6 +319,11 @@ _CLOCK = """
 CREATE TABLE clock (ahead_ns INTEGER NOT NULL);
 """
 
+_UNANSWERED = """
+-- When the server was last found to have, or was sent again, what it had not answered for.
+ALTER TABLE file ADD COLUMN unanswered_ns INTEGER;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -337,6 +342,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0015-hangs", _HANGS),
     ("0016-addresses", _ADDRESSES),
     ("0017-clock", _CLOCK),
+    ("0018-unanswered", _UNANSWERED),
 )
 
 VERSION = len(MIGRATIONS)

@@ -139,13 +139,8 @@ class Uploader:
             except RemoteChanged as exc:
                 return self._check.refused(job, exc, began)
         self._check.answered(expected=expected, checked=receipt.condition_checked)
-        sha256, between = digest.digest(), self._check.stored_between(receipt, began)
-        if file.sent is not None:
-            # Earlier uploads, whose answers never came, may still arrive by way of a proxy that
-            # holds them back, and have a time within the bounds: then only the content tells.
-            # Only the last of them is known, so it may be one of other content all the same.
-            between = None
-        return Uploaded(local, sha256, between, receipt.modified_at, job.step.again)
+        between = self._check.stored_between(receipt, began)
+        return Uploaded(local, digest.digest(), between, receipt.modified_at, job.step.again)
 
     def _content_if_unchanged(self, job: Job, local: Signature) -> bytes | None:
         """The digest of a file that was only touched; None if it must be sent."""

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aqsync.journal.observations import Observed, Retargeted
+from aqsync.journal.outcomes import MAY_ARRIVE_NS
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Adopted,
@@ -56,6 +57,13 @@ class Known:
     bounds: Bounds = None
     replaced: str | None = None
     """The time that was listed when it began."""
+    unanswered_ns: int | None = None
+    """When an upload without an answer was last made up for: it may still arrive."""
+
+    def may_arrive(self, now_ns: int) -> bool:
+        """Whether an upload without an answer may have a time within another one's bounds."""
+        at_ns = self.unanswered_ns
+        return at_ns is not None and 0 <= now_ns - at_ns <= MAY_ARRIVE_NS
 
 
 class JournalModel:
@@ -151,8 +159,10 @@ class JournalModel:
                 del self.files[file.mapping, file.path]
             self._unlist(file)
         elif known is not None:
+            if file.sent is not None and isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
+                known.unanswered_ns = now_ns
             if isinstance(outcome, Uploaded):
-                known.bounds = outcome.accepted_between
+                known.bounds = None if known.may_arrive(now_ns) else outcome.accepted_between
                 known.replaced = file.remote.modified_at
             known.file = self._with(known.file, file, outcome, now_ns)
             if isinstance(outcome, Uploaded | Adopted | Touched) and known.file.synced is not None:
@@ -282,6 +292,7 @@ class JournalModel:
         for known in self.files.values():
             if known.file.eid == eid:
                 known.file, known.bounds = _without_remote_side(known.file), None
+                known.unanswered_ns = None
 
     def not_found(self, eid: str, problem: Problem) -> None:
         experiment = self.experiments.setdefault(eid, Experiment())

@@ -451,3 +451,30 @@ def test_what_is_stored_between_list_and_comparison_does_not_pass_for_what_was_l
     restore()
     lab.push()
     assert lab.decision("a").state is State.DIFFERS
+
+
+def test_an_upload_without_an_answer_may_arrive_after_the_one_that_made_up_for_it(
+    lab: Lab,
+) -> None:
+    """It was sent again and answered, the file changed and was sent, and then the first came."""
+
+    def break_off() -> None:
+        lab.server.of(EID).files.clear()
+        raise ConnectionError
+
+    lab.write("a", OLD)
+    lab.server.after["upload"] = break_off
+    with pytest.raises(ConnectionError):
+        lab.push()
+    del lab.server.after["upload"]
+    lab.push()
+    assert lab.remote == {"a": OLD}
+    lab.write("a", NEW)
+
+    def the_first_arrives() -> None:
+        lab.server.after.clear()
+        lab.server.put(EID, "a", OLD)
+
+    lab.server.after["upload"] = the_first_arrives
+    lab.push()
+    assert lab.remote == {"a": NEW}
