@@ -34,6 +34,7 @@ def main(orders: socket.socket, modules: Iterable[str]) -> Callable[[], object]:
     woken, waker = socket.socketpair()
     waker.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # at a terminal it is meant for the tests
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
     ends: dict[int, int] = {}
     while True:
@@ -49,6 +50,7 @@ def main(orders: socket.socket, modules: Iterable[str]) -> Callable[[], object]:
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 for each in (orders, woken, waker):
                     each.close()
                 for end in (*ends.values(), files.pop()):
