@@ -766,7 +766,8 @@ def test_a_lost_answer_makes_no_conflict(lab: Lab, *, changed: bool) -> None:
     lab.server.always.clear()
     lab.server.after.clear()
     result = lab.push()
-    assert (result.adopted, result.uploaded) == ((0, 1) if changed else (1, 0))
+    # An upload without an answer may still arrive: whose time is listed, only the content tells.
+    assert (result.adopted, result.uploaded) == ((1, 1) if changed else (1, 0))
     assert states(lab, "a") == [State.IN_SYNC]
     assert lab.remote["a"] == (lab.root / "a").read_bytes()
 
