@@ -7,7 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The old client, in an environment of its own, for tests/compat: it wants an old httpx.
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
-TEST_JOBS ?= 2
+# One more than the cores of a small machine: tests that wait leave a core to the others.
+TEST_JOBS ?= 3
 # Python keeps what it has compiled, apart from the sources: to compile everything anew in each
 # process would cost the tests a minute.
 unexport PYTHONDONTWRITEBYTECODE
