@@ -74,7 +74,7 @@ pythons:
 system-boot: $(VENV)/.dev-installed
 	$(BIN)/python tests/system/boot_systemd.py
 
-# Random histories of the whole engine (docs/reliability.md), on all cores:
+# Random histories of the whole engine (docs/explanation/reliability.md), on all cores:
 #   make simulate SEEDS=100000 [FIRST=5000] [JOBS=2]
 SEEDS ?= 10000
 FIRST ?= 0

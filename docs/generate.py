@@ -20,6 +20,7 @@ from docs.api_page import api_page
 Parameter = TyperArgument | TyperOption
 
 HERE = Path(__file__).parent
+REFERENCE = HERE / "reference"
 COMMAND = "python -m docs.generate"
 
 EXIT_CODES = {
@@ -33,7 +34,7 @@ EXIT_CODES = {
 
 
 def pages() -> dict[str, str]:
-    """Each page's name with its text."""
+    """Each page's name in `docs/reference/` with its text."""
     return {
         "api.md": api_page(_made_by()),
         "commands.md": commands_page(),
@@ -165,4 +166,4 @@ def _made_by() -> str:
 
 if __name__ == "__main__":
     for page, content in pages().items():
-        (HERE / page).write_text(content, encoding="utf-8")
+        (REFERENCE / page).write_text(content, encoding="utf-8")

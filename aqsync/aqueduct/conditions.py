@@ -1,6 +1,6 @@
 """Headers by which a request says what it expects under a name, and an answer what is there. Pure.
 
-`docs/conditional-uploads.md` describes them for other clients.
+`docs/reference/conditional-uploads.md` describes them for other clients.
 """
 
 from __future__ import annotations

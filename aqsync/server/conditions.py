@@ -1,6 +1,6 @@
 """What a request expects under a file's name, and what its answer says about that.
 
-`docs/conditional-uploads.md` describes the headers.
+`docs/reference/conditional-uploads.md` describes the headers.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from aqsync import errors
 from aqsync.aqueduct import graphql, task_questions
 from docs.api_page import CLASSES, api_page
 from docs.docstrings import Member, field_docs, parsed, public_members
-from docs.generate import COMMAND, HERE, pages
+from docs.generate import COMMAND, REFERENCE, pages
 
 MEMBERS = [(kind, member) for kind in CLASSES.values() for member in public_members(kind).values()]
 METHODS = [(kind, member) for kind, member in MEMBERS if member.kind == "method"]
@@ -28,7 +28,7 @@ def named(part: object) -> str | None:
 
 
 def page() -> str:
-    return (HERE / "api.md").read_text()
+    return (REFERENCE / "api.md").read_text()
 
 
 def test_the_page_is_up_to_date() -> None:

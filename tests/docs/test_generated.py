@@ -11,18 +11,27 @@ import typer.main
 
 from aqsync import errors
 from aqsync.cli.main import app
-from docs.generate import COMMAND, EXIT_CODES, HERE, commands, error_classes, known, pages
+from docs.generate import (
+    COMMAND,
+    EXIT_CODES,
+    HERE,
+    REFERENCE,
+    commands,
+    error_classes,
+    known,
+    pages,
+)
 
 README = HERE.parent / "README.md"
 
 
 @pytest.mark.parametrize("name", ["commands.md", "errors.md"])
 def test_the_page_is_up_to_date(name: str) -> None:
-    assert (HERE / name).read_text() == pages()[name], f"run: {COMMAND}"
+    assert (REFERENCE / name).read_text() == pages()[name], f"run: {COMMAND}"
 
 
 def test_every_command_and_option_is_in_the_page() -> None:
-    text = (HERE / "commands.md").read_text()
+    text = (REFERENCE / "commands.md").read_text()
     sections = dict(
         re.findall(r"^#{2,} (aqsync .+?)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     )
@@ -62,13 +71,13 @@ def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     needed = project["project"]["dependencies"]
     needed += project["project"]["optional-dependencies"]["server"]
-    reasons = (HERE / "architecture.md").read_text().partition("## Dependencies")[2]
+    reasons = (HERE / "explanation" / "architecture.md").read_text().partition("## Dependencies")[2]
 
     names = {re.split(r"[><=~!\[; ]", requirement)[0] for requirement in needed}
     assert names == set(re.findall(r"^\| ([a-z-]+) \|", reasons, re.MULTILINE)) - {"package"}
 
 
-@pytest.mark.parametrize("page", sorted([README, *HERE.glob("*.md")]), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", sorted([README, *HERE.rglob("*.md")]), ids=lambda p: p.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target

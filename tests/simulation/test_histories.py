@@ -1,4 +1,4 @@
-"""Random histories of the whole engine: see docs/reliability.md, "The simulation"."""
+"""Random histories of the whole engine: see docs/explanation/reliability.md, "The simulation"."""
 
 from __future__ import annotations
 
