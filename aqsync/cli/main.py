@@ -86,8 +86,8 @@ def push(
     Exit status: 0 all in sync; 1 something is held, waiting, failed or differs; 2 usage or
     configuration; 3 server unreachable or token refused; 4 the journal is in use; 130 interrupted.
     """
-    from aqsync.cli.push import PushOptions
-    from aqsync.cli.push import push as run
+    from aqsync.cli.commands.push import PushOptions
+    from aqsync.cli.commands.push import push as run
     from aqsync.config import parse_duration
 
     try:
@@ -124,8 +124,8 @@ def run(
     SIGHUP reads the configuration again; SIGTERM ends it after the files under way, a second one
     at once.
     """
-    from aqsync.cli.run import RunOptions
-    from aqsync.cli.run import run as work
+    from aqsync.cli.commands.run import RunOptions
+    from aqsync.cli.commands.run import run as work
 
     if log_level not in LOG_LEVELS:
         raise typer.BadParameter(f"one of {', '.join(LOG_LEVELS)}", param_hint="--log-level")
@@ -148,7 +148,7 @@ def status(
     The disk is looked at as it is now, the server's side is as last fetched. Exit status: 0 all
     in sync, 1 not.
     """
-    from aqsync.cli.state import status as run
+    from aqsync.cli.commands.status import status as run
 
     raise typer.Exit(run(config, mapping or [], scan=not no_scan, everything=show_all, json=json))
 
@@ -166,7 +166,7 @@ def why(
     json: JsonOption = False,
 ) -> None:
     """Say what is decided for a path, why, since when, and what happens next."""
-    from aqsync.cli.state import why as run
+    from aqsync.cli.commands.why import why as run
 
     raise typer.Exit(run(config, path, json=json))
 
@@ -218,8 +218,8 @@ def list_both_sides(
     is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
     modified, on_server_since, experiment and remote_name.
     """
-    from aqsync.cli.ls import LsOptions
-    from aqsync.cli.ls import ls as run
+    from aqsync.cli.commands.ls import LsOptions
+    from aqsync.cli.commands.ls import ls as run
     from aqsync.journal.sides import Standing
 
     asked = {
@@ -266,8 +266,8 @@ def history(
     The youngest comes last. With --json: an object whose `events` have at, what, mapping, path and
     detail.
     """
-    from aqsync.cli.history import HistoryOptions
-    from aqsync.cli.history import history as run
+    from aqsync.cli.commands.history import HistoryOptions
+    from aqsync.cli.commands.history import history as run
 
     raise typer.Exit(run(HistoryOptions(path, config, mapping, since, number, json)))
 
@@ -279,7 +279,7 @@ def check(
     online: Annotated[bool, typer.Option("--online", help="Also ask the server.")] = False,
 ) -> None:
     """Validate the configuration, and with --online what it expects of the server."""
-    from aqsync.cli.check import check as run
+    from aqsync.cli.commands.check import check as run
 
     raise typer.Exit(run(config, online=online))
 
@@ -300,8 +300,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a commented configuration, from options or a few questions."""
-    from aqsync.cli.init import InitOptions
-    from aqsync.cli.init import init as run
+    from aqsync.cli.commands.init import InitOptions
+    from aqsync.cli.commands.init import init as run
 
     raise typer.Exit(
         run(InitOptions(output, url, token_file, directory, experiment, path, name, prefix, force))
@@ -326,8 +326,8 @@ def serve(
     ] = 2,
 ) -> None:
     """Run the embedded Aqueduct server."""
-    from aqsync.cli.serve import ServeOptions
-    from aqsync.cli.serve import serve as run
+    from aqsync.cli.commands.serve import ServeOptions
+    from aqsync.cli.commands.serve import serve as run
 
     raise typer.Exit(
         run(ServeOptions(data, host, port, token_file, max_file, extensions, max_tasks))
@@ -341,7 +341,7 @@ def demo(
     ] = None,
 ) -> None:
     """Show the main job from end to end, on a server of its own, and check the result."""
-    from aqsync.cli.demo import demo as run
+    from aqsync.cli.commands.demo import demo as run
 
     raise typer.Exit(run(directory))
 

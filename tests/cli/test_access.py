@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.cli.groups.options import ServerOptions
-from aqsync.cli.remote.access import access
+from aqsync.cli.server_access import access
 from aqsync.errors import ConfigError
 from tests.cli.remote import Remote
 from tests.support.embedded import EmbeddedServer

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from aqsync.cli import demo as command
+from aqsync.cli.commands import demo as command
 from aqsync.demo.processes import run as real_run
 from aqsync.errors import ConfigError, ExitCode
 from tests.support.length import long_but

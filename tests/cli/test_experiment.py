@@ -49,7 +49,7 @@ def test_find_lists_the_newest_first(remote: Remote) -> None:
 
 
 def test_all_is_all(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aqsync.cli.remote.experiments._PAGE", 2)
+    monkeypatch.setattr("aqsync.cli.commands.experiment._PAGE", 2)
     word = uuid4().hex
     eids = {remote.server.create_experiment(f"{word}", "").eid for _ in range(5)}
     ran = remote.run("experiment", "find", word, "--all")

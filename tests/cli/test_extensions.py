@@ -158,7 +158,7 @@ def test_list_of_tasks(remote: Remote) -> None:
 
 
 def test_all_tasks(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aqsync.cli.remote.tasks._PAGE", 2)
+    monkeypatch.setattr("aqsync.cli.commands.tasks._PAGE", 2)
     started = {start(remote, "fail") for _ in range(5)}
     listed = remote.json("tasks", "list", "--experiment", remote.eid, "--all")
     assert {task["uuid"] for task in listed} == started

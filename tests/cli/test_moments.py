@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aqsync.cli.moments import moment
+from aqsync.cli.points_in_time import moment
 from aqsync.errors import ConfigError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -26,7 +26,7 @@ _AT_THE_START = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
 """So begin the names of variables that count when a program starts, and not later."""
 _SERVER = ("aqsync.server.run",)
 """The server alone imports nothing of the rest, which would set up a log for it."""
-_COMMANDS = ("aqsync.cli.main", "aqsync.cli.push", "aqsync.cli.run")
+_COMMANDS = ("aqsync.cli.main", "aqsync.cli.commands.push", "aqsync.cli.commands.run")
 _SIGNATURE = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
 
 

@@ -113,7 +113,7 @@ def test_a_push_ends_too(project: Project) -> None:
     project.configure(transfer={"rate": "100 KB/s"})
     project.write("a.csv", b"x" * (4 << 20))
     words = project.command("push")
-    words[2] = f"import aqsync.cli.push; aqsync.cli.push.STANDS_CHECK_S = 0.2; {words[2]}"
+    words[2] = f"from aqsync.cli.commands import push; push.STANDS_CHECK_S = 0.2; {words[2]}"
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: file_is_known(project), "the scan")
         deleted(project.journal)

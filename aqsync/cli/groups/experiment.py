@@ -39,7 +39,7 @@ def create(
 
     With --json: an object with eid, uuid, title, description, tags, created_at and updated_at.
     """
-    from aqsync.cli.remote.experiments import create as run
+    from aqsync.cli.commands.experiment import create as run
 
     options = ServerOptions(config, url, token_file)
     raise typer.Exit(run(options, title, description, tag or [], json=json))
@@ -73,8 +73,8 @@ def find(
 
     With --json: a list of objects, each as `aqsync experiment create --json` prints it.
     """
-    from aqsync.cli.remote.experiments import Search
-    from aqsync.cli.remote.experiments import find as run
+    from aqsync.cli.commands.experiment import Search
+    from aqsync.cli.commands.experiment import find as run
 
     options = ServerOptions(config, url, token_file)
     search = Search(text, tag, all_tags, since, until, limit, everything)
@@ -95,7 +95,7 @@ def show(
     With --json: the object that `aqsync experiment create --json` prints, and in it files, a list
     of objects with name and uploaded_at.
     """
-    from aqsync.cli.remote.experiments import show as run
+    from aqsync.cli.commands.experiment import show as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), eid, json=json))
 
@@ -115,7 +115,7 @@ def change(
 
     With --json: the changed experiment as `aqsync experiment create --json` prints it.
     """
-    from aqsync.cli.remote.experiments import change as run
+    from aqsync.cli.commands.experiment import change as run
 
     options = ServerOptions(config, url, token_file)
     raise typer.Exit(run(options, eid, title=title, description=description, json=json))
@@ -138,6 +138,6 @@ def remove(
 
     With --json: an object with removed, the list of the EIDs.
     """
-    from aqsync.cli.remote.experiments import remove as run
+    from aqsync.cli.commands.experiment import remove as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), eids, yes=yes, json=json))

@@ -34,7 +34,7 @@ def list_extensions(
 
     With --json: a list of objects, each as `aqsync extensions show --json` prints it.
     """
-    from aqsync.cli.remote.extensions import list_extensions as run
+    from aqsync.cli.commands.extensions import list_extensions as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), json=json))
 
@@ -54,7 +54,7 @@ def show(
     name, description, experiment_variable_name and parameters, a list of objects with name,
     display_name, description, data_type, default_value and options.
     """
-    from aqsync.cli.remote.extensions import show as run
+    from aqsync.cli.commands.extensions import show as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), extension, json=json))
 
@@ -92,8 +92,8 @@ def run(
     With --json: the object that `aqsync tasks show --json` prints. On a server without tasks its
     uuid, created_by, received_at and ended_at are null.
     """
-    from aqsync.cli.remote.run import Order
-    from aqsync.cli.remote.run import run as run_action
+    from aqsync.cli.run_action import Order
+    from aqsync.cli.run_action import run as run_action
     from aqsync.config import parse_duration
 
     if no_wait and timeout is not None:

@@ -34,7 +34,7 @@ def list_files(
 
     With --json: a list of objects with name and uploaded_at.
     """
-    from aqsync.cli.remote.files import list_files as run
+    from aqsync.cli.commands.files import list_files as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), eid, json=json))
 
@@ -63,7 +63,7 @@ def get(
     With --json: an object with eid, downloaded (a list of objects with name, path and bytes) and
     problems (a list of objects with name, path, reason and hint).
     """
-    from aqsync.cli.remote.transfers import get as run
+    from aqsync.cli.transfers import get as run
 
     options = ServerOptions(config, url, token_file)
     raise typer.Exit(run(options, eid, names or [], into=to, overwrite=overwrite, json=json))
@@ -92,7 +92,7 @@ def put(
     With --json: an object with eid, uploaded (a list of objects with name, path and bytes) and
     problems (a list of objects with name, path, reason and hint).
     """
-    from aqsync.cli.remote.transfers import put as run
+    from aqsync.cli.transfers import put as run
 
     options = ServerOptions(config, url, token_file)
     raise typer.Exit(run(options, eid, files, name=name, overwrite=overwrite, json=json))
@@ -113,6 +113,6 @@ def remove(
 
     With --json: an object with eid and removed, the list of the names.
     """
-    from aqsync.cli.remote.files import remove as run
+    from aqsync.cli.commands.files import remove as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), eid, names, yes=yes, json=json))

@@ -60,7 +60,7 @@ def install(
     The configuration is checked first, as the user of the service. What was installed before is
     replaced and started again.
     """
-    from aqsync.cli.service import install as run
+    from aqsync.cli.commands.service import install as run
     from aqsync.service.account import DEFAULT_USER
 
     if user and run_as is not None:
@@ -71,7 +71,7 @@ def install(
 @app.command()
 def uninstall(*, user: UserOption = False, name: NameOption = "aqsync") -> None:
     """Stop and disable the service, and remove its unit, and nothing else."""
-    from aqsync.cli.service import uninstall as run
+    from aqsync.cli.commands.service import uninstall as run
 
     raise typer.Exit(run(name, user=user))
 
@@ -79,6 +79,6 @@ def uninstall(*, user: UserOption = False, name: NameOption = "aqsync") -> None:
 @app.command()
 def status(*, user: UserOption = False, name: NameOption = "aqsync") -> None:
     """Say how the service is, with the last lines that it wrote; exit status 1 if not active."""
-    from aqsync.cli.service import status as run
+    from aqsync.cli.commands.service import status as run
 
     raise typer.Exit(run(name, user=user))

@@ -37,7 +37,7 @@ def add(
 
     With --json: an object with eid and tags, the list of all that the experiment has now.
     """
-    from aqsync.cli.remote.tags import add as run
+    from aqsync.cli.commands.tags import add as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), eid, tags, json=json))
 
@@ -57,7 +57,7 @@ def remove(
 
     With --json: an object with eid and tags, the list of all that the experiment has now.
     """
-    from aqsync.cli.remote.tags import remove as run
+    from aqsync.cli.commands.tags import remove as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), eid, tags, yes=yes, json=json))
 
@@ -80,6 +80,6 @@ def list_tags(
 
     With --json: a list of texts.
     """
-    from aqsync.cli.remote.tags import list_tags as run
+    from aqsync.cli.commands.tags import list_tags as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), eid, json=json))

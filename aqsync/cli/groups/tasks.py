@@ -49,8 +49,8 @@ def list_tasks(
 
     With --json: a list of objects, each as `aqsync tasks show --json` prints it.
     """
-    from aqsync.cli.remote.tasks import Search
-    from aqsync.cli.remote.tasks import list_tasks as run
+    from aqsync.cli.commands.tasks import Search
+    from aqsync.cli.commands.tasks import list_tasks as run
 
     search = Search(experiment, extension, action, user, since, until, limit, everything)
     raise typer.Exit(run(ServerOptions(config, url, token_file), search, json=json))
@@ -71,7 +71,7 @@ def show(
     (an object: values by name), created_by, received_at, ended_at, result_code, std_out and
     std_err.
     """
-    from aqsync.cli.remote.tasks import show as run
+    from aqsync.cli.commands.tasks import show as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), task, json=json))
 
@@ -89,6 +89,6 @@ def cancel(
 
     With --json: the object that `aqsync tasks show --json` prints.
     """
-    from aqsync.cli.remote.tasks import cancel as run
+    from aqsync.cli.commands.tasks import cancel as run
 
     raise typer.Exit(run(ServerOptions(config, url, token_file), task, json=json))

@@ -10,12 +10,12 @@ from aqsync.aqueduct.extension_data import action_data
 from aqsync.aqueduct.parameters import wire_values
 from aqsync.aqueduct.records import Action, Execution, ExperimentRef, TaskRecord, TaskStatus
 from aqsync.aqueduct.server import Server
+from aqsync.cli.as_json import Shape, task_shape
+from aqsync.cli.commands.extensions import action_of, extension
+from aqsync.cli.commands.tasks import say_output
 from aqsync.cli.groups.options import ServerOptions
 from aqsync.cli.output import complain, say, say_json
-from aqsync.cli.remote.access import connected, find_experiment
-from aqsync.cli.remote.extensions import action_of, extension
-from aqsync.cli.remote.shapes import Shape, task_shape
-from aqsync.cli.remote.tasks import say_output
+from aqsync.cli.server_access import connected, find_experiment
 from aqsync.errors import (
     ConfigError,
     ExitCode,

@@ -1,4 +1,4 @@
-"""What ``--json`` prints about the things on a server. Times are ISO 8601 in UTC."""
+"""Objects that several commands print with ``--json``. Times are ISO 8601 in UTC."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from aqsync.aqueduct.records import ExperimentRef, RemoteFile
 from aqsync.aqueduct.server import Server
+from aqsync.cli.as_json import file_shape
+from aqsync.cli.confirmation import agreed
 from aqsync.cli.groups.options import ServerOptions
 from aqsync.cli.output import complain, say, say_json
-from aqsync.cli.questions import agreed
-from aqsync.cli.remote.access import connected, experiment
-from aqsync.cli.remote.shapes import file_shape
+from aqsync.cli.server_access import connected, experiment
 from aqsync.cli.tables import say_table, time_text
 from aqsync.errors import (
     BadAnswer,

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched, write_whole
 from aqsync.aqueduct.records import ExperimentRef
+from aqsync.cli.commands.files import files_of, require
 from aqsync.cli.groups.options import ServerOptions
 from aqsync.cli.output import complain, report_error, say, say_json, size_text
-from aqsync.cli.remote.access import connected, experiment
-from aqsync.cli.remote.files import files_of, require
+from aqsync.cli.server_access import connected, experiment
 from aqsync.errors import (
     AqsyncError,
     ConfigError,

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
+from aqsync.cli.as_json import experiment_shape, file_shape
+from aqsync.cli.commands.files import files_of, say_files
+from aqsync.cli.confirmation import agreed
 from aqsync.cli.groups.options import ServerOptions
-from aqsync.cli.moments import moment
+from aqsync.cli.list_limits import how_many_wanted, say_how_many
 from aqsync.cli.output import say, say_json
-from aqsync.cli.questions import agreed
-from aqsync.cli.remote.access import connected, experiment, find_experiment
-from aqsync.cli.remote.files import files_of, say_files
-from aqsync.cli.remote.listing import how_many_wanted, say_how_many
-from aqsync.cli.remote.shapes import experiment_shape, file_shape
+from aqsync.cli.points_in_time import moment
+from aqsync.cli.server_access import connected, experiment, find_experiment
 from aqsync.cli.tables import say_fields, say_table, time_text
 from aqsync.errors import ConfigError, ExitCode
 

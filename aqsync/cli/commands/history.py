@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aqsync.cli.context import chosen, configuration
-from aqsync.cli.moments import moment
 from aqsync.cli.output import say, say_json
+from aqsync.cli.points_in_time import moment
 from aqsync.cli.tables import say_table, time_text
 from aqsync.config import Config
 from aqsync.errors import ExitCode

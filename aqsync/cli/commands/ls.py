@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.cli.context import chosen, configuration
-from aqsync.cli.looking import looked_at
+from aqsync.cli.journal_view import looked_at
 from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping

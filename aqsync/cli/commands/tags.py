@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.server import Server
+from aqsync.cli.confirmation import agreed
 from aqsync.cli.groups.options import ServerOptions
 from aqsync.cli.output import complain, say, say_json
-from aqsync.cli.questions import agreed
-from aqsync.cli.remote.access import connected, experiment
+from aqsync.cli.server_access import connected, experiment
 from aqsync.errors import ExitCode, OperationFailed
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from aqsync.aqueduct.records import Action, ExtensionRecord, Parameter
 from aqsync.aqueduct.server import Server
+from aqsync.cli.as_json import extension_shape
 from aqsync.cli.groups.options import ServerOptions
 from aqsync.cli.output import complain, say, say_json
-from aqsync.cli.remote.access import connected
-from aqsync.cli.remote.shapes import extension_shape
+from aqsync.cli.server_access import connected
 from aqsync.cli.tables import say_fields, say_table
 from aqsync.errors import ExitCode, OperationFailed
 

@@ -10,12 +10,12 @@ from typing import TextIO
 from uuid import UUID
 
 from aqsync.aqueduct.records import TaskPage, TaskRecord
+from aqsync.cli.as_json import task_shape
 from aqsync.cli.groups.options import ServerOptions
-from aqsync.cli.moments import moment
+from aqsync.cli.list_limits import how_many_wanted, say_how_many
 from aqsync.cli.output import printable, say, say_json
-from aqsync.cli.remote.access import connected, find_experiment
-from aqsync.cli.remote.listing import how_many_wanted, say_how_many
-from aqsync.cli.remote.shapes import task_shape
+from aqsync.cli.points_in_time import moment
+from aqsync.cli.server_access import connected, find_experiment
 from aqsync.cli.tables import say_fields, say_table, time_text
 from aqsync.errors import ExitCode
 

@@ -1,1 +1,0 @@
-"""What the commands on experiments, tags, files, extensions and tasks do and print."""
