@@ -1,0 +1,82 @@
+"""The pages that people write: links, lengths, forms, and the files that they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docs.generate import HERE
+
+TOP = HERE.parent
+PAGES = sorted([*TOP.glob("*.md"), *HERE.rglob("*.md"), *(TOP / "systemd").glob("*.md")])
+RECORDS = sorted((HERE / "decisions").glob("[0-9]*.md"))
+PAGE_OF_WORDS = 450
+"""About what fits on a printed page."""
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(TOP))
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> Iterator[str]:
+    """What links may name after a ``#``, as forges make it from headings."""
+    for heading in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE):
+        kept = re.sub(r"[^\w\- ]", "", heading.lower())
+        yield kept.replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", prose(page)):
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        if anchor:
+            assert anchor in set(anchors(found)), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_source_files_that_are_named_exist(page: Path) -> None:
+    for path in re.findall(r"`((?:\w+/)*\w+\.py)`", prose(page)):
+        places = (TOP, TOP / "aqsync", page.parent)
+        assert any((place / path).exists() for place in places), path
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, ahead = set(), [TOP / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        for target in re.findall(r"\]\((?!https?:)([^)#]+\.md)", prose(page)):
+            found = (page.parent / target).resolve()
+            if found not in reached:
+                ahead.append(found)
+    assert set(PAGES) - reached == set()
+
+
+def test_the_architecture_is_read_in_one_go() -> None:
+    text = (HERE / "explanation" / "architecture.md").read_text()
+    assert len(text.split()) <= 4 * PAGE_OF_WORDS
+    assert len(text.splitlines()) <= 4 * 45
+
+
+def test_decisions_have_numbers_without_gaps_and_one_form() -> None:
+    for number, record in enumerate(RECORDS, start=1):
+        assert record.name.startswith(f"{number:04}-")
+        title, *headings = re.findall(r"^#+ .+$", record.read_text(), re.MULTILINE)
+        assert title.startswith(f"# {number}. ")
+        assert headings == ["## Context", "## Decision", "## Consequence"], record.name
+
+
+def test_the_index_of_decisions_lists_each_once() -> None:
+    index = (HERE / "decisions" / "README.md").read_text()
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", index, re.MULTILINE)
+    titles = [(each.read_text().splitlines()[0].removeprefix("# "), each.name) for each in RECORDS]
+    assert sorted(listed, key=lambda entry: entry[1]) == titles
