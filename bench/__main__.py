@@ -19,12 +19,14 @@ from bench.large_file import large_file
 from bench.latency import latency
 from bench.no_change import no_change
 from bench.processes import BenchError
+from bench.server_uploads import server_uploads
 from bench.small_files import small_files
 from bench.stage import Stage, embedded_server
 from bench.window import window
 
 BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "small": small_files,
+    "server": server_uploads,
     "large": large_file,
     "no-change": no_change,
     "daemon": daemon_idle,
@@ -34,7 +36,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "crowded": crowded,
     "window": window,
 }
-USUAL = ("small", "large", "no-change", "daemon", "latency", "burst")
+USUAL = ("small", "server", "large", "no-change", "daemon", "latency", "burst")
 """The others measure what hardly changes, for the documentation."""
 
 

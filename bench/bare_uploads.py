@@ -6,6 +6,8 @@ Run as ``python -m bench.bare_uploads URL UUID FOLDER``; the token comes from th
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,10 +18,10 @@ from bench.environment import token
 THREADS = 4
 
 
-def main(url: str, uuid: str, folder: Path) -> None:
+def upload_all(url: str, uuid: str, files: Sequence[Path]) -> float:
+    """Upload files and return how many seconds that took."""
     known = token()
     headers = {"Authorization": f"Bearer {known}"} if known else {}
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
     with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
 
         def upload(path: Path) -> None:
@@ -29,9 +31,15 @@ def main(url: str, uuid: str, folder: Path) -> None:
                 files={"file": path.read_bytes()},
             ).raise_for_status()
 
+        began = time.monotonic()
         with ThreadPoolExecutor(THREADS) as pool:
             for _ in pool.map(upload, files):
                 pass
+        return time.monotonic() - began
+
+
+def main(url: str, uuid: str, folder: Path) -> None:
+    upload_all(url, uuid, sorted(path for path in folder.rglob("*") if path.is_file()))
 
 
 if __name__ == "__main__":
