@@ -51,8 +51,8 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 @pytest.mark.parametrize("code", errors.ExitCode)
-def test_every_exit_code_is_in_the_readme(code: errors.ExitCode) -> None:
-    assert f"| {code.value} | {EXIT_CODES[code]} |" in README.read_text()
+def test_every_exit_code_is_in_the_page_of_errors(code: errors.ExitCode) -> None:
+    assert f"| {code.value} | {EXIT_CODES[code]} |" in (REFERENCE / "errors.md").read_text()
 
 
 def test_the_tree_drawn_in_errors_is_the_tree() -> None:

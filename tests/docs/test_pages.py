@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from aqsync import __version__
+from aqsync.config.models import Mapping, ServerConfig, TagRule
+from aqsync.config.timing import Schedule, Transfer
 from docs.generate import HERE
 
 TOP = HERE.parent
@@ -61,10 +64,26 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert set(PAGES) - reached == set()
 
 
+def test_the_readme_is_short() -> None:
+    assert len((TOP / "README.md").read_text().splitlines()) <= 110
+
+
 def test_the_architecture_is_read_in_one_go() -> None:
     text = (HERE / "explanation" / "architecture.md").read_text()
     assert len(text.split()) <= 4 * PAGE_OF_WORDS
     assert len(text.splitlines()) <= 4 * 45
+
+
+def test_every_key_of_the_configuration_is_described() -> None:
+    page = (HERE / "reference" / "configuration.md").read_text()
+    described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) | {"match", "add"}
+    sections = (ServerConfig, Transfer, Schedule, Mapping, TagRule)
+    assert described == {name for section in sections for name in section.model_fields}
+
+
+def test_the_changelog_ends_its_unreleased_part_at_this_version() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[:2] == ["Unreleased", __version__]
 
 
 def test_decisions_have_numbers_without_gaps_and_one_form() -> None:

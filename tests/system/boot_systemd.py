@@ -229,7 +229,7 @@ def _configure(root: Path) -> None:
 
 
 def _install_aqsync() -> None:
-    """As the README says, but for the packages that it needs: those are this environment's."""
+    """As docs/how-to/run-as-a-service.md says, but with the packages of this environment."""
     environment = Path("/opt/aqsync")
     shutil.rmtree(environment, ignore_errors=True)
     _run(sys.executable, "-m", "venv", "--without-pip", environment)
