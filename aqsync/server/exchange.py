@@ -16,6 +16,10 @@ JSON = b"application/json"
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
+class ClientLeft(Exception):
+    """The client broke off."""
+
+
 class Exchange:
     """A request to be answered.
 
@@ -59,6 +63,20 @@ class Exchange:
         length = self.header(b"content-length")
         return None if length is None else int(length)
 
+    async def next_piece(self) -> bytes | None:
+        """Wait for the next piece of the body and return it; None after the last one.
+
+        Raises:
+            ClientLeft: The body did not come to its end.
+        """
+        if self._body_ended:
+            return None
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        piece: bytes = message.get("body", b"")
+        return piece
+
     async def read_body(self, most: int) -> bytes | None:
         """Read a whole body.
 
@@ -66,15 +84,14 @@ class Exchange:
             The body; None if it has more than `most` bytes or the client broke off.
         """
         body = bytearray()
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            if len(body) > most:
-                return None
-            if not message.get("more_body", False):
-                return bytes(body)
+        try:
+            while (piece := await self.next_piece()) is not None:
+                body += piece
+                if len(body) > most:
+                    return None
+        except ClientLeft:
+            return None
+        return bytes(body)
 
     async def answer(
         self,

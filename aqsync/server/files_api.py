@@ -18,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 from aqsync.server import conditions, rules
 from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused, disk_failure
-from aqsync.server.exchange import Exchange, Headers
+from aqsync.server.exchange import ClientLeft, Exchange, Headers
 from aqsync.server.filestore import EXPERIMENT_MISSING, FileStore
-from aqsync.server.upload import ClientLeft, FormReader, Upload, body_too_large
+from aqsync.server.streamed_file import StreamedFile
+from aqsync.server.upload import check_body_size, receive_file
 
 _log = logging.getLogger(__name__)
 _MAX_DELETE_BODY = 64 * 1024 * 1024
@@ -82,17 +83,17 @@ class FilesEndpoint:
             raise FileRefused(400, "Invalid file name.")
         if not self._files.has(uuid):
             raise FileRefused(404, EXPERIMENT_MISSING)
-        most = self._max_file_bytes + rules.MAX_MULTIPART_ENVELOPE
-        if (exchange.announced_bytes() or 0) > most:
-            raise FileRefused(413, body_too_large(most, 0))
+        check_body_size(self._max_file_bytes, exchange.announced_bytes() or 0, read=0)
         expected = conditions.expected(exchange)
         if expected is not None:
             self._files.check(uuid, name, expected)
-        form = FormReader(exchange.header(b"content-type"))
-        incoming = self._files.receive()
-        upload = Upload(incoming, form, self._disk, self._max_file_bytes)
-        keep = partial(self._files.keep, incoming, uuid, name, expected)
-        time = await upload.receive(exchange.receive, keep)
+        file = StreamedFile(self._files.new_file(), self._disk, self._max_file_bytes)
+        time = await receive_file(
+            exchange,
+            file,
+            lambda incoming: self._files.keep(incoming, uuid, name, expected),
+            self._max_file_bytes,
+        )
         headers = (*conditions.looked_at(exchange), conditions.modified(time))
         result = {"result": f"Successfuly uploaded {name}"}
         await exchange.answer(200, result, headers=headers)

@@ -87,7 +87,7 @@ class FileStore:
         _sync_folder(self._experiments)
         shutil.rmtree(doomed)
 
-    def receive(self) -> IncomingFile:
+    def new_file(self) -> IncomingFile:
         """Return a file to be filled and kept, or discarded."""
         return IncomingFile(self._incoming / f"{next(self._counter):x}")
 

@@ -182,7 +182,7 @@ def test_the_file_and_its_name_are_on_the_disk_before_the_answer(
     real_sync, real_replace = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", replaced)
-    arriving = storage.files.receive()
+    arriving = storage.files.new_file()
     arriving.write([b"content"])
     (passing,) = (tmp_path / "data" / "incoming").iterdir()
     storage.files.keep(arriving, made.uuid, "f")

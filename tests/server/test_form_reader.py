@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.upload import FormReader
+from aqsync.server.upload import OneFileForm
 
 BOUNDARY = b"b0und"
 DELIMITER = b"\r\n--" + BOUNDARY
@@ -28,7 +28,7 @@ CONTENTS = (NEAR_MISSES | st.binary(max_size=200)).filter(lambda data: DELIMITER
 
 
 def read(body: bytes, cuts: list[int]) -> bytes:
-    reader = FormReader(f"multipart/form-data; boundary={BOUNDARY.decode()}")
+    reader = OneFileForm(f"multipart/form-data; boundary={BOUNDARY.decode()}")
     edges = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
     found = b""
     for start, end in pairwise(edges):

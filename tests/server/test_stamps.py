@@ -44,7 +44,7 @@ class Store:
         self._storage = Storage(self._data)
 
     def put(self, name: str = "f") -> str:
-        incoming = self._storage.files.receive()
+        incoming = self._storage.files.new_file()
         incoming.write([b"content"])
         return self._storage.files.keep(incoming, self.uuid, name)
 

@@ -7,17 +7,19 @@ import re
 from importlib.resources import files
 
 import pytest
+from jinja2 import UndefinedError
+from markupsafe import escape
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.exchange import Exchange
+from aqsync.server.form_reader import FormReader, PartBegins, PartEnds
 from aqsync.server.web import sessions as sessions_module
 from aqsync.server.web.file_view import text_of
-from aqsync.server.web.form_parts import FormParts, PartBegins, PartData, PartEnds
 from aqsync.server.web.formats import counted, link, size
-from aqsync.server.web.markup import Markup, fill, joined
 from aqsync.server.web.paging import Paging, number_of
+from aqsync.server.web.request_origin import is_rebound, sent_by_own_page
 from aqsync.server.web.sessions import IDLE_SECONDS, Sessions
-from aqsync.server.web.visitors import is_rebound, sent_by_own_page
+from aqsync.server.web.templates import Page, message, render
 
 MIB = 1024 * 1024
 
@@ -49,23 +51,35 @@ def test_links_carry_any_name() -> None:
     assert link("", q="a&b", tag="", page=2) == "/?q=a%26b&page=2"
 
 
-def test_what_is_no_markup_is_escaped() -> None:
-    tag = fill("tag", to="/?a=\"'>", tag="<b>&")
-    assert tag == '<li><a class="tag" href="/?a=&quot;&#x27;&gt;">&lt;b&gt;&amp;</a></li>'
-    assert joined([tag, Markup("<i>")]) == tag + "<i>"
-    # Text put together with markup is text again.
-    assert "&lt;i&gt;" in fill("known_tag", tag=Markup("<i>") + "x")
+HOSTILE = "<script>alert(1)</script>'\"&{{ 7 * 7 }}{% raw %}</pre></title>"
 
 
-def test_placeholders_in_attributes_stand_in_quotes() -> None:
+def test_whatever_a_template_is_given_is_escaped() -> None:
+    page = render(message(404, HOSTILE))
+    assert str(escape(HOSTILE)) in page
+    assert "<script>alert" not in page
+    assert "49" not in page
+    login = render(Page("login.html", {"problem": HOSTILE, "next": HOSTILE}))
+    assert login.count(str(escape(HOSTILE))) == 2
+    assert login.count("<script") == 1
+
+
+def test_a_value_that_is_missing_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        render(Page("login.html", {"problem": ""}))
+
+
+def test_values_in_attributes_stand_in_quotes() -> None:
     templates = list((files("aqsync.server.web") / "templates").iterdir())
-    assert len(templates) > 20
+    assert len(templates) > 5
     for template in templates:
         text = template.read_text(encoding="utf-8")
-        assert not re.search(r"=\s*\$", text), template.name
-        for inside in re.findall(r"<[^>]*\$[^>]*>", text):
-            assert "$" not in re.sub(r'"[^"]*"', "", inside), template.name
-        # Nothing that the content policy would stop.
+        assert not re.search(r"=\s*\{\{", text), template.name
+        for inside in re.findall(r"<[a-z][^>]*\{\{.*?\}\}[^>]*>", text):
+            outside_quotes = re.sub(r'"(?:\{\{.*?\}\}|[^"])*"', "", inside)
+            assert "{{" not in outside_quotes, template.name
+        # Nothing that turns escaping off, and nothing that the content policy would stop.
+        assert not re.search(r"\|\s*safe|autoescape|Markup", text), template.name
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! src=)", text), template.name
 
 
@@ -78,10 +92,6 @@ def test_pages_of_a_list() -> None:
     assert Paging(1, 50, 0).last == 1
     paging = Paging(7, 50, 101)
     assert (paging.number, paging.last, paging.start) == (3, 3, 100)
-    links = paging.links("things", lambda page: f"/?page={page}")
-    assert 'href="/?page=2"' in links
-    assert "Next" not in links
-    assert Paging(1, 50, 50).links("things", str) == ""
 
 
 @pytest.mark.parametrize(
@@ -111,17 +121,17 @@ def test_a_form_in_pieces_of_any_length() -> None:
         b"Content-Type: text/plain\r\n\r\n\r\n--b-\r\n--b--\r\n"
     )
     for length in (1, 2, 7, len(body)):
-        form = FormParts('multipart/form-data; boundary="b"')
+        form = FormReader('multipart/form-data; boundary="b"')
         pieces = (body[at : at + length] for at in range(0, len(body), length))
         events = [event for piece in pieces for event in form.feed(piece)]
         assert form.ended
-        assert [event for event in events if not isinstance(event, PartData)] == [
+        assert [event for event in events if not isinstance(event, bytes)] == [
             PartBegins(b"replace", None),
             PartEnds(),
             PartBegins(b"file", b"a\\b;%22 \xc2\xb5.txt"),
             PartEnds(),
         ]
-        data = b"".join(event.data for event in events if isinstance(event, PartData))
+        data = b"".join(event for event in events if isinstance(event, bytes))
         assert data == b"yes" + b"\r\n--b-"
 
 
@@ -131,7 +141,7 @@ def test_a_form_in_pieces_of_any_length() -> None:
 )
 def test_no_form(kind: str | None) -> None:
     with pytest.raises(FileRefused):
-        FormParts(kind)
+        FormReader(kind)
 
 
 def test_sessions_end() -> None:

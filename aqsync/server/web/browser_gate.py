@@ -7,7 +7,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aqsync.server.exchange import Exchange
-from aqsync.server.web.visitors import FOREIGN, REBOUND, is_rebound, sent_by_own_page
+from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
 
 
 class BrowserGate:

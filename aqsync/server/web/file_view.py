@@ -10,8 +10,7 @@ from uuid import UUID
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.filestore import FILE_MISSING, FileStore
-from aqsync.server.web.formats import link, size
-from aqsync.server.web.markup import EMPTY, Markup, fill
+from aqsync.server.web.templates import Page
 
 MOST_TEXT = 1024 * 1024
 """Bytes of a text that are shown."""
@@ -90,31 +89,16 @@ def text_of(data: bytes, *, whole: bool) -> str | None:
         return data.decode("latin-1")
 
 
-def file_page(eid: str, name: str, start: Start) -> Markup:
-    """Return the content of the page."""
-    return fill(
-        "file",
-        eid=eid,
-        experiment=link("experiments", eid),
-        name=name,
-        size=size(start.total),
-        download=link("experiments", eid, "download", name),
-        content=_content(eid, name, start),
-    )
-
-
-def _content(eid: str, name: str, start: Start) -> Markup:
-    if image_type(name):
-        return fill("file_image", source=link("experiments", eid, "image", name), name=name)
-    if not start.total:
-        return _note("The file is empty.")
+def file_page(eid: str, name: str, start: Start) -> Page:
+    """Return the page of a file."""
     whole = len(start.data) == start.total
     text = text_of(start.data, whole=whole)
-    if text is None:
-        return _note("This is neither a text nor an image that can be shown here.")
-    cut = EMPTY if whole else _note(f"The first {size(len(start.data))} are shown.")
-    return Markup(cut + fill("file_text", text=text.translate(_VISIBLE)))
-
-
-def _note(text: str) -> Markup:
-    return fill("notice", kind="", role="note", text=text)
+    values = {
+        "eid": eid,
+        "name": name,
+        "total": start.total,
+        "is_image": image_type(name) is not None,
+        "shown": len(start.data),
+        "text": None if text is None else text.translate(_VISIBLE),
+    }
+    return Page("file.html", values)

@@ -1,11 +1,9 @@
-"""Sizes, moments and links as people read them: pure functions."""
+"""Sizes, times and links as people read them: pure functions."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from urllib.parse import quote, urlencode
-
-from aqsync.server.web.markup import Markup, fill
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
@@ -25,10 +23,10 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
-def moment(when: datetime) -> Markup:
-    """Show a moment in the time zone of the server, which it names."""
+def local_time(when: datetime) -> str:
+    """Return a time in the time zone of the server, which it names."""
     local = when.astimezone()
-    return fill("moment", exact=when.isoformat(), shown=f"{local:%Y-%m-%d %H:%M} {local.tzname()}")
+    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
 
 
 def link(*parts: str, **query: str | int) -> str:

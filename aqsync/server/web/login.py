@@ -1,4 +1,4 @@
-"""Coming in and going out: the token, once, and then a session's cookie."""
+"""Logging in and out: the token, once, and then a session's cookie."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.exchange import Exchange
-from aqsync.server.web.answers import send_away, show
+from aqsync.server.web.fields import Fields
 from aqsync.server.web.formats import link
-from aqsync.server.web.markup import EMPTY, fill
-from aqsync.server.web.query import Fields
+from aqsync.server.web.responses import redirect, send_html
 from aqsync.server.web.sessions import Sessions
+from aqsync.server.web.templates import Page, render
 
 _MAX_BODY = 16 * 1024
 _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
@@ -45,13 +45,13 @@ class Login:
         query = str(exchange.scope["query_string"], "latin-1")
         if query:
             wanted += f"?{query}"
-        await send_away(exchange, link("login", next="" if wanted == "/" else wanted))
+        await redirect(exchange, link("login", next="" if wanted == "/" else wanted))
 
     async def show(self, exchange: Exchange) -> None:
         """Show the form, or lead on who need not fill it in."""
         wanted = Fields(exchange.scope["query_string"])["next"]
         if self.lets_in(exchange):
-            await send_away(exchange, _own_path(wanted))
+            await redirect(exchange, _own_path(wanted))
         else:
             await self._show(exchange, wanted)
 
@@ -71,7 +71,7 @@ class Login:
             # Whoever logs in again gets a new id: nobody can have prepared it.
             self._sessions.end(self._session(exchange))
             cookie = self._sessions.cookie(self._sessions.begin(), secure=_is_secure(exchange))
-            await send_away(exchange, _own_path(wanted), (cookie,))
+            await redirect(exchange, _own_path(wanted), (cookie,))
         else:
             await self._show(exchange, wanted, "This is not the token.")
 
@@ -79,12 +79,11 @@ class Login:
         """End the session of a request."""
         self._sessions.end(self._session(exchange))
         cookie = self._sessions.cookie(None, secure=_is_secure(exchange))
-        await send_away(exchange, link("login"), (cookie,))
+        await redirect(exchange, link("login"), (cookie,))
 
     async def _show(self, exchange: Exchange, wanted: str, problem: str = "") -> None:
-        notice = fill("notice", kind="bad", role="alert", text=problem) if problem else EMPTY
-        content = fill("login", problem=notice, next=wanted)
-        await show(exchange, content, title="Log in", status=401 if problem else 200)
+        page = Page("login.html", {"problem": problem, "next": wanted})
+        await send_html(exchange, render(page), status=401 if problem else 200)
 
     def _session(self, exchange: Exchange) -> str | None:
         return self._sessions.id_in(exchange.header(b"cookie"))

@@ -15,32 +15,19 @@ from aqsync.server.catalog import Experiment
 from aqsync.server.context import Context
 from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused, OperationRefused, disk_failure
-from aqsync.server.exchange import Exchange
+from aqsync.server.exchange import ClientLeft, Exchange
 from aqsync.server.filestore import FILE_MISSING
-from aqsync.server.upload import ClientLeft
-from aqsync.server.web.answers import (
-    SAFE,
-    headers_of_image,
-    headers_to_save,
-    send_away,
-    show,
-    tell,
-)
-from aqsync.server.web.experiment import (
-    FilesWanted,
-    experiment_page,
-    received_notice,
-    stored_notice,
-)
-from aqsync.server.web.experiment_list import Search, experiment_list
+from aqsync.server.web.experiment_list import ExperimentSearch, experiment_list
+from aqsync.server.web.experiment_page import FileSearch, experiment_page
+from aqsync.server.web.fields import Fields
 from aqsync.server.web.file_view import file_page, image_type, read_start
+from aqsync.server.web.form_upload import FormUpload, UploadResult
 from aqsync.server.web.formats import link
 from aqsync.server.web.login import Login
-from aqsync.server.web.markup import EMPTY, Markup
 from aqsync.server.web.paging import number_of
-from aqsync.server.web.query import Fields
-from aqsync.server.web.receiving import FormReceiver
-from aqsync.server.web.visitors import FOREIGN, REBOUND, is_rebound, sent_by_own_page
+from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
+from aqsync.server.web.responses import SAFE, download_headers, image_headers, redirect, send_html
+from aqsync.server.web.templates import Page, message, render
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -151,56 +138,54 @@ class Pages:
             case ["experiments", eid, "download", name]:
                 uuid = (await self._find(eid)).uuid
                 files = self._context.files
-                await send_file(exchange, files, self._disk, uuid, name, headers_to_save)
+                await send_file(exchange, files, self._disk, uuid, name, download_headers)
             case _:
                 raise FileRefused(404, "There is no such page.")
 
     async def _show_list(self, exchange: Exchange) -> None:
         fields = Fields(exchange.scope["query_string"])
-        search = Search(fields["q"], fields["tag"], number_of(fields["page"]))
-        status, content = await self._work(lambda: experiment_list(self._context.catalog, search))
-        await self._show(exchange, content, "Experiments", status)
+        search = ExperimentSearch(
+            fields["q"].strip(), fields["tag"].strip(), number_of(fields["page"])
+        )
+        await self._show(exchange, lambda: experiment_list(self._context.catalog, search))
 
     async def _show_experiment(self, exchange: Exchange, experiment: Experiment) -> None:
         fields = Fields(exchange.scope["query_string"])
-        wanted = FilesWanted(fields["name"], number_of(fields["page"]))
+        wanted = FileSearch(fields["name"], number_of(fields["page"]))
         stored = fields["stored"]
-        result = stored_notice(number_of(stored)) if stored else EMPTY
-        content = await self._experiment_page(experiment, wanted, result)
-        await self._show(exchange, content, _title(experiment))
+        result = UploadResult(number_of(stored), status=200) if stored else None
+        await self._show_result(exchange, experiment, wanted, result)
 
     async def _show_file(self, exchange: Exchange, experiment: Experiment, name: str) -> None:
         eid, uuid, files = experiment.eid, experiment.uuid, self._context.files
-        content = await self._work(lambda: file_page(eid, name, read_start(files, uuid, name)))
-        await self._show(exchange, content, f"{name} · {eid}")
+        await self._show(exchange, lambda: file_page(eid, name, read_start(files, uuid, name)))
 
     async def _send_image(self, exchange: Exchange, experiment: Experiment, name: str) -> None:
         media_type = image_type(name)
         if media_type is None:
             raise FileRefused(404, FILE_MISSING)
-        headers = headers_of_image(media_type)
+        headers = image_headers(media_type)
         files, uuid = self._context.files, experiment.uuid
         await send_file(exchange, files, self._disk, uuid, name, lambda *_: headers)
 
     async def _upload(self, exchange: Exchange, experiment: Experiment) -> None:
-        receiver = FormReceiver(
-            self._context.files, self._disk, experiment.uuid, self._max_file_bytes
-        )
-        received = await receiver.receive(exchange)
-        if received.stored and not received.refused:
-            to = link("experiments", experiment.eid, stored=received.stored)
-            await send_away(exchange, to)
-            return
-        notice = received_notice(received)
-        content = await self._experiment_page(experiment, FilesWanted(), notice)
-        await self._show(exchange, content, _title(experiment), received.status)
+        upload = FormUpload(self._context.files, self._disk, experiment.uuid, self._max_file_bytes)
+        result = await upload.receive(exchange)
+        if result.stored and not result.refused:
+            await redirect(exchange, link("experiments", experiment.eid, stored=result.stored))
+        else:
+            await self._show_result(exchange, experiment, FileSearch(), result)
 
-    async def _experiment_page(
-        self, experiment: Experiment, wanted: FilesWanted, result: Markup
-    ) -> Markup:
+    async def _show_result(
+        self,
+        exchange: Exchange,
+        experiment: Experiment,
+        wanted: FileSearch,
+        result: UploadResult | None,
+    ) -> None:
         limit = self._max_file_bytes
-        return await self._work(
-            lambda: experiment_page(self._context, experiment, wanted, result, limit)
+        await self._show(
+            exchange, lambda: experiment_page(self._context, experiment, wanted, result, limit)
         )
 
     async def _find(self, eid: str) -> Experiment:
@@ -209,20 +194,20 @@ class Pages:
     async def _work(self, job: Callable[[], _T]) -> _T:
         return await get_running_loop().run_in_executor(self._workers, job)
 
-    async def _show(
-        self, exchange: Exchange, content: Markup, title: str, status: int = 200
-    ) -> None:
-        leave = self._login.is_needed
-        await show(exchange, content, title=title, status=status, leave=leave)
+    async def _show(self, exchange: Exchange, make: Callable[[], Page]) -> None:
+        def rendered() -> tuple[int, str]:
+            page = make()
+            return page.status, render(page, can_log_out=self._login.is_needed)
+
+        status, html = await self._work(rendered)
+        await send_html(exchange, html, status=status)
 
     async def _tell(self, exchange: Exchange, status: int, text: str) -> None:
-        leave = self._login.is_needed and self._login.lets_in(exchange)
-        await tell(exchange, status, text, leave=leave)
+        can_log_out = self._login.is_needed and self._login.lets_in(exchange)
+        html = render(message(status, text), can_log_out=can_log_out)
+        await send_html(exchange, html, status=status)
 
     async def _refuse_method(self, exchange: Exchange) -> None:
         allow = (b"allow", b"GET, POST")
-        await tell(exchange, 405, "Method Not Allowed", headers=(allow,))
-
-
-def _title(experiment: Experiment) -> str:
-    return f"{experiment.title} · {experiment.eid}"
+        html = render(message(405, "Method Not Allowed"))
+        await send_html(exchange, html, status=405, headers=(allow,))

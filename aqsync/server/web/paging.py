@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from aqsync.server.web.markup import EMPTY, Markup, fill
 
 _MOST_DIGITS = 9
 
@@ -45,23 +42,3 @@ class Paging:
     def start(self) -> int:
         """How many entries come before the page."""
         return (self.number - 1) * self.length
-
-    def links(self, name: str, link_to: Callable[[int], str]) -> Markup:
-        """Return links to the pages beside this one, if there are any.
-
-        Args:
-            name: What the list holds.
-            link_to: Makes the link to a page of its number.
-        """
-        if self.last == 1:
-            return EMPTY
-        before = fill("step", rel="prev", to=link_to(self.number - 1), text="Previous")
-        after = fill("step", rel="next", to=link_to(self.number + 1), text="Next")
-        return fill(
-            "paging",
-            name=name,
-            before=before if self.number > 1 else EMPTY,
-            number=self.number,
-            last=self.last,
-            after=after if self.number < self.last else EMPTY,
-        )

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import logging
-from asyncio import get_running_loop
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import partial
 from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.conditions import ABSENT
 from aqsync.server.errors import FileRefused, NotAsExpected, disk_failure
 from aqsync.server.exchange import Exchange
-from aqsync.server.filestore import FileStore, IncomingFile
-from aqsync.server.upload import ClientLeft
-from aqsync.server.web.form_parts import (
-    BROKEN_FORM,
-    Event,
-    FormParts,
-    PartBegins,
-    PartData,
-    PartEnds,
-)
+from aqsync.server.filestore import FileStore
+from aqsync.server.form_reader import Event, FormReader, PartBegins, PartEnds, broken_form
+from aqsync.server.streamed_file import StreamedFile
 
 _log = logging.getLogger(__name__)
-_PIECE = 1024 * 1024
 _FILE_EXISTS = "A file of this name is there already."
 
 
 @dataclass(slots=True)
-class Received:
+class UploadResult:
     """What came of an upload.
 
     Attributes:
@@ -44,7 +34,7 @@ class Received:
     status: int = 400
 
 
-class FormReceiver:
+class FormUpload:
     """Stores the files of a form, one after the other: each whole or not at all.
 
     A file that is refused does not stop those after it, so its bytes are read and thrown away.
@@ -58,39 +48,31 @@ class FormReceiver:
 
     def __init__(self, files: FileStore, disk: Executor, uuid: UUID, max_file_bytes: int) -> None:
         self._files = files
-        self._run = partial(get_running_loop().run_in_executor, disk)
+        self._disk = disk
         self._uuid = uuid
         self._max_file_bytes = max_file_bytes
-        self._received = Received()
+        self._result = UploadResult()
         self._replace = False
         self._name = ""
-        self._incoming: IncomingFile | None = None
-        self._size = 0
-        self._gathered: list[bytes] = []
-        self._gathered_bytes = 0
+        self._file: StreamedFile | None = None
 
-    async def receive(self, exchange: Exchange) -> Received:
+    async def receive(self, exchange: Exchange) -> UploadResult:
         """Take the whole form.
 
         Raises:
             ClientLeft: It did not come to its end.
             FileRefused: It is no form. The files that were whole before are stored.
         """
-        form = FormParts(exchange.header(b"content-type"))
+        form = FormReader(exchange.header(b"content-type"))
         try:
-            more = True
-            while more:
-                message = await exchange.receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientLeft
-                for event in form.feed(message.get("body", b"")):
+            while (body := await exchange.next_piece()) is not None:
+                for event in form.feed(body):
                     await self._take(event)
-                more = message.get("more_body", False)
             if not form.ended:
-                raise FileRefused(400, BROKEN_FORM)
+                raise broken_form()
         finally:
-            await self._drop()
-        return self._received
+            await self._discard()
+        return self._result
 
     async def _take(self, event: Event) -> None:
         try:
@@ -99,18 +81,19 @@ class FormReceiver:
                     # It stands before the files in the form.
                     self._replace = True
                 case PartBegins(b"file", bytes(name)) if name:
-                    await self._begin(name)
-                case PartData(data) if self._incoming is not None:
-                    await self._add(data)
-                case PartEnds() if self._incoming is not None:
-                    await self._keep()
+                    self._begin(name)
+                case bytes() if self._file is not None:
+                    self._file.add(event)
+                    await self._file.write_on()
+                case PartEnds() if self._file is not None:
+                    await self._keep(self._file)
         except FileRefused as exc:
             await self._refuse(exc)
         except OSError as exc:
             _log.error("%s/%s: %s", self._uuid, self._name, exc)
             await self._refuse(disk_failure(exc))
 
-    async def _begin(self, sent: bytes) -> None:
+    def _begin(self, sent: bytes) -> None:
         self._name = sent.decode("utf-8", "replace")
         try:
             allowed = rules.is_file_name(sent.decode("utf-8"))
@@ -120,44 +103,26 @@ class FormReceiver:
             raise FileRefused(400, "Invalid file name.")
         if not self._replace and self._files.has_file(self._uuid, self._name):
             raise FileRefused(409, _FILE_EXISTS)
-        self._incoming = self._files.receive()
-        self._size = 0
+        self._file = StreamedFile(self._files.new_file(), self._disk, self._max_file_bytes)
 
-    async def _add(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._max_file_bytes:
-            raise FileRefused(
-                413, f"Maximum file size limit ({self._max_file_bytes} bytes) exceeded."
-            )
-        self._gathered.append(data)
-        self._gathered_bytes += len(data)
-        if self._gathered_bytes >= _PIECE:
-            await self._write()
-
-    async def _write(self) -> None:
-        assert self._incoming is not None  # noqa: S101 - there are bytes of it
-        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
-        await self._run(self._incoming.write, gathered)
-
-    async def _keep(self) -> None:
-        assert self._incoming is not None  # noqa: S101 - its part has ended
-        await self._write()
+    async def _keep(self, file: StreamedFile) -> None:
         expected = None if self._replace else ABSENT
         try:
-            await self._run(self._files.keep, self._incoming, self._uuid, self._name, expected)
+            await file.keep(
+                lambda incoming: self._files.keep(incoming, self._uuid, self._name, expected)
+            )
         except NotAsExpected as exc:
             raise FileRefused(409, _FILE_EXISTS) from exc
-        self._incoming = None
-        self._received.stored += 1
+        self._file = None
+        self._result.stored += 1
 
     async def _refuse(self, why: FileRefused) -> None:
-        await self._drop()
-        if not self._received.refused:
-            self._received.status = why.status
-        self._received.refused.append((self._name, str(why.detail)))
+        await self._discard()
+        if not self._result.refused:
+            self._result.status = why.status
+        self._result.refused.append((self._name, str(why.detail)))
 
-    async def _drop(self) -> None:
-        incoming, self._incoming = self._incoming, None
-        self._gathered, self._gathered_bytes = [], 0
-        if incoming is not None:
-            await self._run(incoming.discard)
+    async def _discard(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            await file.discard()
