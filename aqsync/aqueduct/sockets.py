@@ -25,8 +25,7 @@ from collections.abc import Iterable
 from typing import Any
 from weakref import WeakSet
 
-import httpcore
-
+from aqsync.aqueduct.http_libraries import httpcore
 from aqsync.aqueduct.patience import Patience
 
 _JOIN_LIMIT = 128 * 1024

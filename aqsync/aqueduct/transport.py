@@ -1,4 +1,4 @@
-"""Requests out, answers in: the only user of httpx.
+"""Requests out, answers in: the only user of httpx, but for its import.
 
 No httpx error leaves this module: each is translated into the tree of `aqsync.errors`.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -15,20 +14,12 @@ from typing import NamedTuple, TypeVar
 from aqsync import __version__
 from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
 from aqsync.aqueduct.answers import Answer
+from aqsync.aqueduct.connections import Connections
+from aqsync.aqueduct.http_libraries import httpx
 from aqsync.aqueduct.multipart import UploadBody
 from aqsync.aqueduct.patience import SLOWEST_BYTES_PER_SECOND, Patience
 from aqsync.aqueduct.sockets import CLOSED, StaleConnection, TooSlow, WatchedSockets
 from aqsync.errors import BadAnswer, ConfigError, NameNotSendable, RemoteError, ServerUnreachable
-
-# httpx imports its own command line, and with it rich and click, wherever those are installed:
-# half of its import time. Nothing here uses that, so its import is made to fail.
-_COMMAND_LINE = "httpx._main"
-if "httpx" not in sys.modules:
-    sys.modules[_COMMAND_LINE] = None  # type: ignore[assignment]  # how to make an import fail
-import httpx  # noqa: E402 - see above
-
-if sys.modules.get(_COMMAND_LINE, httpx) is None:
-    del sys.modules[_COMMAND_LINE]
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
@@ -124,16 +115,7 @@ class Transport:
         if token is not None:
             self._headers.append((b"Authorization", b"Bearer " + token_bytes(token)))
         self._proxy = _proxy(self.url)
-        self._http = _WatchedTransport(
-            verify=_tls_context(base, verify=verify),
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=None,
-                max_keepalive_connections=_IDLE_CONNECTIONS,
-                keepalive_expiry=_IDLE_SECONDS,
-            ),
-            proxy=self._proxy,
-        )
+        self._http = _WatchedTransport(verify=_tls_context(base, verify=verify), proxy=self._proxy)
         self._closed = False
 
     def close(self) -> None:
@@ -281,24 +263,27 @@ class Transport:
 
 
 class _WatchedTransport(httpx.HTTPTransport):
-    """httpx's own transport, but on sockets that notice an early answer.
+    """httpx's own transport, but with connections and sockets of ours.
 
-    httpx has no argument for httpcore's ``network_backend``, so it is put in from the side; the
-    tests on early answers fail where that no longer works. A proxy that itself speaks TLS keeps
-    httpcore's sockets, which can put TLS into TLS; they only know how long nothing may come.
+    httpx has no argument for either, so they are put in from the side; the tests on early answers
+    fail where that no longer works. By way of a proxy httpcore's connections are used, on our
+    sockets, which notice an early answer. A proxy that itself speaks TLS keeps httpcore's sockets
+    too, which can put TLS into TLS; they only know how long nothing may come.
     """
 
-    def __init__(
-        self,
-        *,
-        verify: ssl.SSLContext,
-        trust_env: bool,
-        limits: httpx.Limits,
-        proxy: httpx.Proxy | None,
-    ) -> None:
-        super().__init__(verify=verify, trust_env=trust_env, limits=limits, proxy=proxy)
+    def __init__(self, *, verify: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+        limits = httpx.Limits(
+            max_connections=None,
+            max_keepalive_connections=_IDLE_CONNECTIONS,
+            keepalive_expiry=_IDLE_SECONDS,
+        )
+        super().__init__(verify=verify, trust_env=False, limits=limits, proxy=proxy)
         self._sockets = WatchedSockets()
-        if proxy is None or proxy.url.scheme == "http":
+        if proxy is None:
+            self._pool = Connections(  # type: ignore[assignment]  # what is used of a pool
+                self._sockets, verify, idle_seconds=_IDLE_SECONDS, most_idle=_IDLE_CONNECTIONS
+            )
+        elif proxy.url.scheme == "http":
             self._pool._network_backend = self._sockets  # noqa: SLF001 - see the docstring
 
     def close(self) -> None:

@@ -57,7 +57,12 @@ def test_a_path_prefix_and_ipv6_are_fine(host: str, prefix: str) -> None:
     assert targets == [base, base + b"/%C2%B5.csv"]
 
 
-def test_the_token_goes_to_the_server_and_into_no_log(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_the_token_goes_to_the_server_and_into_no_log(
+    by_proxy: bool,  # noqa: FBT001 - a parameter of the test
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     heads: list[bytes] = []
 
     def handler(peer: Peer) -> None:
@@ -66,10 +71,13 @@ def test_the_token_goes_to_the_server_and_into_no_log(caplog: pytest.LogCaptureF
         peer.answer("200 OK", STORED)
 
     caplog.set_level(logging.DEBUG)
-    with RawServer(handler) as raw, client(raw.url) as server:
-        upload(server)
+    with RawServer(handler) as raw:
+        monkeypatch.setenv("http_proxy", raw.url)
+        with client("http://aqueduct.example" if by_proxy else raw.url) as server:
+            upload(server)
     assert b"\r\nauthorization: bearer s3cret-token" in heads[0].lower()
-    assert caplog.records
+    assert heads[0].startswith(b"POST http://aqueduct.example/" if by_proxy else b"POST /api/")
+    assert caplog.records or not by_proxy  # httpcore, which serves proxies, has a log
     assert "s3cret" not in caplog.text
 
 
