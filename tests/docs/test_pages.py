@@ -46,8 +46,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_source_files_that_are_named_exist(page: Path) -> None:
-    for path in re.findall(r"`((?:\w+/)*\w+\.py)`", prose(page)):
+def test_files_and_folders_that_are_named_exist(page: Path) -> None:
+    for path in re.findall(r"`((?:[a-z]\w*/)*(?:\w+\.py|[a-z]\w*/))`", prose(page)):
         places = (TOP, TOP / "aqsync", page.parent)
         assert any((place / path).exists() for place in places), path
 
