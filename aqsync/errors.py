@@ -43,6 +43,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
         TaskUnfinished               a task had not ended in the time it was given; it goes on
       NoDaemon                       no daemon runs for a journal, or it does not answer
         DaemonStopped                it stopped before it had answered
+      BadRequest                     the daemon does not understand what a command asks for
       ServeFailed                    the embedded server could not start
       ServiceFailed                  the daemon could not be made a service of systemd
       Interrupted                    a person ended the work before its end
@@ -352,6 +353,10 @@ class NoDaemon(AqsyncError):
 
 class DaemonStopped(NoDaemon):
     """The daemon stopped before it had answered."""
+
+
+class BadRequest(AqsyncError):
+    """The daemon does not understand what a command asks for, or not what it answers."""
 
 
 class ServeFailed(AqsyncError):

@@ -11,8 +11,8 @@ from aqsync.cli.output import age_text, iso_text, say, seconds_text, size_text
 from aqsync.config import Config
 from aqsync.errors import AqsyncError
 from aqsync.journal.pauses import EVERYTHING, Pause
-from aqsync.service.control.client import Daemon
-from aqsync.service.control.commands import DaemonStatus
+from aqsync.service.web.client import DaemonClient
+from aqsync.service.web.models import DaemonStatus
 
 _SECOND_NS = 1_000_000_000
 
@@ -29,7 +29,7 @@ class DaemonState:
         self._status: DaemonStatus | None = None
         self._problem: AqsyncError | None = None
         try:
-            daemon = Daemon.find(config.journal)
+            daemon = DaemonClient.find(config.journal)
             if daemon is not None:
                 with daemon:
                     self._status = daemon.status()
@@ -42,7 +42,7 @@ class DaemonState:
             return {"problem": self._problem.message, "hint": self._problem.hint}
         if self._status is None:
             return None
-        facts: dict[str, Any] = dict(self._status)
+        facts = self._status.model_dump()
         facts["started_at"] = iso_text(facts.pop("started_at_ns"))
         return facts
 
@@ -58,18 +58,18 @@ class DaemonState:
                 say("no daemon is running: files are uploaded when `aqsync push` is called")
             return
         say(
-            f"the daemon (process {status['process']}) was started"
-            f" {age_text(status['started_at_ns'], now_ns)};"
-            f" {status['uploaded']} files uploaded since ({size_text(status['bytes'])}),"
-            f" {status['ready']} to be decided on"
+            f"the daemon (process {status.process}) was started"
+            f" {age_text(status.started_at_ns, now_ns)};"
+            f" {status.uploaded} files uploaded since ({size_text(status.bytes)}),"
+            f" {status.ready} to be decided on"
         )
-        for item in status["under_way"]:
+        for item in status.under_way:
             say(
-                f"  under way: {item['path']} ({item['mapping']}), {size_text(item['sent'])}"
-                f" of {size_text(item['size'])} in {seconds_text(item['seconds'])}"
+                f"  under way: {item.path} ({item.mapping}), {size_text(item.sent)}"
+                f" of {size_text(item.size)} in {seconds_text(item.seconds)}"
             )
-        if not _same(status["config"], self._config_path):
-            say(f"  it works by another configuration: {status['config']}")
+        if not _same(status.config, self._config_path):
+            say(f"  it works by another configuration: {status.config}")
 
 
 def _same(one: str, other: Path) -> bool:

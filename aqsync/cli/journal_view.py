@@ -13,7 +13,7 @@ from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
 from aqsync.local.errands import Errands
 from aqsync.local.scanner import Scanner
-from aqsync.service.control.client import Daemon
+from aqsync.service.web.client import DaemonClient
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def looked_at(
 def _nobody_waits(config: Config) -> bool:
     """Whether no daemon runs: what one has written down of file systems that hang is past."""
     try:
-        daemon = Daemon.find(config.journal)
+        daemon = DaemonClient.find(config.journal)
     except NoDaemon:
         return False
     if daemon is None:

@@ -17,8 +17,7 @@ from aqsync.clock import SystemClock
 from aqsync.errors import ExitCode, NoDaemon
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
-from aqsync.service.control.client import Daemon
-from aqsync.service.control.protocol import RetryRequest
+from aqsync.service.web.models import RetryRequest
 from aqsync.sync.retry import set_free
 
 _SECOND_NS = 1_000_000_000
@@ -30,8 +29,8 @@ def retry(config_path: Path | None, paths: Sequence[Path], names: Sequence[str])
     mappings = chosen(config, names)
     request = RetryRequest(
         config=str(config.path),
-        paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - no links followed
-        mappings=tuple(names),
+        paths=[os.path.abspath(path) for path in paths],  # noqa: PTH100 - no links followed
+        mappings=list(names),
     )
     accept_roots = bool(names and not paths)
     freed = through_daemon(config.journal, lambda daemon: daemon.retry(request))
@@ -50,13 +49,9 @@ def pause(config_path: Path | None, name: str | None, seconds: float | None) -> 
     config = configuration(config_path)
     chosen(config, [] if name is None else [name])
 
-    def order(daemon: Daemon) -> bool:
-        daemon.pause(name, seconds)
-        return True
-
     now_ns = SystemClock().now_ns()
     until_ns = None if seconds is None else now_ns + int(seconds * _SECOND_NS)
-    if not through_daemon(config.journal, order):
+    if through_daemon(config.journal, lambda daemon: daemon.pause(name, seconds)) is None:
         with Journal.open_for_writing(config.journal, now_ns) as journal:
             journal.pauses.pause(name or EVERYTHING, now_ns, until_ns)
     resume_it = "aqsync resume" if name is None else f"aqsync resume {name}"
@@ -69,12 +64,8 @@ def resume(config_path: Path | None, name: str | None) -> ExitCode:
     config = configuration(config_path)
     chosen(config, [] if name is None else [name])
 
-    def order(daemon: Daemon) -> bool:
-        daemon.resume(name)
-        return True
-
     now_ns = SystemClock().now_ns()
-    if not through_daemon(config.journal, order):
+    if through_daemon(config.journal, lambda daemon: daemon.resume(name)) is None:
         with Journal.open_for_writing(config.journal, now_ns) as journal:
             journal.pauses.resume(name or EVERYTHING)
     with Journal.open_for_reading(config.journal) as journal:
@@ -90,12 +81,7 @@ def resume(config_path: Path | None, name: str | None) -> ExitCode:
 def reload(config_path: Path | None) -> ExitCode:
     """Have the daemon take over the configuration as it is now."""
     config = configuration(config_path)
-
-    def order(daemon: Daemon) -> bool:
-        daemon.reload()
-        return True
-
-    if not through_daemon(config.journal, order):
+    if through_daemon(config.journal, lambda daemon: daemon.reload()) is None:
         raise NoDaemon(
             f"no daemon is running for {config.journal}",
             hint="`aqsync run` starts one; it reads the configuration then",

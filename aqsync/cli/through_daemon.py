@@ -9,9 +9,9 @@ from typing import TypeVar
 from aqsync.cli.output import complain
 from aqsync.cli.signals import interruptible
 from aqsync.config import Config, Mapping
-from aqsync.errors import DaemonStopped, Interrupted
-from aqsync.service.control.client import Daemon
-from aqsync.service.control.protocol import PushRequest
+from aqsync.errors import DaemonStopped
+from aqsync.service.web.client import DaemonClient
+from aqsync.service.web.models import PushRequest
 from aqsync.sync.progress import Show
 from aqsync.sync.push import Limits
 from aqsync.sync.report import PushReport
@@ -19,7 +19,7 @@ from aqsync.sync.report import PushReport
 T = TypeVar("T")
 
 
-def through_daemon(journal: Path, order: Callable[[Daemon], T]) -> T | None:
+def through_daemon(journal: Path, order: Callable[[DaemonClient], T]) -> T | None:
     """Give an order to the daemon that writes a journal.
 
     Args:
@@ -33,7 +33,7 @@ def through_daemon(journal: Path, order: Callable[[Daemon], T]) -> T | None:
         NoDaemon: It does not answer.
         AqsyncError: What kept it from doing so.
     """
-    daemon = Daemon.find(journal)
+    daemon = DaemonClient.find(journal)
     if daemon is None:
         return None
     try:
@@ -62,31 +62,16 @@ def push_through_daemon(
     request = PushRequest(
         config=str(config.path),
         mappings={mapping.name: str(mapping.directory) for mapping in mappings},
-        within=limits.within,
+        within={name: list(paths) for name, paths in limits.within.items()},
         wait=limits.wait_for_settling,
         longest_wait_s=limits.longest_wait_s,
         overwrite=limits.overwrite,
         at_once=limits.at_once,
     )
 
-    def order(daemon: Daemon) -> PushReport:
-        asked_to_stop = False
-
-        def stop() -> None:
-            nonlocal asked_to_stop
-            asked_to_stop = True
-            daemon.ask_to_stop()
-
+    def order(daemon: DaemonClient) -> PushReport:
         promise = "the daemon finishes the files under way; once more does not wait for it"
-        with interruptible(stop, daemon.leave, promise):
-            try:
-                report = daemon.push(request, show)
-            except DaemonStopped as exc:
-                if asked_to_stop:
-                    raise Interrupted("interrupted; the next push goes on from here") from exc
-                raise
-        if report.interrupted and not asked_to_stop:
-            raise DaemonStopped("the daemon is stopping")
-        return report
+        with interruptible(daemon.ask_to_stop, daemon.leave, promise):
+            return daemon.push(request, show)
 
     return through_daemon(config.journal, order)

@@ -30,13 +30,12 @@ from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.errands import Errands
 from aqsync.log import Log
-from aqsync.service.control.commands import DaemonStatus
-from aqsync.service.control.server import ControlServer
 from aqsync.service.counted import Counted
 from aqsync.service.generation import Common, Generation
 from aqsync.service.notify import Notifier
-from aqsync.service.orders import Orders
 from aqsync.service.signals import Signals
+from aqsync.service.web.control import ControlServer
+from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import UnderWay
 from aqsync.sync.progress import Reporter
@@ -124,7 +123,7 @@ class Daemon:
 
     def _take_orders(self) -> ControlServer | None:
         """Listen on the local socket; without one the daemon does its work all the same."""
-        control = ControlServer(self._config.journal, Orders(self, self._clock), self._clock)
+        control = ControlServer(self._config.journal, self, self._clock)
         try:
             control.start()
         except (ConfigError, OSError) as exc:
@@ -218,7 +217,7 @@ class Daemon:
         with contextlib.suppress(AqsyncError):  # it is in the log
             self.reload()
 
-    # What people ask for, by way of the control socket: see `aqsync.service.control`
+    # What people ask for, by way of the Unix socket: see `aqsync.service.web.orders`
 
     def reload(self) -> None:
         """Read the configuration again and go on by it.
@@ -319,26 +318,26 @@ class Daemon:
     def status(self) -> DaemonStatus:
         """What it does now, for `aqsync status`."""
         now = self._clock.monotonic()
-        return {
-            "process": os.getpid(),
-            "version": __version__,
-            "config": str(self._config.path),
-            "mappings": [mapping.name for mapping in self._config.mappings],
-            "started_at_ns": self._started_ns,
-            "uploaded": self._common.tally.counts["uploaded"],
-            "bytes": self._common.tally.bytes,
-            "ready": len(self._now.ready),
-            "under_way": [
-                {
-                    "mapping": item.file.mapping,
-                    "path": item.file.path,
-                    "size": 0 if item.file.local is None else item.file.local.size,
-                    "sent": item.sent,
-                    "seconds": round(now - item.since, 1),
-                }
+        return DaemonStatus(
+            process=os.getpid(),
+            version=__version__,
+            config=str(self._config.path),
+            mappings=[mapping.name for mapping in self._config.mappings],
+            started_at_ns=self._started_ns,
+            uploaded=self._common.tally.counts["uploaded"],
+            bytes=self._common.tally.bytes,
+            ready=len(self._now.ready),
+            under_way=[
+                FileUnderWay(
+                    mapping=item.file.mapping,
+                    path=item.file.path,
+                    size=0 if item.file.local is None else item.file.local.size,
+                    sent=item.sent,
+                    seconds=round(now - item.since, 1),
+                )
                 for item in self._under_way()
             ],
-        }
+        )
 
     def summary(self) -> str:
         """One line for ``systemctl status``."""

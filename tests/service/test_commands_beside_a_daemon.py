@@ -16,7 +16,7 @@ import pytest
 from aqsync.clock import SystemClock
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
-from aqsync.service.control.local_socket import listen, socket_path
+from aqsync.service.web.local_socket import listen, socket_path
 from aqsync.sync.engine import Engine
 from aqsync.sync.progress import Reporter
 from aqsync.sync.push import Limits
@@ -370,7 +370,7 @@ def test_status_tells_of_the_daemon(project: Project, daemon: StandIn) -> None:
 
 
 def test_status_of_a_daemon_that_hangs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aqsync.service.control.client.PATIENCE_S", 0.05)
+    monkeypatch.setattr("aqsync.service.web.client.PATIENCE_S", 0.05)
     project.pushed()
     with listen(socket_path(project.journal)):
         ran = project.run("status")

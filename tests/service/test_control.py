@@ -1,22 +1,30 @@
-"""The local socket with a real engine behind it: orders, events, answers, errors, ends."""
+"""The Unix socket with a real engine behind it: orders, events, answers, errors, ends."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from aqsync import __version__
 from aqsync.clock import SystemClock
 from aqsync.config import Config, ServerConfig
 from aqsync.errors import (
     AqsyncError,
+    BadRequest,
     ConfigError,
     DaemonStopped,
     ExitCode,
@@ -24,18 +32,20 @@ from aqsync.errors import (
     NoDaemon,
 )
 from aqsync.model import State
-from aqsync.service.control import client as client_module
-from aqsync.service.control import connection as connection_module
-from aqsync.service.control.client import Daemon
-from aqsync.service.control.lines import decoded, encoded
-from aqsync.service.control.local_socket import connect, listen, socket_path
-from aqsync.service.control.protocol import ALIVE, STOP, PushRequest, RetryRequest, request_to_dict
-from aqsync.service.control.server import ControlServer
+from aqsync.service.web import client as client_module
+from aqsync.service.web import serving as serving_module
+from aqsync.service.web import work as work_module
+from aqsync.service.web.client import DaemonClient
+from aqsync.service.web.control import ControlServer
+from aqsync.service.web.local_socket import listen, socket_path
+from aqsync.service.web.models import PushRequest, RetryRequest, encoded
 from aqsync.sync.progress import Event, Finished, Planned, Sent
 from aqsync.sync.report import PushReport
 from tests.support.lab import EID, Lab
 from tests.support.patience import HANG_S
 from tests.support.stand_in import StandIn, listening
+
+ALIVE = {"event": "alive"}
 
 
 @pytest.fixture
@@ -55,8 +65,8 @@ def control(worker: StandIn) -> Iterator[ControlServer]:
         yield server
 
 
-def found(worker: StandIn) -> Daemon:
-    daemon = Daemon.find(worker.config.journal)
+def found(worker: StandIn) -> DaemonClient:
+    daemon = DaemonClient.find(worker.config.journal)
     assert daemon is not None
     return daemon
 
@@ -64,13 +74,19 @@ def found(worker: StandIn) -> Daemon:
 def request(worker: StandIn) -> PushRequest:
     mappings = {m.name: str(m.directory) for m in worker.config.mappings}
     return PushRequest(
-        str(worker.config.path), mappings, {}, True, 120.0, overwrite=False, at_once=False
+        config=str(worker.config.path),
+        mappings=mappings,
+        within={},
+        wait=True,
+        longest_wait_s=120.0,
+        overwrite=False,
+        at_once=False,
     )
 
 
 def push(worker: StandIn, events: list[Event], **keys: object) -> PushReport:
     with found(worker) as daemon:
-        return daemon.push(replace(request(worker), **keys), events.append)  # type: ignore[arg-type]  # tests name what they change
+        return daemon.push(request(worker).model_copy(update=keys), events.append)
 
 
 # Push
@@ -95,7 +111,7 @@ def test_a_push_is_told_as_it_goes_on_and_in_the_end(lab: Lab, worker: StandIn) 
 
 
 @pytest.mark.usefixtures("control")
-def test_more_problems_than_a_line_holds(lab: Lab, worker: StandIn) -> None:
+def test_many_problems(lab: Lab, worker: StandIn) -> None:
     """With whatever bytes their paths hold."""
     places = [lab.write(os.fsdecode(b"bad-\xff-%d\n" % number), b"ours") for number in range(250)]
     lab.scan()
@@ -115,7 +131,7 @@ def test_more_problems_than_a_line_holds(lab: Lab, worker: StandIn) -> None:
 def test_only_what_was_named_is_pushed(lab: Lab, worker: StandIn) -> None:
     lab.write("a/1", b"1")
     lab.write("b/2", b"2")
-    push(worker, [], within={"lab": ("a",)}, overwrite=True, wait=False, at_once=True)
+    push(worker, [], within={"lab": ["a"]}, overwrite=True, wait=False, at_once=True)
     assert lab.remote == {"a~1": b"1"}
     [limits] = worker.limits
     assert limits.mappings == ("lab",)
@@ -129,9 +145,9 @@ def test_only_what_was_named_is_pushed(lab: Lab, worker: StandIn) -> None:
         ({"config": "/elsewhere.yaml"}, "works by", "--config"),
         ({"mappings": {"new": "/d"}}, "does not know the mapping 'new'", "aqsync reload"),
         ({"mappings": {"lab": "/moved"}}, "the directory of 'lab' is /moved", "aqsync reload"),
-        ({"within": {"lab": ("../x",)}}, "'../x' leads out of its mapping's directory", ""),
-        ({"within": {"lab": ("/etc",)}}, "'/etc' leads out of its mapping's directory", ""),
-        ({"within": {"lab": ("missing",)}}, "/missing does not exist", "check the path"),
+        ({"within": {"lab": ["../x"]}}, "'../x' leads out of its mapping's directory", ""),
+        ({"within": {"lab": ["/etc"]}}, "'/etc' leads out of its mapping's directory", ""),
+        ({"within": {"lab": ["missing"]}}, "/missing does not exist", "check the path"),
     ],
 )
 def test_a_push_that_the_daemon_cannot_do(
@@ -173,7 +189,7 @@ def test_a_fault_of_the_daemon_ends_only_the_request(
 
 
 def test_no_daemon(worker: StandIn) -> None:
-    assert Daemon.find(worker.config.journal) is None
+    assert DaemonClient.find(worker.config.journal) is None
 
 
 # Ends
@@ -192,7 +208,7 @@ class Held:
         assert self.go_on.wait(HANG_S)
 
 
-def in_thread(worker: StandIn, daemon: Daemon) -> tuple[threading.Thread, list[object]]:
+def in_thread(worker: StandIn, daemon: DaemonClient) -> tuple[threading.Thread, list[object]]:
     answers: list[object] = []
 
     def ask() -> None:
@@ -251,7 +267,7 @@ def test_a_daemon_that_stops_ends_requests_and_says_so(lab: Lab, worker: StandIn
         held.go_on.set()
         stopping.join()
         thread.join()
-        assert Daemon.find(worker.config.journal) is None
+        assert DaemonClient.find(worker.config.journal) is None
         assert not server.path.exists()
     assert isinstance(answers[0], DaemonStopped)
 
@@ -268,33 +284,160 @@ def test_a_daemon_that_hangs_is_told(worker: StandIn, monkeypatch: pytest.Monkey
 
 def test_long_work_is_alive(lab: Lab, worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after it was asked to stop."""
-    monkeypatch.setattr(connection_module, "ALIVE_EVERY_S", 0.001)
+    monkeypatch.setattr(work_module, "ALIVE_EVERY_S", 0.001)
     lab.write("a", b"x")
     held = Held(lab)
-    with listening(worker, SystemClock()), talking(worker) as peer:
-        peer.sendall(encoded(request_to_dict(request(worker))))
-        lines = peer.makefile("rb")
-        while decoded(lines.readline()) != ALIVE:
-            pass
+    with listening(worker, SystemClock()) as server, asking(server.path) as http:
+        http.request("POST", "/push", encoded(request(worker)))
+        with http.getresponse() as lines:
+            begun = json.loads(lines.readline())
+            assert begun["event"] == "begun"
+            assert held.reached.wait(HANG_S)
+            with found(worker) as other:
+                other.stop_push(begun["push"])
+            assert worker.stops[0].is_set()
+            assert sum(json.loads(lines.readline()) == ALIVE for _ in range(20)) > 2
+            held.go_on.set()
+            while (line := json.loads(lines.readline()))["event"] != "done":
+                pass
+    assert line["answer"]["interrupted"] is True
+
+
+def test_a_slow_answer_of_a_short_order(worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever takes long is known to be alive, and ends with an answer or an error."""
+    monkeypatch.setattr(work_module, "ALIVE_EVERY_S", 0.001)
+    go_on = threading.Event()
+    reload = worker.reload
+
+    def slow() -> None:
+        assert go_on.wait(HANG_S)
+        reload()
+
+    monkeypatch.setattr(worker, "reload", slow)
+    with listening(worker, SystemClock()) as server:
+        with asking(server.path) as http:
+            http.request("POST", "/reload", b"{}")
+            with http.getresponse() as lines:
+                assert lines.status == 200
+                assert json.loads(lines.readline()) == ALIVE
+                go_on.set()
+        with found(worker) as daemon:
+            daemon.reload()
+        worker.refuse = ConfigError("line 3: settle", hint="a duration such as 5s")
+        go_on.clear()
+        with found(worker) as daemon:
+            threading.Timer(0.05, go_on.set).start()
+            with pytest.raises(AqsyncError, match="line 3: settle"):
+                daemon.reload()
+
+
+@pytest.mark.usefixtures("control")
+def test_a_daemon_that_is_busy_hears_of_a_stop_as_soon_as_it_can(
+    lab: Lab, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.write("a", b"x")
+    held = Held(lab)
+    with found(worker) as daemon:
+        thread, answers = in_thread(worker, daemon)
         assert held.reached.wait(HANG_S)
-        peer.sendall(encoded(STOP))
+        with monkeypatch.context() as patched:
+            patched.setattr(serving_module, "MOST_CONNECTIONS", 0)
+            stopping = threading.Thread(target=daemon.ask_to_stop)
+            stopping.start()
+            assert not worker.stops[0].wait(0.05)
         assert worker.stops[0].wait(HANG_S)
-        assert sum(decoded(lines.readline()) == ALIVE for _ in range(20)) > 2
         held.go_on.set()
-        while "done" not in (answer := decoded(lines.readline())):
-            pass
-        lines.close()
-    assert answer["done"]["interrupted"] is True
+        thread.join()
+        stopping.join()
+    assert isinstance(answers[0], PushReport)
 
 
-def talking(worker: StandIn) -> socket.socket:
-    peer = connect(socket_path(worker.config.journal))
-    assert peer is not None
-    peer.settimeout(HANG_S)
-    return peer
+# Over HTTP as anybody may speak it
+
+
+@contextmanager
+def asking(path: Path) -> Iterator[HTTPConnection]:
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(HANG_S)
+        peer.connect(str(path))
+        http = HTTPConnection("aqsync")
+        http.sock = peer
+        yield http
+        http.close()
+
+
+def test_curl(control: ControlServer, worker: StandIn) -> None:
+    """As docs/reference/control.md shows it."""
+
+    def curl(*arguments: str) -> Any:
+        command = ["curl", "--silent", "--unix-socket", str(control.path), *arguments]
+        done = subprocess.run(command, capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    assert curl("http://aqsync/status") == worker.status().model_dump()
+    paused = '{"mapping": "lab", "seconds": 3600}'
+    assert curl("--data", paused, "http://aqsync/pause") == {}
+    assert worker.asked == ["pause lab 3600.0"]
+    refused = curl("--data", '{"mapping": "new", "seconds": null}', "http://aqsync/pause")
+    assert refused["kind"] == "ConfigError"
+    assert refused["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/", 404), ("POST", "/status", 405), ("GET", "/push", 405), ("POST", "/stop", 404)],
+)
+def test_what_it_does_not_serve(
+    control: ControlServer, method: str, path: str, status: int
+) -> None:
+    with asking(control.path) as http:
+        http.request(method, path)
+        with http.getresponse() as response:
+            assert response.status == status
+            assert json.loads(response.read())["kind"] == "BadRequest"
+
+
+@pytest.mark.usefixtures("control")
+def test_errors_have_a_status(control: ControlServer, worker: StandIn) -> None:
+    for error, status in [
+        (ConfigError("wrong"), 400),
+        (DaemonStopped("it stops"), 503),
+        (JournalDiskFull("full"), 500),
+    ]:
+        worker.refuse = error
+        with asking(control.path) as http:
+            http.request("POST", "/reload", b"{}")
+            with http.getresponse() as response:
+                assert response.status == status
+                assert json.loads(response.read())["kind"] == type(error).__name__
+
+
+@pytest.mark.usefixtures("control")
+def test_a_daemon_of_another_release(worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they do not understand each other, both are named."""
+    monkeypatch.setattr(client_module, "__version__", "99.1")
+    with found(worker) as daemon, pytest.raises(BadRequest, match="GET /future") as caught:
+        daemon._ask("/future", lambda answer: answer)
+    assert f"the daemon is aqsync/{__version__}, this command aqsync/99.1" in caught.value.hint
+    assert "restart the daemon" in caught.value.hint
+    monkeypatch.setattr(worker, "status", lambda: {"process": 1, "mood": "fine"})
+    with found(worker) as daemon, pytest.raises(BadRequest, match="not understood") as caught:
+        daemon.status()
+    assert "restart the daemon" in caught.value.hint
+
+
+def test_commands_do_not_import_the_server() -> None:
+    code = "import sys, aqsync.service.web.client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"uvicorn", "starlette", "asyncio", "httpx"} & set(done.stdout.split())
 
 
 # The other orders
+
+
+def retry(worker: StandIn, *places: Path) -> RetryRequest:
+    paths = [str(place) for place in places]
+    return RetryRequest(config=str(worker.config.path), paths=paths, mappings=[])
 
 
 @pytest.mark.usefixtures("control")
@@ -304,14 +447,13 @@ def test_retry(lab: Lab, worker: StandIn) -> None:
     lab.server.remove_files(UUID(lab.journal.remote.uuid(EID)), ["a"])
     assert push(worker, []).counts["held"] == 1
     with found(worker) as daemon:
-        order = RetryRequest(str(worker.config.path), (str(lab.root / "a"),), ())
-        assert daemon.retry(order) == 1
+        assert daemon.retry(retry(worker, lab.root / "a")) == 1
     assert worker.asked[-1] == "look again"
     assert push(worker, []).counts["uploaded"] == 1
     with found(worker) as daemon, pytest.raises(AqsyncError, match="nothing is known of"):
-        daemon.retry(RetryRequest(str(worker.config.path), (str(lab.root / "b"),), ()))
+        daemon.retry(retry(worker, lab.root / "b"))
     with found(worker) as daemon, pytest.raises(AqsyncError, match="does not know"):
-        daemon.retry(RetryRequest(str(worker.config.path), (), ("new",)))
+        daemon.retry(retry(worker).model_copy(update={"mappings": ["new"]}))
 
 
 @pytest.mark.usefixtures("control")
@@ -337,7 +479,7 @@ def test_short_orders(worker: StandIn) -> None:
 
 @pytest.mark.usefixtures("control")
 def test_more_than_a_request_holds(worker: StandIn) -> None:
-    many = tuple(f"run/{number:0200}" for number in range(6000))
+    many = [f"run/{number:0200}" for number in range(6000)]
     with pytest.raises(ConfigError, match="more than the daemon takes at once"):
         push(worker, [], within={"lab": many})
 
@@ -346,7 +488,16 @@ def test_more_than_a_request_holds(worker: StandIn) -> None:
 
 
 def test_only_this_user_may_talk(control: ControlServer) -> None:
+    assert stat.S_IMODE(control.path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(control.path.stat().st_mode) == 0o600
+
+
+def test_a_folder_that_others_may_enter_is_closed(worker: StandIn) -> None:
+    folder = socket_path(worker.config.journal).parent
+    folder.mkdir(mode=0o755)
+    with listening(worker, SystemClock()), found(worker) as daemon:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        daemon.reload()
 
 
 def test_others_are_not_heard(
@@ -366,35 +517,48 @@ def test_what_a_dead_daemon_left_is_replaced(worker: StandIn) -> None:
     path = socket_path(worker.config.journal)
     listen(path).close()
     assert path.exists()
-    assert Daemon.find(worker.config.journal) is None
+    assert DaemonClient.find(worker.config.journal) is None
     with listening(worker, SystemClock()), found(worker) as daemon:
         daemon.reload()
     assert not path.exists()
 
 
-def test_something_else_in_its_place_stays(worker: StandIn) -> None:
+@pytest.mark.parametrize("what", ["socket", "folder", "link"])
+def test_something_else_in_its_place_stays(worker: StandIn, what: str, tmp_path: Path) -> None:
     path = socket_path(worker.config.journal)
-    path.write_text("precious")
-    server = ControlServer(worker.config.journal, object())  # type: ignore[arg-type]  # never asked
+    precious = path if what == "socket" else path.parent
+    if what == "link":
+        (tmp_path / "elsewhere").mkdir()
+        precious.symlink_to(tmp_path / "elsewhere")
+    else:
+        precious.parent.mkdir(exist_ok=True)
+        precious.write_text("precious")
+    server = ControlServer(worker.config.journal, worker)
     with pytest.raises(ConfigError, match="in the way"):
         server.start()
     server.stop()
-    assert path.read_text() == "precious"
-    assert Daemon.find(worker.config.journal) is None
+    assert precious.is_symlink() if what == "link" else precious.read_text() == "precious"
+    assert DaemonClient.find(worker.config.journal) is None
 
 
 def test_a_path_longer_than_an_address(lab: Lab, worker: StandIn) -> None:
     folder = lab.root.parent / ("d" * 200)
     folder.mkdir()
     worker.config = worker.config.model_copy(update={"journal": folder / "journal.db"})
-    assert Daemon.find(worker.config.journal) is None
+    assert DaemonClient.find(worker.config.journal) is None
     with listening(worker, SystemClock()) as server, found(worker) as daemon:
         daemon.reload()
         assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
 
 
-def test_a_name_longer_than_an_address(tmp_path: Path) -> None:
-    journal = tmp_path / ("j" * 150)
-    with pytest.raises(ConfigError, match="too long"):
-        ControlServer(journal, object()).start()  # type: ignore[arg-type]  # never asked
-    assert Daemon.find(journal) is None
+def test_a_name_longer_than_an_address(tmp_path: Path, worker: StandIn) -> None:
+    worker.config = worker.config.model_copy(update={"journal": tmp_path / ("j" * 150)})
+    with listening(worker, SystemClock()), found(worker) as daemon:
+        daemon.reload()
+
+
+def test_a_name_that_no_folder_can_have(tmp_path: Path, worker: StandIn) -> None:
+    journal = tmp_path / ("j" * 250)
+    with pytest.raises(OSError, match="too long"):
+        ControlServer(journal, worker).start()
+    assert DaemonClient.find(journal) is None

@@ -11,9 +11,8 @@ from aqsync.clock import Clock, SystemClock
 from aqsync.config import Config, load_config
 from aqsync.errors import AqsyncError
 from aqsync.journal import Journal
-from aqsync.service.control.commands import DaemonStatus
-from aqsync.service.control.server import ControlServer
-from aqsync.service.orders import Orders
+from aqsync.service.web.control import ControlServer
+from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.sync.connection import connect
 from aqsync.sync.engine import Engine
 from aqsync.sync.progress import Reporter
@@ -69,25 +68,25 @@ class StandIn:
             raise self.refuse
 
     def status(self) -> DaemonStatus:
-        return {
-            "process": 4711,
-            "version": "0.0.0",
-            "config": str(self.config.path),
-            "mappings": [mapping.name for mapping in self.config.mappings],
-            "started_at_ns": START_NS,
-            "uploaded": 3,
-            "bytes": 3072,
-            "ready": 5,
-            "under_way": [
-                {"mapping": "main", "path": "a.bin", "size": 4096, "sent": 1024, "seconds": 2.0}
+        return DaemonStatus(
+            process=4711,
+            version="0.0.0",
+            config=str(self.config.path),
+            mappings=[mapping.name for mapping in self.config.mappings],
+            started_at_ns=START_NS,
+            uploaded=3,
+            bytes=3072,
+            ready=5,
+            under_way=[
+                FileUnderWay(mapping="main", path="a.bin", size=4096, sent=1024, seconds=2.0)
             ],
-        }
+        )
 
 
 @contextmanager
 def listening(worker: StandIn, clock: Clock) -> Iterator[ControlServer]:
     """Take orders for a worker beside its journal."""
-    server = ControlServer(worker.config.journal, Orders(worker, clock), clock)
+    server = ControlServer(worker.config.journal, worker, clock)
     server.start()
     try:
         yield server

@@ -1,4 +1,4 @@
-"""Whoever misuses the local socket of a daemon keeps it neither from its work nor from others."""
+"""Whoever misuses the Unix socket of a daemon keeps it neither from its work nor from others."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-from aqsync.service.control.local_socket import connect, socket_path
+from aqsync.service.web.local_socket import connect, socket_path
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.project import Project
 
 MANY = 300
-JUNK = (b"", b"\n", b"{" * 5000, b'{"command": "status"', b"GET / HTTP/1.1\r\n\r\n", bytes(4000))
+JUNK = (
+    b"",
+    b"\n",
+    b"{" * 5000,
+    b"GET /status HTTP/1.1\r\n",
+    b"POST /pause HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{",
+    b"GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+    bytes(4000),
+)
 
 
 def resident(pid: int) -> int:
@@ -37,7 +45,7 @@ def crowd(project: Project) -> None:
                 peer.sendall(JUNK[number % len(JUNK)])
 
 
-def test_a_crowd_at_the_local_socket(tmp_path: Path, embedded_server: EmbeddedServer) -> None:
+def test_a_crowd_at_the_socket(tmp_path: Path, embedded_server: EmbeddedServer) -> None:
     project = Project(tmp_path / "p", embedded_server.url)
     with Daemon(project, {"aqsync.sync.watching.ROOT_CHECK_S": 0.2}) as daemon:
         daemon.start()

@@ -14,11 +14,11 @@ from aqsync.clock import SystemClock
 from aqsync.errors import AqsyncError, ExitCode, JournalInUse
 from aqsync.journal import Journal
 from aqsync.log import Log
-from aqsync.service.control import client as control
 from aqsync.service.daemon import Daemon
 from aqsync.service.logs import set_up
 from aqsync.service.memory import give_back_freed_memory
 from aqsync.service.notify import Notifier
+from aqsync.service.web.client import DaemonClient
 from aqsync.sync.connection import connect
 
 log = Log(__name__)
@@ -52,7 +52,7 @@ def run(options: RunOptions) -> ExitCode:
 
 def _refuse_another(journal: Path) -> None:
     """Where the lock file was deleted, one that works on may have missed that so far."""
-    other = control.Daemon.find(journal)
+    other = DaemonClient.find(journal)
     if other is not None:
         with other:
             raise JournalInUse(

@@ -1,4 +1,4 @@
-"""The seam to the operating system: a socket beside the journal that only this user may use.
+"""The daemon's Unix socket: it stands beside the journal, in a folder that only its user may enter.
 
 A system without such sockets has no control of a running daemon; all that differs stands here.
 """
@@ -22,25 +22,24 @@ from aqsync.errors import ConfigError
 SUPPORTED = hasattr(socket, "AF_UNIX")
 
 _LONGEST_ADDRESS = 107
-"""Bytes that an address may have."""
-_BACKLOG = 16
+"""Bytes that the address of a Unix socket may have."""
 _CONNECT_S = 5.0
 _NOBODY_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ECONNREFUSED, errno.EACCES, errno.ENOTSOCK}
 
 
 def socket_path(journal: Path) -> Path:
     """Where the daemon that writes a journal listens."""
-    return journal.with_name(journal.name + ".socket")
+    return journal.with_name(journal.name + ".control") / "socket"
 
 
 def listen(path: Path) -> socket.socket:
-    """Listen at a path; what a dead daemon left there is replaced.
+    """Bind a socket in a folder that is made for it; what a killed daemon left is replaced.
 
-    Only who holds the journal's lock may call this: then nobody else can be listening.
+    Only the process that holds the journal's lock may call this: nobody else can be listening then.
 
     Raises:
         ConfigError: The system has no such sockets, the path is too long, or something else
-            stands there.
+            is in the way.
         OSError: The socket cannot be made.
     """
     if not SUPPORTED:
@@ -48,13 +47,14 @@ def listen(path: Path) -> socket.socket:
             "this system has no local sockets",
             hint="commands cannot reach the daemon; stop it before you use them",
         )
+    _make_private(path.parent)
+    _remove_old(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _address(path) as address:
-            _clear(path)
             listener.bind(address)
             os.chmod(address, 0o600)  # noqa: PTH101 - the address leads through a descriptor
-        listener.listen(_BACKLOG)
+        listener.listen()
     except BaseException:
         listener.close()
         raise
@@ -62,10 +62,10 @@ def listen(path: Path) -> socket.socket:
 
 
 def connect(path: Path) -> socket.socket | None:
-    """Connect to whoever listens at a path; None if nobody does.
+    """Connect to the process that listens at a path; None if there is none.
 
     Raises:
-        OSError: Somebody listens, but takes no connection.
+        OSError: A process listens, but takes no connection.
     """
     if not SUPPORTED:
         return None
@@ -76,7 +76,7 @@ def connect(path: Path) -> socket.socket | None:
             connection.settimeout(_CONNECT_S)
             try:
                 connection.connect(address)
-            except BlockingIOError:  # so many are waiting that no more may
+            except BlockingIOError:  # the queue of connections that wait is full
                 connection.close()
                 if time.monotonic() > give_up_at:
                     raise
@@ -94,7 +94,7 @@ def connect(path: Path) -> socket.socket | None:
 def is_trusted(connection: socket.socket) -> bool:
     """Whether the other end is this user or root, as far as the system tells.
 
-    Where it does not tell, the mode of the socket's file alone keeps others out.
+    Where it does not tell, the mode of the folder alone keeps others out.
     """
     if not hasattr(socket, "SO_PEERCRED"):
         return True
@@ -110,32 +110,40 @@ def _address(path: Path) -> Iterator[str]:
     if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
         yield str(path)
         return
-    too_long = ConfigError(
-        f"the path of the daemon's socket is too long: {path}",
-        hint="give `journal` in the configuration a shorter path",
-    )
     if sys.platform != "linux":
-        raise too_long
+        raise ConfigError(
+            f"the path of the daemon's socket is too long: {path}",
+            hint="give `journal` in the configuration a shorter path",
+        )
     try:
         directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError as exc:
-        raise too_long from exc
+    except OSError as exc:
+        raise ConfigError(f"{path.parent} cannot be opened: {exc.strerror}") from exc
     try:
-        address = f"/proc/self/fd/{directory}/{path.name}"
-        if len(os.fsencode(address)) > _LONGEST_ADDRESS:
-            raise too_long
-        yield address
+        yield f"/proc/self/fd/{directory}/{path.name}"
     finally:
         os.close(directory)
 
 
-def _clear(path: Path) -> None:
+def _make_private(folder: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    ours = os.geteuid() in {0, found.st_uid}  # root may use another user's folder
+    if not stat.S_ISDIR(found.st_mode) or not ours:
+        raise _in_the_way(folder)
+    folder.chmod(0o700)
+
+
+def _remove_old(path: Path) -> None:
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise ConfigError(
-            f"{path} is in the way: the daemon listens there", hint="move it elsewhere"
-        )
+        raise _in_the_way(path)
     path.unlink()
+
+
+def _in_the_way(path: Path) -> ConfigError:
+    return ConfigError(f"{path} is in the way: the daemon listens there", hint="move it elsewhere")

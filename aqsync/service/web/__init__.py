@@ -1,0 +1,1 @@
+"""The daemon answers HTTP here, and commands ask it; see docs/reference/control.md."""

@@ -1,0 +1,201 @@
+"""What commands may ask of the daemon: one route for each order.
+
+A command reads the configuration as it is now, the daemon works by the one that it has taken over.
+So an order that names one is refused unless both mean the same by it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Event
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from aqsync.clock import Clock
+from aqsync.config import Config, Mapping
+from aqsync.config.places import real_path
+from aqsync.errors import BadRequest, ConfigError
+from aqsync.journal import Journal
+from aqsync.log import Log
+from aqsync.service.web.app import read, whole
+from aqsync.service.web.models import (
+    Content,
+    DaemonStatus,
+    Freed,
+    M,
+    Nothing,
+    PauseRequest,
+    PushRequest,
+    ResumeRequest,
+    RetryRequest,
+    event_to_dict,
+)
+from aqsync.service.web.work import Work
+from aqsync.sync.progress import Reporter, Teller, Throttled
+from aqsync.sync.push import Limits
+from aqsync.sync.report import PushReport
+from aqsync.sync.retry import set_free
+
+log = Log(__name__)
+
+
+class Worker(Protocol):
+    """The daemon, as far as orders need it; several threads call it. Its errors are told."""
+
+    @property
+    def config(self) -> Config: ...  # noqa: D102 - what these do, the daemon says
+    @property
+    def journal(self) -> Journal: ...  # noqa: D102
+    def push(self, limits: Limits, reporter: Reporter, stop: Event) -> PushReport: ...  # noqa: D102
+    def look_again(self) -> None: ...  # noqa: D102
+    def pause(self, mapping: str | None, seconds: float | None) -> None: ...  # noqa: D102
+    def resume(self, mapping: str | None) -> None: ...  # noqa: D102
+    def reload(self) -> None: ...  # noqa: D102
+    def status(self) -> DaemonStatus: ...  # noqa: D102
+
+
+class Orders:
+    """The routes of the daemon's Unix socket.
+
+    Args:
+        worker: Does what is asked for.
+        clock: The time.
+    """
+
+    def __init__(self, worker: Worker, clock: Clock) -> None:
+        self._worker = worker
+        self._clock = clock
+        self._pushes: dict[str, Event] = {}
+        """By its name, what ends a push."""
+
+    def routes(self) -> list[BaseRoute]:
+        """What an application serves."""
+        return [
+            Route("/status", self._status),
+            _order("push", PushRequest, self._push),
+            Route("/push/{push}/stop", self._stop, methods=["POST"]),
+            _order("retry", RetryRequest, self._retry),
+            _order("pause", PauseRequest, self._pause),
+            _order("resume", ResumeRequest, self._resume),
+            _order("reload", Nothing, self._reload),
+        ]
+
+    def end(self) -> None:
+        """Let every push end what is under way and begin nothing else."""
+        for stop in tuple(self._pushes.values()):
+            stop.set()
+
+    async def _status(self, _request: Request) -> Work:
+        return Work(lambda _work: self._worker.status(), "status")
+
+    async def _stop(self, request: Request) -> Response:
+        stop = self._pushes.get(request.path_params["push"])
+        if stop is None:
+            raise BadRequest("no such push is under way")
+        stop.set()
+        return whole(Nothing())
+
+    # Each on a thread of its own, for it may block
+
+    def _push(self, request: PushRequest, work: Work) -> Content:
+        limits = self._limits(request)
+        log.info("asked to push", mappings=len(request.mappings))
+        name = secrets.token_hex(8)
+        self._pushes[name] = work.stop
+        try:
+            work.tell({"event": "begun", "push": name})
+            throttled = Throttled(lambda event: work.tell(event_to_dict(event)), self._clock)
+            report = self._worker.push(limits, Teller(throttled), work.stop)
+            throttled.flush()
+        finally:
+            del self._pushes[name]
+        return report.to_dict()
+
+    def _retry(self, request: RetryRequest, _work: Work) -> Freed:
+        config = self._config_of(request.config)
+        mappings = _known(config, request.mappings) if request.mappings else config.mappings
+        paths = [Path(path) for path in request.paths]
+        accept_roots = bool(request.mappings and not paths)
+        now_ns = self._clock.now_ns()
+        freed = set_free(self._worker.journal, mappings, paths, now_ns, accept_roots=accept_roots)
+        log.info("asked to retry", files=freed)
+        self._worker.look_again()
+        return Freed(files=freed)
+
+    def _pause(self, request: PauseRequest, _work: Work) -> Nothing:
+        if request.mapping is not None:
+            _known(self._worker.config, [request.mapping])
+        self._worker.pause(request.mapping, request.seconds)
+        return Nothing()
+
+    def _resume(self, request: ResumeRequest, _work: Work) -> Nothing:
+        self._worker.resume(request.mapping)
+        return Nothing()
+
+    def _reload(self, _request: Nothing, _work: Work) -> Nothing:
+        self._worker.reload()
+        return Nothing()
+
+    def _limits(self, request: PushRequest) -> Limits:
+        """How far to go, once command and daemon mean the same by it."""
+        config = self._config_of(request.config)
+        for mapping in _known(config, request.mappings):
+            directory = request.mappings[mapping.name]
+            if not _same(mapping.directory, Path(directory)):
+                raise _not_yet(f"that the directory of {mapping.name!r} is {directory}")
+        for path in itertools.chain(*request.within.values()):
+            if path.startswith("/") or ".." in path.split("/"):
+                raise ConfigError(f"{path!r} leads out of its mapping's directory")
+        return Limits(
+            request.wait,
+            request.longest_wait_s,
+            request.overwrite,
+            {name: tuple(paths) for name, paths in request.within.items()},
+            mappings=tuple(request.mappings),
+            windows=config.transfer.windows,
+            at_once=request.at_once,
+        )
+
+    def _config_of(self, path: str) -> Config:
+        """The daemon's configuration, if it came from this file."""
+        config = self._worker.config
+        if not _same(Path(path), config.path):
+            raise ConfigError(
+                f"the daemon that writes this journal works by {config.path}, not by {path}",
+                hint=f"give --config {config.path}, or another `journal` in {path}",
+            )
+        return config
+
+
+def _order(name: str, kind: type[M], carry_out: Callable[[M, Work], Content]) -> Route:
+    async def serve(request: Request) -> Work:
+        asked = await read(request, kind)
+        return Work(lambda work: carry_out(asked, work), name)
+
+    return Route(f"/{name}", serve, methods=["POST"])
+
+
+def _known(config: Config, names: Iterable[str]) -> tuple[Mapping, ...]:
+    known = {mapping.name: mapping for mapping in config.mappings}
+    for name in names:
+        if name not in known:
+            raise _not_yet(f"the mapping {name!r}")
+    return tuple(known[name] for name in names)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one place; what is written alike need not be asked for."""
+    return one == other or real_path(one) == real_path(other)
+
+
+def _not_yet(what: str) -> ConfigError:
+    return ConfigError(
+        f"the daemon does not know {what}",
+        hint="`aqsync reload` has it take over the changed configuration",
+    )
