@@ -7,6 +7,7 @@ from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any
 
+from aqsync import __version__
 from aqsync.cli.output import age_text, iso_text, say, seconds_text, size_text
 from aqsync.config import Config
 from aqsync.errors import AqsyncError
@@ -68,6 +69,8 @@ class DaemonState:
                 f"  under way: {item.path} ({item.mapping}), {size_text(item.sent)}"
                 f" of {size_text(item.size)} in {seconds_text(item.seconds)}"
             )
+        if status.version != __version__:
+            say(f"  it is aqsync {status.version}, and this {__version__}: restart the daemon")
         if not _same(status.config, self._config_path):
             say(f"  it works by another configuration: {status.config}")
 

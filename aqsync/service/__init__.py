@@ -1,1 +1,1 @@
-"""The daemon and what surrounds it: signals, logs, systemd, the calendar, the local socket."""
+"""The daemon and what surrounds it: signals, logs, systemd, the calendar, HTTP for commands."""

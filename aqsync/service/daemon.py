@@ -122,7 +122,7 @@ class Daemon:
         return JournalReplaced.exit_code if lost else ExitCode.OK
 
     def _take_orders(self) -> ControlServer | None:
-        """Listen on the local socket; without one the daemon does its work all the same."""
+        """Listen on the Unix socket; without one the daemon does its work all the same."""
         control = ControlServer(self._config.journal, self, self._clock)
         try:
             control.start()

@@ -172,12 +172,12 @@ def test_interrupted_it_leaves_nothing_behind(temporary: Path, number: signal.Si
 def test_without_the_extra_it_says_what_to_install(temporary: Path, tmp_path: Path) -> None:
     stand_ins = tmp_path / "modules"
     stand_ins.mkdir()
-    (stand_ins / "uvicorn.py").write_text('raise ModuleNotFoundError(name="uvicorn")')
+    (stand_ins / "strawberry.py").write_text('raise ModuleNotFoundError(name="strawberry")')
 
     done = demo(temporary, PYTHONPATH=str(stand_ins))
 
     assert done.returncode == ExitCode.USAGE
-    assert "the embedded server is not installed (uvicorn is missing)" in done.stderr
+    assert "the embedded server is not installed (strawberry is missing)" in done.stderr
     assert "pip install 'aqsync[server]'" in done.stderr
     assert "Traceback" not in done.stderr
 

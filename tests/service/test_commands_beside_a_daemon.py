@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aqsync import __version__
 from aqsync.clock import SystemClock
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
@@ -361,6 +362,7 @@ def test_status_tells_of_the_daemon(project: Project, daemon: StandIn) -> None:
     assert "3 files uploaded since (3.0 KiB), 5 to be decided on" in text
     assert "under way: a.bin (main), 1.0 KiB of 4.0 KiB in 2 s" in text
     assert "another configuration" not in text
+    assert f"it is aqsync 0.0.0, and this {__version__}: restart the daemon" in text
     found = project.run("status", "--json").json["daemon"]
     assert found["process"] == 4711
     assert datetime.fromisoformat(found["started_at"]).year == 2026

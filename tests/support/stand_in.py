@@ -1,4 +1,4 @@
-"""Stands in for a daemon behind its local socket: a real engine and journal, and no loops."""
+"""Stands in for a daemon behind its Unix socket: a real engine and journal, and no loops."""
 
 from __future__ import annotations
 
