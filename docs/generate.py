@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import typer.main
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+import click
 
 from aqsync import errors
-from aqsync.cli.main import app
+from aqsync.cli.main import COMMANDS, aqsync, load
 from aqsync.errors import AqsyncError, ExitCode
 from docs.api_page import api_page
-
-Parameter = TyperArgument | TyperOption
 
 HERE = Path(__file__).parent
 REFERENCE = HERE / "reference"
@@ -88,72 +85,40 @@ def errors_page() -> str:
 
 def commands_page() -> str:
     """Every command with its arguments and options."""
-    group = typer.main.get_group(app)
-    lines = ["# Commands", "", _made_by(), "", _text(group.help), ""]
-    lines += _table(known(group.params))
+    lines = ["# Commands", "", _made_by(), "", _text(aqsync.help), ""]
+    lines += _table(click.Context(aqsync, info_name="aqsync"))
     lines.append("What the exit codes mean, and which error gives which: [errors.md](errors.md).")
     lines.append("")
-    for name, command in commands(group, "aqsync"):
-        level = "#" * len(name.split())
-        lines += [f"{level} {name}", ""]
-        if not isinstance(command, TyperGroup):
-            lines += ["```", " ".join([name, *_usage(known(command.params))]), "```", ""]
-        lines += [_text(command.help), "", *_table(known(command.params))]
+    for context in commands():
+        name, command = context.command_path, context.command
+        lines += [f"{'#' * len(name.split())} {name}", ""]
+        if not isinstance(command, click.Group):
+            lines += ["```", f"{name} {' '.join(command.collect_usage_pieces(context))}", "```", ""]
+        lines += [_text(command.help), "", *_table(context)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def commands(group: TyperGroup, name: str) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
-    """Every command and group of commands below a group, with the words that call it."""
-    for word, command in group.commands.items():
-        if isinstance(command, TyperCommand | TyperGroup):
-            yield f"{name} {word}", command
-        if isinstance(command, TyperGroup):
-            yield from commands(command, f"{name} {word}")
+def commands() -> Iterator[click.Context]:
+    """Every command and group of commands, each with the words that call it."""
+    top = click.Context(aqsync, info_name="aqsync")
+    for name in COMMANDS:
+        command = load(name)
+        context = click.Context(command, top, name)
+        yield context
+        if isinstance(command, click.Group):
+            for word, below in command.commands.items():
+                yield click.Context(below, context, word)
 
 
-def known(parameters: Iterable[object]) -> list[Parameter]:
-    """A command's arguments and options, of the types that have all that is asked for here."""
-    return [p for p in parameters if isinstance(p, TyperArgument | TyperOption)]
-
-
-def _usage(parameters: Sequence[Parameter]) -> Iterator[str]:
-    if any(isinstance(parameter, TyperOption) for parameter in parameters):
-        yield "[OPTIONS]"
-    for parameter in parameters:
-        if isinstance(parameter, TyperArgument):
-            many = "..." if parameter.nargs == -1 else ""
-            yield (
-                f"{_names(parameter)}{many}"
-                if parameter.required
-                else f"[{_names(parameter)}{many}]"
-            )
-
-
-def _table(parameters: Sequence[Parameter]) -> list[str]:
-    arguments = [p for p in parameters if isinstance(p, TyperArgument)]
-    options = [p for p in parameters if isinstance(p, TyperOption)]
-    rows = [f"| `{_names(parameter)}` | {_help(parameter)} |" for parameter in arguments + options]
+def _table(context: click.Context) -> list[str]:
+    parameters = sorted(context.command.params, key=lambda p: isinstance(p, click.Option))
+    records = filter(None, (parameter.get_help_record(context) for parameter in parameters))
+    rows = [f"| `{_text(names)}` | {_text(about)} |" for names, about in records]
     return ["| | |", "|---|---|", *rows, ""] if rows else []
 
 
-def _names(parameter: Parameter) -> str:
-    if isinstance(parameter, TyperArgument):
-        return str(parameter.name).upper()
-    names = ", ".join(sorted(parameter.opts, key=len))
-    return names if parameter.is_flag else f"{names} <{parameter.name}>".replace("_", "-")
-
-
-def _help(parameter: Parameter) -> str:
-    text = _text(parameter.help)
-    if parameter.required:
-        return f"{text} Required."
-    if parameter.default in {None, False}:
-        return text
-    return f"{text} Default: `{parameter.default}`."
-
-
 def _text(text: str | None) -> str:
-    return inspect.cleandoc(text or "").replace("|", "\\|")
+    return inspect.cleandoc(text or "").replace("|", "\\|").replace("  [", " [")
 
 
 def _first_sentence(kind: type[AqsyncError]) -> str:

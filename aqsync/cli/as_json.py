@@ -13,11 +13,9 @@ from aqsync.aqueduct.records import (
     TaskRecord,
 )
 
-Shape = dict[str, Any]
 
-
-def experiment_shape(found: ExperimentRef) -> Shape:
-    """Show an experiment."""
+def experiment_as_json(found: ExperimentRef) -> dict[str, Any]:
+    """Return an experiment."""
     return {
         "eid": found.eid,
         "uuid": str(found.uuid),
@@ -29,13 +27,13 @@ def experiment_shape(found: ExperimentRef) -> Shape:
     }
 
 
-def file_shape(file: RemoteFile) -> Shape:
-    """Show a file of an experiment."""
+def file_as_json(file: RemoteFile) -> dict[str, Any]:
+    """Return a file of an experiment."""
     return {"name": file.name, "uploaded_at": _time(datetime.fromisoformat(file.modified_at))}
 
 
-def extension_shape(found: ExtensionRecord) -> Shape:
-    """Show an extension with all its actions."""
+def extension_as_json(found: ExtensionRecord) -> dict[str, Any]:
+    """Return an extension with all its actions."""
     return {
         "name": found.name,
         "description": found.description,
@@ -44,8 +42,8 @@ def extension_shape(found: ExtensionRecord) -> Shape:
     }
 
 
-def task_shape(found: TaskRecord) -> Shape:
-    """Show a task."""
+def task_as_json(found: TaskRecord) -> dict[str, Any]:
+    """Return a task."""
     return {
         "uuid": str(found.uuid),
         "status": str(found.status),
@@ -62,7 +60,7 @@ def task_shape(found: TaskRecord) -> Shape:
     }
 
 
-def _action(action: Action) -> Shape:
+def _action(action: Action) -> dict[str, Any]:
     return {
         "name": action.name,
         "description": action.description,

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import click
+
 from aqsync.cli.output import complain
 from aqsync.errors import ConfigError
 
 _DEFAULT_LIMIT = 20
+
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(1, 500),
+    help=f"So many at most; {_DEFAULT_LIMIT} by default.",
+)
+all_option = click.option(
+    "--all", "everything", is_flag=True, help="Every one, however many there are."
+)
 
 
 def how_many_wanted(limit: int | None, *, everything: bool) -> int | None:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TextIO
 
 from aqsync.errors import AqsyncError
 from aqsync.model import State
@@ -45,7 +45,7 @@ def complain_from_signal(line: str) -> None:
         os.write(sys.stderr.fileno(), f"{line}\n".encode())
 
 
-def _write(stream: Any, line: str) -> None:  # noqa: ANN401 - any text stream
+def _write(stream: TextIO, line: str) -> None:
     stream.write(printable(line) + "\n")
     stream.flush()
 
@@ -57,6 +57,16 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
+
+
+def pass_on(text: str, stream: TextIO) -> None:
+    """Write a text that others made as it is, but give a terminal no control characters."""
+    if stream.isatty():
+        text = "\n".join(printable(line.expandtabs()) for line in text.split("\n"))
+        if text and not text.endswith("\n"):
+            text += "\n"
+    stream.write(text)
+    stream.flush()
 
 
 def say_json(value: object) -> None:

@@ -5,25 +5,21 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 
 from aqsync.config import parse_duration
-from aqsync.errors import ConfigError
 
 _DATE_LENGTH = len("2026-11-23")
 
 
-def moment(text: str | None, option: str, now: datetime, *, end_of_day: bool) -> datetime | None:
+def point_in_time(text: str, now: datetime, *, end_of_day: bool) -> datetime:
     """Read a point in time; without an offset from UTC it is this machine's local time.
 
     Args:
-        text: A date, a date with a time, or how long ago, such as ``2d``; None for none.
-        option: What it was given for, for the error message.
+        text: A date, a date with a time, or how long ago, such as ``2d``.
         now: The time now, with its offset.
         end_of_day: Whether a date alone means the end of that day, not its beginning.
 
     Raises:
-        ConfigError: It is none of these.
+        ValueError: It is none of these.
     """
-    if text is None:
-        return None
     try:
         return now - timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError):
@@ -34,7 +30,7 @@ def moment(text: str | None, option: str, now: datetime, *, end_of_day: bool) ->
             found = datetime.combine(found.date(), time.max)
         return found if found.tzinfo is not None else found.astimezone()
     except (ValueError, OverflowError) as exc:
-        raise ConfigError(
-            f"{option} {text!r} is no time",
-            hint="write it like 2026-11-23, '2026-11-23 10:00' or 2d (two days ago)",
+        raise ValueError(
+            f"{text!r} is not a time; write it like 2026-11-23, '2026-11-23 10:00' or 2d"
+            " (two days ago)"
         ) from exc

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+import click
+
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.server import Server
-from aqsync.cli.groups.options import ServerOptions
 from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
-from aqsync.errors import ConfigError, RemoteError
+from aqsync.errors import ConfigError, ExitCode, RemoteError
+
+eid_argument = click.argument("eid", help="The experiment's EID (or UUID).")
 
 _URL_VARIABLE = "AQSYNC_URL"
 _CONNECT_S = 5.0
@@ -32,38 +36,39 @@ class Access(NamedTuple):
     """Seconds that a transfer may stand still."""
 
 
-def access(options: ServerOptions) -> Access:
+def access(config: Path | None, url: str | None, token_file: Path | None) -> Access:
     """Find out how the server is reached.
 
-    Whoever names a server is not given the token of the configured one: it would get about.
+    With a URL from an option or the environment the configured token is not sent, as it would
+    leak to another server.
+
+    Args:
+        config: The configuration file that was named.
+        url: The address that was named.
+        token_file: The file with the token that was named.
 
     Raises:
         ConfigError: No server is named, or what is named cannot be used.
     """
-    if options.url is not None and options.config is not None:
+    if url is not None and config is not None:
         raise ConfigError("--url and --config cannot stand together", hint="leave one of them out")
-    url = options.url
-    if url is None and options.config is None:
+    if url is None and config is None:
         url = os.environ.get(_URL_VARIABLE) or None
     if url is not None:
-        return Access(url, _token(options, None), verify=True, timeout=30.0, stall_timeout=60.0)
-    section = load_server(_config_file(options.config))
+        token = _token(token_file, None)
+        return Access(url, token, verify=True, timeout=30.0, stall_timeout=60.0)
+    section = load_server(_config_file(config))
     return Access(
         section.url,
-        _token(options, section.token_file),
+        _token(token_file, section.token_file),
         verify=True if section.ca_file is None else str(section.ca_file),
         timeout=section.timeout,
         stall_timeout=section.stall_timeout,
     )
 
 
-def connected(options: ServerOptions) -> Server:
-    """Return the server that is meant; nothing is sent yet.
-
-    Raises:
-        ConfigError: As `access`.
-    """
-    found = access(options)
+def connected(found: Access) -> Server:
+    """Return a client of the server; nothing is sent yet."""
     return Server(
         found.url,
         found.token,
@@ -72,6 +77,32 @@ def connected(options: ServerOptions) -> Server:
         answer_timeout=found.timeout,
         stall_timeout=found.stall_timeout,
     )
+
+
+def with_server(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Add the options that say which server is meant; the function gets its client.
+
+    Args:
+        function: A command. Its first argument is the client, which is closed when it returns.
+    """
+
+    @click.option(
+        "--config", "-c", type=Path, help="The configuration file; only its `server` is read."
+    )
+    @click.option("--url", help="The server's address; else $AQSYNC_URL, else the configuration's.")
+    @click.option(
+        "--token-file",
+        type=Path,
+        help="A file with the token; else $AQSYNC_API_TOKEN, $API_TOKEN or the configuration's.",
+    )
+    @functools.wraps(function)
+    def command(
+        *, config: Path | None, url: str | None, token_file: Path | None, **options: object
+    ) -> ExitCode:
+        with connected(access(config, url, token_file)) as server:
+            return function(server, **options)
+
+    return command
 
 
 def find_experiment(server: Server, identifier: str) -> ExperimentRef:
@@ -88,7 +119,7 @@ def find_experiment(server: Server, identifier: str) -> ExperimentRef:
 
 
 @contextlib.contextmanager
-def experiment(server: Server, identifier: str) -> Iterator[ExperimentRef]:
+def experiment_by(server: Server, identifier: str) -> Iterator[ExperimentRef]:
     """Work on an experiment, named by its EID or UUID; errors call it by its EID.
 
     Raises:
@@ -110,7 +141,7 @@ def _config_file(explicit: Path | None) -> Path:
         raise ConfigError(exc.message, hint=hint) from exc
 
 
-def _token(options: ServerOptions, configured: Path | None) -> str | None:
-    if options.token_file is not None:
-        return read_token(options.token_file.absolute(), {})
+def _token(named: Path | None, configured: Path | None) -> str | None:
+    if named is not None:
+        return read_token(named.absolute(), {})
     return read_token(configured, os.environ)

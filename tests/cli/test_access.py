@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.cli.groups.options import ServerOptions
 from aqsync.cli.server_access import access
 from aqsync.errors import ConfigError
 from tests.cli.remote import Remote
@@ -34,7 +33,7 @@ def token_file(text: str, name: str = "token") -> Path:
 def found(
     config: Path | None = None, url: str | None = None, token: Path | None = None
 ) -> tuple[str, str | None]:
-    got = access(ServerOptions(config, url, token))
+    got = access(config, url, token)
     return got.url, got.token
 
 
@@ -72,13 +71,13 @@ def test_a_token_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatc
 
 def test_the_configuration_needs_no_mapping_and_may_have_broken_ones() -> None:
     write_config("server: {url: 'http://x', timeout: 3s}\nmappings: [{wrong: 1}]\nunknown: 2\n")
-    got = access(ServerOptions(None, None, None))
+    got = access(None, None, None)
     assert (got.url, got.timeout, got.stall_timeout) == ("http://x", 3.0, 60.0)
 
 
 def test_settings_of_the_configured_server_are_used() -> None:
     write_config("server: {url: 'https://x', ca_file: ca.pem, stall_timeout: 7s}")
-    got = access(ServerOptions(None, None, None))
+    got = access(None, None, None)
     assert (got.verify, got.stall_timeout) == (str(Path("ca.pem").absolute()), 7.0)
 
 

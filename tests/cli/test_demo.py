@@ -63,6 +63,11 @@ def demo(temporary: Path, *arguments: str | Path, **more: str) -> subprocess.Com
     )
 
 
+def demo_here(folder: Path) -> object:
+    """In this process; returns the exit status."""
+    return command.demo.main([str(folder)], standalone_mode=False)
+
+
 def test_the_sample_arrives_whole(temporary: Path) -> None:
     done = demo(temporary)
 
@@ -123,7 +128,7 @@ def test_what_differs_is_named(
 
     monkeypatch.setattr(command, "run", run_and_change)
 
-    assert command.demo(own) == ExitCode.INCOMPLETE
+    assert demo_here(own) == ExitCode.INCOMPLETE
 
     said = capsys.readouterr().err
     assert f"differs: {own}/2026-11-23/#1_rabi/iq.csv differs from 2026-11-23~=231_rabi~iq" in said
@@ -138,7 +143,7 @@ def test_a_push_that_fails_fails_the_demo(
 ) -> None:
     monkeypatch.setattr(command, "run", lambda arguments: real_run([*arguments, "--mapping", "x"]))
 
-    assert command.demo(own) == ExitCode.INCOMPLETE
+    assert demo_here(own) == ExitCode.INCOMPLETE
 
     said = capsys.readouterr().err
     assert "differs: `aqsync push` ended with exit status 2" in said
@@ -203,7 +208,7 @@ def test_a_path_that_no_configuration_can_hold(tmp_path: Path) -> None:
     folder.mkdir()
 
     with pytest.raises(ConfigError, match="cannot stand in a configuration"):
-        command.demo(folder)
+        demo_here(folder)
 
 
 def test_a_folder_too_large_for_the_disk(tmp_path: Path) -> None:
@@ -212,4 +217,4 @@ def test_a_folder_too_large_for_the_disk(tmp_path: Path) -> None:
         file.truncate(1 << 43)
 
     with pytest.raises(ConfigError, match=r"may take 8\.0 TiB"):
-        command.demo(tmp_path / "own")
+        demo_here(tmp_path / "own")

@@ -91,7 +91,7 @@ def test_since_and_until(remote: Remote) -> None:
     [
         (["--all-tags"], "--all-tags"),
         (["--all", "--limit", "3"], "cannot stand together"),
-        (["--since", "gestern"], "is no time"),
+        (["--since", "gestern"], "is not a time"),
         (["--limit", "0"], "--limit"),
         (["--limit", "501"], "--limit"),
     ],

@@ -12,7 +12,7 @@ import pytest
 from aqsync.aqueduct.local_files import write_whole
 from aqsync.aqueduct.records import FileLists, RemoteFile
 from aqsync.aqueduct.server import Server
-from aqsync.cli.transfers import is_plain
+from aqsync.cli.commands.files import is_plain
 from aqsync.errors import LocalError
 from tests.cli.remote import Remote
 

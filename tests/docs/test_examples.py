@@ -10,14 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
-import typer.main
 import yaml
-from typer.core import TyperGroup
 
-from aqsync.cli.main import app
 from aqsync.config import parse_config
-from docs.generate import HERE, commands, known
+from docs.generate import HERE, commands
 from tests.support.embedded import EmbeddedServer
 
 TOP = HERE.parent
@@ -50,16 +48,16 @@ def command_lines() -> Iterator[tuple[Path, str]]:
                         yield page, call.strip()
 
 
-COMMANDS = dict(commands(typer.main.get_group(app), "aqsync"))
+COMMANDS = {context.command_path: context.command for context in commands()}
 
 
 def unknown_words(call: str) -> list[str]:
     """What the program would not take: the command itself, or some of its options."""
     words = shlex.split(call)
     name = next((" ".join(words[:n]) for n in (3, 2) if " ".join(words[:n]) in COMMANDS), None)
-    if name is None or isinstance(COMMANDS[name], TyperGroup):
+    if name is None or isinstance(COMMANDS[name], click.Group):
         return words[1:]
-    options = {each for option in known(COMMANDS[name].params) for each in option.opts}
+    options = {each for option in COMMANDS[name].params for each in option.opts}
     return [word for word in words if word.startswith("-") and word.split("=")[0] not in options]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 
+import click
 import pytest
-import typer.main
 
 from aqsync import errors
-from aqsync.cli.main import app
+from aqsync.cli.main import COMMANDS, load
 from docs.generate import (
     COMMAND,
     EXIT_CODES,
@@ -17,7 +17,6 @@ from docs.generate import (
     REFERENCE,
     commands,
     error_classes,
-    known,
     pages,
 )
 
@@ -34,19 +33,25 @@ def test_every_command_and_option_is_in_the_page() -> None:
     sections = dict(
         re.findall(r"^#{2,} (aqsync .+?)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     )
-    found = dict(commands(typer.main.get_group(app), "aqsync"))
+    found = {context.command_path: context.command for context in commands()}
 
     assert {"aqsync push", "aqsync experiment", "aqsync files put"} <= found.keys()
     assert sections.keys() == found.keys()
     for name, command in found.items():
         assert (command.help or "").strip(), name
-        for parameter in known(command.params):
-            for spelling in parameter.opts:
+        for parameter in command.params:
+            is_option = isinstance(parameter, click.Option)
+            for spelling in parameter.opts if is_option else [parameter.human_readable_name]:
                 assert spelling.upper() in sections[name].upper(), (name, spelling)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_of_a_command_is_what_it_says_itself(name: str) -> None:
+    assert (load(name).help or "").partition("\n\n")[0] == COMMANDS[name]
+
+
 def test_every_command_is_in_the_readme() -> None:
-    for name in typer.main.get_group(app).commands:
+    for name in COMMANDS:
         assert f"aqsync {name}" in README.read_text()
 
 

@@ -7,8 +7,11 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
+import click
+
 from aqsync.aqueduct.server import Server
 from aqsync.cli.context import configuration
+from aqsync.cli.options import config_option
 from aqsync.cli.output import report_error, say
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
@@ -40,13 +43,15 @@ class _Findings:
         return True
 
 
-def check(config_path: Path | None, *, online: bool) -> ExitCode:
-    """Run the command.
+@click.command()
+@config_option
+@click.option("--online", is_flag=True, help="Also ask the server.")
+def check(*, config: Path | None, online: bool) -> ExitCode:
+    """Validate the configuration, and with --online what it expects of the server."""
+    return _check(configuration(config), online=online)
 
-    Raises:
-        ConfigError: The configuration is wrong.
-    """
-    config = configuration(config_path)
+
+def _check(config: Config, *, online: bool) -> ExitCode:
     say(f"ok: {config.path}: {len(config.mappings)} mapping(s), journal {config.journal}")
     findings = _Findings()
     findings.passes("the token can be read", config.token)

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
+import click
+
 from aqsync.aqueduct.api import API
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.cli.output import complain, say, size_text
@@ -36,18 +38,18 @@ _OWN_FOLDER_TAGS = """\
 _ANSWER_TIMEOUT_S = 30.0
 
 
-def demo(directory: Path | None) -> ExitCode:
-    """Run the command.
+@click.command()
+@click.argument(
+    "directory",
+    required=False,
+    type=Path,
+    help="Your own folder, which is only read; by default a sample of lab files is made.",
+)
+def demo(*, directory: Path | None) -> ExitCode:
+    """Show the main job from end to end, on a server of its own, and check the result.
 
-    Args:
-        directory: The user's own folder, which is only read; None: a sample is made.
-
-    Returns:
-        OK if all that was selected is on the server with the same content, and nothing else.
-
-    Raises:
-        ConfigError: The folder cannot be used.
-        AqsyncError: Something on the way failed.
+    Exit status: 0 if all that was selected is on the server with the same content, and nothing
+    else; 1 if not.
     """
     if directory is not None:
         directory = _usable(directory)

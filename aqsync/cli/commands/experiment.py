@@ -3,69 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+
+import click
 
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
-from aqsync.cli.as_json import experiment_shape, file_shape
-from aqsync.cli.commands.files import files_of, say_files
+from aqsync.aqueduct.server import Server
+from aqsync.cli.as_json import experiment_as_json, file_as_json
 from aqsync.cli.confirmation import agreed
-from aqsync.cli.groups.options import ServerOptions
-from aqsync.cli.list_limits import how_many_wanted, say_how_many
+from aqsync.cli.experiment_files import files_of, say_files
+from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
+from aqsync.cli.options import json_option, since_option, until_option, yes_option
 from aqsync.cli.output import say, say_json
-from aqsync.cli.points_in_time import moment
-from aqsync.cli.server_access import connected, experiment, find_experiment
+from aqsync.cli.server_access import eid_argument, experiment_by, find_experiment, with_server
 from aqsync.cli.tables import say_fields, say_table, time_text
 from aqsync.errors import ConfigError, ExitCode
 
 _PAGE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What experiments are looked for; None where it does not matter."""
-
-    text: str | None
-    tags: Sequence[str] | None
-    all_tags: bool
-    since: str | None
-    until: str | None
-    limit: int | None
-    everything: bool
+@click.group()
+def experiment() -> None:
+    """Create, find, show, change and remove experiments."""
 
 
+@experiment.command()
+@click.argument("title", help="At most 256 characters.")
+@click.option("--description", default="", help="At most 5,000 characters.")
+@click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
+@with_server
+@json_option
 def create(
-    options: ServerOptions, title: str, description: str, tags: Sequence[str], *, json: bool
+    server: Server, *, title: str, description: str, tags: Sequence[str], json: bool
 ) -> ExitCode:
-    """Create an experiment and print its EID, alone."""
-    with connected(options) as server:
-        made = server.create_experiment(title, description, tags)
+    """Create an experiment, and print its EID and nothing else.
+
+    With --json: an object with eid, uuid, title, description, tags, created_at and updated_at.
+    """
+    made = server.create_experiment(title, description, tags)
     if json:
-        say_json(experiment_shape(made))
+        say_json(experiment_as_json(made))
     else:
         say(made.eid)
     return ExitCode.OK
 
 
-def find(options: ServerOptions, search: Search, *, json: bool) -> ExitCode:
-    """List experiments, newest first.
+@experiment.command()
+@click.argument("text", required=False, help="Part of a title or EID, in any case.")
+@click.option("--tag", "tags", multiple=True, help="With this tag; repeated, with any of them.")
+@click.option("--all-tags", is_flag=True, help="With all of the tags, not just any of them.")
+@since_option
+@until_option
+@limit_option
+@all_option
+@with_server
+@json_option
+def find(
+    server: Server,
+    *,
+    text: str | None,
+    tags: Sequence[str],
+    all_tags: bool,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+    everything: bool,
+    json: bool,
+) -> ExitCode:
+    """List experiments, newest first; times are those of creation.
 
-    Raises:
-        ConfigError: Two options contradict each other, or a time is none.
+    Archived ones are found only by: --tag __archived__ --all-tags.
+
+    With --json: a list of objects, each as `aqsync experiment create --json` prints it.
     """
-    if search.all_tags and not search.tags:
+    if all_tags and not tags:
         raise ConfigError("--all-tags says how to take --tag, and there is none", hint="add --tag")
-    wanted = how_many_wanted(search.limit, everything=search.everything)
-    now = datetime.now(UTC)
-    since = moment(search.since, "--since", now, end_of_day=False)
-    until = moment(search.until, "--until", now, end_of_day=True)
+    wanted = how_many_wanted(limit, everything=everything)
 
     def page(end: datetime | None, offset: int, limit: int = _PAGE) -> ExperimentPage:
         return server.find(
-            title=search.text,
-            any_tags=None if search.all_tags else search.tags,
-            all_tags=search.tags if search.all_tags else None,
+            title=text,
+            any_tags=None if all_tags else tags or None,
+            all_tags=tags if all_tags else None,
             start=since,
             end=end,
             limit=limit,
@@ -73,14 +93,13 @@ def find(options: ServerOptions, search: Search, *, json: bool) -> ExitCode:
         )
 
     found: Sequence[ExperimentRef]
-    with connected(options) as server:
-        if wanted is None:
-            found = list(by_age(page, _PAGE, until))
-            total = len(found)
-        else:
-            found, total = page(until, 0, wanted)
+    if wanted is None:
+        found = list(by_age(page, _PAGE, until))
+        total = len(found)
+    else:
+        found, total = page(until, 0, wanted)
     if json:
-        say_json([experiment_shape(each) for each in found])
+        say_json([experiment_as_json(each) for each in found])
         return ExitCode.OK
     say_table(
         ("EID", "TITLE", "TAGS", "CREATED"),
@@ -93,12 +112,20 @@ def find(options: ServerOptions, search: Search, *, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def show(options: ServerOptions, identifier: str, *, json: bool) -> ExitCode:
-    """Show all about an experiment."""
-    with connected(options) as server, experiment(server, identifier) as found:
+@experiment.command()
+@eid_argument
+@with_server
+@json_option
+def show(server: Server, *, eid: str, json: bool) -> ExitCode:
+    """Show all about an experiment, with its files.
+
+    With --json: the object that `aqsync experiment create --json` prints, and in it files, a list
+    of objects with name and uploaded_at.
+    """
+    with experiment_by(server, eid) as found:
         files = files_of(server, found)
     if json:
-        say_json({**experiment_shape(found), "files": [file_shape(file) for file in files]})
+        say_json({**experiment_as_json(found), "files": [file_as_json(file) for file in files]})
         return ExitCode.OK
     say_fields(
         [
@@ -118,50 +145,57 @@ def show(options: ServerOptions, identifier: str, *, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
+@experiment.command("set")
+@eid_argument
+@click.option("--title", help="The new title.")
+@click.option("--description", help="The new description.")
+@with_server
+@json_option
 def change(
-    options: ServerOptions,
-    identifier: str,
-    *,
-    title: str | None,
-    description: str | None,
-    json: bool,
+    server: Server, *, eid: str, title: str | None, description: str | None, json: bool
 ) -> ExitCode:
     """Give an experiment another title, another description, or both.
 
-    Raises:
-        ConfigError: Neither is given, or one is empty: servers ignore an empty one.
+    With --json: the changed experiment as `aqsync experiment create --json` prints it.
     """
     if title is None and description is None:
         raise ConfigError("there is nothing to set", hint="give --title, --description or both")
     for option, text in (("--title", title), ("--description", description)):
         if text is not None and not text.strip():
             raise ConfigError(f"{option} is empty, and servers ignore an empty one")
-    with connected(options) as server, experiment(server, identifier) as found:
+    with experiment_by(server, eid) as found:
         changed = server.update_experiment(found.uuid, title=title, description=description)
     if json:
-        say_json(experiment_shape(changed))
+        say_json(experiment_as_json(changed))
     else:
         say(f"{changed.eid}: {changed.title}")
     return ExitCode.OK
 
 
-def remove(
-    options: ServerOptions, identifiers: Sequence[str], *, yes: bool, json: bool
-) -> ExitCode:
-    """Remove experiments with their files; none if one of them does not exist."""
+@experiment.command()
+@click.argument("eids", nargs=-1, required=True, help="The experiments' EIDs (or UUIDs).")
+@yes_option
+@with_server
+@json_option
+def remove(server: Server, *, eids: Sequence[str], yes: bool, json: bool) -> ExitCode:
+    """Remove experiments with all their files, and ask before each.
+
+    If one of them does not exist, none is removed.
+
+    With --json: an object with removed, the list of the EIDs.
+    """
     removed: list[str] = []
-    with connected(options) as server:
-        found = dict.fromkeys(find_experiment(server, each) for each in identifiers)
-        for each in found:
-            count = len(files_of(server, each))
-            question = f"Remove experiment {each.eid} ({each.title}) with its {count} file(s)"
-            if not agreed(question, yes=yes):
-                continue
-            with experiment(server, each.eid):
-                server.remove_experiment(each.uuid)
-            removed.append(each.eid)
-            if not json:
-                say(f"removed {each.eid}")
+    found = dict.fromkeys(find_experiment(server, each) for each in eids)
+    for each in found:
+        count = len(files_of(server, each))
+        question = f"Remove experiment {each.eid} ({each.title}) with its {count} file(s)"
+        if not agreed(question, yes=yes):
+            continue
+        with experiment_by(server, each.eid):
+            server.remove_experiment(each.uuid)
+        removed.append(each.eid)
+        if not json:
+            say(f"removed {each.eid}")
     if json:
         say_json({"removed": removed})
     return ExitCode.OK if len(removed) == len(found) else ExitCode.INCOMPLETE

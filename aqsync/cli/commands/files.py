@@ -1,52 +1,172 @@
-"""``aqsync files list`` and ``remove``, and the list of files that other commands look at."""
+"""``aqsync files``: list, upload, download and remove the files of an experiment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from aqsync.aqueduct.records import ExperimentRef, RemoteFile
+import click
+
+from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched, write_whole
 from aqsync.aqueduct.server import Server
-from aqsync.cli.as_json import file_shape
+from aqsync.cli.as_json import file_as_json
 from aqsync.cli.confirmation import agreed
-from aqsync.cli.groups.options import ServerOptions
+from aqsync.cli.experiment_files import files_of, require, say_files
+from aqsync.cli.file_moves import Moves, Transfer
+from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
-from aqsync.cli.server_access import connected, experiment
-from aqsync.cli.tables import say_table, time_text
-from aqsync.errors import (
-    BadAnswer,
-    ExitCode,
-    ExperimentNotFound,
-    RemoteFileNotFound,
-)
+from aqsync.cli.server_access import eid_argument, experiment_by, with_server
+from aqsync.errors import ConfigError, ExitCode, LocalError
 
-_NOT_FOUND = 404
 _NAMED_IN_QUESTION = 5
 
 
-def list_files(options: ServerOptions, identifier: str, *, json: bool) -> ExitCode:
-    """List the files of an experiment by name."""
-    with connected(options) as server, experiment(server, identifier) as found:
-        files = files_of(server, found)
+@click.group()
+def files() -> None:
+    """List, upload, download and remove the files of an experiment."""
+
+
+@files.command("list")
+@eid_argument
+@with_server
+@json_option
+def list_files(server: Server, *, eid: str, json: bool) -> ExitCode:
+    """List the files of an experiment by name.
+
+    With --json: a list of objects with name and uploaded_at.
+    """
+    with experiment_by(server, eid) as found:
+        listed = files_of(server, found)
     if json:
-        say_json([file_shape(file) for file in files])
+        say_json([file_as_json(file) for file in listed])
         return ExitCode.OK
-    say_files(files)
-    if not files:
+    say_files(listed)
+    if not listed:
         complain(f"{found.eid} has no files")
     return ExitCode.OK
 
 
-def remove(
-    options: ServerOptions, identifier: str, names: Sequence[str], *, yes: bool, json: bool
+@files.command()
+@eid_argument
+@click.argument("names", nargs=-1, help="Names in the experiment; all files, if left out.")
+@click.option(
+    "--to",
+    "directory",
+    type=Path,
+    default=Path(),
+    help="The directory to put them in; made if missing. By default the current one.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files here.")
+@with_server
+@json_option
+def get(
+    server: Server,
+    *,
+    eid: str,
+    names: Sequence[str],
+    directory: Path,
+    overwrite: bool,
+    json: bool,
 ) -> ExitCode:
-    """Remove files: all that are named, or none if one of them is not there.
+    """Download files of an experiment; a file comes whole or not at all.
 
-    Raises:
-        RemoteFileNotFound: One is not there.
+    A file that is there already stays as it is without --overwrite, and the exit status is 1.
+
+    With --json: an object with eid, downloaded (a list of objects with name, path and bytes) and
+    problems (a list of objects with name, path, reason and hint).
+    """
+    with experiment_by(server, eid) as found:
+        listed = files_of(server, found)
+        require(names, listed, found)
+        wanted = list(dict.fromkeys(names or (file.name for file in listed)))
+        if not wanted and not json:
+            complain(f"{found.eid} has no files")
+        if wanted:
+            _make(directory)
+
+        def download(transfer: Transfer, progress: Progress | None) -> int:
+            if not is_plain(transfer.name):
+                raise LocalError(f"{transfer.name!r} is no name for a file on this machine")
+            if not overwrite and os.path.lexists(transfer.path):
+                raise LocalError(
+                    f"{transfer.path} exists already, and was left as it is",
+                    hint="--overwrite replaces it, --to takes another directory",
+                )
+            size = 0
+
+            def count(done: int, total: int | None) -> None:
+                nonlocal size
+                size = done
+                if progress is not None:
+                    progress(done, total)
+
+            with server.download(found.uuid, transfer.name) as coming:
+                chunks = watched(coming.chunks(), coming.length, count)
+                write_whole(transfer.path, chunks, replace=overwrite)
+            return size
+
+        transfers = [Transfer(each, directory / each) for each in wanted]
+        return Moves("downloaded", found, json=json).run(transfers, download)
+
+
+@files.command()
+@eid_argument
+@click.argument("paths", nargs=-1, required=True, type=Path, help="The files to upload.")
+@click.option("--name", help="For one file: its name in the experiment.")
+@click.option("--overwrite", is_flag=True, help="Replace files in the experiment.")
+@with_server
+@json_option
+def put(
+    server: Server,
+    *,
+    eid: str,
+    paths: Sequence[Path],
+    name: str | None,
+    overwrite: bool,
+    json: bool,
+) -> ExitCode:
+    """Upload files to an experiment; a file arrives whole or not at all.
+
+    A file that is there already stays as it is without --overwrite, and the exit status is 1.
+
+    With --json: an object with eid, uploaded (a list of objects with name, path and bytes) and
+    problems (a list of objects with name, path, reason and hint).
+    """
+    transfers = _uploads(paths, name)
+    with experiment_by(server, eid) as found:
+        there = {file.name for file in files_of(server, found)}
+
+        def upload(transfer: Transfer, progress: Progress | None) -> int:
+            if transfer.name in there and not overwrite:
+                raise LocalError(
+                    f"{transfer.name!r} is in {found.eid} already, and was left as it is",
+                    hint="--overwrite replaces it, --name gives another name",
+                )
+            source, size = open_regular(transfer.path)
+            with source:
+                chunks = watched(chunks_of(source, transfer.path), size, progress)
+                server.upload(found.uuid, transfer.name, chunks, size)
+            return size
+
+        return Moves("uploaded", found, json=json).run(transfers, upload)
+
+
+@files.command()
+@eid_argument
+@click.argument("names", nargs=-1, required=True, help="Names in the experiment.")
+@yes_option
+@with_server
+@json_option
+def remove(server: Server, *, eid: str, names: Sequence[str], yes: bool, json: bool) -> ExitCode:
+    """Remove files from an experiment, after a question.
+
+    If the experiment lacks one of them, none is removed.
+
+    With --json: an object with eid and removed, the list of the names.
     """
     wanted = list(dict.fromkeys(names))
-    with connected(options) as server, experiment(server, identifier) as found:
+    with experiment_by(server, eid) as found:
         require(wanted, files_of(server, found), found)
         if not agreed(f"Remove {_in_words(wanted)} from {found.eid} ({found.title})", yes=yes):
             return ExitCode.INCOMPLETE
@@ -59,47 +179,36 @@ def remove(
     return ExitCode.OK
 
 
-def files_of(server: Server, found: ExperimentRef) -> list[RemoteFile]:
-    """Return an experiment's files, by name.
+def is_plain(name: str) -> bool:
+    """Tell whether a name from a server names a file in a directory, and no other place."""
+    parts = PurePosixPath(name).name, PureWindowsPath(name).name
+    return name not in {"", ".", ".."} and parts == (name, name) and "\0" not in name
 
-    Raises:
-        ExperimentNotFound: It has gone meanwhile.
-        BadAnswer: The server tells a time that is none.
-    """
-    answer = server.list_files([found.uuid])
-    files = None if answer is None else answer.files[found.uuid]
-    if files is None:
-        raise ExperimentNotFound(f"experiment {found.eid} does not exist for this user")
+
+def _uploads(paths: Sequence[Path], name: str | None) -> list[Transfer]:
+    if name is not None:
+        if len(paths) != 1:
+            raise ConfigError(
+                f"--name names one file, and {len(paths)} are given", hint="put them one by one"
+            )
+        return [Transfer(name, paths[0])]
+    transfers = [Transfer(path.name, path) for path in paths]
+    first: dict[str, Path] = {}
+    for each in transfers:
+        other = first.setdefault(each.name, each.path)
+        if other is not each.path:
+            raise ConfigError(
+                f"{other} and {each.path} would both become {each.name!r}",
+                hint="put one of them by itself, with --name",
+            )
+    return transfers
+
+
+def _make(directory: Path) -> None:
     try:
-        for file in files:
-            datetime.fromisoformat(file.modified_at)
-    except ValueError as exc:
-        raise BadAnswer(f"the server gave a file of {found.eid} a strange time: {exc}") from exc
-    return sorted(files)
-
-
-def require(names: Iterable[str], files: Iterable[RemoteFile], found: ExperimentRef) -> None:
-    """Make sure that an experiment has these files.
-
-    Raises:
-        RemoteFileNotFound: It lacks some; all of them are named.
-    """
-    there = {file.name for file in files}
-    missing = [name for name in names if name not in there]
-    if missing:
-        raise RemoteFileNotFound(
-            f"experiment {found.eid} has no file {', '.join(map(repr, missing))}",
-            hint=f"aqsync files list {found.eid}",
-            status=_NOT_FOUND,
-        )
-
-
-def say_files(files: Iterable[RemoteFile]) -> None:
-    """Print a table of files."""
-    say_table(
-        ("NAME", "UPLOADED"),
-        [(file.name, time_text(datetime.fromisoformat(file.modified_at))) for file in files],
-    )
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise LocalError(f"{directory} cannot be made: {exc.strerror}") from exc
 
 
 def _in_words(names: Sequence[str]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
+
 from aqsync.cli.context import chosen, configuration
+from aqsync.cli.options import config_option, json_option, since_option
 from aqsync.cli.output import say, say_json
-from aqsync.cli.points_in_time import moment
 from aqsync.cli.tables import say_table, time_text
 from aqsync.config import Config
 from aqsync.errors import ExitCode
@@ -20,44 +21,53 @@ from aqsync.local.locate import locate
 _SECOND_NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryOptions:
-    """What the command line said."""
+@click.command()
+@click.argument("path", required=False, type=Path, help="Only this file or directory.")
+@config_option
+@click.option("--mapping", "-m", help="Only this mapping.")
+@since_option
+@click.option(
+    "-n",
+    "most",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="At most so many, the youngest.",
+)
+@json_option
+def history(
+    *,
+    path: Path | None,
+    config: Path | None,
+    mapping: str | None,
+    since: datetime | None,
+    most: int,
+    json: bool,
+) -> ExitCode:
+    """Say what happened: uploads, removals, what was refused, and when the server was away.
 
-    path: Path | None
-    config: Path | None
-    mapping: str | None
-    since: str | None
-    most: int
-    json: bool
-
-
-def history(options: HistoryOptions) -> ExitCode:
-    """Run the command.
-
-    Raises:
-        AqsyncError: Anything that keeps it from working at all.
+    The youngest comes last. With --json: an object whose `events` have at, what, mapping, path and
+    detail.
     """
-    config = configuration(options.config)
-    mappings = chosen(config, [] if options.mapping is None else [options.mapping])
-    mapping, path = options.mapping, ""
-    if options.path is not None:
-        place = locate(mappings, options.path)
-        mapping, path = place.mapping.name, place.path
-    since = moment(options.since, "--since", datetime.now().astimezone(), end_of_day=False)
-    with Journal.open_for_reading(config.journal) as journal:
+    loaded = configuration(config)
+    mappings = chosen(loaded, [] if mapping is None else [mapping])
+    relative = ""
+    if path is not None:
+        place = locate(mappings, path)
+        mapping, relative = place.mapping.name, place.path
+    with Journal.open_for_reading(loaded.journal) as journal:
         events = journal.history.recent(
-            options.most,
+            most,
             mapping=mapping,
-            path=path,
+            path=relative,
             since_ns=None if since is None else int(since.timestamp() * _SECOND_NS),
         )
-    if options.json:
-        say_json({"events": [_as_json(config, event) for event in events]})
+    if json:
+        say_json({"events": [_as_json(loaded, event) for event in events]})
     elif not events:
         say("nothing is known to have happened")
     else:
-        say_table(("TIME", "WHAT", "PATH", "DETAIL"), [_row(config, event) for event in events])
+        say_table(("TIME", "WHAT", "PATH", "DETAIL"), [_row(loaded, event) for event in events])
     return ExitCode.OK
 
 

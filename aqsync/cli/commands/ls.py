@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import json as json_text
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import click
+
 from aqsync.cli.context import chosen, configuration
 from aqsync.cli.journal_view import looked_at
+from aqsync.cli.options import config_option, json_option, no_scan_option
 from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
@@ -46,18 +48,6 @@ _NONE = {
 _HEADING = f"  {'SIZE':>9}  {'MODIFIED':19}  {'ON THE SERVER':19}  PATH"
 
 
-@dataclass(frozen=True, slots=True)
-class LsOptions:
-    """What the command line said."""
-
-    names: Sequence[str]
-    config: Path | None
-    only: Standing | None
-    scan: bool
-    refresh: bool
-    json: bool
-
-
 class Row(NamedTuple):
     """One file, here or on the server or both."""
 
@@ -80,25 +70,55 @@ class _Lists(NamedTuple):
     """What could not be looked at, here or there."""
 
 
-def ls(options: LsOptions) -> ExitCode:
-    """Run the command.
+@click.command()
+@click.argument("mappings", nargs=-1, help="Only these mappings.")
+@config_option
+@click.option("--remote-only", is_flag=True, help="Only what is on the server and not here.")
+@click.option("--local-only", is_flag=True, help="Only what is here and not on the server.")
+@click.option("--differs", is_flag=True, help="Only what is on both sides and not in sync.")
+@no_scan_option
+@click.option("--refresh", is_flag=True, help="Ask the server for its file lists now.")
+@json_option
+def ls(
+    *,
+    mappings: Sequence[str],
+    config: Path | None,
+    remote_only: bool,
+    local_only: bool,
+    differs: bool,
+    no_scan: bool,
+    refresh: bool,
+    json: bool,
+) -> ExitCode:
+    """List both sides, file by file: what is here, what is on the server, what differs.
 
-    Raises:
-        AqsyncError: Anything that keeps it from working at all.
+    Marks: `=` in sync, `>` only here, `<` only on the server, `!` on both sides and not in sync,
+    `?` the server's list was never fetched. The disk is looked at as it is now, the server's side
+    is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
+    modified, on_server_since, experiment and remote_name.
     """
-    config = configuration(options.config)
-    mappings = chosen(config, options.names)
-    with looked_at(config, mappings, scan=options.scan) as (journal, _):
-        eids = experiments_known_of(journal, mappings)
-        if options.refresh:
-            with closing(connect(config)) as server:
+    asked = {
+        Standing.REMOTE_ONLY: remote_only,
+        Standing.LOCAL_ONLY: local_only,
+        Standing.DIFFERS: differs,
+    }
+    wanted = [standing for standing, is_wanted in asked.items() if is_wanted]
+    if len(wanted) > 1:
+        raise click.UsageError("--remote-only, --local-only and --differs exclude each other")
+    only = wanted[0] if wanted else None
+    loaded = configuration(config)
+    listed = chosen(loaded, mappings)
+    with looked_at(loaded, listed, scan=not no_scan) as (journal, _):
+        eids = experiments_known_of(journal, listed)
+        if refresh:
+            with closing(connect(loaded)) as server:
                 Mirror(server, journal, SystemClock()).refresh(eids)
-        lists = _lists(journal, mappings, eids)
-        rows = _rows(journal, config, mappings, sorted(eids), options.only)
-        if options.json:
+        lists = _lists(journal, listed, eids)
+        rows = _rows(journal, loaded, listed, sorted(eids), only)
+        if json:
             _write_json(rows, lists)
         else:
-            _tell(rows, lists, options.only)
+            _tell(rows, lists, only)
     return ExitCode.OK
 
 
@@ -197,10 +217,10 @@ def _write_json(rows: Iterator[Row], lists: _Lists) -> None:
     out.write('{"files": [')
     separator = "\n"
     for batch in batched(rows, _LINES):
-        out.write(separator + ",\n".join(json.dumps(_as_json(row)) for row in batch))
+        out.write(separator + ",\n".join(json_text.dumps(_as_json(row)) for row in batch))
         separator = ",\n"
     rest = {"server_lists_from": iso_text(lists.oldest_ns), "problems": lists.problems}
-    out.write("\n], " + json.dumps(rest)[1:] + "\n")
+    out.write("\n], " + json_text.dumps(rest)[1:] + "\n")
 
 
 def _as_json(row: Row) -> dict[str, str | int | None]:

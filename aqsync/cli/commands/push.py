@@ -6,12 +6,14 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from aqsync.aqueduct.server import Server
 from aqsync.cli.context import chosen, configuration
+from aqsync.cli.options import Duration, config_option, json_option, mappings_option
 from aqsync.cli.output import complain, report_problems, say, say_json, size_text
 from aqsync.cli.progress import Lines
 from aqsync.cli.signals import interruptible
@@ -41,51 +43,68 @@ STANDS_CHECK_S = 5.0
 """How often a push sees whether its journal is still there."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushOptions:
-    """What the command line said."""
+@click.command()
+@click.argument("paths", nargs=-1, type=Path, help="Only these files and directories.")
+@config_option
+@mappings_option
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option(
+    "--no-wait", is_flag=True, help="Report young files as waiting; do not wait for them."
+)
+@click.option(
+    "--max-wait",
+    "longest_wait_s",
+    type=Duration(),
+    default="2m",
+    show_default=True,
+    help="How long to wait for files that keep changing.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace conflicting files on the server.")
+@click.option(
+    "--now", "at_once", is_flag=True, help="Also outside the transfer windows and while paused."
+)
+@json_option
+def push(
+    *,
+    paths: Sequence[Path],
+    config: Path | None,
+    mappings: Sequence[str],
+    dry_run: bool,
+    no_wait: bool,
+    longest_wait_s: float,
+    overwrite: bool,
+    at_once: bool,
+    json: bool,
+) -> ExitCode:
+    """Upload what is new or changed, once, and say how everything stands.
 
-    paths: Sequence[Path]
-    config: Path | None
-    mappings: Sequence[str]
-    dry_run: bool
-    wait: bool
-    longest_wait_s: float
-    overwrite: bool
-    at_once: bool
-    json: bool
-
-
-def push(options: PushOptions) -> ExitCode:
-    """Run the command.
-
-    Raises:
-        AqsyncError: Anything that keeps it from working at all.
+    Exit status: 0 all in sync; 1 something is held, waiting, failed or differs; 2 usage or
+    configuration; 3 server unreachable or token refused; 4 the journal is in use; 130 interrupted.
     """
-    config = configuration(options.config)
-    mappings = chosen(config, options.mappings)
-    within = _within(mappings, options.paths)
+    loaded = configuration(config)
+    wanted = chosen(loaded, mappings)
+    within = _within(wanted, paths)
     if within:
-        mappings = tuple(m for m in mappings if m.name in within)
+        wanted = tuple(m for m in wanted if m.name in within)
     limits = Limits(
-        options.wait,
-        options.longest_wait_s,
-        options.overwrite,
+        not no_wait,
+        longest_wait_s,
+        overwrite,
         within,
-        windows=config.transfer.windows,
-        at_once=options.at_once,
+        windows=loaded.transfer.windows,
+        at_once=at_once,
     )
-    if options.dry_run:
-        return _rehearse(config, mappings, limits, json=options.json)
-    with _progress(mappings, quiet=options.json) as progress:
+    if dry_run:
+        return _rehearse(loaded, wanted, limits, json=json)
+    with _progress(wanted, quiet=json) as progress:
         try:
-            report = push_through_daemon(config, mappings, limits, progress.show)
+            report = push_through_daemon(loaded, wanted, limits, progress.show)
         except Interrupted as exc:
             complain(exc.message)
             return exc.exit_code
         if report is None:
-            report = _push(config, mappings, limits, progress)
-    if options.json:
+            report = _push(loaded, wanted, limits, progress)
+    if json:
         say_json(report.to_dict())
     else:
         _tell(report)

@@ -6,10 +6,12 @@ import logging
 import os
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from aqsync.cli.context import configuration
+from aqsync.cli.options import config_option
 from aqsync.clock import SystemClock
 from aqsync.errors import AqsyncError, ExitCode, JournalInUse
 from aqsync.journal import Journal
@@ -24,28 +26,29 @@ from aqsync.sync.connection import connect
 log = Log(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the command line said."""
+@click.command()
+@config_option
+@click.option("--log-json", is_flag=True, help="One JSON object a line, for collectors.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least that is worth a line.",
+)
+def run(*, config: Path | None, log_json: bool, log_level: str) -> ExitCode:
+    """Keep the server filled until stopped: watch, upload, mirror and tag.
 
-    config: Path | None
-    log_json: bool
-    log_level: str
-
-
-def run(options: RunOptions) -> ExitCode:
-    """Run the daemon until it is stopped.
-
-    Raises:
-        AqsyncError: It cannot begin, and a person looks on; else the log says so.
+    SIGHUP reads the configuration again; SIGTERM ends it after the files under way, a second one
+    at once.
     """
-    set_up(sys.stderr, json=options.log_json, level=options.log_level, environ=os.environ)
+    set_up(sys.stderr, json=log_json, level=log_level, environ=os.environ)
     give_back_freed_memory()
     try:
-        return _run(options.config)
+        return _run(config)
     except AqsyncError as exc:
-        if sys.stderr.isatty() and not options.log_json:
-            raise
+        if sys.stderr.isatty() and not log_json:
+            raise  # a person looks on
         log.error("the daemon cannot run", exc=exc)
         return exc.exit_code
 

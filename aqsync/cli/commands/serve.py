@@ -2,50 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import click
 
 from aqsync.config import parse_size
 from aqsync.config.token import read_token
-from aqsync.errors import ConfigError, ExitCode, ServeFailed
+from aqsync.errors import ExitCode, ServeFailed
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
-    """What the command line says.
+class _Size(click.ParamType[int, str]):
+    """Bytes, as people write sizes."""
 
-    Args:
-        data: The directory for all data.
-        host: The address to listen on.
-        port: The port; 0 takes a free one.
-        token_file: A file with the token that clients must send.
-        max_file: The largest file to accept, as people write sizes.
-        extensions: The directory with the extensions.
-        max_tasks: How many tasks run at once.
-    """
+    name = "size"
 
-    data: Path
-    host: str
-    port: int
-    token_file: Path | None
-    max_file: str
-    extensions: Path | None
-    max_tasks: int
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except ValueError as exc:
+            self.fail(f"{exc}; write it like 4 GiB", param, ctx)
 
 
-def serve(options: ServeOptions) -> ExitCode:
-    """Run the server until a signal ends it.
-
-    Raises:
-        ServeFailed: It cannot start.
-        ConfigError: The token file or the size cannot be used.
-    """
-    try:
-        max_file_bytes = parse_size(options.max_file)
-    except ValueError as exc:
-        raise ConfigError(f"--max-file: {exc}", hint="write it like 4 GiB") from exc
-    file = options.token_file
-    token = None if file is None else read_token(file.absolute(), {})
+@click.command()
+@click.option("--data", type=Path, required=True, help="The directory for all data.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=int, default=8000, show_default=True, help="The port; 0 takes a free one."
+)
+@click.option("--token-file", type=Path, help="A file with the token that clients must send.")
+@click.option(
+    "--max-file",
+    "max_file_bytes",
+    type=_Size(),
+    default="4 GiB",
+    show_default=True,
+    help="The largest file to accept.",
+)
+@click.option(
+    "--extensions", type=Path, help="The directory that holds a folder for each extension."
+)
+@click.option(
+    "--max-tasks",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="How many tasks of extensions run at once.",
+)
+def serve(
+    *,
+    data: Path,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    max_file_bytes: int,
+    extensions: Path | None,
+    max_tasks: int,
+) -> ExitCode:
+    """Run the embedded Aqueduct server."""
+    token = None if token_file is None else read_token(token_file.absolute(), {})
     try:
         from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
         from aqsync.server.run import serve as run  # noqa: PLC0415 - the same
@@ -56,13 +74,13 @@ def serve(options: ServeOptions) -> ExitCode:
         ) from exc
     try:
         run(
-            data=options.data,
-            host=options.host,
-            port=options.port,
+            data=data,
+            host=host,
+            port=port,
             token=token,
             max_file_bytes=max_file_bytes,
-            extensions=options.extensions,
-            max_tasks=options.max_tasks,
+            extensions=extensions,
+            max_tasks=max_tasks,
         )
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc

@@ -2,25 +2,72 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import click
 
 from aqsync.cli.output import say
 from aqsync.config import find_config
 from aqsync.errors import ExitCode
 from aqsync.service import installation
-from aqsync.service.installation import Wanted
+from aqsync.service.account import DEFAULT_USER
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def install(config: Path | None, name: str, *, user: bool, run_as: str, dry_run: bool) -> ExitCode:
-    """Run the command.
+def _checked_name(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise click.BadParameter("it has letters, digits, - and _ only")
+    return name
 
-    Raises:
-        ConfigError: The configuration is missing or wrong.
-        ServiceFailed: Something else stands in the way.
+
+user_option = click.option(
+    "--user", is_flag=True, help="A service of your own; else one of the system, by root."
+)
+name_option = click.option(
+    "--name",
+    default="aqsync",
+    show_default=True,
+    callback=_checked_name,
+    help="The service's name; a second daemon needs another.",
+)
+
+
+@click.group()
+def service() -> None:
+    """Make the daemon a service of systemd, see how it is, and take it away."""
+
+
+@service.command()
+@user_option
+@click.option(
+    "--config",
+    "-c",
+    type=Path,
+    help="The configuration file; else /etc/NAME/config.yaml, and with --user the one that is"
+    " found.",
+)
+@name_option
+@click.option(
+    "--run-as",
+    metavar="USER",
+    help="The user of a system service; else aqsync, who is made if missing.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the unit file, and do nothing.")
+def install(
+    *, user: bool, config: Path | None, name: str, run_as: str | None, dry_run: bool
+) -> ExitCode:
+    """Write the unit, enable and start it, and see whether it runs.
+
+    The configuration is checked first, as the user of the service. What was installed before is
+    replaced and started again.
     """
+    if user and run_as is not None:
+        raise click.BadParameter("a service of your own runs as you", param_hint="--run-as")
     if not user and config is None:
         config = Path("/etc", name, "config.yaml")
-    wanted = Wanted(name, user, find_config(config), run_as)
+    wanted = installation.Wanted(name, user, find_config(config), run_as or DEFAULT_USER)
     if dry_run:
         unit, _ = installation.planned(wanted)
         for line in unit.render().splitlines():
@@ -30,21 +77,25 @@ def install(config: Path | None, name: str, *, user: bool, run_as: str, dry_run:
     return ExitCode.OK
 
 
-def uninstall(name: str, *, user: bool) -> ExitCode:
-    """Run the command.
+@service.command()
+@user_option
+@name_option
+def uninstall(*, user: bool, name: str) -> ExitCode:
+    """Stop and disable the service, and remove its unit.
 
-    Raises:
-        ServiceFailed: It cannot be done.
+    Nothing else is removed.
     """
     installation.uninstall(name, user=user, say=say)
     return ExitCode.OK
 
 
-def status(name: str, *, user: bool) -> ExitCode:
-    """Run the command.
+@service.command()
+@user_option
+@name_option
+def status(*, user: bool, name: str) -> ExitCode:
+    """Say how the service is, with the last lines that it wrote.
 
-    Raises:
-        ServiceFailed: systemd could not be asked.
+    Exit status: 1 if it is not active.
     """
     active = installation.status(name, user=user, say=say)
     return ExitCode.OK if active else ExitCode.INCOMPLETE

@@ -7,9 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
+
 from aqsync.cli.context import chosen, configuration
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
 from aqsync.cli.journal_view import looked_at
+from aqsync.cli.options import config_option, json_option, mappings_option, no_scan_option
 from aqsync.cli.output import (
     age_text,
     iso_text,
@@ -22,7 +25,7 @@ from aqsync.cli.output import (
 )
 from aqsync.cli.summary_json import summary_as_json
 from aqsync.clock import SystemClock
-from aqsync.config import Mapping
+from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal.rechecks import Pending
 from aqsync.local.selection import HINT, Selection
@@ -37,12 +40,34 @@ from aqsync.sync.summary import Summary, summarize
 _SECOND_NS = 1_000_000_000
 
 
+@click.command()
+@config_option
+@mappings_option
+@no_scan_option
+@click.option("--all", "everything", is_flag=True, help="Every problem, not just some.")
+@json_option
 def status(
-    config_path: Path | None, names: Sequence[str], *, scan: bool, everything: bool, json: bool
+    *,
+    config: Path | None,
+    mappings: Sequence[str],
+    no_scan: bool,
+    everything: bool,
+    json: bool,
 ) -> ExitCode:
-    """Print how each mapping stands."""
-    config = configuration(config_path)
-    mappings = chosen(config, names)
+    """Say how each mapping stands: is everything up there?
+
+    The disk is looked at as it is now, the server's side is as last fetched. Exit status: 0 all
+    in sync, 1 not.
+    """
+    loaded = configuration(config)
+    return _status(
+        loaded, chosen(loaded, mappings), scan=not no_scan, everything=everything, json=json
+    )
+
+
+def _status(
+    config: Config, mappings: Sequence[Mapping], *, scan: bool, everything: bool, json: bool
+) -> ExitCode:
     now_ns = SystemClock().now_ns()
     with looked_at(config, mappings, scan=scan) as (journal, _):
         records = {m.name: journal.mappings.get(m.name) for m in mappings}

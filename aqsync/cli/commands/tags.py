@@ -1,56 +1,60 @@
-"""``aqsync tags``: list, add and remove tags."""
+"""``aqsync tags``: add, remove and list tags."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import click
+
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.server import Server
 from aqsync.cli.confirmation import agreed
-from aqsync.cli.groups.options import ServerOptions
+from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
-from aqsync.cli.server_access import connected, experiment
+from aqsync.cli.server_access import eid_argument, experiment_by, with_server
 from aqsync.errors import ExitCode, OperationFailed
 
 
-def list_tags(options: ServerOptions, identifier: str | None, *, json: bool) -> ExitCode:
-    """List the tags of an experiment, or all that are in use on the server, one a line."""
-    with connected(options) as server:
-        if identifier is None:
-            tags = sorted(server.tags(), key=str.casefold)
-            nothing = "the server has no tags in use"
-        else:
-            with experiment(server, identifier) as found:
-                tags = list(found.tags)
-                nothing = f"{found.eid} has no tags"
-    if json:
-        say_json(tags)
-    elif tags:
-        for tag in tags:
-            say(tag)
-    else:
-        complain(nothing)
-    return ExitCode.OK
+@click.group()
+def tags() -> None:
+    """Add, remove and list tags."""
 
 
-def add(options: ServerOptions, identifier: str, tags: Sequence[str], *, json: bool) -> ExitCode:
-    """Add tags to an experiment."""
-    with connected(options) as server, experiment(server, identifier) as found:
+@tags.command()
+@eid_argument
+@click.argument(
+    "tags", nargs=-1, required=True, help="Each 1 to 64 characters of A-Z a-z 0-9 - _ : /."
+)
+@with_server
+@json_option
+def add(server: Server, *, eid: str, tags: Sequence[str], json: bool) -> ExitCode:
+    """Add tags to an experiment.
+
+    Those that it has already, in upper or lower case, stay as they are.
+
+    With --json: an object with eid and tags, the list of all that the experiment has now.
+    """
+    with experiment_by(server, eid) as found:
         server.add_tags(found.uuid, tags)
         _say_tags(server, found, json=json)
     return ExitCode.OK
 
 
-def remove(
-    options: ServerOptions, identifier: str, tags: Sequence[str], *, yes: bool, json: bool
-) -> ExitCode:
-    """Remove tags from an experiment; none if it lacks one of them.
+@tags.command()
+@eid_argument
+@click.argument("tags", nargs=-1, required=True, help="The tags, in any case.")
+@yes_option
+@with_server
+@json_option
+def remove(server: Server, *, eid: str, tags: Sequence[str], yes: bool, json: bool) -> ExitCode:
+    """Remove tags from an experiment, after a question.
 
-    Raises:
-        OperationFailed: It lacks one.
+    If the experiment lacks one of them, none is removed.
+
+    With --json: an object with eid and tags, the list of all that the experiment has now.
     """
     wanted = list({tag.casefold(): tag for tag in tags}.values())
-    with connected(options) as server, experiment(server, identifier) as found:
+    with experiment_by(server, eid) as found:
         there = {tag.casefold() for tag in found.tags}
         missing = [tag for tag in wanted if tag.casefold() not in there]
         if missing:
@@ -67,9 +71,37 @@ def remove(
     return ExitCode.OK
 
 
-def _say_tags(server: Server, found: ExperimentRef, *, json: bool) -> None:
-    tags = server.experiment(found.uuid).tags
-    if json:
-        say_json({"eid": found.eid, "tags": list(tags)})
+@tags.command("list")
+@click.argument(
+    "eid", required=False, help="The experiment's EID (or UUID); all tags, if left out."
+)
+@with_server
+@json_option
+def list_tags(server: Server, *, eid: str | None, json: bool) -> ExitCode:
+    """List the tags of an experiment, or all that are in use.
+
+    With --json: a list of texts.
+    """
+    if eid is None:
+        found = sorted(server.tags(), key=str.casefold)
+        nothing = "the server has no tags in use"
     else:
-        say(f"tags of {found.eid}: {', '.join(tags) or 'none'}")
+        with experiment_by(server, eid) as named:
+            found = list(named.tags)
+            nothing = f"{named.eid} has no tags"
+    if json:
+        say_json(found)
+    elif not found:
+        complain(nothing)
+    else:
+        for tag in found:
+            say(tag)
+    return ExitCode.OK
+
+
+def _say_tags(server: Server, found: ExperimentRef, *, json: bool) -> None:
+    now = server.experiment(found.uuid).tags
+    if json:
+        say_json({"eid": found.eid, "tags": list(now)})
+    else:
+        say(f"tags of {found.eid}: {', '.join(now) or 'none'}")

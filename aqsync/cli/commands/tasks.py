@@ -4,88 +4,110 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TextIO
+from datetime import datetime
 from uuid import UUID
 
+import click
+
 from aqsync.aqueduct.records import TaskPage, TaskRecord
-from aqsync.cli.as_json import task_shape
-from aqsync.cli.groups.options import ServerOptions
-from aqsync.cli.list_limits import how_many_wanted, say_how_many
-from aqsync.cli.output import printable, say, say_json
-from aqsync.cli.points_in_time import moment
-from aqsync.cli.server_access import connected, find_experiment
+from aqsync.aqueduct.server import Server
+from aqsync.cli.as_json import task_as_json
+from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
+from aqsync.cli.options import json_option, since_option, until_option
+from aqsync.cli.output import pass_on, say, say_json
+from aqsync.cli.server_access import find_experiment, with_server
 from aqsync.cli.tables import say_fields, say_table, time_text
 from aqsync.errors import ExitCode
 
 _PAGE = 500
 
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What tasks are looked for; None where it does not matter."""
-
-    experiment: str | None
-    extension: str | None
-    action: str | None
-    user: str | None
-    since: str | None
-    until: str | None
-    limit: int | None
-    everything: bool
+task_argument = click.argument("task_id", metavar="ID", type=click.UUID, help="The task's UUID.")
 
 
-def list_tasks(options: ServerOptions, search: Search, *, json: bool) -> ExitCode:
+@click.group()
+def tasks() -> None:
+    """List, show and cancel tasks: the runs of extensions' actions."""
+
+
+@tasks.command("list")
+@click.option("--experiment", metavar="EID", help="Run on this experiment (EID or UUID).")
+@click.option("--extension", help="Of this extension.")
+@click.option("--action", help="Of actions of this name.")
+@click.option("--user", help="Started by this user.")
+@since_option
+@until_option
+@limit_option
+@all_option
+@with_server
+@json_option
+def list_tasks(
+    server: Server,
+    *,
+    experiment: str | None,
+    extension: str | None,
+    action: str | None,
+    user: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+    everything: bool,
+    json: bool,
+) -> ExitCode:
     """List tasks, newest first.
 
-    Raises:
-        ConfigError: Two options contradict each other, or a time is none.
+    Times are those when the server accepted them.
+
+    With --json: a list of objects, each as `aqsync tasks show --json` prints it.
     """
-    limit = how_many_wanted(search.limit, everything=search.everything)
-    now = datetime.now(UTC)
-    since = moment(search.since, "--since", now, end_of_day=False)
-    until = moment(search.until, "--until", now, end_of_day=True)
-    with connected(options) as server:
-        named = search.experiment
-        experiment = None if named is None else find_experiment(server, named).uuid
+    wanted = how_many_wanted(limit, everything=everything)
+    uuid = None if experiment is None else find_experiment(server, experiment).uuid
 
-        def page(limit: int, offset: int) -> TaskPage:
-            return server.tasks.find(
-                experiment=experiment,
-                extension_name=search.extension,
-                action_name=search.action,
-                username=search.user,
-                start=since,
-                end=until,
-                limit=limit,
-                offset=offset,
-            )
+    def page(limit: int, offset: int) -> TaskPage:
+        return server.tasks.find(
+            experiment=uuid,
+            extension_name=extension,
+            action_name=action,
+            username=user,
+            start=since,
+            end=until,
+            limit=limit,
+            offset=offset,
+        )
 
-        found, total = page(limit or _PAGE, 0)
-        tasks = {task.uuid: task for task in found}
-        offset = _PAGE
-        while limit is None and len(found) == _PAGE:
-            found, _ = page(_PAGE, offset)
-            tasks.update((task.uuid, task) for task in found)
-            offset += _PAGE
+    part, total = page(wanted or _PAGE, 0)
+    found = {task.uuid: task for task in part}
+    offset = _PAGE
+    while wanted is None and len(part) == _PAGE:
+        part, _ = page(_PAGE, offset)
+        found.update((task.uuid, task) for task in part)
+        offset += _PAGE
     if json:
-        say_json([task_shape(task) for task in tasks.values()])
+        say_json([task_as_json(task) for task in found.values()])
         return ExitCode.OK
     say_table(
         ("TASK", "STATUS", "ACTION", "EXPERIMENT", "RECEIVED"),
-        [_row(task) for task in tasks.values()],
+        [_row(task) for task in found.values()],
     )
-    say_how_many(len(tasks), total, "tasks")
+    say_how_many(len(found), total, "tasks")
     return ExitCode.OK
 
 
-def show(options: ServerOptions, task_id: UUID, *, json: bool) -> ExitCode:
-    """Show a task with its parameters and its output."""
-    with connected(options) as server:
-        task = server.tasks.get(task_id)
+@tasks.command()
+@task_argument
+@with_server
+@json_option
+def show(server: Server, *, task_id: UUID, json: bool) -> ExitCode:
+    """Show a task: its status and parameters, and what it wrote.
+
+    What it wrote is known once it has ended.
+
+    With --json: an object with uuid, status, extension, action, experiment (its EID), parameters
+    (an object: values by name), created_by, received_at, ended_at, result_code, std_out and
+    std_err.
+    """
+    task = server.tasks.get(task_id)
     if json:
-        say_json(task_shape(task))
+        say_json(task_as_json(task))
         return ExitCode.OK
     code = "" if task.result_code is None else str(task.result_code)
     say_fields(
@@ -109,38 +131,30 @@ def show(options: ServerOptions, task_id: UUID, *, json: bool) -> ExitCode:
         if text:
             say("")
             say(f"{name}:")
-            _write(sys.stdout, text)
+            pass_on(text, sys.stdout)
     return ExitCode.OK
 
 
-def cancel(options: ServerOptions, task_id: UUID, *, json: bool) -> ExitCode:
-    """Ask a task to end; one that has ended stays as it is."""
-    with connected(options) as server:
-        before = server.tasks.get(task_id)
-        task = before if before.status.ended else server.tasks.cancel(task_id)
+@tasks.command()
+@task_argument
+@with_server
+@json_option
+def cancel(server: Server, *, task_id: UUID, json: bool) -> ExitCode:
+    """Ask a task to end: its action gets SIGINT.
+
+    A task that has ended stays as it is.
+
+    With --json: the object that `aqsync tasks show --json` prints.
+    """
+    before = server.tasks.get(task_id)
+    task = before if before.status.ended else server.tasks.cancel(task_id)
     if json:
-        say_json(task_shape(task))
+        say_json(task_as_json(task))
     elif before.status.ended:
         say(f"task {task_id} has ended already: {task.status}")
     else:
         say(f"task {task_id} was asked to end; it is {task.status}")
     return ExitCode.OK
-
-
-def say_output(std_out: str | None, std_err: str | None) -> None:
-    """Pass on what an action wrote, each stream to its own."""
-    _write(sys.stdout, std_out or "")
-    _write(sys.stderr, std_err or "")
-
-
-def _write(stream: TextIO, text: str) -> None:
-    """Pass a text on as it is, but give a terminal nothing that it would obey."""
-    if stream.isatty():
-        text = "\n".join(printable(line.expandtabs()) for line in text.split("\n"))
-        if text and not text.endswith("\n"):
-            text += "\n"
-    stream.write(text)
-    stream.flush()
 
 
 def _row(task: TaskRecord) -> Sequence[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
+
 from aqsync.cli.context import configuration
 from aqsync.cli.journal_view import looked_at
+from aqsync.cli.options import config_option, json_option
 from aqsync.cli.output import age_text, iso_text, report_problems, say, say_json, seconds_text
 from aqsync.cli.summary_json import summary_as_json
 from aqsync.clock import SystemClock
@@ -37,30 +40,33 @@ from aqsync.sync.summary import Summary, summarize
 _SECOND_NS = 1_000_000_000
 
 
-def why(config_path: Path | None, path: Path, *, json: bool) -> ExitCode:
-    """Print what is decided for one path, why, since when, and what happens next."""
-    config = configuration(config_path)
-    place = locate(config.mappings, path)
+@click.command()
+@click.argument("path", type=Path, help="A file or directory in a mapped directory.")
+@config_option
+@json_option
+def why(*, path: Path, config: Path | None, json: bool) -> ExitCode:
+    """Say what is decided for a path, why, since when, and what happens next."""
+    loaded = configuration(config)
+    windows = loaded.transfer.windows
+    place = locate(loaded.mappings, path)
     now_ns = SystemClock().now_ns()
-    with looked_at(config, [place.mapping], [place.path]) as (journal, scanners):
+    with looked_at(loaded, [place.mapping], [place.path]) as (journal, scanners):
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
         if file is not None:
-            policy = policies(journal, place.mapping, now_ns, config.transfer.windows)(file)
+            policy = policies(journal, place.mapping, now_ns, windows)(file)
             step = decide(file, policy, now_ns)
             doubt = policy.place_problem or policy.root_problem
             return _explain(place, file, step, doubt, now_ns, json=json)
         answers = LOOK not in journal.hangs.of(place.mapping.name)
         # Unlike `Path.is_dir`, this is no error where the path may not be looked at.
         if answers and os.path.isdir(place.mapping.directory / place.path):  # noqa: PTH112
-            summary = summarize(
-                journal, place.mapping, now_ns, [place.path], windows=config.transfer.windows
-            )
+            summary = summarize(journal, place.mapping, now_ns, [place.path], windows=windows)
             return _explain_directory(place, summary, json=json)
         return _explain_absence(place, scanners[place.mapping.name], journal, json=json)
 
 
-def _explain(  # noqa: PLR0913 - what there is to say
+def _explain(
     place: Place,
     file: FileRecord,
     step: Decision,

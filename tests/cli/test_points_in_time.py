@@ -6,18 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aqsync.cli.points_in_time import moment
-from aqsync.errors import ConfigError
+from aqsync.cli.points_in_time import point_in_time
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def read(text: str | None, *, end: bool = False) -> datetime | None:
-    return moment(text, "--since", NOW, end_of_day=end)
-
-
-def test_none_stays_none() -> None:
-    assert read(None) is None
+def read(text: str, *, end: bool = False) -> datetime:
+    return point_in_time(text, NOW, end_of_day=end)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +41,11 @@ def test_an_offset_counts() -> None:
 
 def test_the_end_of_a_day() -> None:
     day = read("2026-11-20")
-    assert day is not None
     assert read("2026-11-20", end=True) == day + timedelta(days=1, microseconds=-1)
     assert read("2026-11-20 10:30", end=True) == read("2026-11-20 10:30")
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "2026-11", "9999999d"])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(ConfigError, match="--since"):
+    with pytest.raises(ValueError, match="is not a time; write it like"):
         read(text)

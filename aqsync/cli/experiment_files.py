@@ -1,0 +1,56 @@
+"""The files of an experiment, as several commands look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from aqsync.aqueduct.records import ExperimentRef, RemoteFile
+from aqsync.aqueduct.server import Server
+from aqsync.cli.tables import say_table, time_text
+from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
+
+_NOT_FOUND = 404
+
+
+def files_of(server: Server, found: ExperimentRef) -> list[RemoteFile]:
+    """Return an experiment's files, by name.
+
+    Raises:
+        ExperimentNotFound: It has gone meanwhile.
+        BadAnswer: The server tells a time that is none.
+    """
+    answer = server.list_files([found.uuid])
+    files = None if answer is None else answer.files[found.uuid]
+    if files is None:
+        raise ExperimentNotFound(f"experiment {found.eid} does not exist for this user")
+    try:
+        for file in files:
+            datetime.fromisoformat(file.modified_at)
+    except ValueError as exc:
+        raise BadAnswer(f"the server gave a file of {found.eid} a strange time: {exc}") from exc
+    return sorted(files)
+
+
+def require(names: Iterable[str], files: Iterable[RemoteFile], found: ExperimentRef) -> None:
+    """Make sure that an experiment has these files.
+
+    Raises:
+        RemoteFileNotFound: It lacks some; all of them are named.
+    """
+    there = {file.name for file in files}
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise RemoteFileNotFound(
+            f"experiment {found.eid} has no file {', '.join(map(repr, missing))}",
+            hint=f"aqsync files list {found.eid}",
+            status=_NOT_FOUND,
+        )
+
+
+def say_files(files: Iterable[RemoteFile]) -> None:
+    """Print a table of files."""
+    say_table(
+        ("NAME", "UPLOADED"),
+        [(file.name, time_text(datetime.fromisoformat(file.modified_at))) for file in files],
+    )

@@ -1,0 +1,77 @@
+"""Options and kinds of values that several commands take."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from aqsync.cli.points_in_time import point_in_time
+from aqsync.config import parse_duration
+
+config_option = click.option(
+    "--config",
+    "-c",
+    type=Path,
+    help="The configuration file. By default it is searched for.",
+)
+mappings_option = click.option(
+    "--mapping", "-m", "mappings", multiple=True, help="Only this mapping; may be repeated."
+)
+json_option = click.option("--json", is_flag=True, help="Print JSON instead of lines.")
+no_scan_option = click.option(
+    "--no-scan", is_flag=True, help="As last scanned; do not look at the disk now."
+)
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask, do it.")
+
+
+class Duration(click.ParamType[float, str]):
+    """How long something may take, such as ``90s``; in seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it."""
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+class PointInTime(click.ParamType[datetime, str]):
+    """A date, a date with a time, or how long ago.
+
+    Args:
+        end_of_day: Whether a date alone means the end of that day, not its beginning.
+    """
+
+    name = "time"
+
+    def __init__(self, *, end_of_day: bool = False) -> None:
+        self._end_of_day = end_of_day
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it."""
+        try:
+            return point_in_time(value, datetime.now().astimezone(), end_of_day=self._end_of_day)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+since_option = click.option(
+    "--since",
+    type=PointInTime(),
+    help="Not older than this: 2026-11-23, '2026-11-23 10:00', or 2d for two days.",
+)
+until_option = click.option(
+    "--until",
+    type=PointInTime(end_of_day=True),
+    help="Not younger than this; a date means the whole day.",
+)
