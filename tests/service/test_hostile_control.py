@@ -328,8 +328,8 @@ def test_half_a_request_is_given_up(journal: Path, monkeypatch: pytest.MonkeyPat
 def test_who_goes_at_once_is_forgotten(journal: Path) -> None:
     for content in (b"", b"GET /sta", head("/reload", 2), STATUS):
         for _ in range(MOST_CONNECTIONS):
-            with talk(journal) as peer:
-                peer.sendall(content)
+            with talk(journal) as peer, contextlib.suppress(ConnectionError):
+                peer.sendall(content)  # one too many is refused, and may be closed already
     assert_served_soon(journal)
 
 
