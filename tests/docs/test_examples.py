@@ -15,6 +15,14 @@ import pytest
 import yaml
 
 from aqsync.config import parse_config
+from aqsync.service.web.models import (
+    Message,
+    Nothing,
+    PauseRequest,
+    PushRequest,
+    ResumeRequest,
+    decoded,
+)
 from docs.generate import HERE, commands
 from tests.support.embedded import EmbeddedServer
 
@@ -78,6 +86,21 @@ def test_configurations_are_valid(page: Path) -> None:
     for block in blocks(page, "yaml"):
         whole = MINIMAL | yaml.safe_load(block)
         parse_config(yaml.safe_dump(whole), Path("/etc/aqsync/config.yaml"))
+
+
+def test_curl_asks_the_daemon_what_it_understands() -> None:
+    page = (HERE / "how-to" / "talk-to-the-daemon-with-curl.md").read_text()
+    calls = re.findall(r"http://aqsync/(\w+)(?: -d '(.+?)')?", page, re.DOTALL)
+    kinds: dict[str, type[Message]] = {
+        "pause": PauseRequest,
+        "resume": ResumeRequest,
+        "reload": Nothing,
+        "push": PushRequest,
+    }
+    assert {name for name, _ in calls} == {"status", *kinds}
+    for name, body in calls:
+        if body:
+            decoded(kinds[name], body.encode())
 
 
 def uses_the_client(page: Path) -> bool:
