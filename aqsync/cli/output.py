@@ -132,6 +132,14 @@ def lists_text(oldest_ns: int | None, now_ns: int) -> str:
     return f"the server's file lists were fetched {age_text(oldest_ns, now_ns)}"
 
 
+def until_text(until_ns: int | None) -> str:
+    """Until when something holds, to be put behind it; empty where nobody has said so."""
+    if until_ns is None:
+        return ""
+    until = datetime.fromtimestamp(until_ns / _SECOND_NS).astimezone()
+    return f" until {until:%Y-%m-%d %H:%M}"
+
+
 def iso_text(at_ns: int | None) -> str | None:
     """A point in time, nanoseconds since 1970, as programs read it."""
     return None if at_ns is None else datetime.fromtimestamp(at_ns / _SECOND_NS, UTC).isoformat()

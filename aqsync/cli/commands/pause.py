@@ -6,9 +6,16 @@ from pathlib import Path
 
 import click
 
-from aqsync.cli import orders
+from aqsync.cli.context import chosen, configuration
 from aqsync.cli.options import Duration, config_option
+from aqsync.cli.output import say, until_text
+from aqsync.cli.through_daemon import through_daemon
+from aqsync.clock import SystemClock
 from aqsync.errors import ExitCode
+from aqsync.journal import Journal
+from aqsync.journal.pauses import EVERYTHING
+
+_SECOND_NS = 1_000_000_000
 
 
 @click.command()
@@ -20,4 +27,13 @@ def pause(*, mapping: str | None, config: Path | None, seconds: float | None) ->
 
     Files are noticed as ever, and wait. `aqsync push --now` sends them all the same.
     """
-    return orders.pause(config, mapping, seconds)
+    loaded = configuration(config)
+    chosen(loaded, [] if mapping is None else [mapping])
+    now_ns = SystemClock().now_ns()
+    until_ns = None if seconds is None else now_ns + int(seconds * _SECOND_NS)
+    if through_daemon(loaded.journal, lambda daemon: daemon.pause(mapping, seconds)) is None:
+        with Journal.open_for_writing(loaded.journal, now_ns) as journal:
+            journal.pauses.pause(mapping or EVERYTHING, now_ns, until_ns)
+    resume_it = "aqsync resume" if mapping is None else f"aqsync resume {mapping}"
+    say(f"{mapping or 'everything'} is paused{until_text(until_ns)}; `{resume_it}` ends it")
+    return ExitCode.OK

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
-from aqsync.cli import orders
+from aqsync.cli.context import configuration
 from aqsync.cli.options import config_option
-from aqsync.errors import ExitCode
+from aqsync.cli.output import say
+from aqsync.cli.through_daemon import through_daemon
+from aqsync.errors import ExitCode, NoDaemon
 
 
 @click.command()
@@ -18,4 +20,11 @@ def reload(*, config: Path | None) -> ExitCode:
 
     If it is wrong, the daemon goes on as before.
     """
-    return orders.reload(config)
+    journal = configuration(config).journal
+    if through_daemon(journal, lambda daemon: daemon.reload()) is None:
+        raise NoDaemon(
+            f"no daemon is running for {journal}",
+            hint="`aqsync run` starts one; it reads the configuration then",
+        )
+    say("the daemon has taken over the configuration")
+    return ExitCode.OK

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import click
 
-from aqsync.cli import orders
+from aqsync.cli.context import chosen, configuration
 from aqsync.cli.options import config_option
+from aqsync.cli.output import say, until_text
+from aqsync.cli.through_daemon import through_daemon
+from aqsync.clock import SystemClock
 from aqsync.errors import ExitCode
+from aqsync.journal import Journal
+from aqsync.journal.pauses import EVERYTHING
 
 
 @click.command()
@@ -19,4 +24,17 @@ def resume(*, mapping: str | None, config: Path | None) -> ExitCode:
 
     Exit status: 1 if the mapping is still paused, because all mappings are.
     """
-    return orders.resume(config, mapping)
+    loaded = configuration(config)
+    chosen(loaded, [] if mapping is None else [mapping])
+    now_ns = SystemClock().now_ns()
+    if through_daemon(loaded.journal, lambda daemon: daemon.resume(mapping)) is None:
+        with Journal.open_for_writing(loaded.journal, now_ns) as journal:
+            journal.pauses.resume(mapping or EVERYTHING)
+    with Journal.open_for_reading(loaded.journal) as journal:
+        left = journal.pauses.active(now_ns)
+    if EVERYTHING in left:
+        until = until_text(left[EVERYTHING].until_ns)
+        say(f"everything is paused{until}, {mapping} included; `aqsync resume` ends it")
+        return ExitCode.INCOMPLETE
+    say(f"{mapping or 'everything'} is no longer paused")
+    return ExitCode.OK
