@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import JOINED, UNSYNCED, joined
+from aqsync.journal.rows import JOINED, QUIET, UNCHANGED, joined
 from aqsync.model import Twin
 
 AT_ONCE_NS = 3600 * 1_000_000_000
@@ -18,25 +18,33 @@ _SLACK_NS = 60 * 1_000_000_000
 # CROSS JOIN: else SQLite takes groups by size to be few, and compares each file with every size,
 # which takes a minute where a folder of some ten thousand files was renamed.
 #
-# `unsent`: files that are here, and whose present version is still to be sent, or was sent and no
-# list has shown it yet, for a server may lose what it accepted.
+# `unsent`: files that are here, and whose present version the last list does not show. It is still
+# to be sent, or a server has lost what it accepted, or others have removed or replaced it there.
+# `content` is the digest of the present version, where that was sent.
 _TWINS = f"""
 WITH unsent AS MATERIALIZED (
-    SELECT m.name AS mapping, f.directory, f.name, f.failure_message, f.inode, f.size, f.ctime_ns
-    FROM file f JOIN mapping m ON m.id = f.mapping_id
+    SELECT m.name AS mapping, f.directory, f.name, f.failure_message, f.inode, f.size, f.ctime_ns,
+        CASE WHEN {UNCHANGED} THEN f.synced_sha256 END AS content
+    FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
     WHERE f.size IS NOT NULL AND f.kind = 0 AND f.eid IS NOT NULL
     AND (f.mapping_id = :id OR m.scanned_at_ns > :lately_ns)
-    AND ({UNSYNCED} OR f.synced_listed = 0)
+    AND {QUIET} IS NOT TRUE
 ), alike AS MATERIALIZED (
     SELECT mapping, directory, name, failure_message, size, min(ctime_ns) AS ctime_ns
-    FROM unsent WHERE size > 0 GROUP BY size
+    FROM unsent WHERE size > 0 AND content IS NULL GROUP BY size
+), equal AS MATERIALIZED (
+    SELECT mapping, directory, name, failure_message, content, min(ctime_ns) AS ctime_ns
+    FROM unsent WHERE size > 0 AND content IS NOT NULL GROUP BY content
 ), gone AS MATERIALIZED (
-    SELECT id, inode, synced_inode, synced_size, since_ns FROM file
+    SELECT id, inode, synced_inode, synced_size, synced_sha256, since_ns FROM file
     WHERE mapping_id = :id AND size IS NULL AND synced_at_ns IS NOT NULL
 )
 SELECT g.id, a.mapping, a.directory, a.name, a.failure_message
 FROM alike a CROSS JOIN gone g ON g.synced_size = a.size
 WHERE a.ctime_ns <= g.since_ns + :slack_ns
+UNION ALL SELECT g.id, e.mapping, e.directory, e.name, e.failure_message
+FROM equal e CROSS JOIN gone g ON g.synced_sha256 = e.content
+WHERE e.ctime_ns <= g.since_ns + :slack_ns
 UNION ALL SELECT g.id, u.mapping, u.directory, u.name, u.failure_message
 FROM gone g JOIN unsent u ON u.inode = g.synced_inode
 UNION ALL SELECT g.id, u.mapping, u.directory, u.name, u.failure_message
@@ -78,11 +86,11 @@ class Removals:
         return Removable(gone + removed, known + removed)
 
     def twins(self, mapping_id: int, now_ns: int) -> dict[int, Twin]:
-        """By id of a file that is gone, one that may be it and is not yet sent as it is.
+        """By id of a file that is gone, one that may be it and is not on the server as it is.
 
-        It has the same inode: it was renamed. Or as many bytes as the version on the server, and
-        was there when the other was missed: it may be a copy. Only its content would tell, and
-        that is known once it was sent.
+        It has the same inode: it was renamed. Or it was there when the other was missed and may be
+        a copy: it has the content of the version on the server, or, where its content is not known
+        because it was never sent as it is, as many bytes.
 
         Args:
             mapping_id: Whose files are gone.

@@ -137,7 +137,7 @@ class Delivery:
         """By lane, how many lists had been fetched when its files were loaded."""
         self._policy_of: dict[str, Callable[[FileRecord], Policy]] = {}
         self._policies_until = 0.0
-        self._policies_from_ns = 0
+        self._policies_lists = 0
         self._outlook = 0
         self._moved_on: Counter[int] = Counter()
         """How often in a row a file was not found as it had been seen."""
@@ -355,15 +355,14 @@ class Delivery:
         return False
 
     def _work_out_policies(self, file: FileRecord) -> None:
-        outlook = self._engine.outlook
-        # What was missed since may stand under another name, which they do not know of.
-        missed_since = file.local is None and file.since_ns >= self._policies_from_ns
+        outlook, lists = self._engine.outlook, self._engine.lists_fetched
+        # A newer list may show that what is gone is not there under its new name any more.
+        listed_since = file.local is None and lists != self._policies_lists
         fresh = self._clock.monotonic() < self._policies_until and outlook == self._outlook
-        if fresh and not missed_since:
+        if fresh and not listed_since:
             return
-        self._outlook = outlook
+        self._outlook, self._policies_lists = outlook, lists
         journal, now_ns = self._engine.journal, self._clock.now_ns()
-        self._policies_from_ns = now_ns
         self._policy_of = {
             name: policies(journal, mapping, now_ns, self._windows)
             for name, mapping in self._mappings.items()

@@ -152,7 +152,8 @@ class Engine:
             stop: Asked before each directory; true ends the scan, which then calls nothing gone.
         """
         report = self._scanners[mapping.name].scan(within, beat, stop)
-        if report.troubles_changed:
+        # What is gone may stand under another name, which policies worked out before do not know.
+        if report.troubles_changed or report.gone:
             self._change_outlook()
         return report
 

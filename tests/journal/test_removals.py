@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aqsync.journal import Journal
 from aqsync.journal.removals import _TWINS
-from aqsync.model import Adopted, Removed
-from tests.journal.notes import AT1, NOW, SHA1, V1, Notes, notes
+from aqsync.model import Adopted, Removed, Twin
+from tests.journal.notes import AT1, AT2, NOW, SHA1, SHA2, V1, Notes, notes
 
 
 def test_how_much_could_be_removed(journal: Journal) -> None:
@@ -72,6 +72,24 @@ def test_only_the_removals_of_the_last_hour_are_kept(journal: Journal) -> None:
     with journal._database.reading() as connection:
         [(rows,)] = connection.execute("SELECT count(*) FROM removal").fetchall()
     assert rows == 7
+
+
+def test_a_copy_whose_version_is_not_listed_may_be_what_is_gone(journal: Journal) -> None:
+    """Its content is known, so one that only has as many bytes is no copy."""
+    noted = notes(journal)
+    noted.sync("gone")
+    for number, (name, sha256) in enumerate([("copy", SHA1), ("as-long", SHA2)]):
+        noted.sync(name, V1._replace(inode=20 + number), sha256)
+    noted.list(dict.fromkeys(("gone", "copy", "as-long"), AT1))
+    journal.observations.gone(noted.mapping_id, ["gone"], NOW)
+    assert journal.removals.twins(noted.mapping_id, NOW) == {}
+    noted.list({"gone": AT1, "copy": AT1, "as-long": AT2})
+    assert journal.removals.twins(noted.mapping_id, NOW) == {}
+    noted.list({"gone": AT1, "copy": AT2, "as-long": AT2})
+    found = {noted.at("gone").id: Twin("m", "copy", "")}
+    assert journal.removals.twins(noted.mapping_id, NOW) == found
+    noted.list({"gone": AT1})
+    assert journal.removals.twins(noted.mapping_id, NOW) == found
 
 
 def test_not_every_deleted_file_is_compared_with_every_new_one(journal: Journal) -> None:

@@ -14,8 +14,8 @@ from unittest import mock
 from aqsync.errors import Interrupted, ServerFailed
 from aqsync.journal import remote
 from aqsync.journal.mappings import RootIdentity
-from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
+from aqsync.journal.removals import Removals
 from aqsync.journal.versions import Versions
 from aqsync.local import scanner
 from aqsync.local.errands import Errand
@@ -355,7 +355,7 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "renamed-not-awaited": Broken(
         "5: an old name goes when the new one is there",
-        _patched((Observations, "twins", lambda *_: {})),
+        _patched((Removals, "twins", lambda *_: {})),
     ),
     "differing-in-sync": Broken(
         "2: what is called in sync stands there", _decide(_differing_in_sync)

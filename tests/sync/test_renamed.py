@@ -56,6 +56,41 @@ def test_a_daemon_does_too(removing: Lab) -> None:
     assert removing.remote.keys() == {"new", "other"}
 
 
+def test_a_daemon_does_too_when_the_clock_is_set_back_meanwhile(removing: Lab) -> None:
+    removing.configure(on_local_delete="remove", remove_share=1.0, settle=0.2)
+    crew = Crew(removing)
+    crew.run(3)
+    crew.working = False
+    crew.write("third", age_s=3600)
+    crew.run(0.1)
+    removing.clock.set_back(60)
+    (removing.root / "old").rename(removing.root / "new")
+    crew.hint("old", "new")
+    crew.run(0.5)
+    step = removing.decision("old")
+    assert isinstance(step, Wait)
+    assert step.reason == "perhaps renamed to new, which is not on the server yet"
+    assert crew.lanes.begun == ["third", "new"]
+
+
+def test_a_daemon_looks_at_the_newest_list(removing: Lab) -> None:
+    """What it knew a moment before, when the new name was there, is past."""
+    removing.configure(on_local_delete="remove", remove_share=1.0, settle=10)
+    crew = Crew(removing)
+    crew.run(3)
+    (removing.root / "old").rename(removing.root / "new")
+    removing.push("new")
+    removing.engine.refresh([EID])
+    crew.hint("old", "new")
+    crew.run(9.5)
+    crew.write("third", age_s=3600)
+    crew.run(0.3)
+    removing.server.put(EID, "new", b"theirs")
+    crew.engine.refresh([EID])
+    crew.run(90)
+    assert removing.remote.keys() == {"old", "new", "other", "third"}
+
+
 def test_a_new_name_that_no_list_has_shown_is_not_there(removing: Lab) -> None:
     """The server accepted it, and may have lost it."""
     (removing.root / "old").rename(removing.root / "new")
@@ -67,6 +102,36 @@ def test_a_new_name_that_no_list_has_shown_is_not_there(removing: Lab) -> None:
     removing.clock.advance(10)
     step = removing.decision("old")
     assert step.reason == "perhaps renamed to new, which is not on the server yet"
+
+
+def test_a_new_name_that_others_replaced_is_not_there(removing: Lab) -> None:
+    """What was sent under it is nowhere on the server any more."""
+    (removing.root / "old").rename(removing.root / "new")
+    removing.push("new")
+    removing.clock.advance(60)
+    removing.server.put(EID, "new", b"theirs")
+    removing.push()
+    assert removing.record("new").comparison is not None
+    assert removing.remote == {
+        "old": b"the content of old",
+        "new": b"theirs",
+        "other": b"the content of other",
+    }
+    assert isinstance(removing.decision("old"), Wait)
+    removing.journal.outcomes.allow_replacing([removing.record("new")])
+    removing.push()
+    assert removing.remote.keys() == {"new", "other"}
+    assert removing.remote["new"] == b"the content of old"
+
+
+def test_a_new_name_that_was_removed_on_the_server_is_not_there(removing: Lab) -> None:
+    (removing.root / "old").rename(removing.root / "new")
+    removing.push("new")
+    removing.engine.refresh([EID])
+    del removing.server.of(EID).files["new"]
+    removing.push()
+    assert isinstance(removing.decision("new"), Hold)
+    assert removing.remote.keys() == {"old", "other"}
 
 
 def test_a_copy_counts_as_well(removing: Lab) -> None:
@@ -88,8 +153,7 @@ def test_one_of_another_size_does_not(removing: Lab) -> None:
 
 def test_one_that_was_made_later_does_not(removing: Lab) -> None:
     """By its ctime, which is the real clock's: ahead of the lab's."""
-    (removing.root / "old").unlink()
-    (removing.root.parent / "elsewhere").write_bytes(b"takes the inode that is free now")
+    (removing.root / "old").rename(removing.root.parent / "elsewhere")  # its inode stays taken
     removing.scan()
     removing.write("later", b"the content of new")
     removing.scan()
