@@ -16,6 +16,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
       LocalError                     a file or directory on this machine
         RootUnusable                 a mapping's directory is missing, unreadable or replaced
           DiskHangs                  its file system does not answer
+          RootInDoubt                another one may stand in its place
         FileUnreadable               a file cannot be opened or read
         FileVanished                 a file is gone
           FileToUploadNotFoundError  the same from ``upload_file``; it is also a FileNotFoundError
@@ -167,6 +168,10 @@ class RootUnusable(LocalError):
 
 class DiskHangs(RootUnusable):
     """The file system of a mapping's directory does not answer."""
+
+
+class RootInDoubt(RootUnusable):
+    """Another directory than before may stand in a mapping's place, or its files may be away."""
 
 
 class FileUnreadable(LocalError):

@@ -14,6 +14,7 @@ import click
 from aqsync import errors
 from aqsync.cli.main import COMMANDS, aqsync, load
 from aqsync.errors import AqsyncError, ExitCode
+from aqsync.model import Reason
 from docs.api_page import api_page
 
 HERE = Path(__file__).parent
@@ -36,6 +37,7 @@ def pages() -> dict[str, str]:
         "api.md": api_page(_made_by()),
         "commands.md": commands_page(),
         "errors.md": errors_page(),
+        "reasons.md": reasons_page(),
     }
 
 
@@ -80,6 +82,29 @@ def errors_page() -> str:
             f"| {indent}`{kind.__name__}` | {_first_sentence(kind)} | {permanent}"
             f" | {kind.exit_code.value} |"
         )
+    return "\n".join([*lines, ""])
+
+
+def reasons_page() -> str:
+    """Every reason with its code, its message and its hint."""
+    lines = [
+        "# Reasons",
+        "",
+        _made_by(),
+        "",
+        "Why a file is in its state, and why something cannot be done. The JSON of `status`,",
+        "`why`, `ls`, `push` and `history` has the code; the journal keeps it; it never changes.",
+        "Messages and hints are for people and may be worded better at any time. What stands in",
+        "braces is filled in: `{said}` and `{advice}` are words of the server, of the system or of",
+        "an [error](errors.md), whose class says what kind of error the reason is.",
+        "",
+        "| code | message | hint |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| `{reason}` | {_text(reason.template)} | {_text(reason.hint_template)} |"
+        for reason in Reason
+    ]
     return "\n".join([*lines, ""])
 
 

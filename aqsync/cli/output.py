@@ -86,9 +86,9 @@ def report_problems(problems: Sequence[FileProblem], *, everything: bool = False
     """One line for each problem, with its hint below; the first few unless all are wanted."""
     shown = problems if everything else problems[:SHOWN_PROBLEMS]
     for problem in shown:
-        say(f"{problem.state}: {problem.path}: {problem.reason}{_for_so_long(problem)}")
-        if problem.hint:
-            say(f"  hint: {problem.hint}")
+        say(f"{problem.state}: {problem.path}: {problem.text}{_for_so_long(problem)}")
+        if problem.why.hint:
+            say(f"  hint: {problem.why.hint}")
     if len(shown) < len(problems):
         say(f"... and {len(problems) - len(shown)} more; `aqsync status --all` shows every one")
 

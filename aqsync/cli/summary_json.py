@@ -23,5 +23,5 @@ def summary_as_json(
         "bytes_missing": sum(summary.bytes.values()) - summary.bytes[State.IN_SYNC],
         "complete": summary.complete,
         "last_complete_sync": iso_text(complete_at_ns),
-        "problems": [problem._asdict() for problem in summary.problems],
+        "problems": [problem.to_dict() for problem in summary.problems],
     }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.rows import loaded, stored, words
+from aqsync.model import Reason, reason_of
 
 _PRUNED_AT_ONCE = 5_000
 """Rows removed in one transaction: uploads go on in between."""
@@ -36,14 +37,16 @@ class Event(NamedTuple):
     path: str
     """Empty for what concerns no single file."""
     text: str
+    reason: Reason | None = None
+    """Of what has one."""
 
 
 def note(connection: Connection, event: Event) -> None:
     """Write down an event; inside a transaction."""
-    at_ns, kind, mapping, path, text = event
+    at_ns, kind, mapping, path, text, reason = event
     connection.execute(
-        "INSERT INTO history (at_ns, kind, mapping, path, text) VALUES (?, ?, ?, ?, ?)",
-        (at_ns, kind.value, mapping, stored(path), words(text)),
+        "INSERT INTO history (at_ns, kind, mapping, path, text, code) VALUES (?, ?, ?, ?, ?, ?)",
+        (at_ns, kind.value, mapping, stored(path), words(text), reason and reason.value),
     )
 
 
@@ -53,12 +56,10 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note(
-        self, at_ns: int, kind: HistoryKind, mapping: str = "", path: str = "", text: str = ""
-    ) -> None:
+    def note(self, event: Event) -> None:
         """Write down an event."""
         with self._database.writing() as connection:
-            note(connection, Event(at_ns, kind, mapping, path, text))
+            note(connection, event)
 
     def recent(
         self,
@@ -90,13 +91,13 @@ class History:
             values += [os.fsencode(first), os.fsencode(last)]
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT at_ns, kind, mapping, path, text FROM history"
+                "SELECT at_ns, kind, mapping, path, text, code FROM history"
                 f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?",
                 (*values, most),
             ).fetchall()
         return [
-            Event(at_ns, HistoryKind(kind), name, loaded(where), text)
-            for at_ns, kind, name, where, text in reversed(rows)
+            Event(at_ns, HistoryKind(kind), name, loaded(where), text, code and reason_of(code))
+            for at_ns, kind, name, where, text, code in reversed(rows)
         ]
 
     def prune(self, before_ns: int, most_rows: int) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aqsync.journal.database import Database
-from aqsync.journal.rows import words
-from aqsync.model import SizeLimit
+from aqsync.journal.rows import explained
+from aqsync.model import Explanation, Reason, SizeLimit
 
 
 class Limits:
@@ -29,19 +31,20 @@ class Limits:
                 self._found = None
                 if row is not None:
                     most, named, message, hint, again_ns = row
-                    self._found = SizeLimit(most, bool(named), message, hint, again_ns)
+                    why = Explanation(Reason.FILE_REFUSED, message, hint)
+                    self._found = SizeLimit(most, bool(named), why, again_ns)
                 self._loaded = True
         return self._found
 
     def refused(
-        self, size: int, named: int | None, reason: tuple[str, str], again_ns: int
+        self, size: int, named: int | None, why: Explanation, again_ns: int
     ) -> SizeLimit | None:
         """A file was too large.
 
         Args:
             size: Its bytes.
             named: The limit that the answer named; None: it named none.
-            reason: The answer for people, and what to do about it.
+            why: The answer.
             again_ns: When a larger file may try again.
 
         Returns:
@@ -56,7 +59,7 @@ class Limits:
             most = min(size - 1, size if before is None else before.bytes)
         if not 0 <= most < size:
             return None
-        self._set(SizeLimit(most, named is not None, *reason, again_ns))
+        self._set(SizeLimit(most, named is not None, why, again_ns))
         return self.size()
 
     def accepted(self, size: int) -> bool:
@@ -72,7 +75,7 @@ class Limits:
         """A file that is too large tries it: the next one may then."""
         limit = self.size()
         if limit is not None:
-            self._set(limit._replace(again_ns=again_ns))
+            self._set(replace(limit, again_ns=again_ns))
 
     def _set(self, limit: SizeLimit | None) -> None:
         with self._database.writing() as connection:
@@ -81,12 +84,6 @@ class Limits:
                 connection.execute(
                     "INSERT INTO size_limit (bytes, named, message, hint, again_ns)"
                     " VALUES (?, ?, ?, ?, ?)",
-                    (
-                        limit.bytes,
-                        int(limit.named),
-                        words(limit.message),
-                        words(limit.hint),
-                        limit.again_ns,
-                    ),
+                    (limit.bytes, int(limit.named), *explained(limit.why)[1:], limit.again_ns),
                 )
             self._loaded = False

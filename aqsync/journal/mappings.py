@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import loaded, stored, words
-from aqsync.model import Problem
+from aqsync.journal.rows import explained, loaded, stored
+from aqsync.model import Problem, explanation_of
 
 
 class RootIdentity(NamedTuple):
@@ -174,60 +174,56 @@ class Mappings:
         """Why the events of a mapping's root cannot be trusted; None: they can."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT watch_message, watch_hint, watch_since_ns FROM mapping"
+                "SELECT watch_code, watch_message, watch_hint, watch_since_ns FROM mapping"
                 " WHERE id = ? AND watch_message IS NOT NULL",
                 (mapping_id,),
             ).fetchone()
-        return None if row is None else Problem(*row)
+        return None if row is None else Problem(explanation_of(*row[:3]), row[3])
 
     def set_watch(self, mapping_id: int, problem: Problem | None) -> None:
         """Why the events of a mapping's root cannot be trusted; what persists keeps its age."""
         before = self.watch(mapping_id)
-        if problem is not None:
-            problem = problem._replace(message=words(problem.message), hint=words(problem.hint))
-            if before is not None and before.message == problem.message:
-                problem = problem._replace(since_ns=before.since_ns)
-        if problem == before:
+        if problem is not None and before is not None and before.reason is problem.reason:
+            problem = replace(problem, since_ns=before.since_ns)
+        told = _watch_columns(problem)
+        if told == _watch_columns(before):
             return
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE mapping SET watch_message = ?, watch_hint = ?, watch_since_ns = ?"
-                " WHERE id = ?",
-                (*(problem or (None, None, None)), mapping_id),
+                "UPDATE mapping SET watch_code = ?, watch_message = ?, watch_hint = ?,"
+                " watch_since_ns = ? WHERE id = ?",
+                (*told, mapping_id),
             )
 
     def troubles(self, mapping_id: int) -> dict[str, Problem]:
         """Directories that could not be looked at, by path; the root's is the empty path."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT path, message, hint, since_ns FROM trouble WHERE mapping_id = ?"
+                "SELECT path, code, message, hint, since_ns FROM trouble WHERE mapping_id = ?"
                 " ORDER BY path",
                 (mapping_id,),
             ).fetchall()
-        return {loaded(path): Problem(message, hint, since) for path, message, hint, since in rows}
+        return {loaded(path): Problem(explanation_of(*why), since) for path, *why, since in rows}
 
     def set_troubles(self, mapping_id: int, troubles: dict[str, Problem]) -> None:
         """Replace the troubles of a mapping; what persists keeps its age."""
         before = self.troubles(mapping_id)
-        troubles = {
-            path: trouble._replace(message=words(trouble.message), hint=words(trouble.hint))
-            for path, trouble in troubles.items()
-        }
-        if {p: t[:2] for p, t in before.items()} == {p: t[:2] for p, t in troubles.items()}:
+        told = {path: explained(trouble.why) for path, trouble in troubles.items()}
+        if told == {path: explained(trouble.why) for path, trouble in before.items()}:
             return
         with self._database.writing() as connection:
             connection.execute("DELETE FROM trouble WHERE mapping_id = ?", (mapping_id,))
             connection.executemany(
-                "INSERT INTO trouble (mapping_id, path, message, hint, since_ns)"
-                " VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO trouble (mapping_id, path, code, message, hint, since_ns)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    (
-                        mapping_id,
-                        stored(path),
-                        trouble.message,
-                        trouble.hint,
-                        before.get(path, trouble).since_ns,
-                    )
-                    for path, trouble in troubles.items()
+                    (mapping_id, stored(path), *why, before.get(path, troubles[path]).since_ns)
+                    for path, why in told.items()
                 ),
             )
+
+
+def _watch_columns(problem: Problem | None) -> tuple[str | int | None, ...]:
+    if problem is None:
+        return None, None, None, None
+    return *explained(problem.why), problem.since_ns

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.removals import AT_ONCE_NS
-from aqsync.journal.rows import NO_FAILURE, words
+from aqsync.journal.rows import NO_FAILURE, explained
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Adopted,
+    Explanation,
     Failed,
     FileRecord,
     FoundDifferent,
@@ -186,8 +187,8 @@ class Outcomes:
                 )
             case MovedOn():
                 pass  # the scanner looks again; nothing was learned of the remote side
-            case Failed(message, hint, permanent):
-                self._failed(connection, file, (message, hint, permanent), now_ns)
+            case Failed():
+                self._failed(connection, file, outcome, now_ns)
 
     @staticmethod
     def _uploaded(
@@ -255,25 +256,25 @@ class Outcomes:
         )
 
     @staticmethod
-    def _failed(
-        connection: Connection, file: FileRecord, failure: tuple[str, str, bool], now_ns: int
-    ) -> None:
-        message, hint, permanent = failure
+    def _failed(connection: Connection, file: FileRecord, failed: Failed, now_ns: int) -> None:
         unchanged, then = _unchanged_since(file)
         connection.execute(
-            "UPDATE file SET failure_message = ?, failure_hint = ?, failure_permanent = ?,"
+            "UPDATE file SET failure_code = ?, failure_message = ?, failure_hint = ?,"
+            " failure_permanent = ?,"
             f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE {AT} AND {unchanged}",
-            (words(message), words(hint), permanent, now_ns, *at(file), *then),
+            (*explained(failed.why), failed.permanent, now_ns, *at(file), *then),
         )
 
-    def too_large(self, file: FileRecord, message: str, now_ns: int) -> None:
+    def too_large(self, file: FileRecord, why: Explanation, now_ns: int) -> None:
         """The server does not take so large a file: that is the server's limit, no file's mark.
 
         A wish to have it tried all the same has been met.
         """
         with self._database.writing() as connection:
             connection.execute(f"UPDATE file SET insisted = 0, {NO_FAILURE} WHERE {AT}", at(file))
-            event = Event(now_ns, HistoryKind.FAILED, file.mapping, file.path, message)
+            event = Event(
+                now_ns, HistoryKind.FAILED, file.mapping, file.path, why.message, why.reason
+            )
             note(connection, event)
 
     def retry(self, identities: Iterable[int]) -> None:
@@ -314,6 +315,7 @@ def at(file: FileRecord) -> tuple[int, str | None, str]:
 
 def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     """What a person may want to read of an outcome one day."""
+    reason = None
     match outcome:
         case Uploaded(signature, sha256):
             kind, text = HistoryKind.UPLOADED, _content(signature.size, sha256)
@@ -323,11 +325,11 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
             kind, text = HistoryKind.ADOPTED, _content(signature.size, sha256)
         case Removed():
             kind, text = HistoryKind.REMOVED, f"from {file.eid}"
-        case Failed(message, _, permanent=True):
-            kind, text = HistoryKind.FAILED, message
+        case Failed(why, permanent=True):
+            kind, text, reason = HistoryKind.FAILED, why.message, why.reason
         case _:
             return None
-    return Event(now_ns, kind, file.mapping, file.path, text)
+    return Event(now_ns, kind, file.mapping, file.path, text, reason)
 
 
 def _known_version(file: FileRecord, sha256: bytes) -> SyncedVersion | None:

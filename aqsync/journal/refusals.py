@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.observations import Waiting
-from aqsync.journal.rows import UNSYNCED, words
-from aqsync.model import Action, Refusal
+from aqsync.journal.rows import UNSYNCED, explained
+from aqsync.model import Action, Explanation, Reason, Refusal
 
 EVERYWHERE = ""
 """Stands for every experiment."""
@@ -52,7 +52,12 @@ class Refusals:
                 rows = connection.execute(
                     "SELECT eid, action, message, hint, since_ns, tries, again_ns FROM refusal"
                 ).fetchall()
-                found = {(eid, Action(action)): Refusal(*rest) for eid, action, *rest in rows}
+                found = {
+                    (eid, Action(action)): Refusal(
+                        Explanation(Reason.NOT_ALLOWED, message, hint), *rest
+                    )
+                    for eid, action, message, hint, *rest in rows
+                }
                 self._standing = found
         return found
 
@@ -93,8 +98,7 @@ class Refusals:
                 (
                     eid,
                     action.value,
-                    words(refusal.message),
-                    words(refusal.hint),
+                    *explained(refusal.why)[1:],
                     refusal.since_ns,
                     refusal.tries,
                     refusal.again_ns,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
+from typing import Any
 
 from aqsync.journal.database import Database
 from aqsync.journal.observations import FORGET_REMOTE_SIDE
 from aqsync.journal.outcomes import next_sequence, plausible
-from aqsync.journal.rows import words
-from aqsync.model import Problem, ServerProblem
+from aqsync.journal.rows import explained, words
+from aqsync.model import Problem, ServerProblem, explanation_of
 
 _OR_REMOVABLE = """
     OR file.synced_at_ns IS NOT NULL AND (
@@ -20,7 +21,12 @@ _OR_REMOVABLE = """
             AND r.name = file.remote_name
             AND r.modified_at = coalesce(file.synced_modified_at, r.modified_at)))
 """
-_PROBLEM = "problem_message, problem_hint, problem_since_ns"
+_PROBLEM = "problem_code, problem_message, problem_hint, problem_since_ns"
+_NO_PROBLEM = """
+    problem_code = NULL, problem_message = NULL, problem_hint = NULL, problem_since_ns = NULL,
+    problem_looks = 0, problem_again_ns = NULL
+"""
+"""Assignments that forget why an experiment could not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class Remote:
                 uuid,
                 sequence,
                 at_ns,
-                Problem(*problem) if problem[0] is not None else None,
+                _problem(problem),
                 looks,
                 again_ns,
                 address,
@@ -80,7 +86,11 @@ class Remote:
                 f"SELECT eid, problem_again_ns, {_PROBLEM} FROM experiment"
                 " WHERE problem_message IS NOT NULL"
             ).fetchall()
-        return {eid: (Problem(*problem), again_ns) for eid, again_ns, *problem in rows}
+        return {
+            eid: (problem, again_ns)
+            for eid, again_ns, *columns in rows
+            if (problem := _problem(columns)) is not None
+        }
 
     def unusable(self) -> dict[str, int]:
         """The experiments that cannot be used, by EID, and when each is looked for again."""
@@ -107,7 +117,7 @@ class Remote:
                 f"SELECT {_PROBLEM} FROM experiment WHERE eid = ? AND problem_message IS NOT NULL",
                 (eid,),
             ).fetchone()
-        return None if row is None else Problem(*row)
+        return None if row is None else _problem(row)
 
     def mapped_eids(
         self,
@@ -161,8 +171,7 @@ class Remote:
                 connection.execute(
                     "INSERT INTO experiment (eid, uuid, address) VALUES (?, ?, ?)"
                     " ON CONFLICT (eid) DO UPDATE SET uuid = excluded.uuid,"
-                    " address = excluded.address, problem_message = NULL, problem_hint = NULL,"
-                    " problem_since_ns = NULL, problem_looks = 0, problem_again_ns = NULL",
+                    f" address = excluded.address, {_NO_PROBLEM}",
                     (eid, uuid, address),
                 )
 
@@ -190,20 +199,14 @@ class Remote:
         """
         with self._database.writing() as connection:
             connection.executemany(
-                "INSERT INTO experiment (eid, problem_message, problem_hint, problem_since_ns,"
-                " problem_again_ns, problem_looks) VALUES (?, ?, ?, ?, ?, 1)"
-                " ON CONFLICT (eid) DO UPDATE SET"
+                f"INSERT INTO experiment (eid, {_PROBLEM}, problem_again_ns, problem_looks)"
+                " VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT (eid) DO UPDATE SET"
+                " problem_code = excluded.problem_code,"
                 " problem_message = excluded.problem_message, problem_hint = excluded.problem_hint,"
                 " problem_since_ns = coalesce(problem_since_ns, excluded.problem_since_ns),"
                 " problem_again_ns = excluded.problem_again_ns, problem_looks = problem_looks + 1",
                 (
-                    (
-                        eid,
-                        words(problem.message),
-                        words(problem.hint),
-                        problem.since_ns,
-                        (again_ns or {}).get(eid),
-                    )
+                    (eid, *explained(problem.why), problem.since_ns, (again_ns or {}).get(eid))
                     for eid, problem in problems.items()
                 ),
             )
@@ -259,14 +262,14 @@ class Remote:
         """Why the server cannot be used now; None if it can."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT message, hint, denied, since_ns, count, probe_at_ns, ordered"
+                "SELECT code, message, hint, denied, since_ns, count, probe_at_ns, ordered"
                 " FROM server_problem"
             ).fetchone()
         if row is None:
             return None
-        message, hint, denied, since_ns, count, probe_at_ns, ordered = row
+        *why, denied, since_ns, count, probe_at_ns, ordered = row
         return ServerProblem(
-            message, hint, bool(denied), since_ns, count, probe_at_ns, bool(ordered)
+            explanation_of(*why), bool(denied), since_ns, count, probe_at_ns, bool(ordered)
         )
 
     def set_server_problem(self, problem: ServerProblem | None) -> None:
@@ -276,11 +279,10 @@ class Remote:
             if problem is not None:
                 connection.execute(
                     "INSERT INTO server_problem"
-                    " (message, hint, denied, since_ns, count, probe_at_ns, ordered)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    " (code, message, hint, denied, since_ns, count, probe_at_ns, ordered)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        words(problem.message),
-                        words(problem.hint),
+                        *explained(problem.why),
                         int(problem.denied),
                         problem.since_ns,
                         problem.count,
@@ -288,6 +290,12 @@ class Remote:
                         int(problem.ordered),
                     ),
                 )
+
+
+def _problem(columns: Sequence[Any]) -> Problem | None:
+    """What the columns of `_PROBLEM` say; None: the experiment can be used."""
+    code, message, hint, since_ns = columns
+    return None if message is None else Problem(explanation_of(code, message, hint), since_ns)
 
 
 def _forget_digests(connection: Connection, eid: str) -> None:
@@ -326,9 +334,7 @@ def _is_news(connection: Connection, eid: str, sequence: int) -> bool:
 
 def _listed(connection: Connection, eid: str, sequence: int, now_ns: int) -> None:
     connection.execute(
-        "UPDATE experiment SET listed_sequence = ?, listed_at_ns = ?, problem_message = NULL,"
-        " problem_hint = NULL, problem_since_ns = NULL, problem_looks = 0, problem_again_ns = NULL"
-        " WHERE eid = ?",
+        f"UPDATE experiment SET listed_sequence = ?, listed_at_ns = ?, {_NO_PROBLEM} WHERE eid = ?",
         (sequence, now_ns, eid),
     )
     _settle_uploads(connection, eid, sequence)

@@ -8,6 +8,7 @@ from typing import Any
 from aqsync.model import (
     Comparison,
     EntryKind,
+    Explanation,
     Failure,
     FileRecord,
     Finding,
@@ -16,6 +17,7 @@ from aqsync.model import (
     SentVersion,
     Signature,
     SyncedVersion,
+    explanation_of,
 )
 
 
@@ -38,6 +40,11 @@ def loaded(name: str | bytes) -> str:
 def words(text: str) -> str:
     """A text for people as the tables keep it: what is no UTF-8 in it becomes visible escapes."""
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def explained(why: Explanation) -> tuple[str, str, str]:
+    """An explanation as the tables keep it: code, message and hint; `explanation_of` loads it."""
+    return why.reason.value, words(why.message), words(why.hint)
 
 
 def split(path: str) -> tuple[str | bytes, str | bytes]:
@@ -63,7 +70,7 @@ UNSYNCED = """
 """The version last seen is not the synced one, or there is none."""
 
 NO_FAILURE = """
-    failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
+    failure_code = NULL, failure_message = NULL, failure_hint = NULL, failure_permanent = NULL,
     failure_count = 0, failure_at_ns = NULL
 """
 """Assignments that forget a failure."""
@@ -96,7 +103,7 @@ RECORD = f"""
         coalesce(e.listed_sequence, 0), r.modified_at,
         f.compared_modified_at, f.compared_at_ns, f.compared_finding, f.compared_size,
         f.compared_sha256,
-        f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
+        f.failure_code, f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
         f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns,
         f.removing, f.synced_listed, f.resends, f.resends_since_ns,
         f.recheck_at_ns
@@ -142,6 +149,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         compared_finding,
         compared_size,
         compared_sha256,
+        failure_code,
         failure_message,
         failure_hint,
         failure_permanent,
@@ -180,9 +188,8 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         )
     failure = None
     if failure_message is not None:
-        failure = Failure(
-            failure_message, failure_hint, bool(failure_permanent), failure_count, failure_at_ns
-        )
+        why = explanation_of(failure_code, failure_message, failure_hint)
+        failure = Failure(why, bool(failure_permanent), failure_count, failure_at_ns)
     return FileRecord(
         id=identity,
         mapping=mapping,

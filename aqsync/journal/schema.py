@@ -324,6 +324,16 @@ _UNANSWERED = """
 ALTER TABLE file ADD COLUMN unanswered_ns INTEGER;
 """
 
+_REASONS = """
+-- A reason's code, beside the words that it was told in; NULL: the words of an earlier release.
+ALTER TABLE trouble ADD COLUMN code TEXT;
+ALTER TABLE file ADD COLUMN failure_code TEXT;
+ALTER TABLE experiment ADD COLUMN problem_code TEXT;
+ALTER TABLE server_problem ADD COLUMN code TEXT;
+ALTER TABLE mapping ADD COLUMN watch_code TEXT;
+ALTER TABLE history ADD COLUMN code TEXT;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -343,6 +353,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0016-addresses", _ADDRESSES),
     ("0017-clock", _CLOCK),
     ("0018-unanswered", _UNANSWERED),
+    ("0019-reasons", _REASONS),
 )
 
 VERSION = len(MIGRATIONS)

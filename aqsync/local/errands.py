@@ -19,13 +19,12 @@ from typing import NamedTuple, Self, TypeVar
 from aqsync.clock import Clock, SystemClock
 from aqsync.errors import DiskHangs, GivenUp
 from aqsync.journal.hangs import LOOK, Hanging
+from aqsync.model import Reason
 
 UNANSWERED_S = 20.0
 """A call of the system that takes longer counts as hanging: more than a disk needs to spin up."""
 LOOK_UP_S = 0.25
 """Between two looks whether what is waited for hangs."""
-
-HINT = "check the disk or the network drive; it goes on by itself once that answers"
 
 T = TypeVar("T")
 
@@ -396,4 +395,5 @@ class Errands:
 
     @staticmethod
     def _error(root: Path, hang: Hang) -> DiskHangs:
-        return DiskHangs(f"{root / hang.path} does not answer: its file system hangs", hint=HINT)
+        why = Reason.DISK_HANGS.explain(place=root / hang.path)
+        return DiskHangs(why.message, hint=why.hint)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aqsync.clock import Clock
 from aqsync.config import Mapping
-from aqsync.errors import ConfigError, DiskHangs, RootUnusable
+from aqsync.errors import ConfigError, DiskHangs, RootInDoubt, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.mappings import MappingRecord, RootIdentity
@@ -26,12 +26,8 @@ from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
-from aqsync.model import EntryKind, Problem, Signature
+from aqsync.model import EntryKind, Explanation, Problem, Reason, Signature, explain_error
 from aqsync.timestamps import settle_ns
-
-_ACCEPT_HINT = (
-    "mount the right disk, or accept the directory as it is with `aqsync retry --mapping {name}`"
-)
 
 
 @dataclass(slots=True)
@@ -195,7 +191,7 @@ class Scanner:
         """Nothing was seen, so nothing is known but that."""
         record = self._journal.mappings.get(self._mapping.name)
         report = ScanReport()
-        self._note(report, "", exc.message, exc.hint)
+        self._note(report, "", explain_error(exc))
         self._note_troubles(record.id, report)
         return report
 
@@ -229,18 +225,14 @@ class Scanner:
             report.directory_inodes = walk.directory_inodes
         self._journal.observations.forget(record.id, walk.forgotten)
         verdict = mounts.judge(walk.missing, whole=report.whole)
-        for path, (message, hint) in walk.troubles.items():
-            self._note(report, path, message, hint)
-        for path, message in verdict.troubles.items():
-            self._note(report, path, message, _ACCEPT_HINT.format(name=self._mapping.name))
+        for path, why in walk.troubles.items():
+            self._note(report, path, why)
+        for path, reason in verdict.troubles.items():
+            place = directory / path
+            self._note(report, path, reason.explain(place=place, mapping=self._mapping.name))
         replaced = not root_identity(directory, self._disk).is_same(root)
         if replaced:
-            self._note(
-                report,
-                "",
-                f"the directory {directory} was replaced or unmounted while it was looked at",
-                "it is looked at again on the next run",
-            )
+            self._note(report, "", Reason.ROOT_REPLACED.explain(root=directory))
         else:  # what was met below both, the old root and the new, is mounted in neither
             self._journal.mappings.set_mounts(record.id, verdict.mounts)
         gone: list[str] = []
@@ -337,7 +329,7 @@ class Scanner:
             doubt = self._in_doubt(f"is empty, but {len(missing)} files were known")
         else:
             return True
-        self._note(report, "", doubt.message, doubt.hint)
+        self._note(report, "", explain_error(doubt))
         return False
 
     def _likeness(
@@ -374,12 +366,11 @@ class Scanner:
             goes_on,
         )
 
-    def _in_doubt(self, problem: str) -> RootUnusable:
-        return RootUnusable(
-            f"the directory {self._mapping.directory} {problem};"
-            " none of them counts as deleted, and nothing is sent",
-            hint=_ACCEPT_HINT.format(name=self._mapping.name),
+    def _in_doubt(self, doubt: str) -> RootInDoubt:
+        why = Reason.ROOT_IN_DOUBT.explain(
+            root=self._mapping.directory, doubt=doubt, mapping=self._mapping.name
         )
+        return RootInDoubt(why.message, hint=why.hint)
 
     def _retarget(self, mapping_id: int) -> None:
         """The rules lead elsewhere than before: what has another target now starts anew there."""
@@ -417,8 +408,8 @@ class Scanner:
         eid, name = self.target(path) if kind is EntryKind.FILE else (None, "")
         return Observed(path, kind, signature, since_ns, eid, name)
 
-    def _note(self, report: ScanReport, path: str, message: str, hint: str) -> None:
-        report.troubles[path] = Problem(message, hint, self._clock.now_ns())
+    def _note(self, report: ScanReport, path: str, why: Explanation) -> None:
+        report.troubles[path] = Problem(why, self._clock.now_ns())
 
     def _note_troubles(self, mapping_id: int, report: ScanReport) -> None:
         before = self._journal.mappings.troubles(mapping_id)

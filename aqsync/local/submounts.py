@@ -17,15 +17,7 @@ from typing import NamedTuple
 
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import Disk, nearest, parents
-
-_AWAY = "the disk that was mounted at {place} is not there; none of its files counts as deleted"
-_ANOTHER = (
-    "the disk mounted at {place} is not the one known before, and lacks files of it or holds"
-    " other versions of them; none of them counts as deleted"
-)
-_EMPTY = "the disk mounted at {place} is empty; none of the files known on it counts as deleted"
-
-_COVERED = "a disk is mounted over {place} now; none of the files known there counts as deleted"
+from aqsync.model import Reason
 
 
 class Verdict(NamedTuple):
@@ -33,7 +25,7 @@ class Verdict(NamedTuple):
 
     gone: list[str]
     """What lies on no disk that is away."""
-    troubles: dict[str, str]
+    troubles: dict[str, Reason]
     """By path, what is wrong with the disk mounted there."""
     mounts: dict[str, RootIdentity]
     """By path, the tops of the disks to remember."""
@@ -67,7 +59,7 @@ class Submounts:
         self._accepts = accepts
         self._inhabited: set[str] = set()
         self._there: dict[str, RootIdentity] = {}
-        self._away: dict[str, str] = {}
+        self._away: dict[str, Reason] = {}
         self._table = disk.mounts_below(root)
         for path in sorted({*known, *self._table}):  # those on a disk that is away come after it
             if path in known:
@@ -78,9 +70,9 @@ class Submounts:
     def _look_at_known(self, path: str, known: RootIdentity) -> None:
         now = None if self.hides(path) else self._mounted(path, known)
         if now is None:
-            self._away[path] = _AWAY
+            self._away[path] = Reason.DISK_AWAY
         elif not now.is_same(known) and not self._accepts(path, now, known):
-            self._away[path] = _ANOTHER
+            self._away[path] = Reason.DISK_REPLACED
         else:
             self._there[path] = now
 
@@ -92,7 +84,7 @@ class Submounts:
         if self._accepts(path, now, None):
             self._there[path] = now
         else:
-            self._away[path] = _COVERED
+            self._away[path] = Reason.DISK_COVERED
 
     def hides(self, path: str) -> bool:
         """Whether a path is on a disk that is not there, whatever is in its place."""
@@ -132,7 +124,7 @@ class Submounts:
         """
         doubts = {**self._away, **self._doubts(whole=whole)}
         for path in self._disk.mounts_below(self._root) - self._table - self._there.keys():
-            doubts.setdefault(path, _COVERED)  # mounted while the scan was under way
+            doubts.setdefault(path, Reason.DISK_COVERED)  # mounted while the scan was under way
         places = {*self._there, *doubts}
         gone: list[str] = []
         unseen: set[str] = set()
@@ -143,26 +135,27 @@ class Submounts:
             else:
                 gone.append(path)
         # Of what went away under the scan, another thing may have been seen in its place.
-        went = {p for p in self._there if p in self._known and doubts.get(p) == _AWAY}
-        troubles = {p: doubts[p].format(place=self._root / p) for p in unseen | went}
+        went = {p for p in self._there if p in self._known and doubts.get(p) is Reason.DISK_AWAY}
+        troubles = {p: doubts[p] for p in unseen | went}
         as_before = {p: top for p, top in self._known.items() if p in unseen or not whole}
         as_now = {
             path: top
             for path, top in self._there.items()
             # What was met only while the root itself was unmounted is a directory of its place.
-            if path not in unseen and (path in self._known or doubts.get(path) != _AWAY)
+            if path not in unseen
+            and (path in self._known or doubts.get(path) is not Reason.DISK_AWAY)
         }
         return Verdict(gone, troubles, as_before | as_now)
 
-    def _doubts(self, *, whole: bool) -> dict[str, str]:
+    def _doubts(self, *, whole: bool) -> dict[str, Reason]:
         """Why what is missing on a mount that is there may not be gone."""
-        doubts: dict[str, str] = {}
+        doubts: dict[str, Reason] = {}
         for path, top in self._there.items():
             now = self._mounted(path, top)
             if now is None or not now.is_same(top):
-                doubts[path] = _AWAY
+                doubts[path] = Reason.DISK_AWAY
             elif whole and path not in self._inhabited:
-                doubts[path] = _EMPTY
+                doubts[path] = Reason.DISK_EMPTY
         return doubts
 
     def _mounted(self, path: str, known: RootIdentity) -> RootIdentity | None:

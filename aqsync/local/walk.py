@@ -10,7 +10,7 @@ from aqsync.journal.observations import KnownEntry, Observations, Observed
 from aqsync.local.disk import Disk, Seen, parents
 from aqsync.local.rules import LeftOut, Rules
 from aqsync.local.submounts import Submounts
-from aqsync.model import EntryKind, Signature
+from aqsync.model import EntryKind, Explanation, Reason, Signature
 
 BATCH = 2000
 """Observations per transaction."""
@@ -61,7 +61,7 @@ class Walk:
         self.directory_inodes: set[int] = set()
         self.missing: list[str] = []
         self.forgotten: list[str] = []
-        self.troubles: dict[str, tuple[str, str]] = {}
+        self.troubles: dict[str, Explanation] = {}
         self.stopped = False
         """It ended before its end: what it did not meet may well be there."""
         self._disk, self._root = source.disk, source.root
@@ -271,12 +271,13 @@ class Walk:
         return any(place in self.troubles for place in ("", *parents(directory), directory))
 
     def _trouble(self, path: str, exc: OSError) -> None:
-        place = self._root / path
-        self.troubles[path] = (
-            f"{place} cannot be looked at: {exc.strerror or exc}",
+        advice = (
             "let the user that aqsync runs as read and enter it"
             if isinstance(exc, PermissionError)
-            else "check the disk; it is looked at again on every scan",
+            else "check the disk; it is looked at again on every scan"
+        )
+        self.troubles[path] = Reason.PLACE_UNREADABLE.explain(
+            place=self._root / path, said=exc.strerror or exc, advice=advice
         )
 
 

@@ -14,7 +14,16 @@ from aqsync.journal import Journal
 from aqsync.local.disk import Disk
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import GuardedFile
-from aqsync.model import Adopted, Failed, Finding, FoundDifferent, FoundOurOwn, Outcome, Signature
+from aqsync.model import (
+    Adopted,
+    Failed,
+    Finding,
+    FoundDifferent,
+    FoundOurOwn,
+    Outcome,
+    Reason,
+    Signature,
+)
 from aqsync.sync.jobs import Job
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.remote_check import RemoteCheck, was_listed
@@ -81,11 +90,8 @@ class Comparer:
                 ):
                     return self._side_by_side(job, remote, ours, local, known)
         except RemoteFileNotFound as exc:
-            return Failed(
-                f"{job.file.remote_name} vanished from the server while it was compared",
-                exc.hint,
-                permanent=False,
-            )
+            why = Reason.REMOTE_FILE_VANISHED.explain(name=job.file.remote_name, advice=exc.hint)
+            return Failed(why, permanent=False)
 
     def _side_by_side(
         self,

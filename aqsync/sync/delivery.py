@@ -25,6 +25,7 @@ from aqsync.model import (
     MovedOn,
     Outcome,
     Policy,
+    Reason,
     Recheck,
     Removed,
     State,
@@ -227,9 +228,9 @@ class Delivery:
 
     def _erred(self, file: FileRecord, exc: Exception) -> None:
         """A mistake in this program: one file waits longer and longer, all others go on."""
-        failed = Failed(f"internal error: {exc!r}", "please report it", permanent=False)
+        failed = Failed(Reason.INTERNAL_ERROR.explain(error=repr(exc)), permanent=False)
         count = 1
-        if file.failure is not None and file.failure.message == failed.message:
+        if file.failure is not None and file.failure.why == failed.why:
             count += file.failure.count
         else:
             log.error("an internal error; please report it", path=self._place(file), exc=exc)

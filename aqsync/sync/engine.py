@@ -27,7 +27,7 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.local.disk import REAL_DISK, Disk
-from aqsync.local.errands import HINT, Errands
+from aqsync.local.errands import Errands
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
@@ -42,11 +42,13 @@ from aqsync.model import (
     Outcome,
     Policy,
     Problem,
+    Reason,
     Removed,
     RemoveRemote,
     Upload,
     Uploaded,
     Wait,
+    explain_error,
 )
 from aqsync.sync.claims import Claims
 from aqsync.sync.jobs import Job, Progress, unwatched
@@ -279,7 +281,7 @@ class Engine:
     def gave_up(self, job: Job) -> Failed:
         """Note that a job's disk does not answer, so that nobody waits for it any longer."""
         place = job.root / job.file.path
-        failed = Failed(f"{place} does not answer: its file system hangs", HINT, permanent=False)
+        failed = Failed(Reason.DISK_HANGS.explain(place=place), permanent=False)
         self.journal.outcomes.record(job.file, failed, self.clock.now_ns())
         self.note_hangs()
         return failed
@@ -312,18 +314,18 @@ class Engine:
     def _perform(self, job: Job) -> Outcome:
         if (problem := self._state.problem) is not None:
             # What had begun to wait for a worker before: the file keeps no mark of it.
-            return Failed(problem.message, problem.hint, permanent=False)
+            return Failed(problem.why, permanent=False)
         began_ns = self.clock.now_ns()
         try:
             outcome = self._uploader.do(job)
         except ExperimentNotFound as exc:
             self._experiment_vanished(str(job.file.eid), exc)
-            return Failed(exc.message, exc.hint, permanent=False)
+            return Failed(explain_error(exc), permanent=False)
         except Forbidden as exc:
             outcome = self._forbidden(job, exc)
         except RemoteError as exc:
             self._server_failed(exc)
-            outcome = Failed(exc.message, exc.hint, permanent=False)
+            outcome = Failed(explain_error(exc), permanent=False)
             if isinstance(exc, AccessDenied | HeaderDropped | ServerFailed):
                 return outcome  # no fault of this file's: it keeps no mark of it
         if isinstance(outcome, Uploaded | Adopted | FoundOurOwn | FoundDifferent | Removed):
@@ -356,12 +358,12 @@ class Engine:
         limit = self.journal.limits.refused(
             file.local.size,
             outcome.limit_bytes,
-            (outcome.message, outcome.hint),
+            outcome.why,
             now_ns + LIMIT_TRIED_EVERY_NS,
         )
         if limit is None or not is_too_large(file, limit):
             return False
-        self.journal.outcomes.too_large(file, outcome.message, now_ns)
+        self.journal.outcomes.too_large(file, outcome.why, now_ns)
         self._change_outlook()
         return True
 
@@ -370,7 +372,7 @@ class Engine:
             self._refusing.refused(job.file, job.step, exc)
         except RemoteError as probe:
             self._server_failed(probe)
-        return Failed(exc.message, exc.hint, permanent=False)
+        return Failed(explain_error(exc), permanent=False)
 
     def tag(self) -> int:
         """Apply the tags that were earned; returns how many."""
@@ -386,11 +388,8 @@ class Engine:
 
     def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
         now_ns = self.clock.now_ns()
-        problem = Problem(
-            f"the server no longer knows experiment {eid}",
-            exc.hint or "was it removed? else correct `experiment` in the configuration",
-            now_ns,
-        )
+        advice = exc.hint or "was it removed? else correct `experiment` in the configuration"
+        problem = Problem(Reason.EXPERIMENT_GONE.explain(eid=eid, advice=advice), now_ns)
         self.journal.remote.not_found({eid: problem}, {eid: now_ns + search_pause_ns(1)})
         self._change_outlook()
 

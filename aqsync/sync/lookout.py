@@ -17,6 +17,7 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.disk import nearest, parents
 from aqsync.local.scanner import ScanReport
 from aqsync.log import Log
+from aqsync.model import Explanation
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready
@@ -112,7 +113,7 @@ class Lookout:
         self._silent = False
         """The last routine look found what no event had told of."""
         self._paused = False
-        self._troubles: dict[str, str] = {}
+        self._troubles: dict[str, Explanation] = {}
 
     # What others ask for
 
@@ -328,8 +329,8 @@ class Lookout:
     def _tell_troubles(self, report: ScanReport) -> None:
         """What begins to be in the way of looking, and what ends."""
         before = self._troubles
-        self._troubles = {path: trouble.message for path, trouble in report.troubles.items()}
-        new = [path for path, message in self._troubles.items() if before.get(path) != message]
+        self._troubles = {path: trouble.why for path, trouble in report.troubles.items()}
+        new = [path for path, why in self._troubles.items() if before.get(path) != why]
         ended = sorted(before.keys() - self._troubles.keys())
         for path in new[:FEW]:
             trouble = report.troubles[path]

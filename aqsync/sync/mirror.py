@@ -10,7 +10,7 @@ from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.errors import Forbidden
 from aqsync.journal import Journal
-from aqsync.model import Problem
+from aqsync.model import Problem, Reason
 from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50
@@ -50,15 +50,7 @@ class Mirror:
         missing = [eid for eid, experiment in found.items() if experiment is None]
         looks = {eid: 1 + (known[eid].looks if eid in known else 0) for eid in missing}
         self._journal.remote.not_found(
-            {
-                eid: Problem(
-                    f"the server knows no experiment {eid}",
-                    "create it on the server, or correct `experiment` in the configuration;"
-                    " with a token: is this user allowed to see it?",
-                    now_ns,
-                )
-                for eid in missing
-            },
+            {eid: Problem(Reason.NO_EXPERIMENT.explain(eid=eid), now_ns) for eid in missing},
             {eid: now_ns + search_pause_ns(looks[eid]) for eid in missing},
         )
 
@@ -112,7 +104,12 @@ class Mirror:
         self._server.check_file_name_header()  # refused too, it is the token's
         known, now_ns = self._journal.remote.experiments(), self._clock.now_ns()
         self._journal.remote.not_found(
-            {eid: Problem(each.message, each.hint, now_ns) for eid, each in refused.items()},
+            {
+                eid: Problem(
+                    Reason.LIST_NOT_ALLOWED.explain(said=each.message, advice=each.hint), now_ns
+                )
+                for eid, each in refused.items()
+            },
             {eid: now_ns + search_pause_ns(1 + known[eid].looks) for eid in refused},
         )
         return vanished

@@ -9,11 +9,11 @@ from __future__ import annotations
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Action,
-    Closed,
     Compare,
     Comparison,
     Decision,
     EntryKind,
+    Explanation,
     FileRecord,
     Finding,
     Hold,
@@ -21,6 +21,7 @@ from aqsync.model import (
     OnLocalDelete,
     Policy,
     Problem,
+    Reason,
     Recheck,
     Refusal,
     RemoveRemote,
@@ -55,15 +56,6 @@ RESENDS_AFTER_NS = (0, 60 * SECOND_NS, 600 * SECOND_NS)
 """When a version that the server did not keep is sent again, counted from the first time. After
 the last, somebody or something keeps putting another one in its place, for that day."""
 
-DIFFERS_HINT = (
-    "compare the two; `aqsync push --overwrite PATH` replaces the one on the server,"
-    " `aqsync retry PATH` compares them anew"
-)
-CONFLICT_HINT = (
-    "compare the two; rename the local file, "
-    "or let `aqsync push --overwrite PATH` replace the one on the server"
-)
-
 
 def backoff_ns(failures: int, salt: int) -> int:
     """The pause after so many failures in a row: 1 s, doubling, to 15 min, give or take a fifth.
@@ -95,7 +87,7 @@ def search_pause_ns(looks: int) -> int:
     return min(FIRST_SEARCH_PAUSE_S << min(looks - 1, 30), LONGEST_SEARCH_PAUSE_S) * SECOND_NS
 
 
-def removal_barrier(gone: int, known: int, share: float) -> str | None:
+def removal_barrier(gone: int, known: int, share: float) -> Explanation | None:
     """Why so many files must not be removed from the server at once; None if they may.
 
     Args:
@@ -105,7 +97,7 @@ def removal_barrier(gone: int, known: int, share: float) -> str | None:
     """
     if gone <= known * share:
         return None
-    return f"{gone} of {known} files are gone at once, more than remove_share allows ({share:.0%})"
+    return Reason.TOO_MANY_GONE.explain(gone=gone, known=known, share=f"{share:.0%}")
 
 
 def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
@@ -123,12 +115,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     elif file.kind is not EntryKind.FILE:
         return _skipped(file)
     elif file.eid is None:
-        return Hold(
-            "no pattern leads this path to an experiment",
-            file.since_ns,
-            "move the file, or widen the mapping's `path` pattern",
-            State.UNMAPPED,
-        )
+        return Hold(Reason.UNMAPPED.explain(), file.since_ns, State.UNMAPPED)
     elif policy.experiment_problem is not None:
         return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     else:
@@ -145,22 +132,16 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
 
 
 def _held_by(problem: Problem) -> Hold:
-    return Hold(problem.message, problem.since_ns, problem.hint)
+    return Hold(problem.why, problem.since_ns)
 
 
 def _held_by_experiment(problem: Problem, again_ns: int | None) -> Hold:
-    return Hold(problem.message, problem.since_ns, problem.hint, next_ns=again_ns)
+    return Hold(problem.why, problem.since_ns, next_ns=again_ns)
 
 
 def _skipped(file: FileRecord) -> Hold:
-    if file.kind is EntryKind.SYMLINK:
-        return Hold(
-            "symbolic link, not followed",
-            file.since_ns,
-            "map the directory that it points to, or put the file itself here",
-            State.SKIPPED,
-        )
-    return Hold("FIFO, socket or device, never opened", file.since_ns, "", State.SKIPPED)
+    reason = Reason.SYMBOLIC_LINK if file.kind is EntryKind.SYMLINK else Reason.SPECIAL_FILE
+    return Hold(reason.explain(), file.since_ns, State.SKIPPED)
 
 
 def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
@@ -174,39 +155,33 @@ def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
 
 def _wanted_when_new(file: FileRecord, now_ns: int) -> Decision:
     if file.remote.listed_sequence == 0:
-        return Wait("the server's file list has not been fetched yet", file.since_ns, None)
+        return Wait(Reason.LIST_NOT_FETCHED.explain(), file.since_ns, None)
     if file.remote.modified_at is None:
-        return Upload("not on the server yet", file.since_ns, replaces=False)
-    return _wanted_when_foreign(
-        file, file.remote.modified_at, "another file of this name was on the server first", now_ns
-    )
+        return Upload(Reason.NEW.explain(), file.since_ns, replaces=False)
+    return _wanted_when_foreign(file, file.remote.modified_at, Reason.CONFLICT_NAME_TAKEN, now_ns)
 
 
 def _wanted_when_unchanged(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
     if file.remote.listed_sequence <= synced.sequence:
-        return InSync("accepted by the server, not listed since", synced.at_ns)
+        return InSync(Reason.ACCEPTED.explain(), synced.at_ns)
     listed = file.remote.modified_at
     if listed is None:
         return _wanted_when_missing(file, synced, now_ns)
     if listed == synced.modified_at:
-        return InSync("on the server with this content", synced.at_ns)
+        return InSync(Reason.ON_SERVER.explain(), synced.at_ns)
     if file.may_replace == listed:
-        return Upload("to replace the version on the server, as allowed", synced.at_ns, True)
+        return Upload(Reason.OVERWRITE_ALLOWED.explain(), synced.at_ns, True)
     compared = _compared(file, listed)
     if compared is None:
-        return Compare(
-            "the server lists a version that may not be the one we sent",
-            synced.at_ns,
-            background=True,
-        )
+        return Compare(Reason.OTHER_VERSION_LISTED.explain(), synced.at_ns, background=True)
     if compared.finding is not Finding.OLDER:
-        reason = "it is not a version that was sent from here"
+        reason = Reason.DIFFERS
     elif (at_ns := _sent_again_at(file, now_ns)) is not None:
-        reason = "the server has an older version of this file again"
-        return _sent_again(Upload(reason, compared.at_ns, True, again=True), at_ns, now_ns)
+        why = Reason.OLDER_ON_SERVER_AGAIN.explain()
+        return _sent_again(Upload(why, compared.at_ns, True, again=True), at_ns, now_ns)
     else:
-        reason = "an older version of this file is put back there each time"
-    return Hold(reason, compared.at_ns, DIFFERS_HINT, State.DIFFERS, overwritable=True)
+        reason = Reason.OLDER_PUT_BACK
+    return Hold(reason.explain(), compared.at_ns, State.DIFFERS, overwritable=True)
 
 
 def _compared(file: FileRecord, listed: str) -> Comparison | None:
@@ -229,8 +204,7 @@ def _sent_again(step: Upload, at_ns: int, now_ns: int) -> Upload | Wait:
     if now_ns >= at_ns:
         return step
     state = State.DIFFERS if step.replaces else State.WAITING
-    hint = "it was sent again a short time ago"
-    return Wait(step.reason, step.since_ns, at_ns, hint, state, again=True)
+    return Wait(step.why, step.since_ns, at_ns, state, again=True)
 
 
 def _wanted_when_changed(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
@@ -239,16 +213,10 @@ def _wanted_when_changed(file: FileRecord, synced: SyncedVersion, now_ns: int) -
     if listed_since and listed is None:
         return _wanted_when_missing(file, synced, now_ns)
     if _is_emptied(file):
-        return Hold(
-            "the file is empty now; the good copy on the server stays",
-            file.since_ns,
-            "restore the file, or send it as it is with `aqsync retry PATH`",
-        )
+        return Hold(Reason.EMPTIED.explain(), file.since_ns)
     if not listed_since or listed is None or listed == synced.modified_at:
-        return Upload("changed since its upload", file.since_ns, replaces=True)
-    return _wanted_when_foreign(
-        file, listed, "changed here, and by others on the server since our upload", now_ns
-    )
+        return Upload(Reason.CHANGED.explain(), file.since_ns, replaces=True)
+    return _wanted_when_foreign(file, listed, Reason.CONFLICT_BOTH_CHANGED, now_ns)
 
 
 def _being_rewritten(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Wait | None:
@@ -274,85 +242,75 @@ def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) ->
         return step
     if now_ns < at_ns:
         seconds = -(-(at_ns - now_ns) // SECOND_NS)
-        return InSync(f"{step.reason}; checked again in {seconds} s", step.since_ns)
+        later = Reason.RECHECK_AT.explain(now=step.message, seconds=seconds)
+        return InSync(later, step.since_ns)
     for obstacle in (policy.place_problem, policy.root_problem, policy.closed):
         if obstacle is not None:
-            later = obstacle.reason if isinstance(obstacle, Closed) else obstacle.message
-            return InSync(f"{step.reason}; checked again when this is over: {later}", step.since_ns)
-    return _failing(file, now_ns) or Recheck(f"{step.reason}; to be checked again", step.since_ns)
+            later = Reason.RECHECK_AFTER.explain(now=step.message, obstacle=obstacle.message)
+            return InSync(later, step.since_ns)
+    due = Reason.RECHECK_DUE.explain(now=step.message)
+    return _failing(file, now_ns) or Recheck(due, step.since_ns)
 
 
 def _wanted_when_missing(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
     """The step for a file that the server accepted and does not list."""
     if file.insisted:
-        return Upload("to be sent again though removed on the server", file.since_ns, False)
+        return Upload(Reason.FORCED.explain(), file.since_ns, False)
     if file.removing:
-        return Upload("it is back, and was removed meanwhile", file.since_ns, replaces=False)
+        return Upload(Reason.BACK_AFTER_REMOVAL.explain(), file.since_ns, replaces=False)
     if not synced.listed:
         if (at_ns := _sent_again_at(file, now_ns)) is not None:
-            lost = Upload("the server accepted it and lost it", synced.at_ns, False, again=True)
+            lost = Upload(Reason.LOST_BY_SERVER.explain(), synced.at_ns, False, again=True)
             return _sent_again(lost, at_ns, now_ns)
-        return Hold(
-            "the server accepts it, and then does not have it",
-            synced.at_ns,
-            "ask who runs the server: is its disk full or failing? "
-            "`aqsync retry PATH` sends the file again",
-        )
+        return Hold(Reason.NEVER_KEPT.explain(), synced.at_ns)
     since_ns = file.since_ns if file.removed_at_ns is None else file.removed_at_ns
-    return Hold("removed on the server", since_ns, "`aqsync retry PATH` sends it again")
+    return Hold(Reason.REMOVED_ON_SERVER.explain(), since_ns)
 
 
-def _wanted_when_foreign(file: FileRecord, listed: str, conflict: str, now_ns: int) -> Decision:
+def _wanted_when_foreign(file: FileRecord, listed: str, conflict: Reason, now_ns: int) -> Decision:
     """The step for a remote version that is not known to be ours."""
     if file.may_replace == listed:
-        return Upload("to replace the version on the server, as allowed", file.since_ns, True)
+        return Upload(Reason.OVERWRITE_ALLOWED.explain(), file.since_ns, True)
     compared = _compared(file, listed)
     if compared is None:
-        return Compare("a file of this name is on the server already", file.since_ns)
+        return Compare(Reason.NAME_ON_SERVER.explain(), file.since_ns)
     if compared.finding is Finding.BEGINNING:
-        return Upload("the server has only the beginning of it", file.since_ns, replaces=True)
+        return Upload(Reason.BEGINNING_ON_SERVER.explain(), file.since_ns, replaces=True)
     if compared.finding is Finding.OLDER:
         at_ns = _sent_again_at(file, now_ns)
         if at_ns is not None:
-            older = Upload("the server has an older version of it", file.since_ns, True, again=True)
+            older = Upload(Reason.OLDER_ON_SERVER.explain(), file.since_ns, True, again=True)
             return _sent_again(older, at_ns, now_ns)
-    return Hold(f"conflict: {conflict}", compared.at_ns, CONFLICT_HINT, overwritable=True)
+    return Hold(conflict.explain(), compared.at_ns, overwritable=True)
 
 
 def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     if file.synced is None:
-        return InSync("gone before it was uploaded", file.since_ns)
+        return InSync(Reason.GONE_BEFORE_UPLOAD.explain(), file.since_ns)
     listed = file.remote.listed_sequence > file.synced.sequence
     if listed and file.remote.modified_at is None:
-        return InSync("deleted here and on the server", file.since_ns)
+        return InSync(Reason.DELETED_ON_BOTH_SIDES.explain(), file.since_ns)
     if policy.on_local_delete is OnLocalDelete.KEEP:
-        return InSync("deleted here; the copy on the server is kept", file.since_ns)
+        return InSync(Reason.DELETED_COPY_KEPT.explain(), file.since_ns)
     if not listed:
-        return Wait("the server's file list has not been fetched since", file.since_ns, None)
+        return Wait(Reason.LIST_NOT_FETCHED_SINCE.explain(), file.since_ns, None)
     if file.remote.modified_at != file.synced.modified_at:
-        return InSync(
-            "deleted here; others have changed the copy on the server: kept", file.since_ns
-        )
+        return InSync(Reason.DELETED_COPY_CHANGED.explain(), file.since_ns)
     if policy.twin is not None and not file.insisted:
         return _kept_for(policy.twin, file, now_ns)
     if policy.removal_barrier is not None and not file.insisted:
-        return Hold(
-            policy.removal_barrier,
-            file.since_ns,
-            "nothing was removed from the server; if they are meant: `aqsync retry PATH`",
-        )
-    return RemoveRemote("deleted here", file.since_ns)
+        return Hold(policy.removal_barrier, file.since_ns)
+    return RemoveRemote(Reason.DELETED_HERE.explain(), file.since_ns)
 
 
 def _kept_for(twin: Twin, file: FileRecord, now_ns: int) -> Wait | Hold:
     """The copy on the server stays until what may be the same file under another name is there."""
     place = twin.path if twin.mapping == file.mapping else f"{twin.path} of {twin.mapping}"
-    why = f": {twin.failure}" if twin.failure else ""
-    reason = f"perhaps renamed to {place}, which is not on the server yet{why}"
-    hint = "`aqsync why` tells what keeps that; `aqsync retry PATH` removes this copy all the same"
+    failure = f": {twin.failure}" if twin.failure else ""
+    why = Reason.PERHAPS_RENAMED.explain(place=place, failure=failure)
     if 0 <= now_ns - file.since_ns < LONG_RENAMED_NS:
-        return Wait(reason, file.since_ns, None, hint)
-    return Hold(reason, file.since_ns, hint)
+        return Wait(why, file.since_ns, None)
+    return Hold(why, file.since_ns)
 
 
 def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Decision | None:
@@ -363,14 +321,14 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
     if isinstance(step, Upload) and (held := _too_large(file, policy.size_limit, now_ns)):
         return held
     if policy.closed is not None:
-        return Wait(*policy.closed)
+        return Wait(policy.closed.why, policy.closed.since_ns, policy.closed.until_ns)
     if (settling := _settling(file, policy, now_ns)) is not None:
         return settling
     if (failing := _failing(file, now_ns)) is not None:
         return failing
     server = policy.server_problem
     if server is not None:
-        return Wait(server.message, server.since_ns, server.probe_at_ns, server.hint)
+        return Wait(server.why, server.since_ns, server.probe_at_ns)
     if policy.refusals and isinstance(step, Upload | Compare | RemoveRemote):
         return _refused(file, policy.refusals.get(action_of(step)), now_ns)
     return None
@@ -385,13 +343,13 @@ def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold |
         return None
     size = 0 if file.local is None else file.local.size
     takes = f"at most {limit.bytes}" if limit.named else f"fewer than {limit.bytes + 1}"
-    return Hold(
-        f"too large: {size} bytes, and the server takes {takes}: {limit.message}",
-        file.since_ns,
-        f"{limit.hint}; `aqsync retry PATH` tries again".removeprefix("; "),
-        next_ns=limit.again_ns,
-        sooner_by_push=False,
+    why = Reason.TOO_LARGE.explain(
+        size=size,
+        limit=takes,
+        said=limit.message,
+        advice=f"{limit.hint}; " if limit.hint else "",
     )
+    return Hold(why, file.since_ns, next_ns=limit.again_ns, sooner_by_push=False)
 
 
 def is_too_large(file: FileRecord, limit: SizeLimit) -> bool:
@@ -412,7 +370,7 @@ def _refused(file: FileRecord, refusal: Refusal | None, now_ns: int) -> Hold | N
     # A try that lies further ahead was planned before the clock was set back.
     if now_ns >= may_ns or may_ns - now_ns > 2 * LONGEST_BACKOFF_NS:
         return None
-    return Hold(refusal.message, refusal.since_ns, refusal.hint, State.FAILED, may_ns)
+    return Hold(refusal.why, refusal.since_ns, State.FAILED, may_ns)
 
 
 def action_of(step: Upload | Compare | RemoveRemote) -> Action:
@@ -432,10 +390,10 @@ def _failing(file: FileRecord, now_ns: int) -> Decision | None:
     if failure is None:
         return None
     if failure.permanent:
-        return Hold(failure.message, failure.at_ns, failure.hint)
+        return Hold(failure.why, failure.at_ns)
     again_ns = failure.at_ns + backoff_ns(failure.count, file.id)
     if failure.at_ns <= now_ns < again_ns:
-        return Wait(failure.message, failure.at_ns, again_ns, failure.hint, State.FAILED)
+        return Wait(failure.why, failure.at_ns, again_ns, State.FAILED)
     return None
 
 
@@ -448,14 +406,10 @@ def _settling(file: FileRecord, policy: Policy, now_ns: int) -> Wait | None:
     if now_ns >= settled_ns:
         return None
     if file.local is None:
-        return Wait("gone only just now", file.since_ns, settled_ns)
+        return Wait(Reason.GONE_JUST_NOW.explain(), file.since_ns, settled_ns)
     changing_ns = file.changing_since_ns
     longest_ns = max(LONG_CHANGING_NS, LONG_CHANGING_SETTLES * still_ns)
     if changing_ns is None or now_ns - changing_ns <= longest_ns:
-        return Wait("may still be changing", file.since_ns, settled_ns)
-    return Wait(
-        f"keeps changing before it can be sent; it must stand still for {still_ns / SECOND_NS:g} s",
-        changing_ns,
-        settled_ns,
-        "if whatever writes it never stops, `ignore` it, or give the mapping a shorter `settle`",
-    )
+        return Wait(Reason.SETTLING.explain(), file.since_ns, settled_ns)
+    why = Reason.KEEPS_CHANGING.explain(seconds=f"{still_ns / SECOND_NS:g}")
+    return Wait(why, changing_ns, settled_ns)

@@ -10,12 +10,11 @@ from typing import TypeVar
 
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
-from aqsync.journal.hangs import LOOK, Hanging
+from aqsync.journal.hangs import LOOK
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import EVERYWHERE
 from aqsync.local.disk import nearest
-from aqsync.local.errands import HINT
 from aqsync.local.rules import target_fingerprint
 from aqsync.model import (
     Action,
@@ -24,6 +23,7 @@ from aqsync.model import (
     FileRecord,
     OnLocalDelete,
     Policy,
+    Reason,
     ServerProblem,
     Twin,
 )
@@ -37,14 +37,6 @@ T = TypeVar("T")
 
 ALWAYS = Windows()
 """Windows that are never closed."""
-
-
-_HANGS = "the file system of this mapping does not answer"
-
-
-def _closed_by(hang: Hanging) -> Closed:
-    reason = "its file system does not answer: reading it hangs"
-    return Closed(reason, hang.since_ns, None, HINT)
 
 
 def closed(
@@ -61,18 +53,17 @@ def closed(
     """
     hangs = journal.hangs.of(name)
     if (hang := next((hang for hang in hangs.values() if hang.blocks), None)) is not None:
-        return Closed(_HANGS, hang.since_ns, None, HINT)
+        return Closed(Reason.MAPPING_HANGS.explain(), hang.since_ns, None)
     if at_once:
         return None
     pauses = journal.pauses.active(now_ns)
     found = [
-        Closed("paused by a person", *pauses[paused], f"`{command}` ends the pause")
+        Closed(Reason.PAUSED.explain(command=command), *pauses[paused])
         for paused, command in ((name, f"aqsync resume {name}"), (EVERYTHING, "aqsync resume"))
         if paused in pauses
     ]
     if (shut := windows.closed(now_ns)) is not None:
-        reason = f"outside the transfer windows ({windows})"
-        found.append(Closed(reason, *shut, "`aqsync push --now` does not wait for them"))
+        found.append(Closed(Reason.OUTSIDE_WINDOWS.explain(windows=windows), *shut))
     return max(found, key=_end, default=None)
 
 
@@ -103,7 +94,10 @@ def policies(
         gone, known = journal.removals.removable(mapping_id, now_ns)
         twins = journal.removals.twins(mapping_id, now_ns) if gone else {}
         barrier = removal_barrier(gone, known, mapping.remove_share)
-    hangs = {path: _closed_by(hang) for path, hang in journal.hangs.of(mapping.name).items()}
+    hangs = {
+        path: Closed(Reason.READING_HANGS.explain(), hang.since_ns, None)
+        for path, hang in journal.hangs.of(mapping.name).items()
+    }
     hangs.pop(LOOK, None)  # the trouble of the root says so
     troubles = journal.mappings.troubles(mapping_id)
     base = Policy(
@@ -153,8 +147,7 @@ def server_state(journal: Journal) -> ServerProblem | None:
     if problem is not None or refusal is None:
         return problem
     return ServerProblem(
-        refusal.message,
-        refusal.hint,
+        refusal.why,
         denied=True,
         since_ns=refusal.since_ns,
         count=refusal.tries,

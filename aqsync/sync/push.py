@@ -423,12 +423,12 @@ class Push:
             if self._limits.overwrite and conflict:
                 this.conflicts.append(file)
             if step.state is State.FAILED and step.next_ns is not None:
-                self._wait_for_another_try(step.reason, step.next_ns, this)
+                self._wait_for_another_try(step.message, step.next_ns, this)
         elif isinstance(step, Wait) and step.until_ns is not None:
             if not self._is_worth_waiting(file, step):
                 return
             failed = step.state is State.FAILED
-            this.wait_until(step.until_ns, step.reason if failed else f"files {step.reason}")
+            this.wait_until(step.until_ns, step.message if failed else f"files {step.message}")
             this.look_again.setdefault(file.mapping, []).append(file.path)
 
     def _wait_for_another_try(self, reason: str, next_ns: int, this: _Round) -> None:

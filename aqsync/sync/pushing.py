@@ -12,7 +12,7 @@ from functools import partial
 from aqsync.config import Mapping
 from aqsync.errors import ConfigError, DiskHangs
 from aqsync.journal import Journal
-from aqsync.model import State
+from aqsync.model import Reason, State
 from aqsync.sync.engine import Engine
 from aqsync.sync.progress import Reporter
 from aqsync.sync.push import Limits, Push, PushResult
@@ -95,8 +95,7 @@ def report_on(
         seconds=result.seconds,
         interrupted=result.interrupted,
         complete=not failed and all(summary.complete for summary in summaries.values()),
-        server_reason="" if server is None else server.message,
-        server_hint="" if server is None else server.hint,
+        server=None if server is None else server.why,
         problems=problems,
         notes=notes,
     )
@@ -126,7 +125,11 @@ def _counts(summaries: Sequence[Summary], result: PushResult) -> dict[str, int]:
 def _tag_problems(journal: Journal, mappings: Iterable[str]) -> list[FileProblem]:
     mapping_ids = [journal.mappings.get(name).id for name in mappings]
     return [
-        FileProblem(f"experiment {eid}", State.FAILED, f"tag {tag!r}: {message}", hint)
+        FileProblem(
+            f"experiment {eid}",
+            State.FAILED,
+            Reason.TAG_FAILED.explain(tag=tag, said=message, advice=hint),
+        )
         for eid, tag, message, hint in journal.tags.failures(mapping_ids)
     ]
 

@@ -31,6 +31,7 @@ from aqsync.model import (
     Recheck,
     Touched,
     Uploaded,
+    explain_error,
 )
 from aqsync.sync.claims import Claims
 from aqsync.sync.planner import decide
@@ -261,7 +262,7 @@ class Rechecks:
         except (FileChanged, FileVanished):
             return False
         except LocalError as exc:
-            failed = Failed(exc.message, exc.hint, exc.permanent)
+            failed = Failed(explain_error(exc), exc.permanent)
             self._journal.outcomes.record(file, failed, self._clock.now_ns())
             return None
         if digest.digest() == file.synced.sha256:

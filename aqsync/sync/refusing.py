@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from aqsync.clock import Clock
 from aqsync.errors import Forbidden
 from aqsync.journal import Journal
 from aqsync.journal.refusals import EVERYWHERE, IN_A_ROW
 from aqsync.log import Log
-from aqsync.model import Action, Compare, FileRecord, Refusal, RemoveRemote, Upload
+from aqsync.model import (
+    Action,
+    Compare,
+    Explanation,
+    FileRecord,
+    Reason,
+    Refusal,
+    RemoveRemote,
+    Upload,
+)
 from aqsync.sync.planner import action_of, backoff_ns
 
 _DEEDS = {
@@ -17,7 +27,6 @@ _DEEDS = {
     Action.COMPARE: "downloads for comparing",
     Action.REMOVE: "removals",
 }
-_HINT = "ask the server's administrator for access; one file tries it now and then"
 
 log = Log(__name__)
 
@@ -62,7 +71,7 @@ class Refusing:
             if (refusal := standing.get((eid, action))) is not None:
                 tries = refusal.tries + 1
                 again_ns = now_ns + backoff_ns(tries, 0)
-                later = refusal._replace(tries=tries, again_ns=again_ns)
+                later = replace(refusal, tries=tries, again_ns=again_ns)
                 self._journal.refusals.set(eid, action, later)
                 self._changed()
 
@@ -95,7 +104,7 @@ class Refusing:
         known = [each for each in (eid, EVERYWHERE) if (each, action) in standing]
         if known:  # one that tried, or was under way
             for each in known:
-                newest = standing[each, action]._replace(message=_message(each, action, exc))
+                newest = replace(standing[each, action], why=_not_allowed(each, action, exc))
                 self._journal.refusals.set(each, action, newest)
             self._changed()
             return
@@ -125,14 +134,16 @@ class Refusing:
 
     def _all_refused(self, eid: str, action: Action, exc: Forbidden) -> None:
         now_ns = self._clock.now_ns()
-        message = _message(eid, action, exc)
-        refusal = Refusal(message, _HINT, now_ns, 1, now_ns + backoff_ns(1, 0))
+        why = _not_allowed(eid, action, exc)
+        refusal = Refusal(why, now_ns, 1, now_ns + backoff_ns(1, 0))
         self._journal.refusals.set(eid, action, refusal)
         about = eid or None
-        log.warning("not allowed by the server", experiment=about, reason=message, hint=_HINT)
+        log.warning(
+            "not allowed by the server", experiment=about, reason=why.message, hint=why.hint
+        )
         self._changed()
 
 
-def _message(eid: str, action: Action, exc: Forbidden) -> str:
+def _not_allowed(eid: str, action: Action, exc: Forbidden) -> Explanation:
     whose = f"for experiment {eid}" if eid != EVERYWHERE else "with this token"
-    return f"the server allows no {_DEEDS[action]} {whose}; last: {exc.message}"
+    return Reason.NOT_ALLOWED.explain(what=_DEEDS[action], whose=whose, said=exc.message)

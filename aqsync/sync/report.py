@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aqsync.errors import ExitCode
-from aqsync.model import State
+from aqsync.model import Explanation, explanation_of
 from aqsync.sync.summary import FileProblem
 
 
@@ -22,9 +22,8 @@ class PushReport:
     interrupted: bool
     complete: bool
     """Whether everything that was to be pushed is in sync, its tags included."""
-    server_reason: str
-    """Why the server could not be used; empty where it could."""
-    server_hint: str
+    server: Explanation | None
+    """Why the server could not be used; None where it could."""
     problems: list[FileProblem]
     notes: list[str]
     """What is no problem, but may not be what was meant, for a person."""
@@ -34,21 +33,25 @@ class PushReport:
         """The exit status of a command that ends with this."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        if self.server_reason:
+        if self.server is not None:
             return ExitCode.SERVER
         return ExitCode.OK if self.complete else ExitCode.INCOMPLETE
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON knows it."""
-        server = {"reason": self.server_reason, "hint": self.server_hint}
+        server = self.server and {
+            "code": self.server.reason.value,
+            "reason": self.server.message,
+            "hint": self.server.hint,
+        }
         return {
             **self.counts,
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
             "interrupted": self.interrupted,
             "complete": self.complete,
-            "server": server if self.server_reason else None,
-            "problems": [problem._asdict() for problem in self.problems],
+            "server": server,
+            "problems": [problem.to_dict() for problem in self.problems],
             "notes": self.notes,
         }
 
@@ -61,19 +64,15 @@ class PushReport:
             TypeError: Something is of another type.
             ValueError: Something has no such value.
         """
-        server = found["server"] or {"reason": "", "hint": ""}
+        server = found["server"]
         return cls(
             counts={key: int(found[key]) for key in COUNTS},
             bytes=int(found["bytes"]),
             seconds=float(found["seconds"]),
             interrupted=bool(found["interrupted"]),
             complete=bool(found["complete"]),
-            server_reason=str(server["reason"]),
-            server_hint=str(server["hint"]),
-            problems=[
-                FileProblem(**{**problem, "state": State(problem["state"])})
-                for problem in found["problems"]
-            ],
+            server=server and explanation_of(server["code"], server["reason"], server["hint"]),
+            problems=[FileProblem.from_dict(problem) for problem in found["problems"]],
             notes=[str(note) for note in found["notes"]],
         )
 

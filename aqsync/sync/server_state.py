@@ -7,9 +7,9 @@ import threading
 from aqsync.clock import Clock
 from aqsync.errors import AccessDenied, HeaderDropped, RemoteError, ServerFailed
 from aqsync.journal import Journal
-from aqsync.journal.history import HistoryKind
+from aqsync.journal.history import Event, HistoryKind
 from aqsync.log import Log
-from aqsync.model import ServerProblem
+from aqsync.model import Reason, ServerProblem, explain_error
 from aqsync.sync.planner import LONGEST_ORDERED_PAUSE_NS, SECOND_NS, backoff_ns, probe_is_near
 
 SHORTEST_ORDERED_PAUSE_S = 1.0
@@ -61,16 +61,18 @@ class ServerState:
         if before is not None:
             count = before.count if planned else before.count + 1
             since_ns = min(before.since_ns, now_ns)
-        message, probe_at_ns, ordered = exc.message, now_ns + backoff_ns(count, 0), False
+        why, probe_at_ns, ordered = explain_error(exc), now_ns + backoff_ns(count, 0), False
         if isinstance(exc, ServerFailed) and exc.retry_after_s is not None:
             ordered = True
             seconds = max(exc.retry_after_s, SHORTEST_ORDERED_PAUSE_S)
             probe_at_ns = now_ns + min(int(seconds * SECOND_NS), LONGEST_ORDERED_PAUSE_NS)
-            message = f"{message}; it asks to be left alone for {seconds:.0f} s"
+            why = Reason.SERVER_ASKS_FOR_PAUSE.explain(
+                said=exc.message, seconds=f"{seconds:.0f}", advice=exc.hint
+            )
         elif before is not None and planned:
             probe_at_ns, ordered = before.probe_at_ns, before.ordered
         denied = isinstance(exc, AccessDenied | HeaderDropped)
-        self._set(ServerProblem(message, exc.hint, denied, since_ns, count, probe_at_ns, ordered))
+        self._set(ServerProblem(why, denied, since_ns, count, probe_at_ns, ordered))
 
     def _set(self, problem: ServerProblem | None) -> None:
         # The journal first: while it cannot be written, nothing has been learned.
@@ -83,8 +85,10 @@ class ServerState:
             log.warning("it still cannot be used", reason=problem.message, hint=problem.hint)
         if before is None and problem is not None:
             log.warning("the server cannot be used", reason=problem.message, hint=problem.hint)
-            self._journal.history.note(now_ns, HistoryKind.SERVER_AWAY, text=problem.message)
+            away = Event(now_ns, HistoryKind.SERVER_AWAY, "", "", problem.message, problem.reason)
+            self._journal.history.note(away)
         elif before is not None and problem is None:
             away_s = round((now_ns - before.since_ns) / 1e9)
             log.info("recovered: the server can be used again", after_s=away_s)
-            self._journal.history.note(now_ns, HistoryKind.SERVER_BACK, text=f"after {away_s} s")
+            back = Event(now_ns, HistoryKind.SERVER_BACK, "", "", f"after {away_s} s")
+            self._journal.history.note(back)

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
 from aqsync.model import (
-    Closed,
+    Explanation,
     FileRecord,
     Hold,
     InSync,
     Problem,
+    Reason,
     Recheck,
-    ServerProblem,
     State,
     Wait,
+    explanation_of,
 )
 from aqsync.sync.policies import ALWAYS, closed, decisions, keeps
 
 _OPEN = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
 """States in which a file is not where it shall be."""
+_OF_MANY = frozenset(
+    {
+        Reason.NOT_ALLOWED,
+        Reason.NO_EXPERIMENT,
+        Reason.EXPERIMENT_GONE,
+        Reason.LIST_NOT_ALLOWED,
+    }
+)
+"""What holds all files of an experiment is told once, and not for each of them."""
 
 
 class FileProblem(NamedTuple):
@@ -32,10 +43,45 @@ class FileProblem(NamedTuple):
     path: str
     """Absolute; or what else is concerned."""
     state: State
-    reason: str
-    hint: str
+    why: Explanation
     age_seconds: float | None = None
     """How long it has been so, if that is known."""
+    files: int | None = None
+    """How many files it keeps in this state, where it is told once for all of them."""
+
+    @property
+    def text(self) -> str:
+        """What is so, for a person."""
+        return self.why.message + _how_many(self.files, self.state)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON knows it."""
+        found = {
+            "path": self.path,
+            "state": self.state.value,
+            "code": self.why.reason.value,
+            "reason": self.text,
+            "hint": self.why.hint,
+            "age_seconds": self.age_seconds,
+        }
+        return found if self.files is None else {**found, "files": self.files}
+
+    @classmethod
+    def from_dict(cls, found: Dict[str, Any]) -> FileProblem:
+        """Made again from `to_dict`.
+
+        Raises:
+            KeyError: Something is missing.
+            ValueError: Something has no such value.
+        """
+        state, files = State(found["state"]), found.get("files")
+        message = str(found["reason"]).removesuffix(_how_many(files, state))
+        why = explanation_of(found["code"], message, found["hint"])
+        return cls(found["path"], state, why, found["age_seconds"], files)
+
+
+def _how_many(files: int | None, state: State) -> str:
+    return "" if files is None else f"; files {state}: {files}"
 
 
 @dataclass(slots=True)
@@ -80,13 +126,16 @@ def summarize(  # noqa: PLR0913 - what bears on files
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
     root = mapping.directory
-    everywhere = _everywhere(
-        closed(journal, mapping.name, now_ns, windows, at_once=at_once),
-        journal.remote.server_problem(),
-    )
+    everywhere = {
+        problem.why: problem.since_ns
+        for problem in (
+            closed(journal, mapping.name, now_ns, windows, at_once=at_once),
+            journal.remote.server_problem(),
+        )
+        if problem is not None
+    }
     troubles = journal.mappings.troubles(mapping_id)
     untrusted = troubles.get("")
-    common = _reasons_of_many(journal)
     shared: Counter[tuple[State, Problem]] = Counter()
     for file, step in decisions(journal, mapping, now_ns, within, windows=windows, at_once=at_once):
         if file.local is None and isinstance(step, InSync):
@@ -96,31 +145,24 @@ def summarize(  # noqa: PLR0913 - what bears on files
         summary.bytes[step.state] += file.local.size if file.local else 0
         if isinstance(step, InSync | Recheck):
             continue
-        if untrusted is not None and step.reason == untrusted.message:
+        if untrusted is not None and step.why == untrusted.why:
             continue  # told once, below
-        if isinstance(step, Hold) and step.reason in common:
-            shared[step.state, Problem(step.reason, step.hint, step.since_ns)] += 1
+        if isinstance(step, Hold) and step.reason in _OF_MANY:
+            shared[step.state, Problem(step.why, step.since_ns)] += 1
             continue
-        if isinstance(step, Wait) and step.reason in everywhere:
-            shared[step.state, everywhere[step.reason]] += 1
+        if isinstance(step, Wait) and step.why in everywhere:
+            shared[step.state, Problem(step.why, everywhere[step.why])] += 1
             continue
-        hint = step.hint if isinstance(step, Hold | Wait) else ""
+        why = step.why if isinstance(step, Hold | Wait) else replace(step.why, hint="")
         age = _seconds(step.since_ns, now_ns)
-        place = str(root / file.path)
-        summary.problems.append(FileProblem(place, step.state, step.reason, hint, age))
+        summary.problems.append(FileProblem(str(root / file.path), step.state, why, age))
     for (state, problem), files in shared.items():
-        reason, age = (
-            f"{problem.message}; files {state}: {files}",
-            _seconds(problem.since_ns, now_ns),
-        )
-        summary.problems.append(FileProblem(str(root), state, reason, problem.hint, age))
+        age = _seconds(problem.since_ns, now_ns)
+        summary.problems.append(FileProblem(str(root), state, problem.why, age, files))
     for path, trouble in troubles.items():
         summary.files[State.FAILED] += 1
         age = _seconds(trouble.since_ns, now_ns)
-        place = str(root / path)
-        summary.problems.append(
-            FileProblem(place, State.FAILED, trouble.message, trouble.hint, age)
-        )
+        summary.problems.append(FileProblem(str(root / path), State.FAILED, trouble.why, age))
     return summary
 
 
@@ -144,22 +186,6 @@ def is_complete(journal: Journal, mapping: Mapping, now_ns: int) -> bool:
     if journal.mappings.troubles(journal.mappings.get(mapping.name).id):
         return False
     return not any(step.state in _OPEN for _, step in decisions(journal, mapping, now_ns))
-
-
-def _reasons_of_many(journal: Journal) -> set[str]:
-    """What holds all files of an experiment, in its words: it is told once."""
-    found = {refusal.message for refusal in journal.refusals.standing().values()}
-    return found | {problem.message for problem, _ in journal.remote.problems().values()}
-
-
-def _everywhere(shut: Closed | None, server: ServerProblem | None) -> dict[str, Problem]:
-    """What keeps all files of a mapping waiting, by its words: it is told once."""
-    found = {}
-    if shut is not None:
-        found[shut.reason] = Problem(shut.reason, shut.hint, shut.since_ns)
-    if server is not None:
-        found[server.message] = Problem(server.message, server.hint, server.since_ns)
-    return found
 
 
 def _seconds(since_ns: int, now_ns: int) -> float:

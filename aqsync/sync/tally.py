@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aqsync.log import Log
-from aqsync.model import Adopted, Failed, FoundDifferent, Hold, Outcome, Removed, Touched, Uploaded
+from aqsync.model import (
+    Adopted,
+    Explanation,
+    Failed,
+    FoundDifferent,
+    Hold,
+    Outcome,
+    Removed,
+    Touched,
+    Uploaded,
+)
 
 GATHER_S = 2.0
 """How long a line waits for others of its kind."""
@@ -32,8 +42,7 @@ class _Kind(NamedTuple):
 
     words: str
     mapping: str
-    reason: str | None = None
-    hint: str | None = None
+    why: Explanation | None = None
 
 
 @dataclass(slots=True)
@@ -81,9 +90,7 @@ class Tally:
                 self._told.pop(hash(place), None)
             elif isinstance(outcome, Failed):
                 self.counts["failed"] += 1
-                self._trouble(
-                    _Kind("failed", mapping, outcome.message, outcome.hint), place, 0, now
-                )
+                self._trouble(_Kind("failed", mapping, outcome.why), place, 0, now)
             elif isinstance(outcome, FoundDifferent):
                 self.counts["found different"] += 1
 
@@ -98,7 +105,7 @@ class Tally:
             now: The monotonic clock.
         """
         with self._lock:
-            self._trouble(_Kind("held", mapping, step.reason, step.hint), place, since_ns, now)
+            self._trouble(_Kind("held", mapping, step.why), place, since_ns, now)
 
     def due_in(self, now: float) -> float:
         """Seconds until `tell` has something to say."""
@@ -144,16 +151,16 @@ class Tally:
 
 
 def _tell(kind: _Kind, files: _Files) -> None:
-    words, mapping, reason, hint = kind
-    write = log.info if reason is None else log.warning
+    words, mapping, why = kind
+    write = log.info if why is None else log.warning
     many = files.count > FEW
     for place, size in [("", files.size)] if many else files.first:
         write(
             words,
             path=None if many else place,
             files=files.count if many else None,
-            size=size if reason is None else None,
+            size=size if why is None else None,
             mapping=mapping,
-            reason=reason,
-            hint=hint,
+            reason=why and why.message,
+            hint=why and why.hint,
         )

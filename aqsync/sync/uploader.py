@@ -50,6 +50,7 @@ from aqsync.model import (
     Touched,
     Upload,
     Uploaded,
+    explain_error,
 )
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.jobs import Job, Progress
@@ -254,7 +255,7 @@ def _concerns_all(exc: AqsyncError) -> bool:
 
 
 def _failed(job: Job, exc: AqsyncError) -> Failed:
-    outcome = Failed(exc.message, exc.hint, exc.permanent)
+    outcome = Failed(explain_error(exc), exc.permanent)
     if not (isinstance(exc, TransferRefused) and isinstance(job.step, Upload)):
         return outcome
     too_large = exc.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

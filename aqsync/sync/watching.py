@@ -17,7 +17,7 @@ from aqsync.local.mounts import without_events
 from aqsync.local.scanner import ScanReport, root_identity
 from aqsync.local.watches import limit_problem
 from aqsync.log import Log
-from aqsync.model import Problem
+from aqsync.model import Explanation, Problem, Reason, explain_error
 from aqsync.sync.engine import Engine
 
 ROOT_CHECK_S = 5.0
@@ -33,7 +33,6 @@ TEST_AGAIN_S = 3600.0
 TEST_TIMEOUT_S = 5.0
 
 NO_HINTS = Hints(frozenset(), None)
-_LOOKED_AT_MORE = "nothing need be done: the directory is looked at more often instead"
 
 log = Log(__name__)
 
@@ -95,7 +94,7 @@ class Watching:
         self._rewatch_at = 0.0
         self._blind = False
         """Directories had no watch when they were last counted."""
-        self._told: str | None = None
+        self._told: Reason | None = None
         """Which cause of distrust is in the log."""
 
     @property
@@ -188,7 +187,7 @@ class Watching:
         except DiskHangs:
             return  # the next look says so
         except EventsUnavailable as exc:
-            self._distrust("no watcher", exc.message, exc.hint)
+            self._distrust(explain_error(exc))
             return
         self._watch = watch
         self._ailment_at = now + AILMENT_CHECK_S
@@ -208,11 +207,9 @@ class Watching:
         self._test_at = now + TEST_AGAIN_S
         directory = self._mapping.directory
         if (kind := without_events(directory)) is not None:
-            message = f"{directory} is on {kind}, where changes by other machines make no events"
-            self._distrust("file system", message, _LOOKED_AT_MORE)
+            self._distrust(Reason.NO_EVENTS_THERE.explain(root=directory, kind=kind))
         elif not self._watch.proves(TEST_TIMEOUT_S):
-            message = f"a test event of {directory} did not arrive"
-            self._distrust("test", message, _LOOKED_AT_MORE)
+            self._distrust(Reason.TEST_EVENT_LOST.explain(root=directory))
         elif not self._blind:
             self._trust()
 
@@ -232,20 +229,18 @@ class Watching:
             self._anew()
             self._doubt("directories without a watch")
         else:
-            self._distrust("blind", *limit_problem(unseen, len(report.directory_inodes)))
+            said, advice = limit_problem(unseen, len(report.directory_inodes))
+            self._distrust(Reason.WATCHES_MISSING.explain(said=said, advice=advice))
 
-    def _distrust(self, cause: str, message: str, hint: str) -> None:
-        before, since_ns = self._mappings.watch(self._id), self._engine.clock.now_ns()
-        if before is not None and cause == self._told:
-            since_ns = before.since_ns
-        self._mappings.set_watch(self._id, Problem(message, hint, since_ns))
-        if cause != self._told:
-            self._told = cause
+    def _distrust(self, why: Explanation) -> None:
+        self._mappings.set_watch(self._id, Problem(why, self._engine.clock.now_ns()))
+        if why.reason is not self._told:
+            self._told = why.reason
             log.warning(
                 "events cannot be trusted; the directory is looked at more often",
                 mapping=self._mapping.name,
-                reason=message,
-                hint=hint,
+                reason=why.message,
+                hint=why.hint,
             )
 
     def _trust(self) -> None:

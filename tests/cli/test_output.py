@@ -24,6 +24,7 @@ from aqsync.cli.output import (
 from aqsync.errors import ConfigError
 from aqsync.model import State
 from aqsync.sync.summary import FileProblem
+from tests.support.reasons import said
 
 SECOND = 1_000_000_000
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
@@ -142,7 +143,9 @@ def test_an_error_has_a_line_for_each_of_its_own_and_its_hint(
 
 
 def problems(count: int) -> list[FileProblem]:
-    return [FileProblem(f"/d/{n}", State.HELD, "why", "do" if n else "") for n in range(count)]
+    return [
+        FileProblem(f"/d/{n}", State.HELD, said("why", "do" if n else "")) for n in range(count)
+    ]
 
 
 def test_problems_come_with_their_hints(capsys: pytest.CaptureFixture[str]) -> None:

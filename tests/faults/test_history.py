@@ -8,9 +8,10 @@ import pytest
 
 from aqsync.clock import SystemClock
 from aqsync.journal import Journal
-from aqsync.journal.history import HistoryKind
+from aqsync.journal.history import Event, HistoryKind
 from aqsync.model import Problem
 from tests.support.project import Project
+from tests.support.reasons import said
 
 HOUR_NS = 3600 * 1_000_000_000
 
@@ -21,10 +22,11 @@ def happened(project: Project) -> Project:
     project.write("run/a.csv", "12345")
     now_ns = SystemClock().now_ns()
     with Journal.open_for_writing(project.journal, now_ns) as journal:
-        journal.history.note(
-            now_ns - 100 * HOUR_NS, HistoryKind.UPLOADED, "former", "old.csv", "1 bytes"
-        )
-        journal.history.note(now_ns - HOUR_NS, HistoryKind.SERVER_AWAY, text="no connection")
+        old_ns = now_ns - 100 * HOUR_NS
+        uploaded = Event(old_ns, HistoryKind.UPLOADED, "former", "old.csv", "1 bytes")
+        journal.history.note(uploaded)
+        away = Event(now_ns - HOUR_NS, HistoryKind.SERVER_AWAY, "", "", "no connection")
+        journal.history.note(away)
     project.pushed()
     project.write("run/deep/b.csv")
     project.write("c\n.csv")
@@ -89,7 +91,9 @@ def test_status_says_why_events_cannot_be_trusted(project: Project) -> None:
     now_ns = SystemClock().now_ns()
     with Journal.open_for_writing(project.journal, now_ns) as journal:
         mapping_id = journal.mappings.get("main").id
-        problem = Problem("5 of 7 directories are not watched", "sudo sysctl", now_ns - 3 * HOUR_NS)
+        problem = Problem(
+            said("5 of 7 directories are not watched", "sudo sysctl"), now_ns - 3 * HOUR_NS
+        )
         journal.mappings.set_watch(mapping_id, problem)
     ran = project.run("status")
     assert ran.exit_code == 0, "everything is in sync all the same"

@@ -107,9 +107,11 @@ def test_what_was_not_looked_at_is_told(project: Project) -> None:
     project.write("a.csv", "of another disk")
     ran = project.run("ls")
     [told] = project.run("ls", "--json").json["problems"]
-    assert told.startswith(f"{project.root}: the directory {project.root} is not the one known")
-    assert told in ran.err
-    assert told in project.run("status").text
+    assert (told["path"], told["code"]) == (str(project.root), "root-in-doubt")
+    assert told["reason"].startswith(f"the directory {project.root} is not the one known")
+    line = f"{told['path']}: {told['reason']}"
+    assert line in ran.err
+    assert line in project.run("status").text
 
 
 def test_experiments_found_by_their_folders(project: Project) -> None:

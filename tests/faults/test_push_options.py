@@ -49,7 +49,7 @@ def test_the_json_answer(project: Project) -> None:
     }
     [problem] = answer["problems"]
     assert type(problem.pop("age_seconds")) is float
-    assert problem.keys() == {"path", "state", "reason", "hint"}
+    assert problem.keys() == {"path", "state", "code", "reason", "hint"}
     assert all(isinstance(value, str) for value in problem.values())
     assert problem["path"] == str(project.root / "c.csv")
     assert problem["state"] == "held"

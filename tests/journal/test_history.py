@@ -13,11 +13,13 @@ from aqsync.model import (
     FoundDifferent,
     MovedOn,
     Outcome,
+    Reason,
     Removed,
     Touched,
     Uploaded,
 )
 from tests.journal.notes import AT1, EID, NOT_UTF8, NOW, SHA1, V1, V2, notes
+from tests.support.reasons import said
 
 UPLOADED = HistoryKind.UPLOADED
 
@@ -28,14 +30,15 @@ def paths(events: list[Event]) -> list[str]:
 
 def note(journal: Journal, *where: str, mapping: str = "m", at_ns: int = NOW) -> None:
     for path in where:
-        journal.history.note(at_ns, UPLOADED, mapping, path, f"{path} was sent")
+        journal.history.note(Event(at_ns, UPLOADED, mapping, path, f"{path} was sent"))
 
 
 def test_the_youngest_events_come_last(journal: Journal) -> None:
     note(journal, "a", "b", "c")
-    journal.history.note(NOW, HistoryKind.SERVER_AWAY, text="no connection")
+    away = Event(NOW, HistoryKind.SERVER_AWAY, "", "", "no connection", Reason.SERVER_UNREACHABLE)
+    journal.history.note(away)
     assert paths(journal.history.recent(3)) == ["b", "c", ""]
-    assert journal.history.recent(1) == [(NOW, "server away", "", "", "no connection")]
+    assert journal.history.recent(1) == [away]
 
 
 def test_what_concerns_a_path_is_found_at_and_below_it(journal: Journal) -> None:
@@ -89,9 +92,9 @@ def test_what_comes_of_jobs_is_history(journal: Journal) -> None:
     noted = notes(journal)
     sha256 = SHA1.hex()
     outcomes: list[Outcome] = [
-        Failed("no connection", "", permanent=False),
+        Failed(said("no connection"), permanent=False),
         MovedOn(),
-        Failed("too large", "split it", permanent=True),
+        Failed(said("too large", "split it"), permanent=True),
         FoundDifferent(AT1),
         Uploaded(V1, SHA1, None),
         Touched(V1, SHA1),
@@ -113,7 +116,7 @@ def test_what_comes_of_jobs_is_history(journal: Journal) -> None:
 @pytest.mark.parametrize("odd", NOT_UTF8, ids=ascii)
 def test_names_and_messages_may_be_anything(journal: Journal, odd: str) -> None:
     file = notes(journal).see(odd)
-    journal.outcomes.record(file, Failed(f"{odd} refused", "", permanent=True), NOW)
+    journal.outcomes.record(file, Failed(said(f"{odd} refused"), permanent=True), NOW)
     [event] = journal.history.recent(9)
     assert event.path == odd
     assert event.text.endswith("refused")

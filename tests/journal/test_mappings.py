@@ -6,6 +6,7 @@ from aqsync.journal import Journal
 from aqsync.journal.mappings import RootIdentity
 from aqsync.model import Problem
 from tests.journal.notes import NOT_UTF8, NOW
+from tests.support.reasons import said
 
 
 def test_a_new_mapping(journal: Journal) -> None:
@@ -37,21 +38,25 @@ def test_each_thing_is_noted_for_itself(journal: Journal) -> None:
 
 def test_trouble_that_persists_keeps_its_age(journal: Journal) -> None:
     mapping = journal.mappings.get("m").id
-    journal.mappings.set_troubles(mapping, {"": Problem("a", "h", 1), "d": Problem("b", "h", 1)})
-    journal.mappings.set_troubles(mapping, {"": Problem("a", "h", 9), "d": Problem("b", "h", 9)})
+    journal.mappings.set_troubles(
+        mapping, {"": Problem(said("a", "h"), 1), "d": Problem(said("b", "h"), 1)}
+    )
+    journal.mappings.set_troubles(
+        mapping, {"": Problem(said("a", "h"), 9), "d": Problem(said("b", "h"), 9)}
+    )
     assert journal.mappings.troubles(mapping) == {
-        "": Problem("a", "h", 1),
-        "d": Problem("b", "h", 1),
+        "": Problem(said("a", "h"), 1),
+        "d": Problem(said("b", "h"), 1),
     }
-    journal.mappings.set_troubles(mapping, {"d": Problem("other words", "h", 9)})
-    assert journal.mappings.troubles(mapping) == {"d": Problem("other words", "h", 1)}
+    journal.mappings.set_troubles(mapping, {"d": Problem(said("other words", "h"), 9)})
+    assert journal.mappings.troubles(mapping) == {"d": Problem(said("other words", "h"), 1)}
     journal.mappings.set_troubles(mapping, {})
     assert journal.mappings.troubles(mapping) == {}
 
 
 def test_trouble_with_any_name_can_be_noted(journal: Journal) -> None:
     mapping = journal.mappings.get("m").id
-    troubles = {path: Problem(f"{path} cannot be looked at", "h", NOW) for path in NOT_UTF8}
+    troubles = {path: Problem(said(f"{path} cannot be looked at", "h"), NOW) for path in NOT_UTF8}
     journal.mappings.set_troubles(mapping, troubles)
     found = journal.mappings.troubles(mapping)
     assert found.keys() == troubles.keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,15 @@ from aqsync.errors import JournalError
 from aqsync.journal import Journal
 from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.schema import APPLICATION_ID, MIGRATIONS
+from aqsync.model import Explanation, Problem, Reason
 from tests.journal.notes import AT1, EID, NOW, SHA1, V1, V2, notes
 
 RELEASED = {
     "0001-first": "c4840bb97936c0e5df24a20ccf07edc5bc68fc57790f3e78f4f2d369e9e4c466",
 }
 """By migration, the SHA-256 of its text: one that ran somewhere must never change."""
+WITHOUT_CODES = 18
+"""The last format in which reasons had no codes."""
 
 
 def begin_first_format(path: Path) -> None:
@@ -76,6 +80,52 @@ def test_a_journal_of_the_first_format_keeps_all_that_it_knows(path: Path) -> No
         assert noted.see("new.csv", V2, since_ns=NOW + 1).changing_since_ns == NOW + 1
     with Journal.open_for_writing(path, NOW + 2) as journal:
         assert notes(journal).at("new.csv").changing_since_ns == NOW + 1
+
+
+def begin_without_codes(path: Path) -> None:
+    """A journal as the last release left it that kept the words of a reason and no code."""
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE migration (name TEXT PRIMARY KEY, applied_at_ns INTEGER)")
+        for name, script in MIGRATIONS[:WITHOUT_CODES]:
+            connection.executescript(script)
+            connection.execute("INSERT INTO migration VALUES (?, ?)", (name, NOW))
+        connection.executescript(
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {WITHOUT_CODES};"
+            "INSERT INTO mapping (name, watch_message, watch_hint, watch_since_ns)"
+            f" VALUES ('m', 'w', 'wh', {NOW});"
+            f"INSERT INTO trouble VALUES (1, '', 't', 'th', {NOW});"
+            "INSERT INTO experiment (eid, problem_message, problem_hint, problem_since_ns)"
+            f" VALUES ('{EID}', 'e', 'eh', {NOW});"
+            f"INSERT INTO server_problem VALUES ('s', 'sh', 0, {NOW}, 1, {NOW}, 0);"
+            f"INSERT INTO history VALUES (1, {NOW}, 'server away', '', '', 's');"
+            "INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode,"
+            " since_ns, eid, remote_name, failure_message, failure_hint, failure_permanent,"
+            " failure_count, failure_at_ns)"
+            f" VALUES (1, '', 'a', 0, 10, 1, 1, 7, {NOW}, '{EID}', 'a', 'f', 'fh', 1, 1, {NOW});"
+        )
+
+
+def test_reasons_without_codes_keep_their_words(path: Path) -> None:
+    begin_without_codes(path)
+
+    def earlier(message: str) -> Problem:
+        return Problem(Explanation(Reason.EARLIER, message, f"{message}h"), NOW)
+
+    with Journal.open_for_writing(path, NOW + 1) as journal:
+        noted = notes(journal)
+        assert journal.mappings.watch(noted.mapping_id) == earlier("w")
+        assert journal.mappings.troubles(noted.mapping_id) == {"": earlier("t")}
+        assert journal.remote.problem(EID) == earlier("e")
+        server = journal.remote.server_problem()
+        assert server is not None
+        assert server.why == earlier("s").why
+        failure = noted.at("a").failure
+        assert failure is not None
+        assert (failure.why, failure.permanent) == (earlier("f").why, True)
+        [event] = journal.history.recent(9)
+        assert (event.text, event.reason) == ("s", None)
 
 
 def test_a_copy_of_a_journal_of_the_first_format_knows_the_same(path: Path) -> None:

@@ -24,6 +24,7 @@ from aqsync.model import (
     Uploaded,
 )
 from tests.journal.notes import ANY_TIME, AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, notes
+from tests.support.reasons import said
 
 LAST = 2**63 - 1
 
@@ -77,7 +78,7 @@ def test_a_change_ends_what_was_said_of_the_version_before(journal: Journal) -> 
     noted = notes(journal)
     file = noted.see("a.csv", V1)
     journal.outcomes.record(file, FoundDifferent(AT1), NOW)
-    journal.outcomes.record(file, Failed("no", "hint", permanent=True), NOW)
+    journal.outcomes.record(file, Failed(said("no", "hint"), permanent=True), NOW)
     assert noted.at("a.csv").comparison is not None
     assert noted.at("a.csv").failure is not None
     after = noted.see("a.csv", V2)
@@ -153,7 +154,7 @@ def test_a_file_that_comes_and_goes_is_not_changing(journal: Journal) -> None:
 def test_a_synced_file_that_is_gone_stays_known(journal: Journal) -> None:
     noted = notes(journal)
     before = noted.sync("a.csv")
-    journal.outcomes.record(before, Failed("no", "", permanent=True), NOW)
+    journal.outcomes.record(before, Failed(said("no"), permanent=True), NOW)
     journal.outcomes.retry([before.id])
     journal.observations.gone(noted.mapping_id, ["a.csv"], NOW + 5)
     gone = noted.at("a.csv")

@@ -24,8 +24,9 @@ from aqsync.model import (
     Uploaded,
 )
 from tests.journal.notes import ANY_TIME, AT1, AT2, EID, NOT_UTF8, NOW, SHA1, SHA2, V1, V2, notes
+from tests.support.reasons import said
 
-FAILED = Failed("it failed", "do something", permanent=False)
+FAILED = Failed(said("it failed", "do something"), permanent=False)
 
 
 def test_an_upload_ends_everything_that_stood_open(journal: Journal) -> None:
@@ -114,7 +115,7 @@ def test_failures_are_counted_until_the_file_changes(journal: Journal) -> None:
     file = noted.see("a", V1)
     journal.outcomes.record(file, FAILED, NOW)
     journal.outcomes.record(file, FAILED, NOW + 1)
-    assert noted.at("a").failure == Failure("it failed", "do something", False, 2, NOW + 1)
+    assert noted.at("a").failure == Failure(said("it failed", "do something"), False, 2, NOW + 1)
     noted.see("a", V2)
     journal.outcomes.record(file, FAILED, NOW + 2)
     assert noted.at("a").failure is None, "that was the version before"
@@ -135,7 +136,7 @@ def test_a_failed_removal_sticks_to_the_file_that_is_gone(journal: Journal) -> N
 @pytest.mark.parametrize("odd", NOT_UTF8, ids=ascii)
 def test_a_failure_may_name_any_file(journal: Journal, odd: str) -> None:
     noted = notes(journal)
-    failed = Failed(f"{odd} cannot be read", f"look at {odd}", permanent=False)
+    failed = Failed(said(f"{odd} cannot be read", f"look at {odd}"), permanent=False)
     journal.outcomes.record(noted.see(odd), failed, NOW)
     failure = noted.at(odd).failure
     assert failure is not None
@@ -210,9 +211,9 @@ def test_retry_forgets_what_stood_in_the_way(journal: Journal) -> None:
     noted = notes(journal)
     a, b = noted.see("a"), noted.see("b")
     for file in (a, b):
-        journal.outcomes.record(file, Failed("no", "", permanent=True), NOW)
+        journal.outcomes.record(file, Failed(said("no"), permanent=True), NOW)
         journal.outcomes.record(file, FoundDifferent(AT1), NOW)
-        journal.outcomes.record(file, Failed("no", "", permanent=True), NOW)
+        journal.outcomes.record(file, Failed(said("no"), permanent=True), NOW)
     journal.outcomes.retry([a.id])
     a = noted.at("a")
     assert (a.failure, a.comparison, a.insisted) == (None, None, True)
@@ -233,7 +234,7 @@ def test_ended_pauses_leave_what_is_refused(journal: Journal) -> None:
     noted, other = notes(journal), notes(journal, "other")
     for at in (noted, other):
         journal.outcomes.record(at.see("slow"), FAILED, NOW)
-        journal.outcomes.record(at.see("refused"), Failed("no", "", permanent=True), NOW)
+        journal.outcomes.record(at.see("refused"), Failed(said("no"), permanent=True), NOW)
     journal.outcomes.end_pauses(noted.mapping_id)
     times = {
         (at.mapping_id, path): failure.at_ns

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING, Pause
-from aqsync.model import Problem
+from aqsync.model import Problem, Reason
 from tests.journal.notes import NOW, notes
+from tests.support.reasons import said
 
 
 def test_a_pause_outlives_a_restart(path: Path) -> None:
@@ -49,10 +50,14 @@ def test_resuming_one_leaves_the_others(journal: Journal) -> None:
 def test_why_events_cannot_be_trusted_keeps_its_age(journal: Journal) -> None:
     mapping_id = notes(journal).mapping_id
     assert journal.mappings.watch(mapping_id) is None
-    journal.mappings.set_watch(mapping_id, Problem("blind", "cure", NOW))
-    journal.mappings.set_watch(mapping_id, Problem("blind", "better cure", NOW + 1))
-    assert journal.mappings.watch(mapping_id) == ("blind", "better cure", NOW)
-    journal.mappings.set_watch(mapping_id, Problem("deaf \udcff", "cure", NOW + 2))
-    assert journal.mappings.watch(mapping_id) == ("deaf \\udcff", "cure", NOW + 2)
+    journal.mappings.set_watch(mapping_id, Problem(said("blind", "cure"), NOW))
+    journal.mappings.set_watch(mapping_id, Problem(said("blind", "better cure"), NOW + 1))
+    assert journal.mappings.watch(mapping_id) == Problem(said("blind", "better cure"), NOW)
+    journal.mappings.set_watch(
+        mapping_id, Problem(said("deaf \udcff", "cure", Reason.TEST_EVENT_LOST), NOW + 2)
+    )
+    assert journal.mappings.watch(mapping_id) == Problem(
+        said("deaf \\udcff", "cure", Reason.TEST_EVENT_LOST), NOW + 2
+    )
     journal.mappings.set_watch(mapping_id, None)
     assert journal.mappings.watch(mapping_id) is None

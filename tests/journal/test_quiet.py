@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from aqsync.journal import Journal
-from aqsync.model import FileRecord, InSync, OnLocalDelete, Policy, Signature
+from aqsync.model import FileRecord, InSync, OnLocalDelete, Policy, Reason, Signature
 from aqsync.sync.planner import decide
 from aqsync.sync.summary import is_kept
 from tests.journal.notes import Notes, notes
@@ -85,7 +85,7 @@ def steps(
     noted: Notes, identities: list[int], on_local_delete: OnLocalDelete
 ) -> Iterator[tuple[FileRecord, object]]:
     """Files with their decisions, by the strictest policy."""
-    base = Policy(0, on_local_delete, "too many")
+    base = Policy(0, on_local_delete, Reason.TOO_MANY_GONE.explain(gone=9, known=9, share="0%"))
     problems = {e.eid: e.problem for e in noted.journal.remote.experiments().values()}
     for start in range(0, len(identities), 500):
         for file in noted.journal.observations.records(identities[start : start + 500]):
@@ -114,12 +114,12 @@ def test_quiet_files_are_in_sync_and_no_others_that_are_plainly_so(
     assert counted.kept == kept
     assert counted.files == len(quiet) - gone > 0
     assert (gone > 0) is keep
-    plain_reasons = {"on the server with this content"}
+    plain_reasons = {Reason.ON_SERVER}
     if keep:
         plain_reasons |= {
-            "gone before it was uploaded",
-            "deleted here and on the server",
-            "deleted here; the copy on the server is kept",
+            Reason.GONE_BEFORE_UPLOAD,
+            Reason.DELETED_ON_BOTH_SIDES,
+            Reason.DELETED_COPY_KEPT,
         }
     for file, step in steps(noted, sorted(unquiet), on_local_delete):
         plain = isinstance(step, InSync) and step.reason in plain_reasons

@@ -40,6 +40,7 @@ from tests.journal.notes import NOW, SHA1, SHA2
 from tests.support.examples import examples
 from tests.support.journal_model import BASE_S, JournalModel, listed_at, printed
 from tests.support.quick_journal import open_quickly
+from tests.support.reasons import said
 
 MAPPINGS = ("m", "n")
 EIDS = ("20261123-1", "20261123-2")
@@ -261,7 +262,7 @@ class JournalLives(RuleBasedStateMachine):
 
     @rule(eid=eids, message=texts)
     def lose(self, eid: str, message: str) -> None:
-        problem = Problem(printed(message), "", self.tick())
+        problem = Problem(said(printed(message)), self.tick())
         self.journal.remote.not_found({eid: problem})
         self.model.not_found(eid, problem)
 

@@ -10,11 +10,12 @@ import pytest
 from aqsync.journal import Journal
 from aqsync.model import Problem, RemoteView, ServerProblem, Uploaded
 from tests.journal.notes import ANY_TIME, AT1, AT2, EID, NOW, SHA1, V1, V2, Notes, notes
+from tests.support.reasons import said
 
 OTHER = "20261123-2"
 UUID_A = "aaaaaaaa-0000-4000-8000-000000000000"
 UUID_B = "bbbbbbbb-0000-4000-8000-000000000000"
-LOST = Problem("not found", "create it", NOW)
+LOST = Problem(said("not found", "create it"), NOW)
 
 
 def listed(noted: Notes, path: str) -> RemoteView:
@@ -69,7 +70,7 @@ def test_an_experiment_is_not_found_and_later_it_is(journal: Journal) -> None:
 
 
 def replace_since(problem: Problem, since_ns: int) -> Problem:
-    return problem._replace(since_ns=since_ns)
+    return replace(problem, since_ns=since_ns)
 
 
 def test_the_same_experiment_again_keeps_what_is_known(journal: Journal) -> None:
@@ -315,7 +316,7 @@ def test_a_file_sent_after_the_list_was_asked_for_is_not_missed(journal: Journal
 
 def test_the_state_of_the_server(journal: Journal) -> None:
     assert journal.remote.server_problem() is None
-    problem = ServerProblem("away", "hint", denied=True, since_ns=1, count=2, probe_at_ns=3)
+    problem = ServerProblem(said("away", "hint"), denied=True, since_ns=1, count=2, probe_at_ns=3)
     journal.remote.set_server_problem(problem)
     assert journal.remote.server_problem() == problem
     journal.remote.set_server_problem(replace(problem, count=3))
@@ -326,14 +327,14 @@ def test_the_state_of_the_server(journal: Journal) -> None:
 
 def test_a_server_may_say_anything(journal: Journal) -> None:
     problem = ServerProblem(
-        "said \ud800", "\udcff", denied=False, since_ns=1, count=1, probe_at_ns=1
+        said("said \ud800", "\udcff"), denied=False, since_ns=1, count=1, probe_at_ns=1
     )
     journal.remote.set_server_problem(problem)
     found = journal.remote.server_problem()
     assert found is not None
     assert (found.message, found.hint) == ("said \\ud800", "\\udcff")
-    journal.remote.not_found({EID: Problem("\udcff", "\ud800", NOW)})
-    assert journal.remote.problem(EID) == Problem("\\udcff", "\\ud800", NOW)
+    journal.remote.not_found({EID: Problem(said("\udcff", "\ud800"), NOW)})
+    assert journal.remote.problem(EID) == Problem(said("\\udcff", "\\ud800"), NOW)
 
 
 def test_a_file_goes_through_its_life(journal: Journal) -> None:

@@ -125,7 +125,7 @@ def test_links_and_special_files_are_noted_and_not_followed(lab: Lab, tmp_path: 
     for path in links:
         step = lab.decision(path)
         assert isinstance(step, Hold)
-        assert (step.state, step.reason) == (State.SKIPPED, "symbolic link, not followed")
+        assert (step.state, step.message) == (State.SKIPPED, "symbolic link, not followed")
     assert lab.record("fifo").kind is EntryKind.SPECIAL
     assert lab.decision("fifo").state is State.SKIPPED
 

@@ -14,6 +14,7 @@ from aqsync.model import Hold, MovedOn, Removed, RemoveRemote, State, Uploaded
 from aqsync.sync.jobs import Job
 from tests.support.lab import EID, Lab, new_uploader
 from tests.support.mounts import bind, mount_tmpfs, unmount
+from tests.support.reasons import said
 
 AWAY = "is not there; none of its files counts as deleted"
 
@@ -389,7 +390,7 @@ def test_files_on_a_disk_that_is_away_are_held(filled: Lab, disks: Disks) -> Non
         step = filled.decision(path)
         assert isinstance(step, Hold), path
         assert step.hint
-    assert AWAY in filled.decision("runs/usb/new").reason
+    assert AWAY in filled.decision("runs/usb/new").message
     filled.write("runs/new")
     filled.scan()
     assert filled.decision("runs/new").state is State.PENDING
@@ -404,7 +405,7 @@ def test_nothing_is_removed_from_the_server_by_what_a_disk_lacks_that_is_away(
     filled.scan()
     file = filled.record("runs/usb/c")
     assert file.local is None
-    step = RemoveRemote("deleted here", 0)
+    step = RemoveRemote(said("deleted here"), 0)
     filled.server.put(EID, file.remote_name, b"data")
     filled.engine.refresh({EID})
     file = filled.record("runs/usb/c")
@@ -430,7 +431,7 @@ def test_nothing_is_removed_from_the_server_by_what_a_disk_covers(lab: Lab, disk
     lab.server.put(EID, file.remote_name, b"data")
     lab.engine.refresh({EID})
     file = lab.record("usb/deep/c")
-    job = Job(file, RemoveRemote("deleted here", 0), lab.root, lab.server.of(EID).uuid)
+    job = Job(file, RemoveRemote(said("deleted here"), 0), lab.root, lab.server.of(EID).uuid)
     disks.mount("usb")
     uploader = new_uploader(lab)
     assert uploader.do(job) == MovedOn()

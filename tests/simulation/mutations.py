@@ -32,6 +32,7 @@ from aqsync.model import (
     Hold,
     InSync,
     OnLocalDelete,
+    Reason,
     RemoveRemote,
     State,
     Upload,
@@ -48,6 +49,8 @@ from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.uploader import Uploader
 from tests.simulation.fake_disk import FakeDisk
 from tests.simulation.parts import MomentServer
+from tests.simulation.promises import CONFLICTS
+from tests.support.reasons import said
 
 _UPLOADED = Outcomes._uploaded
 Mutation = Callable[[], AbstractContextManager[object]]
@@ -128,8 +131,8 @@ def _missing_root_is_empty() -> Iterator[None]:
 
 def _overwriting(step: Any, file: Any, *_: Any) -> Any:
     """Whatever others have put on the server is in the way."""
-    if isinstance(step, Hold) and step.reason.startswith("conflict"):
-        return Upload("mine", file.since_ns, replaces=True)
+    if isinstance(step, Hold) and step.reason in CONFLICTS:
+        return Upload(said("mine"), file.since_ns, replaces=True)
     return step
 
 
@@ -145,8 +148,8 @@ def _adopting_by_size(original: Any, self: Comparer, job: Any, _local: Any) -> A
 
 def _removing_changed(step: Any, file: Any, policy: Any, _now_ns: int) -> Any:
     """A copy is removed whoever stored it."""
-    if isinstance(step, InSync) and "others have changed the copy" in step.reason:
-        return RemoveRemote("deleted here", file.since_ns)
+    if isinstance(step, InSync) and step.reason is Reason.DELETED_COPY_CHANGED:
+        return RemoveRemote(said("deleted here"), file.since_ns)
     del policy
     return step
 
@@ -154,7 +157,7 @@ def _removing_changed(step: Any, file: Any, policy: Any, _now_ns: int) -> Any:
 def _differing_in_sync(step: Any, *_: Any) -> Any:
     """What differs on the server is called in sync."""
     if isinstance(step, Hold) and step.state is State.DIFFERS:
-        return InSync("on the server with this content", step.since_ns)
+        return InSync(said("on the server with this content"), step.since_ns)
     return step
 
 
@@ -224,7 +227,7 @@ def _never_again(original: Any, self: Outcomes, file: Any, outcome: Any, *rest: 
 
 
 def _reasonless(step: Any, *_: Any) -> Any:
-    return replace(step, reason="") if isinstance(step, Hold) else step
+    return replace(step, why=said("")) if isinstance(step, Hold) else step
 
 
 def _telling_the_token(original: Any, self: Engine, *args: Any) -> Any:
@@ -283,8 +286,8 @@ def _recording_without_sending(original: Any, self: Uploader, job: Any) -> Any:
 
 def _following(step: Any, file: Any, *_: Any) -> Any:
     """A symbolic link is sent as if it were a file."""
-    if isinstance(step, Hold) and "symbolic link" in step.reason and file.remote_name:
-        return Upload("a link", file.since_ns, replaces=False)
+    if isinstance(step, Hold) and step.reason is Reason.SYMBOLIC_LINK and file.remote_name:
+        return Upload(said("a link"), file.since_ns, replaces=False)
     return step
 
 

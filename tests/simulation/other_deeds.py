@@ -6,6 +6,7 @@ import random
 
 from aqsync.errors import JournalError
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.model import Reason
 from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
 from tests.simulation.disk_deeds import Deed
@@ -64,7 +65,7 @@ def allow(world: World, chance: random.Random) -> None:
     held = [
         file
         for file, step in decisions(world.journal, mapping, world.clock.now_ns())
-        if step.reason.startswith("conflict")
+        if step.reason in {Reason.CONFLICT_NAME_TAKEN, Reason.CONFLICT_BOTH_CHANGED}
     ]
     if held:
         file = chance.choice(held)

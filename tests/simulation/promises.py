@@ -11,7 +11,7 @@ from aqsync.config import Mapping
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import nearest
 from aqsync.local.rules import IGNORE_FILE
-from aqsync.model import Decision, FileRecord, Hold, InSync, Recheck, State, Upload
+from aqsync.model import Decision, FileRecord, Hold, InSync, Reason, Recheck, State, Upload
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds
@@ -144,24 +144,31 @@ def _refused(case: Case) -> bool:
     return case.file.remote_name in past.refused or len(case.content) > past.least_limit
 
 
-REASONS: dict[str, Callable[[Case], bool]] = {
-    "conflict: ": _conflict,
-    "removed on the server": lambda case: case.removed,
-    "the file is empty now": _empty,
-    "it is not a version that was sent from here": _foreign,
-    "an older version of this file is put back there each time": _put_back,
-    "the server accepts it, and then does not have it": _lost,
-    "on the server with this content": lambda case: case.passed_for_ours or case.looks_alike,
-    "the server knows no experiment ": _no_experiment,
-    "the server no longer knows experiment ": _no_experiment,
-    "the directory /data/": lambda case: _root_in_doubt(*case[:2]),
-    "the server refused it: ": _refused,
-    "too large: ": lambda case: len(case.content) > case.world.past.least_limit,
-    "the disk that was mounted at ": lambda case: _disk_in_doubt(*case[:3]),
-    "the disk mounted at ": lambda case: _disk_in_doubt(*case[:3]),
-    "a disk is mounted over ": lambda case: _disk_in_doubt(*case[:3]),
+CONFLICTS = frozenset({Reason.CONFLICT_NAME_TAKEN, Reason.CONFLICT_BOTH_CHANGED})
+REASONS: dict[Reason, Callable[[Case], bool]] = {
+    **dict.fromkeys(CONFLICTS, _conflict),
+    Reason.REMOVED_ON_SERVER: lambda case: case.removed,
+    Reason.EMPTIED: _empty,
+    Reason.DIFFERS: _foreign,
+    Reason.OLDER_PUT_BACK: _put_back,
+    Reason.NEVER_KEPT: _lost,
+    Reason.ON_SERVER: lambda case: case.passed_for_ours or case.looks_alike,
+    Reason.RECHECK_AT: lambda case: case.passed_for_ours or case.looks_alike,
+    Reason.RECHECK_AFTER: lambda case: case.passed_for_ours or case.looks_alike,
+    Reason.RECHECK_DUE: lambda case: case.passed_for_ours or case.looks_alike,
+    Reason.NO_EXPERIMENT: _no_experiment,
+    Reason.EXPERIMENT_GONE: _no_experiment,
+    Reason.ROOT_UNUSABLE: lambda case: _root_in_doubt(*case[:2]),
+    Reason.ROOT_IN_DOUBT: lambda case: _root_in_doubt(*case[:2]),
+    Reason.ROOT_REPLACED: lambda case: _root_in_doubt(*case[:2]),
+    Reason.FILE_REFUSED: _refused,
+    Reason.TOO_LARGE: lambda case: len(case.content) > case.world.past.least_limit,
+    Reason.DISK_AWAY: lambda case: _disk_in_doubt(*case[:3]),
+    Reason.DISK_REPLACED: lambda case: _disk_in_doubt(*case[:3]),
+    Reason.DISK_EMPTY: lambda case: _disk_in_doubt(*case[:3]),
+    Reason.DISK_COVERED: lambda case: _disk_in_doubt(*case[:3]),
 }
-"""Why a file may be left as it is, by the beginning of the words, and what justifies it."""
+"""Why a file may be left as it is, and what justifies it."""
 
 
 def check_the_end(world: World, seed: int) -> None:
@@ -356,7 +363,7 @@ def _compare(world: World) -> None:
             step = decide(file, policy_of(file), now_ns)
             if isinstance(step, InSync | Hold) and _disk_in_doubt(world, mapping, path):
                 continue  # said of the one that was last seen there: now nobody looks
-            if not step.reason or (step.since_ns > now_ns and not world.ledger.jumps):
+            if not step.message or (step.since_ns > now_ns and not world.ledger.jumps):
                 broken.append(f"{mapping.name}/{path}: nobody knows why: {step}")
             target = world.ledger.targets.get((mapping.name, path))
             if target is None:
@@ -383,13 +390,13 @@ def _expected(world: World, mapping: Mapping) -> dict[str, bytes]:
 
 
 def _judge(case: Case, broken: list[str]) -> None:
-    for beginning, justified in REASONS.items():
-        if case.step.reason.startswith(beginning):
-            if not justified(case):
-                broken.append(
-                    f"{case.mapping.name}/{case.path}: {case.step.reason!r}, without a cause"
-                )
-            return
+    justified = REASONS.get(case.step.reason)
+    if justified is not None:
+        if not justified(case):
+            broken.append(
+                f"{case.mapping.name}/{case.path}: {case.step.message!r}, without a cause"
+            )
+        return
     broken.append(
         f"{case.mapping.name}/{case.path} is {case.content!r} here and {case.remote!r} on the"
         f" server, but: {case.step}"
@@ -404,7 +411,7 @@ def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, b
     for file in world.known_files(mapping):
         world.judge_synced(file)
         step = decide(file, policy_of(file), now_ns)
-        if not step.reason:
+        if not step.message:
             broken.append(f"{mapping.name}/{file.path}: nobody knows why: {step}")
         there = remote.get(str(file.eid), {}).get(file.remote_name)
         if isinstance(step, InSync) and file.synced is not None and file.local is not None:

@@ -151,7 +151,7 @@ def test_a_server_that_is_away_and_a_disk_that_fails_are_outlived(whole: Whole) 
     whole.server.fault = lambda _call: FINE
     whole.settle()
     assert whole.server.contents(EID) == {"a": b"x"}
-    assert "Input/output error" in whole.decisions()["b"].reason
+    assert "Input/output error" in whole.decisions()["b"].message
     whole.disk.on_access = lambda _what, _where: None
     whole.settle(20)
     assert whole.server.contents(EID) == {"a": b"x", "b": b"x"}

@@ -29,6 +29,7 @@ from aqsync.model import (
     InSync,
     Outcome,
     Policy,
+    Reason,
     RemoveRemote,
 )
 from aqsync.sync.claims import Claims
@@ -309,7 +310,7 @@ class World:
             file: FileRecord, policy_of: Callable[[FileRecord], Policy]
         ) -> tuple[FileRecord, Decision] | None:
             decided = decide(file, policy_of)
-            if decided is not None and decided[1].reason == "removed on the server":
+            if decided is not None and decided[1].reason is Reason.REMOVED_ON_SERVER:
                 self._held_as_removed(file)
             return decided
 
@@ -686,7 +687,7 @@ class World:
                     step = decide(file, policy_of(file), now_ns)
                     self.judge_synced(file)
                     self.judge_in_sync(file, step)
-                    if step.reason == "removed on the server":
+                    if step.reason is Reason.REMOVED_ON_SERVER:
                         self._held_as_removed(file)
 
     def known_files(self, mapping: Mapping) -> Iterator[FileRecord]:

@@ -237,9 +237,10 @@ class JournalModel:
             case FoundDifferent(modified_at, finding, size, digest) if unchanged:
                 comparison = Comparison(modified_at, now_ns, finding, size, digest)
                 return replace(now, comparison=comparison, insisted=False, failure=None)
-            case Failed(message, hint, permanent) if unchanged:
+            case Failed(why, permanent) if unchanged:
                 count = 1 if now.failure is None else now.failure.count + 1
-                failure = Failure(printed(message), printed(hint), permanent, count, now_ns)
+                why = replace(why, message=printed(why.message), hint=printed(why.hint))
+                failure = Failure(why, permanent, count, now_ns)
                 return replace(now, failure=failure)
         return now
 
@@ -297,7 +298,7 @@ class JournalModel:
     def not_found(self, eid: str, problem: Problem) -> None:
         experiment = self.experiments.setdefault(eid, Experiment())
         since_ns = problem.since_ns if experiment.problem is None else experiment.problem.since_ns
-        experiment.problem = problem._replace(since_ns=since_ns)
+        experiment.problem = replace(problem, since_ns=since_ns)
 
     def listed(
         self, lists: Mapping[str, Sequence[tuple[str, str]]], sequence: int, now_ns: int

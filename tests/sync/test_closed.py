@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from aqsync.config import Windows, parse_window
-from aqsync.model import Closed, State, Wait
+from aqsync.model import Closed, Reason, State, Wait
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import ALWAYS, closed, decisions, policies
 from aqsync.sync.summary import summarize
 from tests.support.fake_clock import SECOND_NS, START_NS
 from tests.support.lab import EID, Lab
+from tests.support.reasons import said
 from tests.support.time_zone import local_time_zone
 
 HOUR_NS = 3600 * SECOND_NS
@@ -39,11 +40,14 @@ def test_nothing_is_closed_unless_somebody_wants_it(lab: Lab) -> None:
 
 
 def test_outside_the_windows(lab: Lab) -> None:
-    assert shut(lab, NIGHT) == (
-        "outside the transfer windows (22:00-06:00)",
+    assert shut(lab, NIGHT) == Closed(
+        said(
+            "outside the transfer windows (22:00-06:00)",
+            "`aqsync push --now` does not wait for them",
+            Reason.OUTSIDE_WINDOWS,
+        ),
         NOW - 4 * HOUR_NS,
         NOW + 12 * HOUR_NS,
-        "`aqsync push --now` does not wait for them",
     )
     assert shut(lab, NIGHT, NOW + 12 * HOUR_NS) is None
 
@@ -52,7 +56,8 @@ def test_outside_the_windows(lab: Lab) -> None:
 def test_a_pause(lab: Lab, paused: str, command: str) -> None:
     lab.journal.pauses.pause(paused, NOW - 5, NOW + 5)
     hint = f"`aqsync {command}` ends the pause"
-    assert shut(lab) == ("paused by a person", NOW - 5, NOW + 5, hint)
+    why = said("paused by a person", hint, Reason.PAUSED)
+    assert shut(lab) == Closed(why, NOW - 5, NOW + 5)
     assert shut(lab, now_ns=NOW + 5) is None
 
 
@@ -93,8 +98,8 @@ def test_a_push_outside_the_windows_says_so_and_does_not_wait(lab: Lab) -> None:
     assert summary.files == {State.IN_SYNC: 0, State.WAITING: 3}
     reason = "outside the transfer windows (22:00-06:00); files waiting: 3"
     [problem] = summary.problems
-    assert (problem.path, problem.reason) == (str(lab.root), reason)
-    assert (problem.hint, problem.age_seconds) == (
+    assert (problem.path, problem.text) == (str(lab.root), reason)
+    assert (problem.why.hint, problem.age_seconds) == (
         "`aqsync push --now` does not wait for them",
         4 * 3600,
     )
@@ -144,7 +149,7 @@ def test_what_keeps_changing_is_named_with_its_age(lab: Lab) -> None:
         lab.clock.advance(1)
     step = lab.decision("log")
     assert isinstance(step, Wait)
-    assert step.reason == "keeps changing before it can be sent; it must stand still for 5 s"
+    assert step.message == "keeps changing before it can be sent; it must stand still for 5 s"
     [problem] = summarize(lab.journal, lab.mapping, lab.clock.now_ns()).problems
     assert problem.age_seconds == 89
     lab.push()

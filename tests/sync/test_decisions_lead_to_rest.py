@@ -40,6 +40,7 @@ from aqsync.sync.planner import decide
 from tests.support.examples import examples
 from tests.support.fake_clock import SECOND_NS
 from tests.support.journal_model import JournalModel, listed_at, seconds
+from tests.support.reasons import said
 from tests.sync.records import EMPTY, LONG_AGO, NOW, SETTLE, V1, V2
 
 EID, PATH = "20261123-1", "a.csv"
@@ -272,7 +273,7 @@ def server_goes_back(world: World, draw: st.DrawFn) -> None:
 
 def step_fails(world: World, draw: st.DrawFn) -> None:
     if (file := world.file) is not None:
-        failed = Failed("it failed", "do something", permanent=draw(st.booleans()))
+        failed = Failed(said("it failed", "do something"), permanent=draw(st.booleans()))
         world.journal.record(file, failed, world.now_ns)
 
 
@@ -317,13 +318,17 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 IN_THE_WAY = {
-    "removal_barrier": "too many are gone",
-    "root_problem": Problem("another directory", "look at it", LONG_AGO),
-    "place_problem": Problem("cannot be looked at", "look at it", LONG_AGO),
-    "experiment_problem": Problem("no such experiment", "create it", LONG_AGO),
-    "closed": Closed("paused by a person", LONG_AGO, None, "resume"),
+    "removal_barrier": said("too many are gone", "retry"),
+    "root_problem": Problem(said("another directory", "look at it"), LONG_AGO),
+    "place_problem": Problem(said("cannot be looked at", "look at it"), LONG_AGO),
+    "experiment_problem": Problem(said("no such experiment", "create it"), LONG_AGO),
+    "closed": Closed(said("paused by a person", "resume"), LONG_AGO, None),
     "server_problem": ServerProblem(
-        "no connection", "is it on?", denied=False, since_ns=LONG_AGO, count=1, probe_at_ns=NOW
+        said("no connection", "is it on?"),
+        denied=False,
+        since_ns=LONG_AGO,
+        count=1,
+        probe_at_ns=NOW,
     ),
 }
 SILENCING = {"place_problem", "experiment_problem", "closed", "server_problem"}
@@ -383,14 +388,14 @@ def is_right(world: World, end: Decision | None, on_local_delete: OnLocalDelete)
         assert end.hint
         assert (
             failed
-            or ("removed on the server" in end.reason and (world.removed_by_others or world.lost))
+            or ("removed on the server" in end.message and (world.removed_by_others or world.lost))
             or (
                 end.state is State.DIFFERS
                 and stored is not None
                 and (not stored.ours or file.resends is not None)
             )
-            or ("conflict" in end.reason and stored is not None and not stored.ours)
-            or ("empty now" in end.reason and world.disk == EMPTY and stored is not None)
+            or ("conflict" in end.message and stored is not None and not stored.ours)
+            or ("empty now" in end.message and world.disk == EMPTY and stored is not None)
         ), end
         return
     assert isinstance(end, InSync)

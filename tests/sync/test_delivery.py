@@ -682,7 +682,7 @@ def test_a_deletion_that_trickles_in_is_stopped_at_the_share(lab: Lab) -> None:
         crew.hint(f"{number:02}")
         crew.run(180)
     assert len(crew.remote) == 10
-    assert crew.lab.decision("10").reason.startswith("15 of 20 files are gone at once")
+    assert crew.lab.decision("10").message.startswith("15 of 20 files are gone at once")
 
 
 def test_files_that_come_and_go_all_day_are_removed(lab: Lab) -> None:

@@ -25,12 +25,14 @@ from aqsync.model import (
     FoundOurOwn,
     MovedOn,
     Outcome,
+    Reason,
     RemoveRemote,
     ServerProblem,
     State,
     Upload,
     Uploaded,
     Wait,
+    explain_error,
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
@@ -38,9 +40,10 @@ from aqsync.sync.planner import backoff_ns
 from tests.support.crew import logged
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
+from tests.support.reasons import said
 
 AWAY = ServerUnreachable("no connection", hint="is it on?")
-NEW = Upload("new", 0, replaces=False)
+NEW = Upload(said("new"), 0, replaces=False)
 
 
 def job_of(engine: Engine, file: FileRecord, step: Upload | Compare | RemoveRemote = NEW) -> Job:
@@ -197,7 +200,7 @@ def test_an_upload_whose_answer_was_lost_earns_its_tags_when_it_is_found(lab: La
     lab.write("a", b"another")
     lab.engine.scan(lab.mapping)
     assert lab.engine.refresh([EID])
-    found = job_of(lab.engine, lab.record("a"), Compare("is it ours?", 0))
+    found = job_of(lab.engine, lab.record("a"), Compare(said("is it ours?"), 0))
     assert isinstance(lab.engine.perform(found), FoundOurOwn)
     assert lab.journal.tags.unapplied() == {EID: ["all"]}
     assert lab.journal.history.recent(9)[-1].kind is HistoryKind.UPLOADED
@@ -206,7 +209,9 @@ def test_an_upload_whose_answer_was_lost_earns_its_tags_when_it_is_found(lab: La
 def test_an_error_of_the_file_is_the_files(lab: Lab) -> None:
     job = prepared(lab)
     lab.server.troubles["upload"].append(ServerFailed("500", hint="later"))
-    assert lab.engine.perform(job) == Failed("500", "later", permanent=False)
+    assert lab.engine.perform(job) == Failed(
+        said("500", "later", Reason.SERVER_FAILED), permanent=False
+    )
     assert problem(lab) is None
     assert lab.engine.usable
     assert lab.decision("a").state is State.FAILED
@@ -217,7 +222,7 @@ def test_a_server_that_is_away_is_the_servers_state(lab: Lab, error: RemoteError
     job = prepared(lab)
     lab.server.troubles["upload"].append(error)
     outcome = lab.engine.perform(job)
-    assert outcome == Failed(error.message, error.hint, permanent=False)
+    assert outcome == Failed(explain_error(error), permanent=False)
     found = problem(lab)
     assert found is not None
     assert (found.message, found.denied, found.count) == (error.message, False, 1)
@@ -273,7 +278,7 @@ def test_a_pause_that_the_server_asks_for_is_the_servers_state(lab: Lab) -> None
     assert found.probe_at_ns == lab.clock.now_ns() + 700 * SECOND_NS
     step = lab.decision("a")
     assert isinstance(step, Wait)
-    assert (step.reason, step.until_ns) == (found.message, found.probe_at_ns)
+    assert (step.message, step.until_ns) == (found.message, found.probe_at_ns)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +381,7 @@ def test_the_servers_state_outlives_the_process(lab: Lab) -> None:
     assert not engine.usable
 
 
-@pytest.mark.parametrize("step", [NEW, Compare("taken", 0)])
+@pytest.mark.parametrize("step", [NEW, Compare(said("taken"), 0)])
 def test_a_vanished_experiment_stops_the_mapping_and_nothing_else(
     lab: Lab, step: Upload | Compare
 ) -> None:
@@ -445,7 +450,9 @@ def test_one_engine_serves_several_mappings(lab: Lab) -> None:
 def test_an_experiment_that_is_not_known_is_an_outcome_and_no_crash(lab: Lab) -> None:
     job = prepared(lab)
     lab.server.troubles["upload"].append(ExperimentNotFound("where?", hint="there"))
-    assert lab.engine.perform(job) == Failed("where?", "there", permanent=False)
+    assert lab.engine.perform(job) == Failed(
+        said("where?", "there", Reason.NO_EXPERIMENT), permanent=False
+    )
 
 
 # Several drivers

@@ -15,9 +15,10 @@ from aqsync.sync import lanes
 from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import WORKERS, Lanes, run_in_lanes
 from tests.support.patience import HANG_S
+from tests.support.reasons import said
 from tests.sync.records import NEW
 
-STEP = Upload("new", 0, replaces=False)
+STEP = Upload(said("new"), 0, replaces=False)
 
 
 def jobs(name: str, count: int) -> list[Job]:

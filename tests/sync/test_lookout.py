@@ -25,6 +25,7 @@ from tests.support.crew import (
 )
 from tests.support.lab import EID, Lab
 from tests.support.permissions import bound_by_permissions
+from tests.support.reasons import said
 
 EVERYTHING = ()
 FULL = JournalDiskFull("the disk is full", hint="free some")
@@ -317,7 +318,7 @@ def test_a_test_that_fails_is_told_once_and_ends_by_itself(started: Crew) -> Non
 
 def test_an_old_distrust_in_the_journal_ends_with_a_good_start(lab: Lab) -> None:
     crew = Crew(lab)
-    lab.journal.mappings.set_watch(lab.mapping_id, Problem("limit reached", "raise it", 1))
+    lab.journal.mappings.set_watch(lab.mapping_id, Problem(said("limit reached", "raise it"), 1))
     crew.run(1)
     assert watch_problem(crew) is None
 
@@ -494,7 +495,9 @@ def test_an_unmounted_disk_with_files_to_send_costs_little(started: Crew) -> Non
 
 
 def test_troubles_below_the_root_are_told_when_they_begin_and_end(started: Crew) -> None:
-    trouble = {f"{number}": Problem("cannot be looked at: no", "let me", 1) for number in range(25)}
+    trouble = {
+        f"{number}": Problem(said("cannot be looked at: no", "let me"), 1) for number in range(25)
+    }
     scan = started.engine.scan
 
     def troubled(mapping: Mapping, within: Any = (), **kept: Any) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from aqsync.errors import Forbidden, ServerUnreachable
 from aqsync.journal.remote import ExperimentRecord
-from aqsync.model import Upload
+from aqsync.model import Problem, Reason, Upload
 from aqsync.sync.mirror import CHUNK, Mirror
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
@@ -241,7 +241,9 @@ def test_one_list_that_may_not_be_seen_hides_no_other(lab: Lab, mirror: Mirror) 
         assert record(lab, EID).problem is None
         assert record(lab, EID).listed_at_ns == lab.clock.now_ns()
         refused = record(lab, OTHER)
-        assert refused.problem == (NO.message, NO.hint, since_ns)
+        assert refused.problem == Problem(
+            Reason.LIST_NOT_ALLOWED.explain(said=NO.message, advice=NO.hint), since_ns
+        )
         assert refused.again_ns == lab.clock.now_ns() + pause_s * SECOND_NS
         lab.clock.advance(pause_s)
     lab.server._begin = type(lab.server)._begin.__get__(lab.server)  # type: ignore[method-assign]  # allowed

@@ -9,8 +9,9 @@ from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 from tests.support.lab import EID, Lab
 from tests.support.permissions import bound_by_permissions
+from tests.support.reasons import said
 
-LOCKED = Problem("locked cannot be looked at", "unlock it", 7)
+LOCKED = Problem(said("locked cannot be looked at", "unlock it"), 7)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_only_files_in_the_place_are_held(locked: Lab) -> None:
     assert held == {"locked/b", "locked/deep/c"}
     step = locked.decision("locked/deep/c")
     assert isinstance(step, Hold)
-    assert "locked cannot be looked at" in step.reason
+    assert "locked cannot be looked at" in step.message
     assert step.hint
     assert locked.decision("a").state is State.PENDING
     locked.scan("locked")
@@ -65,4 +66,6 @@ def test_a_file_that_was_removed_waits_too(locked: Lab) -> None:
     removing = Policy(settle_ns=0, place_problem=LOCKED, on_local_delete=OnLocalDelete.REMOVE)
     now_ns = locked.clock.now_ns()
     assert isinstance(decide(file, keeping, now_ns), InSync)
-    assert decide(file, removing, now_ns) == Hold(LOCKED.message, LOCKED.since_ns, LOCKED.hint)
+    assert decide(file, removing, now_ns) == Hold(
+        said(LOCKED.message, LOCKED.hint), LOCKED.since_ns
+    )

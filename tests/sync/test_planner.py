@@ -15,6 +15,7 @@ from aqsync.model import (
     Comparison,
     Decision,
     EntryKind,
+    Explanation,
     Failure,
     FileRecord,
     Finding,
@@ -23,6 +24,7 @@ from aqsync.model import (
     OnLocalDelete,
     Policy,
     Problem,
+    Reason,
     Recheck,
     RemoteView,
     RemoveRemote,
@@ -38,6 +40,7 @@ from aqsync.model import (
 from aqsync.sync.planner import LONGEST_BACKOFF_S, backoff_ns, decide, removal_barrier
 from tests.support.examples import examples
 from tests.support.fake_clock import SECOND_NS
+from tests.support.reasons import said
 from tests.sync.records import (
     EMPTY,
     LATER,
@@ -57,11 +60,16 @@ from tests.sync.records import (
 
 PLAIN = Policy(settle_ns=SETTLE)
 REMOVING = replace(PLAIN, on_local_delete=OnLocalDelete.REMOVE)
-LOST = Problem("the server knows no experiment", "create it", LONG_AGO)
+LOST = Problem(said("the server knows no experiment", "create it"), LONG_AGO)
 AWAY = ServerProblem(
-    "no connection", "is it on?", denied=False, since_ns=LONG_AGO, count=2, probe_at_ns=NOW + 9
+    said("no connection", "is it on?"),
+    denied=False,
+    since_ns=LONG_AGO,
+    count=2,
+    probe_at_ns=NOW + 9,
 )
-SHUT = Closed("paused by a person", LONG_AGO, NOW + 7, "`aqsync resume`")
+TOO_MANY = Reason.TOO_MANY_GONE.explain(gone=5, known=9, share="50%")
+SHUT = Closed(said("paused by a person", "`aqsync resume`"), LONG_AGO, NOW + 7)
 CLOSED = replace(PLAIN, closed=SHUT)
 MINUTE_NS = 60 * SECOND_NS
 CHANGED = replace(SYNCED, local=V2)
@@ -81,7 +89,7 @@ A_DAY_NS = 24 * 3600 * SECOND_NS
 
 
 def failed(*, count: int = 1, permanent: bool = False, at_ns: int = NOW - 1) -> Failure:
-    return Failure("it failed", "do something", permanent, count, at_ns)
+    return Failure(said("it failed", "do something"), permanent, count, at_ns)
 
 
 Row = tuple[str, FileRecord, Policy, type[Decision], dict[str, Any]]
@@ -93,7 +101,7 @@ NEW_FILES: list[Row] = [
         replace(NEW, remote=listed(None, 0)),
         PLAIN,
         Wait,
-        {"reason": "the server's file list has not been fetched yet", "until_ns": None},
+        {"message": "the server's file list has not been fetched yet", "until_ns": None},
     ),
     ("name taken", replace(NEW, remote=listed(THEIRS)), PLAIN, Compare, {}),
     (
@@ -102,7 +110,7 @@ NEW_FILES: list[Row] = [
         PLAIN,
         Hold,
         {
-            "reason": "conflict: another file of this name was on the server first",
+            "message": "conflict: another file of this name was on the server first",
             "since_ns": LONG_AGO + 1,
             "state": State.HELD,
         },
@@ -140,20 +148,20 @@ NEW_FILES: list[Row] = [
 ]
 
 UNCHANGED_FILES: list[Row] = [
-    ("listed as ours", SYNCED, PLAIN, InSync, {"reason": "on the server with this content"}),
+    ("listed as ours", SYNCED, PLAIN, InSync, {"message": "on the server with this content"}),
     (
         "not listed since",
         replace(SYNCED, synced=synced(sequence=9), remote=listed(None)),
         PLAIN,
         InSync,
-        {"reason": "accepted by the server, not listed since"},
+        {"message": "accepted by the server, not listed since"},
     ),
     (
         "listed in the very sequence of the upload",
         replace(SYNCED, synced=synced(sequence=5), remote=listed(None)),
         PLAIN,
         InSync,
-        {"reason": "accepted by the server, not listed since"},
+        {"message": "accepted by the server, not listed since"},
     ),
     (
         "listed with a time that the upload cannot have had",
@@ -281,7 +289,7 @@ UNCHANGED_FILES: list[Row] = [
         replace(SYNCED, remote=listed(None)),
         PLAIN,
         Hold,
-        {"reason": "removed on the server", "since_ns": LONG_AGO},
+        {"message": "removed on the server", "since_ns": LONG_AGO},
     ),
     (
         "removed on the server, known since when",
@@ -300,7 +308,7 @@ UNCHANGED_FILES: list[Row] = [
 ]
 
 CHANGED_FILES: list[Row] = [
-    ("changed", CHANGED, PLAIN, Upload, {"replaces": True, "reason": "changed since its upload"}),
+    ("changed", CHANGED, PLAIN, Upload, {"replaces": True, "message": "changed since its upload"}),
     (
         "changed before the list shows the last upload",
         replace(CHANGED, synced=synced(sequence=9), remote=listed(THEIRS)),
@@ -377,7 +385,7 @@ CHANGED_FILES: list[Row] = [
         PLAIN,
         Hold,
         {
-            "reason": "conflict: changed here, and by others on the server since our upload",
+            "message": "conflict: changed here, and by others on the server since our upload",
             "state": State.HELD,
         },
     ),
@@ -400,7 +408,7 @@ CHANGED_FILES: list[Row] = [
         replace(CHANGED, remote=listed(None)),
         PLAIN,
         Hold,
-        {"reason": "removed on the server"},
+        {"message": "removed on the server"},
     ),
     (
         "changed here, removed there by us while it was gone",
@@ -421,7 +429,7 @@ CHANGED_FILES: list[Row] = [
         replace(SYNCED, removing=True),
         PLAIN,
         InSync,
-        {"reason": "on the server with this content"},
+        {"message": "on the server with this content"},
     ),
     (
         "changed here, removed there, wanted all the same",
@@ -435,35 +443,35 @@ CHANGED_FILES: list[Row] = [
         replace(SYNCED, local=EMPTY, remote=listed(None)),
         PLAIN,
         Hold,
-        {"reason": "removed on the server"},
+        {"message": "removed on the server"},
     ),
     (
         "empty now, not listed since: nobody has looked",
         replace(SYNCED, local=EMPTY, synced=synced(sequence=9), remote=listed(None)),
         PLAIN,
         Hold,
-        {"reason": "the file is empty now; the good copy on the server stays"},
+        {"message": "the file is empty now; the good copy on the server stays"},
     ),
     (
         "empty now, changed by others on the server",
         replace(SYNCED, local=EMPTY, remote=listed(THEIRS)),
         PLAIN,
         Hold,
-        {"reason": "the file is empty now; the good copy on the server stays"},
+        {"message": "the file is empty now; the good copy on the server stays"},
     ),
     (
         "empty now",
         replace(SYNCED, local=EMPTY),
         PLAIN,
         Hold,
-        {"reason": "the file is empty now; the good copy on the server stays"},
+        {"message": "the file is empty now; the good copy on the server stays"},
     ),
     (
         "empty only just now: it is perhaps being written anew",
         replace(SYNCED, local=EMPTY, since_ns=NOW - SETTLE // 2),
         PLAIN,
         Wait,
-        {"reason": "may still be changing"},
+        {"message": "may still be changing"},
     ),
     (
         "empty now, wanted all the same",
@@ -482,7 +490,7 @@ CHANGED_FILES: list[Row] = [
 ]
 
 GONE_FILES: list[Row] = [
-    ("kept", GONE, PLAIN, InSync, {"reason": "deleted here; the copy on the server is kept"}),
+    ("kept", GONE, PLAIN, InSync, {"message": "deleted here; the copy on the server is kept"}),
     ("never uploaded", replace(GONE, synced=None), REMOVING, InSync, {}),
     ("removed", GONE, REMOVING, RemoveRemote, {"since_ns": LONG_AGO}),
     (
@@ -497,14 +505,14 @@ GONE_FILES: list[Row] = [
         replace(GONE, remote=listed(None)),
         REMOVING,
         InSync,
-        {"reason": "deleted here and on the server"},
+        {"message": "deleted here and on the server"},
     ),
     (
         "changed by others",
         replace(GONE, remote=listed(THEIRS)),
         REMOVING,
         InSync,
-        {"reason": "deleted here; others have changed the copy on the server: kept"},
+        {"message": "deleted here; others have changed the copy on the server: kept"},
     ),
     (
         "the time of our version never learned",
@@ -516,14 +524,14 @@ GONE_FILES: list[Row] = [
     (
         "too many at once",
         GONE,
-        replace(REMOVING, removal_barrier="too many"),
+        replace(REMOVING, removal_barrier=TOO_MANY),
         Hold,
-        {"reason": "too many"},
+        {"why": TOO_MANY},
     ),
     (
         "too many at once, wanted all the same",
         replace(GONE, insisted=True),
-        replace(REMOVING, removal_barrier="too many"),
+        replace(REMOVING, removal_barrier=TOO_MANY),
         RemoveRemote,
         {},
     ),
@@ -532,49 +540,49 @@ GONE_FILES: list[Row] = [
         replace(GONE, synced=synced(sequence=9)),
         replace(REMOVING, experiment_problem=LOST),
         Hold,
-        {"reason": LOST.message},
+        {"message": LOST.message},
     ),
     (
         "from a root that is not the known one",
         replace(GONE, insisted=True),
         replace(REMOVING, root_problem=LOST),
         Hold,
-        {"reason": LOST.message, "since_ns": LOST.since_ns},
+        {"message": LOST.message, "since_ns": LOST.since_ns},
     ),
     (
         "from a root that is not the known one, removed on the server and wanted again",
         replace(SYNCED, insisted=True, remote=listed(None)),
         replace(PLAIN, root_problem=LOST),
         Hold,
-        {"reason": LOST.message, "since_ns": LOST.since_ns},
+        {"message": LOST.message, "since_ns": LOST.since_ns},
     ),
     (
         "from a root that is not the known one, to be compared",
         replace(SYNCED, synced=synced(modified_at=None), remote=listed(THEIRS)),
         replace(PLAIN, root_problem=LOST),
         Hold,
-        {"reason": LOST.message},
+        {"message": LOST.message},
     ),
     (
         "from a root that is not the known one, and new",
         NEW,
         replace(PLAIN, root_problem=LOST),
         Hold,
-        {"reason": LOST.message},
+        {"message": LOST.message},
     ),
     (
         "gone only just now",
         replace(GONE, since_ns=NOW - 1),
         REMOVING,
         Wait,
-        {"reason": "gone only just now", "until_ns": NOW - 1 + SETTLE},
+        {"message": "gone only just now", "until_ns": NOW - 1 + SETTLE},
     ),
     (
         "its experiment cannot be used",
         GONE,
         replace(REMOVING, experiment_problem=LOST),
         Hold,
-        {"reason": LOST.message, "hint": LOST.hint, "since_ns": LOST.since_ns},
+        {"message": LOST.message, "hint": LOST.hint, "since_ns": LOST.since_ns},
     ),
     (
         "gone, and a symbolic link in its place is gone too",
@@ -592,28 +600,28 @@ OTHER_FILES: list[Row] = [
         replace(NEW, kind=EntryKind.SYMLINK, eid=None, remote_name=""),
         PLAIN,
         Hold,
-        {"state": State.SKIPPED, "reason": "symbolic link, not followed"},
+        {"state": State.SKIPPED, "message": "symbolic link, not followed"},
     ),
     (
         "FIFO in the place of a synced file",
         replace(SYNCED, kind=EntryKind.SPECIAL),
         PLAIN,
         Hold,
-        {"state": State.SKIPPED, "reason": "FIFO, socket or device, never opened"},
+        {"state": State.SKIPPED, "message": "FIFO, socket or device, never opened"},
     ),
     (
         "unmapped",
         replace(NEW, eid=None, remote_name=""),
         PLAIN,
         Hold,
-        {"state": State.UNMAPPED, "reason": "no pattern leads this path to an experiment"},
+        {"state": State.UNMAPPED, "message": "no pattern leads this path to an experiment"},
     ),
     (
         "experiment unknown",
         NEW,
         replace(PLAIN, experiment_problem=LOST),
         Hold,
-        {"reason": LOST.message, "hint": LOST.hint, "since_ns": LOST.since_ns},
+        {"message": LOST.message, "hint": LOST.hint, "since_ns": LOST.since_ns},
     ),
 ]
 
@@ -623,7 +631,7 @@ IN_THE_WAY: list[Row] = [
         replace(NEW, since_ns=NOW - 1),
         PLAIN,
         Wait,
-        {"reason": "may still be changing", "until_ns": NOW - 1 + SETTLE, "state": State.WAITING},
+        {"message": "may still be changing", "until_ns": NOW - 1 + SETTLE, "state": State.WAITING},
     ),
     ("settled to the nanosecond", replace(NEW, since_ns=NOW - SETTLE), PLAIN, Upload, {}),
     (
@@ -654,7 +662,7 @@ IN_THE_WAY: list[Row] = [
         PLAIN,
         Wait,
         {
-            "reason": "it failed",
+            "message": "it failed",
             "hint": "do something",
             "since_ns": NOW - 1,
             "until_ns": NOW - 1 + backoff_ns(1, NEW.id),
@@ -680,7 +688,7 @@ IN_THE_WAY: list[Row] = [
         replace(NEW, failure=failed(permanent=True, at_ns=LONG_AGO)),
         PLAIN,
         Hold,
-        {"reason": "it failed", "hint": "do something", "state": State.HELD},
+        {"message": "it failed", "hint": "do something", "state": State.HELD},
     ),
     (
         "refused, but in sync now",
@@ -694,7 +702,7 @@ IN_THE_WAY: list[Row] = [
         NEW,
         replace(PLAIN, server_problem=AWAY),
         Wait,
-        {"reason": "no connection", "hint": "is it on?", "until_ns": NOW + 9},
+        {"message": "no connection", "hint": "is it on?", "until_ns": NOW + 9},
     ),
     ("server away, in sync", SYNCED, replace(PLAIN, server_problem=AWAY), InSync, {}),
     (
@@ -702,7 +710,7 @@ IN_THE_WAY: list[Row] = [
         GONE,
         replace(REMOVING, server_problem=AWAY),
         Wait,
-        {"reason": "no connection"},
+        {"message": "no connection"},
     ),
     (
         "server away and refused before: the refusal is what must be dealt with",
@@ -717,7 +725,7 @@ IN_THE_WAY: list[Row] = [
         CLOSED,
         Wait,
         {
-            "reason": SHUT.reason,
+            "message": SHUT.message,
             "since_ns": SHUT.since_ns,
             "until_ns": SHUT.until_ns,
             "hint": SHUT.hint,
@@ -727,40 +735,40 @@ IN_THE_WAY: list[Row] = [
     (
         "closed until a person opens",
         NEW,
-        replace(PLAIN, closed=SHUT._replace(until_ns=None)),
+        replace(PLAIN, closed=replace(SHUT, until_ns=None)),
         Wait,
         {"until_ns": None},
     ),
     ("closed, in sync", SYNCED, CLOSED, InSync, {}),
-    ("closed, removal due", GONE, replace(REMOVING, closed=SHUT), Wait, {"reason": SHUT.reason}),
+    ("closed, removal due", GONE, replace(REMOVING, closed=SHUT), Wait, {"message": SHUT.message}),
     (
         "closed, to be compared",
         replace(NEW, remote=listed(THEIRS)),
         CLOSED,
         Wait,
-        {"reason": SHUT.reason},
+        {"message": SHUT.message},
     ),
     (
         "closed, list never fetched",
         replace(NEW, remote=listed(None, 0)),
         CLOSED,
         Wait,
-        {"reason": SHUT.reason},
+        {"message": SHUT.message},
     ),
-    ("closed and young", replace(NEW, since_ns=NOW), CLOSED, Wait, {"reason": SHUT.reason}),
+    ("closed and young", replace(NEW, since_ns=NOW), CLOSED, Wait, {"message": SHUT.message}),
     (
         "closed, failed before",
         replace(NEW, failure=failed()),
         CLOSED,
         Wait,
-        {"reason": SHUT.reason, "state": State.WAITING},
+        {"message": SHUT.message, "state": State.WAITING},
     ),
     (
         "closed, refused before: the refusal is what must be dealt with",
         replace(NEW, failure=failed(permanent=True)),
         CLOSED,
         Hold,
-        {"reason": "it failed"},
+        {"message": "it failed"},
     ),
     (
         "closed, and a conflict",
@@ -774,14 +782,14 @@ IN_THE_WAY: list[Row] = [
         NEW,
         replace(CLOSED, server_problem=AWAY),
         Wait,
-        {"reason": SHUT.reason},
+        {"message": SHUT.message},
     ),
     (
         "has been changing for just a minute",
         replace(NEW, since_ns=NOW, changing_since_ns=NOW - MINUTE_NS),
         PLAIN,
         Wait,
-        {"reason": "may still be changing", "since_ns": NOW},
+        {"message": "may still be changing", "since_ns": NOW},
     ),
     (
         "has been changing for more than a minute",
@@ -789,7 +797,7 @@ IN_THE_WAY: list[Row] = [
         PLAIN,
         Wait,
         {
-            "reason": "keeps changing before it can be sent; it must stand still for 5 s",
+            "message": "keeps changing before it can be sent; it must stand still for 5 s",
             "since_ns": NOW - MINUTE_NS - 1,
             "until_ns": NOW + SETTLE,
             "state": State.WAITING,
@@ -800,7 +808,7 @@ IN_THE_WAY: list[Row] = [
         replace(NEW, since_ns=NOW, changing_since_ns=NOW - 5 * MINUTE_NS),
         Policy(settle_ns=MINUTE_NS),
         Wait,
-        {"reason": "may still be changing"},
+        {"message": "may still be changing"},
     ),
     (
         "has been changing, and has settled",
@@ -824,7 +832,7 @@ BARELY: list[Row] = [
         replace(GONE, synced=synced(sequence=5), remote=listed(OURS)),
         REMOVING,
         Wait,
-        {"reason": "the server's file list has not been fetched since", "until_ns": None},
+        {"message": "the server's file list has not been fetched since", "until_ns": None},
     ),
     (
         "empty now, and held one byte",
@@ -864,21 +872,21 @@ BARELY: list[Row] = [
         replace(NEW, remote=listed(THEIRS), may_replace=THEIRS),
         replace(PLAIN, root_problem=LOST),
         Hold,
-        {"reason": LOST.message, "hint": LOST.hint},
+        {"message": LOST.message, "hint": LOST.hint},
     ),
     (
         "gone and not listed since, and the root is in doubt",
         replace(GONE, synced=synced(sequence=5), remote=listed(OURS)),
         replace(REMOVING, root_problem=LOST),
         Hold,
-        {"reason": LOST.message},
+        {"message": LOST.message},
     ),
     (
         "its place cannot be looked at",
         NEW,
         replace(PLAIN, place_problem=LOST),
         Hold,
-        {"reason": LOST.message, "hint": LOST.hint, "since_ns": LONG_AGO},
+        {"message": LOST.message, "hint": LOST.hint, "since_ns": LONG_AGO},
     ),
     (
         "has been changing for more than five long settle times",
@@ -886,7 +894,7 @@ BARELY: list[Row] = [
         replace(PLAIN, settle_ns=MINUTE_NS),
         Wait,
         {
-            "reason": "keeps changing before it can be sent; it must stand still for 60 s",
+            "message": "keeps changing before it can be sent; it must stand still for 60 s",
             "hint": "if whatever writes it never stops, `ignore` it,"
             " or give the mapping a shorter `settle`",
         },
@@ -940,8 +948,8 @@ WORDS: list[tuple[FileRecord, Policy, str, str | None]] = [
     (GONE, REMOVING, "deleted here", None),
     (
         GONE,
-        replace(REMOVING, removal_barrier="too many"),
-        "too many",
+        replace(REMOVING, removal_barrier=TOO_MANY),
+        "5 of 9 files are gone at once, more than remove_share allows (50%)",
         f"nothing was removed from the server; if they are meant: {RETRY}",
     ),
     (
@@ -967,8 +975,8 @@ def test_what_people_are_told(
     file: FileRecord, policy: Policy, reason: str, hint: str | None
 ) -> None:
     step = decide(file, policy, NOW)
-    assert step.reason == reason
-    assert getattr(step, "hint", None) == hint
+    assert step.message == reason
+    assert step.hint == (hint or "")
 
 
 ALL = NEW_FILES + UNCHANGED_FILES + CHANGED_FILES + GONE_FILES + OTHER_FILES + IN_THE_WAY + BARELY
@@ -999,7 +1007,8 @@ times = st.one_of(st.integers(NOW - 2 * SETTLE, NOW + 2 * SETTLE), st.integers(-
 moments = st.sampled_from([OURS, THEIRS, LATER])
 counts = st.integers(0, 10**6)
 texts = st.text(max_size=4)
-problems = st.builds(Problem, texts, texts, times)
+whys = st.builds(Explanation, st.sampled_from(Reason), texts, texts)
+problems = st.builds(Problem, whys, times)
 files = st.builds(
     FileRecord,
     id=st.integers(1, 2**63 - 1),
@@ -1023,8 +1032,7 @@ files = st.builds(
     sent=st.none() | st.builds(SentVersion, st.binary(max_size=2), counts),
     remote=st.builds(RemoteView, st.integers(0, 9), st.none() | moments),
     comparison=st.none() | st.builds(Comparison, moments, times, st.sampled_from(Finding)),
-    failure=st.none()
-    | st.builds(Failure, texts, texts, st.booleans(), st.integers(1, 10**6), times),
+    failure=st.none() | st.builds(Failure, whys, st.booleans(), st.integers(1, 10**6), times),
     removed_at_ns=st.none() | times,
     insisted=st.booleans(),
     may_replace=st.none() | moments,
@@ -1036,12 +1044,11 @@ policies = st.builds(
     Policy,
     settle_ns=st.sampled_from([0, SETTLE, 30 * 86_400 * SECOND_NS]),
     on_local_delete=st.sampled_from(OnLocalDelete),
-    removal_barrier=st.none() | st.just("too many"),
+    removal_barrier=st.none() | st.just(TOO_MANY),
     root_problem=st.none() | problems,
     experiment_problem=st.none() | problems,
-    closed=st.none() | st.builds(Closed, texts, times, st.none() | times, texts),
-    server_problem=st.none()
-    | st.builds(ServerProblem, texts, texts, st.booleans(), times, counts, times),
+    closed=st.none() | st.builds(Closed, whys, times, st.none() | times),
+    server_problem=st.none() | st.builds(ServerProblem, whys, st.booleans(), times, counts, times),
 )
 
 
@@ -1187,7 +1194,7 @@ def test_how_many_may_be_removed_at_once(
     barrier = removal_barrier(gone, known, share)
     assert (barrier is None) is allowed
     if barrier is not None:
-        assert barrier == (
+        assert barrier.message == (
             f"{gone} of {known} files are gone at once, more than remove_share allows ({share:.0%})"
         )
 
@@ -1217,7 +1224,7 @@ def young(at_ns: int, **changes: Any) -> FileRecord:
 def test_a_version_that_was_read_young_is_in_sync_and_checked_again_later() -> None:
     step = decide(young(NOW + 39 * SECOND_NS + 1), PLAIN, NOW)
     assert isinstance(step, InSync)
-    assert step.reason == "on the server with this content; checked again in 40 s"
+    assert step.message == "on the server with this content; checked again in 40 s"
     assert step.since_ns == LONG_AGO
     assert step.state is State.IN_SYNC
 
@@ -1225,7 +1232,7 @@ def test_a_version_that_was_read_young_is_in_sync_and_checked_again_later() -> N
 def test_it_is_read_again_when_it_is_due() -> None:
     step = decide(young(NOW), PLAIN, NOW)
     assert isinstance(step, Recheck)
-    assert step.reason == "on the server with this content; to be checked again"
+    assert step.message == "on the server with this content; to be checked again"
     assert step.since_ns == LONG_AGO
     assert step.state is State.IN_SYNC
 
@@ -1245,13 +1252,13 @@ def test_one_that_is_not_in_sync_is_not_checked() -> None:
 
 def test_nothing_is_read_again_where_that_is_switched_off() -> None:
     step = decide(young(NOW), replace(PLAIN, recheck=False), NOW)
-    assert step == InSync("on the server with this content", LONG_AGO)
+    assert step == InSync(Reason.ON_SERVER.explain(), LONG_AGO)
 
 
 @pytest.mark.parametrize(
     ("policy", "why"),
     [
-        (CLOSED, SHUT.reason),
+        (CLOSED, SHUT.message),
         (replace(PLAIN, place_problem=LOST), LOST.message),
         (replace(PLAIN, root_problem=LOST), LOST.message),
     ],
@@ -1259,7 +1266,9 @@ def test_nothing_is_read_again_where_that_is_switched_off() -> None:
 def test_it_waits_for_its_place_and_for_people(policy: Policy, why: str) -> None:
     step = decide(young(NOW), policy, NOW)
     assert isinstance(step, InSync)
-    assert step.reason == f"on the server with this content; checked again when this is over: {why}"
+    assert (
+        step.message == f"on the server with this content; checked again when this is over: {why}"
+    )
 
 
 def test_it_needs_no_server() -> None:
@@ -1269,7 +1278,7 @@ def test_it_needs_no_server() -> None:
 def test_one_that_cannot_be_read_again_is_not_called_in_sync() -> None:
     step = decide(young(NOW, failure=failed()), PLAIN, NOW)
     assert isinstance(step, Wait)
-    assert (step.state, step.reason) == (State.FAILED, "it failed")
+    assert (step.state, step.message) == (State.FAILED, "it failed")
     later_ns = step.until_ns or 0
     assert isinstance(decide(young(NOW, failure=failed()), PLAIN, later_ns), Recheck)
     step = decide(young(NOW, failure=failed(permanent=True)), PLAIN, NOW)

@@ -60,7 +60,7 @@ def test_everything_is_uploaded_and_seen_to_be_there(lab: Lab) -> None:
         "run~deep~c µ=23": contents["run/deep/c µ#"],
     }
     for path in contents:
-        assert lab.decision(path).reason.startswith("on the server with this content")
+        assert lab.decision(path).message.startswith("on the server with this content")
 
 
 def test_a_second_push_does_nothing(lab: Lab) -> None:
@@ -469,7 +469,7 @@ def test_another_file_of_the_name_is_never_overwritten_unasked(lab: Lab) -> None
     assert lab.remote == {"a": b"theirs"}
     step = lab.decision("a")
     assert isinstance(step, Hold)
-    assert step.reason == "conflict: another file of this name was on the server first"
+    assert step.message == "conflict: another file of this name was on the server first"
 
 
 def test_a_conflict_is_compared_once_not_at_every_push(lab: Lab) -> None:
@@ -529,7 +529,7 @@ def test_what_others_changed_is_held_once_it_changes_here_too(lab: Lab) -> None:
     assert lab.push().uploaded == 0
     step = lab.decision("a")
     assert isinstance(step, Hold)
-    assert "changed here, and by others" in step.reason
+    assert "changed here, and by others" in step.message
     assert lab.remote == {"a": b"theirs"}
 
 
@@ -541,7 +541,7 @@ def test_what_was_removed_on_the_server_stays_removed_unless_wanted(lab: Lab) ->
     assert lab.push().uploaded == 0
     step = lab.decision("a")
     assert isinstance(step, Hold)
-    assert step.reason == "removed on the server"
+    assert step.message == "removed on the server"
     lab.write("a", b"changed")
     assert lab.push().uploaded == 0
     lab.journal.outcomes.retry([lab.record("a").id])
@@ -662,7 +662,7 @@ def test_not_too_many_are_removed_at_once(lab: Lab) -> None:
     assert lab.push().removed == 0
     step = lab.decision("0")
     assert isinstance(step, Hold)
-    assert step.reason.startswith("6 of 10 files are gone at once")
+    assert step.message.startswith("6 of 10 files are gone at once")
     lab.journal.outcomes.retry([lab.record("0").id])
     assert lab.push().removed == 1, "5 of 9 are still too many"
     (lab.root / "1").write_text("back again")

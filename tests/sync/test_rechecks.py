@@ -110,7 +110,7 @@ def test_a_second_store_to_a_dirty_page_is_sent_by_the_next_push_but_one(lab: La
     if silent:  # else the kernel wrote the page back in between
         assert lab.remote == {"map.dat": b"\1" + bytes(8191)}
         assert lab.decision("map.dat").state is State.IN_SYNC
-        assert "checked again in" in lab.decision("map.dat").reason
+        assert "checked again in" in lab.decision("map.dat").message
     lab.clock.advance(lab.engine.disk.write_back_ns() / SECOND_NS + 10)
     lab.push()
     assert lab.remote == {"map.dat": b"\1\2" + bytes(8190)}

@@ -60,7 +60,7 @@ def test_a_refusal_of_one_file_is_the_files(lab: Lab) -> None:
     assert standing(lab) == set()
     step = lab.decision("b")
     assert isinstance(step, Wait)
-    assert (step.state, step.reason) == (State.FAILED, NO.message)
+    assert (step.state, step.message) == (State.FAILED, NO.message)
     assert offered.count("b") == 3, "a push tries three times"
 
 
@@ -98,7 +98,7 @@ def test_three_files_in_a_row_are_the_experiments(many: Lab) -> None:
     step = many.decision(f"{EID}/199")
     assert isinstance(step, Hold)
     assert step.state is State.FAILED
-    assert step.reason.startswith(f"the server allows no uploads for experiment {EID}")
+    assert step.message.startswith(f"the server allows no uploads for experiment {EID}")
     assert step.next_ns is not None
 
 
@@ -326,7 +326,7 @@ def test_two_mappings_of_one_experiment_share_its_refusal(lab: Lab) -> None:
     lab.clock.set_back(0.1)
     now_ns = lab.clock.now_ns()
     for mapping in (lab.mapping, other):
-        assert [step.reason for _, step in decisions(lab.journal, mapping, now_ns)]
+        assert [step.message for _, step in decisions(lab.journal, mapping, now_ns)]
         for file, step in decisions(lab.journal, mapping, now_ns):
             if file.failure is None:
-                assert step.reason.startswith("the server allows no uploads for experiment")
+                assert step.message.startswith("the server allows no uploads for experiment")

@@ -48,7 +48,7 @@ def test_a_daemon_does_too(removing: Lab) -> None:
     crew.run(30)
     step = removing.decision("old")
     assert isinstance(step, Wait)
-    assert step.reason == "perhaps renamed to new, which is not on the server yet"
+    assert step.message == "perhaps renamed to new, which is not on the server yet"
     assert crew.lanes.begun == ["new"]
     crew.working = True
     crew.run(90)
@@ -101,7 +101,7 @@ def test_a_new_name_that_no_list_has_shown_is_not_there(removing: Lab) -> None:
     removing.journal.outcomes.record(file, outcome, removing.clock.now_ns())
     removing.clock.advance(10)
     step = removing.decision("old")
-    assert step.reason == "perhaps renamed to new, which is not on the server yet"
+    assert step.message == "perhaps renamed to new, which is not on the server yet"
 
 
 def test_a_new_name_that_others_replaced_is_not_there(removing: Lab) -> None:
@@ -168,11 +168,11 @@ def test_the_reason_says_why_the_other_does_not_go_up(removing: Lab) -> None:
     removing.push()
     step = removing.decision("old")
     assert isinstance(step, Wait)
-    assert step.reason.endswith("new, which is not on the server yet: not so")
+    assert step.message.endswith("new, which is not on the server yet: not so")
     removing.clock.advance(3600)
     held = removing.decision("old")
     assert isinstance(held, Hold)
-    assert held.reason == step.reason
+    assert held.message == step.message
     removing.journal.outcomes.retry([removing.record("old").id])
     removing.push()
     assert removing.remote.keys() == {"other"}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 
 import pytest
 
 from aqsync.errors import ServerFailed, ServerUnreachable, TransferRefused
-from aqsync.model import State, Upload
+from aqsync.model import Reason, State, Upload
 from aqsync.sync.policies import batched, decisions
-from aqsync.sync.summary import Summary, is_complete, summarize
+from aqsync.sync.summary import FileProblem, Summary, is_complete, summarize
 from tests.support.lab import EID, Lab
 from tests.support.permissions import bound_by_permissions
+from tests.support.reasons import said
 
 
 def stand(lab: Lab, *within: str) -> Summary:
@@ -24,7 +26,7 @@ def stand(lab: Lab, *within: str) -> Summary:
 
 
 def reasons(summary: Summary) -> dict[str, str]:
-    return {problem.path: problem.reason for problem in summary.problems}
+    return {problem.path: problem.text for problem in summary.problems}
 
 
 def test_nothing_is_complete(lab: Lab) -> None:
@@ -111,7 +113,8 @@ def test_hints_come_along(lab: Lab) -> None:
     lab.server.troubles["upload"].append(TransferRefused("not so", hint="split it", status=422))
     lab.push()
     [problem] = stand(lab).problems
-    assert problem == (str(lab.root / "a"), State.HELD, "not so", "split it", 0.0)
+    why = said("not so", "split it", Reason.FILE_REFUSED)
+    assert problem == (str(lab.root / "a"), State.HELD, why, 0.0, None)
 
 
 def test_a_lost_experiment_is_one_problem_however_many_files(lab: Lab) -> None:
@@ -122,9 +125,9 @@ def test_a_lost_experiment_is_one_problem_however_many_files(lab: Lab) -> None:
     summary = stand(lab)
     assert summary.files[State.HELD] == 30
     [problem] = summary.problems
-    assert problem.reason == f"the server knows no experiment {EID}; files held: 30"
+    assert problem.text == f"the server knows no experiment {EID}; files held: 30"
     assert problem.path == str(lab.root)
-    assert problem.hint
+    assert (problem.why, problem.files) == (Reason.NO_EXPERIMENT.explain(eid=EID), 30)
 
 
 def test_a_silent_server_is_one_problem_however_many_files(lab: Lab) -> None:
@@ -142,13 +145,24 @@ def test_a_silent_server_is_one_problem_however_many_files(lab: Lab) -> None:
     summary = stand(lab)
     assert summary.files[State.WAITING] == 30
     [problem] = summary.problems
+    assert problem.text == "no connection; files waiting: 30"
     assert problem == (
         str(lab.root),
         State.WAITING,
-        "no connection; files waiting: 30",
-        "is it on?",
+        said("no connection", "is it on?", Reason.SERVER_UNREACHABLE),
         round((lab.clock.now_ns() - known.since_ns) / 1e9, 3),
+        30,
     )
+
+
+@pytest.mark.parametrize("files", [None, 4])
+def test_a_problem_passes_through_json(files: int | None) -> None:
+    why = Reason.NO_EXPERIMENT.explain(eid=EID)
+    problem = FileProblem("/data/a", State.HELD, why, 2.5, files)
+    found = json.loads(json.dumps(problem.to_dict()))
+    assert found["code"] == "no-experiment"
+    assert found["reason"] == problem.text
+    assert FileProblem.from_dict(found) == problem
 
 
 def test_only_the_paths_asked_for_count(lab: Lab) -> None:

@@ -18,12 +18,13 @@ from aqsync.model import (
 )
 from aqsync.sync.tally import FEW, GATHER_S, REMEMBERED, Tally
 from tests.support.crew import logged
+from tests.support.reasons import said
 
 NOW = 100.0
 LATER = NOW + GATHER_S
 UPLOADED = Uploaded(Signature(10, 1, 1, 1), b"", None)
-REFUSED = Failed("refused by the server", "rename it", permanent=True)
-HELD = Hold("a conflict", 7, "decide", State.HELD)
+REFUSED = Failed(said("refused by the server", "rename it"), permanent=True)
+HELD = Hold(said("a conflict", "decide"), 7, State.HELD)
 
 
 def told(tally: Tally, now: float = LATER, *, idle: bool = False) -> list[str]:
@@ -96,7 +97,7 @@ def test_a_failure_is_told_once(tally: Tally) -> None:
         lines = told(tally, at + GATHER_S)
         expected = "warning failed path=/d/a mapping=m reason=refused by the server hint=rename it"
         assert lines == ([expected] if at == NOW else [])
-    tally.add("/d/a", "m", Failed("no room", "", permanent=False), NOW + 300)
+    tally.add("/d/a", "m", Failed(said("no room"), permanent=False), NOW + 300)
     assert len(told(tally, NOW + 300, idle=True)) == 1, "another reason is news"
     assert tally.counts["failed"] == 4
 
@@ -140,7 +141,7 @@ def test_very_many_files_are_not_told_again_at_every_look(tally: Tally) -> None:
 def test_files_in_troubles_of_their_own_are_few_lines_too(tally: Tally) -> None:
     for number in range(1000):
         reason = f"/d/{number} cannot be read"
-        tally.add(f"/d/{number}", "m", Failed(reason, "", permanent=False), NOW)
+        tally.add(f"/d/{number}", "m", Failed(said(reason), permanent=False), NOW)
     lines = told(tally)
     assert len(lines) == FEW + 1
     assert lines[-1] == (

@@ -14,7 +14,7 @@ from aqsync.errors import (
     ServerUnreachable,
     TokenRefused,
 )
-from aqsync.journal.history import HistoryKind
+from aqsync.journal.history import Event, HistoryKind
 from aqsync.model import Hold, State
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.upkeep import CONFIRM_AFTER_S, CONFIRM_AT_LATEST_S, CONFIRM_REST
@@ -57,7 +57,7 @@ def test_the_mirror_finds_what_others_do(crew: Crew) -> None:
     with logged() as log:
         crew.upkeep.mirror_soon()
         crew.run(1)
-    assert crew.lab.decision("removed").reason == "removed on the server"
+    assert crew.lab.decision("removed").message == "removed on the server"
     assert crew.lab.decision("changed").state is State.DIFFERS
     assert crew.lab.decision("kept").state is State.IN_SYNC
     listed = crew.lab.journal.remote.experiments()
@@ -208,7 +208,7 @@ def test_a_server_that_asks_for_a_pause_is_left_alone(crew: Crew, method: str) -
     again = Crew(crew.lab)
     again.run(5)
     assert len(crew.lab.server.calls) == asked, "a new start is no reason to ask"
-    assert "asks to be left alone for 1000 s" in crew.lab.decision("later").reason
+    assert "asks to be left alone for 1000 s" in crew.lab.decision("later").message
     again.run(60)
     assert len(again.remote) == 21
 
@@ -275,7 +275,7 @@ def test_an_upload_that_vanished_from_the_server_is_found(crew: Crew) -> None:
     del crew.lab.server.of(EID).files["a"]
     crew.upkeep.mirror_soon()
     crew.run(10)
-    assert crew.lab.decision("a").reason == "removed on the server"
+    assert crew.lab.decision("a").message == "removed on the server"
 
 
 def test_a_confirmation_that_the_journal_cannot_take_is_made_up_for(
@@ -440,8 +440,8 @@ def test_housekeeping_prunes_what_is_old(crew: Crew) -> None:
     """The crew keeps an hour."""
     history = crew.lab.journal.history
     now_ns = crew.clock.now_ns()
-    history.note(now_ns - 2 * 3600 * SECOND_NS, HistoryKind.UPLOADED, "lab", "old")
-    history.note(now_ns, HistoryKind.UPLOADED, "lab", "young")
+    history.note(Event(now_ns - 2 * 3600 * SECOND_NS, HistoryKind.UPLOADED, "lab", "old", ""))
+    history.note(Event(now_ns, HistoryKind.UPLOADED, "lab", "young", ""))
     with logged() as log:
         crew.upkeep.clean_soon()
         crew.now()

@@ -36,6 +36,7 @@ from aqsync.model import (
     FoundOurOwn,
     MovedOn,
     Outcome,
+    Reason,
     Removed,
     RemoveRemote,
     SentVersion,
@@ -43,6 +44,7 @@ from aqsync.model import (
     Touched,
     Upload,
     Uploaded,
+    explain_error,
 )
 from aqsync.sync.jobs import Job
 from aqsync.sync.rate import RateLimit
@@ -50,11 +52,12 @@ from aqsync.sync.uploader import SMALL
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab, new_uploader
 from tests.support.permissions import bound_by_permissions
+from tests.support.reasons import said
 
-NEW = Upload("new", 0, replaces=False)
-AGAIN = Upload("changed", 0, replaces=True)
-COMPARE = Compare("taken", 0)
-REMOVE = RemoveRemote("deleted here", 0)
+NEW = Upload(said("new"), 0, replaces=False)
+AGAIN = Upload(said("changed"), 0, replaces=True)
+COMPARE = Compare(said("taken"), 0)
+REMOVE = RemoveRemote(said("deleted here"), 0)
 SIZES = [0, 1, CHUNK, SMALL, SMALL + 1]
 
 
@@ -423,7 +426,7 @@ def test_an_error_about_the_file_is_its_outcome(
 ) -> None:
     seen(lab)
     lab.server.troubles["upload"].append(error)
-    assert do(lab, "a", NEW) == Failed(error.message, error.hint, permanent)
+    assert do(lab, "a", NEW) == Failed(explain_error(error), permanent)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +466,10 @@ def test_a_file_that_may_not_be_read(lab: Lab) -> None:
         outcome = do(lab, "a", NEW)
     place = lab.root / "a"
     hint = "let the user that aqsync runs as read it"
-    assert outcome == Failed(f"{place} cannot be read: Permission denied", hint, permanent=False)
+    assert outcome == Failed(
+        said(f"{place} cannot be read: Permission denied", hint, Reason.FILE_UNREADABLE),
+        permanent=False,
+    )
 
 
 def test_a_file_of_any_name_that_may_not_be_read(lab: Lab) -> None:

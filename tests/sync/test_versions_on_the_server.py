@@ -238,7 +238,7 @@ def test_what_the_server_never_keeps_is_held_after_some_attempts(lab: Lab) -> No
         lab.clock.advance(600)
     step = lab.decision("a")
     assert isinstance(step, Hold)
-    assert "does not have it" in step.reason
+    assert "does not have it" in step.message
     assert len(lab.server.called("upload")) == 1 + len(RESENDS_AFTER_NS)
     del lab.server.after["upload"]
     lab.journal.outcomes.retry([lab.record("a").id])
@@ -262,7 +262,7 @@ def test_what_was_listed_and_is_missing_was_removed_by_somebody(lab: Lab) -> Non
     lab.push()
     lose(lab, "a")()
     lab.push()
-    assert lab.decision("a").reason == "removed on the server"
+    assert lab.decision("a").message == "removed on the server"
     assert lab.remote == {}
 
 

@@ -93,4 +93,5 @@ def _as_json(config: Config, event: Event) -> dict[str, str | None]:
         "mapping": event.mapping or None,
         "path": _place(config, event) if event.path else None,
         "detail": event.text,
+        "code": event.reason and event.reason.value,
     }

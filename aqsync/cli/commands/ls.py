@@ -23,6 +23,7 @@ from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.sides import Standing
+from aqsync.model import Problem
 from aqsync.sync.connection import connect
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import batched, experiments_known_of
@@ -66,7 +67,7 @@ class _Lists(NamedTuple):
     """What is known of the server's file lists."""
 
     oldest_ns: int | None
-    problems: list[str]
+    problems: list[dict[str, str]]
     """What could not be looked at, here or there."""
 
 
@@ -126,14 +127,23 @@ def _lists(journal: Journal, mappings: Sequence[Mapping], eids: set[str]) -> _Li
     known = [e for e in journal.remote.experiments().values() if e.eid in eids]
     fetched = [e.listed_at_ns for e in known if e.listed_at_ns is not None]
     problems = [
-        f"{mapping.directory / path}: {trouble.message}"
+        _problem(str(mapping.directory / path), trouble)
         for mapping in mappings
         for path, trouble in journal.mappings.troubles(
             journal.mappings.get(mapping.name).id
         ).items()
     ]
-    problems += [e.problem.message for e in known if e.problem]
+    problems += [_problem(f"experiment {e.eid}", e.problem) for e in known if e.problem]
     return _Lists(min(fetched, default=None), problems)
+
+
+def _problem(place: str, problem: Problem) -> dict[str, str]:
+    return {
+        "path": place,
+        "code": problem.reason.value,
+        "reason": problem.message,
+        "hint": problem.hint,
+    }
 
 
 def _rows(
@@ -183,8 +193,8 @@ def _tell(rows: Iterator[Row], lists: _Lists, only: Standing | None) -> None:
     found = [f"{_MARKS[s]} {counts[s]} {s}" for s in Standing if counts[s]]
     say(", ".join(found) or _NONE[only])
     say(lists_text(lists.oldest_ns, SystemClock().now_ns()))
-    for message in lists.problems:
-        complain(message)
+    for problem in lists.problems:
+        complain(f"{problem['path']}: {problem['reason']}")
 
 
 def _line(row: Row) -> str:

@@ -188,9 +188,9 @@ def _working(config: Config) -> Iterator[tuple[Server, threading.Event, threadin
 
 
 def _tell(report: PushReport) -> None:
-    server = report.server_reason
+    server = report.server
     # What the server's trouble keeps waiting is told by the error below.
-    report_problems([p for p in report.problems if not (server and p.reason.startswith(server))])
+    report_problems([p for p in report.problems if p.why != server])
     counts = dict(report.counts)
     rate = f", {size_text(report.bytes / report.seconds)}/s" if report.bytes else ""
     shown = [f"{counts.pop('uploaded')} uploaded", f"{counts.pop('unchanged')} unchanged"]
@@ -198,10 +198,10 @@ def _tell(report: PushReport) -> None:
     shown += [f"{count} {words.get(name, name)}" for name, count in counts.items() if count]
     say(f"{', '.join(shown)}: {size_text(report.bytes)} in {report.seconds:.1f} s{rate}")
     _tell_notes(report)
-    if server:
-        complain(f"error: {server}")
-        if report.server_hint:
-            complain(f"  hint: {report.server_hint}")
+    if server is not None:
+        complain(f"error: {server.message}")
+        if server.hint:
+            complain(f"  hint: {server.hint}")
     if report.interrupted:
         complain("interrupted; the next push goes on where this one stopped")
 
@@ -235,7 +235,7 @@ def _rehearse(
             ):
                 if not json:
                     verb = _VERBS.get(type(step), str(step.state))
-                    say(f"{verb}: {mapping.directory / file.path}: {step.reason}")
+                    say(f"{verb}: {mapping.directory / file.path}: {step.message}")
             if not json:
                 _tell_troubles(journal, mapping)
         summaries = summarize_all(journal, mappings, limits, now_ns)
@@ -248,8 +248,8 @@ def _rehearse(
         in_sync = sum(summary.files[State.IN_SYNC] for summary in summaries.values())
         say(f"{in_sync} in sync; dry run: nothing was sent, and the journal is as it was")
         _tell_notes(report)
-        if report.server_reason:
-            complain(f"error: {report.server_reason}")
+        if report.server is not None:
+            complain(f"error: {report.server.message}")
     return report.exit_code
 
 

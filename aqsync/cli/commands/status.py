@@ -29,10 +29,7 @@ from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal.rechecks import Pending
 from aqsync.local.selection import HINT, Selection
-from aqsync.model import (
-    Problem,
-    State,
-)
+from aqsync.model import Problem, ServerProblem, State
 from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.selected import selection
 from aqsync.sync.summary import Summary, summarize
@@ -98,7 +95,7 @@ def _status(
                 },
                 "config": str(config.path),
                 "server_url": config.server.url,
-                "server": None if server is None else asdict(server),
+                "server": None if server is None else _server_as_json(server),
                 "server_lists_from": iso_text(oldest),
                 "paused": pauses_as_json(pauses),
                 "daemon": daemon.as_json(),
@@ -179,10 +176,17 @@ def _tell_rechecks(mapping: Mapping, pending: Pending, now_ns: int) -> None:
         say(f"  {files} checked again, the last {when}, by the daemon or the next push after that")
 
 
+def _server_as_json(server: ServerProblem) -> dict[str, Any]:
+    facts = asdict(server)
+    why = facts.pop("why")
+    return {"code": why.pop("reason"), **why, **facts}
+
+
 def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
     if problem is None:
         return None
     return {
+        "code": problem.reason.value,
         "reason": problem.message,
         "hint": problem.hint,
         "since": iso_text(problem.since_ns),

@@ -27,6 +27,7 @@ from aqsync.model import (
     Hold,
     InSync,
     Problem,
+    Reason,
     Recheck,
     RemoveRemote,
     State,
@@ -83,7 +84,8 @@ def _explain(
         "mapping": file.mapping,
         "decision": type(step).__name__,
         "state": step.state,
-        "reason": step.reason,
+        "code": step.reason.value,
+        "reason": step.message,
         "since": iso_text(step.since_ns),
         "age_seconds": round(age / _SECOND_NS, 3),
         "next": _next_of(place.mapping, file, step, now_ns),
@@ -99,15 +101,15 @@ def _explain(
     else:
         say(f"{facts['path']}")
         say(f"  state:      {step.state}, for {seconds_text(age / _SECOND_NS)}")
-        say(f"  reason:     {step.reason}")
+        say(f"  reason:     {step.message}")
         say(f"  next:       {facts['next']}")
         if hint:
             say(f"  hint:       {hint}")
-        if failure is not None and failure.message not in step.reason:
+        if failure is not None and failure.why != step.why:
             say(f"  last try:   failed {age_text(failure.at_ns, now_ns)}: {failure.message}")
             if failure.hint:
                 say(f"  hint:       {failure.hint}")
-        if doubt is not None and doubt.message != step.reason:
+        if doubt is not None and doubt.why != step.why:
             say(f"  in doubt:   {doubt.message}")
             say(f"  hint:       {doubt.hint}")
         if file.eid is not None:
@@ -181,21 +183,24 @@ def _explain_directory(place: Place, summary: Summary, *, json: bool) -> ExitCod
 def _explain_absence(place: Place, scanner: Scanner, journal: Journal, *, json: bool) -> ExitCode:
     absolute = place.mapping.directory / place.path
     troubles = journal.mappings.troubles(journal.mappings.get(place.mapping.name).id)
-    hint, state = "", "not selected"
+    state = "not selected"
     doubt = troubles.get(nearest(place.path, troubles) or "")
     if doubt is not None:
-        reason, hint, state = doubt.message, doubt.hint, "not looked at"
+        found, state = doubt.why, "not looked at"
     elif not os.path.lexists(absolute):
-        reason = "there is no such file, and none was ever seen"
+        found = Reason.NEVER_SEEN.explain()
+    elif (said := scanner.rules.explain(place.path)) is not None:
+        found = Reason.NOT_SELECTED.explain(said=said)
     else:
-        reason = scanner.rules.explain(place.path) or "it was not seen by the scan"
+        found = Reason.NOT_SEEN_BY_SCAN.explain()
     if json:
         facts = {"path": str(absolute), "mapping": place.mapping.name, "decision": None}
-        say_json({**facts, "state": state, "reason": reason, "hint": hint})
+        code, reason, hint = found.reason.value, found.message, found.hint
+        say_json({**facts, "state": state, "code": code, "reason": reason, "hint": hint})
     else:
         say(f"{absolute}")
-        say(f"  state:      {state}{'' if hint else ': it is never uploaded'}")
-        say(f"  reason:     {reason}")
-        if hint:
-            say(f"  hint:       {hint}")
+        say(f"  state:      {state}{'' if doubt else ': it is never uploaded'}")
+        say(f"  reason:     {found.message}")
+        if found.hint:
+            say(f"  hint:       {found.hint}")
     return ExitCode.INCOMPLETE

@@ -1,0 +1,85 @@
+"""What came of a job on a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aqsync.model.reasons import Explained, Explanation
+from aqsync.model.records import Finding, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The server accepted the whole file."""
+
+    signature: Signature
+    sha256: bytes
+    accepted_between: tuple[float, float] | None
+    """Bounds of the new version's time on the server's clock, seconds since 1970, if known."""
+    modified_at: str | None = None
+    """The new version's exact time, from a server that names it."""
+    again: bool = False
+    """It was sent because the server had not kept it: see `Upload.again`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The file's signature changed, its content did not: nothing was sent."""
+
+    signature: Signature
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The remote file already had our content: nothing was sent."""
+
+    signature: Signature
+    sha256: bytes
+    modified_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOurOwn:
+    """The remote file is an earlier version of ours."""
+
+    size: int
+    sha256: bytes
+    modified_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDifferent:
+    """The remote file has other content than the file here, and it is no version just sent."""
+
+    modified_at: str
+    finding: Finding = Finding.OTHERS
+    size: int = 0
+    """Bytes of the remote version; 0 for content of others."""
+    sha256: bytes = b""
+    """SHA-256 of the remote version; empty for content of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The remote copy is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedOn:
+    """The file changed or vanished under us: look at it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Explained):
+    """The attempt failed."""
+
+    why: Explanation
+    permanent: bool
+    too_large: bool = field(default=False, compare=False)
+    """The server does not take so large a file."""
+    limit_bytes: int | None = field(default=None, compare=False)
+    """Then, the largest that it takes, if it said so."""
+
+
+Outcome = Uploaded | Touched | Adopted | FoundOurOwn | FoundDifferent | Removed | MovedOn | Failed

@@ -1,0 +1,121 @@
+"""What bears on a file's next step besides the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from aqsync.model.reasons import Explained, Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Explained):
+    """What stands in the way."""
+
+    why: Explanation
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProblem(Explained):
+    """The server cannot be used now; one probe finds out when it can."""
+
+    why: Explanation
+    denied: bool
+    """It answers, but refuses the token."""
+    since_ns: int
+    count: int
+    """Failed probes so far."""
+    probe_at_ns: int
+    ordered: bool = False
+    """The server asked to be left alone until then (Retry-After): nothing asks it before."""
+
+
+class Action(StrEnum):
+    """What is asked of the server about one file."""
+
+    SEND = "send"
+    COMPARE = "compare"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Explained):
+    """The server allows an action for no file of an experiment, or for none at all."""
+
+    why: Explanation
+    since_ns: int
+    tries: int
+    """How often one file has tried it in vain."""
+    again_ns: int
+    """When one file may try it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimit(Explained):
+    """How large a file the server takes."""
+
+    bytes: int
+    """The largest that may still be accepted."""
+    named: bool
+    """The server named it; else one byte more was refused."""
+    why: Explanation
+    """The last refusal."""
+    again_ns: int
+    """When a larger file may try it again: administrators raise limits."""
+
+
+class Twin(NamedTuple):
+    """A file that may be a deleted one under another name, and is not on the server yet."""
+
+    mapping: str
+    path: str
+    failure: str
+    """Why it could not be sent; empty where nothing has failed."""
+
+
+class OnLocalDelete(StrEnum):
+    """What a file's disappearance here means for its remote copy."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Explained):
+    """A pause, the time of day, or a file system that hangs: nothing may go to the server."""
+
+    why: Explanation
+    since_ns: int
+    until_ns: int | None
+    """None: until a person ends it, or the file system answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What besides the file itself bears on its next step."""
+
+    settle_ns: int
+    on_local_delete: OnLocalDelete = OnLocalDelete.KEEP
+    removal_barrier: Explanation | None = None
+    """Why nothing may be removed from the server now; None: removals are allowed."""
+    twin: Twin | None = None
+    """Which file has to be on the server before this one, if it is gone, may be removed there."""
+    root_problem: Problem | None = None
+    """Why what is, or is not, in the mapping's directory may not be believed."""
+    place_problem: Problem | None = None
+    """Why the file's place cannot be looked at: what is known of the file may be past."""
+    experiment_problem: Problem | None = None
+    experiment_again_ns: int | None = None
+    """When an experiment that cannot be used is looked for again."""
+    refusals: Mapping[Action, Refusal] = field(default_factory=dict)
+    """What the server allows for no file like this one."""
+    size_limit: SizeLimit | None = None
+    """How large a file the server takes, if that is known."""
+    closed: Closed | None = None
+    """Why nothing may go to the server now; None: it may."""
+    server_problem: ServerProblem | None = None
+    recheck: bool = True
+    """Whether young versions are hashed again."""

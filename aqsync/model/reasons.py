@@ -1,0 +1,404 @@
+"""Why things are as they are, as values: every reason has a code that never changes.
+
+A `Reason` is the kind. An `Explanation` is a reason in one case, with its message and hint filled
+in. Programs compare reasons and read their codes in JSON; only people read messages and hints,
+which may be worded better at any time. `docs/reference/reasons.md` is made from this list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Self
+
+from aqsync import errors
+from aqsync.errors import AqsyncError
+
+_COMPARE_OR_RETRY = (
+    "compare the two; `aqsync push --overwrite PATH` replaces the one on the server,"
+    " `aqsync retry PATH` compares them anew"
+)
+_RENAME_OR_OVERWRITE = (
+    "compare the two; rename the local file, "
+    "or let `aqsync push --overwrite PATH` replace the one on the server"
+)
+_SENT_LATELY = "it was sent again a short time ago"
+_CHECK_DISK = "check the disk or the network drive; it goes on by itself once that answers"
+_ACCEPT_ROOT = (
+    "mount the right disk, or accept the directory as it is with `aqsync retry --mapping {mapping}`"
+)
+_CREATE_OR_CORRECT = (
+    "create it on the server, or correct `experiment` in the configuration;"
+    " with a token: is this user allowed to see it?"
+)
+_OTHER_DISK = (
+    "the disk mounted at {place} is not the one known before, and lacks files of it or holds"
+    " other versions of them; none of them counts as deleted"
+)
+_SCANNED_MORE_OFTEN = "nothing need be done: the directory is looked at more often instead"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A reason in one case."""
+
+    reason: Reason
+    message: str
+    """What is so, for a person; without a final full stop."""
+    hint: str = ""
+    """What to do about it; empty where there is nothing to advise."""
+
+
+class Explained:
+    """Has an explanation, as `why`; this gives direct access to its parts."""
+
+    __slots__ = ()
+    why: Explanation
+
+    @property
+    def reason(self) -> Reason:
+        """The kind of reason: this is what code compares."""
+        return self.why.reason
+
+    @property
+    def message(self) -> str:
+        """For a person; no code compares it."""
+        return self.why.message
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, for a person."""
+        return self.why.hint
+
+
+@unique
+class Reason(StrEnum):
+    """Every reason: its code, its message and its hint.
+
+    A code is never changed and never used for anything else: journals and other people's programs
+    hold it. ``{...}`` is filled in; ``{said}`` and ``{advice}`` are words of the server, of the
+    system or of an error.
+    """
+
+    template: str
+    hint_template: str
+
+    def __new__(cls, code: str, template: str, hint: str = "") -> Self:
+        """A member is written as its code, the template of its message, and that of its hint."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.template = template
+        member.hint_template = hint
+        return member
+
+    def explain(self, **values: object) -> Explanation:
+        """This reason in one case.
+
+        Args:
+            values: What is filled into message and hint.
+        """
+        if not values:
+            return Explanation(self, self.template, self.hint_template)
+        return Explanation(
+            self, self.template.format(**values), self.hint_template.format(**values)
+        )
+
+    # In sync
+
+    ON_SERVER = "on-server", "on the server with this content"
+    ACCEPTED = "accepted", "accepted by the server, not listed since"
+    RECHECK_AT = "recheck-at", "{now}; checked again in {seconds} s"
+    RECHECK_AFTER = "recheck-after", "{now}; checked again when this is over: {obstacle}"
+    RECHECK_DUE = "recheck-due", "{now}; to be checked again"
+    GONE_BEFORE_UPLOAD = "gone-before-upload", "gone before it was uploaded"
+    DELETED_ON_BOTH_SIDES = "deleted-on-both-sides", "deleted here and on the server"
+    DELETED_COPY_KEPT = "deleted-copy-kept", "deleted here; the copy on the server is kept"
+    DELETED_COPY_CHANGED = (
+        "deleted-copy-changed",
+        "deleted here; others have changed the copy on the server: kept",
+    )
+
+    # To be uploaded, compared or removed
+
+    NEW = "new", "not on the server yet"
+    CHANGED = "changed", "changed since its upload"
+    BEGINNING_ON_SERVER = "beginning-on-server", "the server has only the beginning of it"
+    OVERWRITE_ALLOWED = (
+        "overwrite-allowed",
+        "to replace the version on the server, as allowed",
+    )
+    FORCED = "forced", "to be sent again though removed on the server"
+    BACK_AFTER_REMOVAL = "back-after-removal", "it is back, and was removed meanwhile"
+    OLDER_ON_SERVER = "older-on-server", "the server has an older version of it", _SENT_LATELY
+    OLDER_ON_SERVER_AGAIN = (
+        "older-on-server-again",
+        "the server has an older version of this file again",
+        _SENT_LATELY,
+    )
+    LOST_BY_SERVER = "lost-by-server", "the server accepted it and lost it", _SENT_LATELY
+    NAME_ON_SERVER = "name-on-server", "a file of this name is on the server already"
+    OTHER_VERSION_LISTED = (
+        "other-version-listed",
+        "the server lists a version that may not be the one we sent",
+    )
+    DELETED_HERE = "deleted-here", "deleted here"
+
+    # Waiting
+
+    LIST_NOT_FETCHED = "list-not-fetched", "the server's file list has not been fetched yet"
+    LIST_NOT_FETCHED_SINCE = (
+        "list-not-fetched-since",
+        "the server's file list has not been fetched since",
+    )
+    SETTLING = "settling", "may still be changing"
+    KEEPS_CHANGING = (
+        "keeps-changing",
+        "keeps changing before it can be sent; it must stand still for {seconds} s",
+        "if whatever writes it never stops, `ignore` it, or give the mapping a shorter `settle`",
+    )
+    GONE_JUST_NOW = "gone-just-now", "gone only just now"
+    PERHAPS_RENAMED = (
+        "perhaps-renamed",
+        "perhaps renamed to {place}, which is not on the server yet{failure}",
+        "`aqsync why` tells what keeps that; `aqsync retry PATH` removes this copy all the same",
+    )
+    PAUSED = "paused", "paused by a person", "`{command}` ends the pause"
+    OUTSIDE_WINDOWS = (
+        "outside-windows",
+        "outside the transfer windows ({windows})",
+        "`aqsync push --now` does not wait for them",
+    )
+
+    # Held
+
+    CONFLICT_NAME_TAKEN = (
+        "conflict-name-taken",
+        "conflict: another file of this name was on the server first",
+        _RENAME_OR_OVERWRITE,
+    )
+    CONFLICT_BOTH_CHANGED = (
+        "conflict-both-changed",
+        "conflict: changed here, and by others on the server since our upload",
+        _RENAME_OR_OVERWRITE,
+    )
+    DIFFERS = "differs", "it is not a version that was sent from here", _COMPARE_OR_RETRY
+    OLDER_PUT_BACK = (
+        "older-put-back",
+        "an older version of this file is put back there each time",
+        _COMPARE_OR_RETRY,
+    )
+    EMPTIED = (
+        "emptied",
+        "the file is empty now; the good copy on the server stays",
+        "restore the file, or send it as it is with `aqsync retry PATH`",
+    )
+    REMOVED_ON_SERVER = (
+        "removed-on-server",
+        "removed on the server",
+        "`aqsync retry PATH` sends it again",
+    )
+    NEVER_KEPT = (
+        "never-kept",
+        "the server accepts it, and then does not have it",
+        "ask who runs the server: is its disk full or failing? `aqsync retry PATH` sends it again",
+    )
+    TOO_MANY_GONE = (
+        "too-many-gone",
+        "{gone} of {known} files are gone at once, more than remove_share allows ({share})",
+        "nothing was removed from the server; if they are meant: `aqsync retry PATH`",
+    )
+    TOO_LARGE = (
+        "too-large",
+        "too large: {size} bytes, and the server takes {limit}: {said}",
+        "{advice}`aqsync retry PATH` tries again",
+    )
+    UNMAPPED = (
+        "unmapped",
+        "no pattern leads this path to an experiment",
+        "move the file, or widen the mapping's `path` pattern",
+    )
+    SYMBOLIC_LINK = (
+        "symbolic-link",
+        "symbolic link, not followed",
+        "map the directory that it points to, or put the file itself here",
+    )
+    SPECIAL_FILE = "special-file", "FIFO, socket or device, never opened"
+
+    # Experiments, and what the server does not allow
+
+    NO_EXPERIMENT = (
+        "no-experiment",
+        "the server knows no experiment {eid}",
+        _CREATE_OR_CORRECT,
+    )
+    EXPERIMENT_GONE = (
+        "experiment-gone",
+        "the server no longer knows experiment {eid}",
+        "{advice}",
+    )
+    LIST_NOT_ALLOWED = "list-not-allowed", "{said}", "{advice}"
+    NOT_ALLOWED = (
+        "not-allowed",
+        "the server allows no {what} {whose}; last: {said}",
+        "ask the server's administrator for access; one file tries it now and then",
+    )
+    TAG_FAILED = "tag-failed", "tag {tag!r}: {said}", "{advice}"
+
+    # The server
+
+    SERVER_UNREACHABLE = "server-unreachable", "{said}", "{advice}"
+    SERVER_FAILED = "server-failed", "{said}", "{advice}"
+    SERVER_ASKS_FOR_PAUSE = (
+        "server-asks-for-pause",
+        "{said}; it asks to be left alone for {seconds} s",
+        "{advice}",
+    )
+    TOKEN_REFUSED = "token-refused", "{said}", "{advice}"
+    FORBIDDEN = "forbidden", "{said}", "{advice}"
+    HEADER_DROPPED = "header-dropped", "{said}", "{advice}"
+    BAD_ANSWER = "bad-answer", "{said}", "{advice}"
+    OPERATION_REFUSED = "operation-refused", "{said}", "{advice}"
+    FILE_REFUSED = "file-refused", "{said}", "{advice}"
+    REMOTE_CHANGED = "remote-changed", "{said}", "{advice}"
+    REMOTE_FILE_MISSING = "remote-file-missing", "{said}", "{advice}"
+    REMOTE_FILE_VANISHED = (
+        "remote-file-vanished",
+        "{name} vanished from the server while it was compared",
+        "{advice}",
+    )
+    NAME_NOT_SENDABLE = "name-not-sendable", "{said}", "{advice}"
+    REMOTE_ERROR = "remote-error", "{said}", "{advice}"
+
+    # This disk
+
+    FILE_UNREADABLE = "file-unreadable", "{said}", "{advice}"
+    FILE_CHANGED = "file-changed", "{said}", "{advice}"
+    FILE_VANISHED = "file-vanished", "{said}", "{advice}"
+    PLACE_UNREADABLE = "place-unreadable", "{place} cannot be looked at: {said}", "{advice}"
+    ROOT_UNUSABLE = "root-unusable", "{said}", "{advice}"
+    ROOT_IN_DOUBT = (
+        "root-in-doubt",
+        "the directory {root} {doubt}; none of them counts as deleted, and nothing is sent",
+        _ACCEPT_ROOT,
+    )
+    ROOT_REPLACED = (
+        "root-replaced",
+        "the directory {root} was replaced or unmounted while it was looked at",
+        "it is looked at again on the next run",
+    )
+    DISK_AWAY = (
+        "disk-away",
+        "the disk that was mounted at {place} is not there; none of its files counts as deleted",
+        _ACCEPT_ROOT,
+    )
+    DISK_REPLACED = (
+        "disk-replaced",
+        _OTHER_DISK,
+        _ACCEPT_ROOT,
+    )
+    DISK_EMPTY = (
+        "disk-empty",
+        "the disk mounted at {place} is empty; none of the files known on it counts as deleted",
+        _ACCEPT_ROOT,
+    )
+    DISK_COVERED = (
+        "disk-covered",
+        "a disk is mounted over {place} now; none of the files known there counts as deleted",
+        _ACCEPT_ROOT,
+    )
+    DISK_HANGS = "disk-hangs", "{place} does not answer: its file system hangs", _CHECK_DISK
+    MAPPING_HANGS = (
+        "mapping-hangs",
+        "the file system of this mapping does not answer",
+        _CHECK_DISK,
+    )
+    READING_HANGS = (
+        "reading-hangs",
+        "its file system does not answer: reading it hangs",
+        _CHECK_DISK,
+    )
+    LOCAL_ERROR = "local-error", "{said}", "{advice}"
+
+    # Events cannot be trusted
+
+    NOT_WATCHED = "not-watched", "{said}", "{advice}"
+    WATCHES_MISSING = (
+        "watches-missing",
+        "{said}",
+        "{advice}",
+    )
+    NO_EVENTS_THERE = (
+        "no-events-there",
+        "{root} is on {kind}, where changes by other machines make no events",
+        _SCANNED_MORE_OFTEN,
+    )
+    TEST_EVENT_LOST = (
+        "test-event-lost",
+        "a test event of {root} did not arrive",
+        _SCANNED_MORE_OFTEN,
+    )
+
+    # A path that is not in the journal
+
+    NEVER_SEEN = "never-seen", "there is no such file, and none was ever seen"
+    NOT_SEEN_BY_SCAN = "not-seen-by-scan", "it was not seen by the scan"
+    NOT_SELECTED = "not-selected", "{said}"
+
+    # Anything else
+
+    INTERNAL_ERROR = "internal-error", "internal error: {error}", "please report it"
+    ERROR = "error", "{said}", "{advice}"
+    EARLIER = "earlier", "{said}", "{advice}"
+    """Written down by a release that knew no codes, or by one that knew other ones."""
+
+
+_OF_ERRORS: dict[type[AqsyncError], Reason] = {
+    errors.AqsyncError: Reason.ERROR,
+    errors.LocalError: Reason.LOCAL_ERROR,
+    errors.RootUnusable: Reason.ROOT_UNUSABLE,
+    errors.DiskHangs: Reason.DISK_HANGS,
+    errors.RootInDoubt: Reason.ROOT_IN_DOUBT,
+    errors.FileUnreadable: Reason.FILE_UNREADABLE,
+    errors.FileVanished: Reason.FILE_VANISHED,
+    errors.FileChanged: Reason.FILE_CHANGED,
+    errors.EventsUnavailable: Reason.NOT_WATCHED,
+    errors.RemoteError: Reason.REMOTE_ERROR,
+    errors.ServerUnreachable: Reason.SERVER_UNREACHABLE,
+    errors.AccessDenied: Reason.FORBIDDEN,
+    errors.TokenRefused: Reason.TOKEN_REFUSED,
+    errors.ServerFailed: Reason.SERVER_FAILED,
+    errors.BadAnswer: Reason.BAD_ANSWER,
+    errors.OperationFailed: Reason.OPERATION_REFUSED,
+    errors.ExperimentNotFound: Reason.NO_EXPERIMENT,
+    errors.TransferRefused: Reason.FILE_REFUSED,
+    errors.RemoteChanged: Reason.REMOTE_CHANGED,
+    errors.HeaderDropped: Reason.HEADER_DROPPED,
+    errors.RemoteFileNotFound: Reason.REMOTE_FILE_MISSING,
+    errors.NameNotSendable: Reason.NAME_NOT_SENDABLE,
+}
+"""The reasons that are errors; a class that is not in it has the reason of the one above it."""
+
+
+def explain_error(exc: AqsyncError) -> Explanation:
+    """An error's message and hint, with the reason of its class."""
+    reason = next(_OF_ERRORS[kind] for kind in type(exc).__mro__ if kind in _OF_ERRORS)
+    return Explanation(reason, exc.message, exc.hint)
+
+
+def explanation_of(code: str | None, message: str, hint: str) -> Explanation:
+    """An explanation that was written down.
+
+    Args:
+        code: A reason's; one that is missing or unknown gives `Reason.EARLIER`.
+        message: As it was.
+        hint: As it was.
+    """
+    return Explanation(reason_of(code), message, hint)
+
+
+def reason_of(code: str | None) -> Reason:
+    """The reason with a code that was written down; `Reason.EARLIER` if there is none."""
+    return _BY_CODE.get(code or "", Reason.EARLIER)
+
+
+_BY_CODE = {reason.value: reason for reason in Reason}

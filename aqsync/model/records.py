@@ -1,0 +1,160 @@
+"""What is observed of a file, here and on the server.
+
+Paths are relative to a mapping's root, with ``/`` between the parts; bytes that are no
+UTF-8 stand in them as surrogates (`os.fsdecode`). Times named ``..._ns`` are nanoseconds
+since 1970. A *sequence* is the journal's own counter: it orders what happened without
+trusting any clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from aqsync.model.reasons import Explained, Explanation
+
+
+class EntryKind(IntEnum):
+    """What a directory entry is."""
+
+    FILE = 0
+    SYMLINK = 1
+    SPECIAL = 2
+    """A FIFO, a socket or a device."""
+
+
+class Signature(NamedTuple):
+    """Changes whenever a file's content may have changed."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def unknown(cls, size: int) -> Signature:
+        """In the place of the signature of a version of which only the content is known."""
+        return cls(size, 0, 0, 0)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no file has it, so that it vouches for none."""
+        return self[1:] == (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedVersion:
+    """The bytes last accepted by the server, or found there and equal to ours."""
+
+    signature: Signature
+    sha256: bytes
+    at_ns: int
+    sequence: int
+    modified_at: str | None
+    """The server's time of this version; None until it is known."""
+    listed: bool = True
+    """A list has shown it. Before that, a name that is missing was not removed by a person."""
+    recheck_at_ns: int | None = None
+    """When it is to be hashed again: it was so young when it was read that a later store need not
+    show in its signature. None: the signature vouches for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentVersion:
+    """Bytes whose last part was about to go out: the server may hold them, answer or not."""
+
+    sha256: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteView:
+    """What the mirror says of one remote name."""
+
+    listed_sequence: int
+    """When the experiment's list was last asked for; 0: never."""
+    modified_at: str | None
+    """None: the name is not in the list."""
+
+
+class Finding(IntEnum):
+    """What a comparison found under our remote name, where it is not what is here."""
+
+    OTHERS = 0
+    """Content that was never ours, as far as the journal remembers."""
+    OLDER = 1
+    """A version that was sent from here before."""
+    BEGINNING = 2
+    """The first bytes, one at least, of the file as it is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison of the file as it is here with other content under its remote name."""
+
+    modified_at: str
+    """The server's time of the version that was compared."""
+    at_ns: int
+    finding: Finding = Finding.OTHERS
+    size: int = 0
+    """Bytes of the remote version; 0 for content of others."""
+    sha256: bytes = b""
+    """SHA-256 of the remote version; empty for content of others."""
+
+
+RESENDS_WITHIN_NS = 24 * 3600 * 1_000_000_000
+"""A day: within it, versions that are sent again are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resends:
+    """How often the same version was sent again because the server did not keep it."""
+
+    count: int
+    since_ns: int
+    """When the first of them was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(Explained):
+    """The last attempt on a file failed; forgotten when its signature changes."""
+
+    why: Explanation
+    permanent: bool
+    count: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """Everything observed of one path."""
+
+    id: int
+    mapping: str
+    path: str
+    kind: EntryKind
+    local: Signature | None
+    """None: the file is gone."""
+    since_ns: int
+    """Since when it has been in this state, as far as the file tells."""
+    eid: str | None
+    """None: no pattern leads this path to an experiment."""
+    remote_name: str
+    synced: SyncedVersion | None
+    sent: SentVersion | None
+    remote: RemoteView
+    comparison: Comparison | None
+    failure: Failure | None
+    removed_at_ns: int | None
+    """When the mirror first missed a file that had been there."""
+    insisted: bool
+    """A person asked to send the file as it is: removed on the server, or empty now."""
+    may_replace: str | None
+    """The server's time of the foreign version that a person allowed to be overwritten."""
+    changing_since_ns: int | None = None
+    """When it first changed again before the server had it; None: it has not."""
+    removing: bool = False
+    """The server was asked to remove it while it was gone here: that it is missing may be us."""
+    resends: Resends | None = None
+    """None: never, as far as it still matters."""
