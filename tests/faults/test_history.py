@@ -70,6 +70,7 @@ def test_the_json_answer(happened: Project) -> None:
         "what": "uploaded",
         "mapping": "main",
         "path": str(happened.root / "run/a.csv"),
+        "code": None,
     }
 
 
