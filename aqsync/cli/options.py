@@ -9,6 +9,7 @@ import click
 
 from aqsync.cli.points_in_time import point_in_time
 from aqsync.config import parse_duration
+from aqsync.config.units import LONGEST_DURATION_S
 
 config_option = click.option(
     "--config",
@@ -38,9 +39,12 @@ class Duration(click.ParamType[float, str]):
         if isinstance(value, float):
             return value
         try:
-            return parse_duration(value)
+            seconds = parse_duration(value)
         except ValueError as exc:
             self.fail(str(exc), param, ctx)
+        if seconds > LONGEST_DURATION_S:
+            self.fail(f"{value!r} is longer than ten years", param, ctx)
+        return seconds
 
 
 class PointInTime(click.ParamType[datetime, str]):

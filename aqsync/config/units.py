@@ -32,6 +32,10 @@ _RATE = re.compile(r"(.*[bB](?:ytes?)?)\s*/\s*s")
 _SHARE = re.compile(_NUMBER + r"\s*%")
 
 
+LONGEST_DURATION_S = 10 * 366 * 86_400.0
+"""Seconds that a command may be told to wait or to pause: ten years."""
+
+
 def parse_duration(text: str) -> float:
     """Read a duration such as ``5s``, ``500ms``, ``15m`` or ``1h30m``.
 

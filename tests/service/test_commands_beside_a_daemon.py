@@ -329,8 +329,10 @@ def test_pause_of_what_is_not_there(project: Project, daemon: StandIn) -> None:
     ran = project.run("pause", "nobody")
     assert ran.exit_code == 2
     assert "there is no mapping 'nobody'" in ran.err
-    ran = project.run("pause", "--for", "soon")
-    assert ran.exit_code == 2
+    for text in ("soon", "9999d"):
+        ran = project.run("pause", "--for", text)
+        assert ran.exit_code == 2
+        assert text in ran.err
     assert daemon.asked == []
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from aqsync import __version__
@@ -50,7 +49,7 @@ T = TypeVar("T")
 Line = Mapping[str, Any]
 
 
-class DaemonClient:
+class DaemonClient(contextlib.AbstractContextManager["DaemonClient"]):
     """A connection to the daemon that writes a journal; good for one request.
 
     Made by `find`.
@@ -61,6 +60,7 @@ class DaemonClient:
         self._journal = journal
         self._http = HTTPConnection("aqsync")
         self._http.sock = connection
+        self._http.auto_open = 0  # it would look for a host of this name
         self._begun = threading.Event()
         """The daemon has given the push a name, or it is over."""
         self._push: str | None = None
@@ -184,15 +184,7 @@ class DaemonClient:
         except OSError as exc:
             raise _silent(self._journal) from exc
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._http.close()
         self._socket.close()
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from aqsync.config.units import LONGEST_DURATION_S
 from aqsync.errors import AqsyncError, BadRequest, DaemonStopped, ExitCode
 from aqsync.sync.progress import Event, Finished, Pausing, Planned, Replacing, Sent
 
@@ -16,7 +17,6 @@ JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 LONGEST_REQUEST = 1 << 20
 """Bytes that the body of a request may have."""
-_LONGEST_TIME_S = 10 * 366 * 86_400.0
 
 M = TypeVar("M", bound="Message")
 
@@ -28,7 +28,7 @@ def _without_nul(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_without_nul)]
-Seconds = Annotated[float, Field(ge=0, le=_LONGEST_TIME_S, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_DURATION_S, allow_inf_nan=False)]
 
 
 class Message(BaseModel):

@@ -22,7 +22,6 @@ REQUEST_S = 10.0
 """Seconds that a request may take to arrive, head and body."""
 TAKE_S = 20.0
 """Seconds after which a client that takes no more of its answer counts as gone."""
-_MOST_HEAD_BYTES = 16 << 10
 _BACKLOG = 64
 _HEADERS = {"server": f"aqsync/{__version__}", "connection": "close"}
 """The release is there for commands of another one; a connection carries one request."""
@@ -57,7 +56,6 @@ class Serving:
                 date_header=False,
                 headers=list(_HEADERS.items()),
                 backlog=_BACKLOG,
-                h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
             )
         )
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
