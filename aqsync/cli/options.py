@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -11,15 +10,6 @@ from aqsync.cli.points_in_time import point_in_time
 from aqsync.config import parse_duration
 from aqsync.config.units import LONGEST_DURATION_S
 
-config_option = click.option(
-    "--config",
-    "-c",
-    type=Path,
-    help="The configuration file. By default it is searched for.",
-)
-mappings_option = click.option(
-    "--mapping", "-m", "mappings", multiple=True, help="Only this mapping; may be repeated."
-)
 json_option = click.option("--json", is_flag=True, help="Print JSON instead of lines.")
 no_scan_option = click.option(
     "--no-scan", is_flag=True, help="As last scanned; do not look at the disk now."

@@ -125,19 +125,18 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
     return f"{seconds_text(max(0, now_ns - then_ns) / _SECOND_NS)} ago"
 
 
+def until_text(at_ns: int | None) -> str:
+    """Until when, in this machine's zone: `` until 2026-11-23 10:00``; empty if nobody said."""
+    if at_ns is None:
+        return ""
+    return f" until {datetime.fromtimestamp(at_ns / _SECOND_NS).astimezone():%Y-%m-%d %H:%M}"
+
+
 def lists_text(oldest_ns: int | None, now_ns: int) -> str:
     """How old what is known of the server is, as `status` and `ls` say it."""
     if oldest_ns is None:
         return "the server's file lists were never fetched"
     return f"the server's file lists were fetched {age_text(oldest_ns, now_ns)}"
-
-
-def until_text(until_ns: int | None) -> str:
-    """Until when something holds, to be put behind it; empty where nobody has said so."""
-    if until_ns is None:
-        return ""
-    until = datetime.fromtimestamp(until_ns / _SECOND_NS).astimezone()
-    return f" until {until:%Y-%m-%d %H:%M}"
 
 
 def iso_text(at_ns: int | None) -> str | None:

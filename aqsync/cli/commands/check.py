@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
 
 import click
 
 from aqsync.aqueduct.server import Server
-from aqsync.cli.context import configuration
-from aqsync.cli.options import config_option
+from aqsync.cli.config_options import config_option
 from aqsync.cli.output import report_error, say
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
@@ -46,12 +44,8 @@ class _Findings:
 @click.command()
 @config_option
 @click.option("--online", is_flag=True, help="Also ask the server.")
-def check(*, config: Path | None, online: bool) -> ExitCode:
+def check(*, config: Config, online: bool) -> ExitCode:
     """Validate the configuration, and with --online what it expects of the server."""
-    return _check(configuration(config), online=online)
-
-
-def _check(config: Config, *, online: bool) -> ExitCode:
     say(f"ok: {config.path}: {len(config.mappings)} mapping(s), journal {config.journal}")
     findings = _Findings()
     findings.passes("the token can be read", config.token)

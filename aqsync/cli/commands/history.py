@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from aqsync.cli.context import chosen, configuration
-from aqsync.cli.options import config_option, json_option, since_option
+from aqsync.cli.config_options import chosen, config_option
+from aqsync.cli.options import json_option, since_option
 from aqsync.cli.output import say, say_json
 from aqsync.cli.tables import say_table, time_text
 from aqsync.config import Config
@@ -38,7 +38,7 @@ _SECOND_NS = 1_000_000_000
 def history(
     *,
     path: Path | None,
-    config: Path | None,
+    config: Config,
     mapping: str | None,
     since: datetime | None,
     most: int,
@@ -49,13 +49,12 @@ def history(
     The youngest comes last. With --json: an object whose `events` have at, what, mapping, path and
     detail.
     """
-    loaded = configuration(config)
-    mappings = chosen(loaded, [] if mapping is None else [mapping])
+    mappings = chosen(config, [] if mapping is None else [mapping])
     relative = ""
     if path is not None:
         place = locate(mappings, path)
         mapping, relative = place.mapping.name, place.path
-    with Journal.open_for_reading(loaded.journal) as journal:
+    with Journal.open_for_reading(config.journal) as journal:
         events = journal.history.recent(
             most,
             mapping=mapping,
@@ -63,11 +62,11 @@ def history(
             since_ns=None if since is None else int(since.timestamp() * _SECOND_NS),
         )
     if json:
-        say_json({"events": [_as_json(loaded, event) for event in events]})
+        say_json({"events": [_as_json(config, event) for event in events]})
     elif not events:
         say("nothing is known to have happened")
     else:
-        say_table(("TIME", "WHAT", "PATH", "DETAIL"), [_row(loaded, event) for event in events])
+        say_table(("TIME", "WHAT", "PATH", "DETAIL"), [_row(config, event) for event in events])
     return ExitCode.OK
 
 

@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from aqsync.cli.context import chosen, configuration
+from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import looked_at
-from aqsync.cli.options import config_option, json_option, no_scan_option
+from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
@@ -72,7 +71,7 @@ class _Lists(NamedTuple):
 
 
 @click.command()
-@click.argument("mappings", nargs=-1, help="Only these mappings.")
+@click.argument("names", metavar="[MAPPING]...", nargs=-1, help="Only these mappings.")
 @config_option
 @click.option("--remote-only", is_flag=True, help="Only what is on the server and not here.")
 @click.option("--local-only", is_flag=True, help="Only what is here and not on the server.")
@@ -82,8 +81,8 @@ class _Lists(NamedTuple):
 @json_option
 def ls(
     *,
-    mappings: Sequence[str],
-    config: Path | None,
+    names: Sequence[str],
+    config: Config,
     remote_only: bool,
     local_only: bool,
     differs: bool,
@@ -107,15 +106,14 @@ def ls(
     if len(wanted) > 1:
         raise click.UsageError("--remote-only, --local-only and --differs exclude each other")
     only = wanted[0] if wanted else None
-    loaded = configuration(config)
-    listed = chosen(loaded, mappings)
-    with looked_at(loaded, listed, scan=not no_scan) as (journal, _):
-        eids = experiments_known_of(journal, listed)
+    mappings = chosen(config, names)
+    with looked_at(config, mappings, scan=not no_scan) as (journal, _):
+        eids = experiments_known_of(journal, mappings)
         if refresh:
-            with closing(connect(loaded)) as server:
+            with closing(connect(config)) as server:
                 Mirror(server, journal, SystemClock()).refresh(eids)
-        lists = _lists(journal, listed, eids)
-        rows = _rows(journal, loaded, listed, sorted(eids), only)
+        lists = _lists(journal, mappings, eids)
+        rows = _rows(journal, config, mappings, sorted(eids), only)
         if json:
             _write_json(rows, lists)
         else:

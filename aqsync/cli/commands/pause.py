@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from aqsync.cli.context import chosen, configuration
-from aqsync.cli.options import Duration, config_option
+from aqsync.cli.config_options import chosen, config_option
+from aqsync.cli.options import Duration
 from aqsync.cli.output import say, until_text
 from aqsync.cli.through_daemon import through_daemon
 from aqsync.clock import SystemClock
+from aqsync.config import Config
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
@@ -22,17 +21,16 @@ _SECOND_NS = 1_000_000_000
 @click.argument("mapping", required=False, help="A mapping's name; else all.")
 @config_option
 @click.option("--for", "seconds", type=Duration(), help="For how long; else until `aqsync resume`.")
-def pause(*, mapping: str | None, config: Path | None, seconds: float | None) -> ExitCode:
+def pause(*, mapping: str | None, config: Config, seconds: float | None) -> ExitCode:
     """Send nothing of a mapping, or of all mappings, to the server for a while.
 
-    Files are noticed as ever, and wait. `aqsync push --now` sends them all the same.
+    Changes are still noticed, and the files wait. `aqsync push --now` sends them all the same.
     """
-    loaded = configuration(config)
-    chosen(loaded, [] if mapping is None else [mapping])
+    chosen(config, [] if mapping is None else [mapping])
     now_ns = SystemClock().now_ns()
     until_ns = None if seconds is None else now_ns + int(seconds * _SECOND_NS)
-    if through_daemon(loaded.journal, lambda daemon: daemon.pause(mapping, seconds)) is None:
-        with Journal.open_for_writing(loaded.journal, now_ns) as journal:
+    if through_daemon(config.journal, lambda daemon: daemon.pause(mapping, seconds)) is None:
+        with Journal.open_for_writing(config.journal, now_ns) as journal:
             journal.pauses.pause(mapping or EVERYTHING, now_ns, until_ns)
     resume_it = "aqsync resume" if mapping is None else f"aqsync resume {mapping}"
     say(f"{mapping or 'everything'} is paused{until_text(until_ns)}; `{resume_it}` ends it")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from aqsync.aqueduct.server import Server
-from aqsync.cli.context import chosen, configuration
-from aqsync.cli.options import Duration, config_option, json_option, mappings_option
+from aqsync.cli.config_options import chosen, config_option, mappings_option
+from aqsync.cli.options import Duration, json_option
 from aqsync.cli.output import complain, report_problems, say, say_json, size_text
 from aqsync.cli.progress import Lines
 from aqsync.cli.signals import interruptible
@@ -67,8 +67,8 @@ STANDS_CHECK_S = 5.0
 def push(
     *,
     paths: Sequence[Path],
-    config: Path | None,
-    mappings: Sequence[str],
+    config: Config,
+    names: Sequence[str],
     dry_run: bool,
     no_wait: bool,
     longest_wait_s: float,
@@ -81,29 +81,28 @@ def push(
     Exit status: 0 all in sync; 1 something is held, waiting, failed or differs; 2 usage or
     configuration; 3 server unreachable or token refused; 4 the journal is in use; 130 interrupted.
     """
-    loaded = configuration(config)
-    wanted = chosen(loaded, mappings)
-    within = _within(wanted, paths)
+    mappings = chosen(config, names)
+    within = _within(mappings, paths)
     if within:
-        wanted = tuple(m for m in wanted if m.name in within)
+        mappings = tuple(m for m in mappings if m.name in within)
     limits = Limits(
         not no_wait,
         longest_wait_s,
         overwrite,
         within,
-        windows=loaded.transfer.windows,
+        windows=config.transfer.windows,
         at_once=at_once,
     )
     if dry_run:
-        return _rehearse(loaded, wanted, limits, json=json)
-    with _progress(wanted, quiet=json) as progress:
+        return _rehearse(config, mappings, limits, json=json)
+    with _progress(mappings, quiet=json) as progress:
         try:
-            report = push_through_daemon(loaded, wanted, limits, progress.show)
+            report = push_through_daemon(config, mappings, limits, progress.show)
         except Interrupted as exc:
             complain(exc.message)
             return exc.exit_code
         if report is None:
-            report = _push(loaded, wanted, limits, progress)
+            report = _push(config, mappings, limits, progress)
     if json:
         say_json(report.to_dict())
     else:

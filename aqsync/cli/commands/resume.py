@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from aqsync.cli.context import chosen, configuration
-from aqsync.cli.options import config_option
+from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.output import say, until_text
 from aqsync.cli.through_daemon import through_daemon
 from aqsync.clock import SystemClock
+from aqsync.config import Config
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
@@ -19,18 +17,17 @@ from aqsync.journal.pauses import EVERYTHING
 @click.command()
 @click.argument("mapping", required=False, help="A mapping's name; else all.")
 @config_option
-def resume(*, mapping: str | None, config: Path | None) -> ExitCode:
+def resume(*, mapping: str | None, config: Config) -> ExitCode:
     """End the pause of a mapping, or every pause.
 
     Exit status: 1 if the mapping is still paused, because all mappings are.
     """
-    loaded = configuration(config)
-    chosen(loaded, [] if mapping is None else [mapping])
+    chosen(config, [] if mapping is None else [mapping])
     now_ns = SystemClock().now_ns()
-    if through_daemon(loaded.journal, lambda daemon: daemon.resume(mapping)) is None:
-        with Journal.open_for_writing(loaded.journal, now_ns) as journal:
+    if through_daemon(config.journal, lambda daemon: daemon.resume(mapping)) is None:
+        with Journal.open_for_writing(config.journal, now_ns) as journal:
             journal.pauses.resume(mapping or EVERYTHING)
-    with Journal.open_for_reading(loaded.journal) as journal:
+    with Journal.open_for_reading(config.journal) as journal:
         left = journal.pauses.active(now_ns)
     if EVERYTHING in left:
         until = until_text(left[EVERYTHING].until_ns)

@@ -1,7 +1,4 @@
-"""``aqsync retry``: set held and failed files free.
-
-With a running daemon it takes effect at once; else the journal keeps it for the next push.
-"""
+"""``aqsync retry``: set held and failed files free."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from aqsync.cli.context import chosen, configuration
-from aqsync.cli.options import config_option, mappings_option
+from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.output import say
 from aqsync.cli.through_daemon import through_daemon
 from aqsync.clock import SystemClock
+from aqsync.config import Config
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.service.web.models import RetryRequest
@@ -26,34 +23,34 @@ from aqsync.sync.retry import set_free
 @click.argument("paths", nargs=-1, type=Path, help="Only these files and directories.")
 @config_option
 @mappings_option
-def retry(*, paths: Sequence[Path], config: Path | None, mappings: Sequence[str]) -> ExitCode:
+def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> ExitCode:
     """Set held and failed files free, so that the next push tries them again.
 
     A file that was removed on the server is sent again. Named by PATH, an emptied file is sent as
     it is, and a mass deletion goes through. Without PATH, --mapping also accepts the mapping's
     directory as it is now.
     """
-    loaded = configuration(config)
-    among = chosen(loaded, mappings)
-    accept_roots = bool(mappings and not paths)
+    mappings = chosen(config, names)
     request = RetryRequest(
-        config=str(loaded.path),
+        config=str(config.path),
         paths=[os.path.abspath(path) for path in paths],  # noqa: PTH100 - no links followed
-        mappings=list(mappings),
+        mappings=list(names),
     )
-    by = "the daemon"
-    freed = through_daemon(loaded.journal, lambda daemon: daemon.retry(request))
+    accept_roots = bool(names and not paths)
+    next_try = "the daemon"
+    freed = through_daemon(config.journal, lambda daemon: daemon.retry(request))
     if freed is None:
-        by, now_ns = "the next push", SystemClock().now_ns()
-        with Journal.open_for_writing(loaded.journal, now_ns) as journal:
-            freed = set_free(journal, among, paths, now_ns, accept_roots=accept_roots)
-    begin = "the directory is accepted as it is; " if accept_roots else ""
-    say(f"{begin}{_told(freed, by)}")
+        next_try = "the next push"
+        now_ns = SystemClock().now_ns()
+        with Journal.open_for_writing(config.journal, now_ns) as journal:
+            freed = set_free(journal, mappings, paths, now_ns, accept_roots=accept_roots)
+    accepted = "the directory is accepted as it is; " if accept_roots else ""
+    say(accepted + _freed_text(freed, next_try))
     return ExitCode.OK
 
 
-def _told(freed: int, by: str) -> str:
+def _freed_text(freed: int, next_try: str) -> str:
     if not freed:
         return "no file to set free: none is held, has failed or differs on the server"
     files, them = ("1 file", "it") if freed == 1 else (f"{freed} files", "them")
-    return f"{files} set free; {by} tries {them} again"
+    return f"{files} set free; {next_try} tries {them} again"

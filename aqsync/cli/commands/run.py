@@ -10,8 +10,7 @@ from pathlib import Path
 
 import click
 
-from aqsync.cli.context import configuration
-from aqsync.cli.options import config_option
+from aqsync.cli.config_options import configuration
 from aqsync.clock import SystemClock
 from aqsync.errors import AqsyncError, ExitCode, JournalInUse
 from aqsync.journal import Journal
@@ -27,7 +26,9 @@ log = Log(__name__)
 
 
 @click.command()
-@config_option
+@click.option(
+    "--config", "-c", type=Path, help="The configuration file. By default it is searched for."
+)
 @click.option("--log-json", is_flag=True, help="One JSON object a line, for collectors.")
 @click.option(
     "--log-level",

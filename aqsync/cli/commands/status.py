@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 
-from aqsync.cli.context import chosen, configuration
+from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
 from aqsync.cli.journal_view import looked_at
-from aqsync.cli.options import config_option, json_option, mappings_option, no_scan_option
+from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import (
     age_text,
     iso_text,
@@ -45,8 +44,8 @@ _SECOND_NS = 1_000_000_000
 @json_option
 def status(
     *,
-    config: Path | None,
-    mappings: Sequence[str],
+    config: Config,
+    names: Sequence[str],
     no_scan: bool,
     everything: bool,
     json: bool,
@@ -56,9 +55,8 @@ def status(
     The disk is looked at as it is now, the server's side is as last fetched. Exit status: 0 all
     in sync, 1 not.
     """
-    loaded = configuration(config)
     return _status(
-        loaded, chosen(loaded, mappings), scan=not no_scan, everything=everything, json=json
+        config, chosen(config, names), scan=not no_scan, everything=everything, json=json
     )
 
 

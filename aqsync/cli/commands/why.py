@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from aqsync.cli.context import configuration
+from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import looked_at
-from aqsync.cli.options import config_option, json_option
+from aqsync.cli.options import json_option
 from aqsync.cli.output import age_text, iso_text, report_problems, say, say_json, seconds_text
 from aqsync.cli.summary_json import summary_as_json
 from aqsync.clock import SystemClock
-from aqsync.config import Mapping
+from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
@@ -45,13 +45,12 @@ _SECOND_NS = 1_000_000_000
 @click.argument("path", type=Path, help="A file or directory in a mapped directory.")
 @config_option
 @json_option
-def why(*, path: Path, config: Path | None, json: bool) -> ExitCode:
+def why(*, path: Path, config: Config, json: bool) -> ExitCode:
     """Say what is decided for a path, why, since when, and what happens next."""
-    loaded = configuration(config)
-    windows = loaded.transfer.windows
-    place = locate(loaded.mappings, path)
+    windows = config.transfer.windows
+    place = locate(config.mappings, path)
     now_ns = SystemClock().now_ns()
-    with looked_at(loaded, [place.mapping], [place.path]) as (journal, scanners):
+    with looked_at(config, [place.mapping], [place.path]) as (journal, scanners):
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
         if file is not None:

@@ -1,9 +1,11 @@
-"""What commands need before they can work: configuration and chosen mappings."""
+"""Options that say which configuration and which of its mappings are meant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+
+import click
 
 from aqsync.config import Config, Mapping, find_config, load_config
 from aqsync.errors import ConfigError
@@ -18,8 +20,22 @@ def configuration(explicit: Path | None) -> Config:
     return load_config(find_config(explicit))
 
 
+config_option = click.option(
+    "--config",
+    "-c",
+    type=Path,
+    callback=lambda _context, _option, path: configuration(path),
+    help="The configuration file. By default it is searched for.",
+)
+"""The command gets the configuration, read and checked."""
+
+mappings_option = click.option(
+    "--mapping", "-m", "names", multiple=True, help="Only this mapping; may be repeated."
+)
+
+
 def chosen(config: Config, names: Sequence[str]) -> tuple[Mapping, ...]:
-    """The mappings of these names; all, if none are named.
+    """Return the mappings of these names; all, if none are named.
 
     Raises:
         ConfigError: There is no mapping of a name.
