@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
@@ -212,6 +213,7 @@ def date_of(answer: Answer) -> datetime | None:
     return http_date(answer.headers.get("date"))
 
 
+@lru_cache(maxsize=8)
 def http_date(text: str | None) -> datetime | None:
     """Return the time (UTC) that a header names; None if there is none, or no time in it."""
     try:

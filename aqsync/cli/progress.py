@@ -16,7 +16,7 @@ LONG_WAIT_S = 0.5
 
 def described(event: Finished, root: Path) -> str | None:
     """One line for what came of a file; None for what is not worth one."""
-    place = root / event.path
+    place = f"{root}/{event.path}"  # of thousands of files; joining paths takes ten times as long
     match event.outcome:
         case "Uploaded":
             return f"uploaded {place} ({size_text(event.size)})"

@@ -120,6 +120,8 @@ class Database:
         self.path = path
         self.met_damage = False
         self._checkpoints = 0
+        self._waits = False
+        """A transaction is open: it is done, and is committed together with the next one."""
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -131,26 +133,60 @@ class Database:
             raise
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that writes: all of it or nothing."""
-        with self._guarded():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+    def writing(self, *, waits: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction that writes: all of it or nothing.
+
+        Args:
+            waits: It is committed together with the next transaction, or by `commit`. Until then
+                this process sees it, others do not, and a crash undoes it, as does an error in
+                the next.
+        """
+        with self._guarded(), self._undone_if_it_fails():
+            if not waits:
+                self._commit()
+            if not self._waits:
+                self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection
+            self._waits = True
+            if not waits:
+                self._commit()
 
     def write(self, statement: str, values: Sequence[str | bytes | float | None]) -> int:
         """One statement that writes: a transaction by itself, in a third of the calls.
+
+        What waits to be committed is committed with it.
 
         Returns:
             How many rows it changed.
         """
         with self._guarded():
-            return self._connection.execute(statement, values).rowcount
+            if not self._waits:
+                return self._connection.execute(statement, values).rowcount
+            with self._undone_if_it_fails():
+                changed = self._connection.execute(statement, values).rowcount
+                self._commit()
+            return changed
+
+    def commit(self) -> None:
+        """Commit what waits for the next transaction."""
+        if self._waits:
+            with self._guarded(), self._undone_if_it_fails():
+                self._commit()
+
+    def _commit(self) -> None:
+        if self._waits:
+            self._connection.execute("COMMIT")
+            self._waits = False
+
+    @contextmanager
+    def _undone_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._waits = False
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -170,6 +206,7 @@ class Database:
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the file and empty it; false if readers are in the way."""
+        self.commit()
         with self._guarded():
             self._checkpoints += 1
             # Whoever else wants the connection must not wait while a reader is waited for.
@@ -185,9 +222,12 @@ class Database:
         return bool(row[0] == 0)
 
     def close(self) -> None:
-        """Close the connection."""
-        with self._guarded():
-            self._connection.close()
+        """Commit what waits, and close the connection."""
+        try:
+            self.commit()
+        finally:
+            with self._guarded():
+                self._connection.close()
 
 
 def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:

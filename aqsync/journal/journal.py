@@ -129,6 +129,7 @@ class Journal:
             JournalError: The disk does not take it.
         """
         if self._durable is not None and (at_once or self._durable.is_due()):
+            self._database.commit()
             with translated(self._database.path):
                 self._durable.sync()
 

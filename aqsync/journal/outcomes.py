@@ -59,6 +59,18 @@ _AS_LISTED = (
 )
 
 
+_UPLOADED = f"""
+    UPDATE file SET {_SYNCED}, recheck_at_ns = ?,
+        synced_sequence = (SELECT value FROM counter), synced_listed = 0, synced_modified_at = ?,
+        synced_not_before = {_UNLESS_ONE_MAY_ARRIVE}, synced_not_after = {_UNLESS_ONE_MAY_ARRIVE},
+        synced_replaced = ?, insisted = 0, may_replace = NULL, removed_at_ns = NULL
+    WHERE {AT}
+"""
+_ABOUT_TO_SEND = f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {AT} AND {_AS_LISTED}"
+_ENDS_SOON_BYTES = 8 << 20
+"""An upload up to this size is over soon after its last bytes were sent."""
+
+
 def next_sequence(connection: Connection) -> int:
     """Count on; inside a transaction."""
     connection.execute("UPDATE counter SET value = value + 1")
@@ -76,10 +88,18 @@ class TimeOfUpload(NamedTuple):
 
 
 class Outcomes:
-    """The remote side of the table of files."""
+    """The remote side of the table of files.
+
+    While several uploads are in flight, the outcome of one is committed together with what the next
+    one notes before its last bytes: a transaction for each file, and not two. What a crash undoes
+    by that is like an answer that was lost, since the digest was noted before. A lone upload's
+    outcome, and that of the last one in flight, is committed at once.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._in_flight: set[int] = set()
+        """Files whose last bytes are being sent, but for large ones, which may take long to end."""
 
     def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> bool:
         """Before the last bytes of a file go out: from now on the server may hold them.
@@ -88,11 +108,20 @@ class Outcomes:
             False: the file is not known any more, leads elsewhere, or a list has shown that
             something else stands under its name than when it was decided on.
         """
-        changed = self._database.write(
-            f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {AT} AND {_AS_LISTED}",
-            (sha256, size, *at(file), file.remote.modified_at),
-        )
+        values = (sha256, size, *at(file), file.remote.modified_at)
+        changed = self._database.write(_ABOUT_TO_SEND, values)
+        if size <= _ENDS_SOON_BYTES:
+            self._in_flight.add(file.id)
         return changed > 0
+
+    def ended(self, file: FileRecord) -> None:
+        """A job has ended, with or without an outcome, or was given up.
+
+        To be called after every `about_to_send`.
+        """
+        self._in_flight.discard(file.id)
+        if not self._in_flight:
+            self._database.commit()
 
     def time_of_upload(self, file: FileRecord) -> TimeOfUpload | None:
         """What bounds the time that a file's last upload got; None: nothing does."""
@@ -133,7 +162,8 @@ class Outcomes:
             tags: What the file earns for its experiment by being synced.
             recheck_at_ns: When a version that is now synced must be hashed again; None: never.
         """
-        with self._database.writing() as connection:
+        others = file.id in self._in_flight and len(self._in_flight) > 1
+        with self._database.writing(waits=others) as connection:
             if file.sent is not None and isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
                 connection.execute(
                     f"UPDATE file SET unanswered_ns = ? WHERE {AT}", (now_ns, *at(file))
@@ -199,18 +229,14 @@ class Outcomes:
         recheck_at_ns: int | None,
     ) -> None:
         not_before, not_after = outcome.accepted_between or (None, None)
+        connection.execute("UPDATE counter SET value = value + 1")
         connection.execute(
-            f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_sequence = ?, synced_listed = 0,"
-            f" synced_modified_at = ?, synced_not_before = {_UNLESS_ONE_MAY_ARRIVE},"
-            f" synced_not_after = {_UNLESS_ONE_MAY_ARRIVE},"
-            " synced_replaced = ?,"
-            f" insisted = 0, may_replace = NULL, removed_at_ns = NULL WHERE {AT}",
+            _UPLOADED,
             (
                 *outcome.signature,
                 outcome.sha256,
                 now_ns,
                 recheck_at_ns,
-                next_sequence(connection),
                 outcome.modified_at,
                 now_ns,
                 not_before,

@@ -48,10 +48,15 @@ class ExperimentRecord:
 
 
 class Remote:
-    """The tables of experiments, remote files and the server's state."""
+    """The tables of experiments, remote files and the server's state.
+
+    UUIDs are kept in memory too, since every upload asks for one. So only one `Remote` may write
+    to a journal.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._uuids: dict[str, str] = {}
 
     def next_sequence(self) -> int:
         """A number above all that were given before."""
@@ -102,13 +107,16 @@ class Remote:
         Raises:
             KeyError: It was not.
         """
-        with self._database.reading() as connection:
+        known = self._uuids.get(eid)
+        if known is not None:
+            return known
+        with self._database.reading() as connection:  # whose lock keeps writers out
             row = connection.execute(
                 "SELECT uuid FROM experiment WHERE eid = ? AND uuid IS NOT NULL", (eid,)
             ).fetchone()
-        if row is None:
-            raise KeyError(eid)
-        return str(row[0])
+            if row is None:
+                raise KeyError(eid)
+            return self._uuids.setdefault(eid, str(row[0]))
 
     def problem(self, eid: str) -> Problem | None:
         """Why an experiment cannot be used."""
@@ -174,6 +182,7 @@ class Remote:
                     f" address = excluded.address, {_NO_PROBLEM}",
                     (eid, uuid, address),
                 )
+            self._uuids.clear()
 
     def believe_only(self, address: str) -> None:
         """Forget what is known of experiments that were found on a server at another address.

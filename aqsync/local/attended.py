@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import Disk, Listing, OpenFile, Seen
 from aqsync.local.errands import current, timed
+
+_T = TypeVar("_T")
+_Given = TypeVarTuple("_Given")
 
 AT_ONCE = 256
 """Entries of a directory that are timed together."""
@@ -55,11 +59,14 @@ class AttendedDisk:
 
     def open(self, root: Path, path: str) -> OpenFile:
         """Open what is at a path below the root."""
-        with ExitStack() as stack:
+        opened: OpenFile | None = None
+        try:
             with timed(path):
                 opened = self._disk.open(root, path)
-                stack.callback(opened.close)
-            stack.pop_all()
+        except BaseException:
+            if opened is not None:  # the errand was given up meanwhile
+                opened.close()
+            raise
         return _AttendedFile(opened, path)
 
     def read_text(self, root: Path, path: str) -> str:
@@ -98,28 +105,25 @@ class _AttendedFile:
         self._in_use = False
         self._closed = False
 
-    @contextmanager
-    def _using(self) -> Iterator[None]:
+    def look(self) -> Seen:
+        """What it is now."""
+        return self._ask(self._file.look)
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        return self._ask(self._file.read, size)
+
+    def _ask(self, call: Callable[[*_Given], _T], *given: *_Given) -> _T:
         self._in_use = True
         try:
             with timed(self._path):
-                yield
+                return call(*given)
         finally:
             with self._lock:
                 self._in_use = False
                 closed = self._closed
             if closed:
                 self._file.close()
-
-    def look(self) -> Seen:
-        """What it is now."""
-        with self._using():
-            return self._file.look()
-
-    def read(self, size: int) -> bytes:
-        """The next bytes."""
-        with self._using():
-            return self._file.read(size)
 
     def close(self) -> None:
         """Read no more."""

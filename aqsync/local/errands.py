@@ -148,9 +148,10 @@ class Errand:
 
     def enter(self, path: str) -> None:
         """A call begins on this thread."""
+        call = _Call(path, self._clock.monotonic())
         with self._lock:
             self._check()
-            self._calls[threading.get_ident()] = _Call(path, self._clock.monotonic())
+            self._calls[threading.get_ident()] = call
 
     def leave(self) -> None:
         """It has answered."""

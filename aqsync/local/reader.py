@@ -8,11 +8,10 @@ opened for reading only, and nothing outside the root is ever opened.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar, TypeVarTuple
 
 from aqsync.errors import FileChanged, FileUnreadable, FileVanished, LocalError
 from aqsync.local.disk import REAL_DISK, Disk, Seen, parents
@@ -20,6 +19,9 @@ from aqsync.model import EntryKind, Signature
 
 CHUNK = 1 << 18
 """Bytes read at once; larger chunks cost page faults and gain nothing."""
+
+_T = TypeVar("_T")
+_Given = TypeVarTuple("_Given")
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENXIO}
 
@@ -43,12 +45,9 @@ class GuardedFile:
         self._root, self._path = root, path
         self._expected = expected
         self._disk = disk
-        with self._explaining():
-            self._file = disk.open(root, path)
+        self._file = self._ask(disk.open, root, path)
         try:
-            with self._explaining():
-                opened = self._file.look()
-            self._check(opened)
+            self._check(self._ask(self._file.look))
         except BaseException:
             self._file.close()
             raise
@@ -85,15 +84,14 @@ class GuardedFile:
             yield last
 
     def _read(self, size: int) -> bytes:
-        with self._explaining():
-            chunk = self._file.read(size)
+        chunk = self._ask(self._file.read, size)
         if not chunk:
             raise FileChanged(f"{self._root / self._path} became shorter while it was read")
         return chunk
 
     def _check_again(self) -> None:
-        with self._explaining():
-            opened, named = self._file.look(), self._disk.look(self._root, self._path)
+        opened = self._ask(self._file.look)
+        named = self._ask(self._disk.look, self._root, self._path)
         self._check(opened)
         self._check(named)
 
@@ -103,10 +101,9 @@ class GuardedFile:
         if seen[1:] != self._expected:
             raise FileChanged(f"{self._root / self._path} changed while it was about to be sent")
 
-    @contextmanager
-    def _explaining(self) -> Iterator[None]:
+    def _ask(self, call: Callable[[*_Given], _T], *given: *_Given) -> _T:
         try:
-            yield
+            return call(*given)
         except OSError as exc:
             raise _explained(exc, self._root / self._path) from exc
 

@@ -282,6 +282,7 @@ class Engine:
         """Note that a job's disk does not answer, so that nobody waits for it any longer."""
         place = job.root / job.file.path
         failed = Failed(Reason.DISK_HANGS.explain(place=place), permanent=False)
+        self.journal.outcomes.ended(job.file)
         self.journal.outcomes.record(job.file, failed, self.clock.now_ns())
         self.note_hangs()
         return failed
@@ -308,8 +309,11 @@ class Engine:
             Interrupted: Aborted, or given up; nothing of it counts.
             JournalError: The outcome cannot be recorded.
         """
-        with job.errand:
-            return self._perform(job)
+        try:
+            with job.errand:
+                return self._perform(job)
+        finally:
+            self.journal.outcomes.ended(job.file)
 
     def _perform(self, job: Job) -> Outcome:
         if (problem := self._state.problem) is not None:

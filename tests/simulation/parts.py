@@ -144,9 +144,9 @@ def attend_to_writes(journal: Journal, moment: Moment, is_full: Callable[[], boo
     writing, write = database.writing, database.write
 
     @contextmanager
-    def attended() -> Iterator[sqlite3.Connection]:
+    def attended(*, waits: bool = False) -> Iterator[sqlite3.Connection]:
         moment("journal", "begin")
-        with writing() as connection:
+        with writing(waits=waits) as connection:
             yield connection
             moment("journal", "commit")
             if is_full():
@@ -156,7 +156,7 @@ def attend_to_writes(journal: Journal, moment: Moment, is_full: Callable[[], boo
     def attended_write(statement: str, values: Sequence[str | bytes | float | None]) -> int:
         moment("journal", "begin")
         if is_full():
-            with database._guarded():
+            with database._guarded(), database._undone_if_it_fails():
                 raise _full()
         changed = write(statement, values)
         moment("journal", "committed")

@@ -72,6 +72,8 @@ RECHECKS = "rechecks "
 NO_OUTAGE_KNOWN = "begun anew, and nothing is known of any outage"
 TOKEN = "secret-7f3a9c"
 OVERTAKEN = "overtaken"
+_ANOTHER_FILE = 0
+"""No file has this id."""
 """The kind of moment in which a list is asked for, and a job could be done meanwhile."""
 DEEPEST = 3
 """So many things may be in the middle of something at once."""
@@ -294,7 +296,11 @@ class World:
 
         about_to_send = self.journal.outcomes.about_to_send
 
+        in_flight = self.journal.outcomes._in_flight
+
         def sending(file: FileRecord, sha256: bytes, size: int) -> bool:
+            # With another upload in flight, what comes of this one waits to be committed.
+            (in_flight.add if sha256[0] % 2 else in_flight.discard)(_ANOTHER_FILE)
             noted = True
             try:
                 noted = about_to_send(file, sha256, size)
