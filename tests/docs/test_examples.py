@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from aqsync.config import parse_config
+from aqsync.model.reasons import Reason
 from aqsync.service.web.models import (
     Message,
     Nothing,
@@ -86,6 +87,13 @@ def test_configurations_are_valid(page: Path) -> None:
     for block in blocks(page, "yaml"):
         whole = MINIMAL | yaml.safe_load(block)
         parse_config(yaml.safe_dump(whole), Path("/etc/aqsync/config.yaml"))
+
+
+def test_reasons_that_are_named_exist() -> None:
+    page = (HERE / "how-to" / "when-a-file-differs.md").read_text()
+    codes = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
+    assert codes
+    assert set(codes) <= {reason.value for reason in Reason}
 
 
 def test_curl_asks_the_daemon_what_it_understands() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from aqsync import __version__
 from aqsync.config.models import Mapping, ServerConfig, TagRule
 from aqsync.config.timing import Schedule, Transfer
+from aqsync.journal.schema import migrate
 from docs.generate import HERE
 
 TOP = HERE.parent
@@ -79,6 +81,18 @@ def test_every_key_of_the_configuration_is_described() -> None:
     described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) | {"match", "add"}
     sections = (ServerConfig, Transfer, Schedule, Mapping, TagRule)
     assert described == {name for section in sections for name in section.model_fields}
+
+
+def test_every_table_of_the_journal_is_described() -> None:
+    page = (HERE / "reference" / "journal.md").read_text()
+    rows = re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE)
+    connection = sqlite3.connect(":memory:")
+    migrate(connection, now_ns=0)
+    found = connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
+    ).fetchall()
+    connection.close()
+    assert {name for row in rows for name in re.findall(r"\w+", row)} == {name for (name,) in found}
 
 
 def test_the_changelog_ends_its_unreleased_part_at_this_version() -> None:
