@@ -59,7 +59,7 @@ class Catalog:
         description: str,
         tags: Sequence[str],
         *,
-        make_room: Callable[[UUID], None],
+        create_folder: Callable[[UUID], None],
     ) -> Experiment:
         """Enter a new experiment.
 
@@ -71,7 +71,7 @@ class Catalog:
             title: At most 256 characters.
             description: At most 5,000 characters.
             tags: At most 64.
-            make_room: Called with the new UUID before the experiment can be seen; what it
+            create_folder: Called with the new UUID before the experiment can be seen; what it
                 raises undoes everything.
 
         Raises:
@@ -101,7 +101,7 @@ class Catalog:
                 (str(uuid), f"{day}-{count}", title, description, self._user, now, now),
             ).lastrowid
             _add_tags(database, number, tags)
-            make_room(uuid)
+            create_folder(uuid)
             return _find(database, "uuid", str(uuid), "")
 
     def by_uuid(self, uuid: UUID) -> Experiment:

@@ -63,6 +63,13 @@ class Exchange:
         length = self.header(b"content-length")
         return None if length is None else int(length)
 
+    def has_large_body(self) -> bool:
+        """Tell whether the body has more than a MiB, or may have, for all that is announced."""
+        announced = self.announced_bytes()
+        if announced is None:
+            return self.header(b"transfer-encoding") is not None
+        return announced > _SMALL_BODY
+
     async def next_piece(self) -> bytes | None:
         """Wait for the next piece of the body and return it; None after the last one.
 
@@ -133,9 +140,7 @@ class Exchange:
         closed upon unread bytes is reset, which can destroy the answer before the client has
         read it; so what still comes is thrown away for a while first.
         """
-        announced = self.announced_bytes()
-        endless = announced is None and self.header(b"transfer-encoding") is not None
-        if self._body_ended or (not endless and (announced or 0) <= _SMALL_BODY):
+        if self._body_ended or not self.has_large_body():
             # What little may be left the HTTP layer throws away, and the connection lives on.
             await self.answer(status, content, headers=headers, kind=kind)
             return

@@ -85,7 +85,8 @@ class FilesEndpoint:
             raise FileRefused(404, EXPERIMENT_MISSING)
         check_body_size(self._max_file_bytes, exchange.announced_bytes() or 0, read=0)
         expected = conditions.expected(exchange)
-        if expected is not None:
+        if expected is not None and exchange.has_large_body():
+            # Looked at again when the file is whole.
             self._files.check(uuid, name, expected)
         file = StreamedFile(self._files.new_file(), self._disk, self._max_file_bytes)
         time = await receive_file(

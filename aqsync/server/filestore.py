@@ -2,7 +2,7 @@
 
 The folders are the only record of files, so nothing can disagree with them. A file arrives under
 a passing name in another folder and is renamed into place when it is whole and on the disk:
-whoever reads sees the old file or the new one.
+a reader sees the old file or the new one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from uuid import UUID
 from aqsync.server import rules
 from aqsync.server.conditions import ABSENT, check_expected
 from aqsync.server.errors import FileRefused
+from aqsync.server.incoming_file import IncomingFile
 from aqsync.server.listing import FileListing, ListingCache, listed_time
-from aqsync.server.stamps import Stamps, stamp
+from aqsync.server.stamps import Stamps
 
 EXPERIMENT_MISSING = "The specified experiment was not found."
 FILE_MISSING = "The requested file is not found."
@@ -41,7 +42,7 @@ class FileStore:
         self._incoming = data / "incoming"
         self._removed = data / "removed"
         self._counter = itertools.count()
-        self._changing = tuple(threading.Lock() for _ in range(_LOCKS))
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
         self._stamps = Stamps()
         self._listings = ListingCache()
         for leftovers in (self._incoming, self._removed):
@@ -50,38 +51,42 @@ class FileStore:
         for folder in (self._experiments, self._incoming, self._removed):
             folder.mkdir(exist_ok=True)
         _sync_folder(data)
+        self._present = set(os.listdir(self._experiments))  # noqa: PTH208 - names, not paths
 
-    def _folder(self, uuid: UUID) -> Path:
-        return self._experiments / str(uuid)
+    def _folder(self, uuid: UUID) -> str:
+        # Text: a `Path` takes longer to put together than the file to be looked up.
+        return f"{self._experiments}/{uuid}"
 
     def has(self, uuid: UUID) -> bool:
-        """Tell whether there is such an experiment."""
-        return self._folder(uuid).is_dir()
+        """Tell whether there is such an experiment; this asks no disk."""
+        return str(uuid) in self._present
 
     def has_file(self, uuid: UUID, name: str) -> bool:
         """Tell whether an experiment has a file of this name, which must be an allowed one."""
-        path = self._folder(uuid) / name
+        path = Path(self._folder(uuid), name)
         return path.is_file() and not path.is_symlink()
 
-    def make_rooms(self, uuids: Iterable[UUID]) -> None:
+    def create_missing_folders(self, uuids: Iterable[UUID]) -> None:
         """Make the folders that are missing, so that these experiments can take files."""
-        present = set(os.listdir(self._experiments))  # noqa: PTH208 - names, not paths
-        missing = [uuid for uuid in uuids if str(uuid) not in present]
+        missing = [uuid for uuid in uuids if not self.has(uuid)]
         for uuid in missing:
-            self._folder(uuid).mkdir()
+            Path(self._folder(uuid)).mkdir()
+            self._present.add(str(uuid))
         if missing:
             _sync_folder(self._experiments)
 
-    def make_room(self, uuid: UUID) -> None:
+    def create_folder(self, uuid: UUID) -> None:
         """Make the folder of a new experiment, on the disk when this returns."""
-        self._folder(uuid).mkdir()
+        Path(self._folder(uuid)).mkdir()
         _sync_folder(self._experiments)
+        self._present.add(str(uuid))
 
-    def remove_room(self, uuid: UUID) -> None:
+    def remove_folder(self, uuid: UUID) -> None:
         """Remove an experiment's folder and files: at one moment for clients, if it is there."""
         doomed = self._removed / f"{uuid}-{next(self._counter)}"
+        self._present.discard(str(uuid))
         try:
-            self._folder(uuid).rename(doomed)
+            Path(self._folder(uuid)).rename(doomed)
         except FileNotFoundError:
             return
         _sync_folder(self._experiments)
@@ -89,11 +94,11 @@ class FileStore:
 
     def new_file(self) -> IncomingFile:
         """Return a file to be filled and kept, or discarded."""
-        return IncomingFile(self._incoming / f"{next(self._counter):x}")
+        return IncomingFile(f"{self._incoming}/{next(self._counter):x}")
 
     def _lock(self, uuid: UUID) -> threading.Lock:
         """Return the lock under which an experiment's files are looked at and changed at once."""
-        return self._changing[uuid.int % _LOCKS]
+        return self._locks[uuid.int % _LOCKS]
 
     def check(self, uuid: UUID, name: str, expected: str) -> None:
         """Look whether something could be done that expects this: now, not yet when it is done.
@@ -106,7 +111,7 @@ class FileStore:
         Raises:
             NotAsExpected: Something else is there.
         """
-        check_expected(expected, _version(_time_of(self._folder(uuid) / name)))
+        check_expected(expected, _version(_time_of(f"{self._folder(uuid)}/{name}")))
 
     def keep(
         self, incoming: IncomingFile, uuid: UUID, name: str, expected: str | None = None
@@ -129,30 +134,29 @@ class FileStore:
             FileRefused: The experiment was removed meanwhile.
         """
         folder = self._folder(uuid)
-        place = folder / name
+        place = f"{folder}/{name}"
+        earlier: int | None = None
         try:
-            while (kept := self._try_to_keep(incoming, uuid, place, expected)) is None:
-                pass  # another came in between, and then the time may not do
+            while True:
+                # The disk is waited for before the lock is taken.
+                kept = incoming.complete(self._stamps, earlier)
+                with self._lock(uuid):
+                    earlier = _time_of(place)
+                    if expected is not None:
+                        self._check(folder, earlier, expected)
+                    if earlier is None or earlier < kept:
+                        incoming.move_to(place)
+                        break
             _sync_folder(folder)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise FileRefused(404, EXPERIMENT_MISSING) from exc
         return listed_time(kept)
 
-    def _try_to_keep(
-        self, incoming: IncomingFile, uuid: UUID, place: Path, expected: str | None
-    ) -> int | None:
-        # The disk is waited for before the lock is taken.
-        kept = incoming.complete(self._stamps, _time_of(place))
-        with self._lock(uuid):
-            found = _time_of(place)
-            if found is None and not place.parent.is_dir():
-                raise FileRefused(404, EXPERIMENT_MISSING)
-            if expected is not None:
-                check_expected(expected, _version(found))
-            if found is not None and found >= kept:
-                return None
-            incoming.move_to(place)
-        return kept
+    @staticmethod
+    def _check(folder: str, found: int | None, expected: str) -> None:
+        if found is None and expected != ABSENT and not os.path.isdir(folder):  # noqa: PTH112 - text
+            raise FileRefused(404, EXPERIMENT_MISSING)
+        check_expected(expected, _version(found))
 
     def open_for_reading(self, uuid: UUID, name: str) -> int:
         """Return a file descriptor of a file.
@@ -163,7 +167,9 @@ class FileStore:
         if not rules.is_file_name(name):
             raise FileRefused(400, "Invalid file name.")
         try:
-            return os.open(self._folder(uuid) / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            return os.open(
+                f"{self._folder(uuid)}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            )
         except OSError as exc:
             if exc.errno not in {errno.ENOENT, errno.ELOOP, errno.ENXIO}:
                 raise
@@ -172,11 +178,11 @@ class FileStore:
 
     def sizes(self, uuid: UUID, names: Iterable[str]) -> list[int | None]:
         """Return the sizes of files in bytes, None for each that is gone."""
-        return [_size(self._folder(uuid) / name) for name in names]
+        return [_size(f"{self._folder(uuid)}/{name}") for name in names]
 
     def listing(self, uuid: UUID) -> FileListing:
         """Return an experiment's files, to be read when they are asked for."""
-        return FileListing(self._folder(uuid), f"/api/files/{uuid}", self._listings)
+        return FileListing(Path(self._folder(uuid)), f"/api/files/{uuid}", self._listings)
 
     def delete(self, uuid: UUID, names: Sequence[str], expected: str | None = None) -> None:
         """Delete files: all of them, or none when one is not there.
@@ -192,13 +198,13 @@ class FileStore:
         """
         if not all(map(rules.is_file_name, names)):
             raise FileRefused(400, "Invalid file names.")
-        folder = self._folder(uuid)
+        folder = Path(self._folder(uuid))
         with self._lock(uuid):
             if not folder.is_dir():
                 raise FileRefused(404, EXPERIMENT_MISSING)
             if expected is not None:
                 for name in names:
-                    check_expected(expected, _version(_time_of(folder / name)))
+                    check_expected(expected, _version(_time_of(f"{folder}/{name}")))
             missing = [name for name in names if not (folder / name).is_file()]
             if missing:
                 raise FileRefused(409, f"File(s) not found - {rules.listed(missing)}")
@@ -209,82 +215,10 @@ class FileStore:
             _sync_folder(folder)
 
 
-class IncomingFile:
-    """A file on its way in; one thread at a time may call.
-
-    Args:
-        path: Where it lies until it is kept; made when the first bytes or the end come.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-        self._exists = False
-
-    def write(self, chunks: Sequence[bytes]) -> None:
-        """Append bytes."""
-        descriptor = self._open()
-        start = os.lseek(descriptor, 0, os.SEEK_CUR)
-        for chunk in chunks:
-            _write_all(descriptor, chunk)
-        if sum(map(len, chunks)) >= _WORTH_AN_EARLY_START:
-            # Lets the disk begin now, so that the sync at the end has little left to wait for.
-            os.posix_fadvise(descriptor, start, 0, os.POSIX_FADV_DONTNEED)
-
-    def complete(self, stamps: Stamps, after: int | None) -> int:
-        """Stamp the file, which has all its bytes, and wait for the disk.
-
-        Args:
-            stamps: Where times come from.
-            after: The time gets later than this, in microseconds since 1970; None: than nothing.
-
-        Returns:
-            The file's time, in microseconds since 1970.
-        """
-        descriptor = self._open()
-        stamped = stamp(descriptor, stamps, after)
-        os.fsync(descriptor)
-        return stamped
-
-    def move_to(self, place: Path) -> None:
-        """Rename the complete file."""
-        self._path.replace(place)
-        self._exists = False
-        self._close()
-
-    def discard(self) -> None:
-        """Leave nothing behind; after `move_to` there is nothing to do."""
-        self._close()
-        if self._exists:
-            self._path.unlink()
-            self._exists = False
-
-    def _open(self) -> int:
-        if self._descriptor is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            self._descriptor = os.open(self._path, flags, 0o644)
-            self._exists = True
-        return self._descriptor
-
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-_WORTH_AN_EARLY_START = 512 * 1024
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _time_of(place: Path) -> int | None:
+def _time_of(place: str) -> int | None:
     """Return when a file was stored, in microseconds since 1970; None if nothing is there."""
     try:
-        return place.lstat().st_mtime_ns // 1000
+        return os.lstat(place).st_mtime_ns // 1000
     except FileNotFoundError:
         return None
 
@@ -293,14 +227,14 @@ def _version(time: int | None) -> str:
     return ABSENT if time is None else listed_time(time)
 
 
-def _size(path: Path) -> int | None:
+def _size(path: str) -> int | None:
     try:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
     except FileNotFoundError:
         return None
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path | str) -> None:
     """Put the names in a folder on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

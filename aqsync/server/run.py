@@ -17,7 +17,7 @@ import uvicorn
 
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
-from aqsync.server.head_guard import GuardedProtocol
+from aqsync.server.http_protocol import GuardedProtocol
 from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS, ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import wrap_future
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from functools import partial
+from concurrent.futures import Executor, Future, wait
 from typing import Any
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.filestore import IncomingFile
+from aqsync.server.incoming_file import IncomingFile
 
 _PIECE = 1024 * 1024
 """Bytes gathered before they are written: a small file needs one call on a thread."""
@@ -33,7 +32,7 @@ class StreamedFile:
         self._bytes = 0
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
-        self._writing: asyncio.Future[Any] | None = None
+        self._work: Future[Any] | None = None
 
     def add(self, data: bytes) -> None:
         """Take the next bytes.
@@ -54,8 +53,9 @@ class StreamedFile:
             OSError: The disk failed.
         """
         if self._gathered_bytes >= _PIECE:
-            await self._wait()
-            self._begin(self._incoming.write, self._pop_gathered())
+            if self._work is not None:
+                await wrap_future(self._work)
+            self._work = self._disk.submit(self._incoming.write, self._pop_gathered())
 
     async def keep(self, keep: Callable[[IncomingFile], str]) -> str:
         """Write the rest.
@@ -69,27 +69,15 @@ class StreamedFile:
         Raises:
             OSError: The disk failed.
         """
-        await self._wait()
-        self._begin(_finish, self._incoming, self._pop_gathered(), keep)
-        kept: str = await self._wait()
-        return kept
+        if self._work is not None:
+            await wrap_future(self._work)
+        work = self._disk.submit(_finish, self._incoming, self._pop_gathered(), keep)
+        self._work = work
+        return await wrap_future(work)
 
     async def discard(self) -> None:
         """Leave nothing behind of a file that was not kept."""
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
-            self._writing.exception()  # whoever was to be told has been, or has gone
-        self._gathered = []
-        self._begin(self._incoming.discard)
-        await self._wait()
-
-    def _begin(self, work: Callable[..., Any], *arguments: object) -> None:
-        loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(self._disk, partial(work, *arguments))
-
-    async def _wait(self) -> Any:  # noqa: ANN401 - what the work returned
-        # Shielded: a request that is cancelled must still wait for the thread before it discards.
-        return None if self._writing is None else await asyncio.shield(self._writing)
+        await wrap_future(self._disk.submit(_discard, self._incoming, self._work))
 
     def _pop_gathered(self) -> list[bytes]:
         gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
@@ -101,3 +89,11 @@ def _finish(
 ) -> str:
     incoming.write(rest)
     return keep(incoming)
+
+
+def _discard(incoming: IncomingFile, work: Future[Any] | None) -> None:
+    if work is not None:
+        # A request that is cancelled goes on while a thread still works for it. What was begun
+        # earlier was also taken from the queue earlier, so that this never waits in vain.
+        wait([work])
+    incoming.discard()

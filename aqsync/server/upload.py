@@ -7,8 +7,8 @@ from collections.abc import Callable
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
 from aqsync.server.exchange import Exchange
-from aqsync.server.filestore import IncomingFile
 from aqsync.server.form_reader import Event, FormReader, PartBegins, broken_form
+from aqsync.server.incoming_file import IncomingFile
 from aqsync.server.streamed_file import StreamedFile
 
 

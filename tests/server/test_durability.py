@@ -173,15 +173,15 @@ def test_the_file_and_its_name_are_on_the_disk_before_the_answer(
         steps.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
         real_sync(descriptor)
 
-    def replaced(self: Path, target: Path) -> Path:
-        steps.append(f"rename {self.name} to {target.name}")
-        return real_replace(self, target)
+    def replaced(source: str, target: str) -> None:
+        steps.append(f"rename {Path(source).name} to {Path(target).name}")
+        real_replace(source, target)
 
     storage = Storage(tmp_path / "data")
-    made = storage.catalog.create("title", "", [], make_room=storage.files.make_room)
-    real_sync, real_replace = os.fsync, Path.replace
+    made = storage.catalog.create("title", "", [], create_folder=storage.files.create_folder)
+    real_sync, real_replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(Path, "replace", replaced)
+    monkeypatch.setattr(os, "replace", replaced)
     arriving = storage.files.new_file()
     arriving.write([b"content"])
     (passing,) = (tmp_path / "data" / "incoming").iterdir()
@@ -218,14 +218,14 @@ def crash_in_removal(storage: Storage, monkeypatch: pytest.MonkeyPatch, step: st
     monkeypatch.setattr(target, step, crash)
 
 
-@pytest.mark.parametrize("step", ["remove_room", "rmtree", "forget_removed"])
+@pytest.mark.parametrize("step", ["remove_folder", "rmtree", "forget_removed"])
 def test_a_removal_goes_on_after_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     data = tmp_path / "data"
     storage = Storage(data)
     create: Callable[[], Any] = lambda: storage.catalog.create(  # noqa: E731 - twice, in short
-        "title", "", [], make_room=storage.files.make_room
+        "title", "", [], create_folder=storage.files.create_folder
     )
     doomed, kept = create(), create()
     for experiment in (doomed, kept):
@@ -248,7 +248,7 @@ def test_a_removal_goes_on_after_a_crash(
 def test_an_experiment_that_cannot_get_a_folder_is_not_made(tmp_path: Path) -> None:
     storage = Storage(tmp_path / "data")
     with pytest.raises(Crash):
-        storage.catalog.create("title", "", ["tag"], make_room=crash)
+        storage.catalog.create("title", "", ["tag"], create_folder=crash)
     assert storage.catalog.uuids() == []
     assert storage.catalog.tags(unused=True) == []
     storage.close()

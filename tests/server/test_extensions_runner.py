@@ -34,7 +34,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 @pytest.fixture
 def experiment(storage: Storage) -> Experiment:
-    return storage.catalog.create("title", "", [], make_room=storage.files.make_room)
+    return storage.catalog.create("title", "", [], create_folder=storage.files.create_folder)
 
 
 class FullDisk(TaskRecords):

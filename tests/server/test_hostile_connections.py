@@ -100,7 +100,7 @@ def impatient(tmp_path: Path) -> Iterator[str]:
 @contextmanager
 def impatient_server(data: Path) -> Iterator[str]:
     code = (
-        "import sys; import aqsync.server.head_guard as guard; guard.HEAD_SECONDS = 0.4;"
+        "import sys; import aqsync.server.http_protocol as guard; guard.HEAD_SECONDS = 0.4;"
         " from aqsync.server.__main__ import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", code, "--data", str(data), "--port", "0"]

@@ -36,8 +36,8 @@ class Store:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._storage = Storage(data)
-        room = self._storage.files.make_room
-        self.uuid: UUID = self._storage.catalog.create("", "", [], make_room=room).uuid
+        room = self._storage.files.create_folder
+        self.uuid: UUID = self._storage.catalog.create("", "", [], create_folder=room).uuid
 
     def reopen(self) -> None:
         self._storage.close()

@@ -22,7 +22,10 @@ def _create_experiment(
 ) -> ExperimentData:
     wanted = create_experiment_input
     created = info.context.catalog.create(
-        wanted.title, wanted.description, wanted.tags, make_room=info.context.files.make_room
+        wanted.title,
+        wanted.description,
+        wanted.tags,
+        create_folder=info.context.files.create_folder,
     )
     return ExperimentData.of(created)
 

@@ -1,0 +1,81 @@
+"""A file on its way in, until it gets its place and name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from aqsync.server.stamps import Stamps, stamp
+
+_WORTH_AN_EARLY_START = 512 * 1024
+
+
+class IncomingFile:
+    """A file on its way in; one thread at a time may call.
+
+    Args:
+        path: Where it lies until it is kept; made when the first bytes or the end come.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._exists = False
+        self._size = 0
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        """Append bytes."""
+        descriptor = self._open()
+        for chunk in chunks:
+            _write_all(descriptor, chunk)
+        size = sum(map(len, chunks))
+        if size >= _WORTH_AN_EARLY_START:
+            # Lets the disk begin now, so that the sync at the end has little left to wait for.
+            os.posix_fadvise(descriptor, self._size, 0, os.POSIX_FADV_DONTNEED)
+        self._size += size
+
+    def complete(self, stamps: Stamps, after: int | None) -> int:
+        """Stamp the file, which has all its bytes, and wait for the disk.
+
+        Args:
+            stamps: Where times come from.
+            after: The time gets later than this, in microseconds since 1970; None: than nothing.
+
+        Returns:
+            The file's time, in microseconds since 1970.
+        """
+        descriptor = self._open()
+        stamped = stamp(descriptor, stamps, after)
+        os.fsync(descriptor)
+        return stamped
+
+    def move_to(self, place: str) -> None:
+        """Rename the complete file."""
+        os.replace(self._path, place)  # noqa: PTH105 - text
+        self._exists = False
+        self._close()
+
+    def discard(self) -> None:
+        """Leave nothing behind; after `move_to` there is nothing to do."""
+        self._close()
+        if self._exists:
+            os.unlink(self._path)  # noqa: PTH108 - text
+            self._exists = False
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            self._descriptor = os.open(self._path, flags, 0o644)
+            self._exists = True
+        return self._descriptor
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
