@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from aqsync.errors import JournalBroken
+from aqsync.journal.comparison import Comparisons
 from aqsync.journal.database import (
     Database,
     connect,
@@ -16,6 +17,7 @@ from aqsync.journal.database import (
     translated,
 )
 from aqsync.journal.durable import Durable
+from aqsync.journal.files_in_use import FilesInUse
 from aqsync.journal.hangs import Hangs
 from aqsync.journal.history import History
 from aqsync.journal.limits import Limits
@@ -28,8 +30,6 @@ from aqsync.journal.rechecks import Rechecks
 from aqsync.journal.refusals import Refusals
 from aqsync.journal.remote import Remote
 from aqsync.journal.removals import Removals
-from aqsync.journal.sides import Sides
-from aqsync.journal.standing import Standing
 from aqsync.journal.tags import Tags
 from aqsync.journal.versions import Versions
 
@@ -53,14 +53,14 @@ class Journal:
         self.pauses = Pauses(database)
         self.hangs = Hangs(database)
         self.history = History(database)
-        self.sides = Sides(database)
+        self.comparisons = Comparisons(database)
         self.versions = Versions(database)
         self.broken_set_aside = broken
         """Where a damaged journal was put when this one was begun in its place."""
         self._database = database
         self._lock = lock
         self._durable = None if lock is None else Durable(database.path)
-        self._standing = None if lock is None else Standing(database.path, lock)
+        self._files = None if lock is None else FilesInUse(database.path, lock)
 
     @classmethod
     def open_for_writing(cls, path: Path, now_ns: int) -> Self:
@@ -144,10 +144,10 @@ class Journal:
         Whatever is written after that is lost, and another process may write beside this one.
         It costs a few calls of the system.
         """
-        if self._standing is None:
+        if self._files is None:
             return None
         try:
-            return self._standing.problem(self._database.changes)
+            return self._files.problem(self._database.changes)
         except OSError:
             return None  # its disk is in trouble: that is told wherever it is used
 

@@ -82,7 +82,7 @@ class JournalLock:
         if not marks_a_journal(journal):
             self._write(f"{_OPENING} {os.getpid()}")
 
-    def stands(self) -> bool:
+    def in_place(self) -> bool:
         """Whether another process would meet this very lock: the file may have been replaced."""
         try:
             there = self.path.stat()

@@ -14,12 +14,12 @@ from aqsync.journal.rows import NO_FAILURE, explained
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Adopted,
+    ChangedMeanwhile,
     Explanation,
     Failed,
     FileRecord,
     FoundDifferent,
     FoundOurOwn,
-    MovedOn,
     Outcome,
     Removed,
     Signature,
@@ -208,14 +208,14 @@ class Outcomes:
                     (modified_at, now_ns, finding, size, sha256, *at(file), *then),
                 )
             case Removed():
-                if not file.insisted:
+                if not file.forced:
                     self._count_removal(connection, file, now_ns)
                 connection.execute(f"DELETE FROM file WHERE {AT} AND size IS NULL", at(file))
                 connection.execute(
                     "DELETE FROM remote_file WHERE eid = ? AND name = ?",
                     (file.eid, file.remote_name),
                 )
-            case MovedOn():
+            case ChangedMeanwhile():
                 pass  # the scanner looks again; nothing was learned of the remote side
             case Failed():
                 self._failed(connection, file, outcome, now_ns)

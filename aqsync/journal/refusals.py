@@ -39,14 +39,14 @@ class Refusals:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._standing: dict[Key, Refusal] | None = None
+        self._current: dict[Key, Refusal] | None = None
         self._lately: dict[Key, bool] | None = None
         """Of which experiments files were refused since one was last accepted; and whether so
         since one of any experiment was."""
 
-    def standing(self) -> Mapping[Key, Refusal]:
+    def current(self) -> Mapping[Key, Refusal]:
         """What is refused as a whole, by EID and action."""
-        found = self._standing
+        found = self._current
         if found is None:
             with self._database.reading() as connection:  # whose lock keeps writers out
                 rows = connection.execute(
@@ -58,7 +58,7 @@ class Refusals:
                     )
                     for eid, action, message, hint, *rest in rows
                 }
-                self._standing = found
+                self._current = found
         return found
 
     def refused(self, eid: str, action: Action, file_id: int) -> tuple[int, bool]:
@@ -104,7 +104,7 @@ class Refusals:
                     refusal.again_ns,
                 ),
             )
-            self._standing = None
+            self._current = None
 
     def accepted(self, eid: str, action: Action) -> list[str]:
         """Something was accepted.
@@ -113,9 +113,9 @@ class Refusals:
             Where it ends a refusal: the EID, `EVERYWHERE`, both or neither.
         """
         lately = self._refused_lately()
-        if (eid, action) not in lately and not any(lately.values()) and not self.standing():
+        if (eid, action) not in lately and not any(lately.values()) and not self.current():
             return []
-        healed = [each for each in (eid, EVERYWHERE) if (each, action) in self.standing()]
+        healed = [each for each in (eid, EVERYWHERE) if (each, action) in self.current()]
         with self._database.writing() as connection:
             connection.execute(
                 "DELETE FROM refused_file WHERE eid = ? AND action = ?", (eid, action.value)
@@ -131,7 +131,7 @@ class Refusals:
                 connection.execute(
                     "UPDATE refusal SET again_ns = 0 WHERE action = ?", (action.value,)
                 )
-            self._standing = self._lately = None
+            self._current = self._lately = None
         return healed
 
     def _refused_lately(self) -> dict[Key, bool]:
@@ -147,10 +147,10 @@ class Refusals:
 
     def end_pauses(self, now_ns: int) -> None:
         """A person wants no pause to last: one file each may try it now."""
-        if self.standing():
+        if self.current():
             with self._database.writing() as connection:
                 connection.execute("UPDATE refusal SET again_ns = ?, tries = 1", (now_ns,))
-                self._standing = None
+                self._current = None
 
     def forget_idle(self) -> list[Key]:
         """End the refusals that no file waits for: the next one finds out by itself.
@@ -158,15 +158,15 @@ class Refusals:
         Returns:
             The EID and action of those that stay.
         """
-        idle = [key for key in self.standing() if not self.candidates(key, 1)]
+        idle = [key for key in self.current() if not self.candidates(key, 1)]
         if idle:
             with self._database.writing() as connection:
                 connection.executemany(
                     "DELETE FROM refusal WHERE eid = ? AND action = ?",
                     ((eid, action.value) for eid, action in idle),
                 )
-                self._standing = None
-        return list(self.standing())
+                self._current = None
+        return list(self.current())
 
     def candidates(self, key: Key, most: int) -> list[Candidate]:
         """Some files that may be tried; first those that were not refused themselves.

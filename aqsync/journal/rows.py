@@ -205,7 +205,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         comparison=comparison,
         failure=failure,
         removed_at_ns=removed_at_ns,
-        insisted=bool(insisted),
+        forced=bool(insisted),
         may_replace=may_replace,
         changing_since_ns=changing_since_ns,
         removing=bool(removing),

@@ -13,10 +13,10 @@ from aqsync.model.decisions import (
 )
 from aqsync.model.outcomes import (
     Adopted,
+    ChangedMeanwhile,
     Failed,
     FoundDifferent,
     FoundOurOwn,
-    MovedOn,
     Outcome,
     Removed,
     Touched,
@@ -24,13 +24,13 @@ from aqsync.model.outcomes import (
 )
 from aqsync.model.policy import (
     Action,
-    Closed,
     OnLocalDelete,
     Policy,
     Problem,
     Refusal,
     ServerProblem,
     SizeLimit,
+    TransfersBlocked,
     Twin,
 )
 from aqsync.model.reasons import (
@@ -59,7 +59,7 @@ __all__ = [
     "RESENDS_WITHIN_NS",
     "Action",
     "Adopted",
-    "Closed",
+    "ChangedMeanwhile",
     "Compare",
     "Comparison",
     "Decision",
@@ -74,7 +74,6 @@ __all__ = [
     "FoundOurOwn",
     "Hold",
     "InSync",
-    "MovedOn",
     "OnLocalDelete",
     "Outcome",
     "Policy",
@@ -93,6 +92,7 @@ __all__ = [
     "State",
     "SyncedVersion",
     "Touched",
+    "TransfersBlocked",
     "Twin",
     "Upload",
     "Uploaded",

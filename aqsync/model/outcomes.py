@@ -66,7 +66,7 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedOn:
+class ChangedMeanwhile:
     """The file changed or vanished under us: look at it again."""
 
 
@@ -82,4 +82,13 @@ class Failed(Explained):
     """Then, the largest that it takes, if it said so."""
 
 
-Outcome = Uploaded | Touched | Adopted | FoundOurOwn | FoundDifferent | Removed | MovedOn | Failed
+Outcome = (
+    Uploaded
+    | Touched
+    | Adopted
+    | FoundOurOwn
+    | FoundDifferent
+    | Removed
+    | ChangedMeanwhile
+    | Failed
+)

@@ -84,7 +84,7 @@ class OnLocalDelete(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Closed(Explained):
+class TransfersBlocked(Explained):
     """A pause, the time of day, or a file system that hangs: nothing may go to the server."""
 
     why: Explanation
@@ -114,7 +114,7 @@ class Policy:
     """What the server allows for no file like this one."""
     size_limit: SizeLimit | None = None
     """How large a file the server takes, if that is known."""
-    closed: Closed | None = None
+    blocked: TransfersBlocked | None = None
     """Why nothing may go to the server now; None: it may."""
     server_problem: ServerProblem | None = None
     recheck: bool = True

@@ -148,7 +148,7 @@ class FileRecord:
     failure: Failure | None
     removed_at_ns: int | None
     """When the mirror first missed a file that had been there."""
-    insisted: bool
+    forced: bool
     """A person asked to send the file as it is: removed on the server, or empty now."""
     may_replace: str | None
     """The server's time of the foreign version that a person allowed to be overwritten."""

@@ -16,13 +16,13 @@ from aqsync.errors import AqsyncError, Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.log import Log
 from aqsync.model import (
+    ChangedMeanwhile,
     Compare,
     Decision,
     Failed,
     FileRecord,
     Hold,
     InSync,
-    MovedOn,
     Outcome,
     Policy,
     Reason,
@@ -37,7 +37,7 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import HANGS_CHECK_S, LARGE, Hung, Lanes, PutBack
 from aqsync.sync.planner import backoff_ns
-from aqsync.sync.policies import closed, policies
+from aqsync.sync.policies import policies, transfers_blocked
 from aqsync.sync.ready import Ready
 from aqsync.sync.tally import Tally
 
@@ -125,6 +125,7 @@ class Delivery:
         self._tally = tally
         self._engine = engine
         self._clock = engine.clock
+        self._journal = engine.journal
         self._ready = ready
         self._lanes = lanes
         self._looks = looks
@@ -249,7 +250,7 @@ class Delivery:
         file = job.file
         if not (isinstance(outcome, Failed) and self._engine.explains(job)):
             self._tally.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
-        if isinstance(outcome, MovedOn):
+        if isinstance(outcome, ChangedMeanwhile):
             # At once; but what the scanner cannot see as it is must not be tried without end.
             times = self._moved_on[file.id]
             self._moved_on[file.id] += 1
@@ -311,7 +312,7 @@ class Delivery:
         found = {
             name: why
             for name in self._mappings
-            if (why := closed(self._engine.journal, name, now_ns, self._windows)) is not None
+            if (why := transfers_blocked(self._journal, name, now_ns, self._windows)) is not None
         }
         if found.keys() != self._closed:
             self._policies_until = 0.0
@@ -421,7 +422,7 @@ class Delivery:
     def _wait(self, file: FileRecord, step: Wait) -> None:
         if file.path in self._hanging.get(file.mapping, ()):
             return  # it is looked at again when its file system has answered
-        if self._policy_of[file.mapping](file).closed is not None:
+        if self._policy_of[file.mapping](file).blocked is not None:
             self._closed |= {file.mapping}
             self._again(file)
             return

@@ -32,13 +32,13 @@ from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
     Adopted,
+    ChangedMeanwhile,
     Compare,
     Decision,
     Failed,
     FileRecord,
     FoundDifferent,
     FoundOurOwn,
-    MovedOn,
     Outcome,
     Policy,
     Problem,
@@ -220,7 +220,7 @@ class Engine:
         """
         step = decide(file, policy_of(file), self.clock.now_ns())
         eid = str(file.eid)
-        waits = isinstance(step, Wait) and step.until_ns is None and policy_of(file).closed is None
+        waits = isinstance(step, Wait) and step.until_ns is None and policy_of(file).blocked is None
         if not waits or self._lists.age(eid) <= NEWEST_S:
             return file, step
         if not self.refresh({eid}):
@@ -335,7 +335,7 @@ class Engine:
         if isinstance(outcome, Uploaded | Adopted | FoundOurOwn | FoundDifferent | Removed):
             self._refusing.accepted(job.file, job.step)
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
-            return MovedOn()  # the EID was given to another experiment meanwhile
+            return ChangedMeanwhile()  # the EID was given to another experiment meanwhile
         if isinstance(outcome, Failed) and self._is_told_by_a_limit(job.file, outcome):
             return outcome
         if isinstance(outcome, Uploaded) and self.journal.limits.accepted(outcome.signature.size):

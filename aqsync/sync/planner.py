@@ -226,7 +226,7 @@ def _being_rewritten(file: FileRecord, policy: Policy, step: Decision, now_ns: i
 
 def _is_emptied(file: FileRecord) -> bool:
     """Whether nothing is left of a file that was uploaded, and nobody wants that sent."""
-    if file.local is None or file.synced is None or file.insisted:
+    if file.local is None or file.synced is None or file.forced:
         return False
     return file.local.size == 0 < file.synced.signature.size
 
@@ -244,7 +244,7 @@ def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) ->
         seconds = -(-(at_ns - now_ns) // SECOND_NS)
         later = Reason.RECHECK_AT.explain(now=step.message, seconds=seconds)
         return InSync(later, step.since_ns)
-    for obstacle in (policy.place_problem, policy.root_problem, policy.closed):
+    for obstacle in (policy.place_problem, policy.root_problem, policy.blocked):
         if obstacle is not None:
             later = Reason.RECHECK_AFTER.explain(now=step.message, obstacle=obstacle.message)
             return InSync(later, step.since_ns)
@@ -254,7 +254,7 @@ def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) ->
 
 def _wanted_when_missing(file: FileRecord, synced: SyncedVersion, now_ns: int) -> Decision:
     """The step for a file that the server accepted and does not list."""
-    if file.insisted:
+    if file.forced:
         return Upload(Reason.FORCED.explain(), file.since_ns, False)
     if file.removing:
         return Upload(Reason.BACK_AFTER_REMOVAL.explain(), file.since_ns, replaces=False)
@@ -296,9 +296,9 @@ def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision
         return Wait(Reason.LIST_NOT_FETCHED_SINCE.explain(), file.since_ns, None)
     if file.remote.modified_at != file.synced.modified_at:
         return InSync(Reason.DELETED_COPY_CHANGED.explain(), file.since_ns)
-    if policy.twin is not None and not file.insisted:
+    if policy.twin is not None and not file.forced:
         return _kept_for(policy.twin, file, now_ns)
-    if policy.removal_barrier is not None and not file.insisted:
+    if policy.removal_barrier is not None and not file.forced:
         return Hold(policy.removal_barrier, file.since_ns)
     return RemoveRemote(Reason.DELETED_HERE.explain(), file.since_ns)
 
@@ -320,8 +320,8 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
         return _failing(file, now_ns)
     if isinstance(step, Upload) and (held := _too_large(file, policy.size_limit, now_ns)):
         return held
-    if policy.closed is not None:
-        return Wait(policy.closed.why, policy.closed.since_ns, policy.closed.until_ns)
+    if policy.blocked is not None:
+        return Wait(policy.blocked.why, policy.blocked.since_ns, policy.blocked.until_ns)
     if (settling := _settling(file, policy, now_ns)) is not None:
         return settling
     if (failing := _failing(file, now_ns)) is not None:
@@ -336,7 +336,7 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
 
 def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold | None:
     """A file that the server would refuse is not sent, but now and then, to find out."""
-    if limit is None or not is_too_large(file, limit) or file.insisted:
+    if limit is None or not is_too_large(file, limit) or file.forced:
         return None
     # A try that lies further ahead was planned before the clock was set back.
     if now_ns >= limit.again_ns or limit.again_ns - now_ns > LIMIT_TRIED_EVERY_NS:
@@ -362,7 +362,7 @@ def is_too_large(file: FileRecord, limit: SizeLimit) -> bool:
 
 def _refused(file: FileRecord, refusal: Refusal | None, now_ns: int) -> Hold | None:
     """What is refused as a whole is tried by one file; who begins a job puts the next try off."""
-    if refusal is None or file.insisted:
+    if refusal is None or file.forced:
         return None
     # Those that were refused themselves come last: they may be why all are held.
     pause_ns = 0 if file.failure is None else backoff_ns(refusal.tries, 0)

@@ -18,13 +18,13 @@ from aqsync.local.disk import nearest
 from aqsync.local.rules import target_fingerprint
 from aqsync.model import (
     Action,
-    Closed,
     Decision,
     FileRecord,
     OnLocalDelete,
     Policy,
     Reason,
     ServerProblem,
+    TransfersBlocked,
     Twin,
 )
 from aqsync.sync.planner import decide, removal_barrier
@@ -39,9 +39,9 @@ ALWAYS = Windows()
 """Windows that are never closed."""
 
 
-def closed(
+def transfers_blocked(
     journal: Journal, name: str, now_ns: int, windows: Windows, *, at_once: bool = False
-) -> Closed | None:
+) -> TransfersBlocked | None:
     """Why a mapping's files must not go to the server now; of several reasons the longest.
 
     Args:
@@ -53,22 +53,22 @@ def closed(
     """
     hangs = journal.hangs.of(name)
     if (hang := next((hang for hang in hangs.values() if hang.blocks), None)) is not None:
-        return Closed(Reason.MAPPING_HANGS.explain(), hang.since_ns, None)
+        return TransfersBlocked(Reason.MAPPING_HANGS.explain(), hang.since_ns, None)
     if at_once:
         return None
     pauses = journal.pauses.active(now_ns)
     found = [
-        Closed(Reason.PAUSED.explain(command=command), *pauses[paused])
+        TransfersBlocked(Reason.PAUSED.explain(command=command), *pauses[paused])
         for paused, command in ((name, f"aqsync resume {name}"), (EVERYTHING, "aqsync resume"))
         if paused in pauses
     ]
     if (shut := windows.closed(now_ns)) is not None:
-        found.append(Closed(Reason.OUTSIDE_WINDOWS.explain(windows=windows), *shut))
+        found.append(TransfersBlocked(Reason.OUTSIDE_WINDOWS.explain(windows=windows), *shut))
     return max(found, key=_end, default=None)
 
 
-def _end(closed: Closed) -> float:
-    return inf if closed.until_ns is None else closed.until_ns
+def _end(blocked: TransfersBlocked) -> float:
+    return inf if blocked.until_ns is None else blocked.until_ns
 
 
 def policies(
@@ -95,7 +95,7 @@ def policies(
         twins = journal.removals.twins(mapping_id, now_ns) if gone else {}
         barrier = removal_barrier(gone, known, mapping.remove_share)
     hangs = {
-        path: Closed(Reason.READING_HANGS.explain(), hang.since_ns, None)
+        path: TransfersBlocked(Reason.READING_HANGS.explain(), hang.since_ns, None)
         for path, hang in journal.hangs.of(mapping.name).items()
     }
     hangs.pop(LOOK, None)  # the trouble of the root says so
@@ -105,13 +105,13 @@ def policies(
         on_local_delete=OnLocalDelete(mapping.on_local_delete),
         removal_barrier=barrier,
         root_problem=troubles.pop("", None),
-        closed=closed(journal, mapping.name, now_ns, windows, at_once=at_once),
+        blocked=transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once),
         server_problem=journal.remote.server_problem(),
         size_limit=journal.limits.size(),
         recheck=mapping.recheck,
     )
-    standing = journal.refusals.standing()
-    everywhere = {action: refusal for (eid, action), refusal in standing.items() if not eid}
+    refused = journal.refusals.current()
+    everywhere = {action: refusal for (eid, action), refusal in refused.items() if not eid}
     base = replace(base, refusals=everywhere)
     by_eid = {
         eid: replace(
@@ -119,12 +119,12 @@ def policies(
             experiment_problem=problem,
             experiment_again_ns=again_ns,
             refusals={
-                **{action: refusal for (at, action), refusal in standing.items() if at == eid},
+                **{action: refusal for (at, action), refusal in refused.items() if at == eid},
                 **everywhere,
             },
         )
         for eid, (problem, again_ns) in (
-            dict.fromkeys((eid for eid, _ in standing), (None, None)) | journal.remote.problems()
+            dict.fromkeys((eid for eid, _ in refused), (None, None)) | journal.remote.problems()
         ).items()
     }
 
@@ -133,7 +133,7 @@ def policies(
         if file.id in twins:
             policy = replace(policy, twin=twins[file.id])
         if hangs and file.path in hangs:
-            policy = replace(policy, closed=hangs[file.path])
+            policy = replace(policy, blocked=hangs[file.path])
         place = nearest(file.path, troubles) if troubles else None
         return policy if place is None else replace(policy, place_problem=troubles[place])
 
@@ -143,7 +143,7 @@ def policies(
 def server_state(journal: Journal) -> ServerProblem | None:
     """Why the server cannot be used for anything, or nothing may be sent to it; None: it can."""
     problem = journal.remote.server_problem()
-    refusal = journal.refusals.standing().get((EVERYWHERE, Action.SEND))
+    refusal = journal.refusals.current().get((EVERYWHERE, Action.SEND))
     if problem is not None or refusal is None:
         return problem
     return ServerProblem(

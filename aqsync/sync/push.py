@@ -15,12 +15,11 @@ from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import (
     Adopted,
-    Closed,
+    ChangedMeanwhile,
     Compare,
     FileRecord,
     Hold,
     InSync,
-    MovedOn,
     Outcome,
     Policy,
     Recheck,
@@ -28,6 +27,7 @@ from aqsync.model import (
     RemoveRemote,
     ServerProblem,
     State,
+    TransfersBlocked,
     Upload,
     Uploaded,
     Wait,
@@ -40,9 +40,9 @@ from aqsync.sync.policies import (
     ALWAYS,
     BATCH,
     batched,
-    closed,
     policies,
     server_state,
+    transfers_blocked,
     undecided,
 )
 from aqsync.sync.progress import Reporter
@@ -158,7 +158,7 @@ class Push:
         """Found to be other than known when they were hashed again: once in a push."""
         self._began = engine.clock.monotonic()
         self._look_at_closed = self._began
-        self._shut: dict[str, Closed | None] = {}
+        self._shut: dict[str, TransfersBlocked | None] = {}
 
     def run(self) -> PushResult:
         """Push.
@@ -386,14 +386,14 @@ class Push:
             for m in self._mappings
         }
 
-    def _closed(self) -> dict[str, Closed | None]:
+    def _closed(self) -> dict[str, TransfersBlocked | None]:
         """By mapping, why its files must wait; a round may last until a window closes."""
         limits, now = self._limits, self._clock.monotonic()
         if now >= self._look_at_closed:
             self._look_at_closed = now + LOOK_AT_CLOSED_S
             now_ns = self._clock.now_ns()
             self._shut = {
-                m.name: closed(
+                m.name: transfers_blocked(
                     self._journal, m.name, now_ns, limits.windows, at_once=limits.at_once
                 )
                 for m in self._mappings
@@ -444,7 +444,7 @@ class Push:
         return self._limits.wait_for_settling
 
     def _finished(self, job: Job, outcome: Outcome, this: _Round) -> None:
-        if job.file.eid is not None and not isinstance(outcome, MovedOn):
+        if job.file.eid is not None and not isinstance(outcome, ChangedMeanwhile):
             this.acted.add(job.file.eid)
         if isinstance(outcome, Uploaded):
             self._sent.add(job.file.id)
@@ -454,7 +454,7 @@ class Push:
             self._result.adopted += 1
         elif isinstance(outcome, Removed):
             self._result.removed += 1
-        elif isinstance(outcome, MovedOn):
+        elif isinstance(outcome, ChangedMeanwhile):
             this.look_again.setdefault(job.file.mapping, []).append(job.file.path)
             this.wait_until(self._clock.now_ns(), "it changed while it was read")
         self._reporter.finished(job.file, outcome)

@@ -63,12 +63,12 @@ class Refusing:
 
     def trying(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> None:
         """A job begins: where all like it are refused, it is the one that tries."""
-        standing = self._journal.refusals.standing()
-        if not standing:
+        refused = self._journal.refusals.current()
+        if not refused:
             return
         action, now_ns = action_of(step), self._clock.now_ns()
         for eid in (str(file.eid), EVERYWHERE):
-            if (refusal := standing.get((eid, action))) is not None:
+            if (refusal := refused.get((eid, action))) is not None:
                 tries = refusal.tries + 1
                 again_ns = now_ns + backoff_ns(tries, 0)
                 later = replace(refusal, tries=tries, again_ns=again_ns)
@@ -77,8 +77,8 @@ class Refusing:
 
     def explains(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
         """Whether it is told already why a step like this one fails."""
-        standing, action = self._journal.refusals.standing(), action_of(step)
-        return any((eid, action) in standing for eid in (str(file.eid), EVERYWHERE))
+        refused, action = self._journal.refusals.current(), action_of(step)
+        return any((eid, action) in refused for eid in (str(file.eid), EVERYWHERE))
 
     def accepted(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> None:
         """The server did what it was asked about a file."""
@@ -100,11 +100,11 @@ class Refusing:
             RemoteError: The probe failed otherwise: it is the server's state.
         """
         eid, action = str(file.eid), action_of(step)
-        standing = self._journal.refusals.standing()
-        known = [each for each in (eid, EVERYWHERE) if (each, action) in standing]
+        refused = self._journal.refusals.current()
+        known = [each for each in (eid, EVERYWHERE) if (each, action) in refused]
         if known:  # one that tried, or was under way
             for each in known:
-                newest = replace(standing[each, action], why=_not_allowed(each, action, exc))
+                newest = replace(refused[each, action], why=_not_allowed(each, action, exc))
                 self._journal.refusals.set(each, action, newest)
             self._changed()
             return

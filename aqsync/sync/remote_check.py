@@ -11,7 +11,7 @@ from aqsync.clock import Clock
 from aqsync.errors import RemoteChanged
 from aqsync.journal import Journal
 from aqsync.log import Log
-from aqsync.model import FileRecord, MovedOn
+from aqsync.model import ChangedMeanwhile, FileRecord
 from aqsync.sync.jobs import Job
 from aqsync.sync.lists import Lists
 from aqsync.sync.server_clock import ServerClock
@@ -149,7 +149,7 @@ class RemoteCheck:
         if not now or now[0].remote.modified_at != job.file.remote.modified_at:
             raise Outdated
 
-    def refused(self, job: Job, exc: RemoteChanged, asked: float) -> MovedOn:
+    def refused(self, job: Job, exc: RemoteChanged, asked: float) -> ChangedMeanwhile:
         """The server refused a request since it holds something else than was expected.
 
         Args:
@@ -166,7 +166,7 @@ class RemoteCheck:
         try:
             self.renew(job, asked)
         except Outdated:
-            return MovedOn()
+            return ChangedMeanwhile()
         raise exc
 
     def renew(self, job: Job, asked: float) -> None:

@@ -22,7 +22,7 @@ from aqsync.model import (
     Wait,
     explanation_of,
 )
-from aqsync.sync.policies import ALWAYS, closed, decisions, keeps
+from aqsync.sync.policies import ALWAYS, decisions, keeps, transfers_blocked
 
 _OPEN = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
 """States in which a file is not where it shall be."""
@@ -129,7 +129,7 @@ def summarize(  # noqa: PLR0913 - what bears on files
     everywhere = {
         problem.why: problem.since_ns
         for problem in (
-            closed(journal, mapping.name, now_ns, windows, at_once=at_once),
+            transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once),
             journal.remote.server_problem(),
         )
         if problem is not None

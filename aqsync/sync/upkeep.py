@@ -184,7 +184,7 @@ class Upkeep:
                 self._make_ready(mapping.name, undecided(self._journal, mapping))
         names = {mapping.name for mapping in self._engine.mappings}
         for key in refused:
-            again_ns = refusals.standing()[key].again_ns
+            again_ns = refusals.current()[key].again_ns
             if again_ns <= self._clock.now_ns() and self._offered.get(key) != again_ns:
                 self._offered[key] = again_ns
                 for name, file in refusals.candidates(key, MOST_CANDIDATES):
@@ -196,7 +196,7 @@ class Upkeep:
         """Seconds until a file may try what is refused as a whole."""
         ahead = [
             (refusal.again_ns - self._clock.now_ns()) / SECOND_NS
-            for key, refusal in self._journal.refusals.standing().items()
+            for key, refusal in self._journal.refusals.current().items()
             if self._offered.get(key) != refusal.again_ns
         ]
         return max(0.0, min(ahead, default=float("inf")))

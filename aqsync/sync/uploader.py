@@ -36,12 +36,12 @@ from aqsync.local.reader import GuardedFile, is_gone
 from aqsync.local.scanner import root_identity
 from aqsync.local.submounts import Submounts
 from aqsync.model import (
+    ChangedMeanwhile,
     Compare,
     Comparison,
     Failed,
     FileRecord,
     Finding,
-    MovedOn,
     Outcome,
     Removed,
     RemoveRemote,
@@ -115,7 +115,7 @@ class Uploader:
                 case RemoveRemote():
                     return self._remove(job)
         except (FileChanged, FileVanished, Outdated):
-            return MovedOn()
+            return ChangedMeanwhile()
         except (LocalError, TransferRefused, NameNotSendable, ServerFailed) as exc:
             if _concerns_all(exc):
                 raise
@@ -210,10 +210,10 @@ class Uploader:
 
     def _remove(self, job: Job) -> Outcome:
         if not self._is_gone(job):
-            return MovedOn()
+            return ChangedMeanwhile()
         self._check.confirm(job)
         if not self._journal.outcomes.about_to_remove(job.file):
-            return MovedOn()
+            return ChangedMeanwhile()
         expected, began = self._check.expected(job.file), self._clock.monotonic()
         try:
             receipt = self._server.remove_files(job.uuid, [job.file.remote_name], expected=expected)

@@ -9,9 +9,9 @@ from aqsync.journal import Journal
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.model import (
     Adopted,
+    ChangedMeanwhile,
     Failed,
     FoundDifferent,
-    MovedOn,
     Outcome,
     Reason,
     Removed,
@@ -93,7 +93,7 @@ def test_what_comes_of_jobs_is_history(journal: Journal) -> None:
     sha256 = SHA1.hex()
     outcomes: list[Outcome] = [
         Failed(said("no connection"), permanent=False),
-        MovedOn(),
+        ChangedMeanwhile(),
         Failed(said("too large", "split it"), permanent=True),
         FoundDifferent(AT1),
         Uploaded(V1, SHA1, None),

@@ -13,10 +13,10 @@ from aqsync.journal.observations import Retargeted
 from aqsync.journal.rows import joined, loaded, split, stored
 from aqsync.model import (
     Adopted,
+    ChangedMeanwhile,
     EntryKind,
     Failed,
     FoundDifferent,
-    MovedOn,
     Outcome,
     RemoteView,
     Signature,
@@ -36,7 +36,7 @@ def test_what_was_seen_comes_back(journal: Journal) -> None:
     assert (file.eid, file.remote_name) == (EID, "run/a.csv")
     assert (file.synced, file.sent, file.comparison, file.failure) == (None, None, None, None)
     assert file.remote == RemoteView(0, None)
-    assert (file.insisted, file.may_replace, file.removed_at_ns) == (False, None, None)
+    assert (file.forced, file.may_replace, file.removed_at_ns) == (False, None, None)
 
 
 @pytest.mark.parametrize("odd", NOT_UTF8, ids=ascii)
@@ -104,8 +104,8 @@ def test_a_wish_to_send_a_file_does_not_outlive_its_becoming_empty(journal: Jour
     noted = notes(journal)
     file = noted.sync("a.csv")
     journal.outcomes.retry([file.id])
-    assert noted.see("a.csv", V2).insisted
-    assert not noted.see("a.csv", V2._replace(size=0)).insisted
+    assert noted.see("a.csv", V2).forced
+    assert not noted.see("a.csv", V2._replace(size=0)).forced
 
 
 # Never standing still
@@ -116,7 +116,7 @@ def test_a_file_is_changing_from_its_first_change_until_the_server_has_it(journa
     assert noted.see("a.csv", V1).changing_since_ns is None
     assert noted.see("a.csv", V2, since_ns=NOW + 1).changing_since_ns == NOW + 1
     assert noted.see("a.csv", V1, since_ns=NOW + 2).changing_since_ns == NOW + 1
-    journal.outcomes.record(noted.at("a.csv"), MovedOn(), NOW + 3)
+    journal.outcomes.record(noted.at("a.csv"), ChangedMeanwhile(), NOW + 3)
     assert noted.at("a.csv").changing_since_ns == NOW + 1
     journal.outcomes.record(noted.at("a.csv"), Uploaded(V1, SHA1, ANY_TIME), NOW + 3)
     assert noted.at("a.csv").changing_since_ns is None
@@ -160,7 +160,7 @@ def test_a_synced_file_that_is_gone_stays_known(journal: Journal) -> None:
     gone = noted.at("a.csv")
     assert (gone.local, gone.since_ns, gone.synced) == (None, NOW + 5, before.synced)
     assert gone.failure is None
-    assert not gone.insisted, "a wish to send a file is no wish to remove it"
+    assert not gone.forced, "a wish to send a file is no wish to remove it"
     journal.observations.gone(noted.mapping_id, ["a.csv"], NOW + 9)
     assert noted.at("a.csv").since_ns == NOW + 5, "it has been gone since then"
 
@@ -194,7 +194,7 @@ def test_another_target_is_another_file(journal: Journal) -> None:
     file = noted.at("a.csv")
     assert (file.eid, file.remote_name, file.local) == ("20261123-2", "new~a.csv", V2)
     assert (file.synced, file.sent, file.comparison, file.failure) == (None, None, None, None)
-    assert (file.insisted, file.may_replace) == (False, None)
+    assert (file.forced, file.may_replace) == (False, None)
     assert file.remote == RemoteView(0, None)
 
 

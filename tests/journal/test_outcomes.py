@@ -9,12 +9,12 @@ from aqsync.journal.observations import Retargeted
 from aqsync.journal.outcomes import plausible
 from aqsync.model import (
     Adopted,
+    ChangedMeanwhile,
     Comparison,
     Failed,
     Failure,
     FoundDifferent,
     FoundOurOwn,
-    MovedOn,
     Outcome,
     Removed,
     SentVersion,
@@ -43,7 +43,7 @@ def test_an_upload_ends_everything_that_stood_open(journal: Journal) -> None:
     after = noted.at("a")
     assert after.synced == SyncedVersion(V1, SHA1, NOW + 5, sequence + 1, None, listed=False)
     assert (after.sent, after.comparison, after.failure) == (None, None, None)
-    assert (after.insisted, after.may_replace, after.removed_at_ns) == (False, None, None)
+    assert (after.forced, after.may_replace, after.removed_at_ns) == (False, None, None)
 
 
 def test_what_was_about_to_be_sent_is_remembered(journal: Journal) -> None:
@@ -66,7 +66,7 @@ def test_a_touched_file_keeps_what_is_known_of_the_server(journal: Journal) -> N
     after = noted.at("a")
     assert before.synced is not None
     assert after.synced == SyncedVersion(file.local, SHA1, NOW + 5, before.synced.sequence, AT1)
-    assert not after.insisted
+    assert not after.forced
 
 
 def test_an_adopted_file_is_synced_as_listed(journal: Journal) -> None:
@@ -104,7 +104,7 @@ def test_a_difference_is_one_to_the_version_compared(journal: Journal) -> None:
     journal.outcomes.retry([before.id])
     journal.outcomes.record(before, FoundDifferent(AT1), NOW)
     assert noted.at("a").comparison == Comparison(AT1, NOW)
-    assert not noted.at("a").insisted, "the question was asked, and this is the answer"
+    assert not noted.at("a").forced, "the question was asked, and this is the answer"
     noted.see("a", V2)
     journal.outcomes.record(before, FoundDifferent(AT1), NOW)
     assert noted.at("a").comparison is None, "the file has changed meanwhile"
@@ -161,7 +161,7 @@ def test_a_removed_file_is_forgotten_unless_it_came_back(journal: Journal) -> No
 def test_nothing_is_learned_of_a_file_that_moved_on(journal: Journal) -> None:
     noted = notes(journal)
     file = noted.sync("a")
-    journal.outcomes.record(file, MovedOn(), NOW + 5)
+    journal.outcomes.record(file, ChangedMeanwhile(), NOW + 5)
     assert noted.at("a") == file
 
 
@@ -216,7 +216,7 @@ def test_retry_forgets_what_stood_in_the_way(journal: Journal) -> None:
         journal.outcomes.record(file, Failed(said("no"), permanent=True), NOW)
     journal.outcomes.retry([a.id])
     a = noted.at("a")
-    assert (a.failure, a.comparison, a.insisted) == (None, None, True)
+    assert (a.failure, a.comparison, a.forced) == (None, None, True)
     assert noted.at("b").failure is not None
 
 

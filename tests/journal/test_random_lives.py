@@ -23,12 +23,12 @@ from hypothesis.stateful import (
 from aqsync.journal.observations import Observed, Retargeted
 from aqsync.model import (
     Adopted,
+    ChangedMeanwhile,
     EntryKind,
     Failed,
     FileRecord,
     FoundDifferent,
     FoundOurOwn,
-    MovedOn,
     Outcome,
     Problem,
     Removed,
@@ -195,7 +195,7 @@ class JournalLives(RuleBasedStateMachine):
             st.builds(FoundDifferent, moments),
             st.builds(Failed, texts, texts, st.booleans()),
             st.builds(Removed),
-            st.builds(MovedOn),
+            st.builds(ChangedMeanwhile),
         ),
         recheck=soon,
     )

@@ -30,9 +30,9 @@ def test_an_adopted_file_could_be_removed_too(journal: Journal) -> None:
     assert journal.removals.removable(noted.mapping_id, NOW) == (1, 1)
 
 
-def remove(noted: Notes, path: str, at_ns: int, *, insisted: bool = False) -> None:
+def remove(noted: Notes, path: str, at_ns: int, *, forced: bool = False) -> None:
     noted.journal.observations.gone(noted.mapping_id, [path], at_ns)
-    if insisted:
+    if forced:
         noted.journal.outcomes.retry([noted.at(path).id])
     noted.journal.outcomes.record(noted.at(path), Removed(), at_ns)
 
@@ -55,12 +55,12 @@ def test_what_was_removed_in_the_last_hour_counts_as_at_once(journal: Journal) -
     assert removable(other.mapping_id, NOW + 20 * minute_ns) == (0, 1)
 
 
-def test_what_a_person_insisted_on_does_not_count(journal: Journal) -> None:
+def test_what_a_person_forced_does_not_count(journal: Journal) -> None:
     noted = notes(journal)
     for name in "ab":
         noted.sync(name)
     noted.list(dict.fromkeys("ab", AT1))
-    remove(noted, "a", NOW, insisted=True)
+    remove(noted, "a", NOW, forced=True)
     assert journal.removals.removable(noted.mapping_id, NOW) == (0, 1)
 
 

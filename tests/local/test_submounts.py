@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.local.disk import REAL_DISK
-from aqsync.model import Hold, MovedOn, Removed, RemoveRemote, State, Uploaded
+from aqsync.model import ChangedMeanwhile, Hold, Removed, RemoveRemote, State, Uploaded
 from aqsync.sync.jobs import Job
 from tests.support.lab import EID, Lab, new_uploader
 from tests.support.mounts import bind, mount_tmpfs, unmount
@@ -412,9 +412,9 @@ def test_nothing_is_removed_from_the_server_by_what_a_disk_lacks_that_is_away(
     job = Job(file, step, filled.root, filled.server.of(EID).uuid)
     disks.unmount("runs/usb")
     uploader = new_uploader(filled)
-    assert uploader.do(job) == MovedOn()
+    assert uploader.do(job) == ChangedMeanwhile()
     disks.mount("runs/usb", "second")
-    assert uploader.do(job) == MovedOn()
+    assert uploader.do(job) == ChangedMeanwhile()
     disks.unmount("runs/usb")
     disks.mount("runs/usb")
     assert uploader.do(job) == Removed()
@@ -434,6 +434,6 @@ def test_nothing_is_removed_from_the_server_by_what_a_disk_covers(lab: Lab, disk
     job = Job(file, RemoveRemote(said("deleted here"), 0), lab.root, lab.server.of(EID).uuid)
     disks.mount("usb")
     uploader = new_uploader(lab)
-    assert uploader.do(job) == MovedOn()
+    assert uploader.do(job) == ChangedMeanwhile()
     disks.unmount("usb")
     assert uploader.do(job) == Removed()

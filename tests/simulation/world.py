@@ -534,7 +534,7 @@ class World:
     def _renamed_to(self, job: Job) -> str | None:
         """Where a file that is to be removed stands under another name, as the journal knows."""
         file = job.file
-        if not isinstance(job.step, RemoveRemote) or file.synced is None or file.insisted:
+        if not isinstance(job.step, RemoveRemote) or file.synced is None or file.forced:
             return None
         mapping_id = self.journal.mappings.get(file.mapping).id
         for path, state in self.ledger.visible[file.mapping].items():

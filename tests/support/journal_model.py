@@ -98,7 +98,7 @@ class JournalModel:
             since_ns=seen.since_ns,
             eid=seen.eid if file.eid is None else file.eid,
             remote_name=file.remote_name or seen.remote_name,
-            insisted=file.insisted and seen.signature.size > 0,
+            forced=file.forced and seen.signature.size > 0,
             changing_since_ns=changing_ns,
             comparison=None,
             failure=None,
@@ -116,7 +116,7 @@ class JournalModel:
                 file,
                 local=None,
                 since_ns=now_ns,
-                insisted=False,
+                forced=False,
                 changing_since_ns=None,
                 failure=None,
             )
@@ -215,14 +215,14 @@ class JournalModel:
                 synced = SyncedVersion(
                     signature, sha256, now_ns, self.sequence, modified_at, listed=False
                 )
-                done = _synced(now, synced, insisted=False, ended=True)
+                done = _synced(now, synced, forced=False, ended=True)
                 return _resent(done, now_ns) if again else done
             case Adopted(signature, sha256, modified_at):
                 synced = SyncedVersion(signature, sha256, now_ns, 0, modified_at)
-                return _synced(now, synced, insisted=False, ended=True)
+                return _synced(now, synced, forced=False, ended=True)
             case Touched(signature, sha256) if known is not None:
                 synced = replace(known, signature=signature, sha256=sha256, at_ns=now_ns)
-                return _synced(now, synced, insisted=False, ended=False)
+                return _synced(now, synced, forced=False, ended=False)
             case FoundOurOwn(size, sha256, modified_at):
                 of, at_ns = Signature(size, 0, 0, 0), now_ns
                 if then.synced is not None and then.synced.sha256 == sha256:
@@ -233,10 +233,10 @@ class JournalModel:
                 synced = SyncedVersion(
                     of, sha256, at_ns, 0, modified_at, recheck_at_ns=recheck_at_ns
                 )
-                return _synced(now, synced, insisted=now.insisted, ended=False)
+                return _synced(now, synced, forced=now.forced, ended=False)
             case FoundDifferent(modified_at, finding, size, digest) if unchanged:
                 comparison = Comparison(modified_at, now_ns, finding, size, digest)
-                return replace(now, comparison=comparison, insisted=False, failure=None)
+                return replace(now, comparison=comparison, forced=False, failure=None)
             case Failed(why, permanent) if unchanged:
                 count = 1 if now.failure is None else now.failure.count + 1
                 why = replace(why, message=printed(why.message), hint=printed(why.hint))
@@ -260,7 +260,7 @@ class JournalModel:
         known = self._by_id(file)
         if known is not None:
             known.file = replace(
-                known.file, insisted=True, failure=None, comparison=None, resends=None
+                known.file, forced=True, failure=None, comparison=None, resends=None
             )
 
     def allow_replacing(self, file: FileRecord) -> None:
@@ -397,7 +397,7 @@ def _new(identity: int, mapping: str, seen: Observed) -> FileRecord:
         comparison=None,
         failure=None,
         removed_at_ns=None,
-        insisted=False,
+        forced=False,
         may_replace=None,
     )
 
@@ -410,7 +410,7 @@ def _without_remote_side(file: FileRecord) -> FileRecord:
         comparison=None,
         failure=None,
         removed_at_ns=None,
-        insisted=False,
+        forced=False,
         may_replace=None,
         removing=False,
         resends=None,
@@ -431,7 +431,7 @@ def _unchanged(file: FileRecord) -> bool:
     )
 
 
-def _synced(file: FileRecord, synced: SyncedVersion, *, insisted: bool, ended: bool) -> FileRecord:
+def _synced(file: FileRecord, synced: SyncedVersion, *, forced: bool, ended: bool) -> FileRecord:
     """What every good end has in common; `ended`: nothing a person allowed is left open."""
     done = replace(
         file,
@@ -439,7 +439,7 @@ def _synced(file: FileRecord, synced: SyncedVersion, *, insisted: bool, ended: b
         sent=None,
         comparison=None,
         failure=None,
-        insisted=insisted,
+        forced=forced,
         changing_since_ns=None,
         removing=False,
     )

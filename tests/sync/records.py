@@ -38,7 +38,7 @@ NEW = FileRecord(
     comparison=None,
     failure=None,
     removed_at_ns=None,
-    insisted=False,
+    forced=False,
     may_replace=None,
 )
 """A settled file that the server has no file for."""

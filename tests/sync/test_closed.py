@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from aqsync.config import Windows, parse_window
-from aqsync.model import Closed, Reason, State, Wait
+from aqsync.model import Reason, State, TransfersBlocked, Wait
 from aqsync.sync.planner import decide
-from aqsync.sync.policies import ALWAYS, closed, decisions, policies
+from aqsync.sync.policies import ALWAYS, decisions, policies, transfers_blocked
 from aqsync.sync.summary import summarize
 from tests.support.fake_clock import SECOND_NS, START_NS
 from tests.support.lab import EID, Lab
@@ -29,8 +29,8 @@ def utc() -> Iterator[None]:
         yield
 
 
-def shut(lab: Lab, windows: Windows = ALWAYS, now_ns: int = NOW) -> Closed | None:
-    return closed(lab.journal, "lab", now_ns, windows)
+def shut(lab: Lab, windows: Windows = ALWAYS, now_ns: int = NOW) -> TransfersBlocked | None:
+    return transfers_blocked(lab.journal, "lab", now_ns, windows)
 
 
 def test_nothing_is_closed_unless_somebody_wants_it(lab: Lab) -> None:
@@ -40,7 +40,7 @@ def test_nothing_is_closed_unless_somebody_wants_it(lab: Lab) -> None:
 
 
 def test_outside_the_windows(lab: Lab) -> None:
-    assert shut(lab, NIGHT) == Closed(
+    assert shut(lab, NIGHT) == TransfersBlocked(
         said(
             "outside the transfer windows (22:00-06:00)",
             "`aqsync push --now` does not wait for them",
@@ -57,13 +57,13 @@ def test_a_pause(lab: Lab, paused: str, command: str) -> None:
     lab.journal.pauses.pause(paused, NOW - 5, NOW + 5)
     hint = f"`aqsync {command}` ends the pause"
     why = said("paused by a person", hint, Reason.PAUSED)
-    assert shut(lab) == Closed(why, NOW - 5, NOW + 5)
+    assert shut(lab) == TransfersBlocked(why, NOW - 5, NOW + 5)
     assert shut(lab, now_ns=NOW + 5) is None
 
 
 def test_of_several_reasons_the_longest_counts(lab: Lab) -> None:
     lab.journal.pauses.pause("lab", NOW, NOW + HOUR_NS)
-    assert shut(lab, NIGHT) == closed(lab.journal, "other", NOW, NIGHT)
+    assert shut(lab, NIGHT) == transfers_blocked(lab.journal, "other", NOW, NIGHT)
     lab.journal.pauses.pause("", NOW, NOW + 13 * HOUR_NS)
     assert shut(lab, NIGHT) == shut(lab)
     lab.journal.pauses.pause("lab", NOW, None)
@@ -74,7 +74,7 @@ def test_of_several_reasons_the_longest_counts(lab: Lab) -> None:
 
 def test_who_wants_it_at_once_gets_it(lab: Lab) -> None:
     lab.journal.pauses.pause("", NOW, None)
-    assert closed(lab.journal, "lab", NOW, NIGHT, at_once=True) is None
+    assert transfers_blocked(lab.journal, "lab", NOW, NIGHT, at_once=True) is None
     lab.write("a")
     lab.scan()
     file = lab.record("a")
@@ -82,8 +82,8 @@ def test_who_wants_it_at_once_gets_it(lab: Lab) -> None:
         policies(lab.journal, lab.mapping, NOW, NIGHT, at_once=at_once)(file)
         for at_once in (False, True)
     ]
-    assert waiting.closed is not None
-    assert free.closed is None
+    assert waiting.blocked is not None
+    assert free.blocked is None
     steps = [step for _, step in decisions(lab.journal, lab.mapping, NOW, windows=NIGHT)]
     assert steps == [decide(file, waiting, NOW)]
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from aqsync.journal.observations import Observed
 from aqsync.model import (
     Adopted,
-    Closed,
     Compare,
     Decision,
     EntryKind,
@@ -32,6 +31,7 @@ from aqsync.model import (
     Signature,
     State,
     Touched,
+    TransfersBlocked,
     Upload,
     Uploaded,
     Wait,
@@ -322,7 +322,7 @@ IN_THE_WAY = {
     "root_problem": Problem(said("another directory", "look at it"), LONG_AGO),
     "place_problem": Problem(said("cannot be looked at", "look at it"), LONG_AGO),
     "experiment_problem": Problem(said("no such experiment", "create it"), LONG_AGO),
-    "closed": Closed(said("paused by a person", "resume"), LONG_AGO, None),
+    "blocked": TransfersBlocked(said("paused by a person", "resume"), LONG_AGO, None),
     "server_problem": ServerProblem(
         said("no connection", "is it on?"),
         denied=False,

@@ -22,7 +22,7 @@ from aqsync.errors import (
 )
 from aqsync.journal.observations import Waiting
 from aqsync.local.errands import Hang
-from aqsync.model import FileRecord, InSync, MovedOn, Outcome, Policy, State
+from aqsync.model import ChangedMeanwhile, FileRecord, InSync, Outcome, Policy, State
 from aqsync.sync.delivery import BATCH, IDLE_S, MOST_IN_BACKGROUND, POLICY_S
 from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import LARGE, WORKERS
@@ -179,7 +179,7 @@ def test_a_file_that_is_never_as_it_was_seen_is_tried_less_and_less(crew: Crew) 
 
     def perform(job: Job) -> Outcome:
         crew.engine.claims.release(job.file.id)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     crew.performing = perform
     crew.lab.write("a", age_s=60)

@@ -19,11 +19,11 @@ from aqsync.errors import (
 )
 from aqsync.journal.history import HistoryKind
 from aqsync.model import (
+    ChangedMeanwhile,
     Compare,
     Failed,
     FileRecord,
     FoundOurOwn,
-    MovedOn,
     Outcome,
     Reason,
     RemoveRemote,
@@ -70,7 +70,7 @@ def problem(lab: Lab) -> ServerProblem | None:
 def test_an_upload_to_an_experiment_that_was_replaced_counts_for_nothing(lab: Lab) -> None:
     job = prepared(lab)
     lab.journal.remote.found({EID: "00000000-0000-4000-8000-000000000000"})
-    assert isinstance(lab.engine.perform(job), MovedOn)
+    assert isinstance(lab.engine.perform(job), ChangedMeanwhile)
     assert lab.record("a").synced is None
 
 

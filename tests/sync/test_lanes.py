@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from aqsync.model import MovedOn, Outcome, Upload
+from aqsync.model import ChangedMeanwhile, Outcome, Upload
 from aqsync.sync import lanes
 from aqsync.sync.jobs import Job
 from aqsync.sync.lanes import WORKERS, Lanes, run_in_lanes
@@ -29,7 +29,7 @@ def jobs(name: str, count: int) -> list[Job]:
 
 
 def done(_job: Job) -> Outcome:
-    return MovedOn()
+    return ChangedMeanwhile()
 
 
 class Finished:
@@ -51,7 +51,7 @@ def test_every_job_is_done_once_and_told(small: int, large: int) -> None:
 
     def perform(job: Job) -> Outcome:
         performed.append(job.file.path)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     run_in_lanes(iter(jobs("s", small)), iter(jobs("l", large)), perform, finished)
     everything = sorted([j.file.path for j in jobs("s", small) + jobs("l", large)])
@@ -67,7 +67,7 @@ def test_jobs_begin_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def perform(job: Job) -> Outcome:
         begun.append(job.file.path)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     run_in_lanes(iter(jobs("s", 200)), iter([]), perform, Finished())
     assert begun == [job.file.path for job in jobs("s", 200)]
@@ -91,7 +91,7 @@ def test_large_files_leave_a_worker_to_the_small_ones() -> None:
                 running -= 1
         elif next(counted) == 60:
             small_done.set()
-        return MovedOn()
+        return ChangedMeanwhile()
 
     finished = Finished()
     run_in_lanes(iter(jobs("s", 60)), iter(jobs("l", 8)), perform, finished)
@@ -104,7 +104,7 @@ def test_large_files_alone_use_what_they_may() -> None:
 
     def perform(_job: Job) -> Outcome:
         together.wait(HANG_S)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     finished = Finished()
     run_in_lanes(iter([]), iter(jobs("l", 2 * (WORKERS - 1))), perform, finished)
@@ -116,7 +116,7 @@ def test_small_files_use_every_worker() -> None:
 
     def perform(_job: Job) -> Outcome:
         together.wait(HANG_S)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     run_in_lanes(iter(jobs("s", 3 * WORKERS)), iter([]), perform, Finished())
 
@@ -145,7 +145,7 @@ def fails_at(number: int, error: BaseException) -> Callable[[Job], Outcome]:
     def perform(job: Job) -> Outcome:
         if job.file.id == number:
             raise error
-        return MovedOn()
+        return ChangedMeanwhile()
 
     return perform
 
@@ -171,7 +171,7 @@ def test_jobs_under_way_end_before_a_failure_is_raised() -> None:
         if job.file.id == 0:
             raise ZeroDivisionError
         ended.append(job.file.id)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     finished = Finished()
     with pytest.raises(ZeroDivisionError):
@@ -189,7 +189,7 @@ def test_a_failure_of_the_source_is_raised_after_what_is_under_way() -> None:
 
     def perform(job: Job) -> Outcome:
         ended.append(job.file.id)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     with pytest.raises(ZeroDivisionError):
         run_in_lanes(source(), iter([]), perform, Finished())
@@ -232,7 +232,7 @@ def test_closing_waits_for_what_runs() -> None:
     def perform(job: Job) -> Outcome:
         assert go_on.wait(HANG_S)
         performed.append(job.file.id)
-        return MovedOn()
+        return ChangedMeanwhile()
 
     fed = Lanes(perform)
     for job in jobs("s", 6):

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.model import (
-    Closed,
     Compare,
     Comparison,
     Decision,
@@ -34,6 +33,7 @@ from aqsync.model import (
     Signature,
     State,
     SyncedVersion,
+    TransfersBlocked,
     Upload,
     Wait,
 )
@@ -69,8 +69,8 @@ AWAY = ServerProblem(
     probe_at_ns=NOW + 9,
 )
 TOO_MANY = Reason.TOO_MANY_GONE.explain(gone=5, known=9, share="50%")
-SHUT = Closed(said("paused by a person", "`aqsync resume`"), LONG_AGO, NOW + 7)
-CLOSED = replace(PLAIN, closed=SHUT)
+SHUT = TransfersBlocked(said("paused by a person", "`aqsync resume`"), LONG_AGO, NOW + 7)
+CLOSED = replace(PLAIN, blocked=SHUT)
 MINUTE_NS = 60 * SECOND_NS
 CHANGED = replace(SYNCED, local=V2)
 GONE = replace(SYNCED, local=None)
@@ -279,7 +279,7 @@ UNCHANGED_FILES: list[Row] = [
     ),
     (
         "accepted, not in the list asked for since, and a person insists",
-        replace(SYNCED, synced=NEVER_LISTED, remote=listed(None), resends=resent(3), insisted=True),
+        replace(SYNCED, synced=NEVER_LISTED, remote=listed(None), resends=resent(3), forced=True),
         PLAIN,
         Upload,
         {"replaces": False, "again": False},
@@ -300,7 +300,7 @@ UNCHANGED_FILES: list[Row] = [
     ),
     (
         "removed on the server, wanted all the same",
-        replace(SYNCED, remote=listed(None), insisted=True),
+        replace(SYNCED, remote=listed(None), forced=True),
         PLAIN,
         Upload,
         {"replaces": False},
@@ -433,7 +433,7 @@ CHANGED_FILES: list[Row] = [
     ),
     (
         "changed here, removed there, wanted all the same",
-        replace(CHANGED, remote=listed(None), insisted=True),
+        replace(CHANGED, remote=listed(None), forced=True),
         PLAIN,
         Upload,
         {"replaces": False},
@@ -475,7 +475,7 @@ CHANGED_FILES: list[Row] = [
     ),
     (
         "empty now, wanted all the same",
-        replace(SYNCED, local=EMPTY, insisted=True),
+        replace(SYNCED, local=EMPTY, forced=True),
         PLAIN,
         Upload,
         {"replaces": True},
@@ -530,7 +530,7 @@ GONE_FILES: list[Row] = [
     ),
     (
         "too many at once, wanted all the same",
-        replace(GONE, insisted=True),
+        replace(GONE, forced=True),
         replace(REMOVING, removal_barrier=TOO_MANY),
         RemoveRemote,
         {},
@@ -544,14 +544,14 @@ GONE_FILES: list[Row] = [
     ),
     (
         "from a root that is not the known one",
-        replace(GONE, insisted=True),
+        replace(GONE, forced=True),
         replace(REMOVING, root_problem=LOST),
         Hold,
         {"message": LOST.message, "since_ns": LOST.since_ns},
     ),
     (
         "from a root that is not the known one, removed on the server and wanted again",
-        replace(SYNCED, insisted=True, remote=listed(None)),
+        replace(SYNCED, forced=True, remote=listed(None)),
         replace(PLAIN, root_problem=LOST),
         Hold,
         {"message": LOST.message, "since_ns": LOST.since_ns},
@@ -735,12 +735,12 @@ IN_THE_WAY: list[Row] = [
     (
         "closed until a person opens",
         NEW,
-        replace(PLAIN, closed=replace(SHUT, until_ns=None)),
+        replace(PLAIN, blocked=replace(SHUT, until_ns=None)),
         Wait,
         {"until_ns": None},
     ),
     ("closed, in sync", SYNCED, CLOSED, InSync, {}),
-    ("closed, removal due", GONE, replace(REMOVING, closed=SHUT), Wait, {"message": SHUT.message}),
+    ("closed, removal due", GONE, replace(REMOVING, blocked=SHUT), Wait, {"message": SHUT.message}),
     (
         "closed, to be compared",
         replace(NEW, remote=listed(THEIRS)),
@@ -901,7 +901,7 @@ BARELY: list[Row] = [
     ),
 ]
 
-INSISTED = replace(CHANGED, remote=listed(None), insisted=True)
+INSISTED = replace(CHANGED, remote=listed(None), forced=True)
 AS_ALLOWED = replace(NEW, remote=listed(THEIRS), may_replace=THEIRS)
 IN_CONFLICT = replace(NEW, remote=listed(THEIRS), comparison=DIFFERS)
 RETRY = "`aqsync retry PATH`"
@@ -909,9 +909,9 @@ WORDS: list[tuple[FileRecord, Policy, str, str | None]] = [
     (NEW, PLAIN, "not on the server yet", None),
     (CHANGED, PLAIN, "changed since its upload", None),
     (INSISTED, PLAIN, "to be sent again though removed on the server", None),
-    (replace(INSISTED, insisted=False), PLAIN, "removed on the server", f"{RETRY} sends it again"),
+    (replace(INSISTED, forced=False), PLAIN, "removed on the server", f"{RETRY} sends it again"),
     (
-        replace(INSISTED, insisted=False, removing=True),
+        replace(INSISTED, forced=False, removing=True),
         PLAIN,
         "it is back, and was removed meanwhile",
         None,
@@ -1034,7 +1034,7 @@ files = st.builds(
     comparison=st.none() | st.builds(Comparison, moments, times, st.sampled_from(Finding)),
     failure=st.none() | st.builds(Failure, whys, st.booleans(), st.integers(1, 10**6), times),
     removed_at_ns=st.none() | times,
-    insisted=st.booleans(),
+    forced=st.booleans(),
     may_replace=st.none() | moments,
     changing_since_ns=st.none() | times,
     removing=st.booleans(),
@@ -1047,7 +1047,7 @@ policies = st.builds(
     removal_barrier=st.none() | st.just(TOO_MANY),
     root_problem=st.none() | problems,
     experiment_problem=st.none() | problems,
-    closed=st.none() | st.builds(Closed, whys, times, st.none() | times),
+    blocked=st.none() | st.builds(TransfersBlocked, whys, times, st.none() | times),
     server_problem=st.none() | st.builds(ServerProblem, whys, st.booleans(), times, counts, times),
 )
 
@@ -1072,7 +1072,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
     listed_at, sequence = file.remote.modified_at, file.remote.listed_sequence
     assert file.kind is EntryKind.FILE
     assert policy.server_problem is None
-    assert policy.closed is None
+    assert policy.blocked is None
     assert policy.experiment_problem is None
     assert policy.root_problem is None
     assert file.failure is None or not file.failure.permanent
@@ -1080,7 +1080,7 @@ def test_a_step_is_taken_only_where_it_is_safe(
     if isinstance(step, RemoveRemote):
         assert file.local is None
         assert policy.on_local_delete is OnLocalDelete.REMOVE
-        assert policy.removal_barrier is None or file.insisted
+        assert policy.removal_barrier is None or file.forced
         assert file.synced is not None
         assert listed_at is not None
         assert listed_at == file.synced.modified_at
@@ -1120,7 +1120,7 @@ def sends_left(file: FileRecord, now_ns: int) -> bool:
 @given(files, policies, times)
 def test_waiting_comes_to_an_end(file: FileRecord, policy: Policy, now_ns: int) -> None:
     """Waiting until the time given is enough, unless something else is waited for then."""
-    policy = replace(policy, server_problem=None, closed=None)
+    policy = replace(policy, server_problem=None, blocked=None)
     # The scanner sets the age of what was first seen in the future to now.
     file = replace(file, since_ns=min(file.since_ns, now_ns))
     for _ in range(4):

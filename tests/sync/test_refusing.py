@@ -44,7 +44,7 @@ def refusing(lab: Lab, *names: str, with_probe: bool = False) -> list[str]:
 
 
 def standing(lab: Lab) -> set[tuple[str, Action]]:
-    return set(lab.journal.refusals.standing())
+    return set(lab.journal.refusals.current())
 
 
 # One file

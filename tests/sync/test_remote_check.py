@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from aqsync.errors import RemoteChanged
-from aqsync.model import MovedOn, Removed, RemoveRemote, State, Upload, Uploaded
+from aqsync.model import ChangedMeanwhile, Removed, RemoveRemote, State, Upload, Uploaded
 from aqsync.sync.engine import Engine
 from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
@@ -66,7 +66,7 @@ def test_a_name_taken_since_is_not_overwritten(lab: Lab) -> None:
     do = decided(lab)
     lab.server.put(EID, "a", THEIRS)
     after_a_while(lab)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote == {"a": THEIRS}
 
 
@@ -77,7 +77,7 @@ def test_an_edit_made_since_is_not_overwritten(lab: Lab) -> None:
     do = decided(lab)
     lab.server.put(EID, "a", THEIRS)
     after_a_while(lab)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote == {"a": THEIRS}
 
 
@@ -93,7 +93,7 @@ def test_a_copy_replaced_since_is_not_removed(lab: Lab) -> None:
     do = decided(lab)
     lab.server.put(EID, "a", THEIRS)
     after_a_while(lab)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote["a"] == THEIRS
 
 
@@ -106,7 +106,7 @@ def test_what_comes_while_a_large_file_is_sent_is_seen_before_its_last_bytes(lab
         after_a_while(lab)
 
     lab.server.troubles["upload"].append(meanwhile)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote == {"a": THEIRS}
 
 
@@ -115,7 +115,7 @@ def test_of_a_large_file_nothing_is_sent_where_others_were_quicker(lab: Lab) -> 
     do = decided(lab)
     lab.server.put(EID, "a", THEIRS)
     after_a_while(lab)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lab.server.called("upload") == []
 
 
@@ -125,7 +125,7 @@ def test_what_another_thread_has_learned_counts_at_once(lab: Lab) -> None:
     lab.server.put(EID, "a", THEIRS)
     lab.engine.refresh({EID})
     before = lists(lab)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lists(lab) == before, "the list was young enough"
     assert lab.remote == {"a": THEIRS}
 
@@ -138,7 +138,7 @@ def test_our_last_version_is_found_in_a_list_before_it_is_replaced(lab: Lab) -> 
     lab.engine.scan(lab.mapping)
     lab.clock.advance(30)
     lab.server.put(EID, "a", THEIRS)
-    assert isinstance(decided(lab)(), MovedOn)
+    assert isinstance(decided(lab)(), ChangedMeanwhile)
     assert lab.push().uploaded == 0
     assert lab.remote == {"a": THEIRS}
 
@@ -167,7 +167,7 @@ def test_and_what_is_not_our_last_version_is_not_taken_for_it(lab: Lab, theirs: 
     lab.engine.scan(lab.mapping)
     lab.server.put(EID, "a", theirs)
     before = lists(lab)
-    assert isinstance(decided(lab)(), MovedOn)
+    assert isinstance(decided(lab)(), ChangedMeanwhile)
     assert lists(lab) > before
     assert lab.push().uploaded == 0
     assert lab.remote == {"a": theirs}
@@ -208,7 +208,7 @@ def test_a_single_upload_asks_for_its_name_however_long_the_window_is(lab: Lab) 
     do = decided(lab)
     lab.server.put(EID, "a", THEIRS)
     after_a_while(lab)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert probes(lab) == 1
     assert lab.remote == {"a": THEIRS}
 
@@ -261,7 +261,7 @@ def test_a_name_that_others_took_is_found_by_asking_for_it_alone(lab: Lab) -> No
     do = decided(lab)
     lab.server.put(EID, "a", THEIRS)
     lab.clock.advance(60)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote == {"a": THEIRS}
     assert lab.record("a").remote.modified_at is not None, "the list was fetched for it"
 
@@ -277,7 +277,7 @@ def test_an_edit_of_others_is_found_by_asking_for_it_alone(lab: Lab) -> None:
     lab.clock.advance(60)
     lab.server.put(EID, "a", b"0urs")
     before = probes(lab)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert probes(lab) == before + 1
     assert lab.remote == {"a": b"0urs"}
 
@@ -292,7 +292,7 @@ def test_within_a_second_of_our_version_only_the_list_tells(lab: Lab) -> None:
     do = decided(lab)
     lab.server.put(EID, "a", b"0urs")
     lab.clock.advance(60)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote == {"a": b"0urs"}
 
 
@@ -365,7 +365,7 @@ def test_what_was_stored_at_the_last_moment_is_not_overwritten(checking: Lab) ->
     do = decided(checking)
     put = lambda: bool(checking.server.put(EID, "a", THEIRS))  # noqa: E731
     checking.server.troubles["upload"].append(put)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert checking.remote["a"] == THEIRS
     checking.push()
     assert checking.decision("a").state is State.HELD
@@ -383,7 +383,7 @@ def test_nor_is_it_removed(checking: Lab) -> None:
     checking.server.troubles["remove_files"].append(
         lambda: bool(checking.server.put(EID, "a", THEIRS))
     )
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert checking.remote["a"] == THEIRS
 
 
@@ -411,7 +411,7 @@ def test_a_proxy_that_strips_the_condition_is_told_of_and_the_server_asked(
     do = decided(checking, "b")
     checking.server.put(EID, "b", THEIRS)
     after_a_while(checking)
-    assert isinstance(do(), MovedOn)
+    assert isinstance(do(), ChangedMeanwhile)
     assert checking.remote["b"] == THEIRS
 
 
@@ -420,7 +420,7 @@ def test_a_server_that_refuses_what_it_lists_is_no_endless_loop(checking: Lab) -
     refused = RemoteChanged("another version", status=412, present=True, modified_at="x")
     checking.server.always["upload"] = refused
     outcome = decided(checking)()
-    assert not isinstance(outcome, MovedOn | Uploaded | Removed)
+    assert not isinstance(outcome, ChangedMeanwhile | Uploaded | Removed)
     checking.push()
     assert checking.decision("a").state is State.FAILED
 
@@ -434,5 +434,5 @@ def test_belief_in_a_server_does_not_outlive_the_process(checking: Lab) -> None:
     assert job is not None
     checking.server.checks_conditions = False
     checking.server.put(EID, "a", THEIRS)
-    assert isinstance(engine.perform(job), MovedOn)
+    assert isinstance(engine.perform(job), ChangedMeanwhile)
     assert checking.remote["a"] == THEIRS

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from aqsync.errors import TransferRefused
-from aqsync.model import Hold, InSync, RemoveRemote, Uploaded, Wait
+from aqsync.model import Hold, InSync, Reason, RemoveRemote, Uploaded, Wait
 from tests.support.crew import Crew
 from tests.support.lab import EID, Lab
 
@@ -69,7 +69,7 @@ def test_a_daemon_does_too_when_the_clock_is_set_back_meanwhile(removing: Lab) -
     crew.run(0.5)
     step = removing.decision("old")
     assert isinstance(step, Wait)
-    assert step.reason == "perhaps renamed to new, which is not on the server yet"
+    assert step.reason is Reason.PERHAPS_RENAMED
     assert crew.lanes.begun == ["third", "new"]
 
 

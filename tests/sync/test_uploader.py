@@ -29,12 +29,12 @@ from aqsync.local.disk import seen_in
 from aqsync.local.reader import CHUNK
 from aqsync.model import (
     Adopted,
+    ChangedMeanwhile,
     Compare,
     Failed,
     FileRecord,
     FoundDifferent,
     FoundOurOwn,
-    MovedOn,
     Outcome,
     Reason,
     Removed,
@@ -162,7 +162,7 @@ def test_what_nobody_would_remember_is_not_sent(lab: Lab, size: int) -> None:
     seen(lab, content=os.urandom(size))
     begun = job(lab, "a", NEW)
     lab.journal.observations.gone(lab.mapping_id, ["a"], lab.clock.now_ns())
-    assert new_uploader(lab).do(begun) == MovedOn()
+    assert new_uploader(lab).do(begun) == ChangedMeanwhile()
     assert lab.remote == {}
 
 
@@ -186,7 +186,7 @@ def test_a_file_that_changed_before_its_turn_is_looked_at_again(
     lab.server.put(EID, "run~a", content)
     file = seen(lab, "run/a", content)
     change(lab.root / "run/a")
-    assert do(lab, "run/a", step) == MovedOn()
+    assert do(lab, "run/a", step) == ChangedMeanwhile()
     assert lab.remote == {"run~a": content}
     assert lab.record("run/a") == file
 
@@ -197,7 +197,7 @@ def test_a_file_that_changes_on_its_way_never_arrives(
 ) -> None:
     seen(lab, "run/a", os.urandom(SMALL + 1))
     lab.server.troubles["upload"].append(lambda: change(lab.root / "run/a"))
-    assert do(lab, "run/a", NEW) == MovedOn()
+    assert do(lab, "run/a", NEW) == ChangedMeanwhile()
     assert lab.remote == {}
     assert lab.record("run/a").sent is None
 
@@ -335,7 +335,7 @@ def test_a_remote_copy_is_removed(lab: Lab) -> None:
 def test_nothing_is_removed_of_a_file_that_came_back(lab: Lab) -> None:
     removable(lab)
     lab.write("a", b"again")
-    assert do(lab, "a", REMOVE) == MovedOn()
+    assert do(lab, "a", REMOVE) == ChangedMeanwhile()
     assert lab.remote == {"a": b"content"}
 
 
@@ -343,7 +343,7 @@ def test_nothing_is_removed_when_the_root_is_another(lab: Lab, tmp_path: Path) -
     removable(lab)
     lab.root.rename(tmp_path / "away")
     lab.root.mkdir()
-    assert do(lab, "a", REMOVE) == MovedOn()
+    assert do(lab, "a", REMOVE) == ChangedMeanwhile()
     assert lab.remote == {"a": b"content"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.local.disk import OpenFile, RealDisk, Seen
-from aqsync.model import EntryKind, Finding, Hold, InSync, MovedOn, State, Upload
+from aqsync.model import ChangedMeanwhile, EntryKind, Finding, Hold, InSync, State, Upload
 from aqsync.sync.engine import Engine
 from aqsync.sync.planner import RESENDS_AFTER_NS
 from aqsync.sync.retry import set_free
@@ -325,7 +325,7 @@ def test_a_file_that_no_longer_begins_so_is_not_sent_though_no_time_shows_it(lab
     job = engine.job(file, step)
     assert job is not None
     place.write_bytes(b"3\n2\n")
-    assert isinstance(engine.perform(job), MovedOn)
+    assert isinstance(engine.perform(job), ChangedMeanwhile)
     assert lab.remote == {"log": b"1\n"}
 
 

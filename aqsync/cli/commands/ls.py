@@ -21,7 +21,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
-from aqsync.journal.sides import Standing
+from aqsync.journal.comparison import SyncStatus
 from aqsync.model import Problem
 from aqsync.sync.connection import connect
 from aqsync.sync.mirror import Mirror
@@ -31,18 +31,18 @@ _SECOND_NS = 1_000_000_000
 _LINES = 500
 """Written at once."""
 _MARKS = {
-    Standing.IN_SYNC: "=",
-    Standing.LOCAL_ONLY: ">",
-    Standing.REMOTE_ONLY: "<",
-    Standing.DIFFERS_THERE: "!",
-    Standing.DIFFERS: "!",
-    Standing.UNKNOWN: "?",
+    SyncStatus.IN_SYNC: "=",
+    SyncStatus.LOCAL_ONLY: ">",
+    SyncStatus.REMOTE_ONLY: "<",
+    SyncStatus.DIFFERS_THERE: "!",
+    SyncStatus.DIFFERS: "!",
+    SyncStatus.UNKNOWN: "?",
 }
 _NONE = {
     None: "no files",
-    Standing.LOCAL_ONLY: "no file is known to be only here",
-    Standing.REMOTE_ONLY: "no file is known to be only on the server",
-    Standing.DIFFERS: "no file is known to be on both sides and not in sync",
+    SyncStatus.LOCAL_ONLY: "no file is known to be only here",
+    SyncStatus.REMOTE_ONLY: "no file is known to be only on the server",
+    SyncStatus.DIFFERS: "no file is known to be on both sides and not in sync",
 }
 """Said where nothing is found, by what was looked for."""
 _HEADING = f"  {'SIZE':>9}  {'MODIFIED':19}  {'ON THE SERVER':19}  PATH"
@@ -51,7 +51,7 @@ _HEADING = f"  {'SIZE':>9}  {'MODIFIED':19}  {'ON THE SERVER':19}  PATH"
 class Row(NamedTuple):
     """One file, here or on the server or both."""
 
-    standing: Standing
+    status: SyncStatus
     mapping: str | None
     path: str | None
     """Absolute; of what is only on the server: where it was, if it ever was here."""
@@ -98,11 +98,11 @@ def ls(
     modified, on_server_since, experiment and remote_name.
     """
     asked = {
-        Standing.REMOTE_ONLY: remote_only,
-        Standing.LOCAL_ONLY: local_only,
-        Standing.DIFFERS: differs,
+        SyncStatus.REMOTE_ONLY: remote_only,
+        SyncStatus.LOCAL_ONLY: local_only,
+        SyncStatus.DIFFERS: differs,
     }
-    wanted = [standing for standing, is_wanted in asked.items() if is_wanted]
+    wanted = [status for status, is_wanted in asked.items() if is_wanted]
     if len(wanted) > 1:
         raise click.UsageError("--remote-only, --local-only and --differs exclude each other")
     only = wanted[0] if wanted else None
@@ -149,28 +149,28 @@ def _rows(
     config: Config,
     mappings: Sequence[Mapping],
     eids: Sequence[str],
-    only: Standing | None,
+    only: SyncStatus | None,
 ) -> Iterator[Row]:
     """What is here, mapping by mapping; then what is only on the server, by experiment."""
     roots = {mapping.name: str(mapping.directory).rstrip("/") for mapping in config.mappings}
-    if only is not Standing.REMOTE_ONLY:
+    if only is not SyncStatus.REMOTE_ONLY:
         for mapping in mappings:
             root = roots[mapping.name]
             mapping_id = journal.mappings.get(mapping.name).id
-            for here in journal.sides.local(mapping_id, only):
-                standing, path, size, mtime_ns, eid, name, listed_at = here
+            for here in journal.comparisons.local(mapping_id, only):
+                status, path, size, mtime_ns, eid, name, listed_at = here
                 place = f"{root}/{path}"
-                yield Row(standing, mapping.name, place, size, mtime_ns, eid, name, listed_at)
-    if only in {None, Standing.REMOTE_ONLY}:
+                yield Row(status, mapping.name, place, size, mtime_ns, eid, name, listed_at)
+    if only in {None, SyncStatus.REMOTE_ONLY}:
         # A name counts as somebody's whichever of the configured mappings has it.
         ids = [journal.mappings.get(name).id for name in roots]
         for eid in eids:
-            for there in journal.sides.remote_only(eid, ids):
+            for there in journal.comparisons.remote_only(eid, ids):
                 was = None
                 if there.mapping is not None:
                     was = f"{roots[there.mapping]}/{there.path}"
                 yield Row(
-                    Standing.REMOTE_ONLY,
+                    SyncStatus.REMOTE_ONLY,
                     there.mapping,
                     was,
                     size=None,
@@ -181,14 +181,14 @@ def _rows(
                 )
 
 
-def _tell(rows: Iterator[Row], lists: _Lists, only: Standing | None) -> None:
-    counts: Counter[Standing] = Counter()
+def _tell(rows: Iterator[Row], lists: _Lists, only: SyncStatus | None) -> None:
+    counts: Counter[SyncStatus] = Counter()
     for batch in batched(rows, _LINES):
         if not counts:
             say(_HEADING)
-        counts.update(row.standing for row in batch)
+        counts.update(row.status for row in batch)
         say_lines(map(_line, batch))
-    found = [f"{_MARKS[s]} {counts[s]} {s}" for s in Standing if counts[s]]
+    found = [f"{_MARKS[s]} {counts[s]} {s}" for s in SyncStatus if counts[s]]
     say(", ".join(found) or _NONE[only])
     say(lists_text(lists.oldest_ns, SystemClock().now_ns()))
     for problem in lists.problems:
@@ -201,7 +201,7 @@ def _line(row: Row) -> str:
     place = "" if row.path is None else f"{row.path}  "
     there = row.remote_name and f"{row.eid}/{row.remote_name}"
     return (
-        f"{_MARKS[row.standing]} {size:>9}  {modified:19}  {_listed_text(row.listed_at):19}"
+        f"{_MARKS[row.status]} {size:>9}  {modified:19}  {_listed_text(row.listed_at):19}"
         f"  {place}{there}"
     ).rstrip()
 
@@ -233,7 +233,7 @@ def _write_json(rows: Iterator[Row], lists: _Lists) -> None:
 
 def _as_json(row: Row) -> dict[str, str | int | None]:
     return {
-        "state": row.standing,
+        "state": row.status,
         "mapping": row.mapping,
         "path": row.path,
         "size": row.size,

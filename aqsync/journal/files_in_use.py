@@ -18,7 +18,7 @@ class _Seen(NamedTuple):
     mtime_ns: int
 
 
-class Standing:
+class FilesInUse:
     """The files of an open journal.
 
     Args:
@@ -49,7 +49,7 @@ class Standing:
                 return f"{path} was deleted while it was in use"
             elif identity != self._known[path]:
                 return f"{path} was replaced while it was in use"
-        if not self._lock.stands():
+        if not self._lock.in_place():
             return f"{self._lock.path} was deleted or replaced while it was in use"
         return self._overwritten(changes)
 

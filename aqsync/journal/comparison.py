@@ -1,4 +1,4 @@
-"""Both sides beside each other, file by file: what is here, and what the server lists."""
+"""Compares, file by file, what is here with what the server lists."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _BATCH = 1_000
 """Rows fetched at once: neither memory nor whoever waits for the journal suffers from many."""
 
 
-class Standing(StrEnum):
-    """How the two sides of a file stand to each other."""
+class SyncStatus(StrEnum):
+    """How a file here compares with the name that the server lists for it."""
 
     IN_SYNC = "in sync"
     LOCAL_ONLY = "local only"
@@ -27,10 +27,10 @@ class Standing(StrEnum):
     """The server's list was never fetched."""
 
 
-class LocalSide(NamedTuple):
+class LocalFile(NamedTuple):
     """A file that is here."""
 
-    standing: Standing
+    status: SyncStatus
     path: str
     size: int
     mtime_ns: int
@@ -40,7 +40,7 @@ class LocalSide(NamedTuple):
     """The server's time of what it lists under the remote name; None: it lists nothing."""
 
 
-class RemoteSide(NamedTuple):
+class RemoteFile(NamedTuple):
     """A name on the server that no file here has."""
 
     remote_name: str
@@ -54,25 +54,25 @@ class RemoteSide(NamedTuple):
 _UNCHANGED = f"({UNCHANGED}) IS TRUE"
 
 # What was accepted after the list was fetched is on the server all the same.
-_STANDING = f"""CASE
-    WHEN f.eid IS NULL THEN '{Standing.LOCAL_ONLY}'
+_STATUS = f"""CASE
+    WHEN f.eid IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
     WHEN f.synced_sequence >= coalesce(e.listed_sequence, 0) THEN
-        CASE WHEN {_UNCHANGED} THEN '{Standing.IN_SYNC}' ELSE '{Standing.DIFFERS}' END
-    WHEN coalesce(e.listed_sequence, 0) = 0 THEN '{Standing.UNKNOWN}'
-    WHEN r.modified_at IS NULL THEN '{Standing.LOCAL_ONLY}'
-    WHEN {_UNCHANGED} AND r.modified_at = f.synced_modified_at THEN '{Standing.IN_SYNC}'
-    WHEN {_UNCHANGED} AND r.modified_at = f.compared_modified_at THEN '{Standing.DIFFERS_THERE}'
-    ELSE '{Standing.DIFFERS}'
+        CASE WHEN {_UNCHANGED} THEN '{SyncStatus.IN_SYNC}' ELSE '{SyncStatus.DIFFERS}' END
+    WHEN coalesce(e.listed_sequence, 0) = 0 THEN '{SyncStatus.UNKNOWN}'
+    WHEN r.modified_at IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
+    WHEN {_UNCHANGED} AND r.modified_at = f.synced_modified_at THEN '{SyncStatus.IN_SYNC}'
+    WHEN {_UNCHANGED} AND r.modified_at = f.compared_modified_at THEN '{SyncStatus.DIFFERS_THERE}'
+    ELSE '{SyncStatus.DIFFERS}'
 END"""
 
 
-class Sides:
-    """Questions about both sides at once."""
+class Comparisons:
+    """Questions about what is here and what the server lists, at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def local(self, mapping_id: int, only: Standing | None = None) -> Iterator[LocalSide]:
+    def local(self, mapping_id: int, only: SyncStatus | None = None) -> Iterator[LocalFile]:
         """The files of a mapping that are here, by directory and name.
 
         Args:
@@ -82,25 +82,25 @@ class Sides:
         """
         directory: str | bytes = ""
         name: str | bytes = ""
-        wanted = "" if only is None else f"AND {_STANDING} IN ('{only}')"
-        if only is Standing.DIFFERS:
-            wanted = f"AND {_STANDING} IN ('{only}', '{Standing.DIFFERS_THERE}')"
+        wanted = "" if only is None else f"AND {_STATUS} IN ('{only}')"
+        if only is SyncStatus.DIFFERS:
+            wanted = f"AND {_STATUS} IN ('{only}', '{SyncStatus.DIFFERS_THERE}')"
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(
                     "SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name,"
-                    f" r.modified_at, {_STANDING} FROM {JOINED}"
+                    f" r.modified_at, {_STATUS} FROM {JOINED}"
                     " WHERE f.mapping_id = ? AND (f.directory, f.name) > (?, ?)"
                     f" AND f.size IS NOT NULL AND f.kind = 0 {wanted}"
                     " ORDER BY f.directory, f.name LIMIT ?",
                     (mapping_id, directory, name, _BATCH),
                 ).fetchall()
-            for directory, name, *facts, standing in rows:
-                yield LocalSide(Standing(standing), joined(directory, name), *facts)
+            for directory, name, *facts, status in rows:
+                yield LocalFile(SyncStatus(status), joined(directory, name), *facts)
             if len(rows) < _BATCH:
                 return
 
-    def remote_only(self, eid: str, mapping_ids: Collection[int]) -> Iterator[RemoteSide]:
+    def remote_only(self, eid: str, mapping_ids: Collection[int]) -> Iterator[RemoteFile]:
         """The names in an experiment's list that no file here has, in order.
 
         Args:
@@ -124,6 +124,6 @@ class Sides:
                 ).fetchall()
             for last, listed_at, mapping, directory, name in rows:
                 path = None if mapping is None else joined(directory, name)
-                yield RemoteSide(last, listed_at, mapping, path)
+                yield RemoteFile(last, listed_at, mapping, path)
             if len(rows) < _BATCH:
                 return

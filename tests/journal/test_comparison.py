@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aqsync.journal import Journal
-from aqsync.journal.sides import LocalSide, RemoteSide, Standing
+from aqsync.journal.comparison import LocalFile, RemoteFile, SyncStatus
 from aqsync.model import Adopted, EntryKind, FoundDifferent, InSync, OnLocalDelete, Policy
 from aqsync.sync.planner import decide
 from tests.journal.notes import AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, Notes, notes
@@ -14,12 +14,12 @@ from tests.journal.test_quiet import fill
 OTHER = "20261123-2"
 
 
-def standings(noted: Notes) -> dict[str, Standing]:
-    return {side.path: side.standing for side in noted.journal.sides.local(noted.mapping_id)}
+def standings(noted: Notes) -> dict[str, SyncStatus]:
+    return {side.path: side.status for side in noted.journal.comparisons.local(noted.mapping_id)}
 
 
 def names(noted: Notes, eid: str = EID) -> list[str]:
-    found = noted.journal.sides.remote_only(eid, [noted.mapping_id])
+    found = noted.journal.comparisons.remote_only(eid, [noted.mapping_id])
     return [side.remote_name for side in found]
 
 
@@ -45,28 +45,28 @@ def test_how_the_sides_stand(journal: Journal) -> None:
     noted.sync("sent since and changed")
     noted.see("sent since and changed", V2)
     assert standings(noted) == {
-        "unlisted": Standing.UNKNOWN,
-        "unmapped": Standing.LOCAL_ONLY,
-        "same": Standing.IN_SYNC,
-        "changed here": Standing.DIFFERS,
-        "changed there": Standing.DIFFERS,
-        "removed there": Standing.LOCAL_ONLY,
-        "both, never synced": Standing.DIFFERS,
-        "new": Standing.LOCAL_ONLY,
-        "sent since": Standing.IN_SYNC,
-        "sent since and changed": Standing.DIFFERS,
+        "unlisted": SyncStatus.UNKNOWN,
+        "unmapped": SyncStatus.LOCAL_ONLY,
+        "same": SyncStatus.IN_SYNC,
+        "changed here": SyncStatus.DIFFERS,
+        "changed there": SyncStatus.DIFFERS,
+        "removed there": SyncStatus.LOCAL_ONLY,
+        "both, never synced": SyncStatus.DIFFERS,
+        "new": SyncStatus.LOCAL_ONLY,
+        "sent since": SyncStatus.IN_SYNC,
+        "sent since and changed": SyncStatus.DIFFERS,
     }
-    assert list(journal.sides.remote_only(EID, [noted.mapping_id])) == [
-        RemoteSide("foreign", AT1, None, None),
-        RemoteSide("gone here", AT1, "m", "gone here"),
+    assert list(journal.comparisons.remote_only(EID, [noted.mapping_id])) == [
+        RemoteFile("foreign", AT1, None, None),
+        RemoteFile("gone here", AT1, "m", "gone here"),
     ]
-    for only in Standing:
-        some = list(journal.sides.local(noted.mapping_id, only))
+    for only in SyncStatus:
+        some = list(journal.comparisons.local(noted.mapping_id, only))
         assert {side.path for side in some} == {
-            path for path, standing in standings(noted).items() if standing is only
+            path for path, status in standings(noted).items() if status is only
         }
-    [same] = [s for s in journal.sides.local(noted.mapping_id) if s.path == "same"]
-    assert same == LocalSide(Standing.IN_SYNC, "same", 10, 100, EID, "same", AT1)
+    [same] = [s for s in journal.comparisons.local(noted.mapping_id) if s.path == "same"]
+    assert same == LocalFile(SyncStatus.IN_SYNC, "same", 10, 100, EID, "same", AT1)
 
 
 def test_a_file_of_any_mapping_that_counts_has_its_name(journal: Journal) -> None:
@@ -75,19 +75,19 @@ def test_a_file_of_any_mapping_that_counts_has_its_name(journal: Journal) -> Non
     noted.list({"a": AT1, "b": AT1})
     assert names(noted) == ["a", "b"]
     both = [noted.mapping_id, other.mapping_id]
-    assert [side.remote_name for side in journal.sides.remote_only(EID, both)] == ["b"]
+    assert [side.remote_name for side in journal.comparisons.remote_only(EID, both)] == ["b"]
 
 
 def test_everything_comes_once_and_in_order(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aqsync.journal.sides._BATCH", 2)
+    monkeypatch.setattr("aqsync.journal.comparison._BATCH", 2)
     noted = notes(journal)
     paths = [*NOT_UTF8, "a", "b", "run/a", "run/b", "run-2/a", "x/y/z"]
     for path in paths:
         noted.see(path)
     noted.list({f"{number:02}": AT1 for number in range(7)})
-    found = [side.path for side in journal.sides.local(noted.mapping_id)]
+    found = [side.path for side in journal.comparisons.local(noted.mapping_id)]
     assert sorted(found) == sorted(paths)
     text = [path for path in found if path.isascii()]
     assert text == sorted(text, key=lambda path: path.rpartition("/")[::2])
@@ -109,9 +109,9 @@ def test_what_stands_well_is_what_the_planner_calls_in_sync(journal: Journal) ->
                 continue
             step = decide(file, policy, NOW)
             well = isinstance(step, InSync)
-            assert (stands[file.path] is Standing.IN_SYNC) is well, (file, step)
+            assert (stands[file.path] is SyncStatus.IN_SYNC) is well, (file, step)
             seen.add(stands[file.path])
-    assert seen == set(Standing) - {Standing.REMOTE_ONLY, Standing.DIFFERS_THERE}
+    assert seen == set(SyncStatus) - {SyncStatus.REMOTE_ONLY, SyncStatus.DIFFERS_THERE}
 
 
 def test_what_was_compared_and_is_not_ours_differs_on_the_server(journal: Journal) -> None:
@@ -123,11 +123,11 @@ def test_what_was_compared_and_is_not_ours_differs_on_the_server(journal: Journa
             journal.outcomes.record(noted.at(path), FoundDifferent(AT2), NOW)
     noted.see("changed too", V2)
     assert standings(noted) == {
-        "compared": Standing.DIFFERS_THERE,
-        "changed too": Standing.DIFFERS,
-        "not compared": Standing.DIFFERS,
+        "compared": SyncStatus.DIFFERS_THERE,
+        "changed too": SyncStatus.DIFFERS,
+        "not compared": SyncStatus.DIFFERS,
     }
-    differing = journal.sides.local(noted.mapping_id, Standing.DIFFERS)
+    differing = journal.comparisons.local(noted.mapping_id, SyncStatus.DIFFERS)
     assert len(list(differing)) == 3
 
 
@@ -145,7 +145,7 @@ def test_no_question_sorts_or_walks_over_everything(journal: Journal) -> None:
                 connection.set_trace_callback(explain)
 
         connection.set_trace_callback(explain)
-        list(journal.sides.local(noted.mapping_id))
+        list(journal.comparisons.local(noted.mapping_id))
         names(noted)
         connection.set_trace_callback(None)
     assert plans
