@@ -77,7 +77,7 @@ class Serving:
 
 
 class _Server(uvicorn.Server):
-    """Sleeps until something comes, where uvicorn looks around ten times a second."""
+    """Sleeps until there is something to do; uvicorn itself wakes ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -88,7 +88,7 @@ class _Server(uvicorn.Server):
         await self.end.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End; of the connections, those whose request has come as a whole are answered."""
+        """End: requests that have come whole are answered, other connections are cut off."""
         for connection in list(self.server_state.connections):
             if isinstance(connection, _Connection) and not connection.has_request:
                 connection.transport.abort()
@@ -96,7 +96,7 @@ class _Server(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """A client is this user, one of few, asks within a time and takes what it is told."""
+    """Serves only this user, few clients at once, and none that sends or takes nothing."""
 
     _request_limit: asyncio.TimerHandle | None = None
     _write_limit: asyncio.TimerHandle | None = None
@@ -126,7 +126,7 @@ class _Connection(H11Protocol):
             self._request_limit.cancel()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP."""
+        """What has come is not HTTP."""
         self._refuse("400 Bad Request", BadRequest(f"the daemon does not understand it: {msg}"))
 
     def pause_writing(self) -> None:
@@ -135,13 +135,13 @@ class _Connection(H11Protocol):
         self._expect_taken()
 
     def resume_writing(self) -> None:
-        """It does."""
+        """It takes it again."""
         super().resume_writing()
         if self._write_limit is not None:
             self._write_limit.cancel()
 
     def on_response_complete(self) -> None:
-        """All has been handed to the transport, which closes once it is taken."""
+        """The whole answer is with the transport, which closes once the client has taken it."""
         super().on_response_complete()
         self._expect_taken()
 

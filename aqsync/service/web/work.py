@@ -47,7 +47,7 @@ class Work:
         self._news = asyncio.Event()
         self._changed = threading.Condition()
         self._lines: list[bytes] | None = []
-        """None: nobody takes any more."""
+        """Not sent yet; None once the client has gone."""
         self._outcome: Content | AqsyncError | None = None
 
     def tell(self, line: Content) -> None:
@@ -86,7 +86,7 @@ class Work:
         await send({"type": "http.response.body", "body": b"".join([*lines, _last(outcome)])})
 
     async def _take(self) -> tuple[list[bytes], Content | AqsyncError | None]:
-        """What was told since the last time, and the outcome; waits, but not for long."""
+        """What was told since the last time, and the outcome if it is there; waits a little."""
         try:
             await asyncio.wait_for(self._news.wait(), ALIVE_EVERY_S)
         except TimeoutError:
