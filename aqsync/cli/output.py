@@ -6,17 +6,12 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TextIO
 
 from aqsync.errors import AqsyncError
-from aqsync.model import State
-from aqsync.sync.summary import FileProblem
 
-SHOWN_PROBLEMS = 20
-_WORTH_TELLING_S = 60.0
-"""A file that has been waiting for longer is told with its age."""
 _SECOND_NS = 1_000_000_000
 
 
@@ -80,23 +75,6 @@ def report_error(exc: AqsyncError) -> None:
         complain(f"error: {line}")
     if exc.hint:
         complain(f"  hint: {exc.hint}")
-
-
-def report_problems(problems: Sequence[FileProblem], *, everything: bool = False) -> None:
-    """One line for each problem, with its hint below; the first few unless all are wanted."""
-    shown = problems if everything else problems[:SHOWN_PROBLEMS]
-    for problem in shown:
-        say(f"{problem.state}: {problem.path}: {problem.text}{_for_so_long(problem)}")
-        if problem.why.hint:
-            say(f"  hint: {problem.why.hint}")
-    if len(shown) < len(problems):
-        say(f"... and {len(problems) - len(shown)} more; `aqsync status --all` shows every one")
-
-
-def _for_so_long(problem: FileProblem) -> str:
-    if problem.state is not State.WAITING or (problem.age_seconds or 0.0) < _WORTH_TELLING_S:
-        return ""
-    return f" (for {seconds_text(problem.age_seconds or 0.0)})"
 
 
 def size_text(size: float) -> str:

@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.cli.output import (
-    SHOWN_PROBLEMS,
     age_text,
     complain,
     printable,
     report_error,
-    report_problems,
     say,
     say_json,
     seconds_text,
     size_text,
 )
+from aqsync.cli.summaries import SHOWN_PROBLEMS, report_problems
 from aqsync.errors import ConfigError
 from aqsync.model import State
 from aqsync.sync.summary import FileProblem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -16,16 +16,17 @@ from aqsync.cli.output import (
     age_text,
     iso_text,
     lists_text,
-    report_problems,
     say,
     say_json,
     seconds_text,
     size_text,
 )
-from aqsync.cli.summary_json import summary_as_json
+from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
 from aqsync.clock import SystemClock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, Mapping, Windows
 from aqsync.errors import ExitCode
+from aqsync.journal import Journal
+from aqsync.journal.pauses import Pause
 from aqsync.journal.rechecks import Pending
 from aqsync.local.selection import HINT, Selection
 from aqsync.model import Problem, ServerProblem, State
@@ -36,6 +37,30 @@ from aqsync.sync.summary import Summary, summarize
 _SECOND_NS = 1_000_000_000
 
 
+class _MappingState(NamedTuple):
+    """What is known of one mapping."""
+
+    mapping: Mapping
+    summary: Summary
+    complete_at_ns: int | None
+    """When all of it was in sync last."""
+    selection: Selection
+    watch: Problem | None
+    """Why its file events cannot be trusted."""
+    rechecks: Pending
+
+
+class _ServerSide(NamedTuple):
+    """What is known of the server."""
+
+    problem: ServerProblem | None
+    oldest_ns: int | None
+    """When the oldest of its file lists was fetched."""
+    lists_missing: int
+    """How many experiments have no list yet."""
+    pauses: dict[str, Pause]
+
+
 @click.command()
 @config_option
 @mappings_option
@@ -43,135 +68,94 @@ _SECOND_NS = 1_000_000_000
 @click.option("--all", "everything", is_flag=True, help="Every problem, not just some.")
 @json_option
 def status(
-    *,
-    config: Config,
-    names: Sequence[str],
-    no_scan: bool,
-    everything: bool,
-    json: bool,
+    *, config: Config, names: Sequence[str], no_scan: bool, everything: bool, json: bool
 ) -> ExitCode:
     """Say how each mapping stands: is everything up there?
 
     The disk is looked at as it is now, the server's side is as last fetched. Exit status: 0 all
     in sync, 1 not.
     """
-    return _status(
-        config, chosen(config, names), scan=not no_scan, everything=everything, json=json
-    )
-
-
-def _status(
-    config: Config, mappings: Sequence[Mapping], *, scan: bool, everything: bool, json: bool
-) -> ExitCode:
+    mappings = chosen(config, names)
     now_ns = SystemClock().now_ns()
-    with looked_at(config, mappings, scan=scan) as (journal, _):
-        records = {m.name: journal.mappings.get(m.name) for m in mappings}
+    with looked_at(config, mappings, scan=not no_scan) as (journal, _):
         windows = config.transfer.windows
-        summaries = {m.name: summarize(journal, m, now_ns, windows=windows) for m in mappings}
-        selections = {m.name: selection(journal, m) for m in mappings}
-        watches = {m.name: journal.mappings.watch(records[m.name].id) for m in mappings}
-        rechecks = {m.name: journal.rechecks.pending(records[m.name].id) for m in mappings}
-        pauses = journal.pauses.active(now_ns)
-        server = server_state(journal)
-        eids = experiments_of(journal, mappings)
-        known = journal.remote.experiments().values()
-        listed = [e.listed_at_ns for e in known if e.eid in eids]
-    oldest = min((at for at in listed if at is not None), default=None)
+        found = [_mapping_state(journal, mapping, windows, now_ns) for mapping in mappings]
+        server = _server_side(journal, mappings, now_ns)
     daemon = DaemonState(config)
     if json:
-        say_json(
-            {
-                "mappings": {
-                    m.name: {
-                        **summary_as_json(m, summaries[m.name], records[m.name].complete_at_ns),
-                        "watch": _watch_as_json(watches[m.name]),
-                        "left_out": selections[m.name].left_out,
-                        "unmatched_patterns": list(selections[m.name].unmatched),
-                        "recheck": _recheck_as_json(m, rechecks[m.name], now_ns),
-                    }
-                    for m in mappings
-                },
-                "config": str(config.path),
-                "server_url": config.server.url,
-                "server": None if server is None else _server_as_json(server),
-                "server_lists_from": iso_text(oldest),
-                "paused": pauses_as_json(pauses),
-                "daemon": daemon.as_json(),
-            }
-        )
+        _print_json(config, found, server, daemon, now_ns)
     else:
-        for mapping in mappings:
-            complete_at_ns = records[mapping.name].complete_at_ns
-            _tell(
-                mapping, summaries[mapping.name], selections[mapping.name], complete_at_ns, now_ns
-            )
-            _tell_selection(selections[mapping.name])
-            _tell_rechecks(mapping, rechecks[mapping.name], now_ns)
-            _tell_watch(watches[mapping.name], now_ns)
-            report_problems(summaries[mapping.name].problems, everything=everything)
-        tell_pauses(pauses, now_ns)
+        for each in found:
+            _tell_mapping(each, now_ns)
+            report_problems(each.summary.problems, everything=everything)
+        tell_pauses(server.pauses, now_ns)
         daemon.tell(now_ns)
         say(f"by the configuration {config.path}, with the server {config.server.url}")
-        never = len(eids) - sum(at is not None for at in listed)
-        some = f"; of {never} experiments no list was fetched yet" if never and oldest else ""
-        say(f"{lists_text(oldest, now_ns)}{some}")
-        if server is not None:
-            since = seconds_text((now_ns - server.since_ns) / _SECOND_NS)
-            say(f"the server has not been usable for {since}: {server.message}")
-    complete = all(summary.complete for summary in summaries.values())
+        _tell_server(server, now_ns)
+    complete = all(each.summary.complete for each in found)
     return ExitCode.OK if complete else ExitCode.INCOMPLETE
 
 
-def _tell(
-    mapping: Mapping,
-    summary: Summary,
-    found: Selection,
-    complete_at_ns: int | None,
-    now_ns: int,
-) -> None:
-    counts = [f"{summary.files[state]} {state}" for state in State if summary.files[state]]
-    if summary.kept:
-        counts.append(f"{summary.kept} deleted here and kept on the server")
-    if found.selected and found.left_out:
-        counts.append(f"{found.left_out} not selected by `include`")
-    say(f"{mapping.name}: {mapping.directory} -> {mapping.experiment}")
-    say(f"  {', '.join(counts) or 'no files'}")
-    say(
-        f"  {size_text(summary.bytes[State.IN_SYNC])} on the server;"
-        f" last complete sync {age_text(complete_at_ns, now_ns)}"
+def _mapping_state(
+    journal: Journal, mapping: Mapping, windows: Windows, now_ns: int
+) -> _MappingState:
+    record = journal.mappings.get(mapping.name)
+    return _MappingState(
+        mapping,
+        summarize(journal, mapping, now_ns, windows=windows),
+        record.complete_at_ns,
+        selection(journal, mapping),
+        journal.mappings.watch(record.id),
+        journal.rechecks.pending(record.id),
     )
 
 
-def _tell_selection(found: Selection) -> None:
-    notes = found.notes()
-    for note in notes:
-        say(f"  {note}")
-    if notes:
-        say(f"    hint: {HINT}")
+def _server_side(journal: Journal, mappings: Sequence[Mapping], now_ns: int) -> _ServerSide:
+    eids = experiments_of(journal, mappings)
+    known = journal.remote.experiments().values()
+    fetched = [e.listed_at_ns for e in known if e.eid in eids and e.listed_at_ns is not None]
+    return _ServerSide(
+        server_state(journal),
+        min(fetched, default=None),
+        len(eids) - len(fetched),
+        journal.pauses.active(now_ns),
+    )
 
 
-def _recheck_as_json(mapping: Mapping, pending: Pending, now_ns: int) -> dict[str, Any]:
-    if not mapping.recheck:
+def _print_json(
+    config: Config,
+    found: Sequence[_MappingState],
+    server: _ServerSide,
+    daemon: DaemonState,
+    now_ns: int,
+) -> None:
+    say_json(
+        {
+            "mappings": {
+                each.mapping.name: {
+                    **summary_as_json(each.mapping, each.summary, each.complete_at_ns),
+                    "watch": _watch_as_json(each.watch),
+                    "left_out": each.selection.left_out,
+                    "unmatched_patterns": list(each.selection.unmatched),
+                    "recheck": _recheck_as_json(each, now_ns),
+                }
+                for each in found
+            },
+            "config": str(config.path),
+            "server_url": config.server.url,
+            "server": None if server.problem is None else _server_as_json(server.problem),
+            "server_lists_from": iso_text(server.oldest_ns),
+            "paused": pauses_as_json(server.pauses),
+            "daemon": daemon.as_json(),
+        }
+    )
+
+
+def _recheck_as_json(each: _MappingState, now_ns: int) -> dict[str, Any]:
+    if not each.mapping.recheck:
         return {"on": False, "files": 0, "seconds": None}
-    return {"on": True, "files": pending.files, "seconds": _seconds_left(pending, now_ns)}
-
-
-def _seconds_left(pending: Pending, now_ns: int) -> float | None:
-    """Until the last of them is due; None: there are none."""
-    if pending.last_ns is None:
-        return None
-    return round(max(0, pending.last_ns - now_ns) / _SECOND_NS, 3)
-
-
-def _tell_rechecks(mapping: Mapping, pending: Pending, now_ns: int) -> None:
-    """They are in sync, as far as the times of their files tell."""
-    seconds = _seconds_left(pending, now_ns)
-    if not mapping.recheck:
-        say("  not checked again: what neither size nor times of a file show (recheck: off)")
-    elif seconds is not None:
-        files = "1 file is" if pending.files == 1 else f"{pending.files} files are"
-        when = f"in {seconds_text(seconds)}" if seconds else "now"
-        say(f"  {files} checked again, the last {when}, by the daemon or the next push after that")
+    seconds = _seconds_left(each.rechecks, now_ns)
+    return {"on": True, "files": each.rechecks.files, "seconds": seconds}
 
 
 def _server_as_json(server: ServerProblem) -> dict[str, Any]:
@@ -191,8 +175,49 @@ def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
     }
 
 
+def _tell_mapping(each: _MappingState, now_ns: int) -> None:
+    mapping, summary, found = each.mapping, each.summary, each.selection
+    more = []
+    if summary.kept:
+        more.append(f"{summary.kept} deleted here and kept on the server")
+    if found.selected and found.left_out:
+        more.append(f"{found.left_out} not selected by `include`")
+    say(f"{mapping.name}: {mapping.directory} -> {mapping.experiment}")
+    say(f"  {counts_text(summary, *more)}")
+    say(
+        f"  {size_text(summary.bytes[State.IN_SYNC])} on the server;"
+        f" last complete sync {age_text(each.complete_at_ns, now_ns)}"
+    )
+    notes = found.notes()
+    for note in notes:
+        say(f"  {note}")
+    if notes:
+        say(f"    hint: {HINT}")
+    _tell_rechecks(each, now_ns)
+    _tell_watch(each.watch, now_ns)
+
+
+def _tell_rechecks(each: _MappingState, now_ns: int) -> None:
+    """These files are in sync as far as their sizes and times tell."""
+    seconds = _seconds_left(each.rechecks, now_ns)
+    if not each.mapping.recheck:
+        say("  not checked again: what neither size nor times of a file show (recheck: off)")
+    elif seconds is not None:
+        count = each.rechecks.files
+        files = "1 file is" if count == 1 else f"{count} files are"
+        when = f"in {seconds_text(seconds)}" if seconds else "now"
+        say(f"  {files} checked again, the last {when}, by the daemon or the next push after that")
+
+
+def _seconds_left(pending: Pending, now_ns: int) -> float | None:
+    """Until the last of them is due; None if there are none."""
+    if pending.last_ns is None:
+        return None
+    return round(max(0, pending.last_ns - now_ns) / _SECOND_NS, 3)
+
+
 def _tell_watch(problem: Problem | None, now_ns: int) -> None:
-    """Changes are found all the same, only later."""
+    """Changes are still found, only later."""
     if problem is not None:
         age = seconds_text(max(0, now_ns - problem.since_ns) / _SECOND_NS)
         say(
@@ -201,3 +226,12 @@ def _tell_watch(problem: Problem | None, now_ns: int) -> None:
         )
         if problem.hint:
             say(f"    hint: {problem.hint}")
+
+
+def _tell_server(server: _ServerSide, now_ns: int) -> None:
+    missing = server.lists_missing if server.oldest_ns else 0
+    some = f"; of {missing} experiments no list was fetched yet" if missing else ""
+    say(f"{lists_text(server.oldest_ns, now_ns)}{some}")
+    if server.problem is not None:
+        since = seconds_text((now_ns - server.problem.since_ns) / _SECOND_NS)
+        say(f"the server has not been usable for {since}: {server.problem.message}")

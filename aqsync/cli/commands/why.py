@@ -10,8 +10,8 @@ import click
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import looked_at
 from aqsync.cli.options import json_option
-from aqsync.cli.output import age_text, iso_text, report_problems, say, say_json, seconds_text
-from aqsync.cli.summary_json import summary_as_json
+from aqsync.cli.output import age_text, iso_text, say, say_json, seconds_text
+from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
 from aqsync.clock import SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
@@ -75,48 +75,64 @@ def _explain(
     *,
     json: bool,
 ) -> ExitCode:
-    hint = step.hint if isinstance(step, Hold | Wait) else ""
-    age = max(0, now_ns - step.since_ns)
-    failure = file.failure
-    facts = {
-        "path": str(place.mapping.directory / file.path),
-        "mapping": file.mapping,
-        "decision": type(step).__name__,
-        "state": step.state,
-        "code": step.reason.value,
-        "reason": step.message,
-        "since": iso_text(step.since_ns),
-        "age_seconds": round(age / _SECOND_NS, 3),
-        "next": _next_of(place.mapping, file, step, now_ns),
-        "hint": hint,
-        "last_failure": None if failure is None else failure.message,
-        "in_doubt": None if doubt is None else doubt.message,
-        "experiment": file.eid,
-        "remote_name": file.remote_name or None,
-        "sha256": None if file.synced is None else file.synced.sha256.hex(),
-    }
+    path = str(place.mapping.directory / file.path)
+    next_step = _next_of(place.mapping, file, step, now_ns)
     if json:
-        say_json(facts)
+        say_json(
+            {
+                "path": path,
+                "mapping": file.mapping,
+                "decision": type(step).__name__,
+                "state": step.state,
+                "code": step.reason.value,
+                "reason": step.message,
+                "since": iso_text(step.since_ns),
+                "age_seconds": round(_age(step, now_ns), 3),
+                "next": next_step,
+                "hint": _hint(step),
+                "last_failure": None if file.failure is None else file.failure.message,
+                "in_doubt": None if doubt is None else doubt.message,
+                "experiment": file.eid,
+                "remote_name": file.remote_name or None,
+                "sha256": None if file.synced is None else file.synced.sha256.hex(),
+            }
+        )
     else:
-        say(f"{facts['path']}")
-        say(f"  state:      {step.state}, for {seconds_text(age / _SECOND_NS)}")
-        say(f"  reason:     {step.message}")
-        say(f"  next:       {facts['next']}")
-        if hint:
-            say(f"  hint:       {hint}")
-        if failure is not None and failure.why != step.why:
-            say(f"  last try:   failed {age_text(failure.at_ns, now_ns)}: {failure.message}")
-            if failure.hint:
-                say(f"  hint:       {failure.hint}")
-        if doubt is not None and doubt.why != step.why:
-            say(f"  in doubt:   {doubt.message}")
-            say(f"  hint:       {doubt.hint}")
-        if file.eid is not None:
-            say(f"  goes to:    {file.eid} as {file.remote_name}")
-        if file.synced is not None:
-            say(f"  synced:     {age_text(file.synced.at_ns, now_ns)}, SHA-256 {facts['sha256']}")
+        say(path)
+        _tell(file, step, next_step, doubt, now_ns)
     in_sync = isinstance(step, InSync | Recheck) and doubt is None
     return ExitCode.OK if in_sync else ExitCode.INCOMPLETE
+
+
+def _tell(
+    file: FileRecord, step: Decision, next_step: str, doubt: Problem | None, now_ns: int
+) -> None:
+    failure, synced = file.failure, file.synced
+    say(f"  state:      {step.state}, for {seconds_text(_age(step, now_ns))}")
+    say(f"  reason:     {step.message}")
+    say(f"  next:       {next_step}")
+    if _hint(step):
+        say(f"  hint:       {_hint(step)}")
+    if failure is not None and failure.why != step.why:
+        say(f"  last try:   failed {age_text(failure.at_ns, now_ns)}: {failure.message}")
+        if failure.hint:
+            say(f"  hint:       {failure.hint}")
+    if doubt is not None and doubt.why != step.why:
+        say(f"  in doubt:   {doubt.message}")
+        say(f"  hint:       {doubt.hint}")
+    if file.eid is not None:
+        say(f"  goes to:    {file.eid} as {file.remote_name}")
+    if synced is not None:
+        say(f"  synced:     {age_text(synced.at_ns, now_ns)}, SHA-256 {synced.sha256.hex()}")
+
+
+def _hint(step: Decision) -> str:
+    return step.hint if isinstance(step, Hold | Wait) else ""
+
+
+def _age(step: Decision, now_ns: int) -> float:
+    """Since when it has been so, in seconds."""
+    return max(0, now_ns - step.since_ns) / _SECOND_NS
 
 
 def _next_of(mapping: Mapping, file: FileRecord, step: Decision, now_ns: int) -> str:
@@ -125,10 +141,10 @@ def _next_of(mapping: Mapping, file: FileRecord, step: Decision, now_ns: int) ->
     again = mapping.recheck and synced is not None and synced.recheck_at_ns is not None
     if isinstance(step, InSync) and again and file.local is not None:
         return "the daemon, or the next push after that time, checks it again"
-    return next_step(step, now_ns)
+    return _next_step(step, now_ns)
 
 
-def next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for each step
+def _next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for each step
     """What happens next, for a person."""
     match step:
         case InSync():
@@ -144,23 +160,23 @@ def next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for ea
         case RemoveRemote():
             return "its copy is removed from the server"
         case Wait():
-            return _looked_at_again(step.until_ns, now_ns)
+            return _decided_again(step.until_ns, now_ns)
         case Hold(next_ns=int(next_ns)):
-            return _looked_into_again(next_ns, now_ns, sooner_by_push=step.sooner_by_push)
+            return _tried_again(next_ns, now_ns, sooner_by_push=step.sooner_by_push)
         case Hold(state=State.HELD | State.DIFFERS):
             return "nothing, until somebody decides or the file changes"
         case _:
             return "nothing"
 
 
-def _looked_at_again(until_ns: int | None, now_ns: int) -> str:
+def _decided_again(until_ns: int | None, now_ns: int) -> str:
     if until_ns is None:
         return "it goes on when that is over"
     return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / _SECOND_NS)}"
 
 
-def _looked_into_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
-    """Of what holds many files; where no daemon runs, nobody comes back to it by itself."""
+def _tried_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
+    """Of what holds many files; without a daemon only a push tries again."""
     if not sooner_by_push:
         return f"it is tried again in {seconds_text(max(0, next_ns - now_ns) / _SECOND_NS)}"
     if next_ns <= now_ns:
@@ -173,8 +189,7 @@ def _explain_directory(place: Place, summary: Summary, *, json: bool) -> ExitCod
     if json:
         say_json(summary_as_json(place.mapping, summary, None))
     else:
-        counts = [f"{summary.files[state]} {state}" for state in State if summary.files[state]]
-        say(f"{place.mapping.directory / place.path}: {', '.join(counts) or 'no files'}")
+        say(f"{place.mapping.directory / place.path}: {counts_text(summary)}")
         report_problems(summary.problems, everything=True)
     return ExitCode.OK if summary.complete else ExitCode.INCOMPLETE
 
