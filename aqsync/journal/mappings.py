@@ -109,35 +109,51 @@ class Mappings:
                 (newest, mapping_id),
             )
 
-    def unpin_root(self, mapping_id: int) -> None:
-        """A person accepts whatever directory the root is now, and what is mounted below it."""
+    def accept(self, mapping_id: int, places: dict[str, RootIdentity]) -> None:
+        """A person accepts the root (the empty path) and the disks mounted below it as they are.
+
+        It counts for these directories alone: what stands in their place at the next look, if it
+        is another one, was not accepted.
+        """
+        self._set_places("accepted", mapping_id, places)
+
+    def accepted(self, mapping_id: int) -> dict[str, RootIdentity]:
+        """What a person has accepted since the root was last looked at."""
+        return self._places("accepted", mapping_id)
+
+    def accepted_is_known(self, mapping_id: int, places: dict[str, RootIdentity]) -> None:
+        """The root was looked at: this acceptance has done its work, a later one has not."""
         with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET root_device = NULL, root_inode = NULL,"
-                " newest_undoubted = NULL WHERE id = ?",
-                (mapping_id,),
+            connection.executemany(
+                "DELETE FROM accepted WHERE mapping_id = ? AND path = ?"
+                " AND device = ? AND inode = ? AND file_system = ?",
+                ((mapping_id, stored(path), *identity) for path, identity in places.items()),
             )
-            connection.execute("DELETE FROM mount WHERE mapping_id = ?", (mapping_id,))
 
     def mounts(self, mapping_id: int) -> dict[str, RootIdentity]:
         """The tops of the disks that are mounted below the root, by path."""
+        return self._places("mount", mapping_id)
+
+    def set_mounts(self, mapping_id: int, mounts: dict[str, RootIdentity]) -> None:
+        """Remember these, and no others."""
+        if self.mounts(mapping_id) != mounts:
+            self._set_places("mount", mapping_id, mounts)
+
+    def _places(self, table: str, mapping_id: int) -> dict[str, RootIdentity]:
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT path, device, inode, file_system FROM mount WHERE mapping_id = ?",
+                f"SELECT path, device, inode, file_system FROM {table} WHERE mapping_id = ?",
                 (mapping_id,),
             ).fetchall()
         return {loaded(path): RootIdentity(*identity) for path, *identity in rows}
 
-    def set_mounts(self, mapping_id: int, mounts: dict[str, RootIdentity]) -> None:
-        """Remember these, and no others."""
-        if self.mounts(mapping_id) == mounts:
-            return
+    def _set_places(self, table: str, mapping_id: int, places: dict[str, RootIdentity]) -> None:
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM mount WHERE mapping_id = ?", (mapping_id,))
+            connection.execute(f"DELETE FROM {table} WHERE mapping_id = ?", (mapping_id,))
             connection.executemany(
-                "INSERT INTO mount (mapping_id, path, device, inode, file_system)"
+                f"INSERT INTO {table} (mapping_id, path, device, inode, file_system)"
                 " VALUES (?, ?, ?, ?, ?)",
-                ((mapping_id, stored(path), *identity) for path, identity in mounts.items()),
+                ((mapping_id, stored(path), *identity) for path, identity in places.items()),
             )
 
     def scanned(self, mapping_id: int, selection_rules: str, left_out: int, now_ns: int) -> None:

@@ -334,6 +334,18 @@ ALTER TABLE mapping ADD COLUMN watch_code TEXT;
 ALTER TABLE history ADD COLUMN code TEXT;
 """
 
+_ACCEPTED = """
+-- What a person has accepted since the last look at a root: it and the disks mounted below it.
+CREATE TABLE accepted (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    path NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    file_system INTEGER NOT NULL,
+    PRIMARY KEY (mapping_id, path)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -354,6 +366,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0017-clock", _CLOCK),
     ("0018-unanswered", _UNANSWERED),
     ("0019-reasons", _REASONS),
+    ("0020-accepted", _ACCEPTED),
 )
 
 VERSION = len(MIGRATIONS)

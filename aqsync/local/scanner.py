@@ -127,6 +127,8 @@ class Scanner:
         self._disk = AttendedDisk(disk)
         self._errands = Errands(clock) if errands is None else errands
         self._settle_ns = int(mapping.settle * 1e9)
+        self._accepted: dict[str, RootIdentity] = {}
+        """What a person had accepted, by path, when this look began."""
         self._turn = threading.Lock()
 
     def scan(
@@ -176,9 +178,10 @@ class Scanner:
 
     def _scan(self, paths: tuple[str, ...], goes_on: Callable[[], bool]) -> ScanReport:
         record = self._journal.mappings.get(self._mapping.name)
+        self._accepted = self._journal.mappings.accepted(record.id)
         try:
             before = root_identity(self._mapping.directory, self._disk)
-            if paths and not self._is_as_known(record, before):
+            if paths and (self._accepted or not self._is_as_known(record, before)):
                 paths = ()
             if not paths or not self._rules_read:
                 self.rules = load_rules(self._mapping, self._disk)
@@ -239,7 +242,9 @@ class Scanner:
         if walk.stopped:
             pass  # what it did not meet may well be there
         elif not replaced and (
-            record.root is None or self._trusts(walk, verdict.gone, report, another=another)
+            record.root is None
+            or self._is_accepted("", root)
+            or self._trusts(walk, verdict.gone, report, another=another)
         ):
             gone = verdict.gone
             self._note_gone(record, root, gone, now_ns)
@@ -261,19 +266,22 @@ class Scanner:
         self, record: MappingRecord, root: RootIdentity, goes_on: Callable[[], bool]
     ) -> Submounts:
         def accepts(path: str, top: RootIdentity, known: RootIdentity | None) -> bool:
-            if record.root is None:
-                return True  # a person has accepted the directory as it is
+            if record.root is None or self._is_accepted(path, top):
+                return True
             found = self._likeness(record, path, goes_on)
             proven = known is not None and found.proves(top, known)
             return proven or found.objection is None
 
+        known = self._journal.mappings.mounts(record.id)
+        if self._is_accepted("", root):  # so was that nothing is mounted elsewhere
+            known = {path: top for path, top in known.items() if path in self._accepted}
         return Submounts(
-            self._disk,
-            self._mapping.directory,
-            root.device,
-            known=self._journal.mappings.mounts(record.id),
-            accepts=accepts,
+            self._disk, self._mapping.directory, root.device, known=known, accepts=accepts
         )
+
+    def _is_accepted(self, path: str, now: RootIdentity) -> bool:
+        """Whether a person has accepted this directory, and no other, in this place."""
+        return path in self._accepted and now.is_same(self._accepted[path])
 
     def _is_another(
         self,
@@ -287,7 +295,7 @@ class Scanner:
         Raises:
             RootUnusable: It must not be taken for the root.
         """
-        if record.root is None or root.is_same(record.root):
+        if record.root is None or root.is_same(record.root) or self._is_accepted("", root):
             return False
         found = self._likeness(record, "", goes_on, mounts.hides)
         if found.proves(root, record.root):
@@ -304,6 +312,8 @@ class Scanner:
             self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
         if record.root != root or record.newest_undoubted is not None:
             self._journal.mappings.pin_root(record.id, root)
+        if self._accepted:
+            self._journal.mappings.accepted_is_known(record.id, self._accepted)
         self._journal.observations.gone(record.id, gone, now_ns)
 
     def _is_as_known(self, record: MappingRecord, root: RootIdentity) -> bool:

@@ -90,6 +90,11 @@ class Submounts:
         """Whether a path is on a disk that is not there, whatever is in its place."""
         return bool(self._away) and nearest(path, self._away) is not None
 
+    @property
+    def there(self) -> dict[str, RootIdentity]:
+        """The tops of the disks that are mounted, by path, as far as they were met."""
+        return self._there
+
     def met(self, directory: str, device: int) -> None:
         """A directory was found to lie on this device: on a new mount, it may be."""
         if (device == self._device and not self._there) or self.hides(directory):
@@ -154,7 +159,7 @@ class Submounts:
             now = self._mounted(path, top)
             if now is None or not now.is_same(top):
                 doubts[path] = Reason.DISK_AWAY
-            elif whole and path not in self._inhabited:
+            elif whole and path not in self._inhabited and not self._accepts(path, top, top):
                 doubts[path] = Reason.DISK_EMPTY
         return doubts
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from aqsync.clock import SystemClock
 from aqsync.config import Mapping
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
+from aqsync.local.accepting import as_it_stands
+from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
 from aqsync.model import FileRecord, State, Wait
 from aqsync.sync.policies import decisions
 
 
-def set_free(
+def set_free(  # noqa: PLR0913 - what a person said, and where that is looked up
     journal: Journal,
     mappings: Sequence[Mapping],
     paths: Sequence[Path],
     now_ns: int,
     *,
     accept_roots: bool,
+    disk: Disk = REAL_DISK,
+    errands: Errands | None = None,
 ) -> int:
     """Set files free, so that they are tried again.
 
@@ -30,13 +37,22 @@ def set_free(
             mass deletion goes through. None: all, but emptied and deleted ones.
         now_ns: The wall clock, nanoseconds since 1970.
         accept_roots: The mappings' directories are right as they are now.
+        disk: Where these are.
+        errands: By whom looks at them are waited for; None: for as long as a disk may take.
 
     Returns:
         How many files.
 
     Raises:
         ConfigError: A path lies in none of the mappings, or nothing is known of it.
+        RootUnusable: A directory that is to be accepted is not there.
+        DiskHangs: Its disk does not answer.
     """
+    if accept_roots:
+        errands = Errands(SystemClock(), own_threads=True) if errands is None else errands
+        for mapping in mappings:
+            found = errands.ask(mapping.directory, partial(as_it_stands, mapping, journal, disk))
+            journal.mappings.accept(journal.mappings.get(mapping.name).id, found)
     tops: dict[str, list[str]] = {}
     for path in paths:
         place = locate(mappings, path)
@@ -51,8 +67,6 @@ def set_free(
     for mapping in mappings:
         if paths and mapping.name not in tops:
             continue
-        if accept_roots:
-            journal.mappings.unpin_root(journal.mappings.get(mapping.name).id)
         files = list(_stuck(journal, mapping, tops.get(mapping.name, []), now_ns))
         journal.outcomes.retry(file.id for file in files)
         freed += len(files)

@@ -28,13 +28,24 @@ def test_mounts_are_remembered_by_mapping(journal: Journal) -> None:
     assert journal.mappings.mounts(other) == {"usb": ANOTHER}
 
 
-def test_who_accepts_a_root_accepts_its_mounts(journal: Journal) -> None:
+def test_what_a_person_accepts_is_known_until_it_was_looked_at(journal: Journal) -> None:
     lab, other = (journal.mappings.get(name).id for name in ("lab", "other"))
+    places = {"": ANOTHER, **MOUNTS}
     for mapping_id in (lab, other):
-        journal.mappings.set_mounts(mapping_id, MOUNTS)
-    journal.mappings.unpin_root(lab)
-    assert journal.mappings.mounts(lab) == {}
-    assert journal.mappings.mounts(other) == MOUNTS
+        journal.mappings.accept(mapping_id, places)
+    assert journal.mappings.accepted(lab) == places
+    journal.mappings.accepted_is_known(lab, places)
+    assert journal.mappings.accepted(lab) == {}
+    assert journal.mappings.accepted(other) == places
+
+
+def test_what_a_person_accepts_during_a_look_is_not_known_by_it(journal: Journal) -> None:
+    lab = journal.mappings.get("lab").id
+    before, later = {"": ANOTHER}, {"": RootIdentity(41, 3, 7)}
+    journal.mappings.accept(lab, before)
+    journal.mappings.accept(lab, later)
+    journal.mappings.accepted_is_known(lab, before)
+    assert journal.mappings.accepted(lab) == later
 
 
 @pytest.mark.parametrize(

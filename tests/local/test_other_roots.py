@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aqsync.errors import RootUnusable
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import REAL_DISK, RealDisk
 from aqsync.local.scanner import Scanner
@@ -26,6 +27,11 @@ def sync(lab: Lab, *paths: str) -> None:
         file = lab.record(path)
         assert file.local is not None
         lab.journal.outcomes.record(file, Uploaded(file.local, b"\1" * 32, None), 1)
+
+
+def known(lab: Lab) -> set[str]:
+    found = lab.journal.observations.targets(lab.mapping_id)
+    return {t.path for t in found if lab.record(t.path).local is not None}
 
 
 @pytest.fixture
@@ -164,13 +170,55 @@ def test_a_person_accepts_what_stands_there(filled: Lab, away: Path) -> None:
     filled.write("run/c", b"another version")
     (filled.root / "a").unlink()
     doubt(filled)
-    filled.journal.mappings.unpin_root(filled.mapping_id)
+    filled.accept()
     filled.scan()
     assert filled.troubles() == {}
     assert filled.record("a").local is None
     changed = filled.record("run/c").local
     assert changed is not None
     assert changed.size == len(b"another version")
+
+
+def test_a_person_accepts_what_stands_there_and_nothing_else(filled: Lab, away: Path) -> None:
+    (filled.root / "a").unlink()
+    doubt(filled)
+    filled.accept()
+    copy = away.with_name("copy")
+    filled.root.rename(copy)
+    filled.root.mkdir()
+    doubt(filled)
+    filled.root.rmdir()
+    copy.rename(filled.root)
+    filled.scan()
+    assert filled.troubles() == {}
+    assert filled.record("a").local is None
+    assert filled.record("run/b").local is not None
+    (filled.root / "run" / "b").unlink()
+    (filled.root / "run" / "c").unlink()
+    (filled.root / "run").rmdir()
+    doubt(filled)
+
+
+def test_a_root_that_goes_before_the_next_look_was_accepted_itself(
+    filled: Lab, tmp_path: Path
+) -> None:
+    filled.accept()
+    filled.root.rename(tmp_path / "away")
+    filled.root.mkdir()
+    doubt(filled)
+    filled.root.rmdir()
+    (tmp_path / "away").rename(filled.root)
+    filled.scan("a")
+    assert filled.troubles() == {}
+    assert known(filled) == {"a", "run/b", "run/c"}
+
+
+def test_a_root_that_is_not_there_is_not_accepted(filled: Lab, tmp_path: Path) -> None:
+    filled.root.rename(tmp_path / "away")
+    with pytest.raises(RootUnusable, match="does not exist"):
+        filled.accept()
+    filled.root.mkdir()
+    doubt(filled)
 
 
 # The same disk under another number

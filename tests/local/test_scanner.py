@@ -525,7 +525,7 @@ def test_a_person_can_accept_the_root_as_it_is(lab: Lab) -> None:
     sync(lab, "a")
     (lab.root / "a").unlink()
     lab.scan()
-    lab.journal.mappings.unpin_root(lab.mapping_id)
+    lab.accept()
     lab.scan()
     assert lab.troubles() == {}
     assert lab.record("a").local is None

@@ -217,7 +217,7 @@ def test_a_new_disk_over_known_files_deletes_none_of_them(lab: Lab, disks: Disks
     assert lab.troubles() == {}
     disks.mount("runs/usb")
     lab.scan()
-    lab.journal.mappings.unpin_root(lab.mapping_id)
+    lab.accept()
     assert lab.scan().gone == 2
     assert lab.troubles() == {}
     assert known(lab) == {"a", "runs/usb/new"}
@@ -261,13 +261,59 @@ def test_a_disk_that_never_held_files_may_go(lab: Lab, disks: Disks) -> None:
 def test_a_person_accepts_that_a_disk_is_gone(filled: Lab, disks: Disks) -> None:
     disks.unmount("runs/usb")
     filled.scan()
-    filled.journal.mappings.unpin_root(filled.mapping_id)
+    filled.accept()
     assert filled.scan().gone == 2
     assert filled.troubles() == {}
     assert known(filled) == ALL - ON_IT
     filled.write("runs/usb/c")
     filled.scan()
     assert "runs/usb/c" in known(filled)
+
+
+def test_a_disk_that_goes_after_a_person_accepted_it_is_away(filled: Lab, disks: Disks) -> None:
+    filled.accept()
+    disks.unmount("runs/usb")
+    assert filled.scan().gone == 0
+    assert set(filled.troubles()) == {"runs/usb"}
+    disks.mount("runs/usb")
+    assert filled.scan().gone == 0
+    assert filled.troubles() == {}
+    assert known(filled) == ALL
+
+
+def test_a_disk_that_comes_after_a_person_accepted_that_it_is_gone(
+    filled: Lab, disks: Disks
+) -> None:
+    disks.unmount("runs/usb")
+    filled.scan()
+    filled.accept()
+    disks.mount("runs/usb")
+    assert filled.scan().gone == 0
+    assert filled.troubles() == {}
+    assert known(filled) == ALL
+
+
+def test_a_person_accepts_an_empty_disk(filled: Lab, disks: Disks) -> None:
+    disks.unmount("runs/usb")
+    disks.mount("runs/usb", "second")
+    filled.scan()
+    assert set(filled.troubles()) == {"runs/usb"}
+    filled.accept()
+    assert filled.scan().gone == 2
+    assert filled.troubles() == {}
+    assert set(filled.journal.mappings.mounts(filled.mapping_id)) == {"runs/usb"}
+
+
+def test_an_empty_disk_that_comes_after_a_person_accepted_is_in_doubt(
+    filled: Lab, disks: Disks
+) -> None:
+    filled.accept()
+    disks.unmount("runs/usb")
+    disks.mount("runs/usb", "second")
+    for _ in range(2):
+        assert filled.scan().gone == 0
+        assert set(filled.troubles()) == {"runs/usb"}
+        assert known(filled) == ALL
 
 
 def test_a_disk_mounted_on_another(lab: Lab, disks: Disks) -> None:

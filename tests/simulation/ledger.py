@@ -180,8 +180,6 @@ class Ledger:
         """Mappings whose root a person ever accepted."""
         self._roots: dict[str, Folder | None] = {}
         """By mapping, the root that it had when last looked at."""
-        self._accepting: set[str] = set()
-        """Mappings whose root a person accepts, however it is when next looked at."""
 
     def path_of(self, eid: str, name: str) -> tuple[Mapping, str] | None:
         """The mapping and path that a name in an experiment belongs to."""
@@ -215,8 +213,6 @@ class Ledger:
             if by_deed:
                 gone.update((before[path].home, path) for path in before if path not in now)
             self.visible[mapping.name] = now
-            if mapping.name in self._accepting:
-                self._all_gone(mapping)
 
     def _see(self, mapping: Mapping) -> dict[str, State]:
         found: dict[str, State] = {}
@@ -284,24 +280,14 @@ class Ledger:
 
     def accept_root(self, mapping: Mapping) -> None:
         """A person says that a root is right as it is."""
-        self._accepting.add(mapping.name)
         self.approved.add(mapping.name)
         self.other_roots.add(mapping.name)
-        self._all_gone(mapping)
+        lost = self.names[mapping.name] - self.visible[mapping.name].keys()
+        self.gone[mapping.name].update((self.home(mapping, path), path) for path in lost)
 
     def other_root_has(self, mapping: Mapping, path: str, content: bytes) -> None:
         """Another directory takes a root's place, with another file of this name in it."""
         self._in_other_roots[mapping.name, path].add(content)
-
-    def accepted(self, mapping: Mapping) -> None:
-        """From now on the root that a person accepted is known."""
-        if mapping.name in self._accepting:
-            self._all_gone(mapping)
-            self._accepting.discard(mapping.name)
-
-    def _all_gone(self, mapping: Mapping) -> None:
-        lost = self.names[mapping.name] - self.visible[mapping.name].keys()
-        self.gone[mapping.name].update((self.home(mapping, path), path) for path in lost)
 
     # What aqsync does
 

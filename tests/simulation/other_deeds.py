@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from aqsync.errors import JournalError
+from aqsync.errors import JournalError, RootUnusable
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.local.errands import Errands
 from aqsync.model import Reason
 from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
@@ -42,16 +43,22 @@ def retry(world: World, chance: random.Random) -> None:
         path = chance.choice(known)
         paths = [mapping.directory / path]
     world.note(f"  retry {mapping.name} {kind} {paths}")
+    accepted = kind == "root"
     try:
         set_free(
             world.journal,
             [mapping],
             paths,
             world.clock.now_ns(),
-            accept_roots=kind == "root",
+            accept_roots=accepted,
+            disk=world.disk,
+            errands=Errands(world.clock),
         )
+    except RootUnusable as exc:
+        accepted = False
+        world.note(f"  it is not accepted: {exc}")
     finally:  # killed in the middle of it, it may be accepted or not
-        if kind == "root":
+        if accepted:
             world.ledger.accept_root(mapping)
     for lookout in world.lookouts.values():
         lookout.everything("a person's decision")

@@ -368,9 +368,6 @@ class World:
             self.ledger.looked_at(mapping, empty=empty)
             # Of a root in doubt nothing is noted, however much of it was looked at.
             self.whole_looks[mapping.name] += report.whole or "" in report.troubles
-            with self.unattended():
-                if self.journal.mappings.get(mapping.name).root is not None:
-                    self.ledger.accepted(mapping)
             return report
 
         self.engine.scan = scanning  # type: ignore[method-assign]  # counted, then done

@@ -18,6 +18,7 @@ from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 from aqsync.sync.push import Limits, Push, PushResult
 from aqsync.sync.remote_check import RemoteCheck
+from aqsync.sync.retry import set_free
 from aqsync.sync.uploader import Uploader
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.fake_server import FakeServer
@@ -92,6 +93,11 @@ class Lab:
 
     def scan(self, *within: str) -> ScanReport:
         return self.scanner.scan(within)
+
+    def accept(self) -> None:
+        """A person says that the root is right as it is."""
+        now_ns = self.clock.now_ns()
+        set_free(self.journal, [self.mapping], [], now_ns, accept_roots=True)
 
     def troubles(self) -> dict[str, str]:
         """What is wrong, by path."""

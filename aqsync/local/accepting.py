@@ -1,0 +1,32 @@
+"""What a person accepts who says that a root is right as it is: what stands there then."""
+
+from __future__ import annotations
+
+from aqsync.config import Mapping
+from aqsync.journal import Journal
+from aqsync.journal.mappings import RootIdentity
+from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.scanner import root_identity
+from aqsync.local.submounts import Submounts
+
+
+def as_it_stands(
+    mapping: Mapping, journal: Journal, disk: Disk = REAL_DISK
+) -> dict[str, RootIdentity]:
+    """A mapping's root, by the empty path, and the disks that are mounted below it, by theirs.
+
+    Raises:
+        RootUnusable: There is no root that could be accepted.
+    """
+    root = root_identity(mapping.directory, disk)
+    mapping_id = journal.mappings.get(mapping.name).id
+    mounts = Submounts(
+        disk,
+        mapping.directory,
+        root.device,
+        known=journal.mappings.mounts(mapping_id),
+        accepts=lambda *_: True,
+    )
+    for path in journal.mappings.troubles(mapping_id):
+        mounts.met_at(path)  # not every system has a table of mounts
+    return {"": root, **mounts.there}
