@@ -34,8 +34,8 @@ from aqsync.service.counted import Counted
 from aqsync.service.generation import Common, Generation
 from aqsync.service.notify import Notifier
 from aqsync.service.signals import Signals
-from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
+from aqsync.service.web.server import ControlServer
 from aqsync.sync.claims import Claims
 from aqsync.sync.delivery import UnderWay
 from aqsync.sync.progress import Reporter

@@ -33,12 +33,11 @@ from aqsync.errors import (
 )
 from aqsync.model import State
 from aqsync.service.web import client as client_module
-from aqsync.service.web import serving as serving_module
 from aqsync.service.web import work as work_module
 from aqsync.service.web.client import DaemonClient
-from aqsync.service.web.control import ControlServer
 from aqsync.service.web.local_socket import listen, socket_path
 from aqsync.service.web.models import PushRequest, RetryRequest, encoded
+from aqsync.service.web.server import ControlServer
 from aqsync.sync.progress import Event, Finished, Planned, Sent
 from aqsync.sync.report import PushReport
 from tests.support.lab import EID, Lab
@@ -288,14 +287,12 @@ def test_long_work_is_alive(lab: Lab, worker: StandIn, monkeypatch: pytest.Monke
     lab.write("a", b"x")
     held = Held(lab)
     with listening(worker, SystemClock()) as server, asking(server.path) as http:
+        peer = http.sock
         http.request("POST", "/push", encoded(request(worker)))
         with http.getresponse() as lines:
-            begun = json.loads(lines.readline())
-            assert begun["event"] == "begun"
             assert held.reached.wait(HANG_S)
-            with found(worker) as other:
-                other.stop_push(begun["push"])
-            assert worker.stops[0].is_set()
+            peer.shutdown(socket.SHUT_WR)
+            assert worker.stops[0].wait(HANG_S)
             assert sum(json.loads(lines.readline()) == ALIVE for _ in range(20)) > 2
             held.go_on.set()
             while (line := json.loads(lines.readline()))["event"] != "done":
@@ -329,27 +326,6 @@ def test_a_slow_answer_of_a_short_order(worker: StandIn, monkeypatch: pytest.Mon
             threading.Timer(0.05, go_on.set).start()
             with pytest.raises(AqsyncError, match="line 3: settle"):
                 daemon.reload()
-
-
-@pytest.mark.usefixtures("control")
-def test_a_daemon_that_is_busy_hears_of_a_stop_as_soon_as_it_can(
-    lab: Lab, worker: StandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lab.write("a", b"x")
-    held = Held(lab)
-    with found(worker) as daemon:
-        thread, answers = in_thread(worker, daemon)
-        assert held.reached.wait(HANG_S)
-        with monkeypatch.context() as patched:
-            patched.setattr(serving_module, "MOST_CONNECTIONS", 0)
-            stopping = threading.Thread(target=daemon.ask_to_stop)
-            stopping.start()
-            assert not worker.stops[0].wait(0.05)
-        assert worker.stops[0].wait(HANG_S)
-        held.go_on.set()
-        thread.join()
-        stopping.join()
-    assert isinstance(answers[0], PushReport)
 
 
 # Over HTTP as anybody may speak it

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from aqsync.config import Config, ServerConfig
 from aqsync.errors import AqsyncError, BadRequest
 from aqsync.journal import Journal
-from aqsync.service.web import serving as serving_module
+from aqsync.service.web import connection as connection_module
 from aqsync.service.web.client import DaemonClient
-from aqsync.service.web.control import ControlServer
+from aqsync.service.web.connection import MOST_CONNECTIONS
 from aqsync.service.web.local_socket import connect, socket_path
 from aqsync.service.web.models import (
     LONGEST_REQUEST,
@@ -37,7 +37,7 @@ from aqsync.service.web.models import (
     encoded,
     event_from_dict,
 )
-from aqsync.service.web.serving import MOST_CONNECTIONS
+from aqsync.service.web.server import ControlServer
 from aqsync.sync.progress import Reporter, Sent
 from aqsync.sync.push import Limits
 from aqsync.sync.report import PushReport
@@ -220,8 +220,6 @@ JUNK = [
     ("/push", json.dumps({**PUSH, "wait": 1}).encode()),
     ("/push", json.dumps({**PUSH, "within": {"a": "b"}}).encode()),
     ("/push", json.dumps({**PUSH, "mappings": ["a"]}).encode()),
-    ("/push/x/stop", b"{}"),
-    ("/push/../stop", b"{}"),
     ("/retry", b"x" * (LONGEST_REQUEST + 10)),
     ("/retry", b"x" * (4 * LONGEST_REQUEST)),
 ]
@@ -313,7 +311,7 @@ def test_a_request_in_pieces_is_served(journal: Path) -> None:
 
 def test_half_a_request_is_given_up(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the time of the whole, however steadily it drips."""
-    monkeypatch.setattr(serving_module, "REQUEST_S", 0.1)
+    monkeypatch.setattr(connection_module, "REQUEST_S", 0.1)
     with talk(journal) as silent, talk(journal) as dripping, talk(journal) as half:
         dripping.sendall(b'{"command": "status"}\n')
         half.sendall(head("/reload", 2) + b"{")
@@ -359,7 +357,7 @@ def test_pushes_whose_clients_have_gone_count_until_they_end(
     journal: Path, worker: Talkative, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else each could leave a thread behind."""
-    monkeypatch.setattr(serving_module, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(connection_module, "MOST_CONNECTIONS", 1)
     begun, go_on = threading.Event(), threading.Event()
 
     def stubborn(*_: object) -> PushReport:
@@ -395,7 +393,7 @@ def test_who_takes_nothing_is_given_up(
     journal: Path, worker: Talkative, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does it pile up what was to be told."""
-    monkeypatch.setattr(serving_module, "TAKE_S", 0.2)
+    monkeypatch.setattr(connection_module, "TAKE_S", 0.2)
     worker.words = "c" * 10_000
     with talk(journal) as peer:
         peer.sendall(order("/push", json.dumps(PUSH).encode()))
@@ -408,8 +406,8 @@ def test_who_leaves_the_last_of_an_answer_is_given_up(
     journal: Path, worker: Talkative, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though all of it has been handed to the system, or waits in a buffer."""
-    monkeypatch.setattr(serving_module, "TAKE_S", 0.1)
-    monkeypatch.setattr(serving_module, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(connection_module, "TAKE_S", 0.1)
+    monkeypatch.setattr(connection_module, "MOST_CONNECTIONS", 1)
     long = worker.status().model_copy(update={"config": "c" * 400_000})
     monkeypatch.setattr(worker, "status", lambda: long)
     with talk(journal) as peer:

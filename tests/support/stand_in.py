@@ -11,8 +11,8 @@ from aqsync.clock import Clock, SystemClock
 from aqsync.config import Config, load_config
 from aqsync.errors import AqsyncError
 from aqsync.journal import Journal
-from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
+from aqsync.service.web.server import ControlServer
 from aqsync.sync.connection import connect
 from aqsync.sync.engine import Engine
 from aqsync.sync.progress import Reporter

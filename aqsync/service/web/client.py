@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -14,7 +13,6 @@ from typing import Any, Self, TypeVar
 
 from aqsync import __version__
 from aqsync.errors import (
-    AqsyncError,
     BadRequest,
     ConfigError,
     DaemonStopped,
@@ -43,8 +41,6 @@ from aqsync.sync.report import PushReport
 PATIENCE_S = 15.0
 """Seconds without a word after which the daemon counts as hung; it has one every few seconds."""
 
-_AGAIN_S = 0.2
-
 T = TypeVar("T")
 Line = Mapping[str, Any]
 
@@ -61,10 +57,6 @@ class DaemonClient(contextlib.AbstractContextManager["DaemonClient"]):
         self._http = HTTPConnection("aqsync")
         self._http.sock = connection
         self._http.auto_open = 0  # it would look for a host of this name
-        self._begun = threading.Event()
-        """The daemon has given the push a name, or it is over."""
-        self._push: str | None = None
-        self._over = threading.Event()
         self._asked_to_stop = False
 
     @classmethod
@@ -96,10 +88,8 @@ class DaemonClient(contextlib.AbstractContextManager["DaemonClient"]):
         """
 
         def told(line: Line) -> None:
-            if line["event"] == "begun":
-                self._push = str(line["push"])
-                self._begun.set()
-            elif (event := event_from_dict(line)) is not None:
+            event = event_from_dict(line)
+            if event is not None:
                 show(event)
 
         try:
@@ -108,9 +98,6 @@ class DaemonClient(contextlib.AbstractContextManager["DaemonClient"]):
             if self._asked_to_stop:
                 raise Interrupted("interrupted; the next push goes on from here") from exc
             raise
-        finally:
-            self._over.set()
-            self._begun.set()
         if report.interrupted and not self._asked_to_stop:
             raise DaemonStopped("the daemon is stopping")
         return report
@@ -136,29 +123,18 @@ class DaemonClient(contextlib.AbstractContextManager["DaemonClient"]):
         """What the daemon says of itself. Raises as `push` does."""
         return self._ask("/status", DaemonStatus.model_validate)
 
-    def stop_push(self, name: str) -> Nothing:
-        """Have another connection's push end soon. Raises as `push` does."""
-        return self._ask(f"/push/{name}/stop", Nothing.model_validate, Nothing())
-
     def ask_to_stop(self) -> None:
         """Have the push end soon; called from any thread. Its report still comes."""
         self._asked_to_stop = True
-        self._begun.wait()
-        while not self._over.is_set():
-            try:
-                other = self.find(self._journal)
-                if other is not None:
-                    with other:
-                        other.stop_push(str(self._push))
-            except AqsyncError:  # such as that it is busy
-                self._over.wait(_AGAIN_S)
-            else:
-                break
+        self._shut_down(socket.SHUT_WR)
 
     def leave(self) -> None:
         """Wait for the answer no longer; called from any thread."""
+        self._shut_down(socket.SHUT_RDWR)
+
+    def _shut_down(self, how: int) -> None:
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(how)
 
     def _ask(
         self,

@@ -7,23 +7,21 @@ So an order that names one is refused unless both mean the same by it.
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from aqsync.clock import Clock
 from aqsync.config import Config, Mapping
 from aqsync.config.places import real_path
-from aqsync.errors import BadRequest, ConfigError
+from aqsync.errors import ConfigError
 from aqsync.journal import Journal
 from aqsync.log import Log
-from aqsync.service.web.app import read, whole
+from aqsync.service.web.app import read
 from aqsync.service.web.models import (
     Content,
     DaemonStatus,
@@ -60,64 +58,44 @@ class Worker(Protocol):
     def status(self) -> DaemonStatus: ...  # noqa: D102
 
 
-class Orders:
-    """The routes of the daemon's Unix socket.
+def order_routes(worker: Worker, clock: Clock) -> list[BaseRoute]:
+    """What the daemon serves on its Unix socket.
 
     Args:
         worker: Does what is asked for.
         clock: The time.
     """
+    orders = _Orders(worker, clock)
+
+    async def status(_request: Request) -> Work:
+        return Work(lambda _work: worker.status(), "status")
+
+    return [
+        Route("/status", status),
+        _order("push", PushRequest, orders.push),
+        _order("retry", RetryRequest, orders.retry),
+        _order("pause", PauseRequest, orders.pause),
+        _order("resume", ResumeRequest, orders.resume),
+        _order("reload", Nothing, orders.reload),
+    ]
+
+
+class _Orders:
+    """What each order means; all may block."""
 
     def __init__(self, worker: Worker, clock: Clock) -> None:
         self._worker = worker
         self._clock = clock
-        self._pushes: dict[str, Event] = {}
-        """By its name, what ends a push."""
 
-    def routes(self) -> list[BaseRoute]:
-        """What an application serves."""
-        return [
-            Route("/status", self._status),
-            _order("push", PushRequest, self._push),
-            Route("/push/{push}/stop", self._stop, methods=["POST"]),
-            _order("retry", RetryRequest, self._retry),
-            _order("pause", PauseRequest, self._pause),
-            _order("resume", ResumeRequest, self._resume),
-            _order("reload", Nothing, self._reload),
-        ]
-
-    def end(self) -> None:
-        """Let every push end what is under way and begin nothing else."""
-        for stop in tuple(self._pushes.values()):
-            stop.set()
-
-    async def _status(self, _request: Request) -> Work:
-        return Work(lambda _work: self._worker.status(), "status")
-
-    async def _stop(self, request: Request) -> Response:
-        stop = self._pushes.get(request.path_params["push"])
-        if stop is None:
-            raise BadRequest("no such push is under way")
-        stop.set()
-        return whole(Nothing())
-
-    # Each on a thread of its own, for it may block
-
-    def _push(self, request: PushRequest, work: Work) -> Content:
+    def push(self, request: PushRequest, work: Work) -> Content:
         limits = self._limits(request)
         log.info("asked to push", mappings=len(request.mappings))
-        name = secrets.token_hex(8)
-        self._pushes[name] = work.stop
-        try:
-            work.tell({"event": "begun", "push": name})
-            throttled = Throttled(lambda event: work.tell(event_to_dict(event)), self._clock)
-            report = self._worker.push(limits, Teller(throttled), work.stop)
-            throttled.flush()
-        finally:
-            del self._pushes[name]
+        throttled = Throttled(lambda event: work.tell(event_to_dict(event)), self._clock)
+        report = self._worker.push(limits, Teller(throttled), work.stop)
+        throttled.flush()
         return report.to_dict()
 
-    def _retry(self, request: RetryRequest, _work: Work) -> Freed:
+    def retry(self, request: RetryRequest, _work: Work) -> Freed:
         config = self._config_of(request.config)
         mappings = _known(config, request.mappings) if request.mappings else config.mappings
         paths = [Path(path) for path in request.paths]
@@ -128,17 +106,17 @@ class Orders:
         self._worker.look_again()
         return Freed(files=freed)
 
-    def _pause(self, request: PauseRequest, _work: Work) -> Nothing:
+    def pause(self, request: PauseRequest, _work: Work) -> Nothing:
         if request.mapping is not None:
             _known(self._worker.config, [request.mapping])
         self._worker.pause(request.mapping, request.seconds)
         return Nothing()
 
-    def _resume(self, request: ResumeRequest, _work: Work) -> Nothing:
+    def resume(self, request: ResumeRequest, _work: Work) -> Nothing:
         self._worker.resume(request.mapping)
         return Nothing()
 
-    def _reload(self, _request: Nothing, _work: Work) -> Nothing:
+    def reload(self, _request: Nothing, _work: Work) -> Nothing:
         self._worker.reload()
         return Nothing()
 

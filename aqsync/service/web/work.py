@@ -35,11 +35,12 @@ class Work:
         name: What it is, for the log.
 
     Attributes:
-        stop: Set once the client has gone or wants an end.
+        stop: Set once nobody wants more than what is done: see `aqsync.service.web.connection`.
     """
 
+    stop: threading.Event
+
     def __init__(self, task: Callable[[Work], Content], name: str) -> None:
-        self.stop = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(task, name), name=f"control {name}", daemon=True
         )
@@ -47,7 +48,7 @@ class Work:
         self._news = asyncio.Event()
         self._changed = threading.Condition()
         self._lines: list[bytes] | None = []
-        """Not sent yet; None once the client has gone."""
+        """Not sent yet; None once nobody sends them any more."""
         self._outcome: Content | AqsyncError | None = None
 
     def tell(self, line: Content) -> None:
@@ -60,17 +61,19 @@ class Work:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
+        self.stop = scope["state"]["stop"]
         try:
             self._thread.start()
         except RuntimeError as exc:  # no more threads
             await whole(AqsyncError(f"the daemon is busy: {exc}"))(scope, receive, send)
             return
-        watch = asyncio.create_task(self._watch(receive))
         try:
             await self._answer(scope, receive, send)
         finally:
-            watch.cancel()
-            self._leave()
+            self.stop.set()
+            with self._changed:
+                self._lines = None
+                self._changed.notify_all()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         lines, outcome = await self._take()
@@ -100,17 +103,6 @@ class Work:
                 self._lines = []
                 self._changed.notify_all()
             return lines, self._outcome
-
-    async def _watch(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._leave()
-
-    def _leave(self) -> None:
-        self.stop.set()
-        with self._changed:
-            self._lines = None
-            self._changed.notify_all()
 
     def _run(self, task: Callable[[Work], Content], name: str) -> None:
         try:
