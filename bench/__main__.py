@@ -1,8 +1,9 @@
-"""``python -m bench``: run the benchmarks and print the table."""
+"""``python -m bench``: run the benchmarks, and print the table of each as soon as it has ended."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from bench.large_file import large_file
 from bench.latency import latency
 from bench.no_change import no_change
 from bench.processes import BenchError
+from bench.processor_time import processor_time
 from bench.server_uploads import server_uploads
 from bench.small_files import small_files
 from bench.stage import Stage, embedded_server
@@ -28,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "small": small_files,
     "server": server_uploads,
     "large": large_file,
+    "cpu": processor_time,
     "no-change": no_change,
     "daemon": daemon_idle,
     "latency": latency,
@@ -36,13 +39,19 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "crowded": crowded,
     "window": window,
 }
-USUAL = ("small", "server", "large", "no-change", "daemon", "latency", "burst")
+USUAL = ("small", "server", "large", "cpu", "no-change", "daemon", "latency", "burst")
 """The others measure what hardly changes, for the documentation."""
+ROUNDS = 5
+QUICK_ROUNDS = 2
+
+
+_INTERRUPTED = 130
 
 
 def main() -> int:
     given = _arguments()
-    figures: list[Figure] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    verdicts = list[bool]()
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory("-bench", "aqsync-", given.folder))
@@ -51,11 +60,33 @@ def main() -> int:
         url = given.url or stack.enter_context(
             embedded_server(folder / "server", archived=given.archived)
         )
-        stage = Stage(url.rstrip("/"), folder, given.quick, given.rounds, data, given.before)
+        rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
+        stage = Stage(url.rstrip("/"), folder, given.quick, rounds, data, given.before)
         for name in given.only or USUAL:
-            figures += BENCHMARKS[name](stage)
-    print(table(figures))
-    return 1 if any(figure.passed is False for figure in figures) else 0
+            verdicts.append(_measured(stage, name))
+            if stage.broken_off.is_set():
+                return _INTERRUPTED
+    return 0 if all(verdicts) else 1
+
+
+def _measured(stage: Stage, name: str) -> bool:
+    """Run a benchmark and print what it has, also where it fails or is broken off.
+
+    Returns:
+        Whether it has come to its end and met its targets.
+    """
+    figures, ended = list[Figure](), False
+    try:
+        for figure in BENCHMARKS[name](stage):
+            figures.append(figure)
+        ended = True
+    except KeyboardInterrupt:
+        stage.broken_off.set()
+    except (AqsyncError, BenchError) as exc:
+        stage.say(f"error: {name}: {exc}")
+    if figures:
+        print(table(figures), end="\n\n", flush=True)
+    return ended and all(figure.passed is not False for figure in figures)
 
 
 def _arguments() -> argparse.Namespace:
@@ -77,14 +108,20 @@ def _arguments() -> argparse.Namespace:
         "--before",
         type=Path,
         metavar="PYTHON",
-        help="compare `small` with the checkout in whose environment this Python is",
+        help="compare `small` and `cpu` with the checkout in whose environment this Python is",
     )
     parser.add_argument(
         "--only", action="append", choices=BENCHMARKS, help="only this one; may be repeated"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="how often to measure (%(default)s)")
     parser.add_argument(
-        "--quick", action="store_true", help="far less work; shows that it runs, not how fast"
+        "--rounds",
+        type=int,
+        help=f"how often to measure ({ROUNDS}, or {QUICK_ROUNDS} with --quick)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="far less work, in less than three minutes; shows that it runs, not how fast",
     )
     parser.add_argument(
         "--folder", type=Path, help="where to put files for the time being; else the usual place"
@@ -97,3 +134,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except (AqsyncError, BenchError) as exc:
         sys.exit(f"error: {exc}")
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

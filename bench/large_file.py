@@ -18,16 +18,23 @@ QUICK_MIB = 64
 NAME = "scan.bin"
 
 
+def large_file_below(stage: Stage) -> Path:
+    """A large file, written once, alone in its directory."""
+    place = stage.folder / "large" / NAME
+    if not place.exists():
+        place.parent.mkdir()
+        with place.open("wb") as file:
+            for _ in range(QUICK_MIB if stage.quick else SIZE_MIB):
+                file.write(os.urandom(1 << 20))
+    return place
+
+
 def large_file(stage: Stage) -> Iterator[Figure]:
     curl = shutil.which("curl")
     if curl is None:
         raise BenchError("curl, beside which a large file is measured, is not installed")
-    mib = QUICK_MIB if stage.quick else SIZE_MIB
-    root = stage.folder / "large"
-    root.mkdir()
-    with (root / NAME).open("wb") as file:
-        for _ in range(mib):
-            file.write(os.urandom(1 << 20))
+    place = large_file_below(stage)
+    root, mib = place.parent, place.stat().st_size >> 20
 
     def pushed() -> Run:
         with stage.experiment() as experiment:
@@ -35,7 +42,7 @@ def large_file(stage: Stage) -> Iterator[Figure]:
 
     def curled() -> Run:
         with stage.experiment() as experiment:
-            return run(_curl_command(curl, stage, experiment.uuid, root / NAME))
+            return run(curl_command(curl, stage, experiment.uuid, place))
 
     push, bare = stage.alternately(f"one file of {mib} MiB", pushed, curled)
     yield Figure("large file: push", [r.seconds for r in push], "s")
@@ -45,7 +52,8 @@ def large_file(stage: Stage) -> Iterator[Figure]:
     yield Figure("large file: peak memory of push", [r.peak_mb for r in push], "MB", at_most=80)
 
 
-def _curl_command(curl: str, stage: Stage, uuid: UUID, file: Path) -> list[str]:
+def curl_command(curl: str, stage: Stage, uuid: UUID, file: Path) -> list[str]:
+    """What sends a file as a web form does."""
     command = [curl, "--silent", "--show-error", "--fail", "--output", os.devnull]
     command += ["--form", f"file=@{file};type=application/octet-stream"]
     command += ["--header", f"file_name: {file.name}"]

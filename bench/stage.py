@@ -6,9 +6,10 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aqsync.aqueduct.records import ExperimentRef
@@ -61,6 +62,8 @@ class Stage:
     rounds: int
     data: Path | None
     before: Path | None = None
+    broken_off: threading.Event = field(default_factory=threading.Event)
+    """Set when somebody has broken the run off: what was measured is shown, and no more is."""
 
     @contextmanager
     def experiment(self) -> Iterator[ExperimentRef]:
@@ -76,15 +79,24 @@ class Stage:
     def alternately(self, what: str, *commands: Callable[[], Run]) -> list[list[Run]]:
         """Run each command once a round, and in the other order every second round.
 
+        Broken off after a whole round, it is content with what it has.
+
         Returns:
             For each command its runs; those of one round stand at the same place.
         """
         runs: list[list[Run]] = [[] for _ in commands]
         pairs = list(zip(commands, runs, strict=True))
-        for number in range(self.rounds):
-            self.say(f"{what}: round {number + 1} of {self.rounds}")
-            for command, taken in pairs if number % 2 == 0 else reversed(pairs):
-                taken.append(command())
+        try:
+            for number in range(self.rounds):
+                self.say(f"{what}: round {number + 1} of {self.rounds}")
+                for command, taken in pairs if number % 2 == 0 else reversed(pairs):
+                    taken.append(command())
+        except KeyboardInterrupt:
+            self.broken_off.set()
+            whole = min(map(len, runs))
+            if not whole:
+                raise
+            return [taken[:whole] for taken in runs]
         return runs
 
     @staticmethod
