@@ -10,15 +10,15 @@ from aqsync.errors import ConfigError
 _YES = {"y", "yes"}
 
 
-def agreed(question: str, *, yes: bool) -> bool:
-    """Ask whether to do what cannot be undone; anything but a yes means no.
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask before something that cannot be undone; any answer but yes means no.
 
     Args:
         question: Without a question mark.
-        yes: The answer was given on the command line.
+        yes: The command line has answered already.
 
     Raises:
-        ConfigError: There is nobody to ask.
+        ConfigError: There is no terminal to ask on.
     """
     if yes:
         return True

@@ -17,8 +17,8 @@ def files_of(server: Server, found: ExperimentRef) -> list[RemoteFile]:
     """Return an experiment's files, by name.
 
     Raises:
-        ExperimentNotFound: It has gone meanwhile.
-        BadAnswer: The server tells a time that is none.
+        ExperimentNotFound: It was removed meanwhile.
+        BadAnswer: The server gives a file a time that cannot be read.
     """
     answer = server.list_files([found.uuid])
     files = None if answer is None else answer.files[found.uuid]

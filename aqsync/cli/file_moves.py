@@ -67,7 +67,7 @@ class Moves:
                 with _bar(label, quiet=self._json) as progress:
                     size = move(transfer, progress)
             except HeaderDropped:
-                raise  # it would meet every file
+                raise  # every file would fail
             except (LocalError, TransferRefused, NameNotSendable) as exc:
                 self._failed(transfer, exc)
             except KeyboardInterrupt:
@@ -97,6 +97,6 @@ class Moves:
 def _bar(label: str, *, quiet: bool) -> AbstractContextManager[Progress | None]:
     if quiet or not sys.stderr.isatty():
         return contextlib.nullcontext()
-    from aqsync.cli.transfer_bar import bar  # noqa: PLC0415 - rich is slow to import
+    from aqsync.cli.progress_bar import transfer_bar  # noqa: PLC0415 - rich is slow to import
 
-    return bar(label)
+    return transfer_bar(label)

@@ -1,4 +1,4 @@
-"""A look at the disk as it is now, for commands that only tell."""
+"""A copy of the journal, brought up to date with the disk, for commands that only report."""
 
 from __future__ import annotations
 
@@ -17,26 +17,33 @@ from aqsync.service.web.client import DaemonClient
 
 
 @contextmanager
-def looked_at(
+def journal_after_scan(
     config: Config, mappings: Sequence[Mapping], within: Sequence[str] = (), *, scan: bool = True
 ) -> Iterator[tuple[Journal, dict[str, Scanner]]]:
-    """A private copy of the journal, after a look at the disk as it is now."""
+    """Copy the journal into memory and scan the disk into the copy.
+
+    Args:
+        config: The configuration.
+        mappings: What to scan.
+        within: Only these paths of the mappings; all, if empty.
+        scan: Whether to scan at all.
+    """
     clock = SystemClock()
     with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
         journal.remote.believe_only(server_address(config.server.url))
         errands = Errands(clock, own_threads=True)
         scanners = {m.name: Scanner(m, journal, clock, errands=errands) for m in mappings}
-        if _nobody_waits(config):
+        if _no_daemon(config):
             journal.hangs.clear()
         for name, scanner in scanners.items():
-            # Where a daemon waits for an answer already, nobody else need do so.
+            # A daemon already waits for this file system, so a command need not.
             if scan and LOOK not in journal.hangs.of(name):
                 scanner.scan(within)
         yield journal, scanners
 
 
-def _nobody_waits(config: Config) -> bool:
-    """Whether no daemon runs: what one has written down of file systems that hang is past."""
+def _no_daemon(config: Config) -> bool:
+    """Without a daemon, the journal's notes on file systems that hang are out of date."""
     try:
         daemon = DaemonClient.find(config.journal)
     except NoDaemon:

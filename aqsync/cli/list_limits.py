@@ -1,4 +1,4 @@
-"""Lists that may be long: how much of one is wanted, and how much of it was shown."""
+"""How much of a long list to print, and a note if it was not all."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ _DEFAULT_LIMIT = 20
 limit_option = click.option(
     "--limit",
     type=click.IntRange(1, 500),
-    help=f"So many at most; {_DEFAULT_LIMIT} by default.",
+    help=f"How many to list at most; {_DEFAULT_LIMIT} by default.",
 )
-all_option = click.option(
-    "--all", "everything", is_flag=True, help="Every one, however many there are."
-)
+all_option = click.option("--all", "everything", is_flag=True, help="All of them, however many.")
 
 
 def how_many_wanted(limit: int | None, *, everything: bool) -> int | None:
-    """Return how many to list at most; None for all.
+    """Return how many to list at most; None means all.
 
     Raises:
         ConfigError: The two options contradict each other.
@@ -31,7 +29,7 @@ def how_many_wanted(limit: int | None, *, everything: bool) -> int | None:
 
 
 def say_how_many(shown: int, total: int, what: str) -> None:
-    """Say it where a list is empty or not the whole."""
+    """Print a note if a list is empty or not complete."""
     if shown == 0:
         complain(f"no {what} found")
     elif shown < total:

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from aqsync import __version__
-from aqsync.cli.utf8 import read_names_as_utf8, speak_as_the_terminal_does
+from aqsync.cli.utf8 import read_names_as_utf8, use_encoding_of_terminal
 from aqsync.errors import AqsyncError, ExitCode
 
 COMMANDS = {
@@ -78,17 +78,17 @@ def main() -> None:
     try:
         sys.exit(_run())
     except BrokenPipeError:
-        # The reader of our output has gone: there is nobody to tell, at exit neither.
+        # The reader of our output has gone, so nothing can be printed, nor flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.INCOMPLETE)
     finally:
-        gc.freeze()  # a search for garbage just before the end is a waste
+        gc.freeze()  # the process ends: looking for garbage would be wasted
 
 
 def _run() -> int:
     try:
         read_names_as_utf8()
-        speak_as_the_terminal_does()
+        use_encoding_of_terminal()
         status = aqsync.main(prog_name="aqsync", standalone_mode=False)
     except AqsyncError as exc:
         from aqsync.cli.output import report_error  # noqa: PLC0415 - only where it is needed

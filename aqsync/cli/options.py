@@ -12,7 +12,7 @@ from aqsync.config.units import LONGEST_DURATION_S
 
 json_option = click.option("--json", is_flag=True, help="Print JSON instead of lines.")
 no_scan_option = click.option(
-    "--no-scan", is_flag=True, help="As last scanned; do not look at the disk now."
+    "--no-scan", is_flag=True, help="Do not scan the disk now; use the last scan."
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask, do it.")
 
@@ -62,10 +62,10 @@ class PointInTime(click.ParamType[datetime, str]):
 since_option = click.option(
     "--since",
     type=PointInTime(),
-    help="Not older than this: 2026-11-23, '2026-11-23 10:00', or 2d for two days.",
+    help="From this time on: 2026-11-23, '2026-11-23 10:00', or 2d for two days ago.",
 )
 until_option = click.option(
     "--until",
     type=PointInTime(end_of_day=True),
-    help="Not younger than this; a date means the whole day.",
+    help="Up to this time; a date includes the whole day.",
 )

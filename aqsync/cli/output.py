@@ -32,11 +32,11 @@ def complain(line: str) -> None:
 
 
 def complain_from_signal(line: str) -> None:
-    """The same where a signal has come, maybe in the middle of another line.
+    """The same after a signal, which may have interrupted another line.
 
-    The stream's lock may be held by who is in that line, so this goes past it.
+    The interrupted code may hold the stream's lock, so this writes past it.
     """
-    with contextlib.suppress(OSError):  # a stream of Python's own has no descriptor
+    with contextlib.suppress(OSError):  # a stream that is no file has no descriptor
         os.write(sys.stderr.fileno(), f"{line}\n".encode())
 
 
@@ -65,7 +65,7 @@ def pass_on(text: str, stream: TextIO) -> None:
 
 
 def say_json(value: object) -> None:
-    """One JSON object; names that are no UTF-8 keep their bytes as lone surrogates."""
+    """One JSON object; names that are not UTF-8 keep their bytes as lone surrogates."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Progress of a push in plain lines; the bar for terminals stands in `progress_bar`."""
+"""Progress of a push in plain lines; `progress_bar` has the bar for terminals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONG_WAIT_S = 0.5
 
 
 def described(event: Finished, root: Path) -> str | None:
-    """One line for what came of a file; None for what is not worth one."""
+    """One line about what came of a file; None if that is not worth a line."""
     place = f"{root}/{event.path}"  # of thousands of files; joining paths takes ten times as long
     match event.outcome:
         case "Uploaded":
@@ -38,11 +38,11 @@ def replacement(event: Replacing, root: Path) -> str:
 
 
 class Lines:
-    """Plain lines, on the error stream so that the answer stays alone on the other.
+    """Plain lines on the error stream; the other stream has the answer alone.
 
     Args:
         roots: By mapping name, the root.
-        quiet: Say nothing at all.
+        quiet: Whether to print nothing at all.
     """
 
     def __init__(self, roots: dict[str, Path], *, quiet: bool) -> None:
@@ -61,7 +61,7 @@ class Lines:
         """Nothing to end."""
 
     def show(self, event: Event) -> None:
-        """A line for each file, replacement and long pause; called from any thread."""
+        """Print a line for each file, replacement and long pause; called from any thread."""
         match event:
             case Finished():
                 line = described(event, self._roots[event.mapping])
@@ -72,4 +72,4 @@ class Lines:
             case Pausing(seconds, reason) if seconds >= LONG_WAIT_S:
                 self._say(f"waiting {seconds:.0f} s: {reason}")
             case _:
-                pass  # what comes, and bytes, are not worth a line
+                pass  # plans and bytes are not worth a line

@@ -1,4 +1,4 @@
-"""What the first and the second signal do to a command that works for a while."""
+"""What the first and the second signal do to a command that takes long."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def interruptible(
     first: Callable[[], None], second: Callable[[], None], promise: str
 ) -> Iterator[None]:
-    """Take signals in hand.
+    """Handle SIGINT and SIGTERM within the block.
 
     Args:
-        first: Done at the first signal.
-        second: Done at every later one.
-        promise: What the first does, for the person who sent it.
+        first: What to do at the first signal.
+        second: What to do at every later one.
+        promise: What the first does, printed for the person who sent it.
     """
-    hears, tells = socket.socketpair()
-    tells.setblocking(False)
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
 
     def listen() -> None:
         action = first
-        while number := hears.recv(1):
+        while number := receiver.recv(1):
             if number[0] not in _SIGNALS:
                 continue
-            _elsewhere(action)
+            _start(action)
             if action is first:
                 complain_from_signal(f"{signal.Signals(number[0]).name}: {promise}")
             action = second
 
-    # Python's own handlers run on the main thread alone. A signal that comes just before that
-    # thread begins to wait for another one does not wake it; so they are told to a thread too.
+    # Python runs handlers on the main thread only. A signal that arrives just before that thread
+    # begins to wait does not wake it, so a thread of its own receives the signals too.
     listener = threading.Thread(target=listen, name="signals", daemon=True)
     listener.start()
-    before = {number: signal.signal(number, _heard_elsewhere) for number in _SIGNALS}
-    told_before = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, _received_elsewhere) for number in _SIGNALS}
+    sender_before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
-        signal.set_wakeup_fd(told_before)
+        signal.set_wakeup_fd(sender_before)
         for number, handler in before.items():
             signal.signal(number, handler)
-        tells.close()
+        sender.close()
         listener.join()
-        hears.close()
+        receiver.close()
 
 
-def _heard_elsewhere(_number: int, _frame: FrameType | None) -> None:
-    """Without a handler there would be nothing to tell."""
+def _received_elsewhere(_number: int, _frame: FrameType | None) -> None:
+    """Python passes on only signals that have a handler."""
 
 
-def _elsewhere(action: Callable[[], None]) -> None:
-    """Not on the thread that listens: one action may hang, and the next must be done then."""
+def _start(action: Callable[[], None]) -> None:
+    """Use another thread than the listener: if an action hangs, the next signal still counts."""
     threading.Thread(target=action, daemon=True).start()

@@ -41,7 +41,7 @@ def say_fields(fields: Iterable[tuple[str, str]]) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Put texts into columns; the last is as wide as it likes."""
+    """Put texts into columns; the last may have any width."""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     return [
         _GAP.join(
@@ -57,7 +57,7 @@ def time_text(moment: datetime | None) -> str:
 
 
 def _width(text: str) -> int:
-    """So many columns of a terminal a text takes."""
+    """Count the columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
     return sum(
@@ -75,7 +75,7 @@ def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     console = Console()
     columns = list(zip(headings, *rows, strict=True))
     least = [min(_LONGEST_WORD, max(map(_longest_word, column))) for column in columns]
-    least[0] = max(map(_width, columns[0]))  # whoever copies what names a thing wants it whole
+    least[0] = max(map(_width, columns[0]))  # people copy names from it, so it is never folded
     if sum(least) + len(_GAP) * (len(least) - 1) > console.width:
         return False
     table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False)

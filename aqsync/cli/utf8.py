@@ -1,8 +1,8 @@
-"""Names are bytes, whatever the locale: the process reads them as UTF-8 in every one.
+"""File names are read as UTF-8, whatever the locale.
 
-Where Python would decode file names by another encoding, `déjà.csv` would have another name on the
-server, and in the journal, than in a UTF-8 locale: it would go up again, and the first would
-count as deleted. Python decides on that when it starts, so the command starts once more.
+If Python decoded file names by another encoding, `déjà.csv` would have another name on the server
+and in the journal than in a UTF-8 locale: it would be uploaded again, and the first would count as
+deleted. Python chooses the encoding when it starts, so the command starts once more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def read_names_as_utf8() -> None:
     locale, on macOS and on Windows there is nothing to do.
 
     Raises:
-        ConfigError: It does so even when it is told not to.
+        ConfigError: It does so in UTF-8 mode too.
     """
     encoding = sys.getfilesystemencoding()
     if encoding == "utf-8":
@@ -38,10 +38,10 @@ def read_names_as_utf8() -> None:
     os.execv(sys.executable, [sys.executable, *_SWITCH, *sys.orig_argv[1:]])  # noqa: S606 - this very command again
 
 
-def speak_as_the_terminal_does() -> None:
-    """Let a terminal get the letters of its own locale; other outputs get the names' own bytes.
+def use_encoding_of_terminal() -> None:
+    """Write to a terminal in its locale's encoding, and names to other outputs as they are.
 
-    What cannot be shown becomes an escape: a name must not break a command.
+    What cannot be written becomes an escape, so that no name breaks a command.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -50,7 +50,7 @@ def speak_as_the_terminal_does() -> None:
 
 
 def _of_the_terminal() -> str | None:
-    """The locale's encoding where it differs; ASCII is what a locale says that is not set."""
+    """Return the locale's encoding if it differs; ASCII means that no locale is set."""
     if not sys.flags.utf8_mode or "PYTHONIOENCODING" in os.environ:
         return None
     encoding = codecs.lookup(locale.getencoding()).name

@@ -20,11 +20,11 @@ from aqsync.local.selection import HINT, survey
 from aqsync.sync.connection import connect
 
 _MOST_LOOKED_AT = 20_000
-"""Entries of a directory and those below it; it takes a tenth of a second."""
+"""How many entries of a mapping are looked at; so many take a tenth of a second."""
 
 
 class _Findings:
-    """Says what is well, reports what is not, and keeps the worst exit code."""
+    """Prints what is well and what is not, and keeps the worst exit status."""
 
     def __init__(self) -> None:
         self.exit_code = ExitCode.OK
@@ -68,7 +68,7 @@ def _check_root(mapping: Mapping) -> None:
 
 
 def _tell_selection(mapping: Mapping) -> None:
-    """What its patterns leave out is no error, but may not be what was meant."""
+    """Print what its patterns leave out: this is not an error, but may not be what was meant."""
     notes = survey(mapping, load_rules(mapping), _MOST_LOOKED_AT).notes()
     for note in notes:
         say(f"  note: {note}")

@@ -54,7 +54,7 @@ def demo(*, directory: Path | None) -> ExitCode:
     if directory is not None:
         directory = _usable(directory)
     try:
-        # What was begun is undone in reverse order, whatever ends it.
+        # Whatever ends it, server and folder go in reverse order.
         with _interrupted_once(), tempfile.TemporaryDirectory(prefix="aqsync-demo-") as temporary:
             return _show(Path(temporary), directory)
     except KeyboardInterrupt:
@@ -229,7 +229,7 @@ def _step(title: str) -> None:
 
 @contextmanager
 def _interrupted_once() -> Iterator[None]:
-    """The first signal that would end the program raises `KeyboardInterrupt`; then it cleans up."""
+    """Turn the first signal into `KeyboardInterrupt`, and ignore others during the clean-up."""
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     numbers = [number for number in signal.Signals if number.name in names]
     before = {number: signal.getsignal(number) for number in numbers}

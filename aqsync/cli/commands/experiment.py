@@ -11,7 +11,7 @@ from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
 from aqsync.aqueduct.server import Server
 from aqsync.cli.as_json import experiment_as_json, file_as_json
-from aqsync.cli.confirmation import agreed
+from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, say_files
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
 from aqsync.cli.options import json_option, since_option, until_option, yes_option
@@ -52,7 +52,7 @@ def create(
 @experiment.command()
 @click.argument("text", required=False, help="Part of a title or EID, in any case.")
 @click.option("--tag", "tags", multiple=True, help="With this tag; repeated, with any of them.")
-@click.option("--all-tags", is_flag=True, help="With all of the tags, not just any of them.")
+@click.option("--all-tags", is_flag=True, help="With all of these tags, not just any of them.")
 @since_option
 @until_option
 @limit_option
@@ -189,7 +189,7 @@ def remove(server: Server, *, eids: Sequence[str], yes: bool, json: bool) -> Exi
     for each in found:
         count = len(files_of(server, each))
         question = f"Remove experiment {each.eid} ({each.title}) with its {count} file(s)"
-        if not agreed(question, yes=yes):
+        if not confirmed(question, yes=yes):
             continue
         with experiment_by(server, each.eid):
             server.remove_experiment(each.uuid)

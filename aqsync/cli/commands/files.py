@@ -11,7 +11,7 @@ import click
 from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched, write_whole
 from aqsync.aqueduct.server import Server
 from aqsync.cli.as_json import file_as_json
-from aqsync.cli.confirmation import agreed
+from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, require, say_files
 from aqsync.cli.file_moves import Moves, Transfer
 from aqsync.cli.options import json_option, yes_option
@@ -168,7 +168,7 @@ def remove(server: Server, *, eid: str, names: Sequence[str], yes: bool, json: b
     wanted = list(dict.fromkeys(names))
     with experiment_by(server, eid) as found:
         require(wanted, files_of(server, found), found)
-        if not agreed(f"Remove {_in_words(wanted)} from {found.eid} ({found.title})", yes=yes):
+        if not confirmed(f"Remove {_in_words(wanted)} from {found.eid} ({found.title})", yes=yes):
             return ExitCode.INCOMPLETE
         server.remove_files(found.uuid, wanted)
     if json:

@@ -1,4 +1,4 @@
-"""``aqsync history``: what happened, the youngest last."""
+"""``aqsync history``: what happened, the most recent last."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SECOND_NS = 1_000_000_000
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="At most so many, the youngest.",
+    help="How many events to print at most, the most recent.",
 )
 @json_option
 def history(
@@ -46,8 +46,8 @@ def history(
 ) -> ExitCode:
     """Say what happened: uploads, removals, what was refused, and when the server was away.
 
-    The youngest comes last. With --json: an object whose `events` have at, what, mapping, path and
-    detail.
+    The most recent comes last. With --json: an object whose `events` have at, what, mapping, path,
+    code and detail.
     """
     mappings = chosen(config, [] if mapping is None else [mapping])
     relative = ""
@@ -71,7 +71,7 @@ def history(
 
 
 def _place(config: Config, event: Event) -> str:
-    """Where it happened; a mapping that is no longer configured goes by its name."""
+    """Where it happened; of a mapping that is no longer configured, its name."""
     if not event.path:
         return event.mapping
     for mapping in config.mappings:

@@ -29,7 +29,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 @click.option("--experiment", help="The EID, such as 20261123-1.")
 @click.option("--path", help='With --experiment "{eid}": where it stands, "{eid}_*/**".')
 @click.option("--name", help="The mapping's name.")
-@click.option("--prefix", help="Before every remote name.")
+@click.option("--prefix", help="What every remote name begins with.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def init(
     *,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import click
 
 from aqsync.cli.config_options import chosen, config_option
-from aqsync.cli.journal_view import looked_at
+from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
 from aqsync.clock import SystemClock
@@ -29,7 +29,7 @@ from aqsync.sync.policies import batched, experiments_known_of
 
 _SECOND_NS = 1_000_000_000
 _LINES = 500
-"""Written at once."""
+"""So many are written at once."""
 _MARKS = {
     SyncStatus.IN_SYNC: "=",
     SyncStatus.LOCAL_ONLY: ">",
@@ -44,7 +44,7 @@ _NONE = {
     SyncStatus.REMOTE_ONLY: "no file is known to be only on the server",
     SyncStatus.DIFFERS: "no file is known to be on both sides and not in sync",
 }
-"""Said where nothing is found, by what was looked for."""
+"""Printed if nothing is found, by what was asked for."""
 _HEADING = f"  {'SIZE':>9}  {'MODIFIED':19}  {'ON THE SERVER':19}  PATH"
 
 
@@ -54,7 +54,7 @@ class Row(NamedTuple):
     status: SyncStatus
     mapping: str | None
     path: str | None
-    """Absolute; of what is only on the server: where it was, if it ever was here."""
+    """Absolute. Of a file that is only on the server: where it was here, if it ever was."""
     size: int | None
     mtime_ns: int | None
     eid: str | None
@@ -107,7 +107,7 @@ def ls(
         raise click.UsageError("--remote-only, --local-only and --differs exclude each other")
     only = wanted[0] if wanted else None
     mappings = chosen(config, names)
-    with looked_at(config, mappings, scan=not no_scan) as (journal, _):
+    with journal_after_scan(config, mappings, scan=not no_scan) as (journal, _):
         eids = experiments_known_of(journal, mappings)
         if refresh:
             with closing(connect(config)) as server:
@@ -162,7 +162,7 @@ def _rows(
                 place = f"{root}/{path}"
                 yield Row(status, mapping.name, place, size, mtime_ns, eid, name, listed_at)
     if only in {None, SyncStatus.REMOTE_ONLY}:
-        # A name counts as somebody's whichever of the configured mappings has it.
+        # A name that any configured mapping has is not only on the server.
         ids = [journal.mappings.get(name).id for name in roots]
         for eid in eids:
             for there in journal.comparisons.remote_only(eid, ids):

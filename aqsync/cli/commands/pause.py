@@ -18,9 +18,11 @@ _SECOND_NS = 1_000_000_000
 
 
 @click.command()
-@click.argument("mapping", required=False, help="A mapping's name; else all.")
+@click.argument("mapping", required=False, help="A mapping's name; by default all.")
 @config_option
-@click.option("--for", "seconds", type=Duration(), help="For how long; else until `aqsync resume`.")
+@click.option(
+    "--for", "seconds", type=Duration(), help="How long; by default until `aqsync resume`."
+)
 def pause(*, mapping: str | None, config: Config, seconds: float | None) -> ExitCode:
     """Send nothing of a mapping, or of all mappings, to the server for a while.
 

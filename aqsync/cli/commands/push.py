@@ -50,7 +50,9 @@ STANDS_CHECK_S = 5.0
 @mappings_option
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
-    "--no-wait", is_flag=True, help="Report young files as waiting; do not wait for them."
+    "--no-wait",
+    is_flag=True,
+    help="Do not wait for young files; report them as waiting.",
 )
 @click.option(
     "--max-wait",

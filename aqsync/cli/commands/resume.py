@@ -15,7 +15,7 @@ from aqsync.journal.pauses import EVERYTHING
 
 
 @click.command()
-@click.argument("mapping", required=False, help="A mapping's name; else all.")
+@click.argument("mapping", required=False, help="A mapping's name; by default all.")
 @config_option
 def resume(*, mapping: str | None, config: Config) -> ExitCode:
     """End the pause of a mapping, or every pause.

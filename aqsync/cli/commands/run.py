@@ -1,4 +1,4 @@
-"""``aqsync run``: the daemon, in the foreground of whoever starts it."""
+"""``aqsync run``: the daemon, in the foreground."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log = Log(__name__)
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
-    help="The least that is worth a line.",
+    help="The lowest level that is logged.",
 )
 def run(*, config: Path | None, log_json: bool, log_level: str) -> ExitCode:
     """Keep the server filled until stopped: watch, upload, mirror and tag.
@@ -55,7 +55,7 @@ def run(*, config: Path | None, log_json: bool, log_level: str) -> ExitCode:
 
 
 def _refuse_another(journal: Path) -> None:
-    """Where the lock file was deleted, one that works on may have missed that so far."""
+    """A daemon whose lock file was deleted may not have noticed that yet."""
     other = DaemonClient.find(journal)
     if other is not None:
         with other:
@@ -77,7 +77,7 @@ def _run(config_path: Path | None) -> ExitCode:
             )
         code = Daemon(config, journal, connect, clock, Notifier(os.environ, clock)).run()
     if any(t is not threading.main_thread() and not t.daemon for t in threading.enumerate()):
-        # A worker hangs in a dead file system: waiting for it would be waiting for ever.
+        # A worker hangs in a dead file system, and joining it would never end.
         logging.shutdown()
         os._exit(code)
     return code

@@ -23,7 +23,9 @@ def _checked_name(_context: click.Context, _option: click.Parameter, name: str) 
 
 
 user_option = click.option(
-    "--user", is_flag=True, help="A service of your own; else one of the system, by root."
+    "--user",
+    is_flag=True,
+    help="A service of your own; by default one of the system, by root.",
 )
 name_option = click.option(
     "--name",
@@ -45,14 +47,14 @@ def service() -> None:
     "--config",
     "-c",
     type=Path,
-    help="The configuration file; else /etc/NAME/config.yaml, and with --user the one that is"
-    " found.",
+    help="The configuration file; by default /etc/NAME/config.yaml, and with --user the one that"
+    " is found.",
 )
 @name_option
 @click.option(
     "--run-as",
     metavar="USER",
-    help="The user of a system service; else aqsync, who is made if missing.",
+    help="The user of a system service; by default aqsync, which is made if missing.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the unit file, and do nothing.")
 def install(

@@ -10,7 +10,7 @@ import click
 
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
-from aqsync.cli.journal_view import looked_at
+from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import (
     age_text,
@@ -65,7 +65,7 @@ class _ServerSide(NamedTuple):
 @config_option
 @mappings_option
 @no_scan_option
-@click.option("--all", "everything", is_flag=True, help="Every problem, not just some.")
+@click.option("--all", "everything", is_flag=True, help="Every problem, not just the first 20.")
 @json_option
 def status(
     *, config: Config, names: Sequence[str], no_scan: bool, everything: bool, json: bool
@@ -77,7 +77,7 @@ def status(
     """
     mappings = chosen(config, names)
     now_ns = SystemClock().now_ns()
-    with looked_at(config, mappings, scan=not no_scan) as (journal, _):
+    with journal_after_scan(config, mappings, scan=not no_scan) as (journal, _):
         windows = config.transfer.windows
         found = [_mapping_state(journal, mapping, windows, now_ns) for mapping in mappings]
         server = _server_side(journal, mappings, now_ns)

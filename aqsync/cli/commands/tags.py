@@ -8,7 +8,7 @@ import click
 
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.server import Server
-from aqsync.cli.confirmation import agreed
+from aqsync.cli.confirmation import confirmed
 from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
@@ -63,7 +63,7 @@ def remove(server: Server, *, eid: str, tags: Sequence[str], yes: bool, json: bo
                 hint=f"its tags: {', '.join(found.tags) or 'none'}",
             )
         question = f"Remove {', '.join(wanted)} from the tags of {found.eid} ({found.title})"
-        if not agreed(question, yes=yes):
+        if not confirmed(question, yes=yes):
             return ExitCode.INCOMPLETE
         for tag in wanted:
             server.remove_tag(found.uuid, tag)

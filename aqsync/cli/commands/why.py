@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from aqsync.cli.config_options import config_option
-from aqsync.cli.journal_view import looked_at
+from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option
 from aqsync.cli.output import age_text, iso_text, say, say_json, seconds_text
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
@@ -50,7 +50,7 @@ def why(*, path: Path, config: Config, json: bool) -> ExitCode:
     windows = config.transfer.windows
     place = locate(config.mappings, path)
     now_ns = SystemClock().now_ns()
-    with looked_at(config, [place.mapping], [place.path]) as (journal, scanners):
+    with journal_after_scan(config, [place.mapping], [place.path]) as (journal, scanners):
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
         if file is not None:
