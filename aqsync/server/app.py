@@ -19,13 +19,15 @@ from starlette.routing import Route
 from aqsync.server.context import Context
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.library import ExtensionLibrary
-from aqsync.server.extensions.runner import TaskRunner
-from aqsync.server.extensions.service import TaskService
-from aqsync.server.extensions.variables import Access
+from aqsync.server.extensions.script_runner import ScriptRunner
+from aqsync.server.extensions.task_runner import TaskRunner
+from aqsync.server.extensions.task_service import TaskService
+from aqsync.server.extensions.variables import ServerAccess
 from aqsync.server.files_api import FilesEndpoint
 from aqsync.server.graphql_api import GraphQLEndpoint
+from aqsync.server.running_requests import RunningRequests
+from aqsync.server.served_files import ServedFiles
 from aqsync.server.settings import ServerSettings
-from aqsync.server.stopping import RunningRequests
 from aqsync.server.storage import Storage
 from aqsync.server.token_gate import TokenGate
 from aqsync.server.web.browser_gate import BrowserGate
@@ -53,21 +55,11 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
     Raises:
         ServerStartError: The data directory, the extensions or the token cannot be used.
     """
-    if settings.token == "":
-        # It would open the server to all that send an empty one.
-        raise ServerStartError("the token is empty", "Set one, or serve without a token.")
-    if settings.extensions is not None and not settings.extensions.is_dir():
-        raise ServerStartError(
-            f"the directory of extensions {settings.extensions} does not exist",
-            "Make it, or start without extensions.",
-        )
-    if settings.max_tasks < 1:
-        raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
+    _check(settings)
     storage = Storage(settings.data)
     tasks = _task_service(settings, storage, url)
     disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
     workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")
-
     requests: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -82,22 +74,16 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
         disk.shutdown()
         storage.close()
 
-    middleware = [Middleware(RunningRequests, tasks=requests)]
-    if settings.token is None:
-        middleware.append(Middleware(BrowserGate, lets_pass=is_page))
-    else:
-        middleware.append(Middleware(TokenGate, token=settings.token, lets_pass=is_page))
     context = Context(storage, tasks)
-    files = FilesEndpoint(storage.files, disk, settings.max_file_bytes)
-    login = Login(settings.token, Sessions(_cookie_name(url)))
-    pages = Pages(context, login, workers, disk, settings.max_file_bytes)
+    files = ServedFiles(storage.files, disk, settings.max_file_bytes)
+    pages = Pages(context, Login(settings.token, Sessions(_cookie_name(url))), workers, files)
     app = Starlette(
         routes=[
             Route("/api/graphql", GraphQLEndpoint(context, workers)),
-            Route("/api/files/{path:path}", files),
+            Route("/api/files/{path:path}", FilesEndpoint(files)),
             *(Route(path, pages) for path in PATHS),
         ],
-        middleware=middleware,
+        middleware=[Middleware(RunningRequests, tasks=requests), _gate(settings.token)],
         exception_handlers={HTTPException: _plain_error},
         lifespan=lifespan,
     )
@@ -106,15 +92,37 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
     return app
 
 
+def _check(settings: ServerSettings) -> None:
+    """Refuse settings that no server can run with."""
+    if settings.token == "":
+        # A server that accepts an empty token is open to every client that sends one.
+        raise ServerStartError("the token is empty", "Set one, or serve without a token.")
+    if settings.extensions is not None and not settings.extensions.is_dir():
+        raise ServerStartError(
+            f"the directory of extensions {settings.extensions} does not exist",
+            "Make it, or start without extensions.",
+        )
+    if settings.max_tasks < 1:
+        raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
+
+
+def _gate(token: str | None) -> Middleware:
+    """What protects the API; the page has a login of its own."""
+    if token is None:
+        return Middleware(BrowserGate, is_exempt=is_page)
+    return Middleware(TokenGate, token=token, is_exempt=is_page)
+
+
 def _cookie_name(url: str) -> str:
-    """A name of its own: browsers keep no cookies apart by port."""
+    """One for each port: browsers send a cookie to every port of a host."""
     return f"aqsync_{urlsplit(url).port or 'session'}"
 
 
 def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskService:
     library = ExtensionLibrary(settings.extensions)
-    access = Access(url, settings.token or "")
-    runner = TaskRunner(storage.tasks, library, storage.environments, access, settings.max_tasks)
+    access = ServerAccess(url, settings.token or "")
+    scripts = ScriptRunner(library, storage.environments, access)
+    runner = TaskRunner(storage.tasks, scripts, settings.max_tasks)
     return TaskService(library, storage.tasks, runner, storage.catalog, storage.files)
 
 

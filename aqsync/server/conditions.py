@@ -12,10 +12,10 @@ ABSENT = "absent"
 """In the place of a time: there is no file."""
 
 _EXPECT = b"aqueduct-expect"
-_LOOKED_AT = ((b"aqueduct-condition", b"checked"),)
+_CHECKED = ((b"aqueduct-condition", b"checked"),)
 
 
-def expected(exchange: Exchange) -> str | None:
+def expected_version(exchange: Exchange) -> str | None:
     """Return what a request expects: a listed time or `ABSENT`; None if it does not say.
 
     Headers that contradict each other come out as something that no file fulfils.
@@ -23,15 +23,15 @@ def expected(exchange: Exchange) -> str | None:
     return exchange.joined_header(_EXPECT)
 
 
-def looked_at(exchange: Exchange) -> Headers:
-    """Return the headers of the answer to a request: none if it expects nothing.
+def checked_headers(exchange: Exchange) -> Headers:
+    """Return the headers that say that a request's condition was checked; none if it has none.
 
-    They may go with every answer: nothing is done before the condition has been looked at.
+    They may go with every answer: nothing is done before the condition is checked.
     """
-    return () if expected(exchange) is None else _LOOKED_AT
+    return () if expected_version(exchange) is None else _CHECKED
 
 
-def modified(time: str) -> tuple[bytes, bytes]:
+def modified_header(time: str) -> tuple[bytes, bytes]:
     """Return the header that says which version is there: a listed time or `ABSENT`."""
     return (b"aqueduct-modified", time.encode())
 
@@ -43,4 +43,4 @@ def check_expected(expected: str, found: str) -> None:
         NotAsExpected: They differ.
     """
     if found != expected:
-        raise NotAsExpected((modified(found),))
+        raise NotAsExpected((modified_header(found),))

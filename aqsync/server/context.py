@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from aqsync.server.catalog import Catalog
-from aqsync.server.extensions.service import TaskService
+from aqsync.server.extensions.task_service import TaskService
 from aqsync.server.filestore import FileStore
 from aqsync.server.storage import Storage
 

@@ -7,7 +7,6 @@ import os
 import stat
 from asyncio import ensure_future, get_running_loop
 from collections.abc import Callable
-from concurrent.futures import Executor
 from functools import partial
 from uuid import UUID
 
@@ -16,15 +15,15 @@ from starlette.types import Receive
 from aqsync.server.errors import FileRefused
 from aqsync.server.exchange import Exchange, Headers
 from aqsync.server.filestore import FILE_MISSING, FileStore
+from aqsync.server.served_files import ServedFiles
 
 _log = logging.getLogger(__name__)
 _READ_PIECE = 512 * 1024
 
 
-async def send_file(  # noqa: PLR0913 - where from, where to, what
+async def send_file(
     exchange: Exchange,
-    files: FileStore,
-    disk: Executor,
+    files: ServedFiles,
     uuid: UUID,
     name: str,
     headers_of: Callable[[str, os.stat_result], Headers],
@@ -34,7 +33,6 @@ async def send_file(  # noqa: PLR0913 - where from, where to, what
     Args:
         exchange: The request.
         files: Where the file is.
-        disk: The threads that wait for the disk.
         uuid: The experiment.
         name: The file's name.
         headers_of: Makes the headers, besides the length, of the name and the file's facts.
@@ -43,8 +41,8 @@ async def send_file(  # noqa: PLR0913 - where from, where to, what
         FileRefused: The name is not allowed, or the experiment or the file is not there.
         OSError: The disk fails before anything was sent.
     """
-    run = partial(get_running_loop().run_in_executor, disk)
-    descriptor, facts, piece = await run(_open, files, uuid, name)
+    run = partial(get_running_loop().run_in_executor, files.disk)
+    descriptor, facts, piece = await run(_open, files.store, uuid, name)
     leaving = ensure_future(_client_leaves(exchange.receive))
     try:
         remaining = facts.st_size

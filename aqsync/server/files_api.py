@@ -8,7 +8,6 @@ import logging
 import mimetypes
 import os
 from asyncio import get_running_loop
-from concurrent.futures import Executor
 from email.utils import formatdate
 from functools import partial
 from uuid import UUID
@@ -19,8 +18,9 @@ from aqsync.server import conditions, rules
 from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused, disk_failure
 from aqsync.server.exchange import ClientLeft, Exchange, Headers
-from aqsync.server.filestore import EXPERIMENT_MISSING, FileStore
-from aqsync.server.streamed_file import StreamedFile
+from aqsync.server.experiment_folders import EXPERIMENT_MISSING
+from aqsync.server.incoming_file import IncomingFile
+from aqsync.server.served_files import ServedFiles
 from aqsync.server.upload import check_body_size, receive_file
 
 _log = logging.getLogger(__name__)
@@ -33,14 +33,10 @@ class FilesEndpoint:
 
     Args:
         files: The files.
-        disk: The threads that wait for the disk.
-        max_file_bytes: The largest file that is accepted, in bytes.
     """
 
-    def __init__(self, files: FileStore, disk: Executor, max_file_bytes: int) -> None:
+    def __init__(self, files: ServedFiles) -> None:
         self._files = files
-        self._disk = disk
-        self._max_file_bytes = max_file_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -48,14 +44,14 @@ class FilesEndpoint:
         try:
             await self._dispatch(exchange, scope["path_params"]["path"].split("/"))
         except FileRefused as exc:
-            headers = (*conditions.looked_at(exchange), *exc.headers)
+            headers = (*conditions.checked_headers(exchange), *exc.headers)
             await exchange.refuse(exc.status, exc.detail, headers=headers)
         except ClientLeft:
             pass
         except OSError as exc:
             _log.error("%s %s: %s", exchange.method, scope["path"], exc)
             refused = disk_failure(exc)
-            headers = conditions.looked_at(exchange)
+            headers = conditions.checked_headers(exchange)
             await exchange.refuse(refused.status, refused.detail, headers=headers)
 
     async def _dispatch(self, exchange: Exchange, path: list[str]) -> None:
@@ -81,38 +77,37 @@ class FilesEndpoint:
             raise FileRefused(422, "Filename header is missing.")
         if not rules.is_file_name(name):
             raise FileRefused(400, "Invalid file name.")
-        if not self._files.has(uuid):
+        store, limit = self._files.store, self._files.max_file_bytes
+        if not store.has(uuid):
             raise FileRefused(404, EXPERIMENT_MISSING)
-        check_body_size(self._max_file_bytes, exchange.announced_bytes() or 0, read=0)
-        expected = conditions.expected(exchange)
+        check_body_size(limit, exchange.announced_bytes() or 0, read=0)
+        expected = conditions.expected_version(exchange)
         if expected is not None and exchange.has_large_body():
             # Looked at again when the file is whole.
-            self._files.check(uuid, name, expected)
-        file = StreamedFile(self._files.new_file(), self._disk, self._max_file_bytes)
-        time = await receive_file(
-            exchange,
-            file,
-            lambda incoming: self._files.keep(incoming, uuid, name, expected),
-            self._max_file_bytes,
-        )
-        headers = (*conditions.looked_at(exchange), conditions.modified(time))
+            store.check(uuid, name, expected)
+
+        def keep(incoming: IncomingFile) -> str:
+            return store.keep(incoming, uuid, name, expected)
+
+        time = await receive_file(exchange, self._files.new_file(), keep, limit)
+        headers = (*conditions.checked_headers(exchange), conditions.modified_header(time))
         result = {"result": f"Successfuly uploaded {name}"}
         await exchange.answer(200, result, headers=headers)
 
     async def _download(self, exchange: Exchange, uuid: UUID, name: str) -> None:
-        await send_file(exchange, self._files, self._disk, uuid, name, _file_headers)
+        await send_file(exchange, self._files, uuid, name, _file_headers)
 
     async def _delete(self, exchange: Exchange, uuid: UUID) -> None:
         names = sorted(set(_file_list(await exchange.read_body(_MAX_DELETE_BODY))))
         if not names:
             raise FileRefused(400, "File list can not be empty.")
-        expected = conditions.expected(exchange)
+        expected = conditions.expected_version(exchange)
         if expected is not None and len(names) > 1:
             raise FileRefused(400, "Only one file can be deleted on a condition.")
-        delete = partial(self._files.delete, uuid, names, expected)
-        await get_running_loop().run_in_executor(self._disk, delete)
+        delete = partial(self._files.store.delete, uuid, names, expected)
+        await get_running_loop().run_in_executor(self._files.disk, delete)
         result = {"result": f"Successfully deleted {rules.listed(names)}"}
-        await exchange.answer(200, result, headers=conditions.looked_at(exchange))
+        await exchange.answer(200, result, headers=conditions.checked_headers(exchange))
 
 
 def _uuid(text: str) -> UUID:

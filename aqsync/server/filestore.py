@@ -19,11 +19,11 @@ from uuid import UUID
 from aqsync.server import rules
 from aqsync.server.conditions import ABSENT, check_expected
 from aqsync.server.errors import FileRefused
+from aqsync.server.experiment_folders import EXPERIMENT_MISSING, ExperimentFolders, sync_folder
 from aqsync.server.incoming_file import IncomingFile
 from aqsync.server.listing import FileListing, ListingCache, listed_time
 from aqsync.server.stamps import Stamps
 
-EXPERIMENT_MISSING = "The specified experiment was not found."
 FILE_MISSING = "The requested file is not found."
 
 _LOCKS = 64
@@ -35,62 +35,31 @@ class FileStore:
 
     Args:
         data: The directory that holds the store; it must be on one file system.
+
+    Attributes:
+        folders: The folders of the experiments.
     """
 
     def __init__(self, data: Path) -> None:
-        self._experiments = data / "experiments"
+        self.folders = ExperimentFolders(data)
         self._incoming = data / "incoming"
-        self._removed = data / "removed"
         self._counter = itertools.count()
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
         self._stamps = Stamps()
         self._listings = ListingCache()
-        for leftovers in (self._incoming, self._removed):
-            if leftovers.exists():
-                shutil.rmtree(leftovers)
-        for folder in (self._experiments, self._incoming, self._removed):
-            folder.mkdir(exist_ok=True)
-        _sync_folder(data)
-        self._present = set(os.listdir(self._experiments))  # noqa: PTH208 - names, not paths
-
-    def _folder(self, uuid: UUID) -> str:
-        # Text: a `Path` takes longer to put together than the file to be looked up.
-        return f"{self._experiments}/{uuid}"
+        if self._incoming.exists():
+            shutil.rmtree(self._incoming)
+        self._incoming.mkdir()
+        sync_folder(data)
 
     def has(self, uuid: UUID) -> bool:
-        """Tell whether there is such an experiment; this asks no disk."""
-        return str(uuid) in self._present
+        """Tell whether there is such an experiment, from memory."""
+        return self.folders.has(uuid)
 
     def has_file(self, uuid: UUID, name: str) -> bool:
         """Tell whether an experiment has a file of this name, which must be an allowed one."""
-        path = Path(self._folder(uuid), name)
+        path = Path(self.folders.place(uuid), name)
         return path.is_file() and not path.is_symlink()
-
-    def create_missing_folders(self, uuids: Iterable[UUID]) -> None:
-        """Make the folders that are missing, so that these experiments can take files."""
-        missing = [uuid for uuid in uuids if not self.has(uuid)]
-        for uuid in missing:
-            Path(self._folder(uuid)).mkdir()
-            self._present.add(str(uuid))
-        if missing:
-            _sync_folder(self._experiments)
-
-    def create_folder(self, uuid: UUID) -> None:
-        """Make the folder of a new experiment, on the disk when this returns."""
-        Path(self._folder(uuid)).mkdir()
-        _sync_folder(self._experiments)
-        self._present.add(str(uuid))
-
-    def remove_folder(self, uuid: UUID) -> None:
-        """Remove an experiment's folder and files: at one moment for clients, if it is there."""
-        doomed = self._removed / f"{uuid}-{next(self._counter)}"
-        self._present.discard(str(uuid))
-        try:
-            Path(self._folder(uuid)).rename(doomed)
-        except FileNotFoundError:
-            return
-        _sync_folder(self._experiments)
-        shutil.rmtree(doomed)
 
     def new_file(self) -> IncomingFile:
         """Return a file to be filled and kept, or discarded."""
@@ -111,7 +80,7 @@ class FileStore:
         Raises:
             NotAsExpected: Something else is there.
         """
-        check_expected(expected, _version(_time_of(f"{self._folder(uuid)}/{name}")))
+        check_expected(expected, _version(_time_of(f"{self.folders.place(uuid)}/{name}")))
 
     def keep(
         self, incoming: IncomingFile, uuid: UUID, name: str, expected: str | None = None
@@ -133,7 +102,7 @@ class FileStore:
             NotAsExpected: Something else than `expected` is there.
             FileRefused: The experiment was removed meanwhile.
         """
-        folder = self._folder(uuid)
+        folder = self.folders.place(uuid)
         place = f"{folder}/{name}"
         earlier: int | None = None
         try:
@@ -147,7 +116,7 @@ class FileStore:
                     if earlier is None or earlier < kept:
                         incoming.move_to(place)
                         break
-            _sync_folder(folder)
+            sync_folder(folder)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise FileRefused(404, EXPERIMENT_MISSING) from exc
         return listed_time(kept)
@@ -168,7 +137,7 @@ class FileStore:
             raise FileRefused(400, "Invalid file name.")
         try:
             return os.open(
-                f"{self._folder(uuid)}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                f"{self.folders.place(uuid)}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
             )
         except OSError as exc:
             if exc.errno not in {errno.ENOENT, errno.ELOOP, errno.ENXIO}:
@@ -178,11 +147,11 @@ class FileStore:
 
     def sizes(self, uuid: UUID, names: Iterable[str]) -> list[int | None]:
         """Return the sizes of files in bytes, None for each that is gone."""
-        return [_size(f"{self._folder(uuid)}/{name}") for name in names]
+        return [_size(f"{self.folders.place(uuid)}/{name}") for name in names]
 
     def listing(self, uuid: UUID) -> FileListing:
         """Return an experiment's files, to be read when they are asked for."""
-        return FileListing(Path(self._folder(uuid)), f"/api/files/{uuid}", self._listings)
+        return FileListing(Path(self.folders.place(uuid)), f"/api/files/{uuid}", self._listings)
 
     def delete(self, uuid: UUID, names: Sequence[str], expected: str | None = None) -> None:
         """Delete files: all of them, or none when one is not there.
@@ -198,7 +167,7 @@ class FileStore:
         """
         if not all(map(rules.is_file_name, names)):
             raise FileRefused(400, "Invalid file names.")
-        folder = Path(self._folder(uuid))
+        folder = Path(self.folders.place(uuid))
         with self._lock(uuid):
             if not folder.is_dir():
                 raise FileRefused(404, EXPERIMENT_MISSING)
@@ -212,7 +181,7 @@ class FileStore:
                 # Missing now only if the experiment is being removed, which is as good.
                 (folder / name).unlink(missing_ok=True)
         if folder.is_dir():
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 def _time_of(place: str) -> int | None:
@@ -232,12 +201,3 @@ def _size(path: str) -> int | None:
         return os.lstat(path).st_size
     except FileNotFoundError:
         return None
-
-
-def _sync_folder(folder: Path | str) -> None:
-    """Put the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

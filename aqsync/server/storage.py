@@ -62,10 +62,10 @@ class Storage:
         """Finish what a crash may have left half done."""
         for uuid in self.catalog.removed():
             self._finish_removal(uuid)
-        self.files.create_missing_folders(self.catalog.uuids())
+        self.files.folders.create_missing(self.catalog.uuids())
 
     def _finish_removal(self, uuid: UUID) -> None:
-        self.files.remove_folder(uuid)
+        self.files.folders.remove(uuid)
         self.catalog.forget_removed(uuid)
 
     def remove_experiment(self, uuid: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Who may come in."""
+"""The bearer token that the API asks for."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ class TokenGate:
     Args:
         app: What lies behind the gate.
         token: The token.
-        lets_pass: Tells which paths have a gate of their own.
+        is_exempt: Tells which paths are protected in another way.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, lets_pass: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, is_exempt: Callable[[str], bool]) -> None:
         self._app = app
-        self._lets_pass = lets_pass
+        self._is_exempt = is_exempt
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 401."""
-        if scope["type"] == "http" and not self._lets_pass(scope["path"]):
+        if scope["type"] == "http" and not self._is_exempt(scope["path"]):
             exchange = Exchange(scope, receive, send)
-            if not self._fits(exchange.header(b"authorization")):
+            if not self._is_valid(exchange.header(b"authorization")):
                 challenge = (b"www-authenticate", b"Bearer")
                 await exchange.refuse(401, "Could not validate credentials", headers=(challenge,))
                 return
         await self._app(scope, receive, send)
 
-    def _fits(self, authorization: str | None) -> bool:
+    def _is_valid(self, authorization: str | None) -> bool:
         scheme, _, token = (authorization or "").partition(" ")
         # Latin-1 undoes the decoding of the header: the bytes are those that were sent.
         sent = token.strip().encode("latin-1")

@@ -178,7 +178,7 @@ def test_the_file_and_its_name_are_on_the_disk_before_the_answer(
         real_replace(source, target)
 
     storage = Storage(tmp_path / "data")
-    made = storage.catalog.create("title", "", [], create_folder=storage.files.create_folder)
+    made = storage.catalog.create("title", "", [], create_folder=storage.files.folders.create)
     real_sync, real_replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
@@ -212,20 +212,20 @@ def crash(*_: Any) -> None:
 
 
 def crash_in_removal(storage: Storage, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    target: Any = storage.catalog if step == "forget_removed" else storage.files
+    target: Any = storage.catalog if step == "forget_removed" else storage.files.folders
     if step == "rmtree":
         target = shutil
     monkeypatch.setattr(target, step, crash)
 
 
-@pytest.mark.parametrize("step", ["remove_folder", "rmtree", "forget_removed"])
+@pytest.mark.parametrize("step", ["remove", "rmtree", "forget_removed"])
 def test_a_removal_goes_on_after_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     data = tmp_path / "data"
     storage = Storage(data)
     create: Callable[[], Any] = lambda: storage.catalog.create(  # noqa: E731 - twice, in short
-        "title", "", [], create_folder=storage.files.create_folder
+        "title", "", [], create_folder=storage.files.folders.create
     )
     doomed, kept = create(), create()
     for experiment in (doomed, kept):

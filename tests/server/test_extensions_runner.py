@@ -12,11 +12,12 @@ from uuid import UUID
 import pytest
 
 from aqsync.server.catalog import Experiment
-from aqsync.server.extensions import runner as runner_module
+from aqsync.server.extensions import task_runner as runner_module
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Extension
-from aqsync.server.extensions.runner import TaskRunner
-from aqsync.server.extensions.variables import Access
+from aqsync.server.extensions.script_runner import ScriptRunner
+from aqsync.server.extensions.task_runner import TaskRunner
+from aqsync.server.extensions.variables import ServerAccess
 from aqsync.server.storage import Storage
 from aqsync.server.task_records import Task, TaskEnd, TaskRecords, TaskStatus
 from tests.server.visit import FILE_START, Visit, connected, upload_head
@@ -34,7 +35,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 @pytest.fixture
 def experiment(storage: Storage) -> Experiment:
-    return storage.catalog.create("title", "", [], create_folder=storage.files.create_folder)
+    return storage.catalog.create("title", "", [], create_folder=storage.files.folders.create)
 
 
 class FullDisk(TaskRecords):
@@ -87,7 +88,9 @@ def test_a_full_disk_only_delays_tasks(
     records = FullDisk(storage.database, user="admin")
     tasks = [records.add(experiment.uuid, "e", "a", []) for _ in range(2)]
     library = ExtensionLibrary(tmp_path / "extensions")
-    runner = TaskRunner(records, library, storage.environments, Access("http://x/", ""), 1)
+    runner = TaskRunner(
+        records, ScriptRunner(library, storage.environments, ServerAccess("http://x/", "")), 1
+    )
     runner.start()
     assert {ended(records, task).status for task in tasks} == {TaskStatus.SUCCESS}
     assert records.output(tasks[0].uuid) == ("done\n", "")
@@ -109,7 +112,9 @@ def test_a_surprise_fails_its_task_and_not_the_next(
     first, second = (records.add(experiment.uuid, "e", "a", []) for _ in range(2))
     library = ExtensionLibrary(tmp_path / "extensions")
     monkeypatch.setattr(library, "find", Surprising(library))
-    runner = TaskRunner(records, library, storage.environments, Access("http://x/", ""), 1)
+    runner = TaskRunner(
+        records, ScriptRunner(library, storage.environments, ServerAccess("http://x/", "")), 1
+    )
     runner.start()
     assert ended(records, first).status is TaskStatus.FAILURE
     assert ended(records, second).status is TaskStatus.SUCCESS
@@ -120,7 +125,9 @@ def test_a_surprise_fails_its_task_and_not_the_next(
 
 def test_a_runner_that_was_never_started_can_be_stopped(storage: Storage, tmp_path: Path) -> None:
     library = ExtensionLibrary(tmp_path)
-    TaskRunner(storage.tasks, library, storage.environments, Access("", ""), 2).stop()
+    TaskRunner(
+        storage.tasks, ScriptRunner(library, storage.environments, ServerAccess("", "")), 2
+    ).stop()
 
 
 def is_refused(server: EmbeddedServer) -> bool:

@@ -36,7 +36,7 @@ _INSTALLER_INHERITED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ServerAccess:
     """How scripts reach this server.
 
     Args:
@@ -49,7 +49,12 @@ class Access:
 
 
 def script_variables(
-    extension: Extension, parameters: Mapping[str, str], access: Access, *, task: str, python: str
+    extension: Extension,
+    parameters: Mapping[str, str],
+    access: ServerAccess,
+    *,
+    task: str,
+    python: str,
 ) -> dict[bytes, bytes]:
     """Return the whole environment of an action's script.
 

@@ -13,7 +13,7 @@ from aqsync.server.graphql.inputs import (
     ExperimentTagsInput,
     ExperimentUpdateInput,
 )
-from aqsync.server.graphql.tasks import cancel_task, execute_extension
+from aqsync.server.graphql.task_operations import cancel_task, execute_extension
 from aqsync.server.graphql.types import ExperimentData, Info, TaskData
 
 
@@ -25,7 +25,7 @@ def _create_experiment(
         wanted.title,
         wanted.description,
         wanted.tags,
-        create_folder=info.context.files.create_folder,
+        create_folder=info.context.files.folders.create,
     )
     return ExperimentData.of(created)
 

@@ -13,7 +13,7 @@ from aqsync.server.graphql.inputs import (
     IDType,
     TagsFilters,
 )
-from aqsync.server.graphql.tasks import find_task, list_extensions, list_tasks
+from aqsync.server.graphql.task_operations import find_task, list_extensions, list_tasks
 from aqsync.server.graphql.types import (
     ExperimentData,
     Experiments,

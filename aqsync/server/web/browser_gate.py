@@ -1,4 +1,4 @@
-"""Keeps web pages of others away from the API."""
+"""Refuses requests to the API that the web pages of other servers make a browser send."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class BrowserGate:
 
     Args:
         app: What lies behind the gate.
-        lets_pass: Tells which paths have a gate of their own.
+        is_exempt: Tells which paths are protected in another way.
     """
 
-    def __init__(self, app: ASGIApp, *, lets_pass: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, *, is_exempt: Callable[[str], bool]) -> None:
         self._app = app
-        self._lets_pass = lets_pass
+        self._is_exempt = is_exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 403."""
-        if scope["type"] == "http" and not self._lets_pass(scope["path"]):
+        if scope["type"] == "http" and not self._is_exempt(scope["path"]):
             exchange = Exchange(scope, receive, send)
             own = sent_by_own_page(exchange)
             if own is not None and is_rebound(exchange):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,8 +10,9 @@ from aqsync.server import rules
 from aqsync.server.conditions import ABSENT
 from aqsync.server.errors import FileRefused, NotAsExpected, disk_failure
 from aqsync.server.exchange import Exchange
-from aqsync.server.filestore import FileStore
 from aqsync.server.form_reader import Event, FormReader, PartBegins, PartEnds, broken_form
+from aqsync.server.incoming_file import IncomingFile
+from aqsync.server.served_files import ServedFiles
 from aqsync.server.streamed_file import StreamedFile
 
 _log = logging.getLogger(__name__)
@@ -40,17 +40,13 @@ class FormUpload:
     A file that is refused does not stop those after it, so its bytes are read and thrown away.
 
     Args:
-        files: Where they go.
-        disk: The threads that wait for the disk.
+        files: The files of all experiments.
         uuid: The experiment.
-        max_file_bytes: The largest file that is accepted.
     """
 
-    def __init__(self, files: FileStore, disk: Executor, uuid: UUID, max_file_bytes: int) -> None:
+    def __init__(self, files: ServedFiles, uuid: UUID) -> None:
         self._files = files
-        self._disk = disk
         self._uuid = uuid
-        self._max_file_bytes = max_file_bytes
         self._result = UploadResult()
         self._replace = False
         self._name = ""
@@ -101,16 +97,18 @@ class FormUpload:
             allowed = False
         if not allowed:
             raise FileRefused(400, "Invalid file name.")
-        if not self._replace and self._files.has_file(self._uuid, self._name):
+        if not self._replace and self._files.store.has_file(self._uuid, self._name):
             raise FileRefused(409, _FILE_EXISTS)
-        self._file = StreamedFile(self._files.new_file(), self._disk, self._max_file_bytes)
+        self._file = self._files.new_file()
 
     async def _keep(self, file: StreamedFile) -> None:
         expected = None if self._replace else ABSENT
+
+        def keep(incoming: IncomingFile) -> str:
+            return self._files.store.keep(incoming, self._uuid, self._name, expected)
+
         try:
-            await file.keep(
-                lambda incoming: self._files.keep(incoming, self._uuid, self._name, expected)
-            )
+            await file.keep(keep)
         except NotAsExpected as exc:
             raise FileRefused(409, _FILE_EXISTS) from exc
         self._file = None

@@ -17,6 +17,7 @@ from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused, OperationRefused, disk_failure
 from aqsync.server.exchange import ClientLeft, Exchange
 from aqsync.server.filestore import FILE_MISSING
+from aqsync.server.served_files import ServedFiles
 from aqsync.server.web.experiment_list import ExperimentSearch, experiment_list
 from aqsync.server.web.experiment_page import FileSearch, experiment_page
 from aqsync.server.web.fields import Fields
@@ -52,24 +53,17 @@ class Pages:
     Args:
         context: Where everything is.
         login: Who may see it.
-        workers: The threads that work pages out.
-        disk: The threads that wait for the disk.
-        max_file_bytes: The largest file that is accepted.
+        workers: The threads that render pages.
+        files: The files of all experiments.
     """
 
     def __init__(
-        self,
-        context: Context,
-        login: Login,
-        workers: Executor,
-        disk: Executor,
-        max_file_bytes: int,
+        self, context: Context, login: Login, workers: Executor, files: ServedFiles
     ) -> None:
         self._context = context
         self._login = login
         self._workers = workers
-        self._disk = disk
-        self._max_file_bytes = max_file_bytes
+        self._files = files
         folder = package_files(__package__) / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
 
@@ -137,8 +131,7 @@ class Pages:
                 await self._send_image(exchange, await self._find(eid), name)
             case ["experiments", eid, "download", name]:
                 uuid = (await self._find(eid)).uuid
-                files = self._context.files
-                await send_file(exchange, files, self._disk, uuid, name, download_headers)
+                await send_file(exchange, self._files, uuid, name, download_headers)
             case _:
                 raise FileRefused(404, "There is no such page.")
 
@@ -157,7 +150,7 @@ class Pages:
         await self._show_result(exchange, experiment, wanted, result)
 
     async def _show_file(self, exchange: Exchange, experiment: Experiment, name: str) -> None:
-        eid, uuid, files = experiment.eid, experiment.uuid, self._context.files
+        eid, uuid, files = experiment.eid, experiment.uuid, self._files.store
         await self._show(exchange, lambda: file_page(eid, name, read_start(files, uuid, name)))
 
     async def _send_image(self, exchange: Exchange, experiment: Experiment, name: str) -> None:
@@ -165,12 +158,10 @@ class Pages:
         if media_type is None:
             raise FileRefused(404, FILE_MISSING)
         headers = image_headers(media_type)
-        files, uuid = self._context.files, experiment.uuid
-        await send_file(exchange, files, self._disk, uuid, name, lambda *_: headers)
+        await send_file(exchange, self._files, experiment.uuid, name, lambda *_: headers)
 
     async def _upload(self, exchange: Exchange, experiment: Experiment) -> None:
-        upload = FormUpload(self._context.files, self._disk, experiment.uuid, self._max_file_bytes)
-        result = await upload.receive(exchange)
+        result = await FormUpload(self._files, experiment.uuid).receive(exchange)
         if result.stored and not result.refused:
             await redirect(exchange, link("experiments", experiment.eid, stored=result.stored))
         else:
@@ -183,7 +174,7 @@ class Pages:
         wanted: FileSearch,
         result: UploadResult | None,
     ) -> None:
-        limit = self._max_file_bytes
+        limit = self._files.max_file_bytes
         await self._show(
             exchange, lambda: experiment_page(self._context, experiment, wanted, result, limit)
         )

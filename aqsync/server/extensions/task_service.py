@@ -9,7 +9,7 @@ from aqsync.server.catalog import Catalog
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Action
-from aqsync.server.extensions.runner import TaskRunner
+from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.values import DataType, check_keys, check_variable, normalised
 from aqsync.server.filestore import FileStore
 from aqsync.server.task_records import Task, TaskParameter, TaskRecords

@@ -1,50 +1,29 @@
-"""Running tasks: so many at once, the others in the order in which they came."""
+"""Running tasks: a limited number at once, the others wait in the order of their arrival."""
 
 from __future__ import annotations
 
 import logging
-import re
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
 from aqsync.server.errors import OperationRefused
-from aqsync.server.extensions.environments import EnvironmentFailed, Environments
-from aqsync.server.extensions.library import ExtensionLibrary
-from aqsync.server.extensions.process import StopRequest, kill_marked, run
-from aqsync.server.extensions.variables import TASK_MARK, Access, script_variables
+from aqsync.server.extensions.environments import EnvironmentFailed
+from aqsync.server.extensions.process import kill_marked
+from aqsync.server.extensions.script_runner import RunningTask, ScriptRunner
+from aqsync.server.extensions.variables import TASK_MARK
 from aqsync.server.task_records import Task, TaskEnd, TaskRecords, TaskStatus
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-CANCEL_SECONDS = 10.0
-"""How long a cancelled script has after SIGINT, and then after SIGTERM."""
-
 STOP_SECONDS = 3.0
-"""The same for the end of the server."""
+"""How long a script has after each signal when the server ends."""
 
 _RETRY_SECONDS = 5.0
 _SERVER_DIED = "The server died while this task ran."
-_SERVER_STOPPED = "The server was stopped while this task ran."
-_ONE_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    experiment: UUID
-    stop: StopRequest = field(default_factory=StopRequest)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    def cancel(self) -> None:
-        self.cancelled.set()
-        self.stop.ask(CANCEL_SECONDS)
 
 
 class TaskRunner:
@@ -54,31 +33,20 @@ class TaskRunner:
 
     Args:
         records: The tasks.
-        library: The extensions.
-        environments: Their interpreters.
-        access: How scripts reach this server.
-        most: How many tasks run at once.
+        scripts: Runs the script of a task.
+        max_tasks: How many tasks run at once.
     """
 
-    def __init__(
-        self,
-        records: TaskRecords,
-        library: ExtensionLibrary,
-        environments: Environments,
-        access: Access,
-        most: int,
-    ) -> None:
+    def __init__(self, records: TaskRecords, scripts: ScriptRunner, max_tasks: int) -> None:
         self._records = records
-        self._library = library
-        self._environments = environments
-        self._access = access
-        self._running: dict[UUID, _Running] = {}
+        self._scripts = scripts
+        self._running: dict[UUID, RunningTask] = {}
         self._stopping = False
         self._changed = threading.Condition()
         # A forced end of the server does not wait for them.
         self._threads = [
             threading.Thread(target=self._work, name=f"task-{number}", daemon=True)
-            for number in range(most)
+            for number in range(max_tasks)
         ]
 
     def start(self) -> None:
@@ -130,16 +98,16 @@ class TaskRunner:
         while (task := self._take()) is not None:
             end = self._end_of(task)
             with self._changed:
-                self._insist(partial(self._records.finish, task.uuid, end))
+                self._retry(partial(self._records.finish, task.uuid, end))
                 del self._running[task.uuid]
 
     def _take(self) -> Task | None:
         """Wait for the next task; there is none any more once the server stops."""
         with self._changed:
             while True:
-                task = self._insist(self._start_next)
+                task = self._retry(self._start_next)
                 if task is not None:
-                    self._running[task.uuid] = _Running(task.experiment)
+                    self._running[task.uuid] = RunningTask(task.experiment)
                     return task
                 # Asked last, as a failing disk may have let a stop slip in between.
                 if self._stopping:
@@ -149,8 +117,8 @@ class TaskRunner:
     def _start_next(self) -> Task | None:
         return None if self._stopping else self._records.start_next()
 
-    def _insist(self, act: Callable[[], Result]) -> Result | None:
-        """Do something on the catalog, again and again while the disk does not let it through."""
+    def _retry(self, act: Callable[[], Result]) -> Result | None:
+        """Change the catalog; try again as long as the disk fails, until the server stops."""
         told = False
         while True:
             try:
@@ -165,56 +133,9 @@ class TaskRunner:
 
     def _end_of(self, task: Task) -> TaskEnd:
         try:
-            return self._run(task, self._running[task.uuid])
+            return self._scripts.run(task, self._running[task.uuid])
         except (OperationRefused, EnvironmentFailed) as exc:
             return TaskEnd(TaskStatus.FAILURE, err=str(exc))
         except Exception as exc:  # noqa: BLE001 - the thread goes on with the next task
             _log.exception("task %s cannot be run", task.uuid)
             return TaskEnd(TaskStatus.FAILURE, err=f"The server failed to run this task: {exc}")
-
-    def _run(self, task: Task, running: _Running) -> TaskEnd:
-        extension = self._library.find(task.extension)
-        action = extension.action(task.action)
-        python = self._environments.python_of(extension.folder, running.stop)
-        if python is None:
-            return self._stopped_end(running)
-        with _one_word(python) as word:
-            variables = script_variables(
-                extension,
-                {one.parameter.name: one.value for one in task.parameters},
-                self._access,
-                task=str(task.uuid),
-                python=word,
-            )
-            command = ("/bin/sh", "-c", action.script.encode())
-            try:
-                outcome = run(
-                    command, folder=extension.folder, variables=variables, stop=running.stop
-                )
-            except OSError as exc:
-                why = f"The script cannot be started: {exc.strerror}: {exc.filename}"
-                return TaskEnd(TaskStatus.FAILURE, err=why)
-        if outcome.stopped:
-            return self._stopped_end(running, outcome.out, outcome.err, outcome.code)
-        status = TaskStatus.FAILURE if outcome.code else TaskStatus.SUCCESS
-        return TaskEnd(status, outcome.out, outcome.err, outcome.code)
-
-    def _stopped_end(
-        self, running: _Running, out: str = "", err: str = "", code: int | None = None
-    ) -> TaskEnd:
-        if running.cancelled.is_set():
-            return TaskEnd(TaskStatus.REVOKED, out, err, code)
-        separator = "\n" if err and not err.endswith("\n") else ""
-        return TaskEnd(TaskStatus.FAILURE, out, f"{err}{separator}{_SERVER_STOPPED}", code)
-
-
-@contextmanager
-def _one_word(python: Path) -> Iterator[str]:
-    """Give an interpreter a path that a shell takes as one word, also without quotes."""
-    if _ONE_WORD.fullmatch(str(python)):
-        yield str(python)
-        return
-    with tempfile.TemporaryDirectory(prefix="aqsync-task-") as folder:
-        environment = Path(folder) / "environment"
-        environment.symlink_to(python.parent.parent)
-        yield str(environment / "bin" / "python")

@@ -1,0 +1,74 @@
+"""The folders of experiments: which there are, new ones, and their removal."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID
+
+EXPERIMENT_MISSING = "The specified experiment was not found."
+
+
+class ExperimentFolders:
+    """One folder for each experiment. Any thread may call.
+
+    Args:
+        data: The directory that holds everything; it must be on one file system.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._experiments = data / "experiments"
+        self._removed = data / "removed"
+        self._counter = itertools.count()
+        if self._removed.exists():
+            shutil.rmtree(self._removed)
+        for folder in (self._experiments, self._removed):
+            folder.mkdir(exist_ok=True)
+        self._present = set(os.listdir(self._experiments))  # noqa: PTH208 - names, not paths
+
+    def place(self, uuid: UUID) -> str:
+        """Return the path of an experiment's folder, which need not be there."""
+        # Text: a `Path` takes longer to put together than the file to be looked up.
+        return f"{self._experiments}/{uuid}"
+
+    def has(self, uuid: UUID) -> bool:
+        """Tell whether there is such an experiment, from memory."""
+        return str(uuid) in self._present
+
+    def create_missing(self, uuids: Iterable[UUID]) -> None:
+        """Make the folders that are missing, so that these experiments can take files."""
+        missing = [uuid for uuid in uuids if not self.has(uuid)]
+        for uuid in missing:
+            Path(self.place(uuid)).mkdir()
+            self._present.add(str(uuid))
+        if missing:
+            sync_folder(self._experiments)
+
+    def create(self, uuid: UUID) -> None:
+        """Make the folder of a new experiment, on the disk when this returns."""
+        Path(self.place(uuid)).mkdir()
+        sync_folder(self._experiments)
+        self._present.add(str(uuid))
+
+    def remove(self, uuid: UUID) -> None:
+        """Remove an experiment's folder with all its files, for clients at once, if it is there."""
+        doomed = self._removed / f"{uuid}-{next(self._counter)}"
+        self._present.discard(str(uuid))
+        try:
+            Path(self.place(uuid)).rename(doomed)
+        except FileNotFoundError:
+            return
+        sync_folder(self._experiments)
+        shutil.rmtree(doomed)
+
+
+def sync_folder(folder: Path | str) -> None:
+    """Put the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
