@@ -1,6 +1,6 @@
 """The embedded server: a small Aqueduct for a lab without one, and for demo and tests.
 
-It stands apart: it imports nothing of the rest of aqsync, and needs the extra ``[server]``.
-Whoever offers it to users imports `aqsync.server.run` and takes an `ImportError` as "the extra
-is not installed"; this package and `aqsync.server.errors` can be imported without it.
+It imports nothing of the rest of aqsync, and needs the extra ``[server]``. Code that offers it to
+users imports `aqsync.server.run`; an `ImportError` means that the extra is not installed. This
+package and `aqsync.server.errors` can be imported without it.
 """

@@ -1,4 +1,4 @@
-"""The catalog: experiments and tags, in SQLite. Every public method is one transaction."""
+"""The catalog: experiments and tags in SQLite. Every public method is one transaction."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aqsync.server import rules
 from aqsync.server.catalog_filter import (
     ExperimentFilter,
     condition_of,
-    microseconds,
-    moment_of,
+    from_microseconds,
+    to_microseconds,
 )
 from aqsync.server.database import Database
 from aqsync.server.errors import OperationRefused
@@ -40,7 +40,7 @@ class Catalog:
 
     Args:
         database: Where they are kept.
-        user: Who is entered as the creator of experiments.
+        user: The creator of new experiments.
     """
 
     def __init__(self, database: Database, *, user: str) -> None:
@@ -64,15 +64,15 @@ class Catalog:
         """Enter a new experiment.
 
         Its EID is today's date on this machine and a number that counts up within the day.
-        A number is never given twice, not even after its experiment was removed: a client
-        that still knows the EID must not land in another experiment.
+        A number is never given twice, not even after its experiment was removed: a client that
+        still knows the EID must not write into another experiment.
 
         Args:
             title: At most 256 characters.
             description: At most 5,000 characters.
             tags: At most 64.
-            create_folder: Called with the new UUID before the experiment can be seen; what it
-                raises undoes everything.
+            create_folder: Called with the new UUID before the experiment is visible; an error in it
+                undoes everything.
 
         Raises:
             OperationRefused: A limit is broken.
@@ -235,7 +235,7 @@ class Catalog:
 
 def _now() -> int:
     """Microseconds since 1970."""
-    return microseconds(datetime.now(UTC))
+    return to_microseconds(datetime.now(UTC))
 
 
 def _number(database: sqlite3.Connection, uuid: UUID) -> int:
@@ -269,14 +269,14 @@ def _experiment(database: sqlite3.Connection, row: tuple[object, ...]) -> Experi
         title=str(title),
         description=str(description),
         created_by=str(created_by),
-        created_at=moment_of(created_at),
-        updated_at=moment_of(updated_at),
+        created_at=from_microseconds(created_at),
+        updated_at=from_microseconds(updated_at),
         tags=tuple(name for (name,) in tags),
     )
 
 
 def _add_tags(database: sqlite3.Connection, number: int | None, tags: Sequence[str]) -> None:
-    """The first spelling of a tag wins, on the whole server and for ever."""
+    """Add tags as they were first spelled on this server: later spellings do not count."""
     keys = [(tag.lower(), tag) for tag in tags]
     database.executemany("INSERT INTO tag VALUES (?, ?) ON CONFLICT DO NOTHING", keys)
     database.executemany(

@@ -30,13 +30,13 @@ class ExperimentFilter:
     end: datetime | None = None
 
 
-def microseconds(moment: datetime) -> int:
-    """Return the microseconds from 1970 to a moment that has an offset: times in the catalog."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+def to_microseconds(time: datetime) -> int:
+    """Return a time that has an offset as the catalog stores it: microseconds since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
-def moment_of(microseconds: object) -> datetime:
-    """Return the moment, in UTC, of a time in the catalog."""
+def from_microseconds(microseconds: object) -> datetime:
+    """Return a time of the catalog in UTC."""
     return _EPOCH + timedelta(microseconds=int(str(microseconds)))
 
 
@@ -62,9 +62,9 @@ def condition_of(wanted: ExperimentFilter) -> tuple[str, list[object]]:
         text = wanted.text.casefold()
         need("(instr(casefold(title), ?) OR instr(casefold(eid), ?))", text, text)
     if wanted.start is not None:
-        need("created_at >= ?", microseconds(wanted.start))
+        need("created_at >= ?", to_microseconds(wanted.start))
     if wanted.end is not None:
-        need("created_at <= ?", microseconds(wanted.end))
+        need("created_at <= ?", to_microseconds(wanted.end))
     if wanted.any_tags is not None:
         keys = {tag.lower() for tag in wanted.any_tags}
         need(tagged.format(_marks(keys)) + " > 0", *keys)

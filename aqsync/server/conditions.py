@@ -1,4 +1,4 @@
-"""What a request expects under a file's name, and what its answer says about that.
+"""The conditions of requests on files, and the headers of the answers.
 
 `docs/reference/conditional-uploads.md` describes the headers.
 """
@@ -9,7 +9,7 @@ from aqsync.server.errors import NotAsExpected
 from aqsync.server.exchange import Exchange, Headers
 
 ABSENT = "absent"
-"""In the place of a time: there is no file."""
+"""Instead of a time: there is no file."""
 
 _EXPECT = b"aqueduct-expect"
 _CHECKED = ((b"aqueduct-condition", b"checked"),)
@@ -18,7 +18,7 @@ _CHECKED = ((b"aqueduct-condition", b"checked"),)
 def expected_version(exchange: Exchange) -> str | None:
     """Return what a request expects: a listed time or `ABSENT`; None if it does not say.
 
-    Headers that contradict each other come out as something that no file fulfils.
+    Headers that contradict each other give a text that no file fulfils.
     """
     return exchange.joined_header(_EXPECT)
 

@@ -1,4 +1,4 @@
-"""What the operations of GraphQL work on."""
+"""The parts of the server that GraphQL and the page work with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aqsync.server.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the operations of GraphQL work on.
+    """The parts of the server that GraphQL and the page work with.
 
     Args:
         storage: What the server keeps.

@@ -1,4 +1,4 @@
-"""What the embedded server raises on purpose."""
+"""The errors that the embedded server raises on purpose."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class ServerStartError(Exception):
-    """The server cannot start for a reason that its user can remove.
+    """The server cannot start, for a reason that its user can remove.
 
     Args:
-        message: What is the matter, in words for a person, without a final full stop.
-        hint: What to do about it; empty where there is nothing to advise.
+        message: What happened, for a person, without a final full stop.
+        hint: What to do about it; empty if there is nothing to advise.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -45,10 +45,10 @@ class FileRefused(Exception):
 
 
 class NotAsExpected(FileRefused):
-    """Something else stands under a name than a request expects.
+    """Another version of a file is there than a request expects.
 
     Args:
-        headers: They say what it is.
+        headers: They name the version that is there.
     """
 
     def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:

@@ -1,4 +1,4 @@
-"""One request and its answer: the small parts of HTTP that the endpoints share."""
+"""One request and its answer: the parts of HTTP that all endpoints share."""
 
 from __future__ import annotations
 
@@ -136,12 +136,12 @@ class Exchange:
     ) -> None:
         """Send a whole answer, though the body may not have been read.
 
-        A large body is not waited for: the connection closes after the answer. But a connection
-        closed upon unread bytes is reset, which can destroy the answer before the client has
-        read it; so what still comes is thrown away for a while first.
+        A large body is not waited for: the connection closes after the answer. Closing it while
+        bytes are unread would reset it, and the client could lose the answer; so for a while
+        further bytes are read and thrown away.
         """
         if self._body_ended or not self.has_large_body():
-            # What little may be left the HTTP layer throws away, and the connection lives on.
+            # The HTTP layer throws the rest of a small body away, and keeps the connection.
             await self.answer(status, content, headers=headers, kind=kind)
             return
         closing = (*headers, (b"connection", b"close"))
@@ -153,6 +153,6 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": b""})
 
     async def refuse_method(self, *allowed: str) -> None:
-        """Answer 405 and name the methods that would do."""
+        """Answer 405 and name the methods that are allowed."""
         allow = (b"allow", ", ".join(allowed).encode())
         await self.refuse(405, "Method Not Allowed", headers=(allow,))

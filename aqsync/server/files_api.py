@@ -106,7 +106,7 @@ class FilesEndpoint:
             raise FileRefused(400, "Only one file can be deleted on a condition.")
         delete = partial(self._files.store.delete, uuid, names, expected)
         await get_running_loop().run_in_executor(self._files.disk, delete)
-        result = {"result": f"Successfully deleted {rules.listed(names)}"}
+        result = {"result": f"Successfully deleted {rules.joined(names)}"}
         await exchange.answer(200, result, headers=conditions.checked_headers(exchange))
 
 

@@ -1,7 +1,7 @@
 """The file store: one folder an experiment, holding its files under their own names.
 
-The folders are the only record of files, so nothing can disagree with them. A file arrives under
-a passing name in another folder and is renamed into place when it is whole and on the disk:
+The folders are the only record of files, so no other record can contradict them. A file arrives
+under a passing name in another folder, and is renamed into place when it is whole and on the disk:
 a reader sees the old file or the new one.
 """
 
@@ -27,7 +27,7 @@ from aqsync.server.stamps import Stamps
 FILE_MISSING = "The requested file is not found."
 
 _LOCKS = 64
-"""Experiments share these, so that much deleting in one hardly holds up the others."""
+"""Experiments share these; a long removal of files in one delays few others."""
 
 
 class FileStore:
@@ -70,7 +70,7 @@ class FileStore:
         return self._locks[uuid.int % _LOCKS]
 
     def check(self, uuid: UUID, name: str, expected: str) -> None:
-        """Look whether something could be done that expects this: now, not yet when it is done.
+        """Compare what a request expects with what is there now; `keep` compares once more.
 
         Args:
             uuid: The experiment.
@@ -85,9 +85,9 @@ class FileStore:
     def keep(
         self, incoming: IncomingFile, uuid: UUID, name: str, expected: str | None = None
     ) -> str:
-        """Give an incoming file its place and name; it is on the disk when this returns.
+        """Give an incoming file its place and name; both are on the disk when this returns.
 
-        It gets a later time than the file that it replaces, whatever the clock says.
+        Its time is later than that of the file that it replaces, whatever the clock says.
 
         Args:
             incoming: The file.
@@ -176,7 +176,7 @@ class FileStore:
                     check_expected(expected, _version(_time_of(f"{folder}/{name}")))
             missing = [name for name in names if not (folder / name).is_file()]
             if missing:
-                raise FileRefused(409, f"File(s) not found - {rules.listed(missing)}")
+                raise FileRefused(409, f"File(s) not found - {rules.joined(missing)}")
             for name in names:
                 # Missing now only if the experiment is being removed, which is as good.
                 (folder / name).unlink(missing_ok=True)

@@ -28,14 +28,14 @@ _MAX_BODY = 16 * 1024 * 1024
 
 
 class AqueductSchema(strawberry.Schema):
-    """The schema; logs what went wrong, not what was refused."""
+    """The schema; logs failures of the server, not refusals."""
 
     def process_errors(
         self,
         errors: list[GraphQLError],
         execution_context: ExecutionContext | None = None,  # noqa: ARG002 - overridden
     ) -> None:
-        """Log the errors that are not the client's."""
+        """Log the errors that the client did not cause."""
         for error in errors:
             if _is_failure(error):
                 _log.error("%s failed", error.path, exc_info=error.original_error)
@@ -53,8 +53,8 @@ class GraphQLEndpoint:
     """Answers operations.
 
     Args:
-        context: What the operations are on.
-        workers: The threads that work them out.
+        context: What the operations work with.
+        workers: The threads that run them.
     """
 
     def __init__(self, context: Context, workers: Executor) -> None:
@@ -109,7 +109,7 @@ class _Request:
     def __init__(self, body: bytes) -> None:
         try:
             content = json.loads(body)
-            # Half of a surrogate pair is JSON, but no text that could be stored.
+            # JSON allows half of a surrogate pair, but it cannot be stored as text.
             json.dumps(content, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as exc:
             raise _NoOperation("Unable to parse request body as JSON") from exc

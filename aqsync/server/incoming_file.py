@@ -14,7 +14,7 @@ class IncomingFile:
     """A file on its way in; one thread at a time may call.
 
     Args:
-        path: Where it lies until it is kept; made when the first bytes or the end come.
+        path: Its passing name; the file is made when the first bytes are written.
     """
 
     def __init__(self, path: str) -> None:
@@ -39,7 +39,7 @@ class IncomingFile:
 
         Args:
             stamps: Where times come from.
-            after: The time gets later than this, in microseconds since 1970; None: than nothing.
+            after: The time is later than this, in microseconds since 1970; None for no limit.
 
         Returns:
             The file's time, in microseconds since 1970.
@@ -56,7 +56,7 @@ class IncomingFile:
         self._close()
 
     def discard(self) -> None:
-        """Leave nothing behind; after `move_to` there is nothing to do."""
+        """Remove the file, unless `move_to` has renamed it."""
         self._close()
         if self._exists:
             os.unlink(self._path)  # noqa: PTH108 - text

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _MICROSECONDS = 1_000_000
 _SURELY_PAST = 2_000_000_000
-"""A folder's time of change, once this old, cannot be that of a further change too."""
+"""Nanoseconds. A folder's time of change that is this old will not be given to a later change."""
 
 _WORTH_KEEPING = 1_000
 
@@ -107,7 +107,7 @@ class ListingCache:
             return kept[1]
 
     def put(self, folder: Path, stamp: _Stamp, columns: Columns) -> None:
-        """Keep a list that was read after the folder got its stamp, if that is safe."""
+        """Keep a list that was read after the folder got its stamp, if that will show a change."""
         age = time.time_ns() - max(stamp.modified, stamp.changed)
         if age < _SURELY_PAST or len(columns.names) < _WORTH_KEEPING:
             return
@@ -127,10 +127,10 @@ class ListingCache:
 def listed_time(microseconds: int) -> str:
     """Return a time, in microseconds since 1970, as lists show it."""
     seconds, micro = divmod(microseconds, _MICROSECONDS)
-    return f"{_moment(seconds)}.{micro:06d}+00:00"
+    return f"{_second_text(seconds)}.{micro:06d}+00:00"
 
 
-def _moment(seconds: int) -> str:
+def _second_text(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
@@ -145,7 +145,7 @@ def _read_names(folder: Path) -> list[str]:
 
 
 def _is_text(name: str) -> bool:
-    """A name put there by hand may be no UTF-8: no client could ask for it."""
+    """A name that somebody put there by hand may not be UTF-8, and no client can ask for it."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -156,7 +156,7 @@ def _is_text(name: str) -> bool:
 def _read_columns(folder: int, names: list[str]) -> Columns:
     times = []
     vanished = set()
-    moments: dict[int, str] = {}
+    texts: dict[int, str] = {}
     for name in names:
         try:
             # By way of the open folder: quicker than a whole path.
@@ -165,10 +165,10 @@ def _read_columns(folder: int, names: list[str]) -> Columns:
             vanished.add(name)
             continue
         seconds, micro = divmod(changed // 1000, _MICROSECONDS)
-        moment = moments.get(seconds)
-        if moment is None:
-            moment = moments[seconds] = _moment(seconds)
-        times.append(f"{moment}.{micro:06d}+00:00")
+        text = texts.get(seconds)
+        if text is None:
+            text = texts[seconds] = _second_text(seconds)
+        times.append(f"{text}.{micro:06d}+00:00")
     if vanished:
         names = [name for name in names if name not in vanished]
     return Columns(names, times)

@@ -119,7 +119,7 @@ def check_tag_filter(tags: Sequence[str] | None, most: int) -> None:
         check_tag(tag)
 
 
-def listed(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
     """Join names as a person would: ``a``, ``a and b``, ``a, b and c``."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

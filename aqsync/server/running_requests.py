@@ -1,4 +1,4 @@
-"""A stop in the middle of requests."""
+"""Requests that are being answered when the server stops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aqsync.server.exchange import Exchange
 
 
 class RunningRequests:
-    """Knows which requests are being answered, and ends those that a stop cuts short.
+    """Keeps a set of the requests that are being answered, and answers 503 when one is cancelled.
 
     Args:
         app: What answers.

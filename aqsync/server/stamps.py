@@ -14,7 +14,7 @@ _STEPS_US = tuple(10**power for power in range(8))
 
 
 class Stamps:
-    """Gives each stored file a time that no other got of late. Any thread may call."""
+    """Gives each stored file a time that no recent file got. Any thread may call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,11 +24,11 @@ class Stamps:
     def next(self, after: int | None) -> int:
         """Return the present time in microseconds since 1970, or the first free one after it.
 
-        A file that was removed and comes back cannot be compared with anything, so that the last
-        some thousand times are remembered for it: the clock may stand still or be put back.
+        A file that was removed and comes back has no earlier version to be compared with, and the
+        clock may be set back; so the last 4,096 times are remembered, and not given again.
 
         Args:
-            after: Only later times will do.
+            after: The time is later than this.
         """
         # Finer than the kernel's own stamp, which two uploads within some milliseconds share.
         wanted = time.time_ns() // 1000
@@ -50,7 +50,7 @@ def stamp(descriptor: int, stamps: Stamps, after: int | None) -> int:
     Args:
         descriptor: The file.
         stamps: Where times come from.
-        after: In microseconds since 1970; None if any time will do.
+        after: In microseconds since 1970; None for no limit.
 
     Returns:
         The time that the file now has, in microseconds since 1970.

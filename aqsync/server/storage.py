@@ -1,4 +1,4 @@
-"""One data directory: the lock on it, and all that is kept in it."""
+"""One data directory: the lock on it, and everything in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ USER = "admin"
 
 
 class Storage:
-    """Everything a server keeps, open for one process.
+    """The data directory of a server, open for one process.
 
     Args:
         data: The directory; made if it is missing.
@@ -41,7 +41,7 @@ class Storage:
             self.catalog = Catalog(self.database, user=USER)
             self.tasks = TaskRecords(self.database, user=USER)
             self.environments = Environments(data.absolute() / "environments")
-            self._settle()
+            self._recover()
         except OSError as exc:
             os.close(self._lock)
             raise _unusable(data, exc) from exc
@@ -58,7 +58,7 @@ class Storage:
                 "Stop it first, or start this one with another --data.",
             ) from exc
 
-    def _settle(self) -> None:
+    def _recover(self) -> None:
         """Finish what a crash may have left half done."""
         for uuid in self.catalog.removed():
             self._finish_removal(uuid)
@@ -78,7 +78,7 @@ class Storage:
         self._finish_removal(uuid)
 
     def close(self) -> None:
-        """Let go of the data directory."""
+        """Close the database and release the lock on the directory."""
         self.database.close()
         os.close(self._lock)
 

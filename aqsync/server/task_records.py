@@ -1,4 +1,4 @@
-"""The tasks in the catalog: what was asked for, and what came of it."""
+"""The tasks in the catalog: what was ordered, and how it ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from uuid import UUID, uuid4
 
-from aqsync.server.catalog_filter import microseconds, moment_of
+from aqsync.server.catalog_filter import from_microseconds, to_microseconds
 from aqsync.server.database import Database
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.manifest import Parameter
@@ -27,7 +27,7 @@ _NEWEST_FIRST = "ORDER BY received_at DESC, task.number DESC"
 
 
 class TaskStatus(Enum):
-    """How far a task has come."""
+    """The state of a task."""
 
     FAILURE = "FAILURE"
     PENDING = "PENDING"
@@ -63,7 +63,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """What came of a task.
+    """How a task ended.
 
     Args:
         status: How it ended.
@@ -80,7 +80,7 @@ class TaskEnd:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks a list holds; what is None does not matter.
+    """Which tasks a list holds; None is no condition.
 
     Args:
         user: Who asked for the task.
@@ -110,7 +110,7 @@ class TaskRecords:
 
     Args:
         database: Where they are kept.
-        user: Who is entered as the one that asked for them.
+        user: Who orders new tasks.
     """
 
     def __init__(self, database: Database, *, user: str) -> None:
@@ -211,7 +211,7 @@ class TaskRecords:
         return self._end(uuid, TaskEnd(TaskStatus.REVOKED), TaskStatus.PENDING)
 
     def finish(self, uuid: UUID, end: TaskEnd) -> None:
-        """Note what came of a started task, unless it was removed with its experiment."""
+        """Note how a started task ended, unless it was removed with its experiment."""
         self._end(uuid, end, TaskStatus.STARTED)
 
     def _end(self, uuid: UUID, end: TaskEnd, before: TaskStatus) -> bool:
@@ -228,7 +228,7 @@ class TaskRecords:
 
 
 def _now() -> int:
-    return microseconds(datetime.now(UTC))
+    return to_microseconds(datetime.now(UTC))
 
 
 def _condition(wanted: TaskFilter) -> tuple[str, list[object]]:
@@ -239,8 +239,8 @@ def _condition(wanted: TaskFilter) -> tuple[str, list[object]]:
         "action = ?": wanted.action,
         "experiment.uuid = ?": None if wanted.experiment is None else str(wanted.experiment),
         "experiment.eid = ?": wanted.eid,
-        "received_at >= ?": None if wanted.start is None else microseconds(wanted.start),
-        "received_at <= ?": None if wanted.end is None else microseconds(wanted.end),
+        "received_at >= ?": None if wanted.start is None else to_microseconds(wanted.start),
+        "received_at <= ?": None if wanted.end is None else to_microseconds(wanted.end),
     }
     used = {condition: value for condition, value in conditions.items() if value is not None}
     return " AND ".join(("TRUE", *used)), list(used.values())
@@ -265,8 +265,8 @@ def _task(row: tuple[object, ...]) -> Task:
             for one in json.loads(str(parameters))
         ),
         created_by=str(user),
-        received_at=moment_of(received),
-        ended_at=None if ended is None else moment_of(ended),
+        received_at=from_microseconds(received),
+        ended_at=None if ended is None else from_microseconds(ended),
         status=TaskStatus(status),
         result_code=None if code is None else int(str(code)),
     )

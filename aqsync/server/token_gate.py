@@ -14,7 +14,7 @@ class TokenGate:
     """Lets through only requests that carry the token.
 
     Args:
-        app: What lies behind the gate.
+        app: What answers the requests that pass.
         token: The token.
         is_exempt: Tells which paths are protected in another way.
     """

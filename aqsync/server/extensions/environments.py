@@ -22,17 +22,17 @@ _WAIT_SECONDS = 0.1
 
 
 class EnvironmentFailed(Exception):
-    """An environment could not be made; the text has what was written meanwhile."""
+    """An environment could not be made; the text has the output of the commands."""
 
 
 class Environments:
     """The virtual environments, in one directory. Any thread may call.
 
-    One lies in a directory of its own, to which a link leads once it is whole: its programs name
-    their interpreter by path, so that it could not be moved into place. The link's name tells the
-    extension's folder, and what of it the environment is made from: when that changes, another
-    is made. What a crash left half done goes at the next start, and so do older environments of
-    a folder than the one that was used last.
+    Each lies in a directory of its own, and a link leads to it once it is complete: its programs
+    name their interpreter by path, so that it cannot be moved into place. The link's name holds
+    digests of the extension's folder and of the files that the environment is made from; when
+    these change, another one is made. The next start removes what a crash left half done, and all
+    environments of a folder but the one that was used last.
 
     Args:
         folder: Holds nothing else; made if it is missing.
@@ -83,7 +83,7 @@ class Environments:
                 if done.stopped:
                     return False
                 if done.code:
-                    raise EnvironmentFailed(_told(command, done))
+                    raise EnvironmentFailed(_failure_text(command, done))
             new = home.with_name(f"{home.name}.link")
             new.symlink_to(home.name)
             new.replace(link)
@@ -139,6 +139,6 @@ def _name_of(extension: Path) -> str:
     return f"{folder[:16]}-{digest.hexdigest()[:16]}"
 
 
-def _told(command: list[str | Path], done: Outcome) -> str:
+def _failure_text(command: list[str | Path], done: Outcome) -> str:
     shown = " ".join(str(part) for part in command)
     return f"{shown}\nended with exit code {done.code}\n{done.out}{done.err}"

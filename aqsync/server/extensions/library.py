@@ -1,4 +1,4 @@
-"""The extensions of a server: a folder that is looked at whenever they are asked for."""
+"""The extensions of a server, read from their folder at each request."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class ExtensionLibrary:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._known: dict[str, _Known] = {}
-        self._trouble = ""
+        self._problem = ""
         self._lock = threading.Lock()
 
     def all(self) -> list[Extension]:
         """Return all extensions, sorted by name."""
         with self._lock:
             self._known = {
-                folder.name: self._look_at(folder, stamp) for folder, stamp in self._manifests()
+                folder.name: self._read(folder, stamp) for folder, stamp in self._manifests()
             }
             found = [known.extension for known in self._known.values() if known.extension]
         return sorted(found, key=lambda extension: extension.name)
@@ -64,19 +64,19 @@ class ExtensionLibrary:
             return
         try:
             folders = sorted(self._folder.iterdir())
-            trouble = ""
+            problem = ""
         except OSError as exc:
             folders = []
-            trouble = str(exc.strerror)
-        if trouble and trouble != self._trouble:
-            _log.warning("the extensions in %s cannot be listed: %s", self._folder, trouble)
-        self._trouble = trouble
+            problem = str(exc.strerror)
+        if problem and problem != self._problem:
+            _log.warning("the extensions in %s cannot be listed: %s", self._folder, problem)
+        self._problem = problem
         for folder in folders:
             stamp = _stamp_of(folder / MANIFEST)
             if stamp is not None:
                 yield folder, stamp
 
-    def _look_at(self, folder: Path, stamp: _Stamp) -> _Known:
+    def _read(self, folder: Path, stamp: _Stamp) -> _Known:
         known = self._known.get(folder.name)
         if known is not None and known.stamp == stamp:
             return known

@@ -24,7 +24,7 @@ MANIFEST = "manifest.yml"
 
 
 class ManifestBroken(Exception):
-    """A manifest that describes no extension; its text tells why."""
+    """A manifest that describes no extension; the text says why."""
 
 
 def _variable_name(name: str) -> str:
@@ -129,20 +129,20 @@ def read_extension(folder: Path) -> Extension:
     """
     try:
         content = yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
-        # Half of a surrogate pair, or a list within itself, could not be told to a client.
+        # Half of a surrogate pair, or a list within itself, cannot be sent to a client.
         json.dumps(content, ensure_ascii=False, default=str).encode()
         if not isinstance(content, dict):
             raise ManifestBroken("it is no mapping")
         return Extension.model_validate({**content, "folder": folder.resolve()})
     except ValidationError as exc:
-        raise ManifestBroken("; ".join(_told(error) for error in exc.errors())) from exc
+        raise ManifestBroken("; ".join(_problem_text(error) for error in exc.errors())) from exc
     except OSError as exc:
         raise ManifestBroken(str(exc.strerror)) from exc
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as exc:
         raise ManifestBroken(" ".join(str(exc).split())) from exc
 
 
-def _told(error: Any) -> str:  # noqa: ANN401 - a dictionary of pydantic's own
+def _problem_text(error: Any) -> str:  # noqa: ANN401 - a dictionary of pydantic's own
     where = ".".join(map(str, error["loc"]))
     what = error["msg"].removeprefix("Value error, ")
     return f"{where}: {what}" if where else str(what)

@@ -1,4 +1,4 @@
-"""Running a program with all its children, to its end or until somebody stops it."""
+"""Running a program with all its children, until it ends or is stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ OUTPUT_LIMIT = 1024 * 1024
 
 _TICK_SECONDS = 0.05
 _ORPHAN_SECONDS = 1.0
-"""The patience with children whose parent has ended: a shell lets them ignore interrupts."""
+"""How long children have after each signal once their parent has ended: a shell lets them ignore
+interrupts."""
 
 _READ = 64 * 1024
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -105,7 +106,7 @@ def run(
             with selectors.DefaultSelector() as selector:
                 selector.register(process.stdout, selectors.EVENT_READ, out)
                 selector.register(process.stderr, selectors.EVENT_READ, err)
-                stopped = _attend(process.pid, selector, stop)
+                stopped = _read_until_ended(process.pid, selector, stop)
         finally:
             # Before the leader is reaped: until then no other group can bear its number.
             _signal_group(process.pid, signal.SIGKILL)
@@ -113,7 +114,7 @@ def run(
         return Outcome(process.returncode, out.text(), err.text(), stopped)
 
 
-def _attend(leader: int, selector: selectors.BaseSelector, stop: StopRequest) -> bool:
+def _read_until_ended(leader: int, selector: selectors.BaseSelector, stop: StopRequest) -> bool:
     """Read what is written until all has ended; tell whether it was stopped."""
     ended = False
     signals = iter(_SIGNALS)
@@ -173,7 +174,7 @@ class _Tail:
 
 
 def kill_marked(variable: str, values: Iterable[str]) -> None:
-    """Kill what a server that died left running; where there is no ``/proc``, nothing.
+    """Kill what a crashed server left running; without ``/proc`` this does nothing.
 
     Args:
         variable: A variable that these programs, and no others, have in their environment.

@@ -50,7 +50,7 @@ class TaskRunner:
         ]
 
     def start(self) -> None:
-        """Settle what an earlier server left behind, and begin to run what waits."""
+        """End what a crashed server left behind, and begin to run the tasks that wait."""
         interrupted = self._records.started()
         kill_marked(TASK_MARK, [str(task.uuid) for task in interrupted])
         for task in interrupted:
@@ -59,7 +59,7 @@ class TaskRunner:
             thread.start()
 
     def wake(self) -> None:
-        """Take note that a task has come."""
+        """Wake a thread, since there is a new task."""
         with self._changed:
             self._changed.notify_all()
 
@@ -102,7 +102,7 @@ class TaskRunner:
                 del self._running[task.uuid]
 
     def _take(self) -> Task | None:
-        """Wait for the next task; there is none any more once the server stops."""
+        """Wait for the next task and return it; None once the server stops."""
         with self._changed:
             while True:
                 task = self._retry(self._start_next)

@@ -1,4 +1,4 @@
-"""What clients can do with extensions and tasks."""
+"""Ordering and cancelling tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aqsync.server.task_records import Task, TaskParameter, TaskRecords
 
 
 class TaskService:
-    """Takes orders for tasks. Any thread may call.
+    """Checks and enters orders for tasks, and cancels them. Any thread may call.
 
     Args:
         library: The extensions.

@@ -1,4 +1,4 @@
-"""What a script finds in its environment, and what it does not."""
+"""The environment variables of scripts and installers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aqsync.server.extensions.manifest import Extension
 
 TASK_MARK = "AQSYNC_TASK"
-"""Bears the UUID of the task: by it a script is known again after a crash of the server."""
+"""Holds the UUID of the task, so that a script is found after a crash of the server."""
 
 _INHERITED = (
     b"PATH",
@@ -41,7 +41,7 @@ class ServerAccess:
 
     Args:
         url: Its address.
-        token: What they must show; empty if it wants none.
+        token: What they must send; empty if it asks for none.
     """
 
     url: str
@@ -67,7 +67,7 @@ def script_variables(
         task: The UUID of the task.
         python: The interpreter of the extension's environment.
     """
-    told = {
+    variables = {
         # The client library `pyaqueduct` looks for it here.
         "API_TOKEN": access.token,
         **extension.constants,
@@ -77,7 +77,9 @@ def script_variables(
         "python": python,
         TASK_MARK: task,
     }
-    return _inherited(_INHERITED) | {key.encode(): told[key].encode() for key in told}
+    return _inherited(_INHERITED) | {
+        key.encode(): value.encode() for key, value in variables.items()
+    }
 
 
 def installer_variables() -> dict[bytes, bytes]:

@@ -1,1 +1,1 @@
-"""The GraphQL half of the server: the schema of an Aqueduct server and what answers it."""
+"""The GraphQL API: the schema of an Aqueduct server and its resolvers."""

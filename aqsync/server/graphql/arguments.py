@@ -1,4 +1,4 @@
-"""Arguments that need more than their GraphQL type tells."""
+"""Checks of arguments beyond their GraphQL type."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def parsed_uuid(text: str) -> UUID:
         raise OperationRefused(str(exc)) from exc
 
 
-def in_utc(moment: datetime | None) -> datetime | None:
+def in_utc(time: datetime | None) -> datetime | None:
     """Return a time in UTC; one without an offset is this machine's, as on the real server.
 
     Raises:
-        OperationRefused: It is so far away that there is no such time.
+        OperationRefused: It is out of the range of dates.
     """
-    if moment is None:
+    if time is None:
         return None
     try:
-        return moment.astimezone(UTC)
+        return time.astimezone(UTC)
     except (OverflowError, ValueError) as exc:
         raise OperationRefused("The date is too far away.") from exc

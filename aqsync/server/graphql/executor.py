@@ -13,7 +13,7 @@ from aqsync.server.graphql.types import ExperimentFile
 from aqsync.server.listing import FileListing
 
 _NAME = "\0name"
-_MOMENT = datetime.max.replace(tzinfo=UTC)
+_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class FileListExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -30,22 +30,22 @@ class FileListExecutor(StrawberryGraphQLCoreExecutionContext):
         *before, value, after = args
         if not isinstance(value, FileListing):
             return complete(*args)
-        sample = ExperimentFile(name=_NAME, path=value.path, modified_at=_MOMENT)
+        sample = ExperimentFile(name=_NAME, path=value.path, modified_at=_TIME)
         (example,) = complete(*before, [sample], after)
         return _fill(example, value)
 
 
 def _fill(example: dict[str, Any], listing: FileListing) -> list[dict[str, Any]]:
-    moment = _MOMENT.isoformat()
+    time = _TIME.isoformat()
     names: Iterable[str]
     times: Iterable[str]
-    if moment in example.values():
+    if time in example.values():
         columns = listing.columns()
         names, times = columns.names, columns.times
     else:
         names = listing.names()
-        times = repeat(moment)
-    sources = {_NAME: names, moment: times}
+        times = repeat(time)
+    sources = {_NAME: names, time: times}
     keys = tuple(example)
     values = [sources.get(value, repeat(value)) for value in example.values()]
     # The names end the loop even where no field shows them.

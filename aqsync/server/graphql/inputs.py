@@ -1,4 +1,4 @@
-"""What clients send."""
+"""The types of arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing."""
+"""The mutations: what clients can change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading."""
+"""The queries: what clients can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients get."""
+"""The types of answers."""
 
 from __future__ import annotations
 

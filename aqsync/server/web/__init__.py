@@ -1,4 +1,4 @@
-"""The web page for people: lists, searches, shows, gives out and takes files.
+"""The web page: lists and searches experiments, shows files, takes uploads.
 
-Made on the server, in plain HTML; only the progress of an upload needs JavaScript.
+The server makes plain HTML; only the progress of an upload needs JavaScript.
 """

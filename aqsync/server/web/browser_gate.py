@@ -11,13 +11,13 @@ from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_
 
 
 class BrowserGate:
-    """Refuses what a web page of others makes a browser send to a server without a token.
+    """Refuses requests that a page of another server makes a browser send to one without a token.
 
-    Programs that are no browsers do not notice it. With a token it is not needed: no browser adds
-    one by itself.
+    Programs other than browsers pass. A server with a token does not need it: no browser adds the
+    token by itself.
 
     Args:
-        app: What lies behind the gate.
+        app: What answers the requests that pass.
         is_exempt: Tells which paths are protected in another way.
     """
 

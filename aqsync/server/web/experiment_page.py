@@ -55,7 +55,7 @@ def experiment_page(
         context: Where everything is.
         experiment: The experiment.
         wanted: Which of its files are listed.
-        result: What came of an upload; None if there was none.
+        result: How an upload ended; None if there was none.
         max_file_bytes: The largest file that is accepted.
     """
     values = {

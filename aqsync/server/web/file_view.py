@@ -12,8 +12,8 @@ from aqsync.server.errors import FileRefused
 from aqsync.server.filestore import FILE_MISSING, FileStore
 from aqsync.server.web.templates import Page
 
-MOST_TEXT = 1024 * 1024
-"""Bytes of a text that are shown."""
+MAX_TEXT_BYTES = 1024 * 1024
+"""How many bytes of a text are shown."""
 
 IMAGES = {
     ".png": "image/png",
@@ -25,7 +25,7 @@ IMAGES = {
 }
 """The images that are shown, and their media types, by suffix."""
 
-_MARKS = (
+_BYTE_ORDER_MARKS = (
     # The longer ones first: that of UTF-32 begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -37,11 +37,11 @@ _VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class FileStart:
     """The beginning of a file.
 
     Args:
-        data: Its first bytes, at most `MOST_TEXT`.
+        data: Its first bytes, at most `MAX_TEXT_BYTES`.
         total: How many bytes it has.
     """
 
@@ -54,7 +54,7 @@ def image_type(name: str) -> str | None:
     return IMAGES.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - a name, not a path
 
 
-def read_start(files: FileStore, uuid: UUID, name: str) -> Start:
+def read_start(files: FileStore, uuid: UUID, name: str) -> FileStart:
     """Read the beginning of a file.
 
     Raises:
@@ -65,20 +65,20 @@ def read_start(files: FileStore, uuid: UUID, name: str) -> Start:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise FileRefused(404, FILE_MISSING)
-        wanted = 0 if image_type(name) else min(MOST_TEXT, facts.st_size)
-        return Start(os.read(descriptor, wanted), facts.st_size)
+        wanted = 0 if image_type(name) else min(MAX_TEXT_BYTES, facts.st_size)
+        return FileStart(os.read(descriptor, wanted), facts.st_size)
     finally:
         os.close(descriptor)
 
 
 def text_of(data: bytes, *, whole: bool) -> str | None:
-    """Return bytes as text: by its mark, as UTF-8, or else as Latin-1; None for no text.
+    """Return bytes as text: by their byte order mark, as UTF-8, or else as Latin-1.
 
     Args:
         data: The bytes.
         whole: False if they may end in the middle of a character.
     """
-    for mark, encoding in _MARKS:
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return codecs.getincrementaldecoder(encoding)("replace").decode(data, final=whole)
     if b"\0" in data:
@@ -89,7 +89,7 @@ def text_of(data: bytes, *, whole: bool) -> str | None:
         return data.decode("latin-1")
 
 
-def file_page(eid: str, name: str, start: Start) -> Page:
+def file_page(eid: str, name: str, start: FileStart) -> Page:
     """Return the page of a file."""
     whole = len(start.data) == start.total
     text = text_of(start.data, whole=whole)

@@ -21,7 +21,7 @@ _FILE_EXISTS = "A file of this name is there already."
 
 @dataclass(slots=True)
 class UploadResult:
-    """What came of an upload.
+    """How an upload ended.
 
     Attributes:
         stored: How many files were stored.

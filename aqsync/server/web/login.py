@@ -19,11 +19,11 @@ _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 
 
 class Login:
-    """Knows who may see the page.
+    """Decides who may see the page.
 
     Args:
-        token: What a person must know; none lets all in.
-        sessions: Who has logged in.
+        token: What a person must enter; None lets everybody in.
+        sessions: The sessions of those who have logged in.
     """
 
     def __init__(self, token: str | None, sessions: Sessions) -> None:
@@ -39,8 +39,8 @@ class Login:
         """Tell whether a request may see the page."""
         return self._token is None or self._sessions.is_open(self._session(exchange))
 
-    async def ask(self, exchange: Exchange) -> None:
-        """Let the browser ask for the token, and then for the page that was wanted."""
+    async def redirect_to_form(self, exchange: Exchange) -> None:
+        """Redirect to the form, which leads back to the page that was asked for."""
         wanted = str(exchange.scope["raw_path"], "latin-1")
         query = str(exchange.scope["query_string"], "latin-1")
         if query:
@@ -48,7 +48,7 @@ class Login:
         await redirect(exchange, link("login", next="" if wanted == "/" else wanted))
 
     async def show(self, exchange: Exchange) -> None:
-        """Show the form, or lead on who need not fill it in."""
+        """Show the form, or redirect a person who is logged in already."""
         wanted = Fields(exchange.scope["query_string"])["next"]
         if self.lets_in(exchange):
             await redirect(exchange, _own_path(wanted))
@@ -68,7 +68,7 @@ class Login:
         wanted = fields["next"]
         sent = fields["token"].strip()
         if self._token is None or hmac.compare_digest(sent.encode(), self._token.encode()):
-            # Whoever logs in again gets a new id: nobody can have prepared it.
+            # A new id at each login, so that no id that somebody else has set is ever used.
             self._sessions.end(self._session(exchange))
             cookie = self._sessions.cookie(self._sessions.begin(), secure=_is_secure(exchange))
             await redirect(exchange, _own_path(wanted), (cookie,))

@@ -1,4 +1,4 @@
-"""The endpoint of the page: which part of it is asked for, and what goes wrong."""
+"""The endpoint of the page: routes, and pages for what goes wrong."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Pages:
 
     Args:
         context: Where everything is.
-        login: Who may see it.
+        login: Decides who may see it.
         workers: The threads that render pages.
         files: The files of all experiments.
     """
@@ -120,7 +120,7 @@ class Pages:
             case ["logout"]:
                 await self._refuse_method(exchange)
             case _ if not self._login.lets_in(exchange):
-                await self._login.ask(exchange)
+                await self._login.redirect_to_form(exchange)
             case [""]:
                 await self._show_list(exchange)
             case ["experiments", eid]:

@@ -1,4 +1,4 @@
-"""Who sent a request, as far as a browser tells: pure functions.
+"""Which page made a browser send a request: pure functions.
 
 A browser sends what any web page tells it to send, also to a server that only its own machine can
 reach. Two signs tell such requests apart. Which page sent it is in ``Sec-Fetch-Site`` or

@@ -1,4 +1,4 @@
-"""Who has logged in."""
+"""The sessions of people who have logged in to the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 IDLE_SECONDS = 12 * 3600.0
-"""A session ends when nobody has used it for so long."""
+"""A session that is not used for this long ends."""
 
 _MOST_SESSIONS = 1000
 
@@ -27,7 +27,7 @@ class Sessions:
         self._used: OrderedDict[str, float] = OrderedDict()
 
     def begin(self) -> str:
-        """Begin a session and return its id, which nobody can guess."""
+        """Begin a session and return its id, which is random."""
         session = secrets.token_urlsafe(32)
         self._used[session] = self._clock()
         if len(self._used) > _MOST_SESSIONS:
