@@ -31,7 +31,7 @@ _ENDS_A_LINE = re.compile(rb"[\r\n\0]")
 
 
 class Answer(NamedTuple):
-    """What httpx reads of an answer."""
+    """The head of an answer, with the body still to come."""
 
     status: int
     headers: Headers

@@ -1,21 +1,24 @@
-"""Requests out, answers in: the only user of httpx, but for its import.
+"""Requests out, answers in.
 
-No httpx error leaves this module: each is translated into the tree of `aqsync.errors`.
+httpx reads URLs, proxies and certificates; the requests go through `Connections`, and by way of
+a proxy through httpcore's pool. No error of either leaves this module: each is translated into the
+tree of `aqsync.errors`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from http import HTTPStatus
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from aqsync import __version__
 from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
 from aqsync.aqueduct.answers import Answer
 from aqsync.aqueduct.connections import Connections
-from aqsync.aqueduct.http_libraries import httpx
+from aqsync.aqueduct.http_libraries import httpcore, httpx
 from aqsync.aqueduct.multipart import UploadBody
 from aqsync.aqueduct.patience import SLOWEST_BYTES_PER_SECOND, Patience
 from aqsync.aqueduct.sockets import CLOSED, StaleConnection, TooSlow, WatchedSockets
@@ -28,6 +31,13 @@ _IDLE_SECONDS = 4.0
 """How long an idle connection is kept: less than the 5 s after which uvicorn closes it, so that
 none is closed just as a request goes out on it."""
 _IDLE_CONNECTIONS = 20
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+)
 _ERROR_BYTES = 64 * 1024
 """No more than this is read of an answer that reports an error."""
 
@@ -115,13 +125,15 @@ class Transport:
         if token is not None:
             self._headers.append((b"Authorization", b"Bearer " + token_bytes(token)))
         self._proxy = _proxy(self.url)
-        self._http = _WatchedTransport(verify=_tls_context(base, verify=verify), proxy=self._proxy)
+        self._sockets = WatchedSockets()
+        self._pool = _pool(_tls_context(base, verify=verify), self._proxy, self._sockets)
         self._closed = False
 
     def close(self) -> None:
         """Close every connection, also those in use: what runs on them ends with an error."""
         self._closed = True
-        self._http.close()
+        self._pool.close()
+        self._sockets.close()  # also those that the pool does not know yet
 
     def exchange(self, request: Request, what: str, *, repeatable: bool = False) -> Answer:
         """Send a request and return its whole answer, whatever its status.
@@ -151,57 +163,51 @@ class Transport:
         try:
             yield OpenAnswer(
                 self.url + request.path,
-                response.status_code,
-                response.headers,
+                response.status,
+                _readable(response.headers),
                 self._chunks(response, request, what),
             )
         finally:
-            response.close()
+            response.stream.close()
 
     def _attempt(
         self,
         request: Request,
         what: str,
-        use: Callable[[Request, httpx.Response], _T],
+        use: Callable[[Request, _Response], _T],
         *,
         repeatable: bool,
     ) -> _T:
         try:
             return use(request, self._send(request))
-        except httpx.TransportError as exc:
+        except _FAILURES as exc:
             if not _may_repeat(exc, request.body, repeatable=repeatable):
                 raise self._translate(exc, request, what) from exc
         try:
             return use(request, self._send(request))
-        except httpx.TransportError as exc:
+        except _FAILURES as exc:
             raise self._translate(exc, request, what) from exc
 
-    def _send(self, request: Request) -> httpx.Response:
-        """Send without what `httpx.Client` adds: cookies, redirects, merging of settings."""
+    def _send(self, request: Request) -> _Response:
         if self._closed:
-            raise httpx.ConnectError(CLOSED)
+            raise httpcore.ConnectError(CLOSED)
         try:
             url = _parsed(self.url + request.path)
         except httpx.InvalidURL as exc:  # of the parts of a path only a file's name can be too long
             raise NameNotSendable("the file name is too long for a request") from exc
         body, limits = request.body, self._timeouts
         headers = [*self._headers, *request.headers]
-        stream: httpx.SyncByteStream
-        if isinstance(body, UploadBody):
-            headers.append((b"Content-Length", b"%d" % body.length))
-            stream = _Pieces(body)
-        else:
-            if body:
-                headers.append((b"Content-Length", b"%d" % len(body)))
-            stream = httpx.ByteStream(body)
+        pieces: Iterable[bytes] = [body] if isinstance(body, bytes) else body
+        length = len(body) if isinstance(body, bytes) else body.length
+        if length:
+            headers.append((b"Content-Length", b"%d" % length))
         patience = Patience(self._patience(request))
         timeout = {"connect": limits.connect, "read": patience, "write": limits.stall, "pool": None}
-        response = self._http.handle_request(
-            httpx.Request(
-                request.method, url, headers=headers, stream=stream, extensions={"timeout": timeout}
-            )
+        sent = httpcore.Request(
+            request.method, url, headers=headers, content=pieces, extensions={"timeout": timeout}
         )
-        is_file = request.transfer and request.method == "GET" and response.is_success
+        response = cast("_Response", self._pool.handle_request(sent))
+        is_file = request.transfer and request.method == "GET" and _is_good(response)
         patience.begin_body(of_any_length=is_file)
         return response
 
@@ -210,50 +216,52 @@ class Transport:
             return request.patience
         return self._timeouts.stall if request.transfer else self._timeouts.answer
 
-    def _read_whole(self, request: Request, response: httpx.Response) -> Answer:
-        failed = not response.is_success
+    def _read_whole(self, request: Request, response: _Response) -> Answer:
+        most = None if _is_good(response) else _ERROR_BYTES
         body = bytearray()
         try:
-            for chunk in response.iter_raw():
+            for chunk in response.stream:
                 body += chunk
-                if failed and len(body) > _ERROR_BYTES:
+                if most is not None and len(body) > most:
                     break
         finally:
-            response.close()
-        if response.is_server_error:  # the real server closes after a 500 without saying so before
+            response.stream.close()
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            # The real server closes after a 500 without saying so before.
             response.extensions["network_stream"].close()
-        return Answer(self.url + request.path, response.status_code, response.headers, body)
+        url = self.url + request.path
+        return Answer(url, response.status, _readable(response.headers), body)
 
-    def _chunks(self, response: httpx.Response, request: Request, what: str) -> Iterator[bytes]:
+    def _chunks(self, response: _Response, request: Request, what: str) -> Iterator[bytes]:
         try:
-            yield from response.iter_raw()
-        except httpx.TransportError as exc:
+            yield from response.stream
+        except _FAILURES as exc:
             raise self._translate(exc, request, what) from exc
 
-    def _translate(self, exc: httpx.TransportError, request: Request, what: str) -> RemoteError:
+    def _translate(self, exc: Exception, request: Request, what: str) -> RemoteError:
         if self._closed:
             return ServerUnreachable(f"{what}: {CLOSED}")
-        if isinstance(exc, httpx.ProtocolError) and not _broke_off(exc):
+        if isinstance(exc, httpcore.ProtocolError) and not _broke_off(exc):
             return BadAnswer(
                 f"{what}: {self.url} does not speak HTTP as a server does ({exc})",
                 hint="check the server's URL: scheme, host and port",
             )
         limits = self._timeouts
         hint = "check that the server runs and that this machine can reach it"
-        if isinstance(exc, httpx.ConnectTimeout):
+        if isinstance(exc, httpcore.ConnectTimeout):
             why = f"no connection to {self.url} within {limits.connect:g} s"
-        elif isinstance(exc.__cause__, TooSlow):
+        elif isinstance(exc, TooSlow):
             why = (
                 f"{self.url} answers too slowly: it takes more than"
                 f" {self._patience(request):g} s, and less than"
                 f" {SLOWEST_BYTES_PER_SECOND} bytes a second come"
             )
-        elif isinstance(exc, httpx.TimeoutException):
+        elif isinstance(exc, httpcore.TimeoutException):
             why = f"{self.url} was silent for {self._patience(request):g} s"
         elif (certificate := _cause(exc, ssl.SSLError)) is not None:
             why = f"no trusted connection to {self.url}: {certificate}"
             hint = "if the server has its own authority, name its CA file in the configuration"
-        elif isinstance(exc, httpx.ConnectError):
+        elif isinstance(exc, httpcore.ConnectError):
             why = f"no connection to {self.url}: {_reason(exc)}"
         else:
             why = f"the connection to {self.url} broke off ({_reason(exc)})"
@@ -262,65 +270,63 @@ class Transport:
         return ServerUnreachable(f"{what}: {why}", hint=hint)
 
 
-class _WatchedTransport(httpx.HTTPTransport):
-    """httpx's own transport, but with connections and sockets of ours.
+class _Stream(Protocol):
+    """The body of an answer."""
 
-    httpx has no argument for either, so they are put in from the side; the tests on early answers
-    fail where that no longer works. By way of a proxy httpcore's connections are used, on our
-    sockets, which notice an early answer. A proxy that itself speaks TLS keeps httpcore's sockets
-    too, which can put TLS into TLS; they only know how long nothing may come.
-    """
+    def __iter__(self) -> Iterator[bytes]: ...
 
-    def __init__(self, *, verify: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
-        limits = httpx.Limits(
-            max_connections=None,
-            max_keepalive_connections=_IDLE_CONNECTIONS,
-            keepalive_expiry=_IDLE_SECONDS,
-        )
-        super().__init__(verify=verify, trust_env=False, limits=limits, proxy=proxy)
-        self._sockets = WatchedSockets()
-        if proxy is None:
-            self._pool = Connections(  # type: ignore[assignment]  # what is used of a pool
-                self._sockets, verify, idle_seconds=_IDLE_SECONDS, most_idle=_IDLE_CONNECTIONS
-            )
-        elif proxy.url.scheme == "http":
-            self._pool._network_backend = self._sockets  # noqa: SLF001 - see the docstring
-
-    def close(self) -> None:
-        """Close every connection, also those that the pool does not know yet."""
-        super().close()
-        self._sockets.close()
+    def close(self) -> None: ...
 
 
-class _Pieces(httpx.SyncByteStream):
-    """An upload's body in the dress that httpx asks for."""
+class _Response(Protocol):
+    """What a pool answers."""
 
-    def __init__(self, body: UploadBody) -> None:
-        self._body = body
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
+    @property
+    def stream(self) -> _Stream: ...
+    @property
+    def extensions(self) -> Mapping[str, Any]: ...
 
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
+
+def _is_good(response: _Response) -> bool:
+    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def _readable(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in small letters; what came twice is joined as HTTP has it."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 @lru_cache(maxsize=64)
-def _parsed(url: str) -> httpx.URL:
+def _parsed(url: str) -> httpcore.URL:
     """Parsing takes a tenth of a small upload's time, and all of an experiment's go to one URL."""
-    return httpx.URL(url)
+    return _core_url(httpx.URL(url))
 
 
-def _may_repeat(exc: httpx.TransportError, body: bytes | UploadBody, *, repeatable: bool) -> bool:
+def _core_url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+
+
+def _may_repeat(exc: Exception, body: bytes | UploadBody, *, repeatable: bool) -> bool:
     if isinstance(body, UploadBody) and not body.repeatable:
         return False
-    if isinstance(exc.__cause__, StaleConnection):
-        return True
-    return repeatable and _broke_off(exc)
+    return isinstance(exc, StaleConnection) or (repeatable and _broke_off(exc))
 
 
-def _broke_off(exc: httpx.TransportError) -> bool:
-    """Tell whether the connection ended early; h11 and httpcore say some of it in words only."""
-    if isinstance(exc, httpx.RemoteProtocolError):
+def _broke_off(exc: Exception) -> bool:
+    """Tell whether the connection ended early; some of it is said in words only."""
+    if isinstance(exc, httpcore.RemoteProtocolError):
         return "disconnected" in str(exc) or "closed connection" in str(exc)
-    return isinstance(exc, httpx.NetworkError) and not isinstance(exc, httpx.ConnectError)
+    return isinstance(exc, httpcore.NetworkError) and not isinstance(exc, httpcore.ConnectError)
 
 
 def _cause(exc: BaseException | None, kind: type[_E]) -> _E | None:
@@ -330,7 +336,7 @@ def _cause(exc: BaseException | None, kind: type[_E]) -> _E | None:
     return exc
 
 
-def _reason(exc: httpx.TransportError) -> str:
+def _reason(exc: Exception) -> str:
     """Return the operating system's words for what happened, else the library's."""
     system = _cause(exc, OSError)
     words = system.strerror if system is not None and system.strerror else str(exc)
@@ -349,6 +355,31 @@ def _tls_context(base: httpx.URL, *, verify: bool | str) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     context.load_default_certs()  # those of this machine, where a lab installs its own
     return context
+
+
+def _pool(
+    tls: ssl.SSLContext, proxy: httpx.Proxy | None, sockets: WatchedSockets
+) -> Connections | httpcore.ConnectionPool:
+    """Return what keeps the connections.
+
+    A proxy that itself speaks TLS, or SOCKS, gets sockets of httpcore's own, which can put TLS into
+    TLS; they do not notice an early answer, and only know how long nothing may come.
+    """
+    if proxy is None:
+        return Connections(sockets, tls, idle_seconds=_IDLE_SECONDS, most_idle=_IDLE_CONNECTIONS)
+    by_socks = proxy.url.scheme.startswith("socks")
+    try:
+        return (httpcore.SOCKSProxy if by_socks else httpcore.HTTPProxy)(
+            _core_url(proxy.url),
+            proxy_auth=proxy.raw_auth,
+            ssl_context=tls,
+            max_connections=None,
+            max_keepalive_connections=_IDLE_CONNECTIONS,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=sockets if proxy.url.scheme == "http" else None,
+        )
+    except RuntimeError as exc:  # the package that speaks SOCKS is not installed
+        raise ConfigError(f"the proxy {proxy.url.host} cannot be used: {exc}") from exc
 
 
 def _proxy(url: str) -> httpx.Proxy | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aqsync.aqueduct.transport import Request, Timeouts, Transport
-from aqsync.errors import BadAnswer, RemoteError, ServerUnreachable
+from aqsync.errors import BadAnswer, ConfigError, RemoteError, ServerUnreachable
 from tests.support.client_faults import STORED, client, upload
 from tests.support.raw_server import Peer, RawServer
 
@@ -134,3 +134,20 @@ def test_no_header_brings_another_one_in(value: bytes) -> None:
     with RawServer(handler) as raw, pytest.raises(RemoteError):
         asked(raw.url, (b"file_name", value))
     assert b"x: y" not in b"".join(heads)
+
+
+def test_a_proxy_that_needs_a_package_which_is_missing_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://proxy.example:1080")
+    with pytest.raises(ConfigError, match=r"proxy\.example cannot be used"):
+        Transport("http://aqueduct.example", None, verify=True, timeouts=LIMITS)
+
+
+def test_headers_that_come_twice_are_one() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: \xe9\r\ncontent-length: 0\r\n\r\n"
+    with sends(head) as raw:
+        transport = Transport(raw.url, None, verify=True, timeouts=LIMITS)
+        answer = transport.exchange(Request("GET", "/api"), "question")
+        transport.close()
+    assert answer.headers["x-a"] == "1, \xe9"
