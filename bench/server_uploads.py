@@ -1,8 +1,8 @@
 """Small uploads to the embedded server, beside a bare endpoint that only writes and syncs.
 
 The client is bare httpx with four threads, in this process. The same files go to the embedded
-server, to the bare endpoint, and to one that stores nothing: so fast is the client alone. They take
-turns after a few files each, so that what else the machine does meanwhile hits all three.
+server, to the bare endpoint, and to one that stores nothing, which shows how fast the client is.
+They take turns after a few files each, so that other load on the machine slows all three alike.
 """
 
 from __future__ import annotations

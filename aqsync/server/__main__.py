@@ -53,7 +53,7 @@ def _token(file: Path | None) -> str | None:
     except (OSError, UnicodeDecodeError) as exc:
         raise ServerStartError(f"the token file {file} cannot be read: {exc}") from exc
     if not token:
-        # An empty file must not open the server to all.
+        # An empty file must not open the server to everybody.
         raise ServerStartError(f"the token file {file} is empty", "Put the token into it.")
     return token
 

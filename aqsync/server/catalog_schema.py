@@ -80,7 +80,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def _check(database: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no catalog before anything in it is changed; bring an older one up to date."""
+    """Refuse a file that is not a catalog without changing it; bring an older one up to date."""
     ((application_id,),) = database.execute("PRAGMA application_id")
     ((version,),) = database.execute("PRAGMA user_version")
     ((tables,),) = database.execute("SELECT count(*) FROM sqlite_master")

@@ -57,7 +57,7 @@ class NotAsExpected(FileRefused):
 
 
 def disk_failure(exc: OSError) -> FileRefused:
-    """Return what a client is told of a failure of the disk."""
+    """Return the refusal that tells a client of a failure of the disk."""
     if exc.errno in _DISK_FULL:
         return FileRefused(507, "The server's disk is full.")
     return FileRefused(500, "The server's disk failed.")

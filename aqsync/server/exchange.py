@@ -64,7 +64,7 @@ class Exchange:
         return None if length is None else int(length)
 
     def has_large_body(self) -> bool:
-        """Tell whether the body has more than a MiB, or may have, for all that is announced."""
+        """Tell whether the body has more than 1 MiB, or an unknown size."""
         announced = self.announced_bytes()
         if announced is None:
             return self.header(b"transfer-encoding") is not None

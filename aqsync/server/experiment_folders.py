@@ -54,7 +54,7 @@ class ExperimentFolders:
         self._present.add(str(uuid))
 
     def remove(self, uuid: UUID) -> None:
-        """Remove an experiment's folder with all its files, for clients at once, if it is there."""
+        """Remove an experiment's folder, if it is there; for clients all its files go at once."""
         doomed = self._removed / f"{uuid}-{next(self._counter)}"
         self._present.discard(str(uuid))
         try:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with limits for heads, and one segment for a short answer."""
+"""uvicorn's HTTP protocol, with limits for the heads of requests; answers go out in one piece."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 30.0
-"""How long the head of a request may take, from the connection's or its own first byte."""
-MOST_HEAD_BYTES = 64 << 10
+"""How long the head of a request may take, from the start of the connection or of the head."""
+MAX_HEAD_BYTES = 64 << 10
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
@@ -56,10 +56,10 @@ class HeadWithBody:
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which would wait for a head without end and keep one of any size."""
+    """uvicorn's protocol with a time limit and a size limit for heads; uvicorn has neither."""
 
     _in_head = True
-    """Whether the head of a request is expected: nothing of it, or not all of it, has come."""
+    """Whether the head of a request is still to come, or the rest of it."""
     _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
 
@@ -68,7 +68,7 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         """The client has connected."""
         super().connection_made(transport)
-        # Flow control stays with the transport itself: it only pauses and resumes reading.
+        # uvicorn's flow control keeps the transport itself: it only pauses and resumes reading.
         self.transport = cast("asyncio.Transport", HeadWithBody(transport, self.loop))
         self._set_deadline()
 
@@ -78,11 +78,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._in_head:
             return
         self._head_bytes += len(data)
-        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
         elif self._deadline is None:
-            # Only now: most heads come in one piece, and need no timer.
+            # Most heads come in one piece, and need no timer.
             self._set_deadline()
 
     def on_message_begin(self) -> None:

@@ -95,7 +95,7 @@ class ListingCache:
         self._lock = threading.Lock()
 
     def get(self, folder: Path, stamp: _Stamp) -> Columns | None:
-        """Return the list of a folder that still bears this stamp, if it is kept."""
+        """Return the list of a folder that still has this stamp, if it is kept."""
         with self._lock:
             kept = self._kept.get(folder)
             if kept is None:
@@ -159,7 +159,7 @@ def _read_columns(folder: int, names: list[str]) -> Columns:
     texts: dict[int, str] = {}
     for name in names:
         try:
-            # By way of the open folder: quicker than a whole path.
+            # Relative to the open folder, which is quicker than a whole path.
             changed = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime_ns
         except FileNotFoundError:
             vanished.add(name)

@@ -52,7 +52,7 @@ def serve(  # noqa: PLR0913 - all by name
         ServerStartError: The address, the data directory, the extensions or the token cannot be
             used.
     """
-    # What is wrong with a form is told to the client that sent it.
+    # The client that sent a broken form is told; the log need not be.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     with _listening_socket(host, port) as listener:
         settings = ServerSettings(data, token, max_file_bytes, extensions, max_tasks)
@@ -76,7 +76,7 @@ def serve(  # noqa: PLR0913 - all by name
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and ends well on a signal instead of dying of it.
+    """Says when it is ready; on a signal it stops and returns.
 
     Args:
         config: What is served, and how.
@@ -100,7 +100,7 @@ class _Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._hang_up)
 
     def _hang_up(self) -> None:
-        """From Python 3.12 on a server is not closed before its last connection is."""
+        """Close all connections: from Python 3.12 on the server waits for the last one."""
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -108,7 +108,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
         if self.force_exit:
-            # Forced, uvicorn leaves everything as it is; but what was begun is also ended.
+            # A forced stop of uvicorn ends neither requests nor the lifespan.
             for task in self.server_state.tasks:
                 task.cancel()
             await asyncio.to_thread(self._end_tasks)
@@ -134,7 +134,7 @@ def _url(listener: socket.socket) -> str:
 
 
 def _url_for_scripts(listener: socket.socket) -> str:
-    """As manifests write it; an address that stands for all is no address to connect to."""
+    """With a final slash, as manifests have it; an address for all interfaces becomes loopback."""
     url = _url(listener).replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     return f"{url}/"
 
@@ -142,7 +142,7 @@ def _url_for_scripts(listener: socket.socket) -> str:
 def _listening_socket(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # With the protocol named, asyncio turns Nagle's algorithm off: 40 ms a request else.
+        # Only if the protocol is named does asyncio turn Nagle's algorithm off (40 ms a request).
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

@@ -22,7 +22,7 @@ class RunningRequests:
         self._tasks = tasks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; 503 if it is cancelled, which a stop does to those that linger."""
+        """Answer one request; 503 if it is cancelled, as a stop does after a while."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

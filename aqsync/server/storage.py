@@ -69,7 +69,7 @@ class Storage:
         self.catalog.forget_removed(uuid)
 
     def remove_experiment(self, uuid: UUID) -> None:
-        """Remove an experiment, its tasks and files; the start after a crash goes on with it.
+        """Remove an experiment, its tasks and files; after a crash the next start finishes this.
 
         Raises:
             OperationRefused: There is no such experiment.

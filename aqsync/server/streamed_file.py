@@ -17,7 +17,7 @@ _PIECE = 1024 * 1024
 class StreamedFile:
     """Writes a file at the pace of client and disk: one piece is written while the next comes.
 
-    It ends with `keep`, or with `discard`, also after a `keep` that failed.
+    Call `keep` in the end; call `discard` instead of it, or after it has failed.
 
     Args:
         incoming: Where the bytes go.
@@ -93,7 +93,7 @@ def _finish(
 
 def _discard(incoming: IncomingFile, work: Future[Any] | None) -> None:
     if work is not None:
-        # A request that is cancelled goes on while a thread still works for it. What was begun
-        # earlier was also taken from the queue earlier, so that this never waits in vain.
+        # A thread may still work on the file of a request that was cancelled. It took that work
+        # from the queue before this call was taken, so the wait ends.
         wait([work])
     incoming.discard()

@@ -112,7 +112,7 @@ def test_systemd_takes_odd_paths(run_as: str | None, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
 
 
-def test_the_wheel_brings_the_unit_files(tmp_path: Path) -> None:
+def test_the_wheel_brings_the_unit_files_and_the_page(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
         cwd=PROJECT,
@@ -125,3 +125,7 @@ def test_the_wheel_brings_the_unit_files(tmp_path: Path) -> None:
             shipped = archive.read(f"aqsync/service/units/{name}").decode()
             assert shipped == template(system=system)
             assert shipped == (PROJECT / "systemd" / name).read_text()
+        page = PROJECT / "aqsync" / "server" / "web"
+        files = [*(page / "templates").glob("*.html"), *(page / "static").iterdir()]
+        assert len(files) >= 10
+        assert {str(file.relative_to(PROJECT)) for file in files} <= set(archive.namelist())

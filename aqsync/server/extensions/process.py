@@ -108,7 +108,7 @@ def run(
                 selector.register(process.stderr, selectors.EVENT_READ, err)
                 stopped = _read_until_ended(process.pid, selector, stop)
         finally:
-            # Before the leader is reaped: until then no other group can bear its number.
+            # Before the leader is reaped: until then no other group can get its number.
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
         return Outcome(process.returncode, out.text(), err.text(), stopped)

@@ -61,7 +61,7 @@ class ScriptRunner:
         self._access = access
 
     def run(self, task: Task, running: RunningTask) -> TaskEnd:
-        """Run the script of a task and return what came of it.
+        """Run the script of a task and return how it ended.
 
         Args:
             task: The task.

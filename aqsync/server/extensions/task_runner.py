@@ -109,7 +109,7 @@ class TaskRunner:
                 if task is not None:
                     self._running[task.uuid] = RunningTask(task.experiment)
                     return task
-                # Asked last, as a failing disk may have let a stop slip in between.
+                # Looked at last: a stop may have come while the disk failed.
                 if self._stopping:
                     return None
                 self._changed.wait()

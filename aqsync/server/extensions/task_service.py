@@ -49,7 +49,7 @@ class TaskService:
             experiment: What the task belongs to.
             extension: The name of the extension.
             action: The name of its action.
-            given: Pairs of a parameter's name and value; of two for the same the last counts.
+            given: Pairs of a parameter's name and value; the last one for a name counts.
 
         Raises:
             OperationRefused: There is no such action or experiment, or it does not take these
@@ -67,7 +67,7 @@ class TaskService:
         """Make sure that a task does not start, or ask its script to end.
 
         Returns:
-            The task as it is at once: a script takes a while to end.
+            The task as it is now; its script may take a while to end.
 
         Raises:
             OperationRefused: There is no such task.

@@ -17,11 +17,11 @@ _TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class FileListExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Completes a `FileListing` by example.
+    """Completes one example file, and copies the result for every file of a `FileListing`.
 
-    The ordinary way takes several function calls for each field of each item: seconds for a
-    hundred thousand files. Here one made-up file goes the ordinary way, whatever the selection
-    is (aliases, fragments, directives, ``__typename``), and its outcome is filled in for all.
+    Strawberry makes several function calls for each field of each item, which takes seconds for a
+    hundred thousand files. The example goes through Strawberry, so that any selection works
+    (aliases, fragments, directives, ``__typename``).
     """
 
     def complete_list_value(self, *args: Any) -> Any:  # noqa: ANN401 - passed through
@@ -48,5 +48,5 @@ def _fill(example: dict[str, Any], listing: FileListing) -> list[dict[str, Any]]
     sources = {_NAME: names, time: times}
     keys = tuple(example)
     values = [sources.get(value, repeat(value)) for value in example.values()]
-    # The names end the loop even where no field shows them.
+    # The names end the loop, even if no field shows them.
     return [dict(zip(keys, row, strict=False)) for row in zip(*values, names, strict=False)]

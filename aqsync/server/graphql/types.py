@@ -180,7 +180,7 @@ class TaskData:
     received_at: datetime
     ended_at: datetime | None
     task_status: TaskStatus
-    # Read only when they are asked for: a list of tasks can do without.
+    # Read only if a client selects them, so that a list of tasks is quick.
     std_out: str | None = strawberry.field(
         resolver=_stdout_of, description="The end of what its script wrote to stdout."
     )

@@ -8,7 +8,7 @@ _MOST_DIGITS = 9
 
 
 def number_of(text: str) -> int:
-    """Return the page's number, from 1, that a link asks for; 1 for what is no number."""
+    """Return the page's number, from 1, that a link asks for; 1 if that is not a number."""
     if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
         return max(1, int(text))
     return 1

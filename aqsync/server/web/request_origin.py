@@ -1,9 +1,9 @@
 """Which page made a browser send a request: pure functions.
 
-A browser sends what any web page tells it to send, also to a server that only its own machine can
-reach. Two signs tell such requests apart. Which page sent it is in ``Sec-Fetch-Site`` or
-``Origin``. And a page can point its own host name at this machine (DNS rebinding), so that the
-browser takes the server for its own; but then that name stands in ``Host``.
+Any web page can make a browser send requests, also to a server that only the browser's machine can
+reach. ``Sec-Fetch-Site`` or ``Origin`` says which page did. A page can also point its own host name
+at this machine (DNS rebinding), so that the browser takes this server for the page's own; the
+header ``Host`` then has that name.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def sent_by_own_page(exchange: Exchange) -> bool | None:
 
 
 def is_rebound(exchange: Exchange) -> bool:
-    """Tell whether a request came to this machine alone under a name that is not its own."""
+    """Tell whether a request reached a loopback address under a name that is not this machine's."""
     server = exchange.scope.get("server")
     if not server or not _is_loopback(str(server[0])):
         return False
     host = _host_name(exchange.header(b"host") or "")
     own = host == socket.gethostname().lower() or host.endswith(".localhost")
-    # A name without a dot is none that a stranger could own; an address is no name.
+    # No stranger can own a name without a dot, and an address is not a name.
     return not own and "." in host and _address(host) is None
 
 

@@ -16,7 +16,7 @@ _OWN_ONLY = (
 
 SAFE: Headers = (
     (b"x-content-type-options", b"nosniff"),
-    # Not no-referrer: browsers would then hide the origin of a form as well.
+    # With no-referrer, browsers would hide the origin of a form, too.
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -29,7 +29,7 @@ _PAGE: Headers = (
 _FILE: Headers = (
     *SAFE,
     (b"cache-control", b"no-store"),
-    # Whatever it is: nothing in it runs, and it belongs to no site.
+    # Whatever the file is, nothing in it runs, and it cannot act as a page of this server.
     (b"content-security-policy", b"sandbox; default-src 'none'"),
 )
 
