@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from aqsync.model import Signature
+from aqsync.model import SECOND_NS, Signature
 
-SECOND_NS = 1_000_000_000
 FAT_NS = 2 * SECOND_NS
 """The coarsest times that a file system in use gives."""
 

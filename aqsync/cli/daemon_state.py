@@ -12,10 +12,9 @@ from aqsync.cli.output import age_text, iso_text, say, seconds_text, size_text
 from aqsync.config import Config
 from aqsync.errors import AqsyncError
 from aqsync.journal.pauses import EVERYTHING, Pause
+from aqsync.model import SECOND_NS
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import DaemonStatus
-
-_SECOND_NS = 1_000_000_000
 
 
 class DaemonState:
@@ -87,7 +86,7 @@ def tell_pauses(pauses: Dict[str, Pause], now_ns: int) -> None:
             what, command = "everything", "aqsync resume"
         more = ""
         if pause.until_ns is not None:
-            more = f", for {seconds_text((pause.until_ns - now_ns) / _SECOND_NS)} more"
+            more = f", for {seconds_text((pause.until_ns - now_ns) / SECOND_NS)} more"
         say(f"{what} was paused {age_text(pause.since_ns, now_ns)}{more}; `{command}` ends it")
 
 

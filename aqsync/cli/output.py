@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from aqsync.errors import AqsyncError
-
-_SECOND_NS = 1_000_000_000
+from aqsync.model import SECOND_NS
 
 
 def say(line: str) -> None:
@@ -100,14 +99,14 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
     """How long ago something was: ``3 min ago``, ``never``."""
     if then_ns is None:
         return "never"
-    return f"{seconds_text(max(0, now_ns - then_ns) / _SECOND_NS)} ago"
+    return f"{seconds_text(max(0, now_ns - then_ns) / SECOND_NS)} ago"
 
 
 def until_text(at_ns: int | None) -> str:
     """Until when, in this machine's zone: `` until 2026-11-23 10:00``; empty if nobody said."""
     if at_ns is None:
         return ""
-    return f" until {datetime.fromtimestamp(at_ns / _SECOND_NS).astimezone():%Y-%m-%d %H:%M}"
+    return f" until {datetime.fromtimestamp(at_ns / SECOND_NS).astimezone():%Y-%m-%d %H:%M}"
 
 
 def lists_text(oldest_ns: int | None, now_ns: int) -> str:
@@ -119,4 +118,4 @@ def lists_text(oldest_ns: int | None, now_ns: int) -> str:
 
 def iso_text(at_ns: int | None) -> str | None:
     """A point in time, nanoseconds since 1970, as programs read it."""
-    return None if at_ns is None else datetime.fromtimestamp(at_ns / _SECOND_NS, UTC).isoformat()
+    return None if at_ns is None else datetime.fromtimestamp(at_ns / SECOND_NS, UTC).isoformat()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -26,6 +26,7 @@ from aqsync.config.section import A_DURATION, Duration, Section, TimeLimit
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
 from aqsync.config.units import parse_share
+from aqsync.model import SECOND_NS, OnLocalDelete
 
 DEFAULT_IGNORE = ("*.tmp", "*.part", "~$*", ".git/")
 DEFAULT_SETTLE = 5.0
@@ -139,7 +140,9 @@ class Settings(Section):
     include: Patterns = Field(default=(), description=_PATTERNS)
     """Empty: all files."""
     ignore: Patterns = Field(default=DEFAULT_IGNORE, description=_PATTERNS)
-    on_local_delete: Literal["keep", "remove"] = Field(default="keep", description="keep or remove")
+    on_local_delete: OnLocalDelete = Field(
+        default=OnLocalDelete.KEEP, strict=False, description="keep or remove"
+    )
     settle: Duration = Field(default=DEFAULT_SETTLE, description=A_DURATION + ", at most 30d")
     """Seconds that a file must stand still before it is uploaded."""
     tags: tuple[TagRule, ...] = Field(
@@ -171,6 +174,11 @@ class Mapping(Settings):
     prefix: str | None = Field(
         default=None, description="one path part of at most 64 bytes, such as fridge-1"
     )
+
+    @property
+    def settle_ns(self) -> int:
+        """Nanoseconds that a file must stand still before it is uploaded."""
+        return int(self.settle * SECOND_NS)
 
     @field_validator("name")
     @classmethod

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from aqsync.model import SECOND_NS
+
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """In the order of `date.weekday`."""
 
 _MINUTES_A_DAY = 24 * 60
-_SECOND_NS = 1_000_000_000
 # One week, and another: a window of a week's shortest night can fall out as clocks are put forward.
 _REACH_DAYS = 15
 _WINDOW = re.compile(r"(?:([a-z, -]*[a-z])\s+)?(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)", re.ASCII)
@@ -60,13 +61,13 @@ class Windows(tuple[Window, ...]):
         """
         if not self:
             return None
-        now = now_ns // _SECOND_NS
+        now = now_ns // SECOND_NS
         around = tuple(self._around(_wall_clock(now).date()))
         if any(start <= now < end for start, end in around):
             return None
         since = max(end for _, end in around if end <= now)
         until = min(start for start, _ in around if start > now)
-        return since * _SECOND_NS, until * _SECOND_NS
+        return since * SECOND_NS, until * SECOND_NS
 
     def __str__(self) -> str:
         return "; ".join(map(str, self))

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import JOINED, UNCHANGED, joined
+from aqsync.journal.rows import JOINED, LISTED, UNCHANGED, joined, marks
 
 _BATCH = 1_000
 """Rows fetched at once: neither memory nor whoever waits for the journal suffers from many."""
@@ -56,9 +56,9 @@ _UNCHANGED = f"({UNCHANGED}) IS TRUE"
 # What was accepted after the list was fetched is on the server all the same.
 _STATUS = f"""CASE
     WHEN f.eid IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
-    WHEN f.synced_sequence >= coalesce(e.listed_sequence, 0) THEN
+    WHEN f.synced_sequence >= {LISTED} THEN
         CASE WHEN {_UNCHANGED} THEN '{SyncStatus.IN_SYNC}' ELSE '{SyncStatus.DIFFERS}' END
-    WHEN coalesce(e.listed_sequence, 0) = 0 THEN '{SyncStatus.UNKNOWN}'
+    WHEN {LISTED} = 0 THEN '{SyncStatus.UNKNOWN}'
     WHEN r.modified_at IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
     WHEN {_UNCHANGED} AND r.modified_at = f.synced_modified_at THEN '{SyncStatus.IN_SYNC}'
     WHEN {_UNCHANGED} AND r.modified_at = f.compared_modified_at THEN '{SyncStatus.DIFFERS_THERE}'
@@ -86,15 +86,14 @@ class Comparisons:
         if only is SyncStatus.DIFFERS:
             wanted = f"AND {_STATUS} IN ('{only}', '{SyncStatus.DIFFERS_THERE}')"
         while True:
-            with self._database.reading() as connection:
-                rows = connection.execute(
-                    "SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name,"
-                    f" r.modified_at, {_STATUS} FROM {JOINED}"
-                    " WHERE f.mapping_id = ? AND (f.directory, f.name) > (?, ?)"
-                    f" AND f.size IS NOT NULL AND f.kind = 0 {wanted}"
-                    " ORDER BY f.directory, f.name LIMIT ?",
-                    (mapping_id, directory, name, _BATCH),
-                ).fetchall()
+            rows = self._database.rows(
+                "SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name,"
+                f" r.modified_at, {_STATUS} FROM {JOINED}"
+                " WHERE f.mapping_id = ? AND (f.directory, f.name) > (?, ?)"
+                f" AND f.size IS NOT NULL AND f.kind = 0 {wanted}"
+                " ORDER BY f.directory, f.name LIMIT ?",
+                (mapping_id, directory, name, _BATCH),
+            )
             for directory, name, *facts, status in rows:
                 yield LocalFile(SyncStatus(status), joined(directory, name), *facts)
             if len(rows) < _BATCH:
@@ -107,21 +106,20 @@ class Comparisons:
             eid: The experiment.
             mapping_ids: The mappings whose files count.
         """
-        marks = ",".join("?" * len(mapping_ids))
-        ours = f"file.eid = r.eid AND file.remote_name = r.name AND +file.mapping_id IN ({marks})"
+        whose = f"+file.mapping_id IN ({marks(mapping_ids)})"
+        ours = f"file.eid = r.eid AND file.remote_name = r.name AND {whose}"
         last = ""
         while True:
-            with self._database.reading() as connection:
-                rows = connection.execute(
-                    "SELECT r.name, r.modified_at, m.name, f.directory, f.name"
-                    " FROM remote_file r LEFT JOIN file f ON f.id ="
-                    f" (SELECT min(file.id) FROM file WHERE {ours} AND file.size IS NULL)"
-                    " LEFT JOIN mapping m ON m.id = f.mapping_id"
-                    " WHERE r.eid = ? AND r.name > ? AND NOT EXISTS"
-                    f" (SELECT 1 FROM file WHERE {ours} AND file.size IS NOT NULL"
-                    " AND file.kind = 0) ORDER BY r.name LIMIT ?",
-                    (*mapping_ids, eid, last, *mapping_ids, _BATCH),
-                ).fetchall()
+            rows = self._database.rows(
+                "SELECT r.name, r.modified_at, m.name, f.directory, f.name"
+                " FROM remote_file r LEFT JOIN file f ON f.id ="
+                f" (SELECT min(file.id) FROM file WHERE {ours} AND file.size IS NULL)"
+                " LEFT JOIN mapping m ON m.id = f.mapping_id"
+                " WHERE r.eid = ? AND r.name > ? AND NOT EXISTS"
+                f" (SELECT 1 FROM file WHERE {ours} AND file.size IS NOT NULL"
+                " AND file.kind = 0) ORDER BY r.name LIMIT ?",
+                (*mapping_ids, eid, last, *mapping_ids, _BATCH),
+            )
             for last, listed_at, mapping, directory, name in rows:
                 path = None if mapping is None else joined(directory, name)
                 yield RemoteFile(last, listed_at, mapping, path)

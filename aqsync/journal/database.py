@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aqsync.errors import (
     JournalBroken,
@@ -33,6 +34,8 @@ BUSY_TIMEOUT_S = 10.0
 
 _HELD_BY_OTHERS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
+Value = str | bytes | float | None
+Values = Sequence[Value] | Mapping[str, Value]
 Version = tuple[int, int]
 """Rows changed here, and a number that changes when another connection writes."""
 
@@ -151,7 +154,7 @@ class Database:
             if not waits:
                 self._commit()
 
-    def write(self, statement: str, values: Sequence[str | bytes | float | None]) -> int:
+    def write(self, statement: str, values: Values = ()) -> int:
         """One statement that writes: a transaction by itself, in a third of the calls.
 
         What waits to be committed is committed with it.
@@ -193,6 +196,22 @@ class Database:
         """The connection for a single statement that reads."""
         with self._guarded():
             yield self._connection
+
+    def rows(self, question: str, values: Values = ()) -> list[Any]:
+        """All rows that a question finds."""
+        with self.reading() as connection:
+            return connection.execute(question, values).fetchall()
+
+    def row(self, question: str, values: Values = ()) -> tuple[Any, ...] | None:
+        """The first row that a question finds; None: there is none."""
+        with self.reading() as connection:
+            row: tuple[Any, ...] | None = connection.execute(question, values).fetchone()
+        return row
+
+    def value(self, question: str, values: Values = ()) -> Any:  # noqa: ANN401 - a column
+        """The first column of the first row; None where there is no row."""
+        row = self.row(question, values)
+        return None if row is None else row[0]
 
     def version(self) -> Version:
         """Changes when anything is written, here or by another process; inside `reading`."""

@@ -59,14 +59,12 @@ class Hangs:
         """A process has only begun: nothing hangs for it yet."""
         if not self._read():
             return
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM hang")
+        self._database.write("DELETE FROM hang")
         with self._lock:
             self._known = {}
 
     def _read(self) -> dict[str, dict[str, Hanging]]:
-        with self._database.reading() as connection:
-            rows = connection.execute("SELECT mapping, path, since_ns, blocks FROM hang").fetchall()
+        rows = self._database.rows("SELECT mapping, path, since_ns, blocks FROM hang")
         known: dict[str, dict[str, Hanging]] = {}
         for mapping, path, since_ns, blocks in rows:
             known.setdefault(mapping, {})[loaded(path)] = Hanging(since_ns, bool(blocks))

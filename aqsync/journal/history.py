@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
+from itertools import chain
 from sqlite3 import Connection
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import loaded, stored, words
+from aqsync.journal.rows import below, loaded, stored, words
 from aqsync.model import Reason, reason_of
 
 _PRUNED_AT_ONCE = 5_000
@@ -84,17 +84,13 @@ class History:
             conditions.append("mapping = ?")
             values.append(mapping)
         if path:
-            # "0" is the character after "/". Blobs are compared with blobs only, text with text.
-            first, last = f"{path}/", f"{path}0"
             conditions.append("(path = ? OR path > ? AND path < ? OR path > ? AND path < ?)")
-            values += [stored(path), stored(first), stored(last)]
-            values += [os.fsencode(first), os.fsencode(last)]
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT at_ns, kind, mapping, path, text, code FROM history"
-                f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?",
-                (*values, most),
-            ).fetchall()
+            values += [stored(path), *chain.from_iterable(below(path))]
+        rows = self._database.rows(
+            "SELECT at_ns, kind, mapping, path, text, code FROM history"
+            f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?",
+            (*values, most),
+        )
         return [
             Event(at_ns, HistoryKind(kind), name, loaded(where), text, code and reason_of(code))
             for at_ns, kind, name, where, text, code in reversed(rows)

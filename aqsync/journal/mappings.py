@@ -65,22 +65,20 @@ class Mappings:
         """The record of a mapping, made if it is new."""
         found = self.find(name)
         if found is None:
-            with self._database.writing() as connection:
-                connection.execute("INSERT INTO mapping (name) VALUES (?)", (name,))
+            self._database.write("INSERT INTO mapping (name) VALUES (?)", (name,))
             found = self.find(name)
         assert found is not None  # noqa: S101 - just made
         return found
 
     def find(self, name: str) -> MappingRecord | None:
         """The record of a mapping, None if it is new."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT id, root_device, root_inode, root_file_system, selection_rules,"
-                " target_rules, tag_rules, scanned_at_ns, complete_at_ns, newest_undoubted,"
-                " left_out"
-                " FROM mapping WHERE name = ?",
-                (name,),
-            ).fetchone()
+        row = self._database.row(
+            "SELECT id, root_device, root_inode, root_file_system, selection_rules,"
+            " target_rules, tag_rules, scanned_at_ns, complete_at_ns, newest_undoubted,"
+            " left_out"
+            " FROM mapping WHERE name = ?",
+            (name,),
+        )
         if row is None:
             return None
         identity, device, inode, file_system, *rest = row
@@ -89,12 +87,11 @@ class Mappings:
 
     def pin_root(self, mapping_id: int, root: RootIdentity) -> None:
         """From now on this directory is the mapping's root."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET root_device = ?, root_inode = ?, root_file_system = ?,"
-                " newest_undoubted = NULL WHERE id = ?",
-                (*root, mapping_id),
-            )
+        self._database.write(
+            "UPDATE mapping SET root_device = ?, root_inode = ?, root_file_system = ?,"
+            " newest_undoubted = NULL WHERE id = ?",
+            (*root, mapping_id),
+        )
 
     def doubt_root(self, mapping_id: int, newest: int) -> None:
         """Another directory may stand in the root's place.
@@ -103,11 +100,10 @@ class Mappings:
             mapping_id: Whose.
             newest: The id of the last file that was known before; an earlier doubt keeps its own.
         """
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET newest_undoubted = coalesce(newest_undoubted, ?) WHERE id = ?",
-                (newest, mapping_id),
-            )
+        self._database.write(
+            "UPDATE mapping SET newest_undoubted = coalesce(newest_undoubted, ?) WHERE id = ?",
+            (newest, mapping_id),
+        )
 
     def accept(self, mapping_id: int, places: dict[str, RootIdentity]) -> None:
         """A person accepts the root (the empty path) and the disks mounted below it as they are.
@@ -140,11 +136,10 @@ class Mappings:
             self._set_places("mount", mapping_id, mounts)
 
     def _places(self, table: str, mapping_id: int) -> dict[str, RootIdentity]:
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                f"SELECT path, device, inode, file_system FROM {table} WHERE mapping_id = ?",
-                (mapping_id,),
-            ).fetchall()
+        rows = self._database.rows(
+            f"SELECT path, device, inode, file_system FROM {table} WHERE mapping_id = ?",
+            (mapping_id,),
+        )
         return {loaded(path): RootIdentity(*identity) for path, *identity in rows}
 
     def _set_places(self, table: str, mapping_id: int, places: dict[str, RootIdentity]) -> None:
@@ -158,42 +153,36 @@ class Mappings:
 
     def scanned(self, mapping_id: int, selection_rules: str, left_out: int, now_ns: int) -> None:
         """A scan of the whole root has ended; all that is known was selected by these rules."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET selection_rules = ?, left_out = ?, scanned_at_ns = ?"
-                " WHERE id = ?",
-                (selection_rules, left_out, now_ns, mapping_id),
-            )
+        self._database.write(
+            "UPDATE mapping SET selection_rules = ?, left_out = ?, scanned_at_ns = ? WHERE id = ?",
+            (selection_rules, left_out, now_ns, mapping_id),
+        )
 
     def retargeted(self, mapping_id: int, target_rules: str) -> None:
         """Everything known has the target that these rules give it."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET target_rules = ? WHERE id = ?", (target_rules, mapping_id)
-            )
+        self._database.write(
+            "UPDATE mapping SET target_rules = ? WHERE id = ?", (target_rules, mapping_id)
+        )
 
     def tagged(self, mapping_id: int, tag_rules: str) -> None:
         """Every synced file has earned its tags under these rules."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET tag_rules = ? WHERE id = ?", (tag_rules, mapping_id)
-            )
+        self._database.write(
+            "UPDATE mapping SET tag_rules = ? WHERE id = ?", (tag_rules, mapping_id)
+        )
 
     def complete(self, mapping_id: int, now_ns: int) -> None:
         """Everything was in sync."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET complete_at_ns = ? WHERE id = ?", (now_ns, mapping_id)
-            )
+        self._database.write(
+            "UPDATE mapping SET complete_at_ns = ? WHERE id = ?", (now_ns, mapping_id)
+        )
 
     def watch(self, mapping_id: int) -> Problem | None:
         """Why the events of a mapping's root cannot be trusted; None: they can."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT watch_code, watch_message, watch_hint, watch_since_ns FROM mapping"
-                " WHERE id = ? AND watch_message IS NOT NULL",
-                (mapping_id,),
-            ).fetchone()
+        row = self._database.row(
+            "SELECT watch_code, watch_message, watch_hint, watch_since_ns FROM mapping"
+            " WHERE id = ? AND watch_message IS NOT NULL",
+            (mapping_id,),
+        )
         return None if row is None else Problem(explanation_of(*row[:3]), row[3])
 
     def set_watch(self, mapping_id: int, problem: Problem | None) -> None:
@@ -204,21 +193,19 @@ class Mappings:
         told = _watch_columns(problem)
         if told == _watch_columns(before):
             return
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE mapping SET watch_code = ?, watch_message = ?, watch_hint = ?,"
-                " watch_since_ns = ? WHERE id = ?",
-                (*told, mapping_id),
-            )
+        self._database.write(
+            "UPDATE mapping SET watch_code = ?, watch_message = ?, watch_hint = ?,"
+            " watch_since_ns = ? WHERE id = ?",
+            (*told, mapping_id),
+        )
 
     def troubles(self, mapping_id: int) -> dict[str, Problem]:
         """Directories that could not be looked at, by path; the root's is the empty path."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT path, code, message, hint, since_ns FROM trouble WHERE mapping_id = ?"
-                " ORDER BY path",
-                (mapping_id,),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT path, code, message, hint, since_ns FROM trouble WHERE mapping_id = ?"
+            " ORDER BY path",
+            (mapping_id,),
+        )
         return {loaded(path): Problem(explanation_of(*why), since) for path, *why, since in rows}
 
     def set_troubles(self, mapping_id: int, troubles: dict[str, Problem]) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database, Version
 from aqsync.journal.rows import (
+    AT_PATH,
     JOINED,
+    LISTED,
     NO_FAILURE,
+    NOT_COMPARED,
+    NOT_RESENT,
+    NOT_SENT,
     QUIET,
     RECORD,
+    below,
     file_record,
     joined,
     loaded,
+    marks,
     split,
     stored,
 )
 from aqsync.model import EntryKind, FileRecord, Signature
+from aqsync.paths import parents
 
 KnownEntry = tuple[int, int | None, int, int, int]
 """Kind, size (None: gone), mtime_ns, ctime_ns, inode: what the scanner compares."""
@@ -82,21 +89,18 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
         THEN coalesce(changing_since_ns,
             max(excluded.since_ns, since_ns, coalesce(synced_at_ns, since_ns))) END,
-    compared_modified_at = NULL, compared_at_ns = NULL,
-    {NO_FAILURE}
+    {NOT_COMPARED}, {NO_FAILURE}
 """
 
-_RESET = f"""
+FORGET_REMOTE_SIDE = f"""
     synced_size = NULL, synced_mtime_ns = NULL, synced_ctime_ns = NULL, synced_inode = NULL,
     synced_sha256 = NULL, synced_at_ns = NULL, synced_sequence = NULL,
     synced_modified_at = NULL, synced_not_before = NULL, synced_not_after = NULL,
-    sent_sha256 = NULL, sent_size = NULL,
-    compared_modified_at = NULL, compared_at_ns = NULL, synced_listed = 1,
-    synced_replaced = NULL, unanswered_ns = NULL, resends = 0, resends_since_ns = NULL,
+    {NOT_SENT}, {NOT_COMPARED}, {NOT_RESENT},
+    synced_listed = 1, synced_replaced = NULL, unanswered_ns = NULL,
     {NO_FAILURE}, removed_at_ns = NULL, insisted = 0,
     may_replace = NULL, removing = 0, recheck_at_ns = NULL
 """
-FORGET_REMOTE_SIDE = _RESET
 """Assignments that leave of a file only what was seen on this disk."""
 
 _MOST_PATHS = 100
@@ -106,8 +110,6 @@ _MOST_NAMES = 500
 """Names in one question: SQLite limits how many values one may have."""
 
 _Value = int | str | bytes
-
-_AT = "mapping_id = ? AND directory = ? AND name = ?"
 
 
 class Observations:
@@ -121,12 +123,11 @@ class Observations:
 
     def known_in(self, mapping_id: int, directory: str) -> dict[str, KnownEntry]:
         """The entries last seen in one directory, by name."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT name, kind, size, mtime_ns, ctime_ns, inode FROM file"
-                " WHERE mapping_id = ? AND directory = ?",
-                (mapping_id, stored(directory)),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT name, kind, size, mtime_ns, ctime_ns, inode FROM file"
+            " WHERE mapping_id = ? AND directory = ?",
+            (mapping_id, stored(directory)),
+        )
         # Tuples straight from SQLite: this runs for every directory of every scan.
         return {loaded(row[0]): row[1:] for row in rows}
 
@@ -138,25 +139,22 @@ class Observations:
         found: dict[str, KnownEntry] = {}
         for start in range(0, len(asked), _MOST_NAMES):
             some = asked[start : start + _MOST_NAMES]
-            marks = ",".join("?" * len(some))
-            with self._database.reading() as connection:
-                rows = connection.execute(
-                    "SELECT name, kind, size, mtime_ns, ctime_ns, inode FROM file"
-                    f" WHERE mapping_id = ? AND directory = ? AND name IN ({marks})",
-                    (mapping_id, stored(directory), *some),
-                ).fetchall()
+            rows = self._database.rows(
+                "SELECT name, kind, size, mtime_ns, ctime_ns, inode FROM file"
+                f" WHERE mapping_id = ? AND directory = ? AND name IN ({marks(some)})",
+                (mapping_id, stored(directory), *some),
+            )
             found.update((loaded(row[0]), row[1:]) for row in rows)
         return found
 
     def versions_in(self, mapping_id: int, directory: str) -> dict[str, KnownVersion]:
         """The files known in one directory, by name, with what of them is on the server."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT name, size IS NOT NULL, synced_at_ns IS NOT NULL, synced_size,"
-                " synced_mtime_ns, synced_ctime_ns, synced_inode, sent_sha256 IS NOT NULL, size,"
-                " mtime_ns, ctime_ns, inode FROM file WHERE mapping_id = ? AND directory = ?",
-                (mapping_id, stored(directory)),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT name, size IS NOT NULL, synced_at_ns IS NOT NULL, synced_size,"
+            " synced_mtime_ns, synced_ctime_ns, synced_inode, sent_sha256 IS NOT NULL, size,"
+            " mtime_ns, ctime_ns, inode FROM file WHERE mapping_id = ? AND directory = ?",
+            (mapping_id, stored(directory)),
+        )
         found: dict[str, KnownVersion] = {}
         for name, here, synced, *rest in rows:
             sent, *seen = rest[4:]
@@ -170,10 +168,9 @@ class Observations:
         if top:
             question, values = _in_or_below(mapping_id, top)
             places = f"f.id IN ({question})"
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                f"SELECT DISTINCT f.directory FROM file f WHERE {places}", values
-            ).fetchall()
+        rows = self._database.rows(
+            f"SELECT DISTINCT f.directory FROM file f WHERE {places}", values
+        )
         return [loaded(directory) for (directory,) in rows]
 
     def observe(self, mapping_id: int, entries: Iterable[Observed]) -> None:
@@ -205,26 +202,25 @@ class Observations:
             for path in paths:
                 at = (mapping_id, *split(path))
                 connection.execute(
-                    f"DELETE FROM file WHERE {_AT}"
+                    f"DELETE FROM file WHERE {AT_PATH}"
                     " AND synced_at_ns IS NULL AND sent_sha256 IS NULL",
                     at,
                 )
                 connection.execute(
                     f"UPDATE file SET size = NULL, since_ns = ?, insisted = 0,"
-                    f" changing_since_ns = NULL, {NO_FAILURE} WHERE {_AT} AND size IS NOT NULL",
+                    f" changing_since_ns = NULL, {NO_FAILURE} WHERE {AT_PATH} AND size IS NOT NULL",
                     (now_ns, *at),
                 )
 
     def newest(self) -> int:
         """The id of the last file that was noted, or of one before if that is forgotten."""
-        with self._database.reading() as connection:
-            return int(connection.execute("SELECT coalesce(max(id), 0) FROM file").fetchone()[0])
+        return int(self._database.value("SELECT coalesce(max(id), 0) FROM file"))
 
     def forget_newer(self, mapping_id: int, paths: Iterable[str], newest: int) -> None:
         """Of these paths, forget those that were noted after the file with this id."""
         with self._database.writing() as connection:
             connection.executemany(
-                f"DELETE FROM file WHERE {_AT} AND id > ?",
+                f"DELETE FROM file WHERE {AT_PATH} AND id > ?",
                 ((mapping_id, *split(path), newest) for path in paths),
             )
 
@@ -232,7 +228,7 @@ class Observations:
         """Paths that the rules no longer select: not our business any more."""
         with self._database.writing() as connection:
             connection.executemany(
-                f"DELETE FROM file WHERE {_AT}",
+                f"DELETE FROM file WHERE {AT_PATH}",
                 ((mapping_id, *split(path)) for path in paths),
             )
 
@@ -240,26 +236,24 @@ class Observations:
         """Paths that now have another experiment or name: what was synced was synced elsewhere."""
         with self._database.writing() as connection:
             connection.executemany(
-                f"UPDATE file SET eid = ?, remote_name = ?, {_RESET} WHERE {_AT}",
+                f"UPDATE file SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE} WHERE {AT_PATH}",
                 ((m.eid, m.remote_name, mapping_id, *split(m.path)) for m in moved),
             )
 
     def targets(self, mapping_id: int) -> list[Retargeted]:
         """Every known path with its present target."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT directory, name, eid, remote_name FROM file WHERE mapping_id = ?",
-                (mapping_id,),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT directory, name, eid, remote_name FROM file WHERE mapping_id = ?",
+            (mapping_id,),
+        )
         return [Retargeted(joined(d, n), eid, remote_name) for d, n, eid, remote_name in rows]
 
     def clock_set_back(self, mapping_id: int, now_ns: int) -> None:
         """States first seen in what is now the future: count their age from now."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE file SET since_ns = ? WHERE mapping_id = ? AND since_ns > ?",
-                (now_ns, mapping_id, now_ns),
-            )
+        self._database.write(
+            "UPDATE file SET since_ns = ? WHERE mapping_id = ? AND since_ns > ?",
+            (now_ns, mapping_id, now_ns),
+        )
 
     def unquiet(
         self, mapping_id: int, within: Sequence[str] = (), *, keep: bool = False
@@ -319,35 +313,30 @@ class Observations:
 
     def _kept(self, mapping_id: int, within: Sequence[str]) -> int:
         """Of the files that are gone, those that were sent and that no list misses."""
-        with self._database.reading() as connection:
-            return sum(
-                connection.execute(
-                    f"SELECT count(*) FROM {JOINED} WHERE {places} AND f.size IS NULL"
-                    " AND f.synced_at_ns IS NOT NULL AND (r.modified_at IS NOT NULL"
-                    " OR coalesce(e.listed_sequence, 0) <= f.synced_sequence)",
-                    values,
-                ).fetchone()[0]
-                for places, values in _batches(mapping_id, within)
+        return sum(
+            self._database.value(
+                f"SELECT count(*) FROM {JOINED} WHERE {places} AND f.size IS NULL"
+                " AND f.synced_at_ns IS NOT NULL AND (r.modified_at IS NOT NULL"
+                f" OR {LISTED} <= f.synced_sequence)",
+                values,
             )
+            for places, values in _batches(mapping_id, within)
+        )
 
     def count(self, mapping_id: int) -> int:
         """How many files are known, the gone ones included."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM file WHERE mapping_id = ?", (mapping_id,)
-            ).fetchone()
-        return int(row[0])
+        question = "SELECT count(*) FROM file WHERE mapping_id = ?"
+        return int(self._database.value(question, (mapping_id,)))
 
     def paths(self, mapping_id: int) -> Iterator[str]:
         """Every known path, the gone ones included, some at a time."""
         last = 0
         while True:
-            with self._database.reading() as connection:
-                rows = connection.execute(
-                    "SELECT id, directory, name FROM file WHERE id > ? AND +mapping_id = ?"
-                    " ORDER BY id LIMIT ?",
-                    (last, mapping_id, _PATHS_AT_ONCE),
-                ).fetchall()
+            rows = self._database.rows(
+                "SELECT id, directory, name FROM file WHERE id > ? AND +mapping_id = ?"
+                " ORDER BY id LIMIT ?",
+                (last, mapping_id, _PATHS_AT_ONCE),
+            )
             if not rows:
                 return
             last = rows[-1][0]
@@ -356,28 +345,22 @@ class Observations:
     def knows(self, mapping_id: int, path: str) -> bool:
         """Whether anything was ever seen at or below a path; an empty one is the root."""
         [[places, values]] = _batches(mapping_id, [path])
-        with self._database.reading() as connection:
-            row = connection.execute(
-                f"SELECT EXISTS (SELECT 1 FROM file f WHERE {places})", values
-            ).fetchone()
-        return bool(row[0])
+        question = f"SELECT EXISTS (SELECT 1 FROM file f WHERE {places})"
+        return bool(self._database.value(question, values))
 
     def records(self, identities: Sequence[int]) -> list[FileRecord]:
         """The records of these files, in this order; those forgotten meanwhile are left out."""
-        marks = ",".join("?" * len(identities))
-        with self._database.reading() as connection:
-            rows = connection.execute(f"{RECORD} WHERE f.id IN ({marks})", identities).fetchall()
+        rows = self._database.rows(f"{RECORD} WHERE f.id IN ({marks(identities)})", identities)
         by_id = {row[0]: row for row in rows}
         return [file_record(by_id[identity]) for identity in identities if identity in by_id]
 
     def record_at(self, mapping_id: int, path: str) -> FileRecord | None:
         """The record of one path."""
         row: tuple[Any, ...] | None
-        with self._database.reading() as connection:
-            row = connection.execute(
-                f"{RECORD} WHERE f.mapping_id = ? AND f.directory = ? AND f.name = ?",
-                (mapping_id, *split(path)),
-            ).fetchone()
+        row = self._database.row(
+            f"{RECORD} WHERE f.mapping_id = ? AND f.directory = ? AND f.name = ?",
+            (mapping_id, *split(path)),
+        )
         return None if row is None else file_record(row)
 
 
@@ -387,23 +370,17 @@ def _batches(mapping_id: int, within: Sequence[str]) -> Iterator[tuple[str, list
     if not chosen or "" in chosen:
         yield "f.mapping_id = ?", [mapping_id]
         return
-    outermost = [path for path in sorted(chosen) if chosen.isdisjoint(_parents(path))]
+    outermost = [path for path in sorted(chosen) if chosen.isdisjoint(parents(path))]
     for start in range(0, len(outermost), _MOST_PATHS):
         pairs = [_at_or_below(mapping_id, path) for path in outermost[start : start + _MOST_PATHS]]
         question = " UNION ALL ".join(pair[0] for pair in pairs)
         yield f"f.id IN ({question})", [value for pair in pairs for value in pair[1]]
 
 
-def _parents(path: str) -> Iterator[str]:
-    """The directories above a path, the root left out."""
-    while path := path.rpartition("/")[0]:
-        yield path
-
-
 def _at_or_below(mapping_id: int, path: str) -> tuple[str, list[_Value]]:
     """A question for the ids of the file at a path and of the files below it."""
     below, values = _in_or_below(mapping_id, path)
-    at = f"SELECT id FROM file WHERE {_AT}"
+    at = f"SELECT id FROM file WHERE {AT_PATH}"
     return f"{at} UNION ALL {below}", [mapping_id, *split(path), *values]
 
 
@@ -414,10 +391,7 @@ def _in_or_below(mapping_id: int, directory: str) -> tuple[str, list[_Value]]:
     """
     start = "SELECT id FROM file WHERE mapping_id = ? AND directory"
     between = f"{start} > ? AND directory < ?"
-    # "0" is the character after "/". Blobs are compared with blobs only, text with text.
-    first, last = f"{directory}/", f"{directory}0"
     return f"{start} = ? UNION ALL {between} UNION ALL {between}", [
         *(mapping_id, stored(directory)),
-        *(mapping_id, stored(first), stored(last)),
-        *(mapping_id, os.fsencode(first), os.fsencode(last)),
+        *(value for bounds in below(directory) for value in (mapping_id, *bounds)),
     ]

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.removals import AT_ONCE_NS
-from aqsync.journal.rows import NO_FAILURE, explained
+from aqsync.journal.rows import NO_FAILURE, NOT_COMPARED, NOT_RESENT, NOT_SENT, explained
 from aqsync.model import (
     RESENDS_WITHIN_NS,
+    SECOND_NS,
     Adopted,
     ChangedMeanwhile,
     Explanation,
@@ -31,22 +32,20 @@ from aqsync.model import (
 _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
     synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
-    sent_sha256 = NULL, sent_size = NULL, compared_modified_at = NULL, compared_at_ns = NULL,
-    removing = 0, {NO_FAILURE}
+    {NOT_SENT}, {NOT_COMPARED}, removing = 0, {NO_FAILURE}
 """
 
 # A version that is sent again counts within a day of the first time; the limit is the planner's.
+_LATELY_RESENT = f"? - resends_since_ns BETWEEN 0 AND {RESENDS_WITHIN_NS - 1}"
 _RESENT = f"""
-    resends = CASE WHEN ? - resends_since_ns BETWEEN 0 AND {RESENDS_WITHIN_NS - 1}
-        THEN resends + 1 ELSE 1 END,
-    resends_since_ns = CASE WHEN ? - resends_since_ns BETWEEN 0 AND {RESENDS_WITHIN_NS - 1}
-        THEN resends_since_ns ELSE ? END
+    resends = CASE WHEN {_LATELY_RESENT} THEN resends + 1 ELSE 1 END,
+    resends_since_ns = CASE WHEN {_LATELY_RESENT} THEN resends_since_ns ELSE ? END
 """
 
 AT = "id = ? AND eid IS ? AND remote_name = ?"
 """Work that ends after the rules have led its file elsewhere does not count there."""
 
-MAY_ARRIVE_NS = 3600 * 1_000_000_000
+MAY_ARRIVE_NS = 3600 * SECOND_NS
 """So long an upload without an answer may still arrive, by way of a proxy that holds it back, and
 have a time within the bounds of a later upload: then only the content tells whose it is."""
 _UNLESS_ONE_MAY_ARRIVE = (
@@ -125,12 +124,11 @@ class Outcomes:
 
     def time_of_upload(self, file: FileRecord) -> TimeOfUpload | None:
         """What bounds the time that a file's last upload got; None: nothing does."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT synced_not_before, synced_not_after, synced_replaced FROM file"
-                f" WHERE {AT} AND synced_not_before IS NOT NULL AND synced_not_after IS NOT NULL",
-                at(file),
-            ).fetchone()
+        row = self._database.row(
+            "SELECT synced_not_before, synced_not_after, synced_replaced FROM file"
+            f" WHERE {AT} AND synced_not_before IS NOT NULL AND synced_not_after IS NOT NULL",
+            at(file),
+        )
         return None if row is None else TimeOfUpload(*row)
 
     def about_to_remove(self, file: FileRecord) -> bool:
@@ -311,19 +309,17 @@ class Outcomes:
         with self._database.writing() as connection:
             connection.executemany(
                 f"UPDATE file SET insisted = 1, {NO_FAILURE},"
-                " compared_modified_at = NULL, compared_at_ns = NULL,"
-                " resends = 0, resends_since_ns = NULL WHERE id = ?",
+                f" {NOT_COMPARED}, {NOT_RESENT} WHERE id = ?",
                 ((identity,) for identity in identities),
             )
 
     def end_pauses(self, mapping_id: int) -> None:
         """A person wants no pause after earlier failures to last: try once more now."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE file SET failure_at_ns = 0 WHERE mapping_id = ?"
-                " AND failure_message IS NOT NULL AND NOT failure_permanent",
-                (mapping_id,),
-            )
+        self._database.write(
+            "UPDATE file SET failure_at_ns = 0 WHERE mapping_id = ?"
+            " AND failure_message IS NOT NULL AND NOT failure_permanent",
+            (mapping_id,),
+        )
 
     def allow_replacing(self, files: Iterable[FileRecord]) -> None:
         """A person wants these conflicts ended in favour of the local file, as listed now."""

@@ -30,10 +30,7 @@ class Pauses:
 
     def all(self) -> dict[str, Pause]:
         """Every pause, those included that are over."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT mapping, since_ns, until_ns FROM pause ORDER BY mapping"
-            ).fetchall()
+        rows = self._database.rows("SELECT mapping, since_ns, until_ns FROM pause ORDER BY mapping")
         return {mapping: Pause(since_ns, until_ns) for mapping, since_ns, until_ns in rows}
 
     def active(self, now_ns: int) -> dict[str, Pause]:

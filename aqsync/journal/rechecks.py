@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.outcomes import AT, at
-from aqsync.journal.rows import NO_FAILURE, UNCHANGED, split
+from aqsync.journal.rows import AT_PATH, NO_FAILURE, UNCHANGED, split
 from aqsync.model import FileRecord, SyncedVersion
 
 _PAGE = 500
@@ -38,13 +38,12 @@ class Rechecks:
         """
         after = (-1, 0)
         while True:
-            with self._database.reading() as connection:
-                rows = connection.execute(
-                    "SELECT f.recheck_at_ns, f.id FROM file f WHERE f.mapping_id = ?"
-                    " AND f.recheck_at_ns BETWEEN ? AND ? AND (f.recheck_at_ns, f.id) > (?, ?)"
-                    f" AND f.kind = 0 AND {UNCHANGED} ORDER BY f.recheck_at_ns, f.id LIMIT {_PAGE}",
-                    (mapping_id, after[0], now_ns, *after),
-                ).fetchall()
+            rows = self._database.rows(
+                "SELECT f.recheck_at_ns, f.id FROM file f WHERE f.mapping_id = ?"
+                " AND f.recheck_at_ns BETWEEN ? AND ? AND (f.recheck_at_ns, f.id) > (?, ?)"
+                f" AND f.kind = 0 AND {UNCHANGED} ORDER BY f.recheck_at_ns, f.id LIMIT {_PAGE}",
+                (mapping_id, after[0], now_ns, *after),
+            )
             if rows:
                 after = rows[-1]
                 yield [identity for _, identity in rows]
@@ -53,12 +52,11 @@ class Rechecks:
 
     def next_ns(self, mapping_id: int, now_ns: int) -> int | None:
         """When the next file that is not due yet will be; None: there is none."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT min(recheck_at_ns) FROM file WHERE mapping_id = ? AND recheck_at_ns > ?",
-                (mapping_id, now_ns),
-            ).fetchone()
-        return None if row[0] is None else int(row[0])
+        next_ns: int | None = self._database.value(
+            "SELECT min(recheck_at_ns) FROM file WHERE mapping_id = ? AND recheck_at_ns > ?",
+            (mapping_id, now_ns),
+        )
+        return next_ns
 
     def pending(self, mapping_id: int, until_ns: int | None = None) -> Pending:
         """How many files stand as they were synced, and are to be hashed again.
@@ -68,12 +66,11 @@ class Rechecks:
             until_ns: Only those that are due by then; None: all.
         """
         until = "" if until_ns is None else " AND f.recheck_at_ns <= ?"
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT count(*), coalesce(sum(f.size), 0), max(f.recheck_at_ns) FROM file f"
-                f" WHERE f.mapping_id = ? AND f.recheck_at_ns IS NOT NULL{until} AND {UNCHANGED}",
-                (mapping_id,) if until_ns is None else (mapping_id, until_ns),
-            ).fetchone()
+        [row] = self._database.rows(
+            "SELECT count(*), coalesce(sum(f.size), 0), max(f.recheck_at_ns) FROM file f"
+            f" WHERE f.mapping_id = ? AND f.recheck_at_ns IS NOT NULL{until} AND {UNCHANGED}",
+            (mapping_id,) if until_ns is None else (mapping_id, until_ns),
+        )
         return Pending(*row)
 
     def closed(self, mapping_id: int, paths: Iterable[str], at_ns: int) -> None:
@@ -85,14 +82,13 @@ class Rechecks:
         with self._database.writing() as connection:
             connection.executemany(
                 "UPDATE file AS f SET recheck_at_ns = coalesce(recheck_at_ns + 1, ?)"
-                f" WHERE mapping_id = ? AND directory = ? AND name = ? AND {UNCHANGED}",
+                f" WHERE {AT_PATH} AND {UNCHANGED}",
                 ((at_ns, mapping_id, *split(path)) for path in paths),
             )
 
     def clock_ahead_ns(self) -> int | None:
         """By how much the wall clock was ahead of the monotonic one when last noted."""
-        with self._database.reading() as connection:
-            row = connection.execute("SELECT ahead_ns FROM clock").fetchone()
+        row = self._database.row("SELECT ahead_ns FROM clock")
         return None if row is None else int(row[0])
 
     def note_clock_ahead(self, ahead_ns: int) -> None:

@@ -180,11 +180,10 @@ class Refusals:
         where, values = ("f.eid = ?", (eid,)) if eid != EVERYWHERE else ("f.eid IS NOT NULL", ())
         if action is Action.SEND:
             where += f" AND {UNSYNCED}"
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT m.name, f.id, coalesce(f.size, 0) FROM file f"
-                f" JOIN mapping m ON m.id = f.mapping_id WHERE {where} AND f.size {there}"
-                " ORDER BY f.failure_message IS NOT NULL, f.since_ns LIMIT ?",
-                (*values, most),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT m.name, f.id, coalesce(f.size, 0) FROM file f"
+            f" JOIN mapping m ON m.id = f.mapping_id WHERE {where} AND f.size {there}"
+            " ORDER BY f.failure_message IS NOT NULL, f.since_ns LIMIT ?",
+            (*values, most),
+        )
         return [Candidate(mapping, Waiting(identity, size)) for mapping, identity, size in rows]

@@ -10,7 +10,7 @@ from typing import Any
 from aqsync.journal.database import Database
 from aqsync.journal.observations import FORGET_REMOTE_SIDE
 from aqsync.journal.outcomes import next_sequence, plausible
-from aqsync.journal.rows import explained, words
+from aqsync.journal.rows import explained, marks, words
 from aqsync.model import Problem, ServerProblem, explanation_of
 
 _OR_REMOVABLE = """
@@ -65,11 +65,10 @@ class Remote:
 
     def experiments(self) -> dict[str, ExperimentRecord]:
         """Every experiment known, by EID."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT eid, uuid, listed_sequence, listed_at_ns,"
-                f" problem_looks, problem_again_ns, address, {_PROBLEM} FROM experiment"
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT eid, uuid, listed_sequence, listed_at_ns,"
+            f" problem_looks, problem_again_ns, address, {_PROBLEM} FROM experiment"
+        )
         return {
             eid: ExperimentRecord(
                 eid,
@@ -86,11 +85,10 @@ class Remote:
 
     def problems(self) -> dict[str, tuple[Problem, int | None]]:
         """Why experiments cannot be used, by EID, and when each is looked for again."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                f"SELECT eid, problem_again_ns, {_PROBLEM} FROM experiment"
-                " WHERE problem_message IS NOT NULL"
-            ).fetchall()
+        rows = self._database.rows(
+            f"SELECT eid, problem_again_ns, {_PROBLEM} FROM experiment"
+            " WHERE problem_message IS NOT NULL"
+        )
         return {
             eid: (problem, again_ns)
             for eid, again_ns, *columns in rows
@@ -120,11 +118,10 @@ class Remote:
 
     def problem(self, eid: str) -> Problem | None:
         """Why an experiment cannot be used."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                f"SELECT {_PROBLEM} FROM experiment WHERE eid = ? AND problem_message IS NOT NULL",
-                (eid,),
-            ).fetchone()
+        row = self._database.row(
+            f"SELECT {_PROBLEM} FROM experiment WHERE eid = ? AND problem_message IS NOT NULL",
+            (eid,),
+        )
         return None if row is None else _problem(row)
 
     def mapped_eids(
@@ -146,18 +143,16 @@ class Remote:
         which = ""
         if only_here or only_removable:
             which = f" AND (file.size IS NOT NULL {_OR_REMOVABLE if only_removable else ''})"
-        marks = ",".join("?" * len(mapping_ids))
-        with self._database.reading() as connection:
-            # Hops from one EID to the next in the index, however many files lie between;
-            # "+" keeps SQLite from walking through all files of a mapping instead.
-            rows = connection.execute(
-                "WITH RECURSIVE hop (eid) AS (SELECT min(eid) FROM file UNION ALL"
-                " SELECT (SELECT min(eid) FROM file WHERE eid > hop.eid) FROM hop"
-                " WHERE hop.eid IS NOT NULL) SELECT eid FROM hop WHERE EXISTS"
-                " (SELECT 1 FROM file WHERE file.eid = hop.eid"
-                f" AND +mapping_id IN ({marks}){which})",
-                tuple(mapping_ids),
-            ).fetchall()
+        # Hops from one EID to the next in the index, however many files lie between;
+        # "+" keeps SQLite from walking through all files of a mapping instead.
+        rows = self._database.rows(
+            "WITH RECURSIVE hop (eid) AS (SELECT min(eid) FROM file UNION ALL"
+            " SELECT (SELECT min(eid) FROM file WHERE eid > hop.eid) FROM hop"
+            " WHERE hop.eid IS NOT NULL) SELECT eid FROM hop WHERE EXISTS"
+            " (SELECT 1 FROM file WHERE file.eid = hop.eid"
+            f" AND +mapping_id IN ({marks(mapping_ids)}){which})",
+            tuple(mapping_ids),
+        )
         return {eid for (eid,) in rows}
 
     def found(self, uuids: Mapping[str, str], address: str | None = None) -> None:
@@ -222,10 +217,7 @@ class Remote:
 
     def digest(self, uuids: Sequence[str]) -> bytes | None:
         """The digest of the last answer to a question for just these experiments' lists."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT digest FROM listing WHERE uuids = ?", (",".join(uuids),)
-            ).fetchone()
+        row = self._database.row("SELECT digest FROM listing WHERE uuids = ?", (",".join(uuids),))
         return None if row is None else row[0]
 
     def unchanged(self, eids: Collection[str], sequence: int, now_ns: int) -> None:
@@ -269,11 +261,10 @@ class Remote:
 
     def server_problem(self) -> ServerProblem | None:
         """Why the server cannot be used now; None if it can."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT code, message, hint, denied, since_ns, count, probe_at_ns, ordered"
-                " FROM server_problem"
-            ).fetchone()
+        row = self._database.row(
+            "SELECT code, message, hint, denied, since_ns, count, probe_at_ns, ordered"
+            " FROM server_problem"
+        )
         if row is None:
             return None
         *why, denied, since_ns, count, probe_at_ns, ordered = row

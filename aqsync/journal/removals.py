@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.rows import JOINED, QUIET, UNCHANGED, joined
-from aqsync.model import Twin
+from aqsync.model import SECOND_NS, Twin
 
-AT_ONCE_NS = 3600 * 1_000_000_000
+AT_ONCE_NS = 3600 * SECOND_NS
 """What is removed from the server within this time is removed at once."""
-LATELY_NS = 24 * 3600 * 1_000_000_000
+LATELY_NS = 24 * 3600 * SECOND_NS
 """A mapping that was not looked at for so long may not be configured any more."""
-_SLACK_NS = 60 * 1_000_000_000
+_SLACK_NS = 60 * SECOND_NS
 """A disk's clock may be so far ahead of ours."""
 
 # CROSS JOIN: else SQLite takes groups by size to be few, and compares each file with every size,
@@ -97,10 +97,9 @@ class Removals:
             now_ns: The wall clock, nanoseconds since 1970. Of mappings that were not looked at
                 lately nothing counts: they may not be configured any more.
         """
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                _TWINS, {"id": mapping_id, "lately_ns": now_ns - LATELY_NS, "slack_ns": _SLACK_NS}
-            ).fetchall()
+        rows = self._database.rows(
+            _TWINS, {"id": mapping_id, "lately_ns": now_ns - LATELY_NS, "slack_ns": _SLACK_NS}
+        )
         return {
             gone: Twin(mapping, joined(directory, name), failure or "")
             for gone, mapping, directory, name, failure in rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 from aqsync.model import (
@@ -58,6 +59,22 @@ def joined(directory: str | bytes, name: str | bytes) -> str:
     return f"{loaded(directory)}/{loaded(name)}" if directory else loaded(name)
 
 
+def below(directory: str) -> list[tuple[str | bytes, str | bytes]]:
+    """What lies below a directory: after the first and before the second of either pair.
+
+    "0" is the character after "/". SQLite compares blobs with blobs only, text with text.
+    """
+    first, last = f"{directory}/", f"{directory}0"
+    return [(stored(first), stored(last)), (os.fsencode(first), os.fsencode(last))]
+
+
+def marks(values: Collection[object]) -> str:
+    """A question mark for each value, for ``IN (...)``."""
+    return ",".join("?" * len(values))
+
+
+AT_PATH = "mapping_id = ? AND directory = ? AND name = ?"
+
 UNCHANGED = """
     f.size = f.synced_size AND f.mtime_ns = f.synced_mtime_ns
     AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode
@@ -74,6 +91,14 @@ NO_FAILURE = """
     failure_count = 0, failure_at_ns = NULL
 """
 """Assignments that forget a failure."""
+
+NOT_COMPARED = "compared_modified_at = NULL, compared_at_ns = NULL"
+NOT_SENT = "sent_sha256 = NULL, sent_size = NULL"
+NOT_RESENT = "resends = 0, resends_since_ns = NULL"
+"""Assignments that forget a comparison, what was sent, and how often it was sent again."""
+
+LISTED = "coalesce(e.listed_sequence, 0)"
+"""When the list of a file's experiment was last asked for; 0: never."""
 
 # A file that is here, unchanged since its upload, and listed by the server with the very
 # time that our version got. The planner calls every such file in sync (a test holds the two
@@ -100,7 +125,7 @@ RECORD = f"""
         f.synced_size, f.synced_mtime_ns, f.synced_ctime_ns, f.synced_inode,
         f.synced_sha256, f.synced_at_ns, f.synced_sequence, f.synced_modified_at,
         f.sent_sha256, f.sent_size,
-        coalesce(e.listed_sequence, 0), r.modified_at,
+        {LISTED}, r.modified_at,
         f.compared_modified_at, f.compared_at_ns, f.compared_finding, f.compared_size,
         f.compared_sha256,
         f.failure_code, f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,

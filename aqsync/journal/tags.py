@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from aqsync.journal.database import Database
 from aqsync.journal.outcomes import earn
-from aqsync.journal.rows import joined, words
+from aqsync.journal.rows import joined, marks, words
 
 
 class Tags:
@@ -20,11 +20,9 @@ class Tags:
 
     def unapplied(self) -> dict[str, list[str]]:
         """By EID, the tags that were earned and are not known to be on the server."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT eid, tag FROM tag WHERE applied_at_ns IS NULL"
-                " ORDER BY eid, earned_at_ns, tag"
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT eid, tag FROM tag WHERE applied_at_ns IS NULL ORDER BY eid, earned_at_ns, tag"
+        )
         by_eid: dict[str, list[str]] = {}
         for eid, tag in rows:
             by_eid.setdefault(eid, []).append(tag)
@@ -57,15 +55,14 @@ class Tags:
         """
         whose = ""
         if mapping_ids is not None:
-            whose = f" AND +file.mapping_id IN ({','.join('?' * len(mapping_ids))})"
-        with self._database.reading() as connection:
-            return connection.execute(
-                "SELECT eid, tag, failure_message, failure_hint FROM tag"
-                " WHERE applied_at_ns IS NULL AND failure_message IS NOT NULL"
-                f" AND EXISTS (SELECT 1 FROM file WHERE file.eid = tag.eid{whose})"
-                " ORDER BY eid, tag",
-                tuple(mapping_ids or ()),
-            ).fetchall()
+            whose = f" AND +file.mapping_id IN ({marks(mapping_ids)})"
+        return self._database.rows(
+            "SELECT eid, tag, failure_message, failure_hint FROM tag"
+            " WHERE applied_at_ns IS NULL AND failure_message IS NOT NULL"
+            f" AND EXISTS (SELECT 1 FROM file WHERE file.eid = tag.eid{whose})"
+            " ORDER BY eid, tag",
+            tuple(mapping_ids or ()),
+        )
 
     def forget_refused(self, mapping_id: int) -> None:
         """Tags that the server refused where a mapping's files go: its rules are other ones now.
@@ -88,10 +85,9 @@ class Tags:
 
     def synced_paths(self, mapping_id: int) -> list[tuple[str, str]]:
         """EID and path of every synced file, for when the rules have changed."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT eid, directory, name FROM file"
-                " WHERE mapping_id = ? AND synced_at_ns IS NOT NULL AND eid IS NOT NULL",
-                (mapping_id,),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT eid, directory, name FROM file"
+            " WHERE mapping_id = ? AND synced_at_ns IS NOT NULL AND eid IS NOT NULL",
+            (mapping_id,),
+        )
         return [(eid, joined(directory, name)) for eid, directory, name in rows]

@@ -17,16 +17,15 @@ class Versions:
         Of past ones the newest 32, whichever mapping they came from. They permit a replacement of
         what the server holds, never its removal.
         """
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT p.sha256, p.size FROM past_version p JOIN experiment e ON e.uuid = p.uuid"
-                " WHERE e.eid = ?1 AND p.name = ?2"
-                " UNION SELECT synced_sha256, synced_size FROM file"
-                " WHERE eid = ?1 AND remote_name = ?2 AND synced_sha256 IS NOT NULL"
-                " UNION SELECT sent_sha256, sent_size FROM file"
-                " WHERE eid = ?1 AND remote_name = ?2 AND sent_sha256 IS NOT NULL",
-                (eid, remote_name),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT p.sha256, p.size FROM past_version p JOIN experiment e ON e.uuid = p.uuid"
+            " WHERE e.eid = ?1 AND p.name = ?2"
+            " UNION SELECT synced_sha256, synced_size FROM file"
+            " WHERE eid = ?1 AND remote_name = ?2 AND synced_sha256 IS NOT NULL"
+            " UNION SELECT sent_sha256, sent_size FROM file"
+            " WHERE eid = ?1 AND remote_name = ?2 AND sent_sha256 IS NOT NULL",
+            (eid, remote_name),
+        )
         return dict(rows)
 
     def prune(self, most: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,6 +19,7 @@ from aqsync.journal.mappings import RootIdentity
 from aqsync.local.mounts import mounts_below
 from aqsync.local.writeback import write_back_ns
 from aqsync.model import EntryKind
+from aqsync.paths import parents
 
 RELATIVE_OPEN = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
@@ -233,19 +234,6 @@ def _look_through(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, Se
             raise  # so it would be with every other entry
         except OSError as exc:
             yield entry.name, exc
-
-
-def parents(path: str) -> Iterator[str]:
-    """The directories above a path, the nearest last; the root itself is left out."""
-    end = path.find("/")
-    while end >= 0:
-        yield path[:end]
-        end = path.find("/", end + 1)
-
-
-def nearest(path: str, places: Collection[str]) -> str | None:
-    """The innermost of some places that a path is, or lies below; the root is none of them."""
-    return next((p for p in (path, *reversed([*parents(path)])) if p in places), None)
 
 
 def _check_way(root: Path, path: str) -> None:

@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
 from aqsync.errors import FileChanged, FileUnreadable, FileVanished, LocalError
-from aqsync.local.disk import REAL_DISK, Disk, Seen, parents
+from aqsync.local.disk import REAL_DISK, Disk, Seen
 from aqsync.model import EntryKind, Signature
+from aqsync.paths import parents
 
 CHUNK = 1 << 18
 """Bytes read at once; larger chunks cost page faults and gain nothing."""

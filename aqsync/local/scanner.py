@@ -19,7 +19,7 @@ from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.mappings import MappingRecord, RootIdentity
 from aqsync.journal.observations import KnownVersion, Observed, Retargeted
 from aqsync.local.attended import AttendedDisk
-from aqsync.local.disk import REAL_DISK, Disk, parents
+from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands
 from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
@@ -27,6 +27,7 @@ from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Explanation, Problem, Reason, Signature, explain_error
+from aqsync.paths import parents
 from aqsync.timestamps import settle_ns
 
 
@@ -126,7 +127,7 @@ class Scanner:
         self._clock = clock
         self._disk = AttendedDisk(disk)
         self._errands = Errands(clock) if errands is None else errands
-        self._settle_ns = int(mapping.settle * 1e9)
+        self._settle_ns = mapping.settle_ns
         self._accepted: dict[str, RootIdentity] = {}
         """What a person had accepted, by path, when this look began."""
         self._turn = threading.Lock()

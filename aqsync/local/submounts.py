@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.journal.mappings import RootIdentity
-from aqsync.local.disk import Disk, nearest, parents
+from aqsync.local.disk import Disk
 from aqsync.model import Reason
+from aqsync.paths import nearest, parents
 
 
 class Verdict(NamedTuple):

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.journal.observations import KnownEntry, Observations, Observed
-from aqsync.local.disk import Disk, Seen, parents
+from aqsync.local.disk import Disk, Seen
 from aqsync.local.rules import LeftOut, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.model import EntryKind, Explanation, Reason, Signature
+from aqsync.paths import parents
 
 BATCH = 2000
 """Observations per transaction."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aqsync.model import SECOND_NS
+
 SETTINGS = Path("/proc/sys/vm")
-UNKNOWN_NS = 60 * 1_000_000_000
+UNKNOWN_NS = 60 * SECOND_NS
 """Where the system does not say."""
-LONGEST_NS = 3600 * 1_000_000_000
+LONGEST_NS = 3600 * SECOND_NS
 """Where a laptop is told to leave its disk alone for longer, or for ever."""
-WRITING_NS = 10 * 1_000_000_000
+WRITING_NS = 10 * SECOND_NS
 """For the writing itself, once its time has come: a disk may be busy."""
 
 _CENTISECOND_NS = 10_000_000

@@ -43,6 +43,7 @@ from aqsync.model.reasons import (
 )
 from aqsync.model.records import (
     RESENDS_WITHIN_NS,
+    SECOND_NS,
     Comparison,
     EntryKind,
     Failure,
@@ -57,6 +58,7 @@ from aqsync.model.records import (
 
 __all__ = [
     "RESENDS_WITHIN_NS",
+    "SECOND_NS",
     "Action",
     "Adopted",
     "ChangedMeanwhile",

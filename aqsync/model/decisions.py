@@ -23,29 +23,31 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class InSync(Explained):
+class _Step(Explained):
+    """What every decision says: why, and since when that has been so."""
+
+    why: Explanation
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class InSync(_Step):
     """Nothing to do."""
 
-    why: Explanation
-    since_ns: int
     state: State = State.IN_SYNC
 
 
 @dataclass(frozen=True, slots=True)
-class Recheck(Explained):
+class Recheck(_Step):
     """In sync as far as its signature tells: now hash it again, as it was very young when read."""
 
-    why: Explanation
-    since_ns: int
     state: State = State.IN_SYNC
 
 
 @dataclass(frozen=True, slots=True)
-class Wait(Explained):
+class Wait(_Step):
     """Nothing to do yet."""
 
-    why: Explanation
-    since_ns: int
     until_ns: int | None
     """Look again then; None: when something else has happened."""
     state: State = State.WAITING
@@ -54,11 +56,9 @@ class Wait(Explained):
 
 
 @dataclass(frozen=True, slots=True)
-class Upload(Explained):
+class Upload(_Step):
     """Send the file."""
 
-    why: Explanation
-    since_ns: int
     replaces: bool
     """A version is there that may be replaced: it is ours, is the beginning of this one, or a
     person allowed it."""
@@ -68,31 +68,25 @@ class Upload(Explained):
 
 
 @dataclass(frozen=True, slots=True)
-class Compare(Explained):
+class Compare(_Step):
     """Find out whether the remote file has our content."""
 
-    why: Explanation
-    since_ns: int
     state: State = State.PENDING
     background: bool = False
     """Nothing waits to be sent for it: uploads come first."""
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveRemote(Explained):
+class RemoveRemote(_Step):
     """Remove the remote copy of a file that was deleted here."""
 
-    why: Explanation
-    since_ns: int
     state: State = State.PENDING
 
 
 @dataclass(frozen=True, slots=True)
-class Hold(Explained):
+class Hold(_Step):
     """Nothing happens until somebody decides or changes something."""
 
-    why: Explanation
-    since_ns: int
     state: State = State.HELD
     next_ns: int | None = None
     """What holds it is no fault of the file's, and is looked into again then; None: it is not."""

@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from aqsync.model.reasons import Explained, Explanation
 
+SECOND_NS = 1_000_000_000
+"""Nanoseconds in a second."""
+
 
 class EntryKind(IntEnum):
     """What a directory entry is."""
@@ -103,7 +106,7 @@ class Comparison:
     """SHA-256 of the remote version; empty for content of others."""
 
 
-RESENDS_WITHIN_NS = 24 * 3600 * 1_000_000_000
+RESENDS_WITHIN_NS = 24 * 3600 * SECOND_NS
 """A day: within it, versions that are sent again are counted."""
 
 

@@ -30,6 +30,7 @@ from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.errands import Errands
 from aqsync.log import Log
+from aqsync.model import SECOND_NS
 from aqsync.service.counted import Counted
 from aqsync.service.generation import Common, Generation
 from aqsync.service.notify import Notifier
@@ -51,7 +52,6 @@ TICK_S = 5.0
 """Between two looks at whether everything gets on."""
 SLOW_START_S = 10.0
 """Root directories that take longer to look at do not keep the daemon from being ready."""
-SECOND_NS = 1_000_000_000
 
 log = Log(__name__)
 

@@ -16,6 +16,7 @@ from aqsync.errors import AqsyncError, Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.log import Log
 from aqsync.model import (
+    SECOND_NS,
     ChangedMeanwhile,
     Compare,
     Decision,
@@ -53,7 +54,6 @@ MOST_IN_BACKGROUND = 2
 """Jobs that nothing waits for run while nothing else is ready, and on so many workers at most."""
 MOST_PATIENCE_S = 60.0
 """The longest pause for a file that cannot be read as it was seen."""
-SECOND_NS = 1_000_000_000
 
 log = Log(__name__)
 

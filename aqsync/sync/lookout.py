@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from aqsync.config import Mapping
 from aqsync.journal.pauses import EVERYTHING
-from aqsync.local.disk import nearest, parents
 from aqsync.local.scanner import ScanReport
 from aqsync.log import Log
 from aqsync.model import Explanation
+from aqsync.paths import nearest, parents
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import undecided
 from aqsync.sync.ready import Ready

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aqsync.model import (
     RESENDS_WITHIN_NS,
+    SECOND_NS,
     Action,
     Compare,
     Comparison,
@@ -36,7 +37,6 @@ from aqsync.model import (
 )
 from aqsync.timestamps import settle_ns
 
-SECOND_NS = 1_000_000_000
 LONGEST_BACKOFF_S = 15 * 60
 LONGEST_ORDERED_PAUSE_NS = 3600 * SECOND_NS
 """A server that asks for a longer pause is asked again all the same."""

@@ -14,7 +14,6 @@ from aqsync.journal.hangs import LOOK
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import EVERYWHERE
-from aqsync.local.disk import nearest
 from aqsync.local.rules import target_fingerprint
 from aqsync.model import (
     Action,
@@ -27,6 +26,7 @@ from aqsync.model import (
     TransfersBlocked,
     Twin,
 )
+from aqsync.paths import nearest
 from aqsync.sync.planner import decide, removal_barrier
 
 BATCH = 500
@@ -101,8 +101,8 @@ def policies(
     hangs.pop(LOOK, None)  # the trouble of the root says so
     troubles = journal.mappings.troubles(mapping_id)
     base = Policy(
-        settle_ns=int(mapping.settle * 1e9),
-        on_local_delete=OnLocalDelete(mapping.on_local_delete),
+        settle_ns=mapping.settle_ns,
+        on_local_delete=mapping.on_local_delete,
         removal_barrier=barrier,
         root_problem=troubles.pop("", None),
         blocked=transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once),
@@ -200,7 +200,7 @@ def undecided(journal: Journal, mapping: Mapping, within: Sequence[str] = ()) ->
 
 def keeps(mapping: Mapping) -> bool:
     """Whether nothing is ever removed from the server."""
-    return OnLocalDelete(mapping.on_local_delete) is OnLocalDelete.KEEP
+    return mapping.on_local_delete is OnLocalDelete.KEEP
 
 
 def decisions(  # noqa: PLR0913 - what bears on files

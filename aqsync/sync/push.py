@@ -14,6 +14,7 @@ from aqsync.errors import Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import (
+    SECOND_NS,
     Adopted,
     ChangedMeanwhile,
     Compare,
@@ -51,7 +52,6 @@ TRIES = 3
 """Attempts on a file, or on a server that is away, before a push gives up."""
 MOST_ATTEMPTS = 8
 """Jobs done on one file in one push: compared, sent, and sent again when it moved on."""
-SECOND_NS = 1_000_000_000
 LOOK_AT_CLOSED_S = 1.0
 """Seconds between two looks whether a window has closed or somebody has paused a mapping."""
 MOMENT_NS = SECOND_NS // 5

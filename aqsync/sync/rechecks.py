@@ -18,11 +18,12 @@ from aqsync.errors import DiskHangs, FileChanged, FileVanished, LocalError
 from aqsync.journal import Journal
 from aqsync.journal.rechecks import Pending
 from aqsync.local.attended import AttendedDisk
-from aqsync.local.disk import Disk, parents
+from aqsync.local.disk import Disk
 from aqsync.local.errands import Errands
 from aqsync.local.reader import GuardedFile
 from aqsync.log import Log
 from aqsync.model import (
+    SECOND_NS,
     Adopted,
     Failed,
     FileRecord,
@@ -33,11 +34,12 @@ from aqsync.model import (
     Uploaded,
     explain_error,
 )
+from aqsync.paths import parents
 from aqsync.sync.claims import Claims
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import ALWAYS, policies
 from aqsync.sync.rate import RateLimit
-from aqsync.timestamps import SECOND_NS, recheck_at_ns
+from aqsync.timestamps import recheck_at_ns
 
 READ_RATE = 64 * 1024 * 1024
 """Bytes per second that are read again, of all mappings together: a third of what a hard disk

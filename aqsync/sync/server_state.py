@@ -9,8 +9,8 @@ from aqsync.errors import AccessDenied, HeaderDropped, RemoteError, ServerFailed
 from aqsync.journal import Journal
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.log import Log
-from aqsync.model import Reason, ServerProblem, explain_error
-from aqsync.sync.planner import LONGEST_ORDERED_PAUSE_NS, SECOND_NS, backoff_ns, probe_is_near
+from aqsync.model import SECOND_NS, Reason, ServerProblem, explain_error
+from aqsync.sync.planner import LONGEST_ORDERED_PAUSE_NS, backoff_ns, probe_is_near
 
 SHORTEST_ORDERED_PAUSE_S = 1.0
 """A server that is busy and asks for no pause gets one."""

@@ -15,7 +15,7 @@ from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import Key
 from aqsync.log import Log
-from aqsync.model import FileRecord, SizeLimit
+from aqsync.model import SECOND_NS, FileRecord, SizeLimit
 from aqsync.sync.engine import Engine
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.planner import LONGEST_SEARCH_PAUSE_S, probe_is_near
@@ -38,7 +38,6 @@ MOST_PAST_VERSIONS = 1_000_000
 """Past versions of files that are kept, some hundred bytes each."""
 MOST_CANDIDATES = 20
 """Files that are brought up to try what is refused as a whole: the first that can be sent does."""
-SECOND_NS = 1_000_000_000
 
 log = Log(__name__)
 

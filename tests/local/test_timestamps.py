@@ -11,10 +11,10 @@ import pytest
 
 from aqsync.clock import SystemClock
 from aqsync.local.disk import REAL_DISK
-from aqsync.model import FileRecord, Outcome, Signature
+from aqsync.model import SECOND_NS, FileRecord, Outcome, Signature
 from aqsync.sync.engine import Engine
 from aqsync.sync.push import Limits, Push
-from aqsync.timestamps import SECOND_NS, granularity_ns, recheck_at_ns, settle_ns
+from aqsync.timestamps import granularity_ns, recheck_at_ns, settle_ns
 from tests.support.lab import Lab
 from tests.support.mounts import mounted_ext4
 

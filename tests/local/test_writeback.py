@@ -8,7 +8,7 @@ import pytest
 
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.writeback import LONGEST_NS, UNKNOWN_NS, WRITING_NS, write_back_ns
-from aqsync.timestamps import SECOND_NS
+from aqsync.model import SECOND_NS
 
 
 def settings(folder: Path, expire: str, every: str) -> Path:

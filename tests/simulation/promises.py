@@ -9,9 +9,9 @@ from uuid import UUID
 
 from aqsync.config import Mapping
 from aqsync.journal.mappings import RootIdentity
-from aqsync.local.disk import nearest
 from aqsync.local.rules import IGNORE_FILE
 from aqsync.model import Decision, FileRecord, Hold, InSync, Reason, Recheck, State, Upload
+from aqsync.paths import nearest
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_deeds

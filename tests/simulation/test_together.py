@@ -10,7 +10,7 @@ import pytest
 
 from aqsync.config import Mapping, Windows
 from aqsync.errors import ServerUnreachable
-from aqsync.model import Compare, Decision, Outcome, RemoveRemote, State, Upload
+from aqsync.model import Compare, Decision, OnLocalDelete, Outcome, RemoveRemote, State, Upload
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import decisions, policies
 from tests.simulation.fake_disk import FakeDisk
@@ -33,7 +33,7 @@ class Whole:
         self.server.create(EID)
         self.journal = open_quickly(folder / "state/journal.db", self.clock.now_ns())
         self.mapping = Mapping(
-            name="lab", directory=Path(ROOT), experiment=EID, on_local_delete="remove"
+            name="lab", directory=Path(ROOT), experiment=EID, on_local_delete=OnLocalDelete.REMOVE
         )
         self.engine = Engine([self.mapping], self.journal, self.server, self.clock, disk=self.disk)
 

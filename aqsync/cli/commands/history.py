@@ -17,8 +17,7 @@ from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.history import Event
 from aqsync.local.locate import locate
-
-_SECOND_NS = 1_000_000_000
+from aqsync.model import SECOND_NS
 
 
 @click.command()
@@ -59,7 +58,7 @@ def history(
             most,
             mapping=mapping,
             path=relative,
-            since_ns=None if since is None else int(since.timestamp() * _SECOND_NS),
+            since_ns=None if since is None else int(since.timestamp() * SECOND_NS),
         )
     if json:
         say_json({"events": [_as_json(config, event) for event in events]})
@@ -81,13 +80,13 @@ def _place(config: Config, event: Event) -> str:
 
 
 def _row(config: Config, event: Event) -> Sequence[str]:
-    at = datetime.fromtimestamp(event.at_ns / _SECOND_NS, UTC)
+    at = datetime.fromtimestamp(event.at_ns / SECOND_NS, UTC)
     return time_text(at), event.kind, _place(config, event), event.text
 
 
 def _as_json(config: Config, event: Event) -> dict[str, str | None]:
     return {
-        "at": datetime.fromtimestamp(event.at_ns / _SECOND_NS, UTC).isoformat(),
+        "at": datetime.fromtimestamp(event.at_ns / SECOND_NS, UTC).isoformat(),
         "what": event.kind,
         "mapping": event.mapping or None,
         "path": _place(config, event) if event.path else None,

@@ -22,12 +22,11 @@ from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.comparison import SyncStatus
-from aqsync.model import Problem
+from aqsync.model import SECOND_NS, Problem
 from aqsync.sync.connection import connect
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import batched, experiments_known_of
 
-_SECOND_NS = 1_000_000_000
 _LINES = 500
 """So many are written at once."""
 _MARKS = {
@@ -197,7 +196,7 @@ def _tell(rows: Iterator[Row], lists: _Lists, only: SyncStatus | None) -> None:
 
 def _line(row: Row) -> str:
     size = "" if row.size is None else size_text(row.size)
-    modified = "" if row.mtime_ns is None else _local_time(row.mtime_ns / _SECOND_NS)
+    modified = "" if row.mtime_ns is None else _local_time(row.mtime_ns / SECOND_NS)
     place = "" if row.path is None else f"{row.path}  "
     there = row.remote_name and f"{row.eid}/{row.remote_name}"
     return (

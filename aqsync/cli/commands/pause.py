@@ -13,8 +13,7 @@ from aqsync.config import Config
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
-
-_SECOND_NS = 1_000_000_000
+from aqsync.model import SECOND_NS
 
 
 @click.command()
@@ -30,7 +29,7 @@ def pause(*, mapping: str | None, config: Config, seconds: float | None) -> Exit
     """
     chosen(config, [] if mapping is None else [mapping])
     now_ns = SystemClock().now_ns()
-    until_ns = None if seconds is None else now_ns + int(seconds * _SECOND_NS)
+    until_ns = None if seconds is None else now_ns + int(seconds * SECOND_NS)
     if through_daemon(config.journal, lambda daemon: daemon.pause(mapping, seconds)) is None:
         with Journal.open_for_writing(config.journal, now_ns) as journal:
             journal.pauses.pause(mapping or EVERYTHING, now_ns, until_ns)

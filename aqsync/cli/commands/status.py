@@ -29,12 +29,10 @@ from aqsync.journal import Journal
 from aqsync.journal.pauses import Pause
 from aqsync.journal.rechecks import Pending
 from aqsync.local.selection import HINT, Selection
-from aqsync.model import Problem, ServerProblem, State
+from aqsync.model import SECOND_NS, Problem, ServerProblem, State
 from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.selected import selection
 from aqsync.sync.summary import Summary, summarize
-
-_SECOND_NS = 1_000_000_000
 
 
 class _MappingState(NamedTuple):
@@ -213,13 +211,13 @@ def _seconds_left(pending: Pending, now_ns: int) -> float | None:
     """Until the last of them is due; None if there are none."""
     if pending.last_ns is None:
         return None
-    return round(max(0, pending.last_ns - now_ns) / _SECOND_NS, 3)
+    return round(max(0, pending.last_ns - now_ns) / SECOND_NS, 3)
 
 
 def _tell_watch(problem: Problem | None, now_ns: int) -> None:
     """Changes are still found, only later."""
     if problem is not None:
-        age = seconds_text(max(0, now_ns - problem.since_ns) / _SECOND_NS)
+        age = seconds_text(max(0, now_ns - problem.since_ns) / SECOND_NS)
         say(
             "  events cannot be trusted, so it is scanned more often:"
             f" {problem.message} (for {age})"
@@ -233,5 +231,5 @@ def _tell_server(server: _ServerSide, now_ns: int) -> None:
     some = f"; of {missing} experiments no list was fetched yet" if missing else ""
     say(f"{lists_text(server.oldest_ns, now_ns)}{some}")
     if server.problem is not None:
-        since = seconds_text((now_ns - server.problem.since_ns) / _SECOND_NS)
+        since = seconds_text((now_ns - server.problem.since_ns) / SECOND_NS)
         say(f"the server has not been usable for {since}: {server.problem.message}")

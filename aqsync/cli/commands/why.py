@@ -17,10 +17,10 @@ from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
-from aqsync.local.disk import nearest
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
 from aqsync.model import (
+    SECOND_NS,
     Compare,
     Decision,
     FileRecord,
@@ -34,11 +34,10 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.paths import nearest
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 from aqsync.sync.summary import Summary, summarize
-
-_SECOND_NS = 1_000_000_000
 
 
 @click.command()
@@ -132,7 +131,7 @@ def _hint(step: Decision) -> str:
 
 def _age(step: Decision, now_ns: int) -> float:
     """Since when it has been so, in seconds."""
-    return max(0, now_ns - step.since_ns) / _SECOND_NS
+    return max(0, now_ns - step.since_ns) / SECOND_NS
 
 
 def _next_of(mapping: Mapping, file: FileRecord, step: Decision, now_ns: int) -> str:
@@ -172,16 +171,16 @@ def _next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for e
 def _decided_again(until_ns: int | None, now_ns: int) -> str:
     if until_ns is None:
         return "it goes on when that is over"
-    return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / _SECOND_NS)}"
+    return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / SECOND_NS)}"
 
 
 def _tried_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
     """Of what holds many files; without a daemon only a push tries again."""
     if not sooner_by_push:
-        return f"it is tried again in {seconds_text(max(0, next_ns - now_ns) / _SECOND_NS)}"
+        return f"it is tried again in {seconds_text(max(0, next_ns - now_ns) / SECOND_NS)}"
     if next_ns <= now_ns:
         return "what holds it is looked into again by the next push, or at once by a daemon"
-    seconds = seconds_text((next_ns - now_ns) / _SECOND_NS)
+    seconds = seconds_text((next_ns - now_ns) / SECOND_NS)
     return f"what holds it is looked into again in {seconds}, or by the next push"
 
 
