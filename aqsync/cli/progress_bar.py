@@ -21,7 +21,7 @@ from rich.progress import (
 
 from aqsync.aqueduct.local_files import Progress as Moved
 from aqsync.cli.output import printable
-from aqsync.cli.progress import LONG_WAIT_S, described, replacement
+from aqsync.cli.progress_lines import LONG_WAIT_S, described, replacement
 from aqsync.sync.progress import Event, Finished, Pausing, Planned, Replacing, Sent
 
 _WORTH_A_BAR = 1024 * 1024

@@ -15,7 +15,7 @@ from aqsync.aqueduct.server import Server
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.options import Duration, json_option
 from aqsync.cli.output import complain, say, say_json, size_text
-from aqsync.cli.progress import Lines
+from aqsync.cli.progress_lines import Lines
 from aqsync.cli.signals import interruptible
 from aqsync.cli.summaries import report_problems
 from aqsync.cli.through_daemon import push_through_daemon
