@@ -126,7 +126,7 @@ class Body:
 
     Args:
         connection: Where it comes from.
-        timeout: Seconds without any byte; see `Patience`.
+        timeout: Seconds without any byte; see `AnswerTimeout`.
         used: Takes the connection back.
     """
 

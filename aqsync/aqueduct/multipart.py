@@ -1,8 +1,8 @@
 """How one file travels: a header for its name, a multipart envelope for its bytes.
 
-The server takes the end of a file from Content-Length alone. So the one rule here is that a
-request becomes complete only when exactly the announced bytes came and the source has ended
-without complaint: the envelope's last bytes are held back until then.
+The server takes the end of a file from Content-Length alone. So a request must become complete only
+when the source has given exactly the announced number of bytes and has ended without an error. The
+last bytes of the envelope are held back until then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from aqsync.errors import FileChanged, NameNotSendable
 
-Pace = Callable[[bytes], Iterable[bytes]]
+Throttle = Callable[[bytes], Iterable[bytes]]
 
 _DELETE = 0x7F
 _WHOLE_LIMIT = 128 * 1024
@@ -55,7 +55,7 @@ class UploadBody:
         chunks: The file's bytes. What this raises passes through unchanged, and the request stays
             incomplete.
         length: How many bytes `chunks` will give.
-        pace: Given each piece just before it is sent; gives it back, whole or in parts, as fast
+        throttle: Given each piece just before it is sent; gives it back, whole or in parts, as fast
             as it may go. What it raises passes through too.
 
     Raises:
@@ -64,7 +64,7 @@ class UploadBody:
     """
 
     def __init__(
-        self, name: str, chunks: Iterable[bytes], length: int, pace: Pace | None = None
+        self, name: str, chunks: Iterable[bytes], length: int, throttle: Throttle | None = None
     ) -> None:
         boundary = os.urandom(16).hex().encode()
         self.content_type = b"multipart/form-data; boundary=" + boundary
@@ -80,17 +80,17 @@ class UploadBody:
         self.finished = False
         """True once the last piece has been taken and dealt with."""
         self._chunks = _exactly(name, chunks, length)
-        self._pace = pace
+        self._throttle = throttle
         self._whole: bytes | None = None
         if length <= _WHOLE_LIMIT:
             self._whole = b"".join([self._opening, *self._chunks, self._closing])
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._pace is None:
+        if self._throttle is None:
             yield from self._pieces()
         else:
             for piece in self._pieces():
-                yield from self._pace(piece)
+                yield from self._throttle(piece)
         self.finished = True
 
     def _pieces(self) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ class UploadBody:
 
 
 def _exactly(name: str, chunks: Iterable[bytes], length: int) -> Iterator[bytes]:
-    """Pass chunks on as long as they stay within `length`; complain if they end before."""
+    """Pass chunks on; raise if they are more or fewer bytes than `length`."""
     given = 0
     for chunk in chunks:
         given += len(chunk)

@@ -20,9 +20,9 @@ from aqsync.aqueduct.answers import (
     date_of,
     json_object,
 )
-from aqsync.aqueduct.channel import JSON, Channel, graphql_request
 from aqsync.aqueduct.download import Download
-from aqsync.aqueduct.multipart import Pace, UploadBody, name_header
+from aqsync.aqueduct.graphql_client import JSON, GraphQLClient, graphql_request
+from aqsync.aqueduct.multipart import Throttle, UploadBody, name_header
 from aqsync.aqueduct.probe import NOT_FROM_A_CACHE, TINY, probe_of
 from aqsync.aqueduct.records import (
     Expected,
@@ -83,8 +83,8 @@ class Server:
     ) -> None:
         timeouts = Timeouts(connect_timeout, answer_timeout, stall_timeout)
         self._transport = Transport(url, token, verify=verify, timeouts=timeouts)
-        self._channel = Channel(self._transport)
-        self.tasks = ServerTasks(self._channel)
+        self._graphql = GraphQLClient(self._transport)
+        self.tasks = ServerTasks(self._graphql)
         """Extensions and the tasks that run their actions."""
 
     @property
@@ -143,7 +143,7 @@ class Server:
 
     def _experiments(self, id_type: str, values: Sequence[str]) -> list[ExperimentRef | None]:
         what = f"search for {_experiments_in_words(values)}"
-        answer = self._channel.ask(
+        answer = self._graphql.ask(
             graphql.experiments_query(id_type, values), what, repeatable=True
         )
         return [
@@ -186,7 +186,7 @@ class Server:
         variables = {"offset": offset, "limit": limit, "filters": filters}
         what = "search for experiments"
         return graphql.experiment_page(
-            self._channel.operate(graphql.FIND, variables, what, repeatable=True), what
+            self._graphql.operate(graphql.FIND, variables, what, repeatable=True), what
         )
 
     def create_experiment(
@@ -204,7 +204,7 @@ class Server:
         """
         what = f"creation of experiment {title!r}"
         given = {"title": title, "description": description, "tags": list(tags)}
-        data = self._channel.operate(graphql.CREATE, {"input": given}, what)
+        data = self._graphql.operate(graphql.CREATE, {"input": given}, what)
         return graphql.experiment_ref(data.get("createExperiment") or {}, what)
 
     def update_experiment(
@@ -218,7 +218,7 @@ class Server:
         """
         what = f"update of experiment {uuid}"
         changes = {"title": title, "description": description}
-        data = self._channel.operate(
+        data = self._graphql.operate(
             graphql.UPDATE, {"uuid": str(uuid), "input": changes}, what, repeatable=True
         )
         return graphql.experiment_ref(data.get("updateExperiment") or {}, what)
@@ -229,7 +229,7 @@ class Server:
         Raises:
             ExperimentNotFound: There is no such experiment for this user.
         """
-        self._channel.operate(
+        self._graphql.operate(
             graphql.REMOVE, {"input": {"uuid": str(uuid)}}, f"removal of experiment {uuid}"
         )
 
@@ -240,7 +240,7 @@ class Server:
             ExperimentNotFound: There is no such experiment for this user.
             OperationFailed: A tag has characters it may not have, is too long, or stands twice.
         """
-        self._channel.operate(
+        self._graphql.operate(
             graphql.ADD_TAGS,
             {"input": {"uuid": str(uuid), "tags": list(tags)}},
             f"tagging of experiment {uuid} with {', '.join(tags)}",
@@ -254,7 +254,7 @@ class Server:
             ExperimentNotFound: There is no such experiment for this user.
             OperationFailed: The experiment does not have the tag.
         """
-        self._channel.operate(
+        self._graphql.operate(
             graphql.REMOVE_TAG,
             {"input": {"uuid": str(uuid), "tag": tag}},
             f"removal of tag {tag} from experiment {uuid}",
@@ -266,7 +266,7 @@ class Server:
         while True:
             variables = {"offset": len(found), "limit": _TAGS_CHUNK}
             what = "list of tags"
-            answer = self._channel.operate(graphql.TAGS, variables, what, repeatable=True)
+            answer = self._graphql.operate(graphql.TAGS, variables, what, repeatable=True)
             page = graphql.tags_of(answer, what)
             found += page
             if len(page) < _TAGS_CHUNK:
@@ -315,7 +315,7 @@ class Server:
         name: str,
         chunks: Iterable[bytes],
         length: int,
-        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         *,
         expected: Expected | None = None,
     ) -> UploadReceipt:
@@ -331,7 +331,7 @@ class Server:
             name: The file's name there.
             chunks: The file's bytes.
             length: Their number.
-            pace: Given each piece of the request's body just before it is sent; gives it back,
+            throttle: Given each piece of the request's body just before it is sent; gives it back,
                 whole or in parts, as fast as it may go. What it raises passes through unchanged.
             expected: What must stand under the name. Only the embedded server looks at it, and
                 the receipt says whether it did; others store the file in any case.
@@ -347,7 +347,7 @@ class Server:
         what = f"upload of {name!r} to experiment {uuid}"
         header = name_header(name)  # before anything is read
         condition = conditions.expecting(expected, what)
-        body = UploadBody(name, chunks, length, pace)
+        body = UploadBody(name, chunks, length, throttle)
         answer = self._upload(uuid, header, body, what, condition)
         return UploadReceipt(
             date_of(answer),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from aqsync.aqueduct import task_questions as questions
-from aqsync.aqueduct.channel import Channel
+from aqsync.aqueduct import task_queries
 from aqsync.aqueduct.graphql import filters
+from aqsync.aqueduct.graphql_client import GraphQLClient
 from aqsync.aqueduct.records import Execution, ExtensionRecord, TaskPage, TaskRecord
 from aqsync.errors import OperationFailed, OperationMissing
 
@@ -27,18 +27,18 @@ class ServerTasks:
     Its methods raise what `Server` says, and `OperationMissing` on a release without tasks.
 
     Args:
-        channel: The way to the server.
+        client: The way to the server.
     """
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, client: GraphQLClient) -> None:
+        self._graphql = client
         self._has_tasks: bool | None = None
 
     def extensions(self) -> list[ExtensionRecord]:
         """Return the server's extensions; it reads them from its disk each time."""
         what = "list of extensions"
-        data = self._channel.operate(questions.EXTENSIONS, {}, what, repeatable=True)
-        return questions.extensions(data, what)
+        data = self._graphql.operate(task_queries.EXTENSIONS, {}, what, repeatable=True)
+        return task_queries.extensions(data, what)
 
     def exist(self) -> bool:
         """Tell whether the server runs actions as tasks; older releases run them at once.
@@ -52,11 +52,11 @@ class ServerTasks:
         if self._has_tasks is None:
             what = "question which operations the server has"
             try:
-                data = self._channel.operate(questions.MUTATIONS, {}, what, repeatable=True)
+                data = self._graphql.operate(task_queries.MUTATIONS, {}, what, repeatable=True)
             except OperationFailed:
                 self._has_tasks = True
             else:
-                arguments = questions.arguments_of_execute(data, what)
+                arguments = task_queries.arguments_of_execute(data, what)
                 if arguments is None:
                     raise OperationMissing("the server does not run extensions")
                 self._has_tasks = "executeExtensionInput" in arguments
@@ -81,10 +81,10 @@ class ServerTasks:
             "action": action,
             "params": [list(pair) for pair in values],
         }
-        data = self._channel.operate(
-            questions.EXECUTE, {"input": given}, what, patience=_START_SECONDS
+        data = self._graphql.operate(
+            task_queries.EXECUTE, {"input": given}, what, timeout=_START_SECONDS
         )
-        return questions.task(data.get("executeExtension"), what)
+        return task_queries.task(data.get("executeExtension"), what)
 
     def execute_to_the_end(
         self, extension: str, action: str, values: Values, timeout: float | None = None
@@ -106,11 +106,11 @@ class ServerTasks:
             "action": action,
             "params": [list(pair) for pair in values],
         }
-        patience = _LONGEST_SECONDS if timeout is None else min(timeout, _LONGEST_SECONDS)
-        data = self._channel.operate(
-            questions.EXECUTE_TO_THE_END, variables, what, patience=patience
+        longest = _LONGEST_SECONDS if timeout is None else min(timeout, _LONGEST_SECONDS)
+        data = self._graphql.operate(
+            task_queries.EXECUTE_TO_THE_END, variables, what, timeout=longest
         )
-        return questions.execution(data, what)
+        return task_queries.execution(data, what)
 
     def get(self, task_id: UUID) -> TaskRecord:
         """Return a task as it is now.
@@ -119,8 +119,8 @@ class ServerTasks:
             TaskNotFound: There is none for this user.
         """
         what = f"search for task {task_id}"
-        data = self._channel.operate(questions.TASK, {"id": str(task_id)}, what, repeatable=True)
-        return questions.task(data.get("task"), what)
+        data = self._graphql.operate(task_queries.TASK, {"id": str(task_id)}, what, repeatable=True)
+        return task_queries.task(data.get("task"), what)
 
     def find(  # noqa: PLR0913 - the filters that the server has
         self,
@@ -160,8 +160,8 @@ class ServerTasks:
         )
         what = "search for tasks"
         variables = {"offset": offset, "limit": limit, "filters": wanted or None}
-        data = self._channel.operate(questions.TASKS, variables, what, repeatable=True)
-        return questions.task_page(data, what)
+        data = self._graphql.operate(task_queries.TASKS, variables, what, repeatable=True)
+        return task_queries.task_page(data, what)
 
     def cancel(self, task_id: UUID) -> TaskRecord:
         """Ask a task to end; its action gets SIGINT.
@@ -171,5 +171,5 @@ class ServerTasks:
         """
         what = f"cancellation of task {task_id}"
         given = {"taskId": str(task_id)}
-        data = self._channel.operate(questions.CANCEL, {"input": given}, what, repeatable=True)
-        return questions.task(data.get("cancelTask"), what)
+        data = self._graphql.operate(task_queries.CANCEL, {"input": given}, what, repeatable=True)
+        return task_queries.task(data.get("cancelTask"), what)

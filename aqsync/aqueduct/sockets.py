@@ -1,14 +1,14 @@
 """The socket under an HTTP connection, watched while it sends.
 
-httpcore sends a request to its end before it looks for an answer. That is wrong for uploads: a
-server that refuses a file of gigabytes answers after the first kilobytes and then reads no more,
-so the client would push on into a full socket until its write times out. The stream here looks
-for an answer before each piece it sends and while it waits for room, and stops sending as soon as
-there is one; httpcore then reads that answer as usual.
+A server that refuses a file of gigabytes answers after the first kilobytes and then reads no more.
+A client that sends the whole request before it looks for an answer would write into a full socket
+until the write times out. The stream here looks for an answer before each piece that it sends, and
+while it waits for room. As soon as there is one it stops sending, and the answer is read as usual.
 
-It also holds back the head of a request until the body's first piece is there, so that a small
-request leaves in one packet, and tells a connection that died while it was idle
-(`StaleConnection`, nothing was sent, anything may be repeated) from one that died under way.
+It holds the head of a request back until the first piece of the body is there, so that a small
+request leaves in one packet. It also tells a connection that died while it was idle
+(`StaleConnection`: nothing was sent, so anything may be repeated) from one that died during
+a request.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from collections.abc import Iterable
 from typing import Any
 from weakref import WeakSet
 
+from aqsync.aqueduct.answer_timeout import AnswerTimeout
 from aqsync.aqueduct.http_libraries import httpcore
-from aqsync.aqueduct.patience import Patience
 
 _JOIN_LIMIT = 128 * 1024
 """A body's first piece up to this many bytes is joined to the head; a larger copy would not pay."""
@@ -72,18 +72,18 @@ class WatchedSocket(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return up to `max_bytes`, or empty bytes at the end; wait `timeout` seconds at most.
 
-        A `timeout` that is a `Patience` limits the whole answer too.
+        A `timeout` that is a `AnswerTimeout` limits the whole answer too.
         """
         awaited = not self._at_request_start
         self._at_request_start = True
         self._answered_before = True
-        if awaited and isinstance(timeout, Patience):
+        if awaited and isinstance(timeout, AnswerTimeout):
             timeout.begin()
         if self._early is not None:
             data, self._early = self._early, None
         else:
             data = self._read(max_bytes, timeout, awaited=awaited)
-        if isinstance(timeout, Patience):
+        if isinstance(timeout, AnswerTimeout):
             timeout.came(len(data))
         return data
 
@@ -102,7 +102,7 @@ class WatchedSocket(httpcore.NetworkStream):
             self._wait_to_read(wanted, timeout)
 
     def _wait_to_read(self, wanted: int, timeout: float | None) -> None:
-        if not isinstance(timeout, Patience):
+        if not isinstance(timeout, AnswerTimeout):
             if not self._wait(wanted, timeout):
                 raise httpcore.ReadTimeout
             return
@@ -113,8 +113,8 @@ class WatchedSocket(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of `buffer`; `timeout` is the longest time in seconds without any progress.
 
-        The first piece of a request waits for the second: httpcore marks a request's end with an
-        empty one, so there always is one.
+        The first piece of a request waits for the second. There always is a second one, since an
+        empty piece marks the end of a request.
         """
         if self._at_request_start:
             self._at_request_start = False
@@ -174,7 +174,7 @@ class WatchedSocket(httpcore.NetworkStream):
     def _broken(self, why: str) -> httpcore.NetworkError:
         if self._answered_before and not self._sent_some:
             return StaleConnection(why)
-        return httpcore.WriteError(why)  # httpcore goes on to read the answer, if there is one
+        return httpcore.WriteError(why)  # the answer is read even then, if there is one
 
     def _wait(self, wanted: int, timeout: float | None) -> int:
         """Return the events that came, 0 if none came in `timeout` seconds."""
@@ -245,9 +245,9 @@ class WatchedSocket(httpcore.NetworkStream):
     def _is_readable(self) -> bool:
         """Tell whether an idle connection has something to read: its end, in practice.
 
-        The pool asks from any thread, so this must not share the poll object. It asks about every
-        idle connection at every request, under a lock; one that was in use just now is looked at
-        when a request goes out on it, and only then.
+        httpcore's pool asks from any thread, so this must not share the poll object. It asks about
+        every idle connection at every request, under a lock. A connection that was in use just now
+        is only looked at when the next request goes out on it.
         """
         number = self._sock.fileno()
         if number < 0:
@@ -260,9 +260,9 @@ class WatchedSocket(httpcore.NetworkStream):
 
 
 class WatchedSockets(httpcore.NetworkBackend):
-    """Opens connections as `WatchedSocket`, and closes what is open when it is closed.
+    """Opens connections as `WatchedSocket`, and closes all of them when it is closed.
 
-    The pool forgets a connection that is being made while it is closed, and would use it.
+    A pool that is closed does not know of a connection that is just being made, and would use it.
     """
 
     def __init__(self) -> None:

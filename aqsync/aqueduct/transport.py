@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from aqsync import __version__
 from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
+from aqsync.aqueduct.answer_timeout import SLOWEST_BYTES_PER_SECOND, AnswerTimeout
 from aqsync.aqueduct.answers import Answer
 from aqsync.aqueduct.connections import Connections
 from aqsync.aqueduct.http_libraries import httpcore, httpx
 from aqsync.aqueduct.multipart import UploadBody
-from aqsync.aqueduct.patience import SLOWEST_BYTES_PER_SECOND, Patience
 from aqsync.aqueduct.sockets import CLOSED, StaleConnection, TooSlow, WatchedSockets
 from aqsync.errors import BadAnswer, ConfigError, NameNotSendable, RemoteError, ServerUnreachable
 
@@ -48,9 +48,9 @@ class Timeouts(NamedTuple):
     connect: float
     """For each address of the server until it accepts."""
     answer: float
-    """For the answer to a small request: see `Patience`."""
+    """For the answer to a small request: see `AnswerTimeout`."""
     stall: float
-    """Without any progress of a transfer; for its small answer, see `Patience`."""
+    """Without any progress of a transfer; for its small answer, see `AnswerTimeout`."""
 
 
 class Request(NamedTuple):
@@ -64,7 +64,7 @@ class Request(NamedTuple):
     transfer: bool = False
     """Whether this moves a file: the limit is then `Timeouts.stall`, and what a GET brings may
     take as long as it takes."""
-    patience: float | None = None
+    timeout: float | None = None
     """Seconds to wait for the answer, where neither limit fits."""
 
 
@@ -201,19 +201,19 @@ class Transport:
         length = len(body) if isinstance(body, bytes) else body.length
         if length:
             headers.append((b"Content-Length", b"%d" % length))
-        patience = Patience(self._patience(request))
-        timeout = {"connect": limits.connect, "read": patience, "write": limits.stall, "pool": None}
+        read = AnswerTimeout(self._answer_seconds(request))
+        timeout = {"connect": limits.connect, "read": read, "write": limits.stall, "pool": None}
         sent = httpcore.Request(
             request.method, url, headers=headers, content=pieces, extensions={"timeout": timeout}
         )
         response = cast("_Response", self._pool.handle_request(sent))
         is_file = request.transfer and request.method == "GET" and _is_good(response)
-        patience.begin_body(of_any_length=is_file)
+        read.begin_body(of_any_length=is_file)
         return response
 
-    def _patience(self, request: Request) -> float:
-        if request.patience is not None:
-            return request.patience
+    def _answer_seconds(self, request: Request) -> float:
+        if request.timeout is not None:
+            return request.timeout
         return self._timeouts.stall if request.transfer else self._timeouts.answer
 
     def _read_whole(self, request: Request, response: _Response) -> Answer:
@@ -253,11 +253,11 @@ class Transport:
         elif isinstance(exc, TooSlow):
             why = (
                 f"{self.url} answers too slowly: it takes more than"
-                f" {self._patience(request):g} s, and less than"
+                f" {self._answer_seconds(request):g} s, and less than"
                 f" {SLOWEST_BYTES_PER_SECOND} bytes a second come"
             )
         elif isinstance(exc, httpcore.TimeoutException):
-            why = f"{self.url} was silent for {self._patience(request):g} s"
+            why = f"{self.url} was silent for {self._answer_seconds(request):g} s"
         elif (certificate := _cause(exc, ssl.SSLError)) is not None:
             why = f"no trusted connection to {self.url}: {certificate}"
             hint = "if the server has its own authority, name its CA file in the configuration"

@@ -62,10 +62,10 @@ class Comparer:
         self._rate = rate
 
     def compare(self, job: Job, local: Signature) -> Outcome:
-        """Read both versions side by side, for as long as that can tell anything.
+        """Read both versions side by side until the result is known.
 
-        A version whose size shows that it is none of ours is not read at all. The local file is
-        read guarded, so what is found is true of just this version of it.
+        A remote version whose size shows that it cannot be ours is not read at all. The local file
+        is read guarded, so the result is true of exactly this version of it.
 
         Raises:
             FileChanged: The local file is no longer the version that was decided on.
@@ -103,7 +103,7 @@ class Comparer:
     ) -> Outcome:
         listed = str(job.file.remote.modified_at)
         length = remote.length
-        # Where the size was told, it is that of a past version, or only an equal beginning counts.
+        # If the server told the size and no past version has it, only an equal beginning counts.
         past = {other for other in known.values() if length in {None, other}}
         most = max(local.size, *past, 0)
         theirs, size, same = hashlib.sha256(), 0, True
@@ -145,7 +145,7 @@ def _tells(length: int, local: Signature, known: dict[bytes, int]) -> bool:
 
 
 class _Pieces:
-    """Bytes out of chunks, as many at a time as one likes."""
+    """Takes any number of bytes at a time out of chunks."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -15,7 +15,7 @@ Progress = Callable[[int], None]
 
 
 def unwatched(_bytes: int) -> None:
-    """Nobody wants to know."""
+    """A `Progress` that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from aqsync.sync.mirror import Mirror
 
 
 class Lists:
-    """One fetch serves all that ask for the same list while it is on its way.
+    """Fetches file lists, and shares a fetch among all threads that ask for the same list.
 
-    May be used by several threads. Of lists that overtake each other the journal keeps the one
-    that was asked for last.
+    Threads may share it. If lists overtake each other, the journal keeps the one that was asked
+    for last.
 
     Args:
         mirror: Fetches them.
@@ -29,7 +29,7 @@ class Lists:
         self._guard = threading.Lock()
         self._fetching: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.fetched = 0
-        """Counts: what was read from the journal before the last one may be past."""
+        """How many; what was read from the journal before the last fetch may be outdated."""
 
     def fetch(self, eids: Collection[str]) -> None:
         """Fetch the lists of these experiments.
@@ -51,8 +51,9 @@ class Lists:
 
         Args:
             eid: Whose.
-            enough: Whether no list need be fetched; asked when no other thread is fetching it.
-            wait: False: where another thread is fetching it, return at once.
+            enough: Returns whether the list known is good enough; called when no other thread is
+                fetching it.
+            wait: If false and another thread is fetching it, return at once.
 
         Raises:
             RemoteError: The server cannot be asked.

@@ -1,4 +1,4 @@
-"""Is what a decision was made by still so on the server? Asked as late as can be."""
+"""Checks, as late as possible, that the server still holds what a decision was made by."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from aqsync.sync.server_clock import ServerClock
 
 SHORTEST_WINDOW_S = 2.0
 WINDOW_IN_LISTS = 20.0
-"""What others store is seen if it was stored so long before we store, in seconds or in times that
-the experiment's list takes, whichever is longer. Half of it is for what is sent after the look."""
+"""What others store is noticed if they store it at least this long before we do: so many seconds,
+or so many times as long as the experiment's list takes, whichever is longer. Half of it is kept
+for what is sent after the check."""
 DEAR_S = 0.1
-"""Where a list takes longer than this, one name is asked for alone ..."""
+"""If a list takes longer than this, the server is asked for the one name instead ..."""
 SPARE_SHARE = 0.1
-"""... while that takes no more than this share of the time, a fortieth of what four workers have.
-Most uploads come one by one: then nobody is overwritten who came a moment before, and nothing waits
-for a list, however long it takes."""
+"""... as long as that takes no more than this share of the time, a fortieth of what four workers
+have. Most uploads come one by one: then even what others stored a moment before is noticed, and
+no upload waits for a list."""
 MOST_SPARE_S = 0.25
-"""So much of it is saved up for uploads that come together."""
+"""So much time for single names is saved up for uploads that come together."""
 MOST_DEBT_S = 1.0
-"""A server that was busy for long with something else is no reason not to ask it for long."""
+"""A single name that took long counts for no more than this, so that names are asked for again."""
 COARSE_S = 2.0
-"""Some servers' file systems keep the time of a file in steps of so many seconds."""
+"""The file systems of some servers keep the time of a file in steps of so many seconds."""
 
 log = Log(__name__)
 
@@ -41,15 +42,15 @@ class Outdated(Exception):
 
 
 class RemoteCheck:
-    """Finds out, for the workers, that nobody else has changed what they are about to change.
+    """Makes sure, for the workers, that nobody else has changed what they are about to change.
 
-    A server that checks conditions itself needs no asking. Of any other, the list must be young
-    enough, or the one name is asked for alone: by cost. May be used by several threads.
+    A server that checks conditions itself is not asked. For any other, the list must be young
+    enough, or the server is asked for the one name, whichever costs less. Threads may share it.
 
     Args:
-        server: Which is asked.
-        journal: Knows what the newest list said.
-        lists: The lists.
+        server: The server that is asked.
+        journal: Holds what the newest list said.
+        lists: Fetches lists.
         clock: The time.
     """
 
@@ -67,13 +68,13 @@ class RemoteCheck:
         self._server_clock = ServerClock(clock)
         self._guard = threading.Lock()
         self._spare_s = MOST_SPARE_S
-        """For asking for single names, as of `_spare_at`."""
+        """Seconds left for asking for single names, as of `_spare_at`."""
         self._spare_at = clock.monotonic()
         self._checks = False
-        """The server looked at the condition of the last request that had one."""
+        """Whether the server checked the condition of the last request that had one."""
 
     def expected(self, file: FileRecord) -> Expected | None:
-        """What must stand under the file's name for the request to be done; None: nobody knows."""
+        """The condition of a request: what must stand under the name; None: that is not known."""
         synced = file.synced
         if synced is None or file.remote.listed_sequence > synced.sequence:
             return Expected(file.remote.modified_at)
@@ -84,7 +85,7 @@ class RemoteCheck:
 
         Args:
             expected: Its condition.
-            checked: The server says that it looked at the condition.
+            checked: Whether the server says that it checked the condition.
         """
         if expected is None or checked == self._checks:
             return
@@ -112,11 +113,11 @@ class RemoteCheck:
         return None if earliest is None or latest is None else (earliest - COARSE_S, latest)
 
     def confirm(self, job: Job) -> None:
-        """Ask the server what it must be asked; the journal then knows what it holds.
+        """Ask the server as far as necessary; afterwards the journal knows what it holds.
 
         Raises:
-            Outdated: It holds something else than the decision was made by.
-            RemoteError: It cannot be asked.
+            Outdated: The server holds something else than the decision was made by.
+            RemoteError: The server cannot be asked.
         """
         file = job.file
         expected = self.expected(file)
@@ -136,7 +137,7 @@ class RemoteCheck:
             return
         if age <= longest / 2:
             return
-        # One thread fetches a list that is getting old; the others wait only for one that is old.
+        # One thread renews a list before it is too old; the others wait only if it is too old.
         self._lists.share(eid, lambda: self._lists.age(eid) <= longest / 2, wait=age > longest)
 
     def still_as_decided(self, job: Job) -> None:
@@ -170,11 +171,11 @@ class RemoteCheck:
         raise exc
 
     def renew(self, job: Job, asked: float) -> None:
-        """Something did not fit the newest list: have one that was asked for since.
+        """Get a newer list, since an answer did not fit the newest one.
 
         Args:
-            job: By which list it was decided.
-            asked: When what did not fit was asked for.
+            job: The job whose decision was made by the list.
+            asked: When the server was asked for what did not fit.
 
         Raises:
             Outdated: The server holds something else than the decision was made by.
@@ -184,10 +185,10 @@ class RemoteCheck:
         self.still_as_decided(job)
 
     def _finds_our_upload(self, job: Job) -> bool:
-        """Whether what stands under the name can be told to be our last upload without a list.
+        """Whether what stands under the name is our last upload, as far as shows without a list.
 
-        A list does not tell more: the time is within the bounds of the upload. Else a growing file
-        would have the list fetched each time.
+        A list would tell no more than this look: that the time is within the bounds of the upload.
+        Without the look, each upload of a growing file would fetch the list.
         """
         bounds, synced = self._journal.outcomes.time_of_upload(job.file), job.file.synced
         if bounds is None or synced is None:
@@ -200,7 +201,7 @@ class RemoteCheck:
         return bounds.not_before <= found.modified_second <= bounds.not_after - 1
 
     def _learn_time(self, file: FileRecord) -> None:
-        """Which time our last upload got is not known, so no list can be compared with it."""
+        """Fetch the list that shows which time our last upload got; the file is decided on anew."""
         assert file.synced is not None  # noqa: S101 - else there was no upload
         sequence = file.synced.sequence
 
@@ -219,11 +220,11 @@ class RemoteCheck:
             return self._spare_s > 0
 
     def _tells_apart(self, file: FileRecord, expected: Expected | None) -> bool:
-        """Whether asking for the one name tells enough.
+        """Whether the answer for the one name would tell enough.
 
-        A download's head tells the time in whole seconds. So it tells apart only what was stored
-        in another second than the version that is expected: all that came after a list which was
-        asked for in a later second.
+        The head of a download names the time in whole seconds. So it tells the expected version
+        only from those that were stored in another second. All that came after the list did, if the
+        list was asked for in a later second than that of the expected version.
         """
         if expected is None or expected.modified_at is None:
             return True

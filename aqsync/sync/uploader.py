@@ -1,8 +1,8 @@
-"""One job in, one outcome out: sending a file, comparing it, removing its remote copy.
+"""Sends a file, compares it, or removes its remote copy: takes a job and returns its outcome.
 
-Only the uploader reads file content. The last bytes of a file leave this machine only after
-its signature was found unchanged and the journal knows the digest: a torn version never
-reaches the server, and a version whose answer got lost is recognised as ours later.
+The last bytes of a file leave this machine only after its signature was found unchanged and its
+digest was written to the journal. So a torn version never reaches the server, and a version whose
+answer was lost is recognised as ours later.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ from aqsync.sync.rate import RateLimit
 from aqsync.sync.remote_check import Outdated, RemoteCheck
 
 WORTH_A_SYNC = 8 << 20
-"""Bytes from which on a file takes so long that a sync of the journal does not show."""
+"""A file of at least so many bytes takes so long that a sync of the journal does not matter."""
 SMALL = 1 << 20
-"""Bytes up to which a file is read whole before anything is sent; larger ones in such chunks."""
+"""A file of up to so many bytes is read whole before anything is sent, a larger one in chunks of
+this size."""
 
 
 class Uploader:
@@ -70,9 +71,9 @@ class Uploader:
         server: Where to.
         journal: Told before the last bytes of a file go out.
         clock: Measures transfers.
-        check: Whether the server still holds what a job was decided by.
-        aborted: Asked between chunks; true breaks every transfer off.
-        rate: How fast what is sent and what is compared may go; None: as fast as it goes.
+        check: Finds out whether the server still holds what a job was decided by.
+        aborted: Called between chunks; if it returns true, every transfer is broken off.
+        rate: Limits what is sent and what is compared; None: no limit.
         disk: Where the files are.
     """
 
@@ -103,8 +104,8 @@ class Uploader:
         """Do one job.
 
         Raises:
-            RemoteError: The server or the experiment cannot be used: no fault of this file's.
-            Interrupted: Aborted, or its errand was given up; nothing of it counts.
+            RemoteError: The server or the experiment cannot be used; the file is not at fault.
+            Interrupted: Aborted, or its errand was given up; the job has no outcome.
         """
         try:
             match job.step:
@@ -160,23 +161,23 @@ class Uploader:
     def _body(
         self, job: Job, source: GuardedFile, digest: hashlib._Hash
     ) -> Iterator[Iterable[bytes]]:
-        """A small file's chunks all at once, a large one's while those before are being sent.
+        """All chunks of a small file, or a large one's, each read while the one before is sent.
 
-        On a slow line less is small, so that progress is told while it is made.
+        On a slow line fewer bytes count as small, so that progress is shown while it is made.
         """
         file = job.file
         small = SMALL if self._rate is None else self._rate.chunk(SMALL)
         if _present(file).size <= small:
             yield list(self._watched(self._content(job, source.chunks(), digest), job.progress))
             return
-        # Much would be sent in vain; and it is asked again before the last bytes.
+        # Else much could be sent in vain. It is asked once more before the last bytes.
         self._check.confirm(job)
         self._check.still_as_decided(job)
         with closing(read_ahead(self._content(job, source.chunks(small), digest))) as chunks:
             yield self._watched(chunks, job.progress)
 
     def _content(self, job: Job, chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-        """Gives the last chunk out only when the digest of all is in the journal."""
+        """Pass chunks on, the last one only when the digest of all is in the journal."""
         file, given = job.file, 0
         size = _present(file).size
         beginning = _must_begin_with(file)
@@ -195,11 +196,11 @@ class Uploader:
             self._remember(job, digest.digest())
 
     def _remember(self, job: Job, sha256: bytes) -> None:
-        """The last look at the server, and the last note before the server may have it all."""
+        """Check the server once more, then note the digest: afterwards the server may have all."""
         self._check.confirm(job)
         if not self._journal.outcomes.about_to_send(job.file, sha256, _present(job.file).size):
             raise Outdated
-        # A sync of a small file's note would take as long as the file itself.
+        # For a small file a sync would take as long as the upload.
         self._journal.make_durable(at_once=_present(job.file).size >= WORTH_A_SYNC)
 
     def _watched(self, chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
@@ -223,7 +224,7 @@ class Uploader:
         return Removed()
 
     def _is_gone(self, job: Job) -> bool:
-        """Whether the file is still gone, on the very disks on which it was found to be."""
+        """Whether the file is still gone, on the same disks as when that was found."""
         mapping = self._journal.mappings.get(job.file.mapping)
         root = root_identity(job.root, self._disk)
         if mapping.root is None or not root.is_same(mapping.root):
@@ -249,7 +250,7 @@ class Uploader:
 
 
 def _concerns_all(exc: AqsyncError) -> bool:
-    """Whether an error says something of the server or the way to it, whatever file it is."""
+    """Whether an error is one of the server or the network, and would hit any other file too."""
     asked_for_a_pause = isinstance(exc, ServerFailed) and exc.retry_after_s is not None
     return isinstance(exc, HeaderDropped) or asked_for_a_pause
 
@@ -268,7 +269,7 @@ def _present(file: FileRecord) -> Signature:
 
 
 def _must_begin_with(file: FileRecord) -> Comparison | None:
-    """The remote version that may be replaced only because this file continues it."""
+    """The remote version, if it may be replaced only because this file begins with it."""
     compared = file.comparison
     if compared is None or compared.finding is not Finding.BEGINNING:
         return None
@@ -277,7 +278,7 @@ def _must_begin_with(file: FileRecord) -> Comparison | None:
 
 
 def _stands_there(file: FileRecord, synced: SyncedVersion) -> bool:
-    """Whether the synced version is what the server holds, as far as is known."""
+    """Whether the server holds the synced version, by the newest list."""
     if file.remote.listed_sequence <= synced.sequence:
         return True
     return file.remote.modified_at is not None and file.remote.modified_at == synced.modified_at

@@ -103,12 +103,12 @@ def test_the_end_is_held_back_until_the_source_has_ended_without_complaint() -> 
 def test_every_byte_of_it_is_paced(length: int) -> None:
     paced: list[bytes] = []
 
-    def pace(piece: bytes) -> Iterator[bytes]:
+    def throttle(piece: bytes) -> Iterator[bytes]:
         for start in range(0, len(piece), 1000):
             paced.append(piece[start : start + 1000])
             yield paced[-1]
 
-    body = UploadBody("a", iter([bytes(length)]), length, pace)
+    body = UploadBody("a", iter([bytes(length)]), length, throttle)
     assert paced == []  # not before it is sent
     sent = list(body)
     assert sent == paced
@@ -118,11 +118,11 @@ def test_every_byte_of_it_is_paced(length: int) -> None:
 
 
 def test_a_pace_that_gives_up_leaves_the_request_incomplete() -> None:
-    def pace(piece: bytes) -> Iterator[bytes]:
+    def throttle(piece: bytes) -> Iterator[bytes]:
         yield piece[:10]
         raise Interrupted("interrupted")
 
-    body = UploadBody("a", [b"abc"], 3, pace)
+    body = UploadBody("a", [b"abc"], 3, throttle)
     with pytest.raises(Interrupted):
         list(body)
     assert not body.finished

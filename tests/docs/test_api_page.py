@@ -8,7 +8,7 @@ import re
 import pytest
 
 from aqsync import errors
-from aqsync.aqueduct import graphql, task_questions
+from aqsync.aqueduct import graphql, task_queries
 from docs.api_page import CLASSES, api_page
 from docs.docstrings import Member, field_docs, parsed, public_members
 from docs.generate import COMMAND, REFERENCE, pages
@@ -65,7 +65,7 @@ def test_what_talks_to_the_server_says_how(kind: type, member: Member) -> None:
 def test_a_server_operation_named_is_one() -> None:
     questions = [
         value
-        for module in (graphql, task_questions)
+        for module in (graphql, task_queries)
         for value in vars(module).values()
         if isinstance(value, str)
     ]

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from aqsync.aqueduct.download import Download
-from aqsync.aqueduct.multipart import Pace, name_header
+from aqsync.aqueduct.multipart import Throttle, name_header
 from aqsync.aqueduct.records import (
     Expected,
     ExperimentRef,
@@ -284,7 +284,7 @@ class SimulatedServer(Server):
         name: str,
         chunks: Iterable[bytes],
         length: int,
-        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         *,
         expected: Expected | None = None,
     ) -> UploadReceipt:
@@ -297,7 +297,7 @@ class SimulatedServer(Server):
                 words = f"Maximum file size limit ({self.most_bytes} bytes) exceeded."
                 raise _refused(words, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.most_bytes)
             self._check(uuid, name, expected)
-            content = _received(name, chunks, length, pace, fault)
+            content = _received(name, chunks, length, throttle, fault)
             if fault.breaks_at is not None:
                 raise _broken_off()
             experiment = self._experiment(uuid)
@@ -442,11 +442,11 @@ def _listed(experiment: Experiment) -> list[RemoteFile]:
 
 
 def _received(
-    name: str, chunks: Iterable[bytes], length: int, pace: Pace | None, fault: Fault
+    name: str, chunks: Iterable[bytes], length: int, throttle: Throttle | None, fault: Fault
 ) -> bytes:
     content = b""
     for chunk in chunks:
-        for piece in (chunk,) if pace is None else pace(chunk):
+        for piece in (chunk,) if throttle is None else throttle(chunk):
             content += piece
             if _is_past(fault, len(content), length):
                 raise _broken_off()

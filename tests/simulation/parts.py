@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from aqsync.aqueduct.download import Download
-from aqsync.aqueduct.multipart import Pace
+from aqsync.aqueduct.multipart import Throttle
 from aqsync.aqueduct.records import (
     Expected,
     ExperimentRef,
@@ -86,13 +86,13 @@ class MomentServer(SimulatedServer):
         name: str,
         chunks: Iterable[bytes],
         length: int,
-        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         *,
         expected: Expected | None = None,
     ) -> UploadReceipt:
         self._moment("request", "upload")
         passing = self._passing(chunks)
-        receipt = super().upload(uuid, name, passing, length, pace, expected=expected)
+        receipt = super().upload(uuid, name, passing, length, throttle, expected=expected)
         self._moment("answer", "upload")
         return receipt
 

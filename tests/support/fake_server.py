@@ -15,7 +15,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from aqsync.aqueduct.download import Download
-from aqsync.aqueduct.multipart import Pace
+from aqsync.aqueduct.multipart import Throttle
 from aqsync.aqueduct.records import (
     Expected,
     ExperimentRef,
@@ -155,14 +155,14 @@ class FakeServer(Server):
         name: str,
         chunks: Iterable[bytes],
         length: int,
-        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         *,
         expected: Expected | None = None,
     ) -> UploadReceipt:
         self._begin("upload", name)
         self._check(uuid, name, expected)
-        if pace is not None:
-            chunks = (part for chunk in chunks for part in pace(chunk))
+        if throttle is not None:
+            chunks = (part for chunk in chunks for part in throttle(chunk))
         content = b"".join(chunks)
         if len(content) != length:
             raise FileChanged(f"{name!r} gave {len(content)} of {length} bytes")

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from aqsync.aqueduct import transport
-from aqsync.aqueduct.patience import SLOWEST_BYTES_PER_SECOND, Patience
+from aqsync.aqueduct.answer_timeout import SLOWEST_BYTES_PER_SECOND, AnswerTimeout
 from aqsync.aqueduct.server import Server
 from aqsync.errors import ServerUnreachable
 from tests.support.client_faults import (
@@ -46,7 +46,9 @@ class Time:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at an answer takes a second: nothing has to be waited for."""
     passing = Time(step=1)
-    monkeypatch.setattr(transport, "Patience", lambda seconds: Patience(seconds, passing.clock))
+    monkeypatch.setattr(
+        transport, "AnswerTimeout", lambda seconds: AnswerTimeout(seconds, passing.clock)
+    )
 
 
 def probe(server: Server) -> None:
@@ -158,56 +160,56 @@ def time() -> Time:
 
 
 def test_a_head_has_one_time_in_all(time: Time) -> None:
-    patience = Patience(30, time.clock)
+    limit = AnswerTimeout(30, time.clock)
     time.now += 500  # an upload's body
-    assert patience.next_wait() == 30
+    assert limit.next_wait() == 30
     for left in (29, 28, 27):
         time.now += 1
-        patience.came(10_000)
-        assert patience.next_wait() == left
+        limit.came(10_000)
+        assert limit.next_wait() == left
     time.now += 100
-    assert patience.next_wait() == 0
+    assert limit.next_wait() == 0
 
 
 def test_a_body_has_more_time_as_bytes_come(time: Time) -> None:
-    patience = Patience(30, time.clock)
-    patience.next_wait()
-    patience.begin_body(of_any_length=False)
+    limit = AnswerTimeout(30, time.clock)
+    limit.next_wait()
+    limit.begin_body(of_any_length=False)
     time.now += 7
-    assert patience.next_wait() == 30
+    assert limit.next_wait() == 30
     for _ in range(1000):  # at the slowest rate
         time.now += 25
-        assert patience.next_wait() == 5
-        patience.came(25 * SLOWEST_BYTES_PER_SECOND)
-        assert patience.next_wait() == 30
+        assert limit.next_wait() == 5
+        limit.came(25 * SLOWEST_BYTES_PER_SECOND)
+        assert limit.next_wait() == 30
 
 
 def test_what_came_quickly_is_not_saved_up_for_long(time: Time) -> None:
-    patience = Patience(30, time.clock)
-    patience.begin_body(of_any_length=False)
-    patience.next_wait()
-    patience.came(1 << 30)
+    limit = AnswerTimeout(30, time.clock)
+    limit.begin_body(of_any_length=False)
+    limit.next_wait()
+    limit.came(1 << 30)
     waited = 0
-    while patience.next_wait() > 0:
+    while limit.next_wait() > 0:
         time.now += 3
         waited += 3
-        patience.came(1)
+        limit.came(1)
     assert waited <= 63
 
 
 def test_a_new_request_begins_anew(time: Time) -> None:
-    patience = Patience(30, time.clock)
-    patience.next_wait()
+    limit = AnswerTimeout(30, time.clock)
+    limit.next_wait()
     time.now += 40
-    assert patience.next_wait() == 0
-    patience.begin()
-    assert patience.next_wait() == 30
+    assert limit.next_wait() == 0
+    limit.begin()
+    assert limit.next_wait() == 30
 
 
 def test_a_download_is_only_left_when_it_is_silent(time: Time) -> None:
-    patience = Patience(30, time.clock)
-    patience.begin_body(of_any_length=True)
+    limit = AnswerTimeout(30, time.clock)
+    limit.begin_body(of_any_length=True)
     for _ in range(1000):
         time.now += 29
-        assert patience.next_wait() == 30
-        patience.came(1)
+        assert limit.next_wait() == 30
+        limit.came(1)

@@ -15,12 +15,12 @@ JSON = ((b"Content-Type", b"application/json"),)
 _REPEATS_IF_BUSY = 2
 
 
-def graphql_request(body: bytes, patience: float | None = None) -> Request:
+def graphql_request(body: bytes, timeout: float | None = None) -> Request:
     """Return the request that asks a GraphQL question."""
-    return Request("POST", "/api/graphql", body, JSON, patience=patience)
+    return Request("POST", "/api/graphql", body, JSON, timeout=timeout)
 
 
-class Channel:
+class GraphQLClient:
     """Asks a server's GraphQL endpoint.
 
     Args:
@@ -36,7 +36,7 @@ class Channel:
         what: str,
         *,
         repeatable: bool = False,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> dict[str, Any]:
         """Return the answer to a question, its errors included.
 
@@ -44,9 +44,9 @@ class Channel:
             question: The query with its variables.
             what: What this does, as an error message begins.
             repeatable: Whether doing it twice is as good as once.
-            patience: Seconds to wait for the answer, if not the usual ones.
+            timeout: Seconds to wait for the answer, if not the usual ones.
         """
-        request = graphql_request(json.dumps(question).encode(), patience)
+        request = graphql_request(json.dumps(question).encode(), timeout)
         answer = self._transport.exchange(request, what, repeatable=repeatable)
         return check_json_answer(answer, what)
 
@@ -57,7 +57,7 @@ class Channel:
         what: str,
         *,
         repeatable: bool = False,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> dict[str, Any]:
         """Return the data of an answer without errors; the arguments are those of `ask`.
 
@@ -67,7 +67,7 @@ class Channel:
 
         def attempt() -> dict[str, Any]:
             question = {"query": query, "variables": variables}
-            answer = self.ask(question, what, repeatable=repeatable, patience=patience)
+            answer = self.ask(question, what, repeatable=repeatable, timeout=timeout)
             return graphql.data_of(answer, what)
 
         for _ in range(_REPEATS_IF_BUSY):

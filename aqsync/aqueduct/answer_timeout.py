@@ -11,17 +11,17 @@ SLOWEST_BYTES_PER_SECOND = 1024
 _MOST_AHEAD_SECONDS = 60.0
 
 
-class Patience(float):
-    """The limit of one answer. It passes through httpcore as the timeout of every read.
+class AnswerTimeout(float):
+    """The limit of one answer, which is given to every read of it as its timeout.
 
-    As a number it is the longest time in seconds without anything. Within it an answer could
-    still drip for ever, a byte at a time, so there is more:
+    As a number it is the longest time in seconds in which nothing comes. That alone would let an
+    answer drip for ever, a byte at a time. So there are limits for the answer as a whole:
 
-    - The head has to be whole within this time after the request went out.
-    - The body may take this time, and more as bytes come: what they take on the slowest line that
-      is believed in. No more than a minute of that is saved up, so that an answer which begins
+    - The head has to be complete within this time after the request was sent.
+    - The body has this time too. Each byte that comes extends it by the time that the byte takes on
+      the slowest line, 1 KiB/s, but to no more than a minute from now: an answer that begins
       quickly cannot drip for hours afterwards.
-    - The body of a download may take as long as it takes.
+    - The body of a download has no limit as a whole.
 
     Args:
         seconds: The time.
