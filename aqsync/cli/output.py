@@ -35,7 +35,7 @@ def complain_from_signal(line: str) -> None:
 
     The interrupted code may hold the stream's lock, so this writes past it.
     """
-    with contextlib.suppress(OSError):  # a stream that is no file has no descriptor
+    with contextlib.suppress(OSError):  # not every stream has a descriptor
         os.write(sys.stderr.fileno(), f"{line}\n".encode())
 
 
@@ -103,7 +103,7 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
 
 
 def until_text(at_ns: int | None) -> str:
-    """Until when, in this machine's zone: `` until 2026-11-23 10:00``; empty if nobody said."""
+    """Until when, by the local clock: `` until 2026-11-23 10:00``; empty if that is not known."""
     if at_ns is None:
         return ""
     return f" until {datetime.fromtimestamp(at_ns / SECOND_NS).astimezone():%Y-%m-%d %H:%M}"

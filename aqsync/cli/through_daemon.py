@@ -1,4 +1,4 @@
-"""Having a running daemon do what a command is for, since only one process writes a journal."""
+"""Orders to a running daemon, since only one process writes a journal."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def through_daemon(journal: Path, order: Callable[[DaemonClient], T]) -> T | Non
 
     Args:
         journal: Its path.
-        order: Gives the order, and gives back the answer.
+        order: Gives the order and returns the answer.
 
     Returns:
-        The answer; None if no daemon runs, or it has stopped meanwhile, which is told.
+        The answer; None if no daemon runs, or if it stopped meanwhile, which is printed.
 
     Raises:
         NoDaemon: It does not answer.

@@ -87,7 +87,7 @@ def get(
 
         def download(transfer: Transfer, progress: Progress | None) -> int:
             if not is_plain(transfer.name):
-                raise LocalError(f"{transfer.name!r} is no name for a file on this machine")
+                raise LocalError(f"{transfer.name!r} cannot be the name of a file on this machine")
             if not overwrite and os.path.lexists(transfer.path):
                 raise LocalError(
                     f"{transfer.path} exists already, and was left as it is",

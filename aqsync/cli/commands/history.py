@@ -10,7 +10,7 @@ import click
 
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.options import json_option, since_option
-from aqsync.cli.output import say, say_json
+from aqsync.cli.output import iso_text, say, say_json
 from aqsync.cli.tables import say_table, time_text
 from aqsync.config import Config
 from aqsync.errors import ExitCode
@@ -86,7 +86,7 @@ def _row(config: Config, event: Event) -> Sequence[str]:
 
 def _as_json(config: Config, event: Event) -> dict[str, str | None]:
     return {
-        "at": datetime.fromtimestamp(event.at_ns / SECOND_NS, UTC).isoformat(),
+        "at": iso_text(event.at_ns),
         "what": event.kind,
         "mapping": event.mapping or None,
         "path": _place(config, event) if event.path else None,

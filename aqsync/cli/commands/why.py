@@ -58,7 +58,7 @@ def why(*, path: Path, config: Config, json: bool) -> ExitCode:
             doubt = policy.place_problem or policy.root_problem
             return _explain(place, file, step, doubt, now_ns, json=json)
         answers = LOOK not in journal.hangs.of(place.mapping.name)
-        # Unlike `Path.is_dir`, this is no error where the path may not be looked at.
+        # Unlike `Path.is_dir`, this raises no error if the path may not be looked at.
         if answers and os.path.isdir(place.mapping.directory / place.path):  # noqa: PTH112
             summary = summarize(journal, place.mapping, now_ns, [place.path], windows=windows)
             return _explain_directory(place, summary, json=json)
