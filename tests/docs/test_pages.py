@@ -76,6 +76,13 @@ def test_the_architecture_is_read_in_one_go() -> None:
     assert len(text.splitlines()) <= 4 * 45
 
 
+def test_the_glossary_defines_each_term_once() -> None:
+    page = (HERE / "glossary.md").read_text()
+    terms = re.findall(r"^- \*\*(.+?)\*\*", page, re.MULTILINE)
+    assert len(terms) == page.count("\n- ")
+    assert len(terms) == len(set(terms))
+
+
 def test_every_key_of_the_configuration_is_described() -> None:
     page = (HERE / "reference" / "configuration.md").read_text()
     described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) | {"match", "add"}
