@@ -20,11 +20,11 @@ Placed = tuple[int, Mapping]
 def find_conflicts(
     mappings: Sequence[Placed], private_files: dict[Location, Path]
 ) -> list[Finding]:
-    """Everything that is wrong between mappings that are each right.
+    """Everything that is wrong between mappings which are each valid.
 
     Args:
         mappings: The mappings with their places.
-        private_files: Files of aqsync's own that must not stand in a mapping's directory.
+        private_files: Files of aqsync itself that must not be in a mapping's directory.
     """
     findings = list(_spellings(mappings))
     real = {mapping.directory: real_path(mapping.directory) for _, mapping in mappings}
@@ -63,7 +63,7 @@ def _share_an_experiment(one: Mapping, other: Mapping) -> bool:
 
 
 def _names_may_collide(one: Mapping, other: Mapping) -> bool:
-    """Whether two whole paths, prefix and all, can be equal: names are, only if paths are."""
+    """Whether two whole paths with prefixes can be equal; only then can their names be."""
     if one.prefix is not None and other.prefix is not None:
         return one.prefix == other.prefix
     if one.prefix is not None:

@@ -1,7 +1,7 @@
-"""Cron expressions, read as crontab(5) has them, into plain numbers.
+"""Cron expressions, as crontab(5) defines them, turned into plain numbers.
 
-The numbers are what matters: libraries disagree on what weekday 1 is, and on what two restricted
-day fields mean together.
+Libraries disagree about which day weekday 1 is, and about two restricted day fields; numbers are
+unambiguous.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Cron:
         days: Of the month, 1 to 31.
         months: 1 to 12.
         weekdays: 0 to 6, where 0 is Sunday.
-        either_day: Whether a day counts that is in `days` or in `weekdays`, as cron has it where
-            neither field begins with ``*``; else it must be in both.
+        either_day: Whether a day in `days` or in `weekdays` is enough, as in cron if neither field
+            begins with ``*``; otherwise it must be in both.
     """
 
     text: str

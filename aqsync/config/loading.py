@@ -70,7 +70,7 @@ def load_config(path: Path) -> Config:
 
 
 def load_server(path: Path) -> ServerConfig:
-    """Read a configuration's section ``server`` alone; what else it holds is not looked at.
+    """Read only the section ``server`` of a configuration; the rest is ignored.
 
     Raises:
         ConfigError: It cannot be read, is no YAML, or the section is missing or wrong.
@@ -100,7 +100,7 @@ def parse_config(text: str, path: Path) -> Config:
 
 
 class _OnlyServer(Section):
-    """What commands need that know nothing of mappings."""
+    """What commands need that do not use mappings."""
 
     server: ServerConfig
 
@@ -126,7 +126,7 @@ class _Reader:
         placed = self._mappings()
         listed = self._document.get("mappings")
         if listed and isinstance(listed, tuple):
-            # The wrong ones have had their say; a stand-in keeps the list from seeming empty.
+            # Their errors are noted; a placeholder keeps the list from counting as empty.
             right = tuple(mapping for _, mapping in placed)
             document["mappings"] = right or (Mapping.model_construct(),)
         config = self._validate(Config, document, ())
@@ -172,7 +172,7 @@ class _Reader:
         try:
             return model.model_validate(value, context={"folder": self._folder})
         except ValidationError as error:
-            # What has no form has no meaning either: one complaint is enough.
+            # A value of the wrong form has no meaning either, so one message is enough.
             formless = {problem.location for problem in self._tree.problems}
             found = problems_of(error, self._tree, at)
             self._problems += [problem for problem in found if problem.location not in formless]
@@ -193,7 +193,7 @@ def _from_environment() -> Path | None:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # in a folder that may not be entered: reading it says so
+    except OSError:  # in a folder that may not be entered: reading it reports that
         return True
 
 

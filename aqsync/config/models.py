@@ -1,4 +1,4 @@
-"""What a configuration holds. All models are frozen, strict, and know no other key.
+"""What a configuration holds. All models are frozen and strict, and refuse unknown keys.
 
 Each field's description is what an error message says was expected.
 """
@@ -135,7 +135,7 @@ class TagRule(Section):
 
 
 class Settings(Section):
-    """What may stand in ``defaults`` and in a mapping; the mapping's word counts."""
+    """Keys of ``defaults`` and of a mapping; the mapping's value counts."""
 
     include: Patterns = Field(default=(), description=_PATTERNS)
     """Empty: all files."""
@@ -238,7 +238,7 @@ def _require_names(template: str, names: tuple[str, ...], key: str, pattern: str
 
 
 def _default_journal() -> Path:
-    """In the directory that systemd keeps for the service; else where this user's state lies."""
+    """In the directory that systemd keeps for the service, else in this user's state folder."""
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     folder = Path(given) if given else platformdirs.user_state_path("aqsync", appauthor=False)
     return folder / "journal.db"

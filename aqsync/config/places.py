@@ -7,14 +7,14 @@ import threading
 from pathlib import Path
 
 PATIENCE_S = 5.0
-"""So long a file system may take to say where a path leads."""
+"""Seconds that a file system may take to say where a path leads."""
 
 _asking: dict[str, threading.Thread] = {}
-"""By path, who waits for an answer that did not come in time: nobody else need do so."""
+"""By path, the thread that still waits for an answer; no second one waits for the same."""
 
 
 def real_path(path: Path) -> Path:
-    """A path with its symbolic links followed; as it is written where that cannot be told."""
+    """A path with its symbolic links followed; as it is written if that cannot be found out."""
     written = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
     waiting = _asking.get(written)
     if waiting is not None and waiting.is_alive():

@@ -40,7 +40,7 @@ def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str |
             return _checked(text, f"the token file {token_file}")
     if environment.get("CREDENTIALS_DIRECTORY"):
         credential = Path(environment["CREDENTIALS_DIRECTORY"], _CREDENTIAL)
-        # Its folder is this process's alone; what its mode shows is the mask of an access list.
+        # Only this process can read its folder; its mode shows the mask of an access list.
         text = _read(credential, open_to_others=True)
         if text is not None and text.strip():
             return _checked(text, f"the credential {credential}")

@@ -1,8 +1,8 @@
 """Transfer windows: at which times of the local day files may travel.
 
-A window stands on the wall clock, and a day is as long as the wall clock makes it. Where clocks
-are put forward, a window that would begin or end in the skipped hour does so at that hour's end.
-Where they are put back, the first of the two hours of the same name counts: nothing opens twice.
+Windows follow the wall clock. When clocks are put forward, a window that would begin or end in the
+skipped hour does so at the end of that hour. When they are put back, the first of the two equal
+hours counts, so no window opens twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """In the order of `date.weekday`."""
 
 _MINUTES_A_DAY = 24 * 60
-# One week, and another: a window of a week's shortest night can fall out as clocks are put forward.
+# Two weeks: when clocks are put forward, a short window of one night can be skipped.
 _REACH_DAYS = 15
 _WINDOW = re.compile(r"(?:([a-z, -]*[a-z])\s+)?(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)", re.ASCII)
 
@@ -50,7 +50,7 @@ class Windows(tuple[Window, ...]):
     __slots__ = ()
 
     def closed(self, now_ns: int) -> tuple[int, int] | None:
-        """Between which moments around `now_ns` every window is closed.
+        """The time around `now_ns` in which every window is closed.
 
         Args:
             now_ns: Wall-clock time in nanoseconds since 1970.
@@ -139,7 +139,7 @@ def _instant(day: date, minutes: int) -> int:
     moment = int(shown.timestamp())
     if _wall_clock(moment) == shown:
         return moment
-    # The clock is put forward over it; fold=1 is what it would be if it had been before.
+    # The clock skips this time; fold=1 gives the same time by the offset from before.
     before = int(shown.replace(fold=1).timestamp())
     return before + bisect_left(range(before, moment), shown, key=_wall_clock)
 

@@ -51,7 +51,7 @@ class Spot(NamedTuple):
 
     @property
     def is_mistaken_text(self) -> bool:
-        """Whether a person may have meant the text that stands there."""
+        """Whether a person may have meant the value as text."""
         return bool(self.shown) and self.kind != "text"
 
 
@@ -98,7 +98,7 @@ class Tree:
             self.value = value
 
     def spot(self, location: Location) -> Spot:
-        """Where a value stands; for one that is not written, where the section around it stands."""
+        """Where a value is written; for one that is not, where the section around it is."""
         while location and location not in self.spots:
             location = location[:-1]
         return self.spots.get(location, Spot(1, "no value"))
@@ -174,7 +174,7 @@ class _Date:
 
 
 def _number(text: str) -> float:
-    """The number a person would read; what YAML alone takes for one (0x1F, 1:30) is none."""
+    """The number as a person reads it; what only YAML takes for a number (0x1F, 1:30) is text."""
     try:
         return float(text)
     except ValueError:
@@ -211,7 +211,7 @@ def _cut(text: object, limit: int = 40) -> str:
 
 
 def _is_too_deep(text: str) -> bool:
-    """Look at the parser's events, which need no recursion, before anything that does."""
+    """Check the parser's events first: that needs no recursion, unlike everything after it."""
     depth = 0
     for event in yaml.parse(text, Loader):
         if isinstance(event, yaml.CollectionStartEvent):

@@ -1,8 +1,8 @@
-"""How damage in a journal is found: by SQLite's own checks, and by what they pass over.
+"""How damage in a journal is found: by SQLite's own checks, and by checks of our own.
 
-All of it is read when the journal was not closed in good order, or was touched since. A journal
-with changed bytes must not be believed: a name that is not found in the mirror would be taken for
-free, and what others put there be replaced.
+The whole journal is read if it was not closed in good order, or was changed since. A journal with
+changed bytes must not be used: a name that is missing in the mirror would count as free, and a file
+of others under that name would be replaced.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def quick_verdict(connection: sqlite3.Connection) -> str | None:
 
 
 def damage_in_pages(connection: sqlite3.Connection) -> str | None:
-    """The same, and whether each index says what its table says: of names and signatures both do.
+    """The same, and whether each index agrees with its table.
 
     Takes half a second for 100,000 files.
     """
@@ -50,13 +50,13 @@ def damage_in_content(connection: sqlite3.Connection) -> str | None:
 
 
 def doubt_what_no_check_can_find(connection: sqlite3.Connection) -> None:
-    """A changed letter in a list or a UUID: the server is asked anew."""
+    """A changed letter in a list or a UUID shows in no check, so the server is asked again."""
     connection.execute("DELETE FROM listing")
     connection.execute("UPDATE experiment SET uuid = NULL WHERE uuid NOT GLOB ?", (_UUID,))
 
 
 def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
-    """Tables and indexes as they are described: that is text, and SQLite takes any."""
+    """The descriptions of tables and indexes, which SQLite stores as text and does not check."""
     return frozenset(
         connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
     )
@@ -77,7 +77,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _has_strange_types(connection: sqlite3.Connection, table: str) -> bool:
-    """Whether a number is no number, or text no text: SQLite stores anything anywhere."""
+    """Whether a value is of another type than its column: SQLite stores anything anywhere."""
     columns = connection.execute(
         "SELECT name, lower(type) FROM pragma_table_info(?) WHERE type <> ''", (table,)
     ).fetchall()

@@ -10,7 +10,7 @@ from aqsync.journal.database import Database
 from aqsync.journal.rows import JOINED, LISTED, UNCHANGED, joined, marks
 
 _BATCH = 1_000
-"""Rows fetched at once: neither memory nor whoever waits for the journal suffers from many."""
+"""Rows fetched at once, so that memory stays small and others can use the journal between."""
 
 
 class SyncStatus(StrEnum):
@@ -53,7 +53,7 @@ class RemoteFile(NamedTuple):
 
 _UNCHANGED = f"({UNCHANGED}) IS TRUE"
 
-# What was accepted after the list was fetched is on the server all the same.
+# What was accepted after the list was fetched is on the server, though the list lacks it.
 _STATUS = f"""CASE
     WHEN f.eid IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
     WHEN f.synced_sequence >= {LISTED} THEN
@@ -77,7 +77,7 @@ class Comparisons:
 
         Args:
             mapping_id: Whose.
-            only: Only those that stand so, and with `DIFFERS` those of `DIFFERS_THERE` too;
+            only: Only those with this status; `DIFFERS` includes `DIFFERS_THERE`;
                 None: all.
         """
         directory: str | bytes = ""

@@ -47,7 +47,7 @@ _BROKEN_HINT = "run `aqsync push`: it sets the journal aside and rebuilds it"
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into this project's errors."""
+    """Translate errors of SQLite and the file system into errors of this project."""
     try:
         yield
     except sqlite3.Error as exc:
@@ -89,7 +89,7 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
 
 @contextmanager
 def _opening(path: Path) -> Iterator[None]:
-    """What never was a journal must not be called a broken one: those are set aside."""
+    """A file that never was a journal must not count as a broken one, which would be moved away."""
     try:
         with translated(path):
             yield
@@ -100,7 +100,7 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _was_a_journal(path: Path) -> bool:
-    """Whether its first bytes say so, or are the zeros of a power loss, or its lock file does."""
+    """Whether its first bytes or its lock file say so, or a power loss has left zeros."""
     if marks_a_journal(path):
         return True
     with translated(path), path.open("rb") as file:
@@ -220,15 +220,15 @@ class Database:
 
     @property
     def changes(self) -> int:
-        """Counts whatever may have written to the file itself, rather than the log beside it."""
+        """Counts what may have written to the file itself, and not to the log beside it."""
         return self._connection.total_changes + self._checkpoints
 
     def checkpoint(self) -> bool:
-        """Move the write-ahead log into the file and empty it; false if readers are in the way."""
+        """Move the write-ahead log into the file and empty it; false if a reader prevents it."""
         self.commit()
         with self._guarded():
             self._checkpoints += 1
-            # Whoever else wants the connection must not wait while a reader is waited for.
+            # Other threads must not wait for the connection while this one waits for a reader.
             self._connection.execute("PRAGMA busy_timeout = 0")
             try:
                 row = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -1,7 +1,7 @@
-"""Surviving a power loss: what SQLite has committed is handed to the disk when that matters.
+"""Surviving a power loss: what SQLite has committed is synced to the disk when that matters.
 
-SQLite commits to the write-ahead log and leaves it to the system when that reaches the disk, which
-may take half a minute. Syncing at every upload would cost small files a good part of their rate.
+SQLite commits to the write-ahead log, and the system writes that to the disk within half a minute.
+Syncing at every upload would make uploads of small files much slower.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SYNC_EVERY_S = 1.0
-"""While there is something to note, the disk has all but the notes of about so long."""
+"""A power loss costs at most the commits of about so many seconds."""
 
 _sync = getattr(os, "fdatasync", os.fsync)
 
@@ -36,11 +36,11 @@ class Durable:
         self._synced_at = float("-inf")
 
     def is_due(self) -> bool:
-        """Whether the last sync lies so far back that one more costs nearly nothing."""
+        """Whether the last sync was so long ago that another one costs little."""
         return self._monotonic() - self._synced_at >= SYNC_EVERY_S
 
     def sync(self) -> None:
-        """Return when all that was committed before the call is on the disk.
+        """Return when everything that was committed before the call is on the disk.
 
         Raises:
             OSError: The disk does not take it.

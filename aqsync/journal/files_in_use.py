@@ -1,7 +1,7 @@
-"""Whether the files that a writer has open still are those that their paths lead to.
+"""Whether the files that a writer has open are still the files at their paths.
 
-A file that was deleted or replaced still takes what is written to it, and nobody reads that;
-meanwhile another process may begin a new one at the path.
+A deleted or replaced file can still be written to, and nobody reads what is written; meanwhile
+another process may start a new journal at the path.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which file systems do not answer, as the process observes it that writes the journal."""
+"""Which file systems do not answer, as the process that writes the journal observes it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Hanging(NamedTuple):
 
     since_ns: int
     blocks: bool
-    """It was a second attempt: nothing of the mapping is begun until something has answered."""
+    """A second attempt hangs too: no job of the mapping starts until a call has answered."""
 
 
 class Hangs:
     """The table of what hangs, by mapping and path.
 
-    It is kept in memory too: it is asked at every decision, and only this process changes it.
+    It is also kept in memory: every decision reads it, and only this process changes it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -39,7 +39,7 @@ class Hangs:
             return self._known.get(mapping, {})
 
     def set(self, mapping: str, hanging: dict[str, Hanging]) -> None:
-        """This hangs in a mapping, and nothing else."""
+        """Record what hangs in a mapping now; everything else answers."""
         if self.of(mapping) == hanging:
             return
         with self._database.writing() as connection:
@@ -56,7 +56,7 @@ class Hangs:
             self._known[mapping] = dict(hanging)
 
     def clear(self) -> None:
-        """A process has only begun: nothing hangs for it yet."""
+        """Called when a process starts: nothing hangs for it yet."""
         if not self._read():
             return
         self._database.write("DELETE FROM hang")

@@ -12,7 +12,7 @@ from aqsync.journal.rows import below, loaded, stored, words
 from aqsync.model import Reason, reason_of
 
 _PRUNED_AT_ONCE = 5_000
-"""Rows removed in one transaction: uploads go on in between."""
+"""Rows removed in one transaction, so that uploads can go on in between."""
 
 
 class HistoryKind(StrEnum):
@@ -38,7 +38,7 @@ class Event(NamedTuple):
     """Empty for what concerns no single file."""
     text: str
     reason: Reason | None = None
-    """Of what has one."""
+    """Why; None for events without a reason."""
 
 
 def note(connection: Connection, event: Event) -> None:
@@ -97,7 +97,7 @@ class History:
         ]
 
     def prune(self, before_ns: int, most_rows: int) -> int:
-        """Forget what is too old or too much; returns how many events that were.
+        """Forget events that are too old or too many; returns how many were forgotten.
 
         Args:
             before_ns: Events before then are forgotten.

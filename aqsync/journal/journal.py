@@ -90,7 +90,7 @@ class Journal:
             raise
         lock.opened()
         journal = cls(database, lock, broken)
-        journal.hangs.clear()  # what another process waited for
+        journal.hangs.clear()  # these were hangs of another process
         return journal
 
     @classmethod
@@ -120,10 +120,10 @@ class Journal:
         return self._database.checkpoint()
 
     def make_durable(self, *, at_once: bool) -> None:
-        """Have what was written so far survive a power loss; threads share the work.
+        """Make what was written so far survive a power loss; threads share the work.
 
         Args:
-            at_once: False: only if it was not done in the last second, else it costs too much.
+            at_once: False: skip it if it was done in the last second, as it costs too much.
 
         Raises:
             JournalError: The disk does not take it.
@@ -135,7 +135,7 @@ class Journal:
 
     @property
     def met_damage(self) -> bool:
-        """Whether it has turned out to be damaged: opened again, it is set aside."""
+        """Whether damage was found; when it is opened again, it is set aside."""
         return self._database.met_damage
 
     def displaced(self) -> str | None:
@@ -149,11 +149,11 @@ class Journal:
         try:
             return self._files.problem(self._database.changes)
         except OSError:
-            return None  # its disk is in trouble: that is told wherever it is used
+            return None  # its disk is in trouble, which every use of it reports
 
     def close(self) -> None:
         """Close the file and let others write."""
-        # What stands there instead was not closed by us: the next who opens it reads it through.
+        # A file that replaced it was not closed by us: whoever opens it next checks all of it.
         ours = self.displaced() is None
         try:
             self._database.close()

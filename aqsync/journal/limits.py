@@ -1,4 +1,4 @@
-"""How large a file the server takes, as far as its refusals have told."""
+"""How large a file the server takes, as its refusals have shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aqsync.model import Explanation, Reason, SizeLimit
 class Limits:
     """The table of the size limit: at most one row.
 
-    It is kept in memory too, for every upload asks. So only one `Limits` may write to a journal.
+    It is also kept in memory, as every upload reads it: only one `Limits` may write to a journal.
     """
 
     def __init__(self, database: Database) -> None:
@@ -24,7 +24,7 @@ class Limits:
     def size(self) -> SizeLimit | None:
         """The limit that is known."""
         if not self._loaded:
-            with self._database.reading() as connection:  # whose lock keeps writers out
+            with self._database.reading() as connection:  # its lock keeps writers out
                 row = connection.execute(
                     "SELECT bytes, named, message, hint, again_ns FROM size_limit"
                 ).fetchone()
@@ -48,7 +48,7 @@ class Limits:
             again_ns: When a larger file may try again.
 
         Returns:
-            The limit as it is known now; None if the refusal is no question of the size alone.
+            The limit as it is known now; None if the refusal was not about the size alone.
         """
         before = self.size()
         if named is not None:

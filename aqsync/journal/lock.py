@@ -1,10 +1,9 @@
 """One process writes a journal: a lock file beside it, held by the operating system.
 
-The lock ends with the process, however that ends, so nothing can be left locked. The lock file
-names the process that holds it; afterwards it tells how the journal was left, if it was closed
-in good order, or that damage was met in it. That it tells so at all shows that the path once
-held a journal of ours: what is damaged beyond recognition there may be set aside, what never was
-a journal may not.
+The lock ends with the process, however the process ends, so nothing stays locked. The lock file
+names the process that holds it. Afterwards it says how the journal was left: closed in good order,
+or damaged. Such a lock file also proves that its path once held a journal of ours. A file there
+that is damaged beyond recognition may be moved away; a file that never was a journal may not.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _DAMAGED = "damaged"
 
 
 def marks_a_journal(journal: Path) -> bool:
-    """Whether the lock file tells that what lies here was once opened as a journal of ours."""
+    """Whether the lock file says that the file here was once opened as a journal of ours."""
     try:
         mark = _beside(journal).read_text(encoding="ascii", errors="replace").strip()
     except OSError:
@@ -53,9 +52,9 @@ class JournalLock:
 
     Attributes:
         untouched: Whether the journal is still the file that its last writer closed in good
-            order, by all that its status shows.
+            order, by its size, times and inode.
         path: Where the lock file stands.
-        damaged: Whether its last writer met damage in it, which no check need find again.
+        damaged: Whether its last writer found damage in it, so that no check is needed.
 
     Raises:
         JournalInUse: Another process holds it.
@@ -83,7 +82,7 @@ class JournalLock:
             self._write(f"{_OPENING} {os.getpid()}")
 
     def in_place(self) -> bool:
-        """Whether another process would meet this very lock: the file may have been replaced."""
+        """Whether the lock file is still at its path; else other processes do not see the lock."""
         try:
             there = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -91,7 +90,7 @@ class JournalLock:
         return os.path.samestat(there, os.fstat(self._descriptor))
 
     def opened(self) -> None:
-        """What lies here is a journal of ours, and this process writes it."""
+        """The file here is a journal of ours, and this process writes it."""
         self._write(str(os.getpid()))
 
     def release(self, *, in_good_order: bool = False, damaged: bool = False) -> None:

@@ -18,9 +18,9 @@ class RootIdentity(NamedTuple):
 
     device: int
     inode: int
-    """0: noted by a release that did not ask for it."""
+    """0: stored by a release that did not know it."""
     file_system: int = 0
-    """The file system's own number (`f_fsid`); 0: it does not tell, or was not asked."""
+    """The file system's own number (`f_fsid`); 0: unknown."""
 
     def is_same(self, other: RootIdentity) -> bool:
         """Whether both are one directory.
@@ -56,7 +56,7 @@ class MappingRecord:
 
 
 class Mappings:
-    """The table of mappings and of what troubles them."""
+    """The tables of mappings and of their problems."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -32,7 +32,7 @@ KnownEntry = tuple[int, int | None, int, int, int]
 
 
 class KnownVersion(NamedTuple):
-    """What a directory in this one's place must have of a file."""
+    """What a directory must hold of a file to count as the known one."""
 
     here: bool
     """It was there when last looked at."""
@@ -101,7 +101,7 @@ FORGET_REMOTE_SIDE = f"""
     {NO_FAILURE}, removed_at_ns = NULL, insisted = 0,
     may_replace = NULL, removing = 0, recheck_at_ns = NULL
 """
-"""Assignments that leave of a file only what was seen on this disk."""
+"""Assignments that forget all but what was seen on this disk."""
 
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
@@ -176,8 +176,8 @@ class Observations:
     def observe(self, mapping_id: int, entries: Iterable[Observed]) -> None:
         """Write what was seen; a known path keeps its target and what is known of its remote.
 
-        What was no file before, such as a link, had no target: it gets its first one. A wish to
-        send a file as it is does not outlive its becoming empty.
+        An entry that was no file before, such as a link, had no target and gets one now. A person's
+        wish to send a file as it is ends when the file becomes empty.
         """
         with self._database.writing() as connection:
             connection.executemany(
@@ -197,7 +197,7 @@ class Observations:
             )
 
     def gone(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
-        """Files that are no longer there; what never left this machine is forgotten."""
+        """Files that are no longer there; files that were never sent are forgotten."""
         with self._database.writing() as connection:
             for path in paths:
                 at = (mapping_id, *split(path))
@@ -225,7 +225,7 @@ class Observations:
             )
 
     def forget(self, mapping_id: int, paths: Iterable[str]) -> None:
-        """Paths that the rules no longer select: not our business any more."""
+        """Forget paths that the rules no longer select."""
         with self._database.writing() as connection:
             connection.executemany(
                 f"DELETE FROM file WHERE {AT_PATH}",
@@ -233,7 +233,7 @@ class Observations:
             )
 
     def retarget(self, mapping_id: int, moved: Iterable[Retargeted]) -> None:
-        """Paths that now have another experiment or name: what was synced was synced elsewhere."""
+        """Paths that now have another experiment or name, where nothing of them was sent yet."""
         with self._database.writing() as connection:
             connection.executemany(
                 f"UPDATE file SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE} WHERE {AT_PATH}",
@@ -249,7 +249,7 @@ class Observations:
         return [Retargeted(joined(d, n), eid, remote_name) for d, n, eid, remote_name in rows]
 
     def clock_set_back(self, mapping_id: int, now_ns: int) -> None:
-        """States first seen in what is now the future: count their age from now."""
+        """The clock was set back: states that were first seen in the future count from now."""
         self._database.write(
             "UPDATE file SET since_ns = ? WHERE mapping_id = ? AND since_ns > ?",
             (now_ns, mapping_id, now_ns),
@@ -266,7 +266,7 @@ class Observations:
             keep: Files that are gone are kept on the server: nothing is to be decided on them.
         """
         asked: tuple[int | str, ...] = (mapping_id, keep, *within)
-        # A failure of a quiet file is one of reading it again: it has a state of its own.
+        # A quiet file with a failure could not be read again, so it is not in sync.
         loud = f"({QUIET} AND f.failure_message IS NULL) IS NOT TRUE"
         if keep:
             loud += " AND f.size IS NOT NULL"
@@ -290,7 +290,7 @@ class Observations:
         return files
 
     def quiet(self, mapping_id: int, within: Sequence[str] = (), *, keep: bool = False) -> Quiet:
-        """How many files are in sync without a closer look, and their bytes: all but the unquiet.
+        """How many files are in sync without a closer look, and their bytes.
 
         Args:
             mapping_id: Whose.
@@ -387,7 +387,7 @@ def _at_or_below(mapping_id: int, path: str) -> tuple[str, list[_Value]]:
 def _in_or_below(mapping_id: int, directory: str) -> tuple[str, list[_Value]]:
     """A question for the ids of the files in a directory and in those below it.
 
-    Each part of it is a range of one index, which a condition joined by OR would not use.
+    Each part is a range of one index; SQLite would not use the index for an OR.
     """
     start = "SELECT id FROM file WHERE mapping_id = ? AND directory"
     between = f"{start} > ? AND directory < ?"

@@ -43,11 +43,11 @@ _RESENT = f"""
 """
 
 AT = "id = ? AND eid IS ? AND remote_name = ?"
-"""Work that ends after the rules have led its file elsewhere does not count there."""
+"""Conditions: the outcome of a job does not count if its file has another target by then."""
 
 MAY_ARRIVE_NS = 3600 * SECOND_NS
-"""So long an upload without an answer may still arrive, by way of a proxy that holds it back, and
-have a time within the bounds of a later upload: then only the content tells whose it is."""
+"""For so long an upload without an answer may still arrive, from a proxy that held it back. Its
+time may then lie within the bounds of a later upload, and only its content shows which it is."""
 _UNLESS_ONE_MAY_ARRIVE = (
     f"CASE WHEN ? - unanswered_ns BETWEEN 0 AND {MAY_ARRIVE_NS} THEN NULL ELSE ? END"
 )
@@ -71,7 +71,7 @@ _ENDS_SOON_BYTES = 8 << 20
 
 
 def next_sequence(connection: Connection) -> int:
-    """Count on; inside a transaction."""
+    """The next number of the counter; inside a transaction."""
     connection.execute("UPDATE counter SET value = value + 1")
     return int(connection.execute("SELECT value FROM counter").fetchone()[0])
 
@@ -214,7 +214,7 @@ class Outcomes:
                     (file.eid, file.remote_name),
                 )
             case ChangedMeanwhile():
-                pass  # the scanner looks again; nothing was learned of the remote side
+                pass  # the scanner looks again; nothing was learned about the remote side
             case Failed():
                 self._failed(connection, file, outcome, now_ns)
 
@@ -290,9 +290,10 @@ class Outcomes:
         )
 
     def too_large(self, file: FileRecord, why: Explanation, now_ns: int) -> None:
-        """The server does not take so large a file: that is the server's limit, no file's mark.
+        """The server does not take so large a file.
 
-        A wish to have it tried all the same has been met.
+        That is the server's limit, so the file keeps no failure. A person's wish to try it in
+        spite of the limit is fulfilled and ends.
         """
         with self._database.writing() as connection:
             connection.execute(f"UPDATE file SET insisted = 0, {NO_FAILURE} WHERE {AT}", at(file))
@@ -304,7 +305,7 @@ class Outcomes:
     def retry(self, identities: Iterable[int]) -> None:
         """A person wants these files tried again: failures are forgotten, removed ones sent.
 
-        What was compared is compared anew, and may be sent as often again as if never before.
+        Comparisons are repeated, and the count of repeated uploads starts at zero.
         """
         with self._database.writing() as connection:
             connection.executemany(
@@ -314,7 +315,7 @@ class Outcomes:
             )
 
     def end_pauses(self, mapping_id: int) -> None:
-        """A person wants no pause after earlier failures to last: try once more now."""
+        """End the pauses after earlier failures, as a person asked: try once more now."""
         self._database.write(
             "UPDATE file SET failure_at_ns = 0 WHERE mapping_id = ?"
             " AND failure_message IS NOT NULL AND NOT failure_permanent",
@@ -336,7 +337,7 @@ def at(file: FileRecord) -> tuple[int, str | None, str]:
 
 
 def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
-    """What a person may want to read of an outcome one day."""
+    """The event for the history, if the outcome is worth one."""
     reason = None
     match outcome:
         case Uploaded(signature, sha256):
@@ -365,7 +366,7 @@ def _content(size: int, sha256: bytes) -> str:
 
 
 def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:
-    """A condition: what was learned of a version that is past must not stick to the next."""
+    """A condition: what was learned about an old version must not be stored with a newer one."""
     if file.local is None:
         return "size IS NULL", ()
     return "size = ? AND mtime_ns = ? AND ctime_ns = ? AND inode = ?", tuple(file.local)

@@ -1,4 +1,4 @@
-"""What people have paused: it outlives a restart."""
+"""What people have paused; a pause outlives a restart."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pauses:
         self._database = database
 
     def all(self) -> dict[str, Pause]:
-        """Every pause, those included that are over."""
+        """Every pause, also those that are over."""
         rows = self._database.rows("SELECT mapping, since_ns, until_ns FROM pause ORDER BY mapping")
         return {mapping: Pause(since_ns, until_ns) for mapping, since_ns, until_ns in rows}
 
@@ -38,7 +38,7 @@ class Pauses:
         return {name: pause for name, pause in self.all().items() if pause.active(now_ns)}
 
     def pause(self, mapping: str, now_ns: int, until_ns: int | None) -> None:
-        """Pause a mapping, or everything; one that is paused already gets another end.
+        """Pause a mapping, or everything; a pause that exists gets another end.
 
         Args:
             mapping: Its name, or `EVERYTHING`.
@@ -54,7 +54,7 @@ class Pauses:
             )
 
     def resume(self, mapping: str) -> None:
-        """End the pause of a mapping; `EVERYTHING` ends each and every one."""
+        """End the pause of a mapping; `EVERYTHING` ends all pauses."""
         with self._database.writing() as connection:
             if mapping == EVERYTHING:
                 connection.execute("DELETE FROM pause")

@@ -33,8 +33,8 @@ class Rechecks:
     def due(self, mapping_id: int, now_ns: int) -> Iterator[list[int]]:
         """The ids of files that are as they were synced and due, the longest due first, in pages.
 
-        Some may have to wait for a decision of another kind, as where others have changed them
-        on the server.
+        Some of them may need another decision first, for example if others have changed them on
+        the server.
         """
         after = (-1, 0)
         while True:
@@ -59,7 +59,7 @@ class Rechecks:
         return next_ns
 
     def pending(self, mapping_id: int, until_ns: int | None = None) -> Pending:
-        """How many files stand as they were synced, and are to be hashed again.
+        """How many files are as they were synced, and are to be hashed again.
 
         Args:
             mapping_id: Whose.
@@ -74,10 +74,10 @@ class Rechecks:
         return Pending(*row)
 
     def closed(self, mapping_id: int, paths: Iterable[str], at_ns: int) -> None:
-        """Programs that could write have closed these files: what shows no change may have one.
+        """Programs that could write have closed these files: they may have changed without a sign.
 
-        One that is to be hashed again anyway is not put off by it: what happened before a close
-        is in what is read after it. But a reading that is under way does not count any more.
+        A planned hashing is not delayed by it, as it reads what was written before the close. But
+        a hashing that is under way does not count any more.
         """
         with self._database.writing() as connection:
             connection.executemany(
@@ -92,13 +92,13 @@ class Rechecks:
         return None if row is None else int(row[0])
 
     def note_clock_ahead(self, ahead_ns: int) -> None:
-        """Remember it: a later process finds out that the clock was set in between."""
+        """Remember it, so that a later process can find out that the clock was set in between."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM clock")
             connection.execute("INSERT INTO clock VALUES (?)", (ahead_ns,))
 
     def put_off(self, at_ns: int) -> None:
-        """The wall clock was set: what was planned by it means nothing, and is due then."""
+        """The wall clock was set, so planned times mean nothing: all of them are due at `at_ns`."""
         self._database.write(
             "UPDATE file SET recheck_at_ns = ? WHERE recheck_at_ns IS NOT NULL", (at_ns,)
         )
@@ -108,7 +108,7 @@ class Rechecks:
 
         Args:
             files: As they were when their reading began.
-            again_ns: When those must be read once more of which something was heard meanwhile.
+            again_ns: When to read those again that were closed by a writer meanwhile.
         """
         with self._database.writing() as connection:
             connection.executemany(
@@ -127,8 +127,8 @@ class Rechecks:
     def found_changed(self, file: FileRecord, synced: SyncedVersion, now_ns: int) -> bool:
         """The file has other content than its synced version, under the same signature.
 
-        The synced version loses its signature: the file reads as changed. It keeps that it is to
-        be hashed again, since what was stored to without a sign may be so once more.
+        The synced version loses its signature, so the file counts as changed. It stays planned for
+        hashing, since a file that was written to without a sign may be again.
 
         Returns:
             Whether that is news: the file may have changed since, or been sent.

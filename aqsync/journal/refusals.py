@@ -16,15 +16,15 @@ from aqsync.model import Action, Explanation, Reason, Refusal
 EVERYWHERE = ""
 """Stands for every experiment."""
 IN_A_ROW = 3
-"""So many files of an experiment, refused without one accepted, speak for all of its files."""
+"""After so many refused files in a row, all files of the experiment count as refused."""
 _EXPERIMENTS = 3
-"""So many experiments speak for all."""
+"""After so many refused experiments, all experiments count as refused."""
 
 Key = tuple[str, Action]
 
 
 class Candidate(NamedTuple):
-    """A file that may find out whether it is still so."""
+    """A file that may be tried, to find out whether the refusal still holds."""
 
     mapping: str
     file: Waiting
@@ -33,22 +33,22 @@ class Candidate(NamedTuple):
 class Refusals:
     """The tables of refusals.
 
-    What stands in them is kept in memory too: most of the time they are empty, and every upload
-    asks. So only one `Refusals` may write to a journal.
+    They are also kept in memory: they are empty most of the time, and every upload reads them. So
+    only one `Refusals` may write to a journal.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._current: dict[Key, Refusal] | None = None
         self._lately: dict[Key, bool] | None = None
-        """Of which experiments files were refused since one was last accepted; and whether so
-        since one of any experiment was."""
+        """Experiments with files refused since one was last accepted there; True: and since one was
+        last accepted anywhere."""
 
     def current(self) -> Mapping[Key, Refusal]:
         """What is refused as a whole, by EID and action."""
         found = self._current
         if found is None:
-            with self._database.reading() as connection:  # whose lock keeps writers out
+            with self._database.reading() as connection:  # its lock keeps writers out
                 rows = connection.execute(
                     "SELECT eid, action, message, hint, since_ns, tries, again_ns FROM refusal"
                 ).fetchall()
@@ -65,9 +65,9 @@ class Refusals:
         """One file was refused.
 
         Returns:
-            How many different files of the experiment were since one was last accepted; and
-            whether so many were in so many experiments, without one accepted anywhere, that it
-            is not for the experiments.
+            How many different files of the experiment were refused since one was last accepted; and
+            whether so many were refused in so many experiments, with none accepted anywhere, that
+            the cause cannot be the experiments.
         """
         with self._database.writing() as connection:
             self._lately = None
@@ -89,7 +89,7 @@ class Refusals:
         return here, experiments >= _EXPERIMENTS and files >= _EXPERIMENTS * IN_A_ROW
 
     def set(self, eid: str, action: Action, refusal: Refusal) -> None:
-        """All of an experiment, or with `EVERYWHERE` of all, is refused."""
+        """The server refuses all files of an experiment, or of all with `EVERYWHERE`."""
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO refusal"
@@ -127,7 +127,7 @@ class Refusals:
                 "DELETE FROM refusal WHERE eid IN (?, ?) AND action = ?",
                 (eid, EVERYWHERE, action.value),
             )
-            if EVERYWHERE in healed:  # the others need not wait as long as all did
+            if EVERYWHERE in healed:  # single experiments need not wait as long
                 connection.execute(
                     "UPDATE refusal SET again_ns = 0 WHERE action = ?", (action.value,)
                 )
@@ -137,7 +137,7 @@ class Refusals:
     def _refused_lately(self) -> dict[Key, bool]:
         found = self._lately
         if found is None:
-            with self._database.reading() as connection:  # whose lock keeps writers out
+            with self._database.reading() as connection:  # its lock keeps writers out
                 rows = connection.execute(
                     "SELECT eid, action, max(in_a_row) FROM refused_file GROUP BY eid, action"
                 ).fetchall()
@@ -146,14 +146,14 @@ class Refusals:
         return found
 
     def end_pauses(self, now_ns: int) -> None:
-        """A person wants no pause to last: one file each may try it now."""
+        """End the pauses, as a person asked: one file each may try now."""
         if self.current():
             with self._database.writing() as connection:
                 connection.execute("UPDATE refusal SET again_ns = ?, tries = 1", (now_ns,))
                 self._current = None
 
     def forget_idle(self) -> list[Key]:
-        """End the refusals that no file waits for: the next one finds out by itself.
+        """End the refusals that no file waits for: the next file finds out by itself.
 
         Returns:
             The EID and action of those that stay.
@@ -169,7 +169,7 @@ class Refusals:
         return list(self.current())
 
     def candidates(self, key: Key, most: int) -> list[Candidate]:
-        """Some files that may be tried; first those that were not refused themselves.
+        """Some files that may be tried; those that were not refused themselves come first.
 
         Args:
             key: The EID and action that are refused.

@@ -40,18 +40,18 @@ class ExperimentRecord:
     listed_at_ns: int | None
     problem: Problem | None
     looks: int
-    """How often it was looked for in vain."""
+    """How often it was searched for without success."""
     again_ns: int | None
-    """When it is looked for again, if it cannot be used."""
+    """When it is searched for again, if it cannot be used."""
     address: str | None = None
-    """Of the server that it was found on; None: it was found before that was written down."""
+    """Address of the server that it was found on; None: an older release did not store it."""
 
 
 class Remote:
     """The tables of experiments, remote files and the server's state.
 
-    UUIDs are kept in memory too, since every upload asks for one. So only one `Remote` may write
-    to a journal.
+    UUIDs are also kept in memory, as every upload reads one. So only one `Remote` may write to a
+    journal.
     """
 
     def __init__(self, database: Database) -> None:
@@ -59,7 +59,7 @@ class Remote:
         self._uuids: dict[str, str] = {}
 
     def next_sequence(self) -> int:
-        """A number above all that were given before."""
+        """A number above all earlier ones."""
         with self._database.writing() as connection:
             return next_sequence(connection)
 
@@ -108,7 +108,7 @@ class Remote:
         known = self._uuids.get(eid)
         if known is not None:
             return known
-        with self._database.reading() as connection:  # whose lock keeps writers out
+        with self._database.reading() as connection:  # its lock keeps writers out
             row = connection.execute(
                 "SELECT uuid FROM experiment WHERE eid = ? AND uuid IS NOT NULL", (eid,)
             ).fetchone()
@@ -182,8 +182,8 @@ class Remote:
     def believe_only(self, address: str) -> None:
         """Forget what is known of experiments that were found on a server at another address.
 
-        For a copy that a command looks at: whether the experiments are there too is not known
-        before that server is asked.
+        For the copy that a command reads: nobody knows whether the experiments exist on the other
+        server until it is asked.
         """
         with self._database.writing() as connection:
             rows = connection.execute(
@@ -199,7 +199,7 @@ class Remote:
 
         Args:
             problems: What is wrong, by EID.
-            again_ns: When each is looked for again, by EID; what is missing: as soon as can be.
+            again_ns: When each is searched for again, by EID; those that are missing: at once.
         """
         with self._database.writing() as connection:
             connection.executemany(
@@ -221,7 +221,7 @@ class Remote:
         return None if row is None else row[0]
 
     def unchanged(self, eids: Collection[str], sequence: int, now_ns: int) -> None:
-        """The lists of these experiments are still what they were."""
+        """The lists of these experiments have not changed."""
         with self._database.writing() as connection:
             for eid in eids:
                 if _is_news(connection, eid, sequence):
@@ -252,7 +252,7 @@ class Remote:
                 if _replace_list(connection, eid, escaped, sequence, now_ns):
                     _forget_digests(connection, eid)
                 _listed(connection, eid, sequence, now_ns)
-            # Else what was left out, or is known from a later list, would pass for unchanged.
+            # Else lists that are missing, or known from a later answer, would seem unchanged.
             if len(lists) == len(uuids) and not late:
                 connection.execute(
                     "INSERT OR REPLACE INTO listing (uuids, digest) VALUES (?, ?)",
@@ -299,7 +299,7 @@ def _problem(columns: Sequence[Any]) -> Problem | None:
 
 
 def _forget_digests(connection: Connection, eid: str) -> None:
-    """What is known of an experiment has changed: no earlier answer about it is the last one."""
+    """An experiment's list has changed, so digests of earlier answers about it do not count."""
     connection.execute(
         "DELETE FROM listing WHERE instr(uuids, (SELECT uuid FROM experiment WHERE eid = ?))",
         (eid,),
@@ -343,7 +343,7 @@ def _listed(connection: Connection, eid: str, sequence: int, now_ns: int) -> Non
 def _replace_list(
     connection: Connection, eid: str, files: Sequence[tuple[str, str]], sequence: int, now_ns: int
 ) -> bool:
-    """Returns whether anything is another than before."""
+    """Store a list; returns whether anything has changed."""
     before = dict(
         connection.execute("SELECT name, modified_at FROM remote_file WHERE eid = ?", (eid,))
     )
@@ -363,7 +363,7 @@ def _replace_list(
 
 
 def _settle_uploads(connection: Connection, eid: str, sequence: int) -> None:
-    """Learn from the first list that shows them which time our uploads got."""
+    """Learn the times of our uploads from the first list that shows them."""
     rows = connection.execute(
         "SELECT f.id, r.modified_at, f.synced_not_before, f.synced_not_after,"
         " r.modified_at IS f.synced_replaced FROM file f"
@@ -375,7 +375,7 @@ def _settle_uploads(connection: Connection, eid: str, sequence: int) -> None:
         "UPDATE file SET synced_listed = 1, synced_modified_at = coalesce(synced_modified_at, ?)"
         " WHERE id = ?",
         (
-            # What was listed before the upload is not the upload, however little before it was.
+            # A version that was listed before the upload is not the upload.
             (None if stood or not plausible(modified_at, *bounds) else modified_at, identity)
             for identity, modified_at, *bounds, stood in rows
         ),

@@ -1,4 +1,4 @@
-"""What would be removed from the server, and what keeps it there."""
+"""Which files would be removed from the server, and what prevents it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from aqsync.journal.rows import JOINED, QUIET, UNCHANGED, joined
 from aqsync.model import SECOND_NS, Twin
 
 AT_ONCE_NS = 3600 * SECOND_NS
-"""What is removed from the server within this time is removed at once."""
+"""Removals within this time count together."""
 LATELY_NS = 24 * 3600 * SECOND_NS
-"""A mapping that was not looked at for so long may not be configured any more."""
+"""A mapping without a scan for so long may no longer be configured."""
 _SLACK_NS = 60 * SECOND_NS
-"""A disk's clock may be so far ahead of ours."""
+"""How far a disk's clock may be ahead of ours."""
 
-# CROSS JOIN: else SQLite takes groups by size to be few, and compares each file with every size,
-# which takes a minute where a folder of some ten thousand files was renamed.
+# CROSS JOIN: otherwise SQLite assumes few groups by size and compares each file with every size.
+# That takes a minute when a folder of ten thousand files was renamed.
 #
 # `unsent`: files that are here, and whose present version the last list does not show. It is still
 # to be sent, or a server has lost what it accepted, or others have removed or replaced it there.
@@ -69,8 +69,8 @@ class Removals:
     def removable(self, mapping_id: int, now_ns: int) -> Removable:
         """How many files are gone whose remote copy is still listed, and of how many.
 
-        Those count in both whose copy was removed in the last hour without anybody insisting:
-        so a folder that is deleted slowly counts as deleted at once.
+        Files whose copy was removed in the last hour, unless a person forced it, count in both. So
+        a folder that is deleted slowly counts as deleted at once.
         """
         with self._database.reading() as connection:
             gone, known = connection.execute(
@@ -94,8 +94,8 @@ class Removals:
 
         Args:
             mapping_id: Whose files are gone.
-            now_ns: The wall clock, nanoseconds since 1970. Of mappings that were not looked at
-                lately nothing counts: they may not be configured any more.
+            now_ns: The wall clock, nanoseconds since 1970. Mappings without a recent scan do not
+                count, as they may no longer be configured.
         """
         rows = self._database.rows(
             _TWINS, {"id": mapping_id, "lately_ns": now_ns - LATELY_NS, "slack_ns": _SLACK_NS}

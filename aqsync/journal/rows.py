@@ -39,7 +39,7 @@ def loaded(name: str | bytes) -> str:
 
 
 def words(text: str) -> str:
-    """A text for people as the tables keep it: what is no UTF-8 in it becomes visible escapes."""
+    """A text for people as the tables keep it: bytes that are no UTF-8 become visible escapes."""
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
@@ -60,7 +60,7 @@ def joined(directory: str | bytes, name: str | bytes) -> str:
 
 
 def below(directory: str) -> list[tuple[str | bytes, str | bytes]]:
-    """What lies below a directory: after the first and before the second of either pair.
+    """Bounds of the paths below a directory, which lie between the parts of one of the pairs.
 
     "0" is the character after "/". SQLite compares blobs with blobs only, text with text.
     """
@@ -100,12 +100,12 @@ NOT_RESENT = "resends = 0, resends_since_ns = NULL"
 LISTED = "coalesce(e.listed_sequence, 0)"
 """When the list of a file's experiment was last asked for; 0: never."""
 
-# A file that is here, unchanged since its upload, and listed by the server with the very
-# time that our version got. The planner calls every such file in sync (a test holds the two
-# together); leaving them out in SQL is what makes a pass over 100,000 of them cheap.
+# A file that is here, unchanged since its upload, and listed by the server with the time of our
+# version. The planner calls every such file in sync, and a test compares the two. Leaving these
+# files out in SQL makes a pass over 100,000 of them fast.
 #
-# Whether a version must be hashed again does not matter to it: nearly all of 100,000 files that
-# were just uploaded must, and it is found out elsewhere which of them are due (`rechecks.py`).
+# Files that are to be hashed again are quiet too: nearly all of 100,000 files that were just
+# uploaded are, and `rechecks.py` finds those that are due.
 QUIET = f"""(
     {UNCHANGED}
     AND r.modified_at = f.synced_modified_at
@@ -124,16 +124,25 @@ RECORD = f"""
         f.size, f.mtime_ns, f.ctime_ns, f.inode, f.since_ns, f.eid, f.remote_name,
         f.synced_size, f.synced_mtime_ns, f.synced_ctime_ns, f.synced_inode,
         f.synced_sha256, f.synced_at_ns, f.synced_sequence, f.synced_modified_at,
-        f.sent_sha256, f.sent_size,
-        {LISTED}, r.modified_at,
+        f.synced_listed, f.recheck_at_ns,
+        f.sent_sha256, f.sent_size, {LISTED}, r.modified_at,
         f.compared_modified_at, f.compared_at_ns, f.compared_finding, f.compared_size,
         f.compared_sha256,
         f.failure_code, f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
-        f.failure_at_ns, f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns,
-        f.removing, f.synced_listed, f.resends, f.resends_since_ns,
-        f.recheck_at_ns
+        f.failure_at_ns,
+        f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns, f.removing,
+        f.resends, f.resends_since_ns
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
+_HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST = (
+    slice(0, 12),
+    slice(12, 22),
+    slice(22, 26),
+    slice(26, 31),
+    slice(31, 37),
+    slice(37, 44),
+)
+"""Which columns of `RECORD` belong together."""
 
 
 _KINDS = {kind.value: kind for kind in EntryKind}
@@ -144,95 +153,51 @@ _FINDINGS = {finding.value: finding for finding in Finding}
 
 def file_record(row: tuple[Any, ...]) -> FileRecord:
     """One row of `RECORD`."""
-    (
-        identity,
-        mapping,
-        directory,
-        name,
-        kind,
-        size,
-        mtime_ns,
-        ctime_ns,
-        inode,
-        since_ns,
-        eid,
-        remote_name,
-        synced_size,
-        synced_mtime_ns,
-        synced_ctime_ns,
-        synced_inode,
-        synced_sha256,
-        synced_at_ns,
-        synced_sequence,
-        synced_modified_at,
-        sent_sha256,
-        sent_size,
-        listed_sequence,
-        listed_modified_at,
-        compared_modified_at,
-        compared_at_ns,
-        compared_finding,
-        compared_size,
-        compared_sha256,
-        failure_code,
-        failure_message,
-        failure_hint,
-        failure_permanent,
-        failure_count,
-        failure_at_ns,
-        removed_at_ns,
-        insisted,
-        may_replace,
-        changing_since_ns,
-        removing,
-        synced_listed,
-        resends,
-        resends_since_ns,
-        recheck_at_ns,
-    ) = row
-    synced = None
-    if synced_at_ns is not None:
-        signature = Signature(synced_size, synced_mtime_ns, synced_ctime_ns, synced_inode)
-        synced = SyncedVersion(
-            signature,
-            synced_sha256,
-            synced_at_ns,
-            synced_sequence,
-            synced_modified_at,
-            bool(synced_listed),
-            recheck_at_ns,
-        )
-    comparison = None
-    if compared_modified_at is not None:
-        comparison = Comparison(
-            compared_modified_at,
-            compared_at_ns,
-            _FINDINGS.get(compared_finding, Finding.OTHERS),
-            compared_size,
-            compared_sha256 or b"",
-        )
-    failure = None
-    if failure_message is not None:
-        why = explanation_of(failure_code, failure_message, failure_hint)
-        failure = Failure(why, bool(failure_permanent), failure_count, failure_at_ns)
+    identity, mapping, directory, name, kind, *local, since_ns, eid, remote_name = row[_HERE]
+    sent_sha256, sent_size, listed_sequence, listed_modified_at = row[_SENT]
+    removed_at_ns, insisted, may_replace, changing_since_ns, removing, resends, since = row[_REST]
     return FileRecord(
         id=identity,
         mapping=mapping,
         path=joined(directory, name),
         kind=_KINDS.get(kind, EntryKind.SPECIAL),
-        local=None if size is None else Signature(size, mtime_ns, ctime_ns, inode),
+        local=None if local[0] is None else Signature(*local),
         since_ns=since_ns,
         eid=eid,
         remote_name=remote_name,
-        synced=synced,
+        synced=_synced_version(row[_SYNCED]),
         sent=None if sent_sha256 is None else SentVersion(sent_sha256, sent_size),
         remote=RemoteView(listed_sequence, listed_modified_at),
-        comparison=comparison,
-        failure=failure,
+        comparison=_comparison(row[_COMPARED]),
+        failure=_failure(row[_FAILURE]),
         removed_at_ns=removed_at_ns,
         forced=bool(insisted),
         may_replace=may_replace,
         changing_since_ns=changing_since_ns,
         removing=bool(removing),
-        resends=None if resends_since_ns is None else Resends(resends, resends_since_ns),
+        resends=None if since is None else Resends(resends, since),
     )
+
+
+def _synced_version(columns: tuple[Any, ...]) -> SyncedVersion | None:
+    *signature, sha256, at_ns, sequence, modified_at, listed, recheck_at_ns = columns
+    if at_ns is None:
+        return None
+    version = Signature(*signature)
+    return SyncedVersion(version, sha256, at_ns, sequence, modified_at, bool(listed), recheck_at_ns)
+
+
+def _comparison(columns: tuple[Any, ...]) -> Comparison | None:
+    modified_at, at_ns, finding, size, sha256 = columns
+    if modified_at is None:
+        return None
+    return Comparison(
+        modified_at, at_ns, _FINDINGS.get(finding, Finding.OTHERS), size, sha256 or b""
+    )
+
+
+def _failure(columns: tuple[Any, ...]) -> Failure | None:
+    code, message, hint, permanent, count, at_ns = columns
+    if message is None:
+        return None
+    return Failure(explanation_of(code, message, hint), bool(permanent), count, at_ns)

@@ -1,8 +1,8 @@
 """The journal's tables, as named migrations that run once each, in order.
 
-Names and directories have no column type: text where they are UTF-8, a blob of the raw
-bytes where they are not. A NULL size means that the file is gone. No id of a file is used
-twice: work that ends late must not count for another file.
+Columns of names and directories have no type: they hold text if it is UTF-8, otherwise the raw
+bytes. A NULL size means that the file is gone. No id of a file is used twice, as work that ends
+late must not count for another file.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from aqsync.journal.rows import joined, marks, words
 class Tags:
     """The table of tags.
 
-    A tag is applied once: whoever removes it on the server afterwards did so on purpose.
+    A tag is applied once: a person who removes it on the server afterwards does so on purpose.
     """
 
     def __init__(self, database: Database) -> None:
@@ -48,7 +48,7 @@ class Tags:
     def failures(
         self, mapping_ids: Collection[int] | None = None
     ) -> list[tuple[str, str, str, str]]:
-        """EID, tag, message and hint of what could not be applied where files go to.
+        """EID, tag, message and hint of tags that could not be applied.
 
         Args:
             mapping_ids: Whose files; None: anybody's.
@@ -65,9 +65,9 @@ class Tags:
         )
 
     def forget_refused(self, mapping_id: int) -> None:
-        """Tags that the server refused where a mapping's files go: its rules are other ones now.
+        """Forget refused tags of a mapping's experiments, since its rules have changed.
 
-        Whatever rules still give them must be asked again, so then all rules count as new.
+        Rules that still give them must give them again, so the rules of all mappings count as new.
         """
         with self._database.writing() as connection:
             forgotten = connection.execute(

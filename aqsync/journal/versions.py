@@ -1,4 +1,4 @@
-"""Every content that this machine is known to have put, or may have put, under a remote name."""
+"""Every content that this machine has sent, or may have sent, under a remote name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Versions:
     def of(self, eid: str, remote_name: str) -> dict[bytes, int]:
         """The SHA-256 of each version sent to this name, with its size in bytes.
 
-        Of past ones the newest 32, whichever mapping they came from. They permit a replacement of
-        what the server holds, never its removal.
+        Of past versions only the newest 32, from any mapping. They permit replacing the server's
+        file, but not removing it.
         """
         rows = self._database.rows(
             "SELECT p.sha256, p.size FROM past_version p JOIN experiment e ON e.uuid = p.uuid"

@@ -1,4 +1,4 @@
-"""A disk of which each call is timed: one that does not answer is given up with its errand."""
+"""A disk whose calls are timed: if one does not answer, its errand is given up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_ONCE = 256
 
 
 class AttendedDisk:
-    """A disk of which each call is timed, for the errand that the calling thread is on.
+    """A disk whose calls are timed for the errand of the calling thread.
 
     Args:
         disk: The disk itself.
@@ -41,7 +41,7 @@ class AttendedDisk:
             return self._disk.mounts_below(root)
 
     def write_back_ns(self) -> int:
-        """Nanoseconds for which a page that was stored to may be stored to again unseen."""
+        """Nanoseconds for which a page that was written to may change again without a sign."""
         return self._disk.write_back_ns()
 
     @contextmanager
@@ -64,7 +64,7 @@ class AttendedDisk:
             with timed(path):
                 opened = self._disk.open(root, path)
         except BaseException:
-            if opened is not None:  # the errand was given up meanwhile
+            if opened is not None:  # the errand was given up in the meantime
                 opened.close()
             raise
         return _AttendedFile(opened, path)
@@ -85,7 +85,7 @@ def _in_batches(
             try:
                 batch.extend(islice(entries, AT_ONCE))
             except OSError as exc:
-                failed = exc  # what came before it counts
+                failed = exc  # entries before it still count
         yield from batch
         if len(batch) < AT_ONCE and failed is None:
             return
@@ -95,7 +95,7 @@ def _in_batches(
 class _AttendedFile:
     """An open file that may be closed while another thread hangs in a read of it.
 
-    Closing one can hang as well, so it is then left to the thread that hangs already.
+    Closing can hang as well, so the thread that already hangs does it then.
     """
 
     def __init__(self, file: OpenFile, path: str) -> None:

@@ -1,4 +1,4 @@
-"""The seam to this disk: all that is looked at, listed or read goes through one object, a `Disk`.
+"""Access to this disk: everything is looked at, listed and read through one object, a `Disk`.
 
 Nothing is opened for writing, and nothing outside a root is opened: where the system can open
 relative to a directory (Linux, macOS), every part of a file's path is opened without following
@@ -25,7 +25,7 @@ RELATIVE_OPEN = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
 _ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _DIRECTORY = _ROOT | getattr(os, "O_NOFOLLOW", 0)
-# A FIFO that took a file's place would block an opener for ever without O_NONBLOCK.
+# Without O_NONBLOCK, opening a FIFO in a file's place would block for ever.
 _FILE = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -36,7 +36,7 @@ _FILE = (
 _INODE_MASK = 0x7FFF_FFFF_FFFF_FFFF
 """SQLite integers are signed; some file systems number their inodes with all 64 bits."""
 _LATEST_NS = 0x7FFF_FFFF_FFFF_FFFF
-"""In the year 2262; file systems know later times, which broken clocks and programs set."""
+"""In the year 2262; broken clocks and programs set later times, which file systems can store."""
 
 
 _A_FILE = EntryKind.FILE  # looking a member up in its class takes longer than all the rest
@@ -99,13 +99,13 @@ class Disk(Protocol):
         """The text of a small file, a symbolic link followed; bytes that are no UTF-8 escape."""
 
     def write_back_ns(self) -> int:
-        """Nanoseconds for which a page that was stored to may be stored to again unseen."""
+        """Nanoseconds for which a page that was written to may change again without a sign."""
 
 
 def seen_in(status: os.stat_result) -> Seen:
     """The kind and the signature that a stat result shows.
 
-    Quick, for every scan asks it of every file.
+    Fast, as every scan calls it for every file.
     """
     mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
     if not (-_LATEST_NS <= mtime_ns <= _LATEST_NS and -_LATEST_NS <= ctime_ns <= _LATEST_NS):
@@ -162,7 +162,7 @@ class RealDisk:
         try:
             descriptor = os.open(place, _DIRECTORY if path else _ROOT)
         except OSError as exc:
-            if path and exc.errno == errno.ELOOP:  # what some systems say of a link
+            if path and exc.errno == errno.ELOOP:  # some systems report a link like this
                 raise NotADirectoryError(errno.ENOTDIR, exc.strerror) from exc
             raise
         try:
@@ -214,7 +214,7 @@ def _identity(status: os.stat_result, file_system: int = 0) -> RootIdentity:
 
 
 def _file_system(place: str) -> int:
-    """The number that stays with a file system, whatever its device is called; 0: not told."""
+    """The number that stays with a file system, whatever its device number is; 0: unknown."""
     if not hasattr(os, "statvfs"):
         return 0
     try:
@@ -224,20 +224,20 @@ def _file_system(place: str) -> int:
 
 
 def _look_through(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, Seen | OSError]]:
-    """Quick, for every scan asks it of every file."""
+    """Fast, as every scan calls it for every file."""
     for entry in entries:
         try:
             yield entry.name, seen_in(entry.stat(follow_symlinks=False))
         except FileNotFoundError:
             continue  # deleted since the directory was read
         except PermissionError:
-            raise  # so it would be with every other entry
+            raise  # every other entry would fail in the same way
         except OSError as exc:
             yield entry.name, exc
 
 
 def _check_way(root: Path, path: str) -> None:
-    """Raise where the way to a path leads through a symbolic link."""
+    """Raise if a directory on the way to a path is a symbolic link."""
     for parent in parents(path):
         if os.path.islink(f"{root}/{parent}"):  # noqa: PTH114 - no error, whatever is there
             raise NotADirectoryError(errno.ENOTDIR, f"{parent} is a symbolic link")

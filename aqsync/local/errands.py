@@ -1,9 +1,9 @@
-"""Calls of the system that may hang: a file system that does not answer must hold up nothing else.
+"""System calls that may hang: a file system that does not answer must not delay anything else.
 
-What is done on a mapping's disk is an *errand*: a look at its directory, a job on one of its
-files, or a check of one. Each call of the system within it is timed. A thread that hangs in one
-cannot be ended. So the errand is given up: the threads that wait for it go on, and the thread that
-hangs, once its call is answered, ends with `GivenUp`.
+Work on a mapping's disk is an *errand*: a look at its directory, a job on one of its files, or a
+check of one. Each system call within it is timed. A thread that hangs in a call cannot be ended, so
+the errand is given up: the threads that wait for it go on, and the thread that hangs ends with
+`GivenUp` once its call has returned.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.model import Reason
 
 UNANSWERED_S = 20.0
-"""A call of the system that takes longer counts as hanging: more than a disk needs to spin up."""
+"""A system call that takes longer counts as hanging; it is more than a disk needs to spin up."""
 LOOK_UP_S = 0.25
-"""Between two looks whether what is waited for hangs."""
+"""Seconds between two checks whether the awaited call hangs."""
 
 T = TypeVar("T")
 
@@ -79,9 +79,9 @@ class Errand:
         self.root = root
         self.path = path
         self.tried_again = False
-        """It began though another on the same disk had been given up."""
+        """It began while another errand on the same disk was given up."""
         self.hang: Hang | None = None
-        """Since it was given up: in what."""
+        """What it hangs in, since it was given up."""
         self._clock = clock
         self._ended = [ended]
         self._lock = threading.Lock()
@@ -94,15 +94,15 @@ class Errand:
 
     @property
     def over(self) -> bool:
-        """Whether nobody takes part in it any longer."""
+        """Whether no thread takes part in it any longer."""
         return self._is_over
 
     def when_over(self, call: Callable[[], None]) -> None:
-        """Have something called when it has ended; to be asked for before it begins."""
+        """Register a call for its end; only before it begins."""
         self._ended.append(lambda _errand: call())
 
     def when_given_up(self, call: Callable[[], None]) -> None:
-        """Have something called when it is given up, on the thread that does that, or now."""
+        """Register a call for when it is given up; called at once if it was already."""
         with self._lock:
             if self.hang is None:
                 self._told.append(call)
@@ -130,7 +130,7 @@ class Errand:
             self.drop()
 
     def drop(self) -> None:
-        """It is over, or never begins."""
+        """End it without a thread, or before it begins."""
         with self._lock:
             if self._is_over:
                 return
@@ -139,7 +139,7 @@ class Errand:
             call(self)
 
     def call(self, path: str) -> _Timed:
-        """Within, one call of the system is timed.
+        """The system call inside the ``with`` is timed.
 
         Raises:
             GivenUp: From either end, if the errand was given up meanwhile.
@@ -164,7 +164,7 @@ class Errand:
             raise GivenUp(f"{self.root / self.path}: its file system answered too late")
 
     def give_up(self) -> bool:
-        """Give it up if it hangs in a call for too long; true if it was done just now."""
+        """Give it up if a call has hung for too long; true if that was done just now."""
         with self._lock:
             if self.hang is not None or not self._calls:
                 return False
@@ -177,7 +177,7 @@ class Errand:
         return True
 
     def abandon(self, hang: Hang) -> None:
-        """Give it up because what it would wait for hangs."""
+        """Give it up because it would wait for something that hangs."""
         with self._lock:
             if self.hang is None:
                 self.hang = hang
@@ -191,7 +191,7 @@ class Errand:
 
 
 class _Timed:
-    """A context manager of its own, for every scan and read goes through it."""
+    """A class and no generator, for speed: every scan and read goes through it."""
 
     __slots__ = ("_errand", "_path")
 
@@ -212,7 +212,7 @@ class _Timed:
 
 
 class _Untimed:
-    """For a thread that is on no errand."""
+    """For a thread without an errand: nothing is timed."""
 
     def __enter__(self) -> None:
         pass
@@ -230,7 +230,7 @@ _UNTIMED = _Untimed()
 
 
 def timed(path: str) -> AbstractContextManager[None]:
-    """Within, one call of the system is timed for the errand that this thread is on, if any."""
+    """The system call inside the ``with`` is timed for this thread's errand, if it has one."""
     errand = _current.errand
     return _UNTIMED if errand is None else errand.call(path)
 
@@ -265,7 +265,7 @@ class Errands:
     def _job_ended(self, errand: Errand) -> None:
         with self._lock:
             self._jobs.remove(errand)
-            if errand.hang is not None:  # an answer, at last: another may be tried
+            if errand.hang is not None:  # it has answered, so another may be tried
                 for other in self._jobs:
                     other.tried_again = other.tried_again and other.root != errand.root
 
@@ -283,7 +283,7 @@ class Errands:
 
     @property
     def anything_hangs(self) -> bool:
-        """Whether any errand was given up and has not been answered."""
+        """Whether any errand that was given up still hangs."""
         with self._lock:
             return any(errand.hang is not None for errand in (*self._jobs, *self._looks))
 
@@ -306,7 +306,7 @@ class Errands:
     # Looks
 
     def hung_look(self, root: Path) -> Hang | None:
-        """What a look at this root hangs in; None where none does."""
+        """What a look at this root hangs in; None: nothing."""
         with self._lock:
             hangs = [e.hang for e in self._looks if e.root == root and e.hang is not None]
         return min(hangs, key=lambda hang: hang.since_ns, default=None)
@@ -325,7 +325,7 @@ class Errands:
         return self.run(root, asked)
 
     def run(self, root: Path, look: Callable[[], T]) -> T:
-        """Look at a directory, and wait for the end, but not for ever.
+        """Look at a directory, and wait for the end unless it hangs.
 
         Args:
             root: The directory.
@@ -342,7 +342,7 @@ class Errands:
         return self.attend(errand, look)
 
     def attend(self, errand: Errand, work: Callable[[], T]) -> T:
-        """Do what an errand is for, and wait for the end, but not for ever.
+        """Do the work of an errand, and wait for the end unless it hangs.
 
         Args:
             errand: It begins and ends with the work.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 MOST_HINTS = 5_000
-"""Paths kept until they are taken; of more, a scan of everything is the quicker way."""
+"""Paths kept until they are taken; with more, a scan of everything is quicker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Hints:
     Attributes:
         paths: Relative to the root, with ``/`` between the parts and surrogates for bytes that
             are no UTF-8. Of a directory, everything below is meant.
-        everything: Why some paths are not enough and all has to be looked at; None: they are.
+        everything: Why everything has to be looked at; None: the paths are enough.
         closed: Files that a program which could write has closed. Each is among the paths, or
             below one of them.
     """
@@ -32,8 +32,8 @@ class PendingHints:
     """The hints that nobody has taken yet; threads may share it.
 
     Args:
-        wake: Called, in the thread that brings the hint, when there is something to take after
-            there was nothing, or when some paths are not enough any more.
+        wake: Called on the thread that brings the hint, when there is something to take for the
+            first time, or when the paths are not enough any more.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -45,7 +45,7 @@ class PendingHints:
         self._everything: str | None = None
 
     def add(self, path: str, *, directory: bool, closed: bool = False) -> None:
-        """Take a path in, unless a directory above it is there already.
+        """Add a path, unless a directory above it is there already.
 
         Args:
             path: Relative to the root.
@@ -69,7 +69,7 @@ class PendingHints:
             self._tell()
 
     def doubt(self, why: str) -> None:
-        """Some paths are not enough any more."""
+        """From now on everything has to be looked at."""
         with self._lock:
             if self._everything is not None:
                 return
@@ -102,5 +102,5 @@ class PendingHints:
         return False
 
     def _tell(self) -> None:
-        with suppress(Exception):  # it must not end the thread that listens
+        with suppress(Exception):  # an error must not end the thread that listens
             self._wake()

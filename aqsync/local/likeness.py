@@ -1,9 +1,9 @@
-"""Whether a directory may stand for the one that is known: by the files that stand in it.
+"""Whether a directory may count as the known one, judged by the files in it.
 
-Where another directory or disk is in a known one's place, its files tell. A copy made with its
-times has every known file, each as it was sent, and is taken. One that lacks known files would
-make them look deleted, and one that holds other versions of them would replace the good copies
-on the server: both wait for a person.
+When another directory or disk is in the place of a known one, its files decide. A copy that was
+made with all times has every known file as it was sent, and is accepted. One without some known
+files would make them look deleted, and one with other versions would replace the good copies on
+the server: both wait for a person.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aqsync.local.disk import Disk, Seen
 
 
 class Likeness(NamedTuple):
-    """How what stands in a place compares with what is known of it; numbers of files."""
+    """How many files of a place are as known, missing, different or not seen."""
 
     same: int = 0
     """As they were sent, with the very inode and times, which no copy of a file has."""
@@ -40,7 +40,7 @@ class Likeness(NamedTuple):
 
     @property
     def objection(self) -> str | None:
-        """Why it may not stand for what is known; None: it may."""
+        """Why it may not count as the known directory; None: it may."""
         found = [
             words
             for number, words in (
@@ -60,7 +60,7 @@ def likeness(
     versions_in: Callable[[str], dict[str, KnownVersion]],
     goes_on: Callable[[], bool],
 ) -> Likeness:
-    """Compare what stands in some directories with what is known of them.
+    """Compare the content of some directories with what is known of them.
 
     Args:
         disk: Where the root is.
@@ -81,7 +81,7 @@ def likeness(
             with disk.listing(root, directory) as listing:
                 found.update((name, seen) for name, seen in listing.entries if name in known)
         except (FileNotFoundError, NotADirectoryError):
-            pass  # then all that is known in it is lacking
+            pass  # then everything known in it is missing
         except OSError:
             unseen += here
             continue

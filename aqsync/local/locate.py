@@ -38,7 +38,7 @@ def locate(mappings: Sequence[Mapping], path: Path) -> Place:
 
 
 def _ways(mappings: Sequence[Mapping], written: Path) -> Iterator[tuple[Path, Mapping, Path]]:
-    """First as all is written: then no file system is asked, which may hang."""
+    """First compare paths as written: that asks no file system, which might hang."""
     for mapping in mappings:
         yield written, mapping, mapping.directory
     parent_resolved = real_path(written.parent) / written.name

@@ -1,6 +1,6 @@
-"""What the kernel tells of mounts: where they are, and on which kinds events cannot be trusted.
+"""What the kernel says about mounts: where they are, and where events cannot be trusted.
 
-Only Linux tells; elsewhere there are no mounts, as far as can be known.
+Only Linux says so; on other systems no mounts are known.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class _Mount(NamedTuple):
 def without_events(path: Path) -> str | None:
     """The kind of file system that a path lies on, if events cannot be trusted there.
 
-    Network file systems, folders shared with a virtual machine, and what FUSE programs offer:
-    the kernel tells only of the changes that this machine makes.
+    For network file systems, folders shared with a virtual machine, and FUSE, the kernel reports
+    only changes made by this machine.
 
     Args:
         path: A directory; symbolic links in it are followed.

@@ -1,7 +1,7 @@
 """Paths to flat names, and back.
 
-A name is found once and stored; what stands here must give the same name for the same path in
-every release. The table in the tests is frozen for that reason.
+A name is computed once and stored, and every release must compute the same name for a path. So the
+table of names in the tests is frozen.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 
 MAX_NAME_BYTES = 255
 
-# "/" becomes "~" first, so it does not occur. What the server refuses, what its users' links
-# break on, what nobody can see, and what its Latin-1 header cannot carry:
+# "/" becomes "~" first, so it does not occur. Characters that the server refuses, that break
+# links, that are invisible, or that the Latin-1 header cannot carry:
 _UNSAFE = re.compile('[\x00-\x1f\x7f-\xa0\xad"%*:<=>?#\\\\|~]|[^\x00-\xff]')
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 _DEVICE = re.compile(

@@ -13,11 +13,11 @@ _Chunk = bytes | BaseException | None
 
 
 class _Helper:
-    """Takes one chunk after the other, each when it is asked for, on a thread of its own.
+    """Reads one chunk after the other on a thread of its own, each when it is asked for.
 
     Args:
         chunks: Where from.
-        errand: What this is part of: given up where the disk hangs.
+        errand: The errand that this belongs to; it is given up if the disk hangs.
     """
 
     def __init__(self, chunks: Iterator[bytes], errand: Errand) -> None:
@@ -26,7 +26,7 @@ class _Helper:
         self._asked: SimpleQueue[bool] = SimpleQueue()
         self._taken: SimpleQueue[_Chunk] = SimpleQueue()
         self._left = threading.Event()
-        # A daemon thread: what hangs in a dead file system must not keep the process.
+        # A daemon thread, as one that hangs in a dead file system must not keep the process alive.
         threading.Thread(target=self._run, name="read-ahead", daemon=True).start()
         errand.when_given_up(self._give_up)
 
@@ -55,22 +55,22 @@ class _Helper:
     def take(self) -> bytes | None:
         """Wait for it; None at the end."""
         chunk = self._taken.get()
-        if self._errand.hang is not None:  # whatever was ready before: nothing more is sent
+        if self._errand.hang is not None:  # nothing more is sent, not even a chunk that is ready
             raise GivenUp("the file system does not answer")
         if isinstance(chunk, BaseException):
             raise chunk
         return chunk
 
     def close(self) -> None:
-        """End, and wait for that where the disk answers."""
+        """Stop, and wait for the thread if the disk answers."""
         self._asked.put(False)
         self._left.wait()
 
 
 def read_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
-    """Give chunks, each prepared on a thread of its own while the one before is being used.
+    """Give chunks; each is read on a thread of its own while the one before is in use.
 
-    What `chunks` raises comes out in the place of the chunk it concerns. Close the generator to
+    What `chunks` raises is raised in place of the chunk it concerns. Close the generator to
     leave early: once it is closed, `chunks` is no longer running, unless the errand that the
     calling thread is on was given up; then `GivenUp` comes out.
     """

@@ -1,7 +1,7 @@
-"""Guarded reading: what comes out is one whole, unchanged version of a file, or an error.
+"""Guarded reading: it gives one whole, unchanged version of a file, or an error.
 
-The signature expected is checked when the file is opened, and again before the last chunk is
-given out, so a consumer that got all chunks got exactly the bytes of that version. Files are
+The expected signature is checked when the file is opened, and again before the last chunk is given
+out. So a consumer that got all chunks got exactly the bytes of that version. Files are
 opened for reading only, and nothing outside the root is ever opened.
 """
 
@@ -68,7 +68,7 @@ class GuardedFile:
         """The content, once; the last chunk comes only after the second check.
 
         Raises:
-            FileChanged: The file changed since the first check; what came out is worthless.
+            FileChanged: The file changed since the first check; the chunks given out do not count.
             FileVanished: The file was deleted or replaced meanwhile.
             FileUnreadable: The disk failed to deliver.
         """
@@ -110,13 +110,13 @@ class GuardedFile:
 
 
 def is_gone(root: Path, path: str, disk: Disk = REAL_DISK) -> bool:
-    """Whether there is no file at this path now; an error is not an answer.
+    """Whether there is no file at this path now; an error does not mean that it is gone.
 
     Where a directory has taken its place, the file is gone.
 
     Raises:
-        FileUnreadable: It cannot be told: the way is barred, or leads through a symbolic link, as
-            where a directory was moved to another disk.
+        FileUnreadable: It cannot be found out: a directory may not be entered, or is a symbolic
+            link now, for example because it was moved to another disk.
     """
     try:
         for parent in parents(path):

@@ -1,4 +1,4 @@
-"""What a mapping's patterns say about a path: taken or left out, where to, with which tags."""
+"""What a mapping's patterns say about a path: whether it is taken, its target and its tags."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _IgnorePattern:
     text: str
     source: str
     ignores: bool
-    """False for a pattern that takes back, with ``!``."""
+    """False for a pattern with ``!``, which takes files back."""
     entry: re.Pattern[str]
 
 
@@ -58,7 +58,7 @@ class Rules:
     """A mapping's patterns, compiled; build it once for each scan. Safe to share between threads.
 
     Ignoring works as in git: from the root down, the last pattern that matches a directory or
-    file decides; what lies in an ignored directory is ignored, whatever other patterns say.
+    file decides; everything in an ignored directory is ignored, whatever other patterns say.
     ``include`` looks at the whole path: the last pattern that matches it, or a directory above
     it, decides.
 
@@ -184,7 +184,7 @@ class Rules:
         return None
 
     def _find_ignored_directory(self, directory: str) -> _Cause | None:
-        """The topmost ignored one of a directory and those above it."""
+        """The topmost ignored directory among a directory and those above it."""
         if not self._ignore:
             return None
         end = -1
@@ -241,5 +241,5 @@ def _alternatives(regexes: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _fingerprint(*parts: object) -> str:
-    # JSON tells apart what str() would not, and escapes surrogates.
+    # JSON is unambiguous where str() is not, and escapes surrogates.
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The scanner: the only one that looks at the disk, and so the only source of local truth.
+"""The scanner: the only part that looks at directories, and so the only local truth.
 
 It walks a root directory by directory, compares each with what the journal last saw there,
 and writes down the differences. Memory grows with the largest directory, not with the tree.
@@ -49,9 +49,9 @@ class ScanReport:
     troubles: dict[str, Problem] = field(default_factory=dict)
     """By path; the root's own is the empty path."""
     ended: set[str] = field(default_factory=set)
-    """The paths whose trouble is over: all below them is to be decided on anew."""
+    """Paths whose trouble has ended: everything below them must be decided on again."""
     troubles_changed: bool = False
-    """Some began, ended, or are of another kind now: policies worked out before are past."""
+    """Some began, ended or changed, so policies that were worked out before are out of date."""
 
 
 def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
@@ -82,7 +82,7 @@ def load_rules(mapping: Mapping, disk: Disk = REAL_DISK) -> Rules:
     """A mapping's rules, with what the root's own ignore file adds.
 
     Raises:
-        RootUnusable: The ignore file is there and makes no sense, so nobody knows what to ignore.
+        RootUnusable: The ignore file exists and is not valid, so it is unknown what to ignore.
     """
     path = mapping.directory / IGNORE_FILE
     try:
@@ -106,9 +106,9 @@ class Scanner:
     Args:
         mapping: Which.
         journal: Where the differences go.
-        clock: For the age of what is seen first.
+        clock: For the age of entries that are seen for the first time.
         disk: Where the mapping's root is.
-        errands: By whom looks are waited for; None: they are waited for without end.
+        errands: Give up a look that hangs; None: looks are waited for without a limit.
     """
 
     def __init__(
@@ -141,10 +141,9 @@ class Scanner:
         """Look at the whole root, or only at and below some paths of it.
 
         Args:
-            within: Paths relative to the root; none: everything. Everything is looked at also
-                where the root is in trouble, empty, or another one than before: then some
-                paths tell too little.
-            beat: Called before each directory: a long scan is alive.
+            within: Paths relative to the root; none: everything. If the root is in trouble, empty,
+                or another one than before, everything is looked at in any case.
+            beat: Called before each directory, to show that a long scan is alive.
             stop: Asked before each directory; true ends the scan, which then keeps what it
                 saw, calls nothing gone, and does not count as a look at the whole root.
         """
@@ -167,7 +166,7 @@ class Scanner:
             self._note_hangs()
 
     def _note_hangs(self) -> None:
-        """What hangs in a look; what does in jobs is not ours to tell."""
+        """Record what hangs in a look; hangs in jobs are recorded by others."""
         known = self._journal.hangs.of(self._mapping.name)
         hang = self._errands.hung_look(self._mapping.directory)
         if hang is None and LOOK not in known:
@@ -192,7 +191,7 @@ class Scanner:
             return self._unusable(exc)
 
     def _unusable(self, exc: RootUnusable) -> ScanReport:
-        """Nothing was seen, so nothing is known but that."""
+        """A report of a scan that saw nothing: only the root's problem is known."""
         record = self._journal.mappings.get(self._mapping.name)
         report = ScanReport()
         self._note(report, "", explain_error(exc))
@@ -225,8 +224,6 @@ class Scanner:
         walk.go(within)
         report = ScanReport(walk.entries, walk.changes, directories=walk.directories)
         report.whole = not (within or walk.stopped)
-        if report.whole:
-            report.directory_inodes = walk.directory_inodes
         self._journal.observations.forget(record.id, walk.forgotten)
         verdict = mounts.judge(walk.missing, whole=report.whole)
         for path, why in walk.troubles.items():
@@ -237,11 +234,11 @@ class Scanner:
         replaced = not root_identity(directory, self._disk).is_same(root)
         if replaced:
             self._note(report, "", Reason.ROOT_REPLACED.explain(root=directory))
-        else:  # what was met below both, the old root and the new, is mounted in neither
+        else:  # only a root that stayed the same shows what is mounted in it
             self._journal.mappings.set_mounts(record.id, verdict.mounts)
         gone: list[str] = []
         if walk.stopped:
-            pass  # what it did not meet may well be there
+            pass  # paths that it did not meet may still be there
         elif not replaced and (
             record.root is None
             or self._is_accepted("", root)
@@ -257,11 +254,15 @@ class Scanner:
         if not report.whole:
             self._keep_other_troubles(record.id, () if walk.stopped else within, report)
         else:
-            # What could not be looked at was not selected anew: the next scan must do that.
-            rules = record.selection_rules if walk.troubles else self.rules.selection_fingerprint
-            self._journal.mappings.scanned(record.id, rules, walk.left_out, now_ns)
+            report.directory_inodes = walk.directory_inodes
+            self._note_whole_walk(record, walk, now_ns)
         self._note_troubles(record.id, report)
         return report
+
+    def _note_whole_walk(self, record: MappingRecord, walk: Walk, began_ns: int) -> None:
+        # Unreadable directories were not selected by the new rules; the next scan must do that.
+        rules = record.selection_rules if walk.troubles else self.rules.selection_fingerprint
+        self._journal.mappings.scanned(record.id, rules, walk.left_out, began_ns)
 
     def _submounts(
         self, record: MappingRecord, root: RootIdentity, goes_on: Callable[[], bool]
@@ -309,7 +310,7 @@ class Scanner:
         self, record: MappingRecord, root: RootIdentity, gone: Sequence[str], now_ns: int
     ) -> None:
         if record.newest_undoubted is not None:
-            # What was only ever seen in another directory was not deleted in this one.
+            # Files that were only seen in the other directory were not deleted in this one.
             self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
         if record.root != root or record.newest_undoubted is not None:
             self._journal.mappings.pin_root(record.id, root)
@@ -331,10 +332,10 @@ class Scanner:
     def _trusts(
         self, walk: Walk, missing: Sequence[str], report: ScanReport, *, another: bool
     ) -> bool:
-        """Whether what is missing may be called gone."""
+        """Whether missing files may count as gone."""
         if not missing:
             return True
-        if another:  # deleted since its files were compared with what is known of them
+        if another:  # files were deleted since they were compared with the known ones
             doubt = self._in_doubt("is not the one known before, and is being changed")
         elif report.whole and walk.entries == 0:
             doubt = self._in_doubt(f"is empty, but {len(missing)} files were known")
@@ -384,7 +385,7 @@ class Scanner:
         return RootInDoubt(why.message, hint=why.hint)
 
     def _retarget(self, mapping_id: int) -> None:
-        """The rules lead elsewhere than before: what has another target now starts anew there."""
+        """The rules have changed: files with another target now start anew there."""
         moved = []
         for path, eid, name in self._journal.observations.targets(mapping_id):
             new_eid, new_name = self.target(path)
@@ -401,16 +402,17 @@ class Scanner:
     def observed(self, path: str, kind: EntryKind, signature: Signature) -> Observed:
         """An entry seen in a state that the journal does not know.
 
-        How long it has been in this state is told by the file itself, not by when we came to
-        look: an event tells of a write late, and of many writes later still. It was last
-        touched at the later of mtime and ctime (on Windows, where ctime is when it was made,
-        that is right too). What was last written longer than the settle time ago is settled at
-        first sight, however young its ctime: it was moved in, linked, or had its time put back.
+        The file itself says how long it has been in this state, not the time of the scan, as
+        events report writes late. It was last touched at the later of mtime and ctime (which
+        is right on Windows too, where ctime is the time of creation). A file that was last
+        written longer than the settle time ago is settled at first sight, however young its
+        ctime: it was moved in, linked, or had its mtime set back.
 
-        A clock set back, or a time in the future, counts as now, so it delays by one settle
-        time at most. A clock that jumps ahead makes what was just being written look old, and
-        it may be read too early once. That costs an upload, not a wrong file: what changes
-        under the read is not sent whole, and what changes after it is seen and sent again.
+        A time in the future, also after the clock was set back, counts as now and delays the file
+        by one settle time at most. A clock that jumps ahead makes a file that is being written
+        look old, so it may be read too early once. That costs an upload, not a wrong file: a
+        file that changes during the read is not sent whole, and one that changes after it is
+        sent again.
         """
         now_ns = self._clock.now_ns()
         since_ns = signature.mtime_ns
@@ -431,7 +433,7 @@ class Scanner:
     def _keep_other_troubles(
         self, mapping_id: int, within: tuple[str, ...], report: ScanReport
     ) -> None:
-        """A look at some paths says nothing about the troubles of the others."""
+        """Keep the troubles of paths that were not looked at."""
         looked_at = {"", *within} if within else set()
         for path, trouble in self._journal.mappings.troubles(mapping_id).items():
             if looked_at.isdisjoint((path, *parents(path))):

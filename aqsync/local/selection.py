@@ -1,4 +1,4 @@
-"""What a mapping's patterns select: one that matches nothing may be a slip."""
+"""What a mapping's patterns select; a pattern that matches nothing may be a mistake."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Selection:
     whole: bool = True
 
     def notes(self) -> list[str]:
-        """What people should know of it; nothing where all is as it should be."""
+        """What people should know about it; empty if nothing looks wrong."""
         if not (self.selected or self.left_out):
             return []  # nothing is there yet
         found = [f"{each} matches no file" for each in self.unmatched if self.whole]
@@ -87,6 +87,6 @@ def survey(mapping: Mapping, rules: Rules, most: int, disk: Disk = REAL_DISK) ->
                     else:
                         left_out += why is LeftOut.NOT_INCLUDED
         except OSError:
-            continue  # the scan tells of it
+            continue  # the scan reports it
     whole = looked_at < most
     return Selection(len(selected), left_out, unmatched(rules, selected), whole)

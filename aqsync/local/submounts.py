@@ -1,12 +1,11 @@
-"""Disks that are mounted below a root: one that is taken away has not lost its files.
+"""Disks that are mounted below a root: when one is removed, its files are not deleted.
 
-Where a directory lies on another device than the one above it, something is mounted, and where
-the system's table of mounts says so: a mount from the same device (a bind mount) shows only
-there. The journal remembers each such place. When it is a plain directory one day, or gone, or
-another disk is mounted there that lacks known files or holds other versions of them, then nothing
-known on it counts as deleted, and nothing in its place is taken for it: the place is left alone
-until the disk is back, or until a person accepts the directory as it is. Files that a new disk
-merely covers do not count as deleted either.
+A place is a mount if it lies on another device than the directory above it, or if the system's
+table of mounts says so; only the table shows a mount from the same device (a bind mount). The
+journal remembers each such place. If it later is a plain directory, or missing, or holds a disk
+that lacks known files or has other versions of them, then no known file on it counts as deleted,
+and nothing is uploaded from it, until the disk is back or a person accepts the directory as it is.
+Files that are only covered by a new disk do not count as deleted either.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from aqsync.paths import nearest, parents
 
 
 class Verdict(NamedTuple):
-    """What a scan found out about what it missed."""
+    """What a scan found out about missing paths."""
 
     gone: list[str]
-    """What lies on no disk that is away."""
+    """Missing paths that are not on a disk that is away."""
     troubles: dict[str, Reason]
     """By path, what is wrong with the disk mounted there."""
     mounts: dict[str, RootIdentity]
@@ -62,7 +61,9 @@ class Submounts:
         self._there: dict[str, RootIdentity] = {}
         self._away: dict[str, Reason] = {}
         self._table = disk.mounts_below(root)
-        for path in sorted({*known, *self._table}):  # those on a disk that is away come after it
+        for path in sorted(
+            {*known, *self._table}
+        ):  # sorted, so that a disk comes before the disks on it
             if path in known:
                 self._look_at_known(path, known[path])
             elif not self.hides(path):
@@ -81,7 +82,7 @@ class Submounts:
         try:
             now = self._identity(path)
         except OSError:
-            return  # gone meanwhile, or a file; the look at it tells
+            return  # gone in the meantime, or a file; the scan finds out
         if self._accepts(path, now, None):
             self._there[path] = now
         else:
@@ -97,7 +98,7 @@ class Submounts:
         return self._there
 
     def met(self, directory: str, device: int) -> None:
-        """A directory was found to lie on this device: on a new mount, it may be."""
+        """A directory was found on this device, which may be a new mount."""
         if (device == self._device and not self._there) or self.hides(directory):
             return
         mount = nearest(directory, self._there)
@@ -112,7 +113,7 @@ class Submounts:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError:
-                return  # the look at it tells what is wrong
+                return  # the scan reports what is wrong
             self.met(place, device)
             return
 
@@ -122,7 +123,7 @@ class Submounts:
             self._inhabited.add(mount)
 
     def judge(self, missing: Iterable[str], *, whole: bool) -> Verdict:
-        """Look at the mounts again, and tell what is gone from what merely cannot be seen.
+        """Look at the mounts again, and separate what is gone from what cannot be seen.
 
         Args:
             missing: Paths that the scan missed.
@@ -140,14 +141,14 @@ class Submounts:
                 unseen.add(mount)
             else:
                 gone.append(path)
-        # Of what went away under the scan, another thing may have been seen in its place.
+        # When a disk went away during the scan, other files may have been seen in its place.
         went = {p for p in self._there if p in self._known and doubts.get(p) is Reason.DISK_AWAY}
         troubles = {p: doubts[p] for p in unseen | went}
         as_before = {p: top for p, top in self._known.items() if p in unseen or not whole}
         as_now = {
             path: top
             for path, top in self._there.items()
-            # What was met only while the root itself was unmounted is a directory of its place.
+            # What was met only while the root was unmounted is a directory below its mount point.
             if path not in unseen
             and (path in self._known or doubts.get(path) is not Reason.DISK_AWAY)
         }
@@ -176,7 +177,7 @@ class Submounts:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
-            return known  # the look at it tells what is wrong
+            return known  # the scan reports what is wrong
         if found.device == above and path not in self._table:
             return found if known.inode and found.is_same(known) else None
         return found
@@ -188,7 +189,7 @@ class Submounts:
             if above and self._identity(above).device == device:
                 return self._top(above, device)
         except OSError:
-            pass  # gone meanwhile
+            pass  # gone in the meantime
         return directory
 
     def _identity(self, path: str) -> RootIdentity:

@@ -19,14 +19,14 @@ MOST_CHANGED = 10_000
 """Changed paths that a walk names."""
 
 FEW = 50
-"""Paths asked for in one directory, up to which it is cheaper to ask for each of them."""
+"""Up to so many paths of one directory are looked up one by one, which is cheaper then."""
 
 
 _NOT_INCLUDED = LeftOut.NOT_INCLUDED  # looking it up each time takes longer than all the rest
 
 
 class WalkSource(NamedTuple):
-    """Where a walk goes and how it understands what it meets."""
+    """Where a walk goes, and how it turns entries into observations."""
 
     disk: Disk
     root: Path
@@ -64,7 +64,7 @@ class Walk:
         self.forgotten: list[str] = []
         self.troubles: dict[str, Explanation] = {}
         self.stopped = False
-        """It ended before its end: what it did not meet may well be there."""
+        """It was stopped early, so what it did not meet may still be there."""
         self._disk, self._root = source.disk, source.root
         self._mounts, self._rules = source.mounts, source.rules
         self._observed, self._goes_on = source.observed, source.goes_on
@@ -88,7 +88,7 @@ class Walk:
         self._unvisited("")
 
     def paths(self, paths: Iterable[str]) -> None:
-        """Only what is at and below these paths, and maybe more of the same directories.
+        """Only what is at and below these paths, and perhaps more of the same directories.
 
         Where a few paths of a directory are asked for, each is looked up by itself; where many
         are, all of the directory's own entries are compared at once.
@@ -140,7 +140,7 @@ class Walk:
             except (FileNotFoundError, NotADirectoryError):
                 self._all_missing(directory, missing)
             except PermissionError as exc:
-                self._trouble(directory, exc)  # so it would be with every other entry
+                self._trouble(directory, exc)  # every other entry would fail in the same way
                 break
             except OSError as exc:
                 self._trouble(path, exc)
@@ -148,7 +148,7 @@ class Walk:
             else:
                 if seen[0] is None:
                     inside.append(name)
-                    self._all_missing(directory, missing)  # what was known as a file
+                    self._all_missing(directory, missing)  # it was known as a file
                     continue
                 self._entry(path, before, seen)
             if before is None or before[1] is None:  # it was no file when last seen
@@ -156,7 +156,7 @@ class Walk:
         return inside, nothing
 
     def _lost_below(self, directory: str, names: Sequence[str]) -> None:
-        """All that is known below what is no directory now is missing."""
+        """These are no directories now, so everything known below them is missing."""
         if len(names) <= FEW:
             for name in names:
                 self._unvisited(_join(directory, name))
@@ -167,7 +167,7 @@ class Walk:
                 self._missing_in(known)
 
     def _unvisited(self, top: str) -> None:
-        """Directories that the journal knows and the walk did not meet: all in them is missing."""
+        """Everything in known directories that the walk did not meet is missing."""
         if not self.stopped:
             for directory in self._observations.directories(self._mapping_id, top):
                 self._missing_in(directory)
@@ -205,7 +205,7 @@ class Walk:
                         known.pop(name, None)
                         self._trouble(prefix + name, seen)
                     elif seen[0] is None:
-                        subdirectories.append(name)  # what was known as a file is missing
+                        subdirectories.append(name)  # a file of this name is missing
                     else:
                         self._entry(prefix + name, known.pop(name, None), seen)
         except (FileNotFoundError, NotADirectoryError):

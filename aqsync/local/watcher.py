@@ -1,8 +1,8 @@
 """Hints of changes below a directory, from the operating system by way of watchdog.
 
-A hint says "look here", and nothing more: one that comes late, twice or for nothing does no harm.
-One that never comes does, so whatever may have cost hints is told: see `Hints.everything`,
-`Watcher.ailment` and `Watcher.blind`.
+A hint only says "look here". A late, repeated or needless hint does no harm. A lost one does, so
+everything that may have lost hints is reported: see `Hints.everything`, `Watcher.ailment` and
+`Watcher.blind`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from aqsync.local.watches import blind, start_problem, watched_inodes
 __all__ = ["STOP_S", "Hints", "Watcher"]
 
 STOP_S = 2.0
-"""Seconds that watchdog's threads get to end; they may be deep in a file system that hangs."""
+"""Seconds that watchdog's threads get to end; they may hang in a file system."""
 
 # Not among them: what reading causes, and the change of a directory by a change in it.
 _HEARD: list[type[FileSystemEvent]] = [
@@ -82,7 +82,7 @@ if sys.platform == "linux":
     # hint it does not matter; the half second of watchdog would delay every file behind it.
     InotifyMoveEventGrouper.delay = 0.05
 
-    # What watchdog must hear of in any case, for its watches to stay right.
+    # Events that watchdog needs to keep its watches right.
     _ABOUT_WATCHES = (
         InotifyConstants.IN_ISDIR
         | InotifyConstants.IN_DELETE_SELF
@@ -97,8 +97,8 @@ if sys.platform == "linux":
     class _Reader(InotifyFD):
         """One inotify instance and the thread that reads it, which tells of losses.
 
-        Once everything is to be looked at, events of files are dropped: watchdog's queues know no
-        bounds, and a storm would fill them.
+        Once everything is to be looked at, events of files are dropped: watchdog's queues have no
+        limit, and many events would fill the memory.
         """
 
         def __init__(self, pending: PendingHints) -> None:
@@ -129,7 +129,7 @@ if sys.platform == "linux":
             if event.is_attrib and event.is_directory:
                 with self._lock:
                     path = self._build_event_source_path(event)
-                    # Of all others the directory above tells too.
+                    # The directory above reports all others too.
                     if self._is_active and path and (event.name or path == self.path):
                         self._reach(path)
             super().on_event(event)
@@ -266,7 +266,7 @@ class Watcher:
         self._kernel_names_root = status.st_ino in (listener.watched() or ())
 
     def stop(self) -> None:
-        """Listen no longer. It returns after `STOP_S` also where the file system hangs."""
+        """Stop listening. It returns within `STOP_S`, even if the file system hangs."""
         if self._listener is not None:
             _end(self._listener)
 
@@ -275,7 +275,7 @@ class Watcher:
         return self._pending.take()
 
     def ailment(self) -> str | None:
-        """Why it no longer hears everything, so that a new Watcher has to take its place.
+        """Why it no longer hears everything, so that a new Watcher must replace it.
 
         It asks the operating system each time. It does not see directories without a watch
         (`blind`), nor a kernel that does not tell (`proves`).
@@ -359,7 +359,7 @@ class Watcher:
 
 
 def _quieten_watchdog() -> None:
-    """Keep its warnings from the terminal: what they tell of comes as hints, or as an ailment."""
+    """Keep its warnings off the terminal: their causes are reported as hints or as an ailment."""
     logger = logging.getLogger("watchdog")
     logger.propagate = False
     logger.setLevel(logging.WARNING)  # below, it logs every single event
@@ -370,10 +370,10 @@ def _quieten_watchdog() -> None:
 
 
 def _end(listener: BaseObserver) -> None:
-    """Stop it, in a thread of its own, for watchdog waits without a limit."""
+    """Stop it on a thread of its own, as watchdog waits without a limit."""
 
     def end() -> None:
-        with suppress(Exception):  # whatever it meets, it is not needed any more
+        with suppress(Exception):  # it is not needed any more, so its errors do not matter
             listener.stop()
         if listener.ident is not None:
             listener.join()

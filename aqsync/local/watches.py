@@ -47,8 +47,8 @@ def blind(
 ) -> int:
     """How many directories have no watch, so that changes in them go unheard.
 
-    Some file systems show a program other inode numbers than the kernel has, overlayfs for one.
-    It shows in the root not being found among the watched; then only the counts are compared.
+    Some file systems, such as overlayfs, show programs other inode numbers than the kernel uses.
+    Then the root is not among the watched inodes, and only the counts are compared.
 
     Args:
         directories: The inodes of the directories that a scan has visited.
@@ -149,7 +149,7 @@ def _limit(name: str) -> int | None:
 
 
 def _files_exhausted() -> bool:
-    """EMFILE has two causes; only one of them forbids to open a file too."""
+    """EMFILE has two causes; with this one, no file can be opened either."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""How long a page of memory may be stored to without the file's times telling.
+"""How long a page of memory may be written to without a change of the file's times.
 
 The first store through mmap to a page that is clean sets a file's mtime and ctime. Further stores
 to the same page change neither, not even when the file is closed, until the kernel has written
@@ -13,17 +13,17 @@ from aqsync.model import SECOND_NS
 
 SETTINGS = Path("/proc/sys/vm")
 UNKNOWN_NS = 60 * SECOND_NS
-"""Where the system does not say."""
+"""If the system does not say."""
 LONGEST_NS = 3600 * SECOND_NS
-"""Where a laptop is told to leave its disk alone for longer, or for ever."""
+"""The most that counts, as laptops may be set to write back later or never."""
 WRITING_NS = 10 * SECOND_NS
-"""For the writing itself, once its time has come: a disk may be busy."""
+"""Extra time for the write itself, as the disk may be busy."""
 
 _CENTISECOND_NS = 10_000_000
 
 
 def write_back_ns(settings: Path = SETTINGS) -> int:
-    """Nanoseconds after which a page that was stored to has been written back.
+    """Nanoseconds after which a changed page has been written back.
 
     Args:
         settings: The folder with the kernel's own settings.

@@ -39,7 +39,7 @@ class InSync(_Step):
 
 @dataclass(frozen=True, slots=True)
 class Recheck(_Step):
-    """In sync as far as its signature tells: now hash it again, as it was very young when read."""
+    """In sync by its signature, but it was very young when it was read: hash it again now."""
 
     state: State = State.IN_SYNC
 
@@ -49,7 +49,7 @@ class Wait(_Step):
     """Nothing to do yet."""
 
     until_ns: int | None
-    """Look again then; None: when something else has happened."""
+    """When to decide again; None: after something else has happened."""
     state: State = State.WAITING
     again: bool = False
     """The file waits to be sent again: see `Upload.again`."""
@@ -64,7 +64,7 @@ class Upload(_Step):
     person allowed it."""
     state: State = State.PENDING
     again: bool = False
-    """The server had this version, or an older one of ours: how often is limited."""
+    """The server lost this version or has an older one of ours; such uploads are limited a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Compare(_Step):
 
     state: State = State.PENDING
     background: bool = False
-    """Nothing waits to be sent for it: uploads come first."""
+    """No upload depends on the result, so uploads come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ class Hold(_Step):
 
     state: State = State.HELD
     next_ns: int | None = None
-    """What holds it is no fault of the file's, and is looked into again then; None: it is not."""
+    """When the cause is checked again, if it is not the file's own; None: it is not checked."""
     sooner_by_push: bool = True
-    """The next push looks into that as well, whatever the time."""
+    """The next push checks the cause too, even before `next_ns`."""
     overwritable: bool = False
     """A person may allow the version on the server to be replaced."""
 

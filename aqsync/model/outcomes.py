@@ -67,7 +67,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class ChangedMeanwhile:
-    """The file changed or vanished under us: look at it again."""
+    """The file changed or vanished while it was being handled: look at it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Failed(Explained):
     too_large: bool = field(default=False, compare=False)
     """The server does not take so large a file."""
     limit_bytes: int | None = field(default=None, compare=False)
-    """Then, the largest that it takes, if it said so."""
+    """With `too_large`: the largest file that the server takes, in bytes, if it said so."""
 
 
 Outcome = (

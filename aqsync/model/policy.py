@@ -30,7 +30,7 @@ class ServerProblem(Explained):
     """Failed probes so far."""
     probe_at_ns: int
     ordered: bool = False
-    """The server asked to be left alone until then (Retry-After): nothing asks it before."""
+    """The server asked for the pause until `probe_at_ns` (Retry-After): nothing is sent before."""
 
 
 class Action(StrEnum):
@@ -48,7 +48,7 @@ class Refusal(Explained):
     why: Explanation
     since_ns: int
     tries: int
-    """How often one file has tried it in vain."""
+    """How many files have tried it without success."""
     again_ns: int
     """When one file may try it again."""
 
@@ -60,7 +60,7 @@ class SizeLimit(Explained):
     bytes: int
     """The largest that may still be accepted."""
     named: bool
-    """The server named it; else one byte more was refused."""
+    """True: the server named the limit. False: a file of one byte more was refused."""
     why: Explanation
     """The last refusal."""
     again_ns: int
@@ -102,11 +102,11 @@ class Policy:
     removal_barrier: Explanation | None = None
     """Why nothing may be removed from the server now; None: removals are allowed."""
     twin: Twin | None = None
-    """Which file has to be on the server before this one, if it is gone, may be removed there."""
+    """A file that must be on the server before the copy of this deleted file may be removed."""
     root_problem: Problem | None = None
-    """Why what is, or is not, in the mapping's directory may not be believed."""
+    """Why the content of the mapping's directory cannot be trusted."""
     place_problem: Problem | None = None
-    """Why the file's place cannot be looked at: what is known of the file may be past."""
+    """Why the file's directory cannot be read: what is known of the file may be out of date."""
     experiment_problem: Problem | None = None
     experiment_again_ns: int | None = None
     """When an experiment that cannot be used is looked for again."""

@@ -37,12 +37,12 @@ class Signature(NamedTuple):
 
     @classmethod
     def unknown(cls, size: int) -> Signature:
-        """In the place of the signature of a version of which only the content is known."""
+        """A placeholder for a version whose content is known and whose signature is not."""
         return cls(size, 0, 0, 0)
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no file has it, so that it vouches for none."""
+        """Whether it is that placeholder, which no file has."""
         return self[1:] == (0, 0, 0)
 
 
@@ -57,15 +57,15 @@ class SyncedVersion:
     modified_at: str | None
     """The server's time of this version; None until it is known."""
     listed: bool = True
-    """A list has shown it. Before that, a name that is missing was not removed by a person."""
+    """A list has shown it. If its name is missing before that, no person has removed it."""
     recheck_at_ns: int | None = None
-    """When it is to be hashed again: it was so young when it was read that a later store need not
-    show in its signature. None: the signature vouches for it."""
+    """When it is hashed again. It was so young when it was read that a later write through mmap may
+    not change its signature. None: the signature proves the content."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentVersion:
-    """Bytes whose last part was about to go out: the server may hold them, answer or not."""
+    """Content whose last bytes were about to be sent: the server may have it, answer or not."""
 
     sha256: bytes
     size: int
@@ -82,7 +82,7 @@ class RemoteView:
 
 
 class Finding(IntEnum):
-    """What a comparison found under our remote name, where it is not what is here."""
+    """What a comparison found under our remote name, if it is not the content that is here."""
 
     OTHERS = 0
     """Content that was never ours, as far as the journal remembers."""
@@ -140,7 +140,7 @@ class FileRecord:
     local: Signature | None
     """None: the file is gone."""
     since_ns: int
-    """Since when it has been in this state, as far as the file tells."""
+    """Since when it has been in this state, by its own times."""
     eid: str | None
     """None: no pattern leads this path to an experiment."""
     remote_name: str
@@ -158,6 +158,6 @@ class FileRecord:
     changing_since_ns: int | None = None
     """When it first changed again before the server had it; None: it has not."""
     removing: bool = False
-    """The server was asked to remove it while it was gone here: that it is missing may be us."""
+    """We asked the server to remove it while it was gone here, so we may be why it is missing."""
     resends: Resends | None = None
-    """None: never, as far as it still matters."""
+    """None: never, or so long ago that it no longer counts."""

@@ -39,22 +39,22 @@ from aqsync.timestamps import settle_ns
 
 LONGEST_BACKOFF_S = 15 * 60
 LONGEST_ORDERED_PAUSE_NS = 3600 * SECOND_NS
-"""A server that asks for a longer pause is asked again all the same."""
+"""The longest pause that a server may ask for; after that it is asked again."""
 LIMIT_TRIED_EVERY_NS = 24 * 3600 * SECOND_NS
-"""So often a file larger than the server takes finds out whether it takes it now."""
+"""How often a file that is too large is tried again, as administrators raise limits."""
 FIRST_SEARCH_PAUSE_S = 5
 LONGEST_SEARCH_PAUSE_S = 60
-"""An experiment that is made after its folder is found so soon; one question looks for many."""
+"""How soon an experiment that is created after its folder is found, at the latest."""
 LONGEST_BACKOFF_NS = int(1.2 * LONGEST_BACKOFF_S) * SECOND_NS
 LONG_CHANGING_NS = 60 * SECOND_NS
-"""A file that has been changing for longer than this, and than some settle times, is named."""
+"""A file that changes for longer than this and several settle times is reported."""
 LONG_CHANGING_SETTLES = 5
 LONG_RENAMED_NS = 10 * 60 * SECOND_NS
-"""What was perhaps renamed so long ago, and did not go up, is only looked at on occasion."""
+"""After this time, a deleted file that waits for its renamed copy is held instead."""
 
 RESENDS_AFTER_NS = (0, 60 * SECOND_NS, 600 * SECOND_NS)
 """When a version that the server did not keep is sent again, counted from the first time. After
-the last, somebody or something keeps putting another one in its place, for that day."""
+the last of these it is not sent again that day, since something keeps replacing it there."""
 
 
 def backoff_ns(failures: int, salt: int) -> int:
@@ -72,17 +72,17 @@ def backoff_ns(failures: int, salt: int) -> int:
 def probe_is_near(problem: ServerProblem, now_ns: int) -> bool:
     """Whether a probe is planned and its time has not come.
 
-    One that lies further ahead than any pause was planned before the clock was set back.
+    If it lies further ahead than any pause, it was planned before the clock was set back.
     """
     longest = LONGEST_ORDERED_PAUSE_NS if problem.ordered else backoff_ns(problem.count, 0)
     return 0 < problem.probe_at_ns - now_ns <= longest
 
 
 def search_pause_ns(looks: int) -> int:
-    """The pause after so many looks in vain for an experiment: 5 s, doubling, to a minute.
+    """The pause after so many failed searches for an experiment: 5 s, doubling, to a minute.
 
     Args:
-        looks: Looks so far, at least 1.
+        looks: Searches so far, at least 1.
     """
     return min(FIRST_SEARCH_PAUSE_S << min(looks - 1, 30), LONGEST_SEARCH_PAUSE_S) * SECOND_NS
 
@@ -220,22 +220,22 @@ def _wanted_when_changed(file: FileRecord, synced: SyncedVersion, now_ns: int) -
 
 
 def _being_rewritten(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Wait | None:
-    """Most programs that write a file anew empty it first: that is no news before it stands."""
+    """Most programs that rewrite a file empty it first, so an empty file must settle first."""
     return _settling(file, policy, now_ns) if isinstance(step, Hold) and _is_emptied(file) else None
 
 
 def _is_emptied(file: FileRecord) -> bool:
-    """Whether nothing is left of a file that was uploaded, and nobody wants that sent."""
+    """Whether an uploaded file is empty now, and no person asked to send it so."""
     if file.local is None or file.synced is None or file.forced:
         return False
     return file.local.size == 0 < file.synced.signature.size
 
 
 def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) -> Decision:
-    """The step for a file whose signature says that it is in sync: does it vouch for it?
+    """The step for a file that is in sync by its signature, which may not prove it yet.
 
-    A version that was very young when it was read may have been stored to since, through mmap,
-    without a change of its signature: so it is hashed again once any store would show.
+    A version that was very young when it was read may have been written to since, through mmap,
+    without a change of its signature. So it is hashed again once any such write would show.
     """
     at_ns = None if file.synced is None else file.synced.recheck_at_ns
     if at_ns is None or not policy.recheck:
@@ -304,7 +304,7 @@ def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision
 
 
 def _kept_for(twin: Twin, file: FileRecord, now_ns: int) -> Wait | Hold:
-    """The copy on the server stays until what may be the same file under another name is there."""
+    """The copy stays until the file that it may have been renamed to is on the server."""
     place = twin.path if twin.mapping == file.mapping else f"{twin.path} of {twin.mapping}"
     failure = f": {twin.failure}" if twin.failure else ""
     why = Reason.PERHAPS_RENAMED.explain(place=place, failure=failure)
@@ -335,10 +335,10 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
 
 
 def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold | None:
-    """A file that the server would refuse is not sent, but now and then, to find out."""
+    """A file that is too large is held, and tried once a day to find out whether that changed."""
     if limit is None or not is_too_large(file, limit) or file.forced:
         return None
-    # A try that lies further ahead was planned before the clock was set back.
+    # If the try lies further ahead, it was planned before the clock was set back.
     if now_ns >= limit.again_ns or limit.again_ns - now_ns > LIMIT_TRIED_EVERY_NS:
         return None
     size = 0 if file.local is None else file.local.size
@@ -353,7 +353,7 @@ def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold |
 
 
 def is_too_large(file: FileRecord, limit: SizeLimit) -> bool:
-    """Whether a file is larger than the server takes; one that was only touched may not be sent."""
+    """Whether a file is larger than the server takes; one of unchanged size may need no upload."""
     local, synced = file.local, file.synced
     if local is None or local.size <= limit.bytes:
         return False
@@ -361,13 +361,13 @@ def is_too_large(file: FileRecord, limit: SizeLimit) -> bool:
 
 
 def _refused(file: FileRecord, refusal: Refusal | None, now_ns: int) -> Hold | None:
-    """What is refused as a whole is tried by one file; who begins a job puts the next try off."""
+    """Where the server refuses all files, one file at a time tries; a try delays the next."""
     if refusal is None or file.forced:
         return None
-    # Those that were refused themselves come last: they may be why all are held.
+    # Files that were refused themselves come last: they may be the cause.
     pause_ns = 0 if file.failure is None else backoff_ns(refusal.tries, 0)
     may_ns = refusal.again_ns + pause_ns
-    # A try that lies further ahead was planned before the clock was set back.
+    # If the try lies further ahead, it was planned before the clock was set back.
     if now_ns >= may_ns or may_ns - now_ns > 2 * LONGEST_BACKOFF_NS:
         return None
     return Hold(refusal.why, refusal.since_ns, State.FAILED, may_ns)
@@ -385,7 +385,7 @@ def action_of(step: Upload | Compare | RemoveRemote) -> Action:
 
 
 def _failing(file: FileRecord, now_ns: int) -> Decision | None:
-    """What the last attempt, if it failed, leaves to be done now."""
+    """The step after a failed attempt; None: nothing failed, or it may be tried now."""
     failure = file.failure
     if failure is None:
         return None
@@ -398,10 +398,10 @@ def _failing(file: FileRecord, now_ns: int) -> Decision | None:
 
 
 def _settling(file: FileRecord, policy: Policy, now_ns: int) -> Wait | None:
-    """Waiting until the file has stood still; None: it has."""
+    """A wait until the file has not changed for the settle time; None: it has not."""
     wanted_ns = policy.settle_ns
     still_ns = wanted_ns if file.local is None else settle_ns(file.local, wanted_ns)
-    # A state first seen "in the future" means that the clock was set back.
+    # A state that was first seen "in the future": the clock was set back since.
     settled_ns = min(file.since_ns, now_ns) + still_ns
     if now_ns >= settled_ns:
         return None

@@ -42,14 +42,14 @@ ALWAYS = Windows()
 def transfers_blocked(
     journal: Journal, name: str, now_ns: int, windows: Windows, *, at_once: bool = False
 ) -> TransfersBlocked | None:
-    """Why a mapping's files must not go to the server now; of several reasons the longest.
+    """Why a mapping's files must not go to the server now; of several reasons, the one that lasts.
 
     Args:
         journal: Knows what is paused.
         name: The mapping's.
         now_ns: The wall clock, nanoseconds since 1970.
         windows: When files may be sent.
-        at_once: A person wants them sent at any time, paused or not.
+        at_once: A person wants them sent now, in spite of windows and pauses.
     """
     hangs = journal.hangs.of(name)
     if (hang := next((hang for hang in hangs.values() if hang.blocks), None)) is not None:
@@ -98,7 +98,7 @@ def policies(
         path: TransfersBlocked(Reason.READING_HANGS.explain(), hang.since_ns, None)
         for path, hang in journal.hangs.of(mapping.name).items()
     }
-    hangs.pop(LOOK, None)  # the trouble of the root says so
+    hangs.pop(LOOK, None)  # the root's own problem reports it
     troubles = journal.mappings.troubles(mapping_id)
     base = Policy(
         settle_ns=mapping.settle_ns,
@@ -110,23 +110,7 @@ def policies(
         size_limit=journal.limits.size(),
         recheck=mapping.recheck,
     )
-    refused = journal.refusals.current()
-    everywhere = {action: refusal for (eid, action), refusal in refused.items() if not eid}
-    base = replace(base, refusals=everywhere)
-    by_eid = {
-        eid: replace(
-            base,
-            experiment_problem=problem,
-            experiment_again_ns=again_ns,
-            refusals={
-                **{action: refusal for (at, action), refusal in refused.items() if at == eid},
-                **everywhere,
-            },
-        )
-        for eid, (problem, again_ns) in (
-            dict.fromkeys((eid for eid, _ in refused), (None, None)) | journal.remote.problems()
-        ).items()
-    }
+    base, by_eid = _by_experiment(journal, base)
 
     def policy_of(file: FileRecord) -> Policy:
         policy = base if file.eid is None else by_eid.get(file.eid, base)
@@ -140,8 +124,29 @@ def policies(
     return policy_of
 
 
+def _by_experiment(journal: Journal, base: Policy) -> tuple[Policy, dict[str, Policy]]:
+    """The policy for files of any experiment, and those of experiments that have their own.
+
+    Args:
+        journal: Knows the problems of experiments, and what the server does not allow.
+        base: What else bears on the files.
+    """
+    refused = journal.refusals.current()
+    everywhere = {action: refusal for (eid, action), refusal in refused.items() if not eid}
+    base = replace(base, refusals=everywhere)
+    by_eid = {eid: base for eid, _ in refused}
+    for eid in by_eid:
+        here = {action: refusal for (at, action), refusal in refused.items() if at == eid}
+        by_eid[eid] = replace(base, refusals={**here, **everywhere})
+    for eid, (problem, again_ns) in journal.remote.problems().items():
+        by_eid[eid] = replace(
+            by_eid.get(eid, base), experiment_problem=problem, experiment_again_ns=again_ns
+        )
+    return base, by_eid
+
+
 def server_state(journal: Journal) -> ServerProblem | None:
-    """Why the server cannot be used for anything, or nothing may be sent to it; None: it can."""
+    """Why the server cannot be used, or accepts no uploads from us; None: it can be used."""
     problem = journal.remote.server_problem()
     refusal = journal.refusals.current().get((EVERYWHERE, Action.SEND))
     if problem is not None or refusal is None:
@@ -173,7 +178,7 @@ def experiments_of(journal: Journal, mappings: Iterable[Mapping]) -> set[str]:
         record = journal.mappings.get(mapping.name)
         if mapping.path is None:
             found.add(mapping.experiment)
-        elif record.target_rules == target_fingerprint(mapping):  # else the next scan tells
+        elif record.target_rules == target_fingerprint(mapping):  # else the next scan finds out
             (here if keeps(mapping) else removing).append(record.id)
     found |= journal.remote.mapped_eids(here, only_here=True)
     return found | journal.remote.mapped_eids(removing, only_removable=True)

@@ -1,4 +1,4 @@
-"""What a person sets free: held and failed files, and roots that are not what they were."""
+"""`aqsync retry`: held and failed files are tried again, and changed roots are accepted."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def set_free(  # noqa: PLR0913 - what a person said, and where that is looked up
     Args:
         journal: Open for writing.
         mappings: In which mappings.
-        paths: Only files at and below these; named so, an emptied file is sent as it is, and a
-            mass deletion goes through. None: all, but emptied and deleted ones.
+        paths: Only files at and below these. An emptied file that is named is sent as it is,
+            and named deletions are carried out. None: all files but emptied and deleted ones.
         now_ns: The wall clock, nanoseconds since 1970.
         accept_roots: The mappings' directories are right as they are now.
         disk: Where these are.
-        errands: By whom looks at them are waited for; None: for as long as a disk may take.
+        errands: Give up a disk that does not answer; None: wait for it without a limit.
 
     Returns:
         How many files.
@@ -76,7 +76,7 @@ def set_free(  # noqa: PLR0913 - what a person said, and where that is looked up
 def _stuck(
     journal: Journal, mapping: Mapping, tops: Sequence[str], now_ns: int
 ) -> Iterator[FileRecord]:
-    """Held and failed files; emptied and deleted ones only where their path was named."""
+    """Held and failed files; emptied and deleted ones only if their path was named."""
     for file, step in decisions(journal, mapping, now_ns, tops):
         sent_again_later = isinstance(step, Wait) and step.again
         if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not sent_again_later:

@@ -1,4 +1,4 @@
-"""How a mapping's patterns fit its files, as far as the journal knows."""
+"""Which files a mapping's patterns select, as the journal knows it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aqsync.local.selection import Selection, unmatched
 
 
 def selection(journal: Journal, mapping: Mapping) -> Selection:
-    """What was selected and left out when everything was last looked at."""
+    """What the last scan of everything selected and left out."""
     record = journal.mappings.get(mapping.name)
     return Selection(
         journal.observations.count(record.id),

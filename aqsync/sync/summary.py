@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from aqsync.config import Mapping, Windows
 from aqsync.journal import Journal
 from aqsync.model import (
+    Decision,
     Explanation,
     FileRecord,
     Hold,
@@ -18,14 +19,16 @@ from aqsync.model import (
     Problem,
     Reason,
     Recheck,
+    ServerProblem,
     State,
+    TransfersBlocked,
     Wait,
     explanation_of,
 )
 from aqsync.sync.policies import ALWAYS, decisions, keeps, transfers_blocked
 
 _OPEN = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
-"""States in which a file is not where it shall be."""
+"""States in which a file is not on the server as it should be."""
 _OF_MANY = frozenset(
     {
         Reason.NOT_ALLOWED,
@@ -125,45 +128,61 @@ def summarize(  # noqa: PLR0913 - what bears on files
     summary.kept += quiet.kept
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
-    root = mapping.directory
-    everywhere = {
-        problem.why: problem.since_ns
-        for problem in (
-            transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once),
-            journal.remote.server_problem(),
-        )
-        if problem is not None
-    }
-    troubles = journal.mappings.troubles(mapping_id)
-    untrusted = troubles.get("")
-    shared: Counter[tuple[State, Problem]] = Counter()
+    blocked = transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once)
+    told_once = _ToldOnce(
+        untrusted=journal.mappings.troubles(mapping_id).get(""),
+        everywhere=[p for p in (blocked, journal.remote.server_problem()) if p is not None],
+    )
     for file, step in decisions(journal, mapping, now_ns, within, windows=windows, at_once=at_once):
         if file.local is None and isinstance(step, InSync):
             summary.kept += is_kept(file)
             continue
         summary.files[step.state] += 1
         summary.bytes[step.state] += file.local.size if file.local else 0
-        if isinstance(step, InSync | Recheck):
-            continue
-        if untrusted is not None and step.why == untrusted.why:
-            continue  # told once, below
-        if isinstance(step, Hold) and step.reason in _OF_MANY:
-            shared[step.state, Problem(step.why, step.since_ns)] += 1
-            continue
-        if isinstance(step, Wait) and step.why in everywhere:
-            shared[step.state, Problem(step.why, everywhere[step.why])] += 1
+        if isinstance(step, InSync | Recheck) or told_once.takes(step):
             continue
         why = step.why if isinstance(step, Hold | Wait) else replace(step.why, hint="")
         age = _seconds(step.since_ns, now_ns)
-        summary.problems.append(FileProblem(str(root / file.path), step.state, why, age))
-    for (state, problem), files in shared.items():
-        age = _seconds(problem.since_ns, now_ns)
-        summary.problems.append(FileProblem(str(root), state, problem.why, age, files))
-    for path, trouble in troubles.items():
+        place = str(mapping.directory / file.path)
+        summary.problems.append(FileProblem(place, step.state, why, age))
+    for (state, why, since_ns), files in told_once.files.items():
+        age = _seconds(since_ns, now_ns)
+        summary.problems.append(FileProblem(str(mapping.directory), state, why, age, files))
+    for path, trouble in journal.mappings.troubles(mapping_id).items():
         summary.files[State.FAILED] += 1
         age = _seconds(trouble.since_ns, now_ns)
-        summary.problems.append(FileProblem(str(root / path), State.FAILED, trouble.why, age))
+        place = str(mapping.directory / path)
+        summary.problems.append(FileProblem(place, State.FAILED, trouble.why, age))
     return summary
+
+
+class _ToldOnce:
+    """Files that have one problem in common, counted so that it is told once.
+
+    Args:
+        untrusted: Why nothing in the root may be believed; it is told with the other troubles.
+        everywhere: What keeps all files of the mapping waiting.
+    """
+
+    def __init__(
+        self, untrusted: Problem | None, everywhere: Iterable[TransfersBlocked | ServerProblem]
+    ) -> None:
+        self.files: Counter[tuple[State, Explanation, int]] = Counter()
+        """By state, explanation and since when."""
+        self._untrusted = None if untrusted is None else untrusted.why
+        self._everywhere = {problem.why: problem.since_ns for problem in everywhere}
+
+    def takes(self, step: Decision) -> bool:
+        """Whether a file's problem is one of those; then the file is counted."""
+        if step.why == self._untrusted:
+            return True
+        if isinstance(step, Hold) and step.reason in _OF_MANY:
+            self.files[step.state, step.why, step.since_ns] += 1
+            return True
+        if isinstance(step, Wait) and step.why in self._everywhere:
+            self.files[step.state, step.why, self._everywhere[step.why]] += 1
+            return True
+        return False
 
 
 def is_kept(file: FileRecord) -> bool:
@@ -176,7 +195,7 @@ def is_kept(file: FileRecord) -> bool:
 
 
 def is_complete(journal: Journal, mapping: Mapping, now_ns: int) -> bool:
-    """Whether everything is in sync, as a summary would say; at once where much is not.
+    """Whether everything is in sync, as a summary says it; stops at the first file that is not.
 
     Args:
         journal: What is known.
