@@ -2,8 +2,8 @@
 
 Run as ``python -m bench.bare_server FOLDER``. It stores the body of a request as it comes, without
 reading the form in it, and knows no names, experiments, conditions or tokens: a temporary file,
-synced, renamed, and the folder synced before the answer. The path ``/nothing`` stores nothing, so
-that it shows how fast the client alone is.
+synced, renamed, and the folder synced before the answer. The path ``/nothing`` stores nothing, to
+show how fast the client alone is.
 """
 
 from __future__ import annotations
@@ -73,7 +73,12 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _Server(
         uvicorn.Config(
-            application(folder), port=0, loop="asyncio", log_config=None, access_log=False
+            application(folder),
+            port=0,
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=75,
         )
     ).run()
 
