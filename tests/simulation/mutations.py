@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from unittest import mock
 
 from aqsync.errors import Interrupted, ServerFailed
 from aqsync.journal import remote
+from aqsync.journal.database import Database
 from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.removals import Removals
@@ -53,6 +54,7 @@ from tests.simulation.promises import CONFLICTS
 from tests.support.reasons import said
 
 _UPLOADED = Outcomes._uploaded
+_WRITE = Database.write
 Mutation = Callable[[], AbstractContextManager[object]]
 
 
@@ -291,6 +293,14 @@ def _following(step: Any, file: Any, *_: Any) -> Any:
     return step
 
 
+def _leaving_it_open(database: Database, statement: str, values: Sequence[Any] = ()) -> int:
+    """The note before the last bytes waits to be committed, as outcomes do."""
+    if "SET sent_sha256" not in statement:
+        return _WRITE(database, statement, values)
+    with database.writing(waits=True) as connection:
+        return connection.execute(statement, values).rowcount
+
+
 def _unguarded(self: GuardedFile, seen: Any) -> None:
     del self, seen
 
@@ -319,6 +329,9 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "digest-not-recorded": Broken(
         "3: what was sent is recognised", _patched((Outcomes, "about_to_send", lambda *_: True))
+    ),
+    "note-not-committed": Broken(
+        "3: what was sent is recognised", _patched((Database, "write", _leaving_it_open))
     ),
     "list-numbered-late": Broken(
         "3: an upload is not taken for removed", _around(Mirror, "_list_chunk", _listed_afterwards)
