@@ -140,7 +140,7 @@ def restore(world: World, chance: random.Random) -> None:
     for mapping in world.mappings:
         top = f"{mapping.directory}/"
         if place.startswith(top):
-            had = sorted(world.ledger.had[mapping.name, place[len(top) :]])
+            had = world.ledger.own_contents(mapping, place[len(top) :])
             if had:
                 _make_way(world, place)
                 world.disk.write(place, chance.choice(had))
@@ -412,6 +412,8 @@ def swap_root(world: World, chance: random.Random) -> None:
     if any(place.startswith(f"{root}/") for place in world.mounts):
         return
     files = world.disk.files(root)
+    known = world.journal.mappings.find(mapping.name)
+    seen_before = known is not None and known.root is not None
     world.disk.rename(root, old)
     kind = chance.choice(["missing", "empty", "copied", "partly copied", "other", "other"])
     if kind != "missing":
@@ -422,7 +424,8 @@ def swap_root(world: World, chance: random.Random) -> None:
             content = files[path]
             if kind == "other" and chance.random() < 0.7 and path != IGNORE_FILE:
                 content = new_content(chance)
-                world.ledger.other_root_has(mapping, path, content)
+                if seen_before:  # else it is the first root that aqsync ever sees
+                    world.ledger.other_root_has(mapping, path, content)
             world.disk.write(f"{root}/{path}", content)
     world.note(f"  {root} is replaced: {kind}")
 

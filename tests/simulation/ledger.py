@@ -178,6 +178,8 @@ class Ledger:
         """By mapping and path, what only other directories had when they came into its place."""
         self.approved: set[str] = set()
         """Mappings whose root a person ever accepted."""
+        self._checks_until = -1.0
+        """Until when aqsync may believe that the server looks at conditions."""
         self._roots: dict[str, Folder | None] = {}
         """By mapping, the root that it had when last looked at."""
 
@@ -289,6 +291,10 @@ class Ledger:
         """Another directory takes a root's place, with another file of this name in it."""
         self._in_other_roots[mapping.name, path].add(content)
 
+    def own_contents(self, mapping: Mapping, path: str) -> list[bytes]:
+        """What a file ever was, but for what only another directory in its root's place had."""
+        return sorted(self.had[mapping.name, path] - self._in_other_roots[mapping.name, path])
+
     # What aqsync does
 
     def is_empty(self, mapping: Mapping) -> bool:
@@ -320,6 +326,16 @@ class Ledger:
         there = file.path in self.visible[file.mapping]
         home = self.home(mapping, file.path)
         return Begun(job, self._clock.monotonic(), None, -1.0, there, home, renamed_to)
+
+    def answered(self, *, checked: bool) -> None:
+        """An answer says whether the condition of a request was looked at."""
+        now = self._clock.monotonic()
+        self._checks_until = float("inf") if checked else min(self._checks_until, now)
+
+    def restarted(self) -> None:
+        """A new process has no jobs, and does not know whether the server looks at conditions."""
+        self.jobs.clear()
+        self._checks_until = -1.0
 
     def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
         """A file is said to be removed on the server."""
@@ -386,7 +402,7 @@ class Ledger:
                 self.latest[at] = {digest}
         if event.who is Who.FORGOTTEN:
             self.forgotten[at] += 1
-            self._doubt(event)
+            self._pass_for_lost(event, before)
             return
         if event.who is not Who.US and before is not None and before.ours:
             self.undone[at] += 1
@@ -406,6 +422,22 @@ class Ledger:
         until = 0.0 if event.conditional else now + (now - opened) + DATED_WITHIN_S
         self._doubtful_until[event.uuid, event.name] = until
         return begun
+
+    def _pass_for_lost(self, event: Event, before: Remote | None) -> None:
+        """The server lost what we sent: what others stored just before passes for it.
+
+        Unless it was listed already when the upload was decided on.
+        """
+        begun = self._doubt(event)
+        if begun is None or event.before is None or before is None or event.conditional:
+            return
+        since = begun.at if begun.opened is None else begun.opened
+        if event.before.modified_at == begun.job.file.remote.modified_at or before.ours:
+            return
+        if before.at >= since - DATED_WITHIN_S:
+            before.passed_for_ours = True
+            version = Version(sha256(event.before.content), passed_for_ours=True)
+            self.versions[event.uuid, event.name, event.before.modified_at] = version
 
     def _after(self, event: Event, before: Remote | None) -> Remote:
         at = (event.uuid, event.name)
@@ -465,6 +497,8 @@ class Ledger:
         age = self._clock.monotonic() - before.at
         if age <= window and not event.conditional:
             return  # so late that no look at the list would have shown it
+        if begun.at <= self._checks_until and not event.conditional:
+            return  # its conditions were to be looked at, as the last answer had said
         verb = "removed" if event.after is None else "overwritten"
         self.broken.append(
             f"{event.name}, which others had put on the server {age:.3f} s before, was {verb}"

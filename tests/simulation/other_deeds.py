@@ -115,6 +115,9 @@ def ordered(deed: Deed) -> Deed:
 def jump(world: World, chance: random.Random) -> None:
     """Somebody sets the wall clock."""
     seconds = chance.choice([-3600.0, -60.0, -4.0, -0.5, 3.0, 30.0, 86_400.0])
+    with world.unattended():
+        unnoted = world.journal.rechecks.clock_ahead_ns() is None
+    world.past.clock_set_unnoticed = world.past.clock_set_unnoticed or unnoted
     world.jump(seconds)
     world.note(f"  the clock jumps by {seconds} s")
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from aqsync.aqueduct.download import Download
@@ -39,6 +39,16 @@ class Crash(BaseException):
     """The process is killed here."""
 
 
+class Told(Protocol):
+    """What is told of answers once they are there."""
+
+    def listed(self, seconds: float) -> None:
+        """A list took so long."""
+
+    def answered(self, *, checked: bool) -> None:
+        """Whether the condition of a request was looked at."""
+
+
 class MomentServer(SimulatedServer):
     """A server whose answers take a moment to arrive.
 
@@ -46,7 +56,7 @@ class MomentServer(SimulatedServer):
         clock: The time.
         moment: Told of requests, pieces and answers.
         stored: Told what became of a file.
-        listed: Told how long a list took, in seconds.
+        told: Told what the answers say.
         token: A secret that nobody may ever read anywhere.
     """
 
@@ -55,11 +65,11 @@ class MomentServer(SimulatedServer):
         clock: FakeClock,
         moment: Moment,
         stored: Callable[[Event], None],
-        listed: Callable[[float], None],
+        told: Told,
         token: str,
     ) -> None:
         super().__init__(clock)
-        self._listed = listed
+        self._told = told
         self.token = token
         self._moment = moment
         self._stored = stored
@@ -77,7 +87,7 @@ class MomentServer(SimulatedServer):
         self._moment("request", "list_files")
         answer = super().list_files(uuids, known_digest=known_digest)
         self._moment("answer", "list_files")
-        self._listed(self._clock.monotonic() - began)
+        self._told.listed(self._clock.monotonic() - began)
         return answer
 
     def upload(
@@ -94,6 +104,8 @@ class MomentServer(SimulatedServer):
         passing = self._passing(chunks)
         receipt = super().upload(uuid, name, passing, length, throttle, expected=expected)
         self._moment("answer", "upload")
+        if expected is not None:
+            self._told.answered(checked=receipt.condition_checked)
         return receipt
 
     def _passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -121,6 +133,8 @@ class MomentServer(SimulatedServer):
         self._moment("request", "remove_files")
         receipt = super().remove_files(uuid, names, expected=expected)
         self._moment("answer", "remove_files")
+        if expected is not None:
+            self._told.answered(checked=receipt.condition_checked)
         return receipt
 
     def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:

@@ -87,12 +87,17 @@ def _foreign(case: Case) -> bool:
 
 
 def _put_back(case: Case) -> bool:
-    """Our version was put away so often that it is not sent again."""
-    return case.world.ledger.undone[case.at] >= RESENDS or case.world.past.forgot
+    """Our version was put away, or not stored, so often that it is not sent again."""
+    return _times_not_kept(case) >= RESENDS or case.world.past.forgot
 
 
 def _lost(case: Case) -> bool:
-    return case.world.ledger.forgotten[case.at] >= RESENDS
+    return _times_not_kept(case) >= RESENDS
+
+
+def _times_not_kept(case: Case) -> int:
+    """How often others put our version away, or the server did not store what it accepted."""
+    return case.world.ledger.undone[case.at] + case.world.ledger.forgotten[case.at]
 
 
 def _conflict(case: Case) -> bool:
@@ -139,6 +144,13 @@ def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
     return "counts as deleted" in troubles[place].message and not tells
 
 
+def _is_taken_for_ours(case: Case) -> bool:
+    """Nothing shows that the server has another content."""
+    unseen = (case.mapping.name, case.path) in case.world.ledger.unseen
+    looked_old = case.world.past.clock_set_unnoticed and unseen
+    return case.passed_for_ours or case.looks_alike or looked_old
+
+
 def _refused(case: Case) -> bool:
     past = case.world.past
     return case.file.remote_name in past.refused or len(case.content) > past.least_limit
@@ -152,10 +164,10 @@ REASONS: dict[Reason, Callable[[Case], bool]] = {
     Reason.DIFFERS: _foreign,
     Reason.OLDER_PUT_BACK: _put_back,
     Reason.NEVER_KEPT: _lost,
-    Reason.ON_SERVER: lambda case: case.passed_for_ours or case.looks_alike,
-    Reason.RECHECK_AT: lambda case: case.passed_for_ours or case.looks_alike,
-    Reason.RECHECK_AFTER: lambda case: case.passed_for_ours or case.looks_alike,
-    Reason.RECHECK_DUE: lambda case: case.passed_for_ours or case.looks_alike,
+    Reason.ON_SERVER: _is_taken_for_ours,
+    Reason.RECHECK_AT: _is_taken_for_ours,
+    Reason.RECHECK_AFTER: _is_taken_for_ours,
+    Reason.RECHECK_DUE: _is_taken_for_ours,
     Reason.NO_EXPERIMENT: _no_experiment,
     Reason.EXPERIMENT_GONE: _no_experiment,
     Reason.ROOT_UNUSABLE: lambda case: _root_in_doubt(*case[:2]),

@@ -106,6 +106,9 @@ class Past:
     """Experiments that were removed."""
     least_limit: int = NO_LIMIT
     """Bytes of the largest file that the server took when it took least."""
+    clock_set_unnoticed: bool = False
+    """The clock was set before the first note of how it stood: files may look older than they are.
+    """
     power_lost: bool = False
     old_journal: bool = False
     """The journal was put back to what it was earlier."""
@@ -136,7 +139,7 @@ class World:
         self.disk = FakeDisk(self.clock)
         self.mappings = self._choose_mappings()
         self.ledger = Ledger(self.mappings, self.disk, self.clock)
-        self.server = MomentServer(self.clock, self.moment, self._stored, self.ledger.listed, TOKEN)
+        self.server = MomentServer(self.clock, self.moment, self._stored, self.ledger, TOKEN)
         self.backups: list[Backup] = []
         """What the server may be put back to."""
         self.stubborn: dict[tuple[UUID, str], bytes] = {}
@@ -242,7 +245,7 @@ class World:
         self.full = False  # else it would not start, and be started again until it does
         self.ambushes.clear()
         self.busy.clear()
-        self.ledger.jobs.clear()
+        self.ledger.restarted()
         self._letters.clear()
         self.journal = open_quickly(self.journal_path, self.clock.now_ns())
         if self.journal.remote.server_problem() is None:
