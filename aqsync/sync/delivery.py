@@ -356,6 +356,11 @@ class Delivery:
                 return True
         return False
 
+    def _policy(self, file: FileRecord) -> Policy:
+        """Asked anew for a file once it has waited for a newer list."""
+        self._work_out_policies(file)
+        return self._policy_of[file.mapping](file)
+
     def _work_out_policies(self, file: FileRecord) -> None:
         outlook, lists = self._engine.outlook, self._engine.lists_fetched
         # A newer list may show that what is gone is not there under its new name any more.
@@ -378,7 +383,6 @@ class Delivery:
             file: Which file.
             put_off: What nothing waits for is kept for later.
         """
-        self._work_out_policies(file)
         try:
             return self._decided(file, put_off=put_off)
         except AqsyncError:
@@ -389,7 +393,7 @@ class Delivery:
             return None
 
     def _decided(self, file: FileRecord, *, put_off: bool) -> Job | None:
-        decided = self._engine.decide(file, self._policy_of[file.mapping])
+        decided = self._engine.decide(file, self._policy)
         if decided is None:  # the server cannot be asked
             self._put_back(file)
             return None

@@ -73,6 +73,21 @@ def test_a_daemon_does_too_when_the_clock_is_set_back_meanwhile(removing: Lab) -
     assert crew.lanes.begun == ["third", "new"]
 
 
+def test_a_daemon_does_too_when_no_list_has_shown_the_old_name(removing: Lab) -> None:
+    """The list that it waits for shows that there is something to remove."""
+    removing.configure(on_local_delete="remove", remove_share=1.0, settle=0.2)
+    crew = Crew(removing)
+    crew.run(3)
+    crew.write("third", age_s=3600)
+    crew.run(3.5)
+    crew.working = False
+    (removing.root / "third").rename(removing.root / "new")
+    crew.hint("third", "new")
+    crew.run(0.5)
+    assert isinstance(removing.decision("third"), Wait)
+    assert crew.lanes.begun == ["third", "new"]
+
+
 def test_a_daemon_looks_at_the_newest_list(removing: Lab) -> None:
     """What it knew a moment before, when the new name was there, is past."""
     removing.configure(on_local_delete="remove", remove_share=1.0, settle=10)
