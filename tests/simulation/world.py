@@ -507,7 +507,7 @@ class World:
         if what == "open" and not rechecked:
             self.ledger.opened(where)
         strand = self.hangs.running[-1] if self.hangs.running else None
-        if strand is not None and self._does_not_answer(what, where):
+        if strand is not None and not rechecked and self._does_not_answer(what, where):
             strand.hang()
         if self.failing and where in self.failing and what != "identity":
             raise OSError(5, "Input/output error")
