@@ -104,7 +104,7 @@ class API:
         return self._experiment(self._server.create_experiment(title, description))
 
     @validate_call
-    def find_experiments(  # noqa: PLR0913 - the signature that users know
+    def find_experiments(
         self,
         search: str | None = None,
         limit: PositiveInt = 10,
@@ -262,7 +262,7 @@ class API:
         return self._task(self._server.tasks.get(task_id))
 
     @validate_call
-    def get_tasks(  # noqa: PLR0913, PLR0917 - the signature that users know
+    def get_tasks(  # noqa: PLR0913 - the signature that users know
         self,
         limit: PositiveInt = 10,
         offset: NonNegativeInt = 0,

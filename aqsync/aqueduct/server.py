@@ -71,7 +71,7 @@ class Server:
         ConfigError: The URL, token or file of authorities cannot be used.
     """
 
-    def __init__(  # noqa: PLR0913 - three limits, each with a good default
+    def __init__(
         self,
         url: str,
         token: str | None = None,
@@ -151,7 +151,7 @@ class Server:
             for fields in graphql.experiments_of(answer, len(values), what)
         ]
 
-    def find(  # noqa: PLR0913 - the filters that the server has
+    def find(
         self,
         *,
         title: str | None = None,
@@ -309,7 +309,7 @@ class Server:
             },
         )
 
-    def upload(  # noqa: PLR0913 - what, where to, and on which terms
+    def upload(
         self,
         uuid: UUID,
         name: str,

@@ -12,8 +12,8 @@ from aqsync.config import Config, Mapping
 from aqsync.errors import DaemonStopped
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import PushRequest
+from aqsync.sync.order import Limits
 from aqsync.sync.progress import Show
-from aqsync.sync.push import Limits
 from aqsync.sync.report import PushReport
 
 T = TypeVar("T")

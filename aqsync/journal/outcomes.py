@@ -258,7 +258,7 @@ class Outcomes:
         )
 
     @staticmethod
-    def _found_our_own(  # noqa: PLR0913 - the parts of one outcome
+    def _found_our_own(
         connection: Connection,
         file: FileRecord,
         size: int,

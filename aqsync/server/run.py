@@ -25,7 +25,7 @@ _STOP_SECONDS = 10
 """How long a stop waits for requests that are being answered."""
 
 
-def serve(  # noqa: PLR0913 - all by name
+def serve(
     *,
     data: Path,
     host: str,

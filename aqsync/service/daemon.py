@@ -1,4 +1,4 @@
-"""The daemon: one process, one journal, and a generation of loops for each configuration.
+"""The daemon: one process, one journal, and a session for each configuration.
 
 Signals: SIGHUP reloads; SIGTERM and SIGINT stop, after what is under way has ended or the
 deadline has come; a second one breaks everything off at once.
@@ -31,20 +31,18 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.errands import Errands
 from aqsync.log import Log
 from aqsync.model import SECOND_NS
-from aqsync.service.counted import Counted
-from aqsync.service.generation import Common, Generation
+from aqsync.service.calendar import Calendar
 from aqsync.service.notify import Notifier
 from aqsync.service.signals import Signals
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.service.web.server import ControlServer
-from aqsync.sync.claims import Claims
-from aqsync.sync.delivery import UnderWay
-from aqsync.sync.progress import Reporter
-from aqsync.sync.push import Limits
-from aqsync.sync.pushing import push_and_report
+from aqsync.sync.order import Order
+from aqsync.sync.push_report import push_and_report
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
-from aqsync.sync.tally import Tally
+from aqsync.sync.server_poller import ServerPoller
+from aqsync.sync.session import Session
+from aqsync.sync.shared import Shared
 
 STOP_DEADLINE_S = 20.0
 """Transfers that have not ended so long after the signal are broken off: below systemd's limit."""
@@ -80,17 +78,15 @@ class Daemon:
         self._clock = clock
         self._notifier = notifier
         rate = RateLimit(config.transfer.rate, clock)
-        errands = Errands(clock, own_threads=True)
-        self._common = Common(journal, clock, Claims(), rate, Tally(), errands)
+        self._shared = Shared(journal, clock, rate, Errands(clock, own_threads=True))
         self._started_ns = clock.now_ns()
         self._changing = threading.RLock()
         self._finishers: list[threading.Thread] = []
-        self._retired: list[Generation] = []
+        self._retired: list[Session] = []
         self._stop_at: float | None = None
-        self._pushes: set[threading.Event] = set()
         self._stuck_told = False
         self._slow: set[str] = set()
-        self._now = self._generation(config)
+        self._now = self._session(config)
 
     # From start to end
 
@@ -100,7 +96,7 @@ class Daemon:
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self._config.path)
             control = self._take_orders()
-            self._now.start()
+            self._start(self._now)
             if not self._now.wait_for_first_scans(SLOW_START_S):
                 log.warning("a directory takes long to answer; the others are looked at")
             self._notifier.ready(self.summary())
@@ -150,7 +146,7 @@ class Daemon:
         elif not self._stuck_told:
             log.error("hangs; under systemd it is started anew", what=stuck)
         self._stuck_told = stuck is not None
-        slow = self._now.slow_lookouts()
+        slow = self._now.slow_rescans()
         for name in slow.keys() - self._slow:
             log.error(
                 "a look at the disk gets nowhere: does its file system hang?",
@@ -165,45 +161,52 @@ class Daemon:
         with self._changing:
             self._stop_at = self._clock.monotonic() + deadline_s
             self._now.retire()
-            for stop in tuple(self._pushes):
-                stop.set()
-            under_way = len(self._under_way())
+            for order in self._shared.queue.orders:
+                order.stop()
+            in_flight = len(self._shared.queue.in_flight())
             self._finish_in_background(self._now)
-        log.info("stopping", under_way=under_way, deadline_s=round(deadline_s))
+        log.info("stopping", under_way=in_flight, deadline_s=round(deadline_s))
         while any(thread.is_alive() for thread in self._finishers):
             numbers = signals.wait(0.05)
             if signal.SIGTERM in numbers or signal.SIGINT in numbers:
                 log.warning("a second signal: everything under way is broken off")
                 self._stop_at = self._clock.monotonic()
-                for generation in (self._now, *self._retired):
-                    generation.abort()
+                for session in (self._now, *self._retired):
+                    session.abort()
         with contextlib.suppress(JournalError):  # a full disk, or damage: the log has it already
             for mapping in self._config.mappings:  # nobody listens, so nothing is amiss with that
                 self._journal.mappings.set_watch(self._journal.mappings.get(mapping.name).id, None)
-        tally = self._common.tally
-        log.info("stopped", uploaded=tally.counts["uploaded"], bytes=tally.bytes)
+        outcomes = self._shared.outcomes
+        log.info("stopped", uploaded=outcomes.counts["uploaded"], bytes=outcomes.bytes)
 
-    # Generations
+    # Sessions
 
     @property
     def _config(self) -> Config:
         return self._now.config
 
-    def _generation(self, config: Config) -> Generation:
+    def _session(self, config: Config) -> Session:
         server = self._connect(config)
         try:
-            return Generation(config, server, self._common)
+            return Session(config, server, self._shared, config.mappings)
         except BaseException:
             server.close()
             raise
 
-    def _finish_in_background(self, generation: Generation) -> None:
+    @staticmethod
+    def _start(session: Session) -> None:
+        def calendar(poller: ServerPoller) -> Calendar:
+            return Calendar(session.config.schedule, poller.mirror_soon, poller.clean_soon)
+
+        session.start(calendar)
+
+    def _finish_in_background(self, session: Session) -> None:
         def finish() -> None:
-            if not generation.finish(self._seconds_left):
+            if not session.finish(self._seconds_left):
                 log.warning("transfers were broken off; they are sent again later")
-            if generation in self._retired:
-                self._retired.remove(generation)
-                self.look_again()  # what it left half done is the new generation's
+            if session in self._retired:
+                self._retired.remove(session)
+                self.look_again()  # what it left half done is the new session's
 
         thread = threading.Thread(target=finish, name="finish", daemon=True)
         self._finishers.append(thread)
@@ -239,23 +242,23 @@ class Daemon:
                 self._notifier.ready(self.summary())
 
     def _begin_anew(self) -> None:
-        """A new generation takes the place of the present one."""
+        """A new session takes the place of the present one."""
         if self._stop_at is not None:
             raise DaemonStopped("the daemon is stopping", hint="start it again afterwards")
         self._notifier.reloading()
         try:
             config = self._checked(load_config(self._config.path))
-            new = self._generation(config)
+            new = self._session(config)
         except AqsyncError as exc:
             log.error("the new configuration is refused, the old one stays", exc=exc)
             raise
         old, self._now = self._now, new
-        self._common.rate.bytes_per_s = config.transfer.rate
+        self._shared.rate.bytes_per_s = config.transfer.rate
         old.retire()
         self._retired.append(old)
         self._finishers = [t for t in self._finishers if t.is_alive()]
         self._finish_in_background(old)
-        new.start()
+        self._start(new)
 
     def _checked(self, config: Config) -> Config:
         if config.journal != self._config.journal:
@@ -265,25 +268,22 @@ class Daemon:
             )
         return config
 
-    def push(self, limits: Limits, reporter: Reporter, stop: threading.Event) -> PushReport:
-        """Push as `aqsync push` does, beside everything else.
+    def push(self, order: Order) -> PushReport:
+        """Serve an order beside everything else; through a reload too.
 
         Raises:
             DaemonStopped: The daemon stops.
             ConfigError: What is to be pushed is not known.
         """
-        with contextlib.ExitStack() as stack:
+        while True:
             with self._changing:
                 if self._stop_at is not None:
                     raise DaemonStopped("the daemon is stopping", hint="push again afterwards")
-                generation = self._now
-                engine = stack.enter_context(generation.pushing())
-                self._pushes.add(stop)
-            stack.callback(generation.wake)
-            stack.callback(self._pushes.discard, stop)
-            roots = {m.name: m.directory for m in generation.config.mappings}
-            counted = Counted(reporter, self._common.tally, roots, self._clock)
-            return push_and_report(engine, limits, counted, stop)
+                session = self._now
+            report = push_and_report(session, order)
+            if report is not None:
+                self._now.wake()
+                return report
 
     def pause(self, mapping: str | None, seconds: float | None) -> None:
         """Leave a mapping, or all, alone for so long, or until `resume`."""
@@ -301,9 +301,9 @@ class Daemon:
 
     def look_again(self) -> None:
         """What people decided may have changed what there is to do."""
-        for lookout in self._now.lookouts.values():
-            lookout.everything("a person's decision")
-        self._now.upkeep.mirror_soon()
+        for rescanner in self._now.rescanners.values():
+            rescanner.everything("a person's decision")
+        self._now.mirror_soon()
 
     @property
     def config(self) -> Config:
@@ -324,9 +324,9 @@ class Daemon:
             config=str(self._config.path),
             mappings=[mapping.name for mapping in self._config.mappings],
             started_at_ns=self._started_ns,
-            uploaded=self._common.tally.counts["uploaded"],
-            bytes=self._common.tally.bytes,
-            ready=len(self._now.ready),
+            uploaded=self._shared.outcomes.counts["uploaded"],
+            bytes=self._shared.outcomes.bytes,
+            ready=len(self._shared.queue),
             under_way=[
                 FileUnderWay(
                     mapping=item.file.mapping,
@@ -335,20 +335,20 @@ class Daemon:
                     sent=item.sent,
                     seconds=round(now - item.since, 1),
                 )
-                for item in self._under_way()
+                for item in self._shared.queue.in_flight()
             ],
         )
 
     def summary(self) -> str:
         """One line for ``systemctl status``."""
-        uploaded = self._common.tally.counts["uploaded"]
+        uploaded = self._shared.outcomes.counts["uploaded"]
         parts = [
             _counted(len(self._config.mappings), "mapping"),
             f"{_counted(uploaded, 'file')} uploaded since {_clock_text(self._started_ns)}",
         ]
-        if under_way := len(self._under_way()):
+        if under_way := len(self._shared.queue.in_flight()):
             parts.append(f"{under_way} under way")
-        if ready := len(self._now.ready):
+        if ready := len(self._shared.queue):
             parts.append(f"{ready} to be decided on")
         if EVERYTHING in self._journal.pauses.active(self._clock.now_ns()):
             parts.append("paused")
@@ -356,9 +356,6 @@ class Daemon:
         if problem is not None:
             parts.append(f"the server cannot be used since {_clock_text(problem.since_ns)}")
         return ", ".join(parts)
-
-    def _under_way(self) -> list[UnderWay]:
-        return [item for g in (*self._retired, self._now) for item in g.under_way()]
 
 
 def _counted(number: int, noun: str) -> str:

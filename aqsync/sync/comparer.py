@@ -42,7 +42,7 @@ class Comparer:
         rate: How fast the other version may come; None: as fast as it comes.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that it works with
+    def __init__(
         self,
         server: Server,
         journal: Journal,

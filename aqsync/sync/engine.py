@@ -1,8 +1,7 @@
 """The engine: scanning, mirroring, doing jobs and tagging, as steps that a caller drives.
 
-One engine serves one process. `push` drives it once, the daemon for ever, and in the daemon both
-may at once: what must not interleave holds a lock. Every step can as well be driven by a test,
-on one thread.
+One engine serves one session. Its steps may be taken by several threads at once: what must not
+interleave holds a lock. Every step can as well be driven by a test, on one thread.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from aqsync.aqueduct.server import Server
-from aqsync.clock import Clock
 from aqsync.config import Mapping
 from aqsync.errors import (
     AccessDenied,
@@ -25,9 +23,7 @@ from aqsync.errors import (
     RemoteError,
     ServerFailed,
 )
-from aqsync.journal import Journal
 from aqsync.local.disk import REAL_DISK, Disk
-from aqsync.local.errands import Errands
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
@@ -50,7 +46,6 @@ from aqsync.model import (
     Wait,
     explain_error,
 )
-from aqsync.sync.claims import Claims
 from aqsync.sync.jobs import Job, Progress, unwatched
 from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
@@ -61,11 +56,10 @@ from aqsync.sync.planner import (
     search_pause_ns,
 )
 from aqsync.sync.policies import experiments_known_of, experiments_of
-from aqsync.sync.rate import RateLimit
 from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.refusing import Refusing
 from aqsync.sync.remote_check import RemoteCheck
-from aqsync.sync.server_state import ServerState
+from aqsync.sync.shared import Shared
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Uploader
 
@@ -82,37 +76,27 @@ class Engine:
 
     Args:
         mappings: Which.
-        journal: What is known of them.
         server: Where to.
-        clock: The time.
+        shared: What other sessions of this process use too.
         aborted: Asked between chunks; true breaks every transfer off. What fails then counts
             as broken off too: whoever aborts may close the server under all that wait for it.
-        claims: Which files are under way; shared with another engine on the same journal.
-        rate: How fast transfers may go; shared with whatever else goes over the same line.
         disk: Where the mappings' roots are.
-        errands: By whom what is done on a disk is waited for; shared with another engine in the
-            same process. None: looks at a disk are waited for without end.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that it holds together
+    def __init__(
         self,
         mappings: Iterable[Mapping],
-        journal: Journal,
         server: Server,
-        clock: Clock,
+        shared: Shared,
         *,
         aborted: Callable[[], bool] = lambda: False,
-        claims: Claims | None = None,
-        rate: RateLimit | None = None,
         disk: Disk = REAL_DISK,
-        errands: Errands | None = None,
     ) -> None:
         self.mappings = tuple(mappings)
-        self.journal = journal
-        self.clock = clock
+        self.journal = journal = shared.journal
+        self.clock = clock = shared.clock
         self.disk = disk
-        self.claims = Claims() if claims is None else claims
-        self._errands = Errands(clock) if errands is None else errands
+        self._errands = errands = shared.errands
         self._by_name = {mapping.name: mapping for mapping in self.mappings}
         self._server = server
         self._mirror = Mirror(server, journal, clock)
@@ -120,13 +104,11 @@ class Engine:
         self._lists = Lists(self._mirror, clock)
         check = RemoteCheck(server, journal, self._lists, clock)
         self._uploader = Uploader(
-            server, journal, clock, check, aborted=aborted, rate=rate, disk=disk
+            server, journal, clock, check, aborted=aborted, rate=shared.rate, disk=disk
         )
-        self.rechecks = Rechecks(journal, clock, disk, self.claims, self._errands, aborted)
+        self.rechecks = Rechecks(journal, clock, disk, shared.queue, errands, aborted)
         self._aborted = aborted
-        self._scanners = {
-            m.name: Scanner(m, journal, clock, disk, self._errands) for m in self.mappings
-        }
+        self._scanners = {m.name: Scanner(m, journal, clock, disk, errands) for m in self.mappings}
         self.outlook = 0
         """Counts: policies that were worked out before the last one may be past."""
         self.outlook_changed: Callable[[], None] = lambda: None
@@ -135,7 +117,7 @@ class Engine:
         self._refusing = Refusing(
             journal, clock, server.check_file_name_header, self._change_outlook
         )
-        self._state = ServerState(journal, clock)
+        self._state = shared.state
 
     def scan(
         self,
@@ -238,39 +220,23 @@ class Engine:
         file: FileRecord,
         step: Upload | Compare | RemoveRemote,
         progress: Progress = unwatched,
-    ) -> Job | None:
-        """What a worker needs to take a decided step; `perform` must follow.
+    ) -> Job:
+        """What a worker needs to take a decided step.
+
+        `perform` must follow, or the job's errand be dropped.
 
         Args:
             file: Which file.
             step: What to do.
             progress: Called with the number of bytes just sent or compared, on the worker's
                 thread.
-
-        Returns:
-            None if another job works on the file, or has worked on it since it was decided on.
-            What is not performed must be dropped.
         """
         assert file.eid is not None  # noqa: S101 - the planner decides nothing for unmapped files
         uuid = UUID(self.journal.remote.uuid(file.eid))
-        if not self.claims.take(file.id):
-            return None
-        try:
-            outdated = self.claims.shared and self.again(file) != file
-            if not outdated:
-                self._refusing.trying(file, step)
-                self._note_size_tried(file, step)
-        except BaseException:
-            self.claims.release(file.id)
-            raise
-        if outdated:
-            self.claims.release(file.id)
-            return None
+        self._refusing.trying(file, step)
+        self._note_size_tried(file, step)
         root = self._by_name[file.mapping].directory
-        errand = self._errands.job(root, file.path)
-        # As long as its disk does not answer it stays claimed, given up or not.
-        errand.when_over(lambda: self.claims.release(file.id))
-        return Job(file, step, root, uuid, progress, errand)
+        return Job(file, step, root, uuid, progress, self._errands.job(root, file.path))
 
     # Disks that do not answer
 

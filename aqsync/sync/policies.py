@@ -208,7 +208,7 @@ def keeps(mapping: Mapping) -> bool:
     return mapping.on_local_delete is OnLocalDelete.KEEP
 
 
-def decisions(  # noqa: PLR0913 - what bears on files
+def decisions(
     journal: Journal,
     mapping: Mapping,
     now_ns: int,

@@ -35,10 +35,10 @@ from aqsync.model import (
     explain_error,
 )
 from aqsync.paths import parents
-from aqsync.sync.claims import Claims
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import ALWAYS, policies
 from aqsync.sync.rate import RateLimit
+from aqsync.sync.work_queue import WorkQueue
 from aqsync.timestamps import recheck_at_ns
 
 READ_RATE = 64 * 1024 * 1024
@@ -60,24 +60,24 @@ class Rechecks:
         journal: Knows what is planned.
         clock: The time.
         disk: Where the files are, and what a store may leave unseen.
-        claims: Which files are under way.
+        queue: Which files somebody works on.
         errands: By whom a disk that does not answer is given up.
         aborted: Asked between chunks; true breaks off.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that it works with
+    def __init__(
         self,
         journal: Journal,
         clock: Clock,
         disk: Disk,
-        claims: Claims,
+        queue: WorkQueue,
         errands: Errands,
         aborted: Callable[[], bool],
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._disk = AttendedDisk(disk)
-        self._claims = claims
+        self._queue = queue
         self._errands = errands
         self._aborted = aborted
         self._rate = RateLimit(READ_RATE, clock)
@@ -155,7 +155,7 @@ class Rechecks:
         next_ns = self._journal.rechecks.next_ns(self._id(mapping), now_ns)
         return None if next_ns is None else (next_ns - now_ns) / SECOND_NS
 
-    def run(  # noqa: PLR0913 - what bears on files
+    def run(
         self,
         mapping: Mapping,
         *,
@@ -194,11 +194,12 @@ class Rechecks:
             for file in self._due(mapping, now_ns, policy_of):
                 if stop() or not self._errands.admits(mapping.directory):
                     return
-                if not (_is_within(file.path, within) and self._claims.take(file.id)):
+                if not (_is_within(file.path, within) and self._queue.claim(file.id)):
                     continue
                 try:
                     verdict = self._attended_check(mapping, file, stop, progress)
                 except DiskHangs as exc:
+                    self._queue.lose(file.id)
                     place = str(mapping.directory / file.path)
                     log.error("a file system does not answer", path=place, hint=exc.hint)
                     return
@@ -239,7 +240,7 @@ class Rechecks:
             DiskHangs: It does not answer.
         """
         errand = self._errands.job(mapping.directory, file.path)
-        errand.when_over(lambda: self._claims.release(file.id))
+        errand.when_over(lambda: self._queue.release(file.id))
         return self._errands.attend(errand, lambda: self._check(mapping, file, stop, progress))
 
     def _check(

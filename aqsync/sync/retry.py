@@ -18,7 +18,7 @@ from aqsync.model import FileRecord, State, Wait
 from aqsync.sync.policies import decisions
 
 
-def set_free(  # noqa: PLR0913 - what a person said, and where that is looked up
+def set_free(
     journal: Journal,
     mappings: Sequence[Mapping],
     paths: Sequence[Path],

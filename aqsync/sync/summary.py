@@ -103,7 +103,7 @@ class Summary:
         return not any(self.files[state] for state in _OPEN)
 
 
-def summarize(  # noqa: PLR0913 - what bears on files
+def summarize(
     journal: Journal,
     mapping: Mapping,
     now_ns: int,

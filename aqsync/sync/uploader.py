@@ -77,7 +77,7 @@ class Uploader:
         disk: Where the files are.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that it works with
+    def __init__(
         self,
         server: Server,
         journal: Journal,

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from aqsync.clock import SystemClock
 from aqsync.sync.progress import Teller
+from aqsync.sync.push import Push
 from tests.support.embedded import EmbeddedServer
 from tests.support.meddler import Meddler
 from tests.support.project import Arrange, Project
@@ -32,14 +32,16 @@ def meddler(project: Project) -> Iterator[Meddler]:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Clocks jump over every pause of commands in this process; the pauses, in seconds."""
+    """Clocks jump over every pause of a push in this process; the pauses, in seconds."""
     pauses: list[float] = []
 
-    def wait(_clock: SystemClock, stop: threading.Event, seconds: float) -> bool:
-        pauses.append(max(0.0, seconds))
-        return stop.is_set()
+    def wait(push: Push, until_ns: int, reason: str) -> Generator[float, None, None]:
+        seconds = max(0.0, (until_ns - push._clock.now_ns()) / 1e9)
+        push._order.reporter.waiting(seconds, reason)
+        pauses.append(seconds)
+        yield 0.0
 
-    monkeypatch.setattr(SystemClock, "wait", wait)
+    monkeypatch.setattr(Push, "_wait", wait)
     monkeypatch.setattr(
         SystemClock, "now_ns", lambda _clock: time.time_ns() + int(sum(pauses) * 1e9)
     )

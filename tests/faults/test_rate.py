@@ -18,11 +18,12 @@ LARGE = 384 * KIB
 
 
 class JumpingClock:
-    """In place of the system's clock: a wait takes everybody to its end at once."""
+    """In place of the system's clock: a wait of a worker takes everybody to its end at once."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._lock = threading.Lock()
         self._passed_s = 0.0
+        self._real_wait = SystemClock.wait
         monkeypatch.setattr(SystemClock, "monotonic", lambda _clock: self.passed_s())
         monkeypatch.setattr(SystemClock, "wait", lambda _clock, stop, s: self._wait(stop, s))
 
@@ -31,6 +32,8 @@ class JumpingClock:
             return self._passed_s
 
     def _wait(self, stop: threading.Event, seconds: float) -> bool:
+        if threading.current_thread().name != "worker":
+            return self._real_wait(SystemClock(), stop, seconds)
         end = self.passed_s() + seconds
         with self._lock:
             self._passed_s = max(self._passed_s, end)

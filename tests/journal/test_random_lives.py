@@ -113,7 +113,7 @@ class JournalLives(RuleBasedStateMachine):
         eid=targets,
         name=names,
     )
-    def see(  # noqa: PLR0917 - hypothesis names what it gives
+    def see(
         self,
         mapping: str,
         path: str,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pytest
 from aqsync.clock import SystemClock
 from aqsync.local.disk import REAL_DISK
 from aqsync.model import SECOND_NS, FileRecord, Outcome, Signature
-from aqsync.sync.engine import Engine
-from aqsync.sync.push import Limits, Push
+from aqsync.sync.order import Limits, Order
 from aqsync.timestamps import granularity_ns, recheck_at_ns, settle_ns
 from tests.support.lab import Lab
 from tests.support.mounts import mounted_ext4
@@ -163,7 +161,6 @@ def test_rewrites_of_the_same_size_within_a_second_are_sent(small_inodes: Lab) -
     assert granularity_ns(stamped(status.st_mtime_ns, status.st_ctime_ns)) >= SECOND_NS
     rewriter = Rewriter(places)
     for _ in range(2):
-        engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
-        Push(engine, Limits(), rewriter, threading.Event()).run()
+        lab.serve(Order(Limits(), rewriter))
         rewriter.rewrite()
     assert lab.remote == {place.name: b"new!" for place in places}

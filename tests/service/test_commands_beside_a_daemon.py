@@ -18,9 +18,7 @@ from aqsync.clock import SystemClock
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
 from aqsync.service.web.local_socket import listen, socket_path
-from aqsync.sync.engine import Engine
-from aqsync.sync.progress import Reporter
-from aqsync.sync.push import Limits
+from aqsync.sync.order import Order
 from aqsync.sync.report import PushReport
 from tests.cli.remote import on_terminal
 from tests.support.embedded import EmbeddedServer
@@ -233,9 +231,9 @@ def test_a_push_that_the_daemon_breaks_off_is_done_without_it(
     with standing_in(project.config) as worker:
         push = worker.push
 
-        def stopping(limits: Limits, reporter: Reporter, stop: threading.Event) -> PushReport:
-            stop.set()
-            reports.append(push(limits, reporter, stop))
+        def stopping(order: Order) -> PushReport:
+            order.stop()
+            reports.append(push(order))
             return reports[0]
 
         monkeypatch.setattr(worker, "push", stopping)
@@ -382,13 +380,13 @@ def test_status_of_a_daemon_that_hangs(project: Project, monkeypatch: pytest.Mon
         assert "does not answer" in project.run("status", "--json").json["daemon"]["problem"]
 
 
-def test_an_engine_serves_two_pushes_at_once(project: Project) -> None:
+def test_a_session_serves_several_pushes_at_once(project: Project) -> None:
     """Through the daemon, several people may push; no file goes twice."""
     with Meddler(project.url) as meddler:
         project.configure(server={"url": meddler.url})
         contents = project.write_some(80)
         with standing_in(project.config) as worker:
-            assert isinstance(worker.engine, Engine)
+            assert worker.session.engine.usable
             started = [project.start("push", "--json") for _ in range(3)]
             for process in started:
                 with process:

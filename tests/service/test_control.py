@@ -40,22 +40,28 @@ from aqsync.service.web.models import PushRequest, RetryRequest, encoded
 from aqsync.service.web.server import ControlServer
 from aqsync.sync.progress import Event, Finished, Planned, Sent
 from aqsync.sync.report import PushReport
+from aqsync.sync.session import Session
 from tests.support.lab import EID, Lab
 from tests.support.patience import HANG_S
 from tests.support.stand_in import StandIn, listening
+from tests.support.stepping import shared_by
 
 ALIVE = {"event": "alive"}
 
 
 @pytest.fixture
-def worker(lab: Lab) -> StandIn:
+def worker(lab: Lab) -> Iterator[StandIn]:
     config = Config(
         server=ServerConfig(url="http://127.0.0.1:1"),
         journal=lab.journal_path,
         mappings=(lab.mapping,),
         path=lab.root.parent / "aqsync.yaml",
     )
-    return StandIn(config, lab.engine)
+    session = Session(
+        config, lab.server, shared_by(lab.journal, SystemClock()), [lab.mapping], orders_only=True
+    )
+    with session.running():
+        yield StandIn(session)
 
 
 @pytest.fixture

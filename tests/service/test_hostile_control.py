@@ -38,8 +38,8 @@ from aqsync.service.web.models import (
     event_from_dict,
 )
 from aqsync.service.web.server import ControlServer
-from aqsync.sync.progress import Reporter, Sent
-from aqsync.sync.push import Limits
+from aqsync.sync.order import Order
+from aqsync.sync.progress import Sent
 from aqsync.sync.report import PushReport
 from tests.support.lab import Lab
 from tests.support.patience import HANG_S, wait_until
@@ -65,9 +65,9 @@ class Talkative:
             path=Path("/c"),
         )
 
-    def push(self, limits: Limits, reporter: Reporter, stop: threading.Event) -> PushReport:
-        while not stop.is_set():
-            reporter.waiting(limits.longest_wait_s, self.words)
+    def push(self, order: Order) -> PushReport:
+        while not order.stopped.is_set():
+            order.reporter.waiting(order.limits.longest_wait_s, self.words)
             self.said += 1
         self.stopped.set()
         raise AqsyncError("stopped")

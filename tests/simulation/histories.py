@@ -14,7 +14,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from aqsync.local import scanner
-from aqsync.sync import ready, uploader, watching
+from aqsync.sync import uploader, watch_supervisor, work_queue
 from tests.simulation import disk_deeds, other_deeds, server_deeds
 from tests.simulation.disk_deeds import Deed
 from tests.simulation.ledger import rules_of
@@ -123,7 +123,7 @@ def turn(world: World, chance: random.Random) -> None:
     """Let one of aqsync's threads go on, or one job, without anything else."""
     if world.in_transaction:
         return  # whoever writes the journal holds locks that the others would wait for
-    names = [name for name in world.steps if world.may_step(name)]
+    names = [name for name in world.loops if world.may_step(name)]
     jobs = world.can_begin()
     if not names and not jobs:
         return
@@ -210,10 +210,10 @@ def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
         patch = mock.patch.object
         stack.enter_context(patch(uploader, "SMALL", chance.choice([3, 1 << 20])))
         stack.enter_context(patch(uploader, "read_ahead", read_ahead))
-        stack.enter_context(patch(ready, "LARGE", chance.choice([8, 1 << 20])))
-        stack.enter_context(patch(watching, "ROOT_CHECK_S", 15.0))
+        stack.enter_context(patch(work_queue, "LARGE", chance.choice([8, 1 << 20])))
+        stack.enter_context(patch(watch_supervisor, "ROOT_CHECK_S", 15.0))
         stack.enter_context(patch(scanner, "Rules", rules_of))
-        stack.enter_context(patch(watching, "without_events", lambda _path: None))
+        stack.enter_context(patch(watch_supervisor, "without_events", lambda _path: None))
         if mutation is not None:
             stack.enter_context(mutation())
         yield

@@ -39,15 +39,15 @@ from aqsync.model import (
     Upload,
     Uploaded,
 )
-from aqsync.sync import delivery, engine, lookout, planner, policies, uploader
+from aqsync.sync import dispatcher, engine, planner, policies, rescanner, uploader
 from aqsync.sync.comparer import Comparer
-from aqsync.sync.delivery import Delivery
+from aqsync.sync.dispatcher import Dispatcher
 from aqsync.sync.engine import Engine
-from aqsync.sync.lanes import Lanes
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.uploader import Uploader
+from aqsync.sync.worker_pool import WorkerPool
 from tests.simulation.fake_disk import FakeDisk
 from tests.simulation.parts import MomentServer
 from tests.simulation.promises import CONFLICTS
@@ -93,7 +93,7 @@ def _changed_policy(**changes: object) -> Mutation:
         policy_of = original(*args, **kept)
         return lambda file: replace(policy_of(file), **changes)
 
-    return _patched((delivery, "policies", partial(changed, policies.policies)))
+    return _patched((dispatcher, "policies", partial(changed, policies.policies)))
 
 
 def _decide(change: Callable[..., Any]) -> Mutation:
@@ -215,7 +215,7 @@ def _never_rescanning(original: Any, self: Any, now: float) -> bool:
     return bool(original(self, now))
 
 
-def _blocking(original: Any, self: Delivery, file: Any, outcome: Any) -> None:
+def _blocking(original: Any, self: Dispatcher, file: Any, outcome: Any) -> None:
     """After one failure nothing else is begun."""
     original(self, file, outcome)
     if isinstance(outcome, Failed):
@@ -319,7 +319,8 @@ MUTATIONS: dict[str, Broken] = {
         ),
     ),
     "no-rescan": Broken(
-        "1: whatever the events", _around(lookout.Lookout, "_everything_is_due", _never_rescanning)
+        "1: whatever the events",
+        _around(rescanner.Rescanner, "_everything_is_due", _never_rescanning),
     ),
     "no-second-check": Broken("2: sent whole", _around(GuardedFile, "_check_again", _late_check)),
     "no-check": Broken("2: sent whole", _patched((GuardedFile, "_check", _unguarded))),
@@ -364,7 +365,7 @@ MUTATIONS: dict[str, Broken] = {
         _patched((Rechecks, "needed", lambda *_: None), (Rechecks, "closed", lambda *_: None)),
     ),
     "hung-worker-counts": Broken(
-        "7: a disk that hangs", _patched((Lanes, "give_up_what_hangs", lambda _self: None))
+        "7: a disk that hangs", _patched((WorkerPool, "give_up_what_hangs", lambda _self: None))
     ),
     "late-answer-counts": Broken(
         "7: what was given up is not sent", _patched((Errand, "_check", lambda _self: None))
@@ -416,7 +417,7 @@ MUTATIONS: dict[str, Broken] = {
         "6: another directory with files of the same names",
         _patched((Likeness, "objection", None)),
     ),
-    "failure-blocks": Broken("7: one bad file", _around(Delivery, "_finished", _blocking)),
+    "failure-blocks": Broken("7: one bad file", _around(Dispatcher, "_finished", _blocking)),
     "no-retry": Broken("1, 7: a failure is tried again", _around(Outcomes, "record", _never_again)),
     "no-reason": Broken("8: every file has a reason", _decide(_reasonless)),
     "token-in-log": Broken("9: the token", _around(Engine, "refresh", _telling_the_token)),

@@ -8,6 +8,7 @@ from aqsync.errors import JournalError, RootUnusable
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.errands import Errands
 from aqsync.model import Reason
+from aqsync.sync.order import Limits
 from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
 from tests.simulation.disk_deeds import Deed
@@ -60,9 +61,9 @@ def retry(world: World, chance: random.Random) -> None:
     finally:  # killed in the middle of it, it may be accepted or not
         if accepted:
             world.ledger.accept_root(mapping)
-    for lookout in world.lookouts.values():
-        lookout.everything("a person's decision")
-    world.upkeep.mirror_soon()
+    for rescanner in world.rescanners.values():
+        rescanner.everything("a person's decision")
+    world.poller.mirror_soon()
     world.wake_all()
 
 
@@ -79,7 +80,7 @@ def allow(world: World, chance: random.Random) -> None:
         world.journal.outcomes.allow_replacing([file])
         world.ledger.allowed.add((mapping.name, file.path))
         world.note(f"  {file.path} may replace what others put")
-        world.upkeep.mirror_soon()
+        world.poller.mirror_soon()
 
 
 def pause(world: World, chance: random.Random) -> None:
@@ -94,6 +95,29 @@ def pause(world: World, chance: random.Random) -> None:
         world.journal.pauses.pause(name, now_ns, until_ns)
         world.note(f"  pause {name or 'everything'}")
     world.wake_all()
+
+
+def push(world: World, chance: random.Random) -> None:
+    """Somebody says `aqsync push`, beside the daemon's own work."""
+    mapping = chance.choice(world.mappings)
+    with world.unattended():
+        paths = [item.path for item in world.known_files(mapping)]
+    within: dict[str, tuple[str, ...]] = {}
+    if paths and chance.random() < 0.3:
+        within[mapping.name] = (chance.choice(paths),)
+    limits = Limits(
+        wait_for_settling=chance.random() < 0.7,
+        within=within,
+        mappings=None if chance.random() < 0.5 else (mapping.name,),
+        at_once=chance.random() < 0.5,
+    )
+    world.push(limits)
+    world.note(f"  push {limits}")
+
+
+def reload(world: World, _chance: random.Random) -> None:
+    """Somebody says `aqsync reload`."""
+    world.reload()
 
 
 def ordered(deed: Deed) -> Deed:
@@ -170,15 +194,21 @@ def old_journal(world: World, chance: random.Random) -> None:
 
 def clean(world: World, _chance: random.Random) -> None:
     """The journal is tidied."""
-    world.upkeep.clean_soon()
+    world.poller.clean_soon()
 
 
 def mirror(world: World, _chance: random.Random) -> None:
     """The lists are asked for ahead of their time."""
-    world.upkeep.mirror_soon()
+    world.poller.mirror_soon()
 
 
-PEOPLE_DEEDS: dict[Deed, int] = {ordered(retry): 3, ordered(allow): 2, ordered(pause): 1}
+PEOPLE_DEEDS: dict[Deed, int] = {
+    ordered(retry): 3,
+    ordered(allow): 2,
+    ordered(pause): 1,
+    ordered(push): 3,
+    reload: 2,
+}
 PROCESS_DEEDS: dict[Deed, int] = {crash: 4, lose_power: 1, old_journal: 1, restart: 1}
 OTHER_DEEDS: dict[Deed, int] = {
     jump: 2,

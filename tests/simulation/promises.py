@@ -309,8 +309,8 @@ def _tell_what_is_left(world: World, fetched: int) -> None:
                 world.ledger.broken.append(f"{mapping.name}/{path} never comes to rest: {step}")
     if not world.ledger.broken:
         world.ledger.broken.append(
-            f"something never comes to rest: {len(world.ready)} files are ready, delivery is"
-            f" {'idle' if world.lanes.idle else 'busy'}, the server"
+            f"something never comes to rest: {len(world.queue)} files are ready, the dispatcher is"
+            f" {'idle' if world.idle else 'busy'}, the server"
             f" {'can' if world.engine.usable else 'cannot'} be used, looks {world.whole_looks},"
             f" lists {world.engine.lists_fetched - fetched},"
             f" tags {world.journal.tags.unapplied()}"
@@ -319,7 +319,7 @@ def _tell_what_is_left(world: World, fetched: int) -> None:
 
 def _is_quiet(world: World) -> bool:
     there = world.server.experiments
-    if not world.lanes.idle or len(world.ready) or not world.engine.usable:
+    if not world.idle or len(world.queue) or not world.engine.usable:
         return False
     # Only experiments that files still lead to are asked for, and get tags.
     known = world.journal.remote.experiments()

@@ -17,6 +17,7 @@ from tests.simulation.fake_disk import FakeDisk
 from tests.simulation.fake_server import FINE, Call, Fault, SimulatedServer
 from tests.support.fake_clock import FakeClock
 from tests.support.quick_journal import open_quickly
+from tests.support.stepping import shared_by
 
 EID = "20261123-1"
 ROOT = "/data/root"
@@ -35,7 +36,9 @@ class Whole:
         self.mapping = Mapping(
             name="lab", directory=Path(ROOT), experiment=EID, on_local_delete=OnLocalDelete.REMOVE
         )
-        self.engine = Engine([self.mapping], self.journal, self.server, self.clock, disk=self.disk)
+        self.engine = Engine(
+            [self.mapping], self.server, shared_by(self.journal, self.clock), disk=self.disk
+        )
 
     def decisions(self) -> dict[str, Decision]:
         now_ns = self.clock.now_ns()

@@ -1,9 +1,9 @@
 """One world on one thread: a machine with aqsync on it, a server, and time.
 
-The real engine, lookouts, delivery, upkeep and journal run here over a disk, a server and clocks
-that are made up. What runs on threads otherwise is taken turn by turn. Between any two things
-that aqsync does, a moment passes in which others may act, another of aqsync's threads may run,
-or the process may be killed.
+The program's own sessions and journal run here over a disk, a server and clocks that are made up.
+What runs on threads otherwise is taken turn by turn. Between any two things that aqsync does, a
+moment passes in which others may act, another of aqsync's threads may run, or the process may be
+killed.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import heapq
 import logging
 import random
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from aqsync.config import Mapping
 from aqsync.errors import Forbidden, Interrupted, JournalDiskFull, TransferRefused
+from aqsync.local.errands import Errands
 from aqsync.local.scanner import ScanReport
 from aqsync.model import (
     Adopted,
@@ -32,19 +35,16 @@ from aqsync.model import (
     Reason,
     RemoveRemote,
 )
-from aqsync.sync.claims import Claims
-from aqsync.sync.delivery import Delivery
-from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.lanes import WORKERS
-from aqsync.sync.lookout import Lookout, Pace
-from aqsync.sync.loop import Loop
+from aqsync.sync.order import Limits, Order
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import ALWAYS, policies
-from aqsync.sync.ready import Ready
-from aqsync.sync.rechecker import Rechecker
-from aqsync.sync.tally import Tally
-from aqsync.sync.upkeep import Upkeep
+from aqsync.sync.push import SessionEnded
+from aqsync.sync.rate import RateLimit
+from aqsync.sync.session import Seams, Session
+from aqsync.sync.shared import Shared
+from aqsync.sync.work_queue import Lane
+from aqsync.sync.worker_pool import WORKERS
 from tests.simulation.fake_disk import FakeDisk, Volume
 from tests.simulation.fake_server import FINE, NO_LIMIT, Backup, Call, Event, Fault, Late, Who
 from tests.simulation.ledger import Begun, Ledger, sha256
@@ -58,9 +58,9 @@ from tests.simulation.parts import (
 from tests.simulation.places import EIDS, MOUNT, NAMES, OUTSIDE, mapping_of
 from tests.simulation.rival import Rival
 from tests.simulation.strand import Hangs, Strand
-from tests.support.crew import FakeLanes
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.quick_journal import open_quickly
+from tests.support.stepping import FakePool, SteppedLoop, at_once, config_of, stepped
 
 RESCAN_S = 60.0
 RESCAN_WITHOUT_EVENTS_S = 20.0
@@ -69,6 +69,7 @@ MOST_STEPS_AT_ONCE = 300
 """Whoever steps more often without time passing, spins."""
 TICK_S = 0.001
 RECHECKS = "rechecks "
+PUSH = "push "
 NO_OUTAGE_KNOWN = "begun anew, and nothing is known of any outage"
 TOKEN = "secret-7f3a9c"
 OVERTAKEN = "overtaken"
@@ -117,6 +118,63 @@ class Past:
     def forgot(self) -> bool:
         """Whether the journal may lack what it was told."""
         return self.power_lost or self.old_journal
+
+
+class Unheard:
+    """A reporter that nobody listens to."""
+
+    def planned(self, files: int, size: int) -> None:
+        pass
+
+    def sent(self, size: int) -> None:
+        pass
+
+    def finished(self, file: FileRecord, outcome: Outcome) -> None:
+        pass
+
+    def replacing(self, file: FileRecord) -> None:
+        pass
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        pass
+
+
+class RunningPush(SteppedLoop):
+    """An order that is served, step by step, through every reload.
+
+    Args:
+        name: What it is called here.
+        clock: The time.
+        world: Whose sessions serve it.
+        order: What is to be pushed.
+    """
+
+    def __init__(self, name: str, clock: FakeClock, world: World, order: Order) -> None:
+        super().__init__(name, clock)
+        self.order = order
+        self._world = world
+        self._placed = ExitStack()
+        self._placed.enter_context(world.queue.placed(order))
+        self._script = world.session.script(order)
+        self.start(self._go_on)
+
+    @property
+    def is_due(self) -> bool:
+        return super().is_due or (self.order.woken.is_set() and not self.over)
+
+    def _go_on(self) -> float:
+        self.order.woken.clear()
+        try:
+            seconds = next(self._script, None)
+        except SessionEnded:
+            self._script = self._world.session.script(self.order)
+            return 0.0
+        except JournalDiskFull:
+            seconds = None
+        if seconds is None:
+            self._placed.close()
+            self.over = True
+        return 0.0 if seconds is None else seconds
 
 
 class World:
@@ -251,52 +309,13 @@ class World:
         if self.journal.remote.server_problem() is None:
             self.logged.lines.append(NO_OUTAGE_KNOWN)
         attend_to_writes(self.journal, self.moment, lambda: self.full)
-        self.engine = Engine(
-            self.mappings,
-            self.journal,
-            self.server,
-            self.clock,
-            aborted=lambda: self._wants_restart,
-            claims=Claims(),
-            disk=self.disk,
-        )
-        self.ready = Ready()
-        self.lanes = FakeLanes(self._perform, lambda: self.wake("delivery"))
+        rate = RateLimit(None, self.clock)
+        self.shared = Shared(self.journal, self.clock, rate, Errands(self.clock))
+        self.queue = self.shared.queue
         self._begun: dict[int, Begun] = {}
-        self.upkeep = Upkeep(
-            self.engine,
-            self.ready,
-            3600.0,
-            delivered=lambda: self.wake("delivery"),
-            wake=lambda: self.wake("upkeep"),
-            beat=lambda: None,
-        )
         self.watches: dict[str, SimulatedWatch] = {}
-        self.lookouts = {mapping.name: self._lookout(mapping) for mapping in self.mappings}
-        self.tally = Tally()
-        self.delivery = Delivery(
-            self.engine,
-            self.ready,
-            self.lanes,
-            looks=self.lookouts,
-            windows=ALWAYS,
-            acted=self.upkeep.acted,
-            tally=self.tally,
-            beat=lambda: None,
-        )
-        self.steps: dict[str, Callable[[], float]] = {
-            **{name: lookout.step for name, lookout in self.lookouts.items()},
-            "delivery": self.delivery.step,
-            "upkeep": self.upkeep.step,
-            **{f"{RECHECKS}{m.name}": self._rechecker(m).step for m in self.mappings},
-        }
-        self._loops = {name: Loop(name, self.clock) for name in self.steps}
-        self._next = dict.fromkeys(self.steps, self.clock.monotonic())
-        self._not_before = dict.fromkeys(self.steps, 0.0)
         self._mirror_at = self.clock.monotonic() + MIRROR_S
-        self._count_looks()
-        start = self.lanes.start
-
+        self.whole_looks = {mapping.name: 0 for mapping in self.mappings}
         about_to_send = self.journal.outcomes.about_to_send
 
         in_flight = self.journal.outcomes._in_flight
@@ -313,7 +332,33 @@ class World:
             return noted
 
         self.journal.outcomes.about_to_send = sending  # type: ignore[method-assign]  # written down
-        decide = self.engine.decide
+        self.sessions: list[Session] = []
+        """The present one, last, and those before it whose jobs have not ended."""
+        self.waiting: deque[tuple[Job, Lane]] = deque()
+        """Jobs that were begun and not done, of every session."""
+        self._pools: dict[int, FakePool] = {}
+        """By file, whose job it is."""
+        self.pushes: list[RunningPush] = []
+        self._begin_session()
+
+    def _begin_session(self) -> None:
+        """Put everything together as the program does, and listen to it."""
+        config = config_of(self.mappings, ALWAYS, RESCAN_S, RESCAN_WITHOUT_EVENTS_S)
+        seams = Seams(
+            self.disk,
+            lambda mapping, _heard: self._watch(mapping),
+            self._pool,
+            SteppedLoop,
+            at_once,
+            random.Random(4),
+        )
+        session = Session(config, self.server, self.shared, self.mappings, seams)
+        self.session, self.engine = session, session.engine
+        assert session.poller is not None
+        self.poller, self.rescanners = session.poller, session.rescanners
+        self.sessions.append(session)
+        self._listen_to_scans(session)
+        decide = session.engine.decide
 
         def deciding(
             file: FileRecord, policy_of: Callable[[FileRecord], Policy]
@@ -323,47 +368,29 @@ class World:
                 self._held_as_removed(file)
             return decided
 
-        self.engine.decide = deciding  # type: ignore[method-assign]  # judged, then done
+        session.engine.decide = deciding  # type: ignore[method-assign]  # judged, then done
+        session.start()
 
-        def starting(job: Job, large: bool) -> None:  # noqa: FBT001 - as in Lanes
+    def _pool(self, perform: Callable[[Job], Outcome], ended: Callable[[], None]) -> FakePool:
+        pool = FakePool(partial(self._perform, perform), ended)
+        pool.waiting, start = self.waiting, pool.start
+
+        def starting(job: Job, lane: Lane) -> None:
+            self._pools[job.file.id] = pool
             self._begun[job.file.id] = self.ledger.began(job, self._renamed_to(job))
             self.note(f"begun: {type(job.step).__name__} {job.file.mapping}/{job.file.path}")
-            start(job, large)
+            start(job, lane)
 
-        self.lanes.start = starting  # type: ignore[method-assign]  # written down, then done
+        pool.start = starting  # type: ignore[method-assign]  # written down, then done
+        return pool
 
-    def _lookout(self, mapping: Mapping) -> Lookout:
-        def make() -> SimulatedWatch:
-            watch = SimulatedWatch(self.disk, mapping.directory, self.health)
-            self.watches[mapping.name] = watch
-            return watch
+    def _watch(self, mapping: Mapping) -> SimulatedWatch:
+        watch = SimulatedWatch(self.disk, mapping.directory, self.health)
+        self.watches[mapping.name] = watch
+        return watch
 
-        return Lookout(
-            self.engine,
-            mapping,
-            self.ready,
-            Pace(RESCAN_S, RESCAN_WITHOUT_EVENTS_S),
-            make,
-            delivered=lambda: self.wake("delivery"),
-            wake=lambda: self.wake(mapping.name),
-            beat=lambda: None,
-            stop=lambda: self._wants_restart,
-            chance=random.Random(4),
-        )
-
-    def _rechecker(self, mapping: Mapping) -> Rechecker:
-        return Rechecker(
-            self.engine,
-            mapping,
-            self.lookouts[mapping.name],
-            windows=ALWAYS,
-            stop=lambda: self._wants_restart,
-            beat=lambda: None,
-        )
-
-    def _count_looks(self) -> None:
-        scan = self.engine.scan
-        self.whole_looks = dict.fromkeys(self.lookouts, 0)
+    def _listen_to_scans(self, session: Session) -> None:
+        scan = session.engine.scan
 
         def scanning(mapping: Mapping, within: Iterable[str] = (), **kept: Any) -> ScanReport:
             empty = self.ledger.is_empty(mapping)
@@ -373,11 +400,40 @@ class World:
             self.whole_looks[mapping.name] += report.whole or "" in report.troubles
             return report
 
-        self.engine.scan = scanning  # type: ignore[method-assign]  # counted, then done
+        session.engine.scan = scanning  # type: ignore[method-assign]  # counted, then done
+
+    @property
+    def loops(self) -> dict[str, SteppedLoop]:
+        """Everything that can be stepped, by what it is called here."""
+        self.sessions = [s for s in self.sessions if s is self.session or not s.dispatcher.at_rest]
+        self.pushes = [push for push in self.pushes if not push.over]
+        found: dict[str, SteppedLoop] = {push.name: push for push in self.pushes}
+        for number, session in enumerate(reversed(self.sessions)):
+            for loop in stepped(session):
+                if not loop.over:
+                    found[loop.name if number == 0 else f"{loop.name} {number} before"] = loop
+        return found
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job was begun that has not been taken in."""
+        return all(session.dispatcher.idle for session in self.sessions)
+
+    def reload(self) -> None:
+        """A new session takes the place of the present one."""
+        self.session.retire()
+        self._begin_session()
+
+    def push(self, limits: Limits) -> None:
+        """Somebody says `aqsync push`."""
+        name = f"{PUSH}{len(self.trace)}"
+        self.pushes.append(RunningPush(name, self.clock, self, Order(limits, Unheard())))
 
     def restart(self) -> None:
         """The process is stopped in good order, as soon as that can be."""
         self._wants_restart = True
+        for session in self.sessions:
+            session._aborted = session._retired = True
 
     def crash(self) -> None:
         """The process is killed at this very moment."""
@@ -501,7 +557,7 @@ class World:
         if self._quiet:
             return
         self.moment(what, where)
-        rechecked = self.busy[-1:] and self.busy[-1].startswith(RECHECKS)  # it belongs to no job
+        rechecked = self.busy[-1:] and self.busy[-1].startswith((RECHECKS, PUSH))  # in no job
         if what == "look" and not rechecked:
             self.ledger.looked(where)
         if what == "open" and not rechecked:
@@ -575,43 +631,30 @@ class World:
 
     # Turns
 
-    def wake(self, name: str) -> None:
-        """Let a loop step as soon as can be."""
-        self._next[name] = max(self.clock.monotonic(), self._not_before[name])
-
     def wake_all(self) -> None:
         """Something from outside may have changed what there is to do."""
-        for name in self._next:
-            self.wake(name)
+        for loop in self.loops.values():
+            loop.wake()
 
     def may_step(self, name: str) -> bool:
         """Whether a loop could run now, beside what is in the middle of something."""
         if len(self.busy) >= DEEPEST or name in self.busy:
             return False
-        asking = {"delivery", "upkeep"}
-        return name not in asking or asking.isdisjoint(self.busy)
+        loops = [each for each in self.busy if not each.startswith("job ")]
+        if name.startswith(PUSH) or any(each.startswith(PUSH) for each in loops):
+            return not loops  # it looks at the disk and asks the server: both have locks
+        return not (_asks(name) and any(_asks(each) for each in loops))
 
     def step(self, name: str) -> None:
         """Let a loop take one step."""
-        loop, failed, fetched = self._loops[name], [], self.engine.lists_fetched
-
-        def step() -> float:
-            try:
-                return self.steps[name]()
-            except Exception as exc:
-                failed.append(exc)
-                raise
-
-        self._next[name] = float("inf")
+        fetched = self.engine.lists_fetched
         self.busy.append(name)
         try:
-            at = loop.step(step) + self.clock.monotonic()
+            failure = self.loops[name].take_step()
         finally:
             self.busy.pop()
-        for exc in failed:
-            self._judge_failure(name, exc)
-            self._not_before[name] = at
-        self._next[name] = at if failed else min(self._next[name], at)
+        if failure is not None:
+            self._judge_failure(name, failure)
         if self.engine.lists_fetched != fetched:
             self.look_at_status()
 
@@ -624,11 +667,11 @@ class World:
 
     def work(self, number: int = 0) -> None:
         """Do one of the jobs that were begun."""
-        self.lanes.waiting.rotate(-number)
-        job, _ = self.lanes.waiting[0]
-        begun = self._begun.pop(job.file.id)
-        strand = Strand(self.lanes.run) if self.hangs.below else None
-        self._go_on(begun, self.lanes.run if strand is None else strand.go, strand)
+        self.waiting.rotate(-number)
+        job, _ = self.waiting[0]
+        begun, pool = self._begun.pop(job.file.id), self._pools.pop(job.file.id)
+        strand = Strand(pool.run) if self.hangs.below else None
+        self._go_on(begun, pool.run if strand is None else strand.go, strand)
 
     def _go_on(self, begun: Begun, go: Callable[[], None], strand: Strand | None) -> None:
         self.busy.append(f"job {begun.job.file.path}")
@@ -666,15 +709,15 @@ class World:
         hanging = [begun for begun, _ in self.hangs.jobs if begun.job.errand.hang is None]
         if len(hanging) >= self.hangs.workers or len(self.busy) >= DEEPEST:
             return []
-        fetching = self.engine._lists._fetching
+        fetching = [session.engine._lists._fetching for session in self.sessions]
         return [
             number
-            for number, (job, _) in enumerate(self.lanes.waiting)
-            if not fetching[str(job.file.eid)].locked()
+            for number, (job, _) in enumerate(self.waiting)
+            if not any(locks[str(job.file.eid)].locked() for locks in fetching)
         ]
 
-    def _perform(self, job: Job) -> Outcome:
-        outcome = self.engine.perform(job)
+    def _perform(self, perform: Callable[[Job], Outcome], job: Job) -> Outcome:
+        outcome = perform(job)
         if isinstance(outcome, Adopted):
             self.ledger.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
         self.note(f"{type(outcome).__name__} {job.file.mapping}/{job.file.path}")
@@ -751,8 +794,7 @@ class World:
             self._deliver_letters()
             self.server.store_late()
             self._do_what_is_due()
-            now = self.clock.monotonic()
-            due = [name for name, at in self._next.items() if at <= now]
+            due = [name for name, loop in self.loops.items() if loop.is_due]
             jobs = self.can_begin() if work else []
             answered = bool(self.hangs.jobs) and not self.hangs.below
             if not due and not jobs and not answered:
@@ -781,9 +823,9 @@ class World:
             now = self.clock.monotonic()
             if now >= self._mirror_at:
                 self._mirror_at = now + MIRROR_S
-                self.upkeep.mirror_soon()
+                self.poller.mirror_soon()
                 continue
-            at = min(*self._next.values(), self._mirror_at)
+            at = min([self._mirror_at, *(loop.at for loop in self.loops.values())])
             if self._letters:
                 at = min(at, self._letters[0][0])
             at = min([at, *(late.at for late in self.server.late)])
@@ -832,13 +874,13 @@ class World:
             _, number, name, path = heapq.heappop(self._letters)
             watch = self.watches.get(name)
             if watch is not None and watch.hear(path, closed=number % 2 == 0):
-                self.wake(name)
+                self.loops[f"rescans {name}"].wake()
 
     def overflow(self, name: str) -> None:
         """The system has thrown events away, and says so."""
         if name in self.watches:
             self.watches[name].overflow()
-            self.wake(name)
+            self.loops[f"rescans {name}"].wake()
 
     def jump(self, seconds: float) -> None:
         """Somebody sets the wall clock."""
@@ -855,6 +897,11 @@ class World:
     def note(self, line: str) -> None:
         """Write down what happened."""
         self.trace.append(f"{self.clock.monotonic() - 1000:9.3f} {line}")
+
+
+def _asks(name: str) -> bool:
+    """Whether a loop asks the server for lists."""
+    return name.startswith(("dispatcher", "server"))
 
 
 class _Logged(logging.Handler):

@@ -42,7 +42,7 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         """Time passes."""
-        self._now_ns += int(seconds * SECOND_NS)
+        self._now_ns += round(seconds * SECOND_NS)
         self._monotonic += seconds
 
     def set_back(self, seconds: float) -> None:

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import os
-import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aqsync.config import Mapping
+from aqsync.config import Mapping, Windows
+from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.model import Decision, FileRecord, Outcome
 from aqsync.sync.engine import Engine
+from aqsync.sync.jobs import Job
 from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
+from aqsync.sync.order import Limits, Order, PushResult
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
-from aqsync.sync.push import Limits, Push, PushResult
 from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.retry import set_free
+from aqsync.sync.session import Seams, Session
 from aqsync.sync.uploader import Uploader
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.fake_server import FakeServer
 from tests.support.quick_journal import open_quickly
+from tests.support.stepping import FakePool, SteppedLoop, at_once, config_of, serve, shared_by
 
 EID = "20261123-1"
 OLD_S = 3600.0
 """So long ago a file was written that nobody waits for it."""
+
+
+class Killed(BaseException):
+    """The process ends here."""
 
 
 class Lab:
@@ -46,6 +54,7 @@ class Lab:
         self.journal_path = folder / "state" / "journal.db"
         self.journal = open_quickly(self.journal_path, self.clock.now_ns())
         self.said: list[str] = []
+        self.disk: Disk = REAL_DISK
         self.configure(**keys)
 
     def __enter__(self) -> Self:
@@ -64,7 +73,7 @@ class Lab:
         values = {"name": "lab", "directory": self.root, "experiment": EID, **keys}
         self.mapping = Mapping.model_validate(values)
         self.scanner = Scanner(self.mapping, self.journal, self.clock)
-        self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
+        self.engine = self.new_engine()
 
     def reopen(self, *, lose_journal: bool = False) -> None:
         """What a crash leaves is what is on the disk: close and open everything."""
@@ -73,7 +82,7 @@ class Lab:
             self.journal_path.unlink()
         self.journal = open_quickly(self.journal_path, self.clock.now_ns())
         self.scanner = Scanner(self.mapping, self.journal, self.clock)
-        self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
+        self.engine = self.new_engine()
 
     @property
     def mapping_id(self) -> int:
@@ -117,11 +126,55 @@ class Lab:
         now_ns = self.clock.now_ns()
         return decide(file, policies(self.journal, self.mapping, now_ns)(file), now_ns)
 
-    def push(self, *within: str, **limits: object) -> PushResult:
-        """Push with a fresh engine, as a new process would."""
-        self.engine = Engine([self.mapping], self.journal, self.server, self.clock)
+    def new_engine(self) -> Engine:
+        shared = shared_by(self.journal, self.clock)
+        self.queue = shared.queue
+        return Engine([self.mapping], self.server, shared, disk=self.disk)
+
+    def push(
+        self,
+        *within: str,
+        windows: Windows = Windows(),  # noqa: B008 - frozen
+        **limits: object,
+    ) -> PushResult:
+        """Push as a new process would."""
         chosen = Limits(within={"lab": within} if within else {}, **limits)  # type: ignore[arg-type]  # tests name the limits they change
-        return Push(self.engine, chosen, Listener(self.said), threading.Event()).run()
+        return self.serve(Order(chosen, Listener(self.said)), windows=windows)
+
+    def serve(
+        self,
+        order: Order,
+        windows: Windows = Windows(),  # noqa: B008 - frozen
+    ) -> PushResult:
+        """Push as a new process would."""
+        session, pool = self.new_session(windows=windows)
+        self.engine, self.queue = session.engine, session._shared.queue
+        serve(session, order, pool, self.clock)
+        return order.result
+
+    def new_session(
+        self,
+        *others: Mapping,
+        windows: Windows = Windows(),  # noqa: B008 - frozen
+    ) -> tuple[Session, FakePool]:
+        """A session that does only what orders ask for, as `aqsync push` begins one."""
+        pools: list[FakePool] = []
+
+        def pool(perform: Callable[[Job], Outcome], ended: Callable[[], None]) -> FakePool:
+            pools.append(FakePool(perform, ended))
+            return pools[0]
+
+        mappings = [self.mapping, *others]
+        session = Session(
+            config_of(mappings, windows),
+            self.server,
+            shared_by(self.journal, self.clock),
+            mappings,
+            Seams(self.disk, pool=pool, loop=SteppedLoop, aside=at_once),
+            orders_only=True,
+        )
+        session.start()
+        return session, pools[0]
 
     @property
     def remote(self) -> dict[str, bytes]:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from aqsync.clock import Clock, SystemClock
-from aqsync.config import Config, load_config
+from aqsync.config import load_config
 from aqsync.errors import AqsyncError
 from aqsync.journal import Journal
+from aqsync.local.errands import Errands
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.service.web.server import ControlServer
 from aqsync.sync.connection import connect
-from aqsync.sync.engine import Engine
-from aqsync.sync.progress import Reporter
-from aqsync.sync.push import Limits
-from aqsync.sync.pushing import push_and_report
+from aqsync.sync.order import Limits, Order
+from aqsync.sync.push_report import push_and_report
+from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
+from aqsync.sync.session import Session
+from aqsync.sync.shared import Shared
 from tests.support.fake_clock import START_NS
 
 SECOND_NS = 1_000_000_000
@@ -34,27 +36,29 @@ class StandIn:
         limits: The limits of each push.
     """
 
-    def __init__(self, config: Config, engine: Engine) -> None:
-        self.config = config
-        self.engine = engine
-        self.journal = engine.journal
+    def __init__(self, session: Session) -> None:
+        self.config = session.config
+        self.session = session
+        self.journal = session.engine.journal
         self.asked: list[str] = []
         self.refuse: AqsyncError | None = None
         self.stops: list[threading.Event] = []
         self.limits: list[Limits] = []
 
-    def push(self, limits: Limits, reporter: Reporter, stop: threading.Event) -> PushReport:
+    def push(self, order: Order) -> PushReport:
         self.asked.append("push")
-        self.stops.append(stop)
-        self.limits.append(limits)
-        return push_and_report(self.engine, limits, reporter, stop)
+        self.stops.append(order.stopped)
+        self.limits.append(order.limits)
+        report = push_and_report(self.session, order)
+        assert report is not None
+        return report
 
     def look_again(self) -> None:
         self.asked.append("look again")
 
     def pause(self, mapping: str | None, seconds: float | None) -> None:
         self.asked.append(f"pause {mapping} {seconds}")
-        now_ns = self.engine.clock.now_ns()
+        now_ns = self.session.engine.clock.now_ns()
         until_ns = None if seconds is None else now_ns + int(seconds * SECOND_NS)
         self.journal.pauses.pause(mapping or "", now_ns, until_ns)
 
@@ -98,10 +102,9 @@ def listening(worker: StandIn, clock: Clock) -> Iterator[ControlServer]:
 def standing_in(config_path: Path) -> Iterator[StandIn]:
     """A stand-in for the daemon of a configuration, with its journal and server."""
     config, clock = load_config(config_path), SystemClock()
-    with (
-        Journal.open_for_writing(config.journal, clock.now_ns()) as journal,
-        closing(connect(config)) as server,
-    ):
-        worker = StandIn(config, Engine(config.mappings, journal, server, clock))
-        with listening(worker, clock):
+    with Journal.open_for_writing(config.journal, clock.now_ns()) as journal:
+        shared = Shared(journal, clock, RateLimit(None, clock), Errands(clock))
+        session = Session(config, connect(config), shared, config.mappings, orders_only=True)
+        worker = StandIn(session)
+        with session.running(), listening(worker, clock):
             yield worker

@@ -37,10 +37,11 @@ from aqsync.model import (
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
 from aqsync.sync.planner import backoff_ns
-from tests.support.crew import logged
 from tests.support.fake_clock import SECOND_NS
+from tests.support.harness import logged
 from tests.support.lab import EID, Lab
 from tests.support.reasons import said
+from tests.support.stepping import shared_by
 
 AWAY = ServerUnreachable("no connection", hint="is it on?")
 NEW = Upload(said("new"), 0, replaces=False)
@@ -160,7 +161,7 @@ def test_tags_of_what_is_no_longer_configured_are_not_brought(lab: Lab) -> None:
     asked = len(lab.server.called("add_tags"))
     assert asked
     other = Mapping(name="other", directory=lab.root, experiment="20261123-2")
-    engine = Engine([other], lab.journal, lab.server, lab.clock)
+    engine = Engine([other], lab.server, shared_by(lab.journal, lab.clock))
     assert engine.tag() == 0
     assert len(lab.server.called("add_tags")) == asked
     assert lab.journal.tags.failures([lab.journal.mappings.get("other").id]) == []
@@ -171,7 +172,7 @@ def test_what_is_no_longer_configured_is_not_asked_for(lab: Lab) -> None:
     lab.write("a")
     lab.engine.scan(lab.mapping)
     other = Mapping(name="other", directory=lab.root, experiment="20261123-2")
-    engine = Engine([other], lab.journal, lab.server, lab.clock)
+    engine = Engine([other], lab.server, shared_by(lab.journal, lab.clock))
     assert engine.eids() == {"20261123-2"}
 
 
@@ -377,8 +378,7 @@ def test_a_probe_tries_what_an_upload_needs(lab: Lab) -> None:
 def test_the_servers_state_outlives_the_process(lab: Lab) -> None:
     lab.server.troubles["list_files"].append(AWAY)
     lab.engine.refresh([EID])
-    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
-    assert not engine.usable
+    assert not lab.new_engine().usable
 
 
 @pytest.mark.parametrize("step", [NEW, Compare(said("taken"), 0)])
@@ -415,7 +415,8 @@ def test_tags_that_cannot_be_brought_make_the_server_unusable(lab: Lab) -> None:
 def test_what_fails_after_the_abort_is_broken_off(lab: Lab) -> None:
     abort = threading.Event()
     lab.write("a")
-    lab.engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock, aborted=abort.is_set)
+    shared = shared_by(lab.journal, lab.clock)
+    lab.engine = Engine([lab.mapping], lab.server, shared, aborted=abort.is_set)
     job = prepared(lab)
     before = lab.record("a")
     lab.server.troubles["upload"].append(abort.set)
@@ -435,7 +436,7 @@ def test_one_engine_serves_several_mappings(lab: Lab) -> None:
     lab.set_age(second / "b", 60)
     lab.server.add("20261123-2")
     other = Mapping(name="other", directory=second, experiment="20261123-2")
-    engine = Engine([lab.mapping, other], lab.journal, lab.server, lab.clock)
+    engine = Engine([lab.mapping, other], lab.server, shared_by(lab.journal, lab.clock))
     assert engine.eids() == {EID, "20261123-2"}
     engine.scan(other)
     engine.refresh(engine.eids())
@@ -453,22 +454,3 @@ def test_an_experiment_that_is_not_known_is_an_outcome_and_no_crash(lab: Lab) ->
     assert lab.engine.perform(job) == Failed(
         said("where?", "there", Reason.NO_EXPERIMENT), permanent=False
     )
-
-
-# Several drivers
-
-
-def test_a_file_under_way_is_not_begun_twice(lab: Lab) -> None:
-    file = seen(lab)
-    job = job_of(lab.engine, file)
-    assert lab.engine.job(file, NEW) is None
-    lab.engine.perform(job)
-    assert lab.engine.job(lab.record("a"), NEW) is not None
-
-
-def test_a_record_that_another_driver_has_outdated_is_not_acted_on(lab: Lab) -> None:
-    file = seen(lab)
-    with lab.engine.claims.driver(), lab.engine.claims.driver():
-        lab.engine.perform(job_of(lab.engine, file))
-        assert lab.engine.job(file, NEW) is None
-        assert lab.engine.job(lab.record("a"), NEW) is not None

@@ -9,8 +9,8 @@ import pytest
 from aqsync.clock import SystemClock
 from aqsync.errors import Interrupted, JournalDiskFull
 from aqsync.sync.loop import FIRST_PAUSE_S, LONGEST_PAUSE_S, Loop
-from tests.support.crew import logged
 from tests.support.fake_clock import FakeClock
+from tests.support.harness import logged
 from tests.support.patience import HANG_S
 
 """How long a test waits for what must happen."""

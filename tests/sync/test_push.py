@@ -23,12 +23,12 @@ from aqsync.errors import (
 from aqsync.model import Hold, Outcome, State
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.push import MOST_ATTEMPTS, TRIES, Limits, Push
+from aqsync.sync.order import MOST_ATTEMPTS, TRIES, Limits, Order
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from aqsync.sync.summary import summarize
-from tests.support.lab import EID, Lab, Listener
-from tests.support.patience import HANG_S
+from tests.support.lab import EID, Killed, Lab, Listener
 from tests.support.permissions import bound_by_permissions
+from tests.support.stepping import serve
 
 OTHER = "20261123-2"
 AWAY = ServerUnreachable("no connection", hint="is it on?")
@@ -131,22 +131,10 @@ def test_mappings_come_in_turn_and_the_longest_waiting_first(lab: Lab) -> None:
         (second / f"second-{number}").write_text("x")
         lab.set_age(second / f"second-{number}", 100 - number)
     other = Mapping(name="other", directory=second, experiment=EID)
-    engine = Engine([lab.mapping, other], lab.journal, lab.server, lab.clock)
-    begun: list[str] = []
-    first_four = threading.Barrier(4)
-    perform = engine.perform
-
-    def note(job: object) -> object:
-        path: str = job.file.path  # type: ignore[attr-defined]  # a job
-        begun.append(path)
-        if not path.endswith("2"):
-            first_four.wait(HANG_S)  # as no worker is free before
-        return perform(job)  # type: ignore[arg-type]  # a job
-
-    engine.perform = note  # type: ignore[method-assign, assignment]  # listened to
-    Push(engine, Limits(), Listener([]), threading.Event()).run()
-    assert sorted(begun[:4]) == ["first-0", "first-1", "second-0", "second-1"]
-    assert sorted(begun[4:]) == ["first-2", "second-2"]
+    session, pool = lab.new_session(other)
+    order = Order(Limits(), Listener([]))
+    serve(session, order, pool, lab.clock)
+    assert pool.begun == ["first-0", "second-0", "first-1", "second-1", "first-2", "second-2"]
 
 
 # Files that are being written
@@ -553,11 +541,11 @@ def just_before_it_is_done(
     lab: Lab, path: str, monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]
 ) -> None:
     """What others do while a decided file waits for a worker."""
-    perform = Engine.perform
+    perform, done = Engine.perform, list[str]()
 
     def performing(engine: Engine, job: Job) -> Outcome:
-        if job.file.path == path:
-            monkeypatch.undo()
+        if job.file.path == path and not done:
+            done.append(path)
             lab.clock.advance(SHORTEST_WINDOW_S)
             deed()
         return perform(engine, job)
@@ -781,10 +769,10 @@ def test_a_crash_around_an_upload_is_made_good(lab: Lab, *, before: bool, known:
         lab.push()
     lab.write("a", b"new")
     if before:
-        lab.server.troubles["upload"].append(raiser(SystemError("killed")))
+        lab.server.troubles["upload"].append(raiser(Killed()))
     else:
-        lab.server.after["upload"] = raiser(SystemError("killed"))
-    with pytest.raises(SystemError):
+        lab.server.after["upload"] = raiser(Killed())
+    with pytest.raises(Killed):
         lab.push()
     lab.server.after.clear()
     lab.reopen()
@@ -827,8 +815,7 @@ def test_a_push_that_is_stopped_finishes_what_is_under_way(lab: Lab) -> None:
         lab.write(f"{number}")
     stop = threading.Event()
     lab.server.troubles["upload"].append(stop.set)
-    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
-    result = Push(engine, Limits(), Listener([]), stop).run()
+    result = lab.serve(Order(Limits(), Listener([]), stop))
     assert result.interrupted
     assert 1 <= len(lab.remote) <= 20
     assert result.uploaded == len(lab.remote)
@@ -839,19 +826,18 @@ def test_a_push_that_is_stopped_while_it_waits_ends(lab: Lab) -> None:
     lab.write("a", age_s=0)
     stop = threading.Event()
     lab.clock.while_waiting = lambda _seconds: stop.set()
-    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock)
-    result = Push(engine, Limits(), Listener([]), stop).run()
+    result = lab.serve(Order(Limits(), Listener([]), stop))
     assert result.interrupted
     assert lab.remote == {}
 
 
 def test_a_push_that_is_aborted_leaves_no_marks(lab: Lab) -> None:
     lab.write("a", bytes(3_000_000))
-    abort = threading.Event()
-    lab.server.troubles["upload"].append(abort.set)
-    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock, aborted=abort.is_set)
-    result = Push(engine, Limits(), Listener([]), threading.Event()).run()
-    assert result.interrupted
-    assert result.server_problem is None
+    session, pool = lab.new_session()
+    lab.server.troubles["upload"].append(session.abort)
+    order = Order(Limits(), Listener([]))
+    serve(session, order, pool, lab.clock)
+    assert order.result.interrupted
+    assert order.result.server_problem is None
     assert lab.remote == {}
     assert lab.record("a").failure is None

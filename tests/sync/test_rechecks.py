@@ -14,9 +14,10 @@ from aqsync.journal.history import HistoryKind
 from aqsync.local.disk import OpenFile, RealDisk
 from aqsync.local.errands import UNANSWERED_S, Errands
 from aqsync.model import InSync, Recheck, State, Touched, Upload
-from aqsync.sync.claims import Claims
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import undecided
+from aqsync.sync.rate import RateLimit
+from aqsync.sync.shared import Shared
 from aqsync.sync.summary import summarize
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
@@ -67,15 +68,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def disk(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> SameTimes:
+def disk(lab: Lab) -> SameTimes:
     """The lab's; the files' own times are in the future of its clock, so that all are young."""
-    disk = SameTimes()
-
-    class OnDisk(Engine):
-        def __init__(self, *parts: object, **more: object) -> None:
-            super().__init__(*parts, disk=disk, **more)  # type: ignore[arg-type]  # as they were given
-
-    monkeypatch.setattr("tests.support.lab.Engine", OnDisk)
+    lab.disk = disk = SameTimes()
     lab.configure()
     return disk
 
@@ -419,7 +414,7 @@ def test_a_file_under_way_elsewhere_is_left_alone(lab: Lab, disk: SameTimes) -> 
     lab.push()
     lab.clock.advance(WRITE_BACK_S + 1)
     disk.opened.clear()
-    lab.engine.claims.take(lab.record("a.csv").id)
+    lab.queue.claim(lab.record("a.csv").id)
     assert list(lab.engine.rechecks.run(lab.mapping)) == []
     assert disk.opened == []
 
@@ -429,10 +424,10 @@ def test_a_file_whose_disk_hangs_is_left_and_stays_claimed(lab: Lab, disk: SameT
     lab.write("b")
     lab.push()
     lab.clock.advance(WRITE_BACK_S)
-    errands, claims = Errands(lab.clock, own_threads=True), Claims()
-    engine = Engine(
-        [lab.mapping], lab.journal, lab.server, lab.clock, claims=claims, disk=disk, errands=errands
-    )
+    errands = Errands(lab.clock, own_threads=True)
+    shared = Shared(lab.journal, lab.clock, RateLimit(None, lab.clock), errands)
+    queue = shared.queue
+    engine = Engine([lab.mapping], lab.server, shared, disk=disk)
     let_go, hung, ids = threading.Event(), list[str](), {lab.record(path).id for path in "ab"}
 
     def hang(path: str) -> None:
@@ -446,11 +441,11 @@ def test_a_file_whose_disk_hangs_is_left_and_stays_claimed(lab: Lab, disk: SameT
     engine.note_hangs()
     assert lab.journal.hangs.of(lab.mapping.name).keys() == {path}
     assert isinstance(lab.decision(path), InSync)
-    assert not claims.take(lab.record(path).id)
-    assert claims.take(*(ids - {lab.record(path).id}))
+    assert not queue.claim(lab.record(path).id)
+    assert queue.claim(*(ids - {lab.record(path).id}))
     let_go.set()
     wait_until(lambda: not errands.anything_hangs, "it answers")
-    assert claims.take(lab.record(path).id)
+    assert queue.claim(lab.record(path).id)
     assert due_at(lab, path) is not None, "what came too late does not count"
 
 

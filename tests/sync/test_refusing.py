@@ -9,7 +9,7 @@ from aqsync.errors import Forbidden, ServerUnreachable, TokenRefused
 from aqsync.journal.refusals import EVERYWHERE
 from aqsync.model import Action, Hold, State, Wait
 from aqsync.sync.policies import decisions, server_state
-from tests.support.crew import Crew, logged
+from tests.support.harness import Harness, logged
 from tests.support.lab import EID, Lab
 
 NO = Forbidden("the server does not allow this")
@@ -65,20 +65,20 @@ def test_a_refusal_of_one_file_is_the_files(lab: Lab) -> None:
 
 
 def test_the_daemon_tries_a_refused_file_ever_more_rarely_and_tells_it_once(lab: Lab) -> None:
-    crew = Crew(lab)
-    crew.run(3)
+    harness = Harness(lab)
+    harness.run(3)
     offered = refusing(lab, "b")
     with logged() as log:
         for name in ("a", "b", "c"):
-            crew.write(name, age_s=60)
-        crew.run(25)
+            harness.write(name, age_s=60)
+        harness.run(25)
         assert 3 <= offered.count("b") <= 6
-        crew.run(3600)
+        harness.run(3600)
         assert offered.count("b") <= 20
     assert len(log.of("failed")) == 1
     assert log.of("cannot be used") == []
     lab.server._begin = type(lab.server)._begin.__get__(lab.server)  # type: ignore[method-assign]  # allowed
-    crew.run(1200)
+    harness.run(1200)
     assert lab.remote.keys() == {"a", "b", "c"}
 
 
@@ -103,21 +103,21 @@ def test_three_files_in_a_row_are_the_experiments(many: Lab) -> None:
 
 
 def test_an_experiment_is_tried_by_one_file_and_heals(many: Lab) -> None:
-    crew = Crew(many)
-    crew.run(3)
+    harness = Harness(many)
+    harness.run(3)
     offered = refusing(many, EID)
     with logged() as log:
         for number in range(50):
-            crew.write(f"{EID}/{number}", age_s=60)
-        crew.run(60)
+            harness.write(f"{EID}/{number}", age_s=60)
+        harness.run(60)
         first = len(offered)
-        crew.run(3600)
+        harness.run(3600)
         assert len(offered) - first <= 25, "the files of its own failures and the tries"
-        crew.write(f"{OTHERS[0]}/fine", age_s=60)
-        crew.run(1)
+        harness.write(f"{OTHERS[0]}/fine", age_s=60)
+        harness.run(1)
         assert f"{OTHERS[0]}~fine" in many.server.contents(OTHERS[0])
         many.server._begin = type(many.server)._begin.__get__(many.server)  # type: ignore[method-assign]  # allowed
-        crew.run(1200)
+        harness.run(1200)
     assert len(many.server.contents(EID)) == 50
     assert standing(many) == set()
     assert len(log.of("not allowed by the server")) == 1
@@ -136,30 +136,30 @@ def test_bad_files_at_the_front_do_not_hold_the_good_ones(lab: Lab) -> None:
 
 
 def test_files_accepted_in_between_speak_for_the_experiment(lab: Lab) -> None:
-    crew = Crew(lab)
-    crew.run(3)
+    harness = Harness(lab)
+    harness.run(3)
     refusing(lab, "bad")
     for number in range(10):
-        crew.write(f"bad{number}", age_s=60)
-        crew.run(0.2)
-        crew.write(f"good{number}", age_s=60)
-        crew.run(0.2)
-    crew.run(900)
+        harness.write(f"bad{number}", age_s=60)
+        harness.run(0.2)
+        harness.write(f"good{number}", age_s=60)
+        harness.run(0.2)
+    harness.run(900)
     assert len(lab.remote) == 10
     assert standing(lab) == set()
 
 
 def test_what_other_experiments_accept_hides_no_evidence_for_good(many: Lab) -> None:
     """Two refused, then others and ours accepted: another one is not the third in a row."""
-    crew = Crew(many)
-    crew.run(3)
+    harness = Harness(many)
+    harness.run(3)
     refusing(many, f"{EID}~bad")
     for path in ("bad1", "bad2"):
-        crew.write(f"{EID}/{path}", age_s=60)
-        crew.run(0.2)
+        harness.write(f"{EID}/{path}", age_s=60)
+        harness.run(0.2)
     for path in (f"{OTHERS[0]}/x", f"{EID}/good", f"{EID}/bad3"):
-        crew.write(path, age_s=60)
-        crew.run(0.2)
+        harness.write(path, age_s=60)
+        harness.run(0.2)
     assert standing(many) == set()
 
 
@@ -192,19 +192,19 @@ def test_many_experiments_with_one_file_each_are_the_tokens_too(many: Lab) -> No
 
 
 def test_the_token_is_tried_by_one_file_and_heals(many: Lab) -> None:
-    crew = Crew(many)
-    crew.run(3)
+    harness = Harness(many)
+    harness.run(3)
     offered = refusing(many, "2026")
     with logged() as log:
         for eid in (EID, *OTHERS):
             for number in range(20):
-                crew.write(f"{eid}/{number}", age_s=60)
-        crew.run(60)
+                harness.write(f"{eid}/{number}", age_s=60)
+        harness.run(60)
         first = len(offered)
-        crew.run(3600)
+        harness.run(3600)
         assert len(offered) - first <= 50
         many.server._begin = type(many.server)._begin.__get__(many.server)  # type: ignore[method-assign]  # allowed
-        crew.run(1300)
+        harness.run(1300)
     assert all(len(many.server.contents(eid)) == 20 for eid in (EID, *OTHERS))
     assert standing(many) == set()
     told = log.of("not allowed by the server")
@@ -226,13 +226,13 @@ def test_a_probe_that_nobody_is_allowed_proves_nothing(lab: Lab) -> None:
     lab.write("a")
     refusing(lab, "b", with_probe=True)
     lab.push()
-    crew = Crew(lab)
-    crew.write("c", age_s=60)
-    crew.run(3)
-    crew.write("b", age_s=60)
-    crew.run(1)
-    crew.write("d", age_s=60)
-    crew.run(60)
+    harness = Harness(lab)
+    harness.write("c", age_s=60)
+    harness.run(3)
+    harness.write("b", age_s=60)
+    harness.run(1)
+    harness.write("d", age_s=60)
+    harness.run(60)
     assert lab.remote.keys() == {"a", "c", "d"}
     assert standing(lab) == set()
 
@@ -266,14 +266,14 @@ def test_removals_that_are_not_allowed_stop_no_uploads(lab: Lab) -> None:
     for number in range(10):
         (lab.root / f"{number}").unlink()
     lab.server.always["remove_files"] = NO
-    crew = Crew(lab)
-    crew.run(60)
+    harness = Harness(lab)
+    harness.run(60)
     assert standing(lab) == {(EID, Action.REMOVE)}
-    crew.write("new", age_s=60)
-    crew.run(1)
+    harness.write("new", age_s=60)
+    harness.run(1)
     assert "new" in lab.remote
     lab.server.always.clear()
-    crew.run(1200)
+    harness.run(1200)
     assert lab.remote.keys() == {"new", *(f"{number}" for number in range(10, 20))}
 
 
@@ -320,9 +320,9 @@ def test_two_mappings_of_one_experiment_share_its_refusal(lab: Lab) -> None:
         lab.write(f"{number}")
     (folder / "x").write_text("x")
     lab.set_age(folder / "x", 60)
-    crew = Crew(lab, other)
+    harness = Harness(lab, other)
     refusing(lab, "")
-    crew.run(60)
+    harness.run(60)
     lab.clock.set_back(0.1)
     now_ns = lab.clock.now_ns()
     for mapping in (lab.mapping, other):

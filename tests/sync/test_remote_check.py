@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from aqsync.errors import Forbidden, RemoteChanged
+from aqsync.errors import RemoteChanged
 from aqsync.model import ChangedMeanwhile, Removed, RemoveRemote, State, Upload, Uploaded
-from aqsync.sync.engine import Engine
 from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.remote_check import DEAR_S, MOST_SPARE_S, SHORTEST_WINDOW_S, SPARE_SHARE
 from aqsync.sync.uploader import SMALL
-from tests.support.crew import logged
+from tests.support.harness import logged
 from tests.support.lab import EID, Lab
 from tests.support.patience import HANG_S
 
@@ -79,17 +78,6 @@ def test_an_edit_made_since_is_not_overwritten(lab: Lab) -> None:
     after_a_while(lab)
     assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote == {"a": THEIRS}
-
-
-def test_nothing_is_overwritten_where_the_list_may_not_be_seen_any_more(lab: Lab) -> None:
-    looked(lab)
-    do = decided(lab)
-    lab.server.put(EID, "a", THEIRS)
-    after_a_while(lab)
-    lab.server.always["list_files"] = Forbidden("not for you")
-    assert isinstance(do(), ChangedMeanwhile)
-    assert lab.remote == {"a": THEIRS}
-    assert lab.decision("a").state is State.HELD
 
 
 def test_a_copy_replaced_since_is_not_removed(lab: Lab) -> None:
@@ -438,7 +426,7 @@ def test_a_server_that_refuses_what_it_lists_is_no_endless_loop(checking: Lab) -
 
 def test_belief_in_a_server_does_not_outlive_the_process(checking: Lab) -> None:
     looked(checking)
-    engine = Engine([checking.mapping], checking.journal, checking.server, checking.clock)
+    engine = checking.new_engine()
     step = checking.decision("a")
     assert isinstance(step, Upload)
     job = engine.job(checking.record("a"), step)

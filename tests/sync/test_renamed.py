@@ -8,7 +8,7 @@ import pytest
 
 from aqsync.errors import TransferRefused
 from aqsync.model import Hold, InSync, Reason, RemoveRemote, Uploaded, Wait
-from tests.support.crew import Crew
+from tests.support.harness import Harness
 from tests.support.lab import EID, Lab
 
 
@@ -39,70 +39,70 @@ def test_a_push_sends_the_new_name_first(removing: Lab) -> None:
 
 
 def test_a_daemon_does_too(removing: Lab) -> None:
-    crew = Crew(removing)
-    crew.run(3)
+    harness = Harness(removing)
+    harness.run(3)
     before = copies(removing)
     (removing.root / "old").rename(removing.root / "new")
-    crew.working = False
-    crew.hint("old", "new")
-    crew.run(30)
+    harness.working = False
+    harness.hint("old", "new")
+    harness.run(30)
     step = removing.decision("old")
     assert isinstance(step, Wait)
     assert step.message == "perhaps renamed to new, which is not on the server yet"
-    assert crew.lanes.begun == ["new"]
-    crew.working = True
-    crew.run(90)
+    assert harness.pool.begun == ["new"]
+    harness.working = True
+    harness.run(90)
     assert before == [{"old", "new", "other"}]
     assert removing.remote.keys() == {"new", "other"}
 
 
 def test_a_daemon_does_too_when_the_clock_is_set_back_meanwhile(removing: Lab) -> None:
     removing.configure(on_local_delete="remove", remove_share=1.0, settle=0.2)
-    crew = Crew(removing)
-    crew.run(3)
-    crew.working = False
-    crew.write("third", age_s=3600)
-    crew.run(0.1)
+    harness = Harness(removing)
+    harness.run(3)
+    harness.working = False
+    harness.write("third", age_s=3600)
+    harness.run(0.1)
     removing.clock.set_back(60)
     (removing.root / "old").rename(removing.root / "new")
-    crew.hint("old", "new")
-    crew.run(0.5)
+    harness.hint("old", "new")
+    harness.run(0.5)
     step = removing.decision("old")
     assert isinstance(step, Wait)
     assert step.reason is Reason.PERHAPS_RENAMED
-    assert crew.lanes.begun == ["third", "new"]
+    assert harness.pool.begun == ["third", "new"]
 
 
 def test_a_daemon_does_too_when_no_list_has_shown_the_old_name(removing: Lab) -> None:
     """The list that it waits for shows that there is something to remove."""
     removing.configure(on_local_delete="remove", remove_share=1.0, settle=0.2)
-    crew = Crew(removing)
-    crew.run(3)
-    crew.write("third", age_s=3600)
-    crew.run(3.5)
-    crew.working = False
+    harness = Harness(removing)
+    harness.run(3)
+    harness.write("third", age_s=3600)
+    harness.run(3.5)
+    harness.working = False
     (removing.root / "third").rename(removing.root / "new")
-    crew.hint("third", "new")
-    crew.run(0.5)
+    harness.hint("third", "new")
+    harness.run(0.5)
     assert isinstance(removing.decision("third"), Wait)
-    assert crew.lanes.begun == ["third", "new"]
+    assert harness.pool.begun == ["third", "new"]
 
 
 def test_a_daemon_looks_at_the_newest_list(removing: Lab) -> None:
     """What it knew a moment before, when the new name was there, is past."""
     removing.configure(on_local_delete="remove", remove_share=1.0, settle=10)
-    crew = Crew(removing)
-    crew.run(3)
+    harness = Harness(removing)
+    harness.run(3)
     (removing.root / "old").rename(removing.root / "new")
     removing.push("new")
     removing.engine.refresh([EID])
-    crew.hint("old", "new")
-    crew.run(9.5)
-    crew.write("third", age_s=3600)
-    crew.run(0.3)
+    harness.hint("old", "new")
+    harness.run(9.5)
+    harness.write("third", age_s=3600)
+    harness.run(0.3)
     removing.server.put(EID, "new", b"theirs")
-    crew.engine.refresh([EID])
-    crew.run(90)
+    harness.engine.refresh([EID])
+    harness.run(90)
     assert removing.remote.keys() == {"old", "new", "other", "third"}
 
 

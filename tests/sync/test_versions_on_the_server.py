@@ -13,7 +13,8 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.planner import RESENDS_AFTER_NS
 from aqsync.sync.retry import set_free
 from tests.support.fake_server import StoredFile
-from tests.support.lab import EID, Lab
+from tests.support.lab import EID, Killed, Lab
+from tests.support.stepping import shared_by
 
 DAY_S = 24 * 3600.0
 OLD, NEW, OURS, THEIRS = b"old version", b"a new version", b"what we have", b"what they have"
@@ -103,11 +104,11 @@ def test_so_is_one_whose_answer_never_came(lab: Lab) -> None:
 
     def break_off() -> None:
         lab.server.of(EID).files.clear()
-        raise ConnectionError
+        raise Killed
 
     lab.write("a", OLD)
     lab.server.after["upload"] = break_off
-    with pytest.raises(ConnectionError):
+    with pytest.raises(Killed):
         lab.push()
     del lab.server.after["upload"]
     lab.write("a", NEW)
@@ -123,12 +124,12 @@ def test_so_is_the_first_of_two_whose_answers_never_came(lab: Lab) -> None:
 
     def break_off() -> None:
         lab.server.of(EID).files.clear()
-        raise ConnectionError
+        raise Killed
 
     lab.server.after["upload"] = break_off
     for content in (OLD, NEW):
         lab.write("a", content)
-        with pytest.raises(ConnectionError):
+        with pytest.raises(Killed):
             lab.push()
 
     def arrive() -> None:
@@ -321,7 +322,8 @@ def test_a_file_that_no_longer_begins_so_is_not_sent_though_no_time_shows_it(lab
     assert isinstance(step, Upload)
     assert file.local is not None
     disk = UnseenStores((EntryKind.FILE, *file.local))
-    engine = Engine([lab.mapping], lab.journal, lab.server, lab.clock, disk=disk)
+    shared = shared_by(lab.journal, lab.clock)
+    engine = Engine([lab.mapping], lab.server, shared, disk=disk)
     job = engine.job(file, step)
     assert job is not None
     place.write_bytes(b"3\n2\n")
@@ -460,11 +462,11 @@ def test_an_upload_without_an_answer_may_arrive_after_the_one_that_made_up_for_i
 
     def break_off() -> None:
         lab.server.of(EID).files.clear()
-        raise ConnectionError
+        raise Killed
 
     lab.write("a", OLD)
     lab.server.after["upload"] = break_off
-    with pytest.raises(ConnectionError):
+    with pytest.raises(Killed):
         lab.push()
     del lab.server.after["upload"]
     lab.push()

@@ -28,7 +28,7 @@ CLASH = "c =231.bin"
 """The remote name of a file that the writer writes too."""
 AT_ONCE = 4
 """Uploads that may be under way when the daemon is killed."""
-OFTEN = {"aqsync.sync.watching.ROOT_CHECK_S": 0.2}
+OFTEN = {"aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.2}
 
 
 class Crashes:

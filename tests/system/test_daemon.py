@@ -16,7 +16,7 @@ from tests.support.meddler import UPLOAD, Exchange, Meddler
 from tests.support.patience import HANG_S, wait_until
 from tests.support.project import Project
 
-OFTEN = {"aqsync.sync.watching.ROOT_CHECK_S": 0.2}
+OFTEN = {"aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.2}
 Make = Callable[..., Daemon]
 
 
@@ -361,7 +361,7 @@ def test_a_pause_outlives_a_restart(project: Project, daemon: Daemon) -> None:
 
 
 def test_while_paused_a_new_configuration_ends_the_old_loops(project: Project, make: Make) -> None:
-    daemon = make(aqsync__service__generation__LOOPS_END_S=10 * HANG_S).start()
+    daemon = make(aqsync__sync__session__LOOPS_END_S=10 * HANG_S).start()
     assert project.run("pause").exit_code == 0
     for number in range(1, 4):
         daemon.signal(signal.SIGHUP)

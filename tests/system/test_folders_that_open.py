@@ -63,8 +63,8 @@ def test_a_root_that_opens(project: Project) -> None:
     project.write("run/data.csv", "1")
     project.root.chmod(0)
     constants = {
-        "aqsync.sync.watching.ROOT_CHECK_S": 0.2,
-        "aqsync.sync.watching.WATCH_AGAIN_S": 0.2,
+        "aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.2,
+        "aqsync.sync.watch_supervisor.WATCH_AGAIN_S": 0.2,
     }
     with Daemon(project, constants, before=BOUND_BY_PERMISSIONS).start() as daemon:
         daemon.wait_for_line("cannot be looked at")

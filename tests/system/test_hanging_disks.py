@@ -24,8 +24,8 @@ from tests.support.project import Project, Ran
 
 SOON = {
     "aqsync.local.errands.UNANSWERED_S": 1.0,
-    "aqsync.sync.lanes.HANGS_CHECK_S": 0.2,
-    "aqsync.sync.watching.ROOT_CHECK_S": 0.3,
+    "aqsync.sync.worker_pool.HANGS_CHECK_S": 0.2,
+    "aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.3,
     "aqsync.config.places.PATIENCE_S": 0.5,
 }
 LARGE = b"0123456789abcdef" * (1 << 18)

@@ -47,7 +47,7 @@ def crowd(project: Project) -> None:
 
 def test_a_crowd_at_the_socket(tmp_path: Path, embedded_server: EmbeddedServer) -> None:
     project = Project(tmp_path / "p", embedded_server.url)
-    with Daemon(project, {"aqsync.sync.watching.ROOT_CHECK_S": 0.2}) as daemon:
+    with Daemon(project, {"aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.2}) as daemon:
         daemon.start()
         crowd(project)
         before, files = resident(daemon.pid), open_files(daemon.pid)

@@ -16,7 +16,7 @@ from tests.support.mounts import mounted_tmpfs
 from tests.support.project import Project
 
 QUICK = {
-    "aqsync.sync.watching.ROOT_CHECK_S": 0.2,
+    "aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.2,
     "aqsync.sync.loop.LONGEST_PAUSE_S": 1.0,
     "aqsync.service.daemon.TICK_S": 0.2,
 }

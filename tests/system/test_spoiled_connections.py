@@ -22,7 +22,10 @@ SEED = int(os.environ.get("AQSYNC_FAULT_SEED", "1"))
 CLASH = "c =231.bin"
 """The remote name of a file that others put there and the writer writes too."""
 FOREIGN = b"put there by others"
-QUICK = {"aqsync.sync.watching.ROOT_CHECK_S": 0.2, "aqsync.sync.planner.LONGEST_BACKOFF_S": 2}
+QUICK = {
+    "aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.2,
+    "aqsync.sync.planner.LONGEST_BACKOFF_S": 2,
+}
 
 MIXES = {
     "broken off": (Fault.NONE, Fault.CUT_REQUEST, Fault.CUT_ANSWER, Fault.RESET, Fault.REFUSE),

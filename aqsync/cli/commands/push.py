@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from aqsync.aqueduct.server import Server
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.options import Duration, json_option
 from aqsync.cli.output import complain, say, say_json, size_text
@@ -19,7 +18,7 @@ from aqsync.cli.progress_lines import Lines
 from aqsync.cli.signals import interruptible
 from aqsync.cli.summaries import report_problems
 from aqsync.cli.through_daemon import push_through_daemon
-from aqsync.clock import SystemClock
+from aqsync.clock import Clock, SystemClock
 from aqsync.config import Config, Mapping
 from aqsync.errors import ExitCode, Interrupted, JournalReplaced
 from aqsync.journal import Journal
@@ -28,13 +27,14 @@ from aqsync.local.locate import locate
 from aqsync.local.selection import HINT
 from aqsync.model import Compare, RemoveRemote, State, Upload
 from aqsync.sync.connection import connect
-from aqsync.sync.engine import Engine
+from aqsync.sync.order import Limits, Order, PushResult
 from aqsync.sync.policies import decisions, server_state
 from aqsync.sync.progress import Teller
-from aqsync.sync.push import Limits, Push, PushResult
-from aqsync.sync.pushing import notes_on, push_and_report, report_on, summarize_all
+from aqsync.sync.push_report import notes_on, push_and_report, report_on, summarize_all
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
+from aqsync.sync.session import Session
+from aqsync.sync.shared import Shared
 
 if TYPE_CHECKING:
     from aqsync.cli.progress_bar import Bar
@@ -93,7 +93,6 @@ def push(
         longest_wait_s,
         overwrite,
         within,
-        windows=config.transfer.windows,
         at_once=at_once,
     )
     if dry_run:
@@ -124,29 +123,26 @@ def _push(
                 f"the journal was damaged; it is kept as {journal.broken_set_aside} and is being"
                 " rebuilt from the disk and the server's file lists"
             )
-        with (
-            _working(config) as (server, stop, abort),
-            _ended_with(journal, stop, abort, server),
-        ):
-            rate = RateLimit(config.transfer.rate, clock)
-            errands = Errands(clock, own_threads=True)
-            engine = Engine(
-                mappings,
-                journal,
-                server,
-                clock,
-                aborted=abort.is_set,
-                rate=rate,
-                errands=errands,
-            )
-            return push_and_report(engine, limits, Teller(progress.show), stop)
+        order = Order(limits, Teller(progress.show))
+        session = _session(config, mappings, journal, clock)
+        with session.running(), _ended_early(session, order, journal):
+            report = push_and_report(session, order)
+    assert report is not None  # noqa: S101 - nothing retires this session
+    return report
+
+
+def _session(
+    config: Config, mappings: Sequence[Mapping], journal: Journal, clock: Clock
+) -> Session:
+    """A session that does what orders ask for, and nothing else."""
+    rate = RateLimit(config.transfer.rate, clock)
+    shared = Shared(journal, clock, rate, Errands(clock, own_threads=True))
+    return Session(config, connect(config), shared, mappings, orders_only=True)
 
 
 @contextmanager
-def _ended_with(
-    journal: Journal, stop: threading.Event, abort: threading.Event, server: Server
-) -> Iterator[None]:
-    """Within, everything is broken off when the journal is deleted or replaced.
+def _ended_early(session: Session, order: Order, journal: Journal) -> Iterator[None]:
+    """Within, signals end the push, and so does a journal that is deleted or replaced.
 
     Raises:
         JournalReplaced: It was.
@@ -157,36 +153,22 @@ def _ended_with(
         while not over.wait(STANDS_CHECK_S):
             if (problem := journal.displaced()) is not None:
                 problems.append(problem)
-                stop.set()
-                abort.set()
-                server.close()
+                order.stop()
+                session.abort()
                 break
 
     thread = threading.Thread(target=watch, name="journal", daemon=True)
     thread.start()
+    promise = "finishing the files under way; once more breaks them off"
     try:
-        yield
+        with interruptible(order.stop, session.abort, promise):
+            yield
     finally:
         over.set()
         thread.join()
     problem = problems[0] if problems else journal.displaced()
     if problem is not None:
         raise JournalReplaced(problem, hint="push again: what was sent is found on the server")
-
-
-@contextmanager
-def _working(config: Config) -> Iterator[tuple[Server, threading.Event, threading.Event]]:
-    """A server; and what is set by the first signal, and by the second."""
-    stop, abort = threading.Event(), threading.Event()
-    with closing(connect(config)) as server:
-
-        def break_off() -> None:
-            abort.set()
-            server.close()  # whoever waits for an answer asks for nothing else
-
-        promise = "finishing the files under way; once more breaks them off"
-        with interruptible(stop.set, break_off, promise):
-            yield server, stop, abort
 
 
 def _tell(report: PushReport) -> None:
@@ -219,12 +201,12 @@ def _rehearse(
     config: Config, mappings: Sequence[Mapping], limits: Limits, *, json: bool
 ) -> ExitCode:
     """Everything but the doing, on a copy of the journal in memory."""
-    clock = SystemClock()
+    clock, windows = SystemClock(), config.transfer.windows
     with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
-        with _working(config) as (server, stop, abort):
-            errands = Errands(clock, own_threads=True)
-            engine = Engine(mappings, journal, server, clock, aborted=abort.is_set, errands=errands)
-            Push(engine, limits, Teller(lambda _event: None), stop).look()
+        order = Order(limits, Teller(lambda _event: None))
+        session = _session(config, mappings, journal, clock)
+        with session.running(), _ended_early(session, order, journal):
+            session.look(order)
         now_ns = clock.now_ns()
         for mapping in mappings:
             for file, step in decisions(
@@ -232,7 +214,7 @@ def _rehearse(
                 mapping,
                 now_ns,
                 limits.paths_in(mapping),
-                windows=limits.windows,
+                windows=windows,
                 at_once=limits.at_once,
             ):
                 if not json:
@@ -240,9 +222,9 @@ def _rehearse(
                     say(f"{verb}: {mapping.directory / file.path}: {step.message}")
             if not json:
                 _tell_troubles(journal, mapping)
-        summaries = summarize_all(journal, mappings, limits, now_ns)
+        summaries = summarize_all(journal, mappings, limits, windows, now_ns)
         server_problem = server_state(journal)
-        result = PushResult(server_problem=server_problem, interrupted=stop.is_set())
+        result = PushResult(server_problem=server_problem, interrupted=order.stopped.is_set())
         report = report_on(journal, summaries, result, notes_on(journal, mappings, limits))
     if json:
         say_json(report.to_dict())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import Event
 from typing import Protocol
 
 from starlette.requests import Request
@@ -35,8 +34,8 @@ from aqsync.service.web.models import (
     event_to_dict,
 )
 from aqsync.service.web.work import Work
-from aqsync.sync.progress import Reporter, Teller, Throttled
-from aqsync.sync.push import Limits
+from aqsync.sync.order import Limits, Order
+from aqsync.sync.progress import Teller, Throttled
 from aqsync.sync.report import PushReport
 from aqsync.sync.retry import set_free
 
@@ -50,7 +49,7 @@ class Worker(Protocol):
     def config(self) -> Config: ...  # noqa: D102 - what these do, the daemon says
     @property
     def journal(self) -> Journal: ...  # noqa: D102
-    def push(self, limits: Limits, reporter: Reporter, stop: Event) -> PushReport: ...  # noqa: D102
+    def push(self, order: Order) -> PushReport: ...  # noqa: D102
     def look_again(self) -> None: ...  # noqa: D102
     def pause(self, mapping: str | None, seconds: float | None) -> None: ...  # noqa: D102
     def resume(self, mapping: str | None) -> None: ...  # noqa: D102
@@ -91,7 +90,7 @@ class _Orders:
         limits = self._limits(request)
         log.info("asked to push", mappings=len(request.mappings))
         throttled = Throttled(lambda event: work.tell(event_to_dict(event)), self._clock)
-        report = self._worker.push(limits, Teller(throttled), work.stop)
+        report = self._worker.push(Order(limits, Teller(throttled), work.stop))
         throttled.flush()
         return report.to_dict()
 
@@ -136,7 +135,6 @@ class _Orders:
             request.overwrite,
             {name: tuple(paths) for name, paths in request.within.items()},
             mappings=tuple(request.mappings),
-            windows=config.transfer.windows,
             at_once=request.at_once,
         )
 

@@ -1,7 +1,7 @@
-"""The lookout over one root: hints, timers and doubts become scans, scans become ready files.
+"""Rescans one root: hints, timers and doubts become scans, scans become queued files.
 
 Events are hints, the scan is the truth. Whatever may have made an event go missing makes the
-lookout look at everything again; and it does so now and then without any reason.
+rescanner look at everything again; and it does so now and then without any reason.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from aqsync.log import Log
 from aqsync.model import Explanation
 from aqsync.paths import nearest, parents
 from aqsync.sync.engine import Engine
+from aqsync.sync.loop import Loop
 from aqsync.sync.policies import undecided
-from aqsync.sync.ready import Ready
-from aqsync.sync.watching import ROOT_CHECK_S, Watch, Watching
+from aqsync.sync.watch_supervisor import ROOT_CHECK_S, Watch, WatchSupervisor
+from aqsync.sync.work_queue import WorkQueue
 
 HINT_GAP_S = 0.05
 """Hints that come closer together are looked at together."""
@@ -42,13 +43,20 @@ log = Log(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look at everything, in seconds."""
+    """How often to look at everything.
+
+    Args:
+        rescan: Seconds, where events are believed.
+        rescan_without_events: Seconds, where they are not.
+        chance: Makes both vary a little.
+    """
 
     rescan: float
     rescan_without_events: float
+    chance: random.Random
 
 
-class Lookout:
+class Rescanner:
     """Looks at one mapping's root for ever.
 
     `later`, `everything` and `wake` may be called from any thread; `step` on one alone.
@@ -56,29 +64,22 @@ class Lookout:
     Args:
         engine: Scans.
         mapping: Which mapping.
-        ready: Gets the files that need a decision.
+        queue: Gets the files that need a decision.
         pace: How often to look at everything.
         watch: Makes a watcher of the root.
-        delivered: Called when files have become ready.
-        wake: Called when a step should begin at once.
-        beat: Called whenever something was got done.
+        loop: Takes its steps; told to begin one at once, and of progress.
         stop: Asked within long scans; true ends them.
-        chance: For the jitter.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that it connects
+    def __init__(
         self,
         engine: Engine,
         mapping: Mapping,
-        ready: Ready,
+        queue: WorkQueue,
         pace: Pace,
         watch: Callable[[], Watch],
-        *,
-        delivered: Callable[[], None],
-        wake: Callable[[], None],
-        beat: Callable[[], None],
+        loop: Loop,
         stop: Callable[[], bool],
-        chance: random.Random,
     ) -> None:
         self.began = threading.Event()
         """Set when the first look at everything has begun, with watches in place if possible."""
@@ -86,14 +87,11 @@ class Lookout:
         self._journal = engine.journal
         self._clock = engine.clock
         self._mapping = mapping
-        self._ready = ready
+        self._queue = queue
         self._pace = pace
-        self._delivered = delivered
-        self._wake = wake
-        self._beat = beat
+        self._loop = loop
         self._stop = stop
-        self._chance = chance
-        self._watching = Watching(engine, mapping, watch, self._doubt)
+        self._watch = WatchSupervisor(engine, mapping, watch, self._doubt)
         self._lock = threading.Lock()
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
@@ -120,16 +118,16 @@ class Lookout:
     def later(self, path: str, seconds: float) -> None:
         """Look at a path, relative to the root, again after so many seconds."""
         self._look_at(path, self._clock.monotonic() + seconds)
-        self._wake()
+        self._loop.wake()
 
     def everything(self, reason: str) -> None:
         """Look at everything as soon as can be."""
         self._doubt(reason)
-        self._wake()
+        self._loop.wake()
 
     def close(self) -> None:
         """Watch no longer."""
-        self._watching.close()
+        self._watch.close()
 
     # The step
 
@@ -137,7 +135,7 @@ class Lookout:
         """Do what is due; returns the seconds until something will be."""
         if self._is_paused():
             return ROOT_CHECK_S
-        self._watching.attend(self._clock.monotonic(), soon=self._why_everything is not None)
+        self._watch.attend(self._clock.monotonic(), soon=self._why_everything is not None)
         self._take_hints()
         now = self._clock.monotonic()
         if now >= self._judge_at:
@@ -165,7 +163,7 @@ class Lookout:
         now = self._clock.monotonic()
         if now < self._hints_at:
             return
-        hints = self._watching.take()
+        hints = self._watch.take()
         if not hints.paths and hints.everything is None:
             return
         self._hints_at = now + HINT_GAP_S
@@ -204,10 +202,10 @@ class Lookout:
         began = self._clock.monotonic()
         self.began.set()
         try:
-            report = self._engine.scan(self._mapping, beat=self._beat, stop=self._stop)
+            report = self._engine.scan(self._mapping, beat=self._loop.beat, stop=self._stop)
             self._tell_troubles(report)
             self._look_into(report.ended)
-            self._watching.count_blind(report)
+            self._watch.count_blind(report)
             self._make_ready(())
             self._recheck_closed(self._closed)
         except BaseException:
@@ -229,20 +227,20 @@ class Lookout:
     def _plan_next(self, took: float) -> None:
         now = self._clock.monotonic()
         # Of a root that is in doubt, no event need tell when it is the right one again.
-        trusted = self._watching.trusted and not self._silent and "" not in self._troubles
+        trusted = self._watch.trusted and not self._silent and "" not in self._troubles
         every = self._pace.rescan if trusted else self._pace.rescan_without_events
         self._everything_at = now + max(self._about(every), REST * took)
         self._not_before = now + took
 
     def _about(self, seconds: float) -> float:
-        return seconds * (1 + JITTER * (2 * self._chance.random() - 1))
+        return seconds * (1 + JITTER * (2 * self._pace.chance.random() - 1))
 
     def _look_at_due(self, now: float) -> None:
         paths = self._take_due(now)
         if not paths:
             return
         try:
-            report = self._engine.scan(self._mapping, paths, beat=self._beat, stop=self._stop)
+            report = self._engine.scan(self._mapping, paths, beat=self._loop.beat, stop=self._stop)
             self._tell_troubles(report)
             if "" in report.troubles:
                 soon = now + self._about(self._pace.rescan_without_events)
@@ -282,14 +280,13 @@ class Lookout:
 
     def _look_into(self, ended: Collection[str]) -> None:
         """What could not be watched before is, and what changed until then is looked at."""
-        for path in self._watching.reach(ended):
+        for path in self._watch.reach(ended):
             self._look_at(path, self._clock.monotonic())
 
     def _make_ready(self, within: tuple[str, ...] | list[str]) -> None:
         files = undecided(self._journal, self._mapping, within)
         if files:
-            self._ready.add(self._mapping.name, files)
-            self._delivered()
+            self._queue.add(self._mapping.name, files)
 
     def _recheck_closed(self, looked_at: set[str]) -> None:
         """What was closed and shows no change may have been stored to through mmap all the same."""
@@ -301,7 +298,7 @@ class Lookout:
 
     def _suspect(self, report: ScanReport, expected: set[str]) -> None:
         self._silent = False
-        if not self._watching.running:
+        if not self._watch.running:
             return
         with self._lock:
             told = expected | set(self._due)
@@ -354,7 +351,7 @@ class Lookout:
     def _seconds_to_next(self) -> float:
         now = self._clock.monotonic()
         with self._lock:
-            at = [self._watching.check_at, self._everything_at, self._judge_at]
+            at = [self._watch.check_at, self._everything_at, self._judge_at]
             if self._heap:
                 at.append(self._heap[0][0])
             if self._why_everything is not None:

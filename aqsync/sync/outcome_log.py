@@ -1,4 +1,4 @@
-"""What delivery tells the log: a line for each file while they are few, else their number."""
+"""What the dispatcher tells the log: a line for each file while they are few, else their number."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Files:
     first: list[tuple[str, int]] = field(default_factory=list)
 
 
-class Tally:
+class OutcomeLog:
     """Gathers what happened to files, so that a burst is one line and not one for each.
 
     May be used by several threads.

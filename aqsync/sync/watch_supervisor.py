@@ -62,7 +62,7 @@ class Watch(Protocol):
         """Whether events arrive."""
 
 
-class Watching:
+class WatchSupervisor:
     """The watcher of one mapping's root.
 
     Args:

@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from contextlib import suppress
 from functools import partial
 
-from aqsync.config import Mapping
+from aqsync.config import Mapping, Windows
 from aqsync.errors import ConfigError, DiskHangs
 from aqsync.journal import Journal
 from aqsync.model import Reason, State
 from aqsync.sync.engine import Engine
-from aqsync.sync.progress import Reporter
-from aqsync.sync.push import Limits, Push, PushResult
+from aqsync.sync.order import Limits, Order, PushResult
 from aqsync.sync.report import COUNTS, PushReport
 from aqsync.sync.selected import selection
+from aqsync.sync.session import Session
 from aqsync.sync.summary import FileProblem, Summary, summarize
 
 
-def push_and_report(
-    engine: Engine, limits: Limits, reporter: Reporter, stop: threading.Event
-) -> PushReport:
+def push_and_report(session: Session, order: Order) -> PushReport | None:
     """Push, and say how everything stands then.
 
     Args:
-        engine: Takes the steps.
-        limits: How far to go.
-        reporter: Told what happens.
-        stop: When it is set, running jobs end and no others begin.
+        session: Serves the order.
+        order: What to push; told what happens.
+
+    Returns:
+        None if the session was retired meanwhile: the order goes on in the next one.
 
     Raises:
         ConfigError: A path to look at is known neither to the disk nor to the journal.
         JournalError: The journal can no longer be written; what was recorded stays.
     """
+    engine, limits, result = session.engine, order.limits, order.result
     mappings = [m for m in engine.mappings if limits.covers(m)]
     _check_known(engine, mappings, limits)
-    result = Push(engine, limits, reporter, stop).run()
-    now_ns = engine.clock.now_ns()
-    summaries = summarize_all(engine.journal, mappings, limits, now_ns)
+    if not session.push(order):
+        return None
+    now_ns, windows = engine.clock.now_ns(), session.config.transfer.windows
+    summaries = summarize_all(engine.journal, mappings, limits, windows, now_ns)
     if not (limits.within or result.interrupted or result.server_problem):
         _note_complete(engine.journal, summaries, now_ns)
     return report_on(engine.journal, summaries, result, notes_on(engine.journal, mappings, limits))
 
 
 def summarize_all(
-    journal: Journal, mappings: Sequence[Mapping], limits: Limits, now_ns: int
+    journal: Journal,
+    mappings: Sequence[Mapping],
+    limits: Limits,
+    windows: Windows,
+    now_ns: int,
 ) -> dict[str, Summary]:
     """How each mapping stands, by name, as far as a push goes.
 
@@ -55,6 +59,7 @@ def summarize_all(
         journal: What is known.
         mappings: Which.
         limits: How far the push goes.
+        windows: When files may be sent.
         now_ns: The wall clock, nanoseconds since 1970.
     """
     return {
@@ -63,7 +68,7 @@ def summarize_all(
             m,
             now_ns,
             limits.paths_in(m),
-            windows=limits.windows,
+            windows=windows,
             at_once=limits.at_once,
         )
         for m in mappings

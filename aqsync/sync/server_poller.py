@@ -1,4 +1,4 @@
-"""Upkeep: what is asked of the server now and then, besides the files' own transfers.
+"""Polls the server: what is asked of it now and then, besides the files' own transfers.
 
 The mirror on its schedule, the probe while the server is away, the lists that confirm what was
 uploaded, the tags that were earned, and the journal's own housekeeping.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 
 from aqsync.journal.observations import Waiting
@@ -17,11 +17,12 @@ from aqsync.journal.refusals import Key
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, FileRecord, SizeLimit
 from aqsync.sync.engine import Engine
+from aqsync.sync.loop import Loop
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.planner import LONGEST_SEARCH_PAUSE_S, probe_is_near
 from aqsync.sync.policies import undecided
-from aqsync.sync.ready import Ready
 from aqsync.sync.summary import is_complete
+from aqsync.sync.work_queue import WorkQueue
 
 CONFIRM_AFTER_S = 5.0
 """So long after the last upload the server's list is asked whether it is there ..."""
@@ -42,36 +43,31 @@ MOST_CANDIDATES = 20
 log = Log(__name__)
 
 
-class Upkeep:
-    """The upkeep of one engine; `acted`, `mirror_soon` and `clean_soon` from any thread.
+class ServerPoller:
+    """What one engine asks of the server, and the tidying of its journal.
+
+    `changed_on_server`, `mirror_soon` and `clean_soon` may be called from any thread.
 
     Args:
         engine: Asks and is told.
         ready: Gets the files that a new list bears on.
         keep_history_s: How long history is kept.
-        delivered: Called when files have become ready, or the server usable.
-        wake: Called when a step should begin at once.
-        beat: Called whenever something was got done.
+        loop: Takes its steps; told to begin one at once, and of progress.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that it connects
+    def __init__(
         self,
         engine: Engine,
-        ready: Ready,
+        queue: WorkQueue,
         keep_history_s: float,
-        *,
-        delivered: Callable[[], None],
-        wake: Callable[[], None],
-        beat: Callable[[], None],
+        loop: Loop,
     ) -> None:
         self._engine = engine
         self._journal = engine.journal
         self._clock = engine.clock
-        self._ready = ready
+        self._queue = queue
         self._keep_history_s = keep_history_s
-        self._delivered = delivered
-        self._wake = wake
-        self._beat = beat
+        self._loop = loop
         self._lock = threading.Lock()
         self._acted: dict[str, dict[str, list[Waiting]]] = defaultdict(lambda: defaultdict(list))
         """By EID and mapping, files whose new state no list has shown yet."""
@@ -86,19 +82,19 @@ class Upkeep:
         self._limit: SizeLimit | None = None
         self._offered: dict[Key, int] = {}
         """By what is refused, the time that its files were brought up for."""
-        engine.outlook_changed = wake
+        engine.outlook_changed = loop.wake
 
     def mirror_soon(self) -> None:
         """Fetch all lists as soon as can be."""
         self._mirror_due = True
-        self._wake()
+        self._loop.wake()
 
     def clean_soon(self) -> None:
         """Do the housekeeping as soon as can be."""
         self._clean_due = True
-        self._wake()
+        self._loop.wake()
 
-    def acted(self, file: FileRecord) -> None:
+    def changed_on_server(self, file: FileRecord) -> None:
         """Something was done about a file on the server."""
         now = self._clock.monotonic()
         waiting = Waiting(file.id, 0 if file.local is None else file.local.size)
@@ -107,7 +103,7 @@ class Upkeep:
             self._last_act = now
             if self._first_act is None:
                 self._first_act = now
-                self._wake()
+                self._loop.wake()
 
     def step(self) -> float:
         """Do what is due; returns the seconds until something will be."""
@@ -117,7 +113,7 @@ class Upkeep:
         if EVERYTHING in self._journal.pauses.active(self._clock.now_ns()):
             return IDLE_S
         if self._probe_is_due() and self._engine.probe():
-            self._delivered()  # what is ready goes at once
+            self._queue.changed()  # what is queued goes at once
             self._all_listed()
         self._first = False
         if self._engine.usable:
@@ -149,7 +145,7 @@ class Upkeep:
         """Every list is fresh: what bears on any file, tag or mapping is known."""
         for mapping in self._engine.mappings:
             self._make_ready(mapping.name, undecided(self._journal, mapping))
-            self._beat()
+            self._loop.beat()
         self._after_lists()
 
     def _confirm(self) -> None:
@@ -236,12 +232,11 @@ class Upkeep:
         while chunk := set(islice(remaining, CHUNK)):
             if not self._engine.refresh(chunk):
                 return False
-            self._beat()
+            self._loop.beat()
         return True
 
     def _make_ready(self, mapping: str, files: Iterable[Waiting]) -> None:
-        self._ready.add(mapping, files)
-        self._delivered()
+        self._queue.add(mapping, files)
 
     def _after_lists(self) -> None:
         self._journal.make_durable(at_once=True)
@@ -252,7 +247,7 @@ class Upkeep:
             now_ns = self._clock.now_ns()
             if is_complete(self._journal, mapping, now_ns):
                 self._journal.mappings.complete(self._journal.mappings.get(mapping.name).id, now_ns)
-            self._beat()
+            self._loop.beat()
 
     def _clean(self) -> None:
         """Keep the journal small."""

@@ -1,4 +1,4 @@
-"""Four workers in two lanes, so that large files never keep the small ones waiting.
+"""Four workers for two lanes, so that small files never wait for the large ones.
 
 A worker whose file system does not answer no longer counts, and another takes its place.
 """
@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from aqsync.model import Outcome
 from aqsync.sync.jobs import Job
+from aqsync.sync.work_queue import Lane
 
 WORKERS = 4
 """Four connections fill a server; more make a real one slower."""
-LARGE = 32 << 20
-"""Bytes from which on a file counts as large."""
 HANGS_CHECK_S = 2.0
 """How often to see whether a worker's file system answers."""
 
-_ROOM_FOR_SMALL = 2 * WORKERS
-_ROOM_FOR_LARGE = WORKERS - 1
+_ROOM = {Lane.SMALL: 2 * WORKERS, Lane.LARGE: WORKERS - 1}
 
 
 class Hung:
@@ -38,11 +35,11 @@ class Ended(NamedTuple):
     """A job that ran, and its outcome or what it raised."""
 
     job: Job
-    large: bool
+    lane: Lane
     outcome: Outcome | BaseException | Hung | PutBack
 
 
-class Lanes:
+class WorkerPool:
     """Runs jobs on threads. All but `close` is called on one thread alone.
 
     Args:
@@ -50,37 +47,35 @@ class Lanes:
         ended: Called, on a worker's thread, when there is something to collect.
     """
 
-    def __init__(
-        self, perform: Callable[[Job], Outcome], ended: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, perform: Callable[[Job], Outcome], ended: Callable[[], None]) -> None:
         self._perform = perform
         self._ended = ended
-        self._room = {False: _ROOM_FOR_SMALL, True: _ROOM_FOR_LARGE}
+        self._room = dict(_ROOM)
         self._results: SimpleQueue[Ended] = SimpleQueue()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._waiting: deque[tuple[Job, bool]] = deque()
-        self._running: dict[int, tuple[Job, bool, threading.Thread]] = {}
+        self._waiting: deque[tuple[Job, Lane]] = deque()
+        self._running: dict[int, tuple[Job, Lane, threading.Thread]] = {}
         """By file, who does what; a worker that is lost is not among them."""
         self._workers: set[threading.Thread] = set()
         """Those that count."""
         self._free = 0
         self._closing = False
 
-    def has_room(self, large: bool) -> bool:  # noqa: FBT001 - which lane
+    def has_room(self, lane: Lane) -> bool:
         """Whether another job can begin in a lane, or soon will."""
-        return self._room[large] > 0
+        return self._room[lane] > 0
 
     @property
     def idle(self) -> bool:
         """Whether every job has been collected."""
-        return self._room == {False: _ROOM_FOR_SMALL, True: _ROOM_FOR_LARGE}
+        return self._room == _ROOM
 
-    def start(self, job: Job, large: bool) -> None:  # noqa: FBT001 - which lane
+    def start(self, job: Job, lane: Lane) -> None:
         """Begin a job where there is room."""
-        self._room[large] -= 1
+        self._room[lane] -= 1
         with self._lock:
-            self._waiting.append((job, large))
+            self._waiting.append((job, lane))
             self._call_worker()
 
     def _call_worker(self) -> None:
@@ -93,22 +88,14 @@ class Lanes:
             self._workers.add(worker)
             worker.start()
 
-    def collect(self, *, wait: bool) -> Ended | None:
-        """The next job that has ended, or was given up.
-
-        Args:
-            wait: Wait for one; else None is returned where there is none yet.
-        """
-        while True:
-            try:
-                ended = self._results.get(block=wait, timeout=HANGS_CHECK_S)
-            except Empty:
-                if not wait:
-                    return None
-                self.give_up_what_hangs()
-            else:
-                self._room[ended.large] += 1
-                return ended
+    def collect(self) -> Ended | None:
+        """The next job that has ended, or was given up; None: there is none yet."""
+        try:
+            ended = self._results.get_nowait()
+        except Empty:
+            return None
+        self._room[ended.lane] += 1
+        return ended
 
     def give_up_what_hangs(self) -> None:
         """See which workers wait for a file system that does not answer; others take their place.
@@ -117,11 +104,11 @@ class Lanes:
         `PutBack`.
         """
         with self._lock:
-            for job, large, worker in tuple(self._running.values()):
+            for job, lane, worker in tuple(self._running.values()):
                 if job.errand.give_up():
                     del self._running[job.file.id]
                     self._workers.discard(worker)
-                    self._results.put(Ended(job, large, Hung()))
+                    self._results.put(Ended(job, lane, Hung()))
                     self._put_back(job)
             for _ in self._waiting:
                 self._call_worker()
@@ -129,12 +116,12 @@ class Lanes:
     def _put_back(self, hung: Job) -> None:
         waiting = tuple(self._waiting)
         self._waiting.clear()
-        for job, large in waiting:
+        for job, lane in waiting:
             if job.root == hung.root:
                 job.errand.drop()
-                self._results.put(Ended(job, large, PutBack()))
+                self._results.put(Ended(job, lane, PutBack()))
             else:
-                self._waiting.append((job, large))
+                self._waiting.append((job, lane))
 
     def close(self, *, wait: bool = True) -> None:
         """Begin nothing more, and wait for what runs if so asked."""
@@ -161,14 +148,14 @@ class Lanes:
                 if not self._waiting:
                     self._workers.discard(this)
                     return
-                job, large = self._waiting.popleft()
-            if not self._work(job, large):
+                job, lane = self._waiting.popleft()
+            if not self._work(job, lane):
                 return
 
-    def _work(self, job: Job, large: bool) -> bool:  # noqa: FBT001 - which lane
+    def _work(self, job: Job, lane: Lane) -> bool:
         """Do a job; false if it was given up meanwhile, so that this thread does not count."""
         with self._lock:
-            self._running[job.file.id] = (job, large, threading.current_thread())
+            self._running[job.file.id] = (job, lane, threading.current_thread())
         try:
             outcome: Outcome | BaseException = self._perform(job)
         except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits for it
@@ -177,65 +164,6 @@ class Lanes:
             counts = job.errand.hang is None
             if counts:
                 del self._running[job.file.id]
-                self._results.put(Ended(job, large, outcome))
+                self._results.put(Ended(job, lane, outcome))
         self._ended()
         return counts
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def run_in_lanes(
-    small: Iterator[Job],
-    large: Iterator[Job],
-    perform: Callable[[Job], Outcome],
-    finished: Callable[[Job, Outcome], None],
-    not_done: Callable[[Job, Hung | PutBack], None] = lambda _job, _why: None,
-) -> None:
-    """Do all jobs; small files keep at least one worker whatever the large ones do.
-
-    The iterators are asked for the next job only when there is room for it, and they and
-    `finished` are called on the calling thread alone.
-
-    Args:
-        small: Jobs in the order in which they shall begin.
-        large: The same for large files.
-        perform: Does one job; called on worker threads.
-        finished: Told of each job's outcome.
-        not_done: Told of each job that came to none because its file system does not answer.
-
-    Raises:
-        BaseException: The first that `perform` raised; jobs then running were let end first.
-    """
-    sources = {False: small, True: large}
-    failure: BaseException | None = None
-    with Lanes(perform) as lanes:
-        while True:
-            for lane in tuple(sources):
-                while lanes.has_room(lane):
-                    job = next(sources[lane], None)
-                    if job is None:
-                        del sources[lane]
-                        break
-                    lanes.start(job, lane)
-            if lanes.idle:
-                break
-            ended = lanes.collect(wait=True)
-            assert ended is not None  # noqa: S101 - it was waited for
-            if isinstance(ended.outcome, BaseException):
-                failure = failure or ended.outcome
-                sources.clear()
-            elif isinstance(ended.outcome, Hung | PutBack):
-                not_done(ended.job, ended.outcome)
-            else:
-                finished(ended.job, ended.outcome)
-    if failure is not None:
-        raise failure

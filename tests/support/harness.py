@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,25 +12,25 @@ from typing import Any
 
 from aqsync.config import Mapping, Windows
 from aqsync.errors import EventsUnavailable
-from aqsync.local.watcher import Hints
+from aqsync.local.hints import Hints
 from aqsync.model import Outcome
-from aqsync.sync.claims import Claims
-from aqsync.sync.delivery import Delivery
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.lanes import Ended, Lanes
-from aqsync.sync.lookout import Lookout, Pace
-from aqsync.sync.loop import Loop
-from aqsync.sync.ready import Ready
-from aqsync.sync.rechecker import Rechecker
-from aqsync.sync.tally import Tally
-from aqsync.sync.upkeep import Upkeep
-from tests.support.lab import Lab
+from aqsync.sync.order import Limits, Order, PushResult
+from aqsync.sync.session import Seams, Session
+from tests.support.lab import Lab, Listener
+from tests.support.stepping import (
+    FakePool,
+    SteppedLoop,
+    at_once,
+    config_of,
+    serve,
+    shared_by,
+    stepped,
+)
 
-RESCAN_S = 900.0
-RESCAN_WITHOUT_EVENTS_S = 60.0
 MOST_STEPS_AT_ONCE = 500
-"""Whoever steps more often without time passing, spins."""
+"""What steps more often without time passing, spins."""
 TICK_S = 0.001
 
 
@@ -79,33 +78,8 @@ class FakeWatch:
         return self.works
 
 
-class FakeLanes(Lanes):
-    """Begins jobs as real lanes do, and does them when it is told."""
-
-    def __init__(self, perform: Callable[[Job], Outcome], ended: Callable[[], None]) -> None:
-        super().__init__(perform, ended)
-        self.waiting: deque[tuple[Job, bool]] = deque()
-        self.begun: list[str] = []
-        """The paths of all jobs so far."""
-
-    def start(self, job: Job, large: bool) -> None:  # noqa: FBT001 - as in Lanes
-        self._room[large] -= 1
-        self.waiting.append((job, large))
-        self.begun.append(job.file.path)
-
-    def run(self) -> None:
-        """Do the job that was begun first."""
-        self._work(*self.waiting.popleft())
-
-    def end(self, outcome: Outcome | BaseException) -> None:
-        """Let the job that was begun first end so."""
-        job, large = self.waiting.popleft()
-        self._results.put(Ended(job, large, outcome))
-        self._ended()
-
-
-class Crew:
-    """Lookouts, delivery and upkeep over a lab.
+class Harness:
+    """A whole session over a lab, stepped on one thread.
 
     Args:
         lab: Its journal, server, clock and mapping are used.
@@ -115,98 +89,79 @@ class Crew:
     Attributes:
         watch: By mapping, the watcher that it has, or gets next.
         working: Jobs are done as soon as they have begun.
-        failures: What steps have raised.
     """
 
     def __init__(self, lab: Lab, *others: Mapping, windows: Windows = Windows()) -> None:  # noqa: B008 - frozen
         self.lab = lab
         self.clock = lab.clock
         self.working = True
-        self.failures: list[Exception] = []
         self.mappings = [lab.mapping, *others]
         self.watch = {mapping.name: FakeWatch() for mapping in self.mappings}
         self.watches_made = 0
         self.windows = windows
-        self.engine = Engine(self.mappings, lab.journal, lab.server, lab.clock, claims=Claims())
-        self.ready = Ready()
-        self.lanes = FakeLanes(self._perform, lambda: self._wake("delivery"))
-        self.performing: Callable[[Job], Outcome] = self.engine.perform
-        self.tally = Tally()
-        self.upkeep = Upkeep(
-            self.engine,
-            self.ready,
-            3600.0,
-            delivered=lambda: self._wake("delivery"),
-            wake=lambda: self._wake("upkeep"),
-            beat=lambda: None,
-        )
-        self.lookouts = {mapping.name: self._lookout(mapping) for mapping in self.mappings}
-        self.lookout = self.lookouts[lab.mapping.name]
-        self.delivery = Delivery(
-            self.engine,
-            self.ready,
-            self.lanes,
-            looks=self.lookouts,
-            windows=windows,
-            acted=self.upkeep.acted,
-            tally=self.tally,
-            beat=lambda: None,
-        )
-        self._steps: dict[str, Callable[[], float]] = {
-            **{name: lookout.step for name, lookout in self.lookouts.items()},
-            "delivery": self.delivery.step,
-            "upkeep": self.upkeep.step,
-            **{f"rechecks {m.name}": self._rechecker(m).step for m in self.mappings},
-        }
-        self._loops = {name: Loop(name, self.clock) for name in self._steps}
-        self._next = dict.fromkeys(self._steps, self.clock.monotonic())
-        self._not_before = dict.fromkeys(self._steps, 0.0)
-
-    def _lookout(self, mapping: Mapping) -> Lookout:
-        def make() -> FakeWatch:
-            self.watches_made += 1
-            return self.watch[mapping.name]
-
-        return Lookout(
-            self.engine,
-            mapping,
-            self.ready,
-            Pace(RESCAN_S, RESCAN_WITHOUT_EVENTS_S),
-            make,
-            delivered=lambda: self._wake("delivery"),
-            wake=lambda: self._wake(mapping.name),
-            beat=lambda: None,
-            stop=lambda: False,
+        self.shared = shared_by(lab.journal, lab.clock)
+        self.queue, self.outcomes = self.shared.queue, self.shared.outcomes
+        self.config = config_of(self.mappings, windows)
+        seams = Seams(
+            watch=lambda mapping, _heard: self._make_watch(mapping),
+            pool=self._make_pool,
+            loop=SteppedLoop,
+            aside=at_once,
             chance=random.Random(4),
         )
+        self.session = Session(self.config, lab.server, self.shared, self.mappings, seams)
+        self.engine = self.session.engine
+        self.performing: Callable[[Job], Outcome] = self.engine.perform
+        self.dispatcher = self.session.dispatcher
+        assert self.session.poller is not None
+        self.poller = self.session.poller
+        self.rescanners = self.session.rescanners
+        self.rescanner = self.rescanners[lab.mapping.name]
+        self.session.start()
 
-    def _rechecker(self, mapping: Mapping) -> Rechecker:
-        return Rechecker(
-            self.engine,
-            mapping,
-            self.lookouts[mapping.name],
-            windows=self.windows,
-            stop=lambda: False,
-            beat=lambda: None,
-        )
+    def _make_watch(self, mapping: Mapping) -> FakeWatch:
+        self.watches_made += 1
+        return self.watch[mapping.name]
+
+    def _make_pool(self, _perform: object, ended: Callable[[], None]) -> FakePool:
+        self.pool = FakePool(self._perform, ended)
+        return self.pool
 
     def _perform(self, job: Job) -> Outcome:
         return self.performing(job)
 
-    def _wake(self, name: str) -> None:
-        self._next[name] = max(self.clock.monotonic(), self._not_before[name])
+    @property
+    def failures(self) -> list[Exception]:
+        """What steps have raised."""
+        return [failure for loop in stepped(self.session) for failure in loop.failures]
+
+    def forget_failures(self) -> None:
+        """What steps have raised so far is of no interest."""
+        for loop in stepped(self.session):
+            loop.failures.clear()
+
+    def loop(self, name: str) -> SteppedLoop:
+        """One of its loops: ``dispatcher``, ``server``, or ``rescans`` and a mapping."""
+        [loop] = [loop for loop in stepped(self.session) if loop.name == name]
+        return loop
 
     def wake(self) -> None:
         """Something from outside may have changed what there is to do."""
-        for name in self._next:
-            self._wake(name)
+        self.session.wake()
+
+    def push(self, *within: str, **limits: object) -> PushResult:
+        """Serve an order."""
+        chosen = Limits(within={"lab": within} if within else {}, **limits)  # type: ignore[arg-type]  # tests name the limits they change
+        order = Order(chosen, Listener(self.lab.said))
+        serve(self.session, order, self.pool, self.clock)
+        return order.result
 
     def hint(self, *paths: str, lost: str | None = None, mapping: str = "lab") -> None:
         """The system tells of changes."""
         watch = self.watch[mapping]
         watch.paths.update(paths)
         watch.lost = watch.lost or lost
-        self._wake(mapping)
+        self.loop(f"rescans {mapping}").wake()
 
     def write(self, path: str, content: bytes = b"data", *, age_s: float = 0.0) -> Path:
         """Write a file, and have it told of."""
@@ -217,35 +172,20 @@ class Crew:
     def now(self) -> None:
         """Step whoever has something to do, until nobody has at this moment."""
         steps = 0
-        while due := [name for name, at in self._next.items() if at <= self.clock.monotonic()]:
-            for name in due:
-                self._step(name)
-            while self.working and self.lanes.waiting:
-                self.lanes.run()
+        while due := [loop for loop in stepped(self.session) if loop.is_due]:
+            for loop in due:
+                loop.take_step()
+            while self.working and self.pool.waiting:
+                self.pool.run()
             steps += 1
-            assert steps < MOST_STEPS_AT_ONCE, f"{due} spin"
-
-    def _step(self, name: str) -> None:
-        def step() -> float:
-            try:
-                return self._steps[name]()
-            except Exception as exc:
-                self.failures.append(exc)
-                raise
-
-        self._next[name] = float("inf")
-        failures = len(self.failures)
-        at = self._loops[name].step(step) + self.clock.monotonic()
-        if len(self.failures) > failures:
-            self._not_before[name] = at
-        self._next[name] = at if len(self.failures) > failures else min(self._next[name], at)
+            assert steps < MOST_STEPS_AT_ONCE, f"{[loop.name for loop in due]} spin"
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
         end = self.clock.monotonic() + seconds
         while True:
             self.now()
-            at = min(self._next.values())
+            at = min(loop.at for loop in stepped(self.session))
             if at >= end:
                 break
             self.clock.advance(max(at - self.clock.monotonic(), TICK_S))
@@ -254,17 +194,17 @@ class Crew:
 
     def steps_in(self, seconds: float, name: str) -> int:
         """How often one of the loops steps in so much time."""
-        counted = 0
-        step = self._steps[name]
+        counted, loop = 0, self.loop(name)
+        step = loop.taking
 
         def counting() -> float:
             nonlocal counted
             counted += 1
             return step()
 
-        self._steps[name] = counting
+        loop.taking = counting
         self.run(seconds)
-        self._steps[name] = step
+        loop.taking = step
         return counted
 
     @property

@@ -1,0 +1,566 @@
+"""The dispatcher: decides on queued files, begins jobs, and takes in what came of them.
+
+It is the only one that decides and begins jobs. Files come to it from rescans, file lists and
+orders. A file that must wait goes back to its rescanner, which looks at it when its time has come.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from collections.abc import Mapping as ByName
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from aqsync.config import Windows
+from aqsync.errors import AqsyncError, Interrupted
+from aqsync.journal.observations import Waiting
+from aqsync.log import Log
+from aqsync.model import (
+    SECOND_NS,
+    ChangedMeanwhile,
+    Compare,
+    Failed,
+    FileRecord,
+    Hold,
+    InSync,
+    Outcome,
+    Policy,
+    Reason,
+    Recheck,
+    Removed,
+    RemoveRemote,
+    State,
+    Touched,
+    Upload,
+    Uploaded,
+    Wait,
+)
+from aqsync.sync.engine import Engine
+from aqsync.sync.jobs import Job
+from aqsync.sync.order import Order
+from aqsync.sync.outcome_log import OutcomeLog
+from aqsync.sync.planner import backoff_ns
+from aqsync.sync.policies import policies, transfers_blocked
+from aqsync.sync.work_queue import Lane, WorkQueue, lane_of
+from aqsync.sync.worker_pool import HANGS_CHECK_S, Ended, Hung, PutBack, WorkerPool
+
+BATCH = 100
+"""Records loaded at once: few, for what is loaded grows old."""
+IDLE_S = 60.0
+"""Between steps that nothing asks for."""
+POLICY_S = 1.0
+"""A policy older than this is worked out again before a file is decided on by it."""
+MOST_IN_BACKGROUND = 2
+"""Jobs that nothing waits for run while nothing else is queued, and on so many workers at most."""
+MOST_PATIENCE_S = 60.0
+"""The longest pause for a file that cannot be read as it was seen."""
+
+
+log = Log(__name__)
+
+
+class Rescans(Protocol):
+    """What looks at the disk for a mapping."""
+
+    def later(self, path: str, seconds: float) -> None:
+        """Look at a path, relative to the root, again after so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """What the dispatcher tells the others.
+
+    Args:
+        changed_on_server: A job was done about a file, so that a new list is wanted.
+        progress: Something was got done.
+    """
+
+    changed_on_server: Callable[[FileRecord], None] = lambda _file: None
+    progress: Callable[[], None] = lambda: None
+
+
+class Dispatcher:
+    """The jobs of one session. Everything happens on the thread that steps it.
+
+    Args:
+        engine: Decides and does.
+        queue: Where files come from.
+        pool: Does the jobs.
+        outcomes: Told what happened to each file.
+        windows: When files may be sent.
+        rescanners: By mapping, what looks again at files that must wait. None: nothing is done
+            but for orders.
+        announce: Whom it tells.
+
+    Attributes:
+        retiring: Nothing new is begun; what runs comes to its end.
+        at_rest: It retires, and nothing runs or will begin any more.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        queue: WorkQueue,
+        pool: WorkerPool,
+        outcomes: OutcomeLog,
+        windows: Windows,
+        rescanners: ByName[str, Rescans] | None = None,
+        announce: Announce = Announce(),
+    ) -> None:
+        self.retiring = False
+        self.at_rest = False
+        self._engine = engine
+        self._clock = engine.clock
+        self._journal = engine.journal
+        self._queue = queue
+        self._pool = pool
+        self._outcomes = outcomes
+        self._windows = windows
+        self._orders_only = rescanners is None
+        self._rescanners = rescanners or {}
+        self._announce = announce
+        self._mappings = {mapping.name: mapping for mapping in engine.mappings}
+        self._taken: dict[Lane, list[int]] = {lane: [] for lane in Lane}
+        self._loaded: dict[Lane, deque[FileRecord]] = {lane: deque() for lane in Lane}
+        self._lists_fetched = dict.fromkeys(Lane, 0)
+        """By lane, how many lists had been fetched when its files were loaded."""
+        self._policies = _Policies(engine, windows)
+        self._changed_meanwhile: Counter[int] = Counter()
+        """How often in a row a file was not found as it had been seen."""
+        self._jobs: dict[int, tuple[Order, ...]] = {}
+        """By file with a job, the orders for which it runs."""
+        self._put_off: deque[FileRecord] = deque()
+        """In hand, for when nothing else is queued."""
+        self._in_background: set[int] = set()
+        self._blocked: frozenset[str] = frozenset()
+        """Mappings whose files must all wait, as their policies say."""
+        self._full: frozenset[str] = frozenset()
+        """Mappings whose disk hangs and has as many workers as it may have."""
+        self._hanging: dict[str, frozenset[str]] = {}
+        """By mapping, what hung when last looked at."""
+        self._hangs_at = 0.0
+        self._opens_at_ns: int | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job runs."""
+        return self._pool.idle
+
+    def step(self) -> float:
+        """Take in what has ended, and begin what there is room for."""
+        retiring = self.retiring
+        try:
+            self._see_what_hangs()
+            self._take_in()
+            if retiring:
+                self._put_all_back()
+            else:
+                self._begin()
+        except BaseException as exc:
+            for order in self._queue.orders:
+                order.fail(exc)
+            raise
+        self._outcomes.tell(self._clock.monotonic(), idle=self.idle and not len(self._queue))
+        self.at_rest = retiring and self.idle
+        return self._seconds_to_next()
+
+    # Disks that do not answer
+
+    def _see_what_hangs(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._hangs_at:
+            self._hangs_at = now + HANGS_CHECK_S
+            self._pool.give_up_what_hangs()
+        self._engine.note_hangs()
+        for name in self._mappings:
+            hanging = self._journal.hangs.of(name).keys()
+            if not hanging and name not in self._hanging:
+                continue
+            for path in self._hanging.pop(name, frozenset()) - hanging:
+                log.info("a file system answers again", path=self._mappings[name].directory / path)
+                self._look_later(name, path, 0.0)
+                self._policies.forget()
+            if hanging:
+                self._hanging[name] = frozenset(hanging)
+
+    # What has ended
+
+    def _take_in(self) -> None:
+        failure: BaseException | None = None
+        while (ended := self._pool.collect()) is not None:
+            self._announce.progress()
+            file = ended.job.file
+            self._queue.end(file.id)
+            self._in_background.discard(file.id)
+            orders = self._jobs.pop(file.id)
+            try:
+                self._take(ended, orders)
+            except BaseException as exc:  # noqa: BLE001 - raised once all are taken in
+                self._again(file)  # nothing is lost: once the journal works, it is decided anew
+                failure = exc
+            self._queue.release(file.id)
+        if failure is not None:
+            raise failure
+
+    def _take(self, ended: Ended, orders: tuple[Order, ...]) -> None:
+        job, outcome = ended.job, ended.outcome
+        if isinstance(outcome, PutBack):
+            for order in orders:
+                order.put_back(job.file)
+            self._again(job.file)
+        elif isinstance(outcome, Hung):
+            self._gave_up(job, orders)
+        elif isinstance(outcome, Interrupted):
+            self._tell(orders, job.file, None)
+        elif isinstance(outcome, BaseException):
+            if isinstance(outcome, AqsyncError) or not isinstance(outcome, Exception):
+                raise outcome
+            self._tell(orders, job.file, self._erred(job.file, outcome))
+        else:
+            self._finished(job, outcome)
+            self._tell(orders, job.file, outcome)
+
+    def _tell(self, orders: tuple[Order, ...], file: FileRecord, outcome: Outcome | None) -> None:
+        for order in orders:
+            order.ended(file, outcome, self._clock.now_ns())
+
+    def _erred(self, file: FileRecord, exc: Exception) -> Failed:
+        """A mistake in this program: one file waits longer and longer, all others go on."""
+        failed = Failed(Reason.INTERNAL_ERROR.explain(error=repr(exc)), permanent=False)
+        count = 1
+        if file.failure is not None and file.failure.why == failed.why:
+            count += file.failure.count
+        else:
+            log.error("an internal error; please report it", path=self._place(file), exc=exc)
+        self._journal.outcomes.record(file, failed, self._clock.now_ns())
+        self._look_later(file.mapping, file.path, backoff_ns(count, file.id) / SECOND_NS)
+        return failed
+
+    def _gave_up(self, job: Job, orders: tuple[Order, ...]) -> None:
+        """Its disk does not answer: the file is looked at again when it does."""
+        failed = self._engine.gave_up(job)
+        self._policies.forget()
+        place = self._place(job.file)
+        log.error("a file system does not answer; the others go on without it", path=place)
+        self._outcomes.add(place, job.file.mapping, failed, self._clock.monotonic())
+        for order in orders:
+            order.gave_up(job.file, failed)
+        self._queue.lose(job.file.id)
+
+    def _finished(self, job: Job, outcome: Outcome) -> None:
+        file = job.file
+        if not (isinstance(outcome, Failed) and self._engine.explains(job)):
+            self._outcomes.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
+        if isinstance(outcome, ChangedMeanwhile):
+            # At once; but what the scanner cannot see as it is must not be tried without end.
+            times = self._changed_meanwhile[file.id]
+            self._changed_meanwhile[file.id] += 1
+            seconds = min(2.0 ** min(times - 1, 10), MOST_PATIENCE_S) if times else 0.0
+            self._look_later(file.mapping, file.path, seconds)
+            return
+        self._changed_meanwhile.pop(file.id, None)
+        self._announce.changed_on_server(file)
+        if not isinstance(outcome, Uploaded | Touched | Removed):
+            self._again(file)
+
+    def _look_later(self, mapping: str, path: str, seconds: float) -> None:
+        if (rescanner := self._rescanners.get(mapping)) is not None:
+            rescanner.later(path, seconds)
+
+    def _again(self, file: FileRecord) -> None:
+        first = bool(self._queue.orders_for(file))
+        if first or not self._orders_only:
+            self._queue.add(file.mapping, [_waiting(file)], first=first)
+
+    def _put_back(self, file: FileRecord) -> None:
+        self._again(file)
+        self._queue.release(file.id)
+
+    def _put_all_back(self) -> None:
+        """What is in hand goes to the dispatcher that comes after this one."""
+        for lane in Lane:
+            while self._loaded[lane]:
+                self._put_back(self._loaded[lane].popleft())
+            for file_id in self._taken[lane]:
+                self._queue.release(file_id)
+            self._taken[lane] = []
+        while self._put_off:
+            self._put_back(self._put_off.popleft())
+
+    def _place(self, file: FileRecord) -> str:
+        return str(self._mappings[file.mapping].directory / file.path)
+
+    # What begins
+
+    def _begin(self) -> None:
+        self._note_blocked()
+        for lane in Lane:
+            while self._pool.has_room(lane):
+                job = self._next_job(lane)
+                if job is None:
+                    break
+                self._pool.start(job, lane)
+        self._begin_in_background()
+
+    def _begin_in_background(self) -> None:
+        """What was put off is begun when nothing else is queued."""
+        while self._put_off and self._engine.usable and self._has_time():
+            file = self._put_off.popleft()
+            lane = _lane(file)
+            if not self._pool.has_room(lane):
+                self._put_off.append(file)
+                return
+            try:
+                job = self._job(self._engine.again(file), put_off=False)
+            except BaseException:
+                self._put_off.appendleft(file)  # nothing is lost when the journal fails
+                raise
+            if job is not None:
+                self._in_background.add(file.id)
+                self._pool.start(job, lane)
+
+    def _has_time(self) -> bool:
+        in_hand = any(self._loaded.values()) or any(self._taken.values())
+        queued = in_hand or self._queue.has_any(self._blocked | self._full)
+        few = self._orders_only or len(self._in_background) < MOST_IN_BACKGROUND
+        return few and not (self.retiring or queued)
+
+    def _note_blocked(self) -> None:
+        """Which mappings' files must all wait, and until when."""
+        now_ns = self._clock.now_ns()
+        found = {
+            name: why
+            for name in self._mappings
+            if (why := transfers_blocked(self._journal, name, now_ns, self._windows)) is not None
+        }
+        if found.keys() != self._blocked:
+            self._policies.forget()
+        self._blocked = frozenset(found)
+        self._full = frozenset(name for name in self._mappings if not self._engine.admits(name))
+        opens = [why.until_ns for why in found.values() if why.until_ns is not None]
+        self._opens_at_ns = min(opens, default=None)
+
+    def _next_job(self, lane: Lane) -> Job | None:
+        """The next file of a lane about which there is something to do."""
+        loaded = self._loaded[lane]
+        while not self.retiring and self._engine.usable and (loaded or self._load(lane)):
+            file = loaded.popleft()
+            self._announce.progress()
+            try:
+                if self._lists_fetched[lane] != self._engine.lists_fetched:
+                    file = self._engine.again(file)
+                job = self._job(file)
+            except BaseException:
+                loaded.appendleft(file)  # nothing is lost when the journal fails
+                raise
+            if job is not None:
+                return job
+        return None
+
+    def _load(self, lane: Lane) -> bool:
+        """Take files into hand; false if none is queued."""
+        # What was taken when the journal failed comes first.
+        while taken := self._taken[lane] or self._queue.take(
+            lane,
+            BATCH,
+            self._blocked | self._full,
+            self._full - self._blocked,
+            first_only=self._orders_only,
+        ):
+            self._taken[lane] = taken
+            fetched = self._engine.lists_fetched
+            records = self._journal.observations.records(taken)
+            self._taken[lane] = []
+            for file_id in set(taken) - {file.id for file in records}:
+                self._forget(file_id)
+            # Of a mapping that is no longer configured, nothing is done.
+            known = [file for file in records if file.mapping in self._mappings]
+            for file in records:
+                if file.mapping not in self._mappings:
+                    self._forget(file.id)
+            if known:
+                self._lists_fetched[lane] = fetched
+                self._loaded[lane].extend(known)
+                return True
+        return False
+
+    def _forget(self, file_id: int) -> None:
+        for order in self._queue.orders:
+            order.forget(file_id)
+        self._changed_meanwhile.pop(file_id, None)
+        self._queue.release(file_id)
+
+    def _job(self, file: FileRecord, *, put_off: bool = True) -> Job | None:
+        """What is to be done about a file; what must wait is to be looked at again.
+
+        Args:
+            file: Which file.
+            put_off: What nothing waits for is kept for later.
+        """
+        orders = self._queue.orders_for(file)
+        at_once = any(order.limits.at_once for order in orders)
+        try:
+            # Asked anew for a file once it has waited for a newer list.
+            policy_of = partial(self._policies.of, at_once=at_once)
+            return self._decided(file, policy_of, orders, put_off=put_off)
+        except AqsyncError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - told in full; one bad file stops no other
+            self._erred(file, exc)
+            for order in orders:
+                order.forget(file.id)
+            self._queue.release(file.id)
+            return None
+
+    def _decided(
+        self,
+        file: FileRecord,
+        policy_of: Callable[[FileRecord], Policy],
+        orders: tuple[Order, ...],
+        *,
+        put_off: bool,
+    ) -> Job | None:
+        decided = self._engine.decide(file, policy_of)
+        if decided is None:  # the server cannot be asked
+            self._put_back(file)
+            return None
+        file, step = decided
+        if isinstance(step, InSync | Recheck | Hold | Wait):
+            self._note(file, step, policy_of(file), orders)
+            return None
+        if put_off and isinstance(step, Compare) and step.background:
+            self._put_off.append(file)
+            return None
+        if not self._engine.admits(file.mapping):
+            self._full |= {file.mapping}
+            self._put_back(file)
+            return None
+        takers = tuple(order for order in orders if order.admit(file, step))
+        if self._orders_only and not takers:
+            self._queue.release(file.id)
+            return None
+        return self._begun(file, step, takers)
+
+    def _begun(
+        self,
+        file: FileRecord,
+        step: Upload | Compare | RemoveRemote,
+        orders: tuple[Order, ...],
+    ) -> Job:
+        in_flight = self._queue.begin(file, self._clock.monotonic())
+
+        def progress(size: int) -> None:
+            in_flight.sent += size
+            self._announce.progress()
+            for order in orders:
+                order.reporter.sent(size)
+
+        try:
+            job = self._engine.job(file, step, progress)
+        except BaseException:
+            self._queue.end(file.id)
+            for order in orders:
+                order.put_back(file)
+            raise
+        # As long as its disk does not answer the file stays in hand, given up or not.
+        self._queue.hold(file.id)
+        job.errand.when_over(lambda: self._queue.release(file.id))
+        self._jobs[file.id] = orders
+        return job
+
+    def _note(
+        self,
+        file: FileRecord,
+        step: InSync | Recheck | Hold | Wait,
+        policy: Policy,
+        orders: tuple[Order, ...],
+    ) -> None:
+        blocked = policy.blocked is not None
+        for order in orders:
+            order.decided(file, step, blocked=blocked, now_ns=self._clock.now_ns())
+        if isinstance(step, Wait):
+            self._wait(file, step, blocked=blocked)
+        elif isinstance(step, Hold) and step.state in {State.HELD, State.DIFFERS}:
+            now = self._clock.monotonic()
+            self._outcomes.held(self._place(file), file.mapping, step, file.since_ns, now)
+        self._queue.release(file.id)
+
+    def _wait(self, file: FileRecord, step: Wait, *, blocked: bool) -> None:
+        if file.path in self._hanging.get(file.mapping, ()):
+            return  # it is looked at again when its file system has answered
+        if blocked:
+            if not self._orders_only:
+                self._blocked |= {file.mapping}
+                self._queue.add(file.mapping, [_waiting(file)])
+            return
+        seconds = IDLE_S
+        if step.until_ns is not None:
+            seconds = max(0.0, (step.until_ns - self._clock.now_ns()) / SECOND_NS)
+        self._look_later(file.mapping, file.path, seconds)
+
+    def _seconds_to_next(self) -> float:
+        if self.retiring:
+            return IDLE_S if self.idle else HANGS_CHECK_S
+        seconds = [IDLE_S, self._outcomes.due_in(self._clock.monotonic())]
+        if self._hanging or not self.idle:
+            seconds.append(HANGS_CHECK_S)
+        if self._opens_at_ns is not None and len(self._queue):
+            seconds.append((self._opens_at_ns - self._clock.now_ns()) / SECOND_NS)
+        return max(0.0, min(seconds))
+
+
+class _Policies:
+    """The policies of all mappings, worked out again when they may be past.
+
+    Args:
+        engine: Knows the mappings, the journal and the time.
+        windows: When files may be sent.
+    """
+
+    def __init__(self, engine: Engine, windows: Windows) -> None:
+        self._engine = engine
+        self._windows = windows
+        self._known: dict[bool, dict[str, Callable[[FileRecord], Policy]]] = {}
+        """By whether windows and pauses do not count, and mapping."""
+        self._until = 0.0
+        self._lists = 0
+        self._outlook = 0
+
+    def forget(self) -> None:
+        """Something has changed that bears on many files."""
+        self._known.clear()
+
+    def of(self, file: FileRecord, *, at_once: bool) -> Policy:
+        """What besides a file bears on it, as things stand now.
+
+        Args:
+            file: Which file.
+            at_once: Neither windows nor pauses count.
+        """
+        clock = self._engine.clock
+        # A newer list may show that what is gone is not there under its new name any more.
+        lists = self._engine.lists_fetched
+        listed_since = file.local is None and lists != self._lists
+        past = clock.monotonic() >= self._until or self._engine.outlook != self._outlook
+        if past or listed_since or not self._known:
+            self._known.clear()
+            self._outlook = self._engine.outlook
+            self._lists = lists
+            self._until = clock.monotonic() + POLICY_S
+        if at_once not in self._known:
+            journal, now_ns = self._engine.journal, clock.now_ns()
+            self._known[at_once] = {
+                mapping.name: policies(journal, mapping, now_ns, self._windows, at_once=at_once)
+                for mapping in self._engine.mappings
+            }
+        return self._known[at_once][file.mapping](file)
+
+
+def _waiting(file: FileRecord) -> Waiting:
+    return Waiting(file.id, 0 if file.local is None else file.local.size)
+
+
+def _lane(file: FileRecord) -> Lane:
+    return lane_of(0 if file.local is None else file.local.size)

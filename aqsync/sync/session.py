@@ -1,0 +1,385 @@
+"""A session: the one wiring of all that works by one configuration, from its start to its end.
+
+::
+
+                 watch        clock                    server
+                   |            |                        |
+    disk -> Rescanner -+                         +- Engine, by WorkerPool
+                       +-> WorkQueue -> Dispatcher
+    server -> ServerPoller -+           |        +- OutcomeLog
+                       Order (a push) --+
+
+A new configuration begins a new session. The old one begins nothing more; jobs that it has in
+flight come to their end beside the new one's. The work queue is the same for both, so that they
+never work on the same file.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import inf
+from queue import SimpleQueue
+from typing import Protocol
+
+from aqsync.aqueduct.server import Server
+from aqsync.clock import Clock
+from aqsync.config import Config, Mapping
+from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.watcher import Watcher
+from aqsync.log import Log
+from aqsync.model import Outcome
+from aqsync.sync.dispatcher import Announce, Dispatcher
+from aqsync.sync.engine import Engine
+from aqsync.sync.jobs import Job
+from aqsync.sync.loop import Loop
+from aqsync.sync.order import Order
+from aqsync.sync.push import Aside, Push, SessionEnded
+from aqsync.sync.rechecker import Rechecker
+from aqsync.sync.rescanner import Pace, Rescanner
+from aqsync.sync.server_poller import ServerPoller
+from aqsync.sync.shared import Shared
+from aqsync.sync.watch_supervisor import Watch
+from aqsync.sync.worker_pool import WorkerPool
+
+STUCK_S = 150.0
+"""A loop that has got nothing done for so long within one step hangs."""
+TRANSFER_STUCK_S = 60.0
+"""So much longer than a stalled transfer is given, and nothing moves: transfers hang."""
+ABORT_S = 2.0
+"""What does not even end so long after it was broken off hangs in a file system."""
+LOOK_AT_STOP_S = 0.5
+"""How often a push looks whether it is to stop."""
+LOOPS_END_S = 1.0
+"""A loop that does not end so soon after it was told to is left to itself."""
+
+log = Log(__name__)
+
+
+class Calendar(Protocol):
+    """What asks for file lists and housekeeping by the clock on the wall."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+def in_thread(work: Callable[[], bool]) -> Callable[[], bool]:
+    """Do something on a thread of its own; what is returned waits for its end, and gives it."""
+    ended: SimpleQueue[bool | BaseException] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            ended.put(work())
+        except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits for it
+            ended.put(exc)
+
+    threading.Thread(target=run, name="lists", daemon=True).start()
+
+    def wait() -> bool:
+        answer = ended.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    return wait
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """Where a session meets the world: the real one, or that of a test.
+
+    Args:
+        disk: Where the mappings' roots are.
+        watch: Makes the watcher of a root; it calls what it is given when something was heard.
+        pool: Makes the workers.
+        loop: Makes what takes one kind of step for ever.
+        aside: Does something beside everything else.
+        chance: Spreads load.
+    """
+
+    disk: Disk = REAL_DISK
+    watch: Callable[[Mapping, Callable[[], None]], Watch] = lambda mapping, heard: Watcher(
+        mapping.directory, heard
+    )
+    pool: Callable[[Callable[[Job], Outcome], Callable[[], None]], WorkerPool] = WorkerPool
+    loop: Callable[[str, Clock], Loop] = Loop
+    aside: Aside = in_thread
+    chance: random.Random = field(default_factory=random.Random)
+
+
+REAL = Seams()
+
+
+class Session:
+    """The parts of one configuration, put together.
+
+    Args:
+        config: Which.
+        server: Where files go; closed at the end.
+        shared: What is the same for all sessions.
+        mappings: The mappings to work on.
+        seams: Where it meets the world.
+        orders_only: It does nothing but what orders ask for: neither watches nor polls.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server: Server,
+        shared: Shared,
+        mappings: Sequence[Mapping],
+        seams: Seams = REAL,
+        *,
+        orders_only: bool = False,
+    ) -> None:
+        self.config = config
+        self._clock = clock = shared.clock
+        self._server = server
+        self._shared = shared
+        self._seams = seams
+        self._aborted = False
+        self._retired = False
+        self._counting = threading.Lock()
+        self._pushes = 0
+        self._moved_at = clock.monotonic()
+        self.engine = Engine(
+            mappings, server, shared, aborted=lambda: self._aborted, disk=seams.disk
+        )
+        self.loops: dict[str, Loop] = {}
+        self._steps: list[tuple[Loop, Callable[[], float]]] = []
+        self._calendar: Calendar | None = None
+        self.rescanners: dict[str, Rescanner] = {}
+        self.poller: ServerPoller | None = None
+        announce = Announce(progress=self._moved)
+        if not orders_only:
+            # First comes what finds out what there is.
+            self.rescanners = {m.name: self._rescanner(m) for m in self.engine.mappings}
+            self.poller = self._poller()
+            announce = Announce(self.poller.changed_on_server, self._moved)
+            for mapping in self.engine.mappings:
+                if mapping.recheck:
+                    self._rechecker(mapping)
+        self._dispatching = self._loop("dispatcher")
+        self._pool = seams.pool(self.engine.perform, self._dispatching.wake)
+        self.dispatcher = Dispatcher(
+            self.engine,
+            shared.queue,
+            self._pool,
+            shared.outcomes,
+            config.transfer.windows,
+            None if orders_only else self.rescanners,
+            announce,
+        )
+        self._steps.append((self._dispatching, self.dispatcher.step))
+
+    def _loop(self, name: str) -> Loop:
+        self.loops[name] = loop = self._seams.loop(name, self._clock)
+        return loop
+
+    def _poller(self) -> ServerPoller:
+        loop = self._loop("server")
+        keep_s = self.config.schedule.keep_history
+        poller = ServerPoller(self.engine, self._shared.queue, keep_s, loop)
+        self._steps.append((loop, poller.step))
+        return poller
+
+    def _rescanner(self, mapping: Mapping) -> Rescanner:
+        loop, schedule = self._loop(f"rescans {mapping.name}"), self.config.schedule
+        rescanner = Rescanner(
+            self.engine,
+            mapping,
+            self._shared.queue,
+            Pace(schedule.rescan, schedule.rescan_without_events, self._seams.chance),
+            lambda: self._seams.watch(mapping, loop.wake),
+            loop,
+            stop=lambda: self._retired,
+        )
+        self._steps.append((loop, rescanner.step))
+        return rescanner
+
+    def _rechecker(self, mapping: Mapping) -> None:
+        loop = self._loop(f"rechecks {mapping.name}")
+        rechecker = Rechecker(
+            self.engine,
+            mapping,
+            self.rescanners[mapping.name],
+            windows=self.config.transfer.windows,
+            stop=lambda: self._retired,
+            loop=loop,
+        )
+        self._steps.append((loop, rechecker.step))
+
+    def start(self, calendar: Callable[[ServerPoller], Calendar] | None = None) -> None:
+        """Begin; returns at once.
+
+        Args:
+            calendar: Makes what asks the poller for things by the clock on the wall.
+        """
+        self._shared.queue.changed = self._dispatching.wake
+        for loop, step in self._steps:
+            loop.start(step)
+        if calendar is not None and self.poller is not None:
+            self._calendar = calendar(self.poller)
+            self._calendar.start()
+
+    def wait_for_first_scans(self, longest_s: float) -> bool:
+        """Wait until every root is being looked at, with its watches in place; false if not yet."""
+        until = self._clock.monotonic() + longest_s
+        for rescanner in self.rescanners.values():
+            if not rescanner.began.wait(max(0.0, until - self._clock.monotonic())):
+                return False
+        return True
+
+    def mirror_soon(self) -> None:
+        """Fetch all file lists as soon as can be."""
+        if self.poller is not None:
+            self.poller.mirror_soon()
+
+    def wake(self) -> None:
+        """Something from outside may have changed what there is to do."""
+        for loop in self.loops.values():
+            loop.wake()
+
+    # Orders
+
+    def push(self, order: Order) -> bool:
+        """Serve an order to its end, on the calling thread.
+
+        Returns:
+            False if the session was retired meanwhile: the order goes on in the next one.
+
+        Raises:
+            JournalError: The journal can no longer be written; what was recorded stays.
+        """
+        with self._counting:
+            self._pushes += 1
+        try:
+            with self._shared.queue.placed(order):
+                self._serve(self.script(order), order)
+        except SessionEnded:
+            return False
+        finally:
+            with self._counting:
+                self._pushes -= 1
+        return True
+
+    def look(self, order: Order) -> None:
+        """Only look at what an order asks for, on the disk and on the server."""
+        self._serve(self._push(order).look(), order)
+
+    def _serve(self, script: Iterator[float], order: Order) -> None:
+        for seconds in script:
+            self._clock.wait(order.woken, min(seconds, LOOK_AT_STOP_S))
+            order.woken.clear()
+
+    def script(self, order: Order) -> Iterator[float]:
+        """What `push` does, step by step: yields the seconds until the next, unless woken."""
+        return self._push(order).script()
+
+    def _push(self, order: Order) -> Push:
+        return Push(
+            self.engine,
+            self._shared.queue,
+            order,
+            self.config.transfer.windows,
+            self._seams.aside,
+            lambda: self._retired,
+        )
+
+    # Whether it gets on
+
+    def stuck(self) -> str | None:
+        """What hangs so that only a new start can help; None if nothing does.
+
+        A rescanner does not count: what hangs there is a file system, and would hang again.
+        """
+        for name in ("dispatcher", "server"):
+            if name in self.loops and self.loops[name].busy_for() > STUCK_S:
+                return name
+        still = self._clock.monotonic() - self._moved_at
+        limits = self.config.server
+        longest_s = limits.stall_timeout + limits.timeout + TRANSFER_STUCK_S
+        return "transfers" if not self.dispatcher.idle and still > longest_s else None
+
+    def slow_rescans(self) -> dict[str, float]:
+        """By mapping, for how many seconds a look at its disk has got nowhere, if very long."""
+        return {
+            name: seconds
+            for name in self.rescanners
+            if (seconds := self.loops[f"rescans {name}"].busy_for()) > STUCK_S
+        }
+
+    def _moved(self) -> None:
+        self._moved_at = self._clock.monotonic()
+        self._dispatching.beat()
+
+    # Its end
+
+    def retire(self) -> None:
+        """Begin nothing more; what is in flight goes on."""
+        self._retired = True
+        self.dispatcher.retiring = True
+        if self._calendar is not None:
+            self._calendar.stop()
+        for loop in self.loops.values():
+            if loop is not self._dispatching:
+                loop.stop()
+        for order in self._shared.queue.orders:
+            order.woken.set()
+        self._dispatching.hurry()
+
+    def _is_at_rest(self) -> bool:
+        return self.dispatcher.at_rest and not self._pushes
+
+    def finish(self, longest_s: Callable[[], float]) -> bool:
+        """Wait until what was in flight has ended, and end.
+
+        Args:
+            longest_s: Asked again and again for how many seconds more to wait; when none are
+                left, running transfers are broken off.
+
+        Returns:
+            Whether everything in flight came to its end.
+        """
+        while not self._is_at_rest() and longest_s() > 0 and not self._aborted:
+            self._dispatching.join(min(0.1, longest_s()))
+        whole = self._is_at_rest()
+        if not whole:
+            self.abort()
+            self._wait_for_the_aborted()
+        self._dispatching.stop()
+        self._pool.close(wait=self.dispatcher.at_rest)
+        for name, loop in self.loops.items():
+            if not loop.join(LOOPS_END_S):
+                log.warning("did not end in time", loop=name)
+        for rescanner in self.rescanners.values():
+            rescanner.close()
+        self._server.close()
+        return whole
+
+    def _wait_for_the_aborted(self) -> None:
+        until = self._clock.monotonic() + ABORT_S
+        while not self._is_at_rest() and self._clock.monotonic() < until:
+            self._dispatching.join(0.05)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Within, it works; at the end, what is in flight comes to its end."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.retire()
+            self.finish(lambda: inf)
+
+    def abort(self) -> None:
+        """Break everything off."""
+        self._aborted = True
+        self._server.close()  # what waits for an answer asks for nothing else
+        self._dispatching.hurry()
