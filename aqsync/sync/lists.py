@@ -31,22 +31,26 @@ class Lists:
         self.fetched = 0
         """How many; what was read from the journal before the last fetch may be outdated."""
 
-    def fetch(self, eids: Collection[str]) -> None:
+    def fetch(self, eids: Collection[str]) -> set[str]:
         """Fetch the lists of these experiments.
+
+        Returns:
+            Those that the server shows; what is known of others stays as old as it was.
 
         Raises:
             RemoteError: The server cannot be asked.
         """
         began = self._clock.monotonic()
-        self._mirror.refresh(eids)
+        seen = self._mirror.refresh(eids)
         took = self._clock.monotonic() - began
         with self._guard:
             self.fetched += 1
-            for eid in eids:
+            for eid in seen:
                 self._asked_at[eid] = max(began, self._asked_at.get(eid, began))
                 self._took[eid] = took / len(eids)
+        return seen
 
-    def share(self, eid: str, enough: Callable[[], bool], *, wait: bool = True) -> None:
+    def share(self, eid: str, enough: Callable[[], bool], *, wait: bool = True) -> bool:
         """Fetch a list, or wait for the one that another thread is fetching.
 
         Args:
@@ -55,16 +59,18 @@ class Lists:
                 fetching it.
             wait: If false and another thread is fetching it, return at once.
 
+        Returns:
+            False: the server does not show it.
+
         Raises:
             RemoteError: The server cannot be asked.
         """
         with self._guard:
             lock = self._fetching[eid]
         if not lock.acquire(blocking=wait):
-            return
+            return True
         try:
-            if not enough():
-                self.fetch({eid})
+            return enough() or eid in self.fetch({eid})
         finally:
             lock.release()
 

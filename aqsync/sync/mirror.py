@@ -54,8 +54,12 @@ class Mirror:
             {eid: now_ns + search_pause_ns(looks[eid]) for eid in missing},
         )
 
-    def refresh(self, eids: Iterable[str]) -> None:
-        """Fetch the file lists of these experiments; those not yet found are resolved first."""
+    def refresh(self, eids: Iterable[str]) -> set[str]:
+        """Fetch the file lists of these experiments; those not yet found are resolved first.
+
+        Returns:
+            Those whose lists were seen: others are not there, or may not be seen.
+        """
         wanted = set(eids)
         known = self._journal.remote.experiments()
         # A server that is reached at another address may be another one, with the same EIDs.
@@ -69,6 +73,7 @@ class Mirror:
             self.resolve(vanished)
             known = self._journal.remote.experiments()
             self._list({eid for eid in vanished if not known[eid].problem})
+        return wanted - self._journal.remote.problems().keys()
 
     def _list(self, eids: set[str]) -> set[str]:
         """Fetch lists; returns the experiments that the server no longer has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 
 from aqsync.aqueduct.records import Expected, RemoteProbe, UploadReceipt
@@ -138,7 +139,16 @@ class RemoteCheck:
         if age <= longest / 2:
             return
         # One thread renews a list before it is too old; the others wait only if it is too old.
-        self._lists.share(eid, lambda: self._lists.age(eid) <= longest / 2, wait=age > longest)
+        self._fetch(eid, lambda: self._lists.age(eid) <= longest / 2, wait=age > longest)
+
+    def _fetch(self, eid: str, enough: Callable[[], bool], *, wait: bool = True) -> None:
+        """Have a list that is good enough.
+
+        Raises:
+            Outdated: The server does not show it any more.
+        """
+        if not self._lists.share(eid, enough, wait=wait):
+            raise Outdated
 
     def still_as_decided(self, job: Job) -> None:
         """Compare what the newest list says with what the decision was made by.
@@ -181,7 +191,7 @@ class RemoteCheck:
             Outdated: The server holds something else than the decision was made by.
         """
         eid = str(job.file.eid)
-        self._lists.share(eid, lambda: self._lists.asked_at(eid) > asked)
+        self._fetch(eid, lambda: self._lists.asked_at(eid) > asked)
         self.still_as_decided(job)
 
     def _finds_our_upload(self, job: Job) -> bool:
@@ -209,7 +219,7 @@ class RemoteCheck:
             [now] = self._journal.observations.records([file.id]) or [file]
             return now.remote.listed_sequence > sequence
 
-        self._lists.share(str(file.eid), is_listed)
+        self._fetch(str(file.eid), is_listed)
         raise Outdated
 
     def _has_time_to_spare(self) -> bool:
@@ -240,7 +250,7 @@ class RemoteCheck:
         with self._guard:
             self._spare_s = max(self._spare_s - took, -MOST_DEBT_S)
         if not _fits(found, expected, _size(job.file)):
-            self._lists.share(eid, lambda: self._lists.asked_at(eid) > began)
+            self._fetch(eid, lambda: self._lists.asked_at(eid) > began)
 
 
 def was_listed(second: int | None, listed: str) -> bool:

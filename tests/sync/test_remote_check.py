@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aqsync.errors import RemoteChanged
+from aqsync.errors import Forbidden, RemoteChanged
 from aqsync.model import ChangedMeanwhile, Removed, RemoveRemote, State, Upload, Uploaded
 from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
@@ -78,6 +78,17 @@ def test_an_edit_made_since_is_not_overwritten(lab: Lab) -> None:
     after_a_while(lab)
     assert isinstance(do(), ChangedMeanwhile)
     assert lab.remote == {"a": THEIRS}
+
+
+def test_nothing_is_overwritten_where_the_list_may_not_be_seen_any_more(lab: Lab) -> None:
+    looked(lab)
+    do = decided(lab)
+    lab.server.put(EID, "a", THEIRS)
+    after_a_while(lab)
+    lab.server.always["list_files"] = Forbidden("not for you")
+    assert isinstance(do(), ChangedMeanwhile)
+    assert lab.remote == {"a": THEIRS}
+    assert lab.decision("a").state is State.HELD
 
 
 def test_a_copy_replaced_since_is_not_removed(lab: Lab) -> None:
