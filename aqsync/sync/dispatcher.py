@@ -42,7 +42,7 @@ from aqsync.sync.jobs import Job
 from aqsync.sync.order import Order
 from aqsync.sync.outcome_log import OutcomeLog
 from aqsync.sync.planner import backoff_ns
-from aqsync.sync.policies import policies, transfers_blocked
+from aqsync.sync.policies import keeps, policies, transfers_blocked
 from aqsync.sync.work_queue import Lane, WorkQueue, lane_of
 from aqsync.sync.worker_pool import HANGS_CHECK_S, Ended, Hung, PutBack, WorkerPool
 
@@ -525,7 +525,9 @@ class _Policies:
         self._known: dict[bool, dict[str, Callable[[FileRecord], Policy]]] = {}
         """By whether windows and pauses do not count, and mapping."""
         self._until = 0.0
-        self._lists = 0
+        self._removing = frozenset(m.name for m in engine.mappings if not keeps(m))
+        self._seen = (0, 0)
+        """Of looks and lists, how many had been taken into account."""
         self._outlook = 0
 
     def forget(self) -> None:
@@ -539,15 +541,15 @@ class _Policies:
             file: Which file.
             at_once: Neither windows nor pauses count.
         """
-        clock = self._engine.clock
-        # A newer list may show that what is gone is not there under its new name any more.
-        lists = self._engine.lists_fetched
-        listed_since = file.local is None and lists != self._lists
-        past = clock.monotonic() >= self._until or self._engine.outlook != self._outlook
-        if past or listed_since or not self._known:
+        engine, clock = self._engine, self._engine.clock
+        # What is gone may stand under a new name that was seen since, or is not there any more.
+        seen = engine.changes_seen, engine.lists_fetched
+        renamed = seen != self._seen and file.local is None and file.mapping in self._removing
+        past = clock.monotonic() >= self._until or engine.outlook != self._outlook
+        if past or renamed or not self._known:
             self._known.clear()
-            self._outlook = self._engine.outlook
-            self._lists = lists
+            self._outlook = engine.outlook
+            self._seen = seen
             self._until = clock.monotonic() + POLICY_S
         if at_once not in self._known:
             journal, now_ns = self._engine.journal, clock.now_ns()

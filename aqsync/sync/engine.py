@@ -109,6 +109,8 @@ class Engine:
         self.rechecks = Rechecks(journal, clock, disk, shared.queue, errands, aborted)
         self._aborted = aborted
         self._scanners = {m.name: Scanner(m, journal, clock, disk, errands) for m in self.mappings}
+        self.changes_seen = 0
+        """Counts: looks at a mapping that found something new, changed or gone."""
         self.outlook = 0
         """Counts: policies that were worked out before the last one may be past."""
         self.outlook_changed: Callable[[], None] = lambda: None
@@ -136,8 +138,9 @@ class Engine:
             stop: Asked before each directory; true ends the scan, which then calls nothing gone.
         """
         report = self._scanners[mapping.name].scan(within, beat, stop)
-        # What is gone may stand under another name, which policies worked out before do not know.
-        if report.troubles_changed or report.gone:
+        if report.changed or report.gone:
+            self.changes_seen += 1
+        if report.troubles_changed:
             self._change_outlook()
         return report
 

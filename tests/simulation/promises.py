@@ -25,8 +25,9 @@ LONGEST_S = 6 * 3600.0
 """By then everything must have come to rest."""
 A_WHILE_S = 20.0
 SECOND_PASS_S = 1.3 * RESCAN_S
-HANGING_S = 100.0
-"""So long other mappings are looked at beside a disk that hangs: all their files are sent."""
+HANGING_S = 240.0
+"""So long other mappings are looked at beside a disk that hangs: all their files are sent, though
+one worker may have to give up every job before them."""
 RESENDS = 3
 """How often a version that the server did not keep is sent again in a day."""
 

@@ -88,6 +88,23 @@ def test_a_daemon_does_too_when_no_list_has_shown_the_old_name(removing: Lab) ->
     assert harness.pool.begun == ["third", "new"]
 
 
+def test_a_daemon_does_too_when_the_new_name_is_seen_later(removing: Lab) -> None:
+    removing.configure(on_local_delete="remove", remove_share=1.0, settle=1.5)
+    harness = Harness(removing)
+    harness.run(3)
+    harness.working = False
+    (removing.root / "old").rename(removing.root.parent / "aside")
+    harness.hint("old")
+    harness.run(1.1)
+    harness.write("third", age_s=3600)
+    harness.run(0.1)
+    (removing.root.parent / "aside").rename(removing.root / "new")
+    harness.hint("new")
+    harness.run(0.7)
+    assert isinstance(removing.decision("old"), Wait)
+    assert harness.pool.begun == ["third", "new"]
+
+
 def test_a_daemon_looks_at_the_newest_list(removing: Lab) -> None:
     """What it knew a moment before, when the new name was there, is past."""
     removing.configure(on_local_delete="remove", remove_share=1.0, settle=10)
