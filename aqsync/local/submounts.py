@@ -134,7 +134,7 @@ class Submounts:
             doubts.setdefault(path, Reason.DISK_COVERED)  # mounted while the scan was under way
         places = {*self._there, *doubts}
         gone: list[str] = []
-        unseen: set[str] = set()
+        unseen = {p for p in self._away if self._in_doubt(p)}
         for path in missing:
             mount = nearest(path, places) if places else None
             if mount in doubts:
@@ -153,6 +153,12 @@ class Submounts:
             and (path in self._known or doubts.get(path) is not Reason.DISK_AWAY)
         }
         return Verdict(gone, troubles, as_before | as_now)
+
+    def _in_doubt(self, path: str) -> bool:
+        """Whether another disk than known is mounted: it is told of in any case."""
+        if self._away[path] is Reason.DISK_AWAY:
+            return False
+        return self._mounted(path, RootIdentity(0, 0)) is not None
 
     def _doubts(self, *, whole: bool) -> dict[str, Reason]:
         """Why what is missing on a mount that is there may not be gone."""

@@ -293,6 +293,24 @@ def test_a_disk_that_comes_after_a_person_accepted_that_it_is_gone(
     assert known(filled) == ALL
 
 
+def test_a_disk_that_comes_back_with_other_versions_is_told_of(filled: Lab, disks: Disks) -> None:
+    """No file on it is missed any more, and still nothing of it is taken."""
+    filled.write("runs/usb/c", b"another version")
+    disks.unmount("runs/usb")
+    filled.scan()
+    filled.accept()
+    assert filled.scan().gone == 2
+    disks.mount("runs/usb")
+    for within in ((), ("runs/usb/c",), ()):
+        filled.scan(*within)
+        assert set(filled.troubles()) == {"runs/usb"}
+        assert known(filled) == ALL - ON_IT
+    filled.accept()
+    filled.scan()
+    assert filled.troubles() == {}
+    assert known(filled) == ALL
+
+
 def test_a_person_accepts_an_empty_disk(filled: Lab, disks: Disks) -> None:
     disks.unmount("runs/usb")
     disks.mount("runs/usb", "second")
