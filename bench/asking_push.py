@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.cli.main import main
 from aqsync.sync.remote_check import RemoteCheck
 
-_TIMED = {Server: ("list_files", "probe_file", "upload"), RemoteCheck: ("confirm",)}
+_TIMED = {Client: ("list_files", "probe_file", "upload"), RemoteCheck: ("confirm",)}
 
 
 class Spans:

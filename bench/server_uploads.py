@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from bench.bare_server import NOTHING
 from bench.bare_uploads import upload_all
 from bench.figures import Figure
@@ -57,7 +57,7 @@ def server_uploads(stage: Stage) -> Iterator[Figure]:
 
 def _round(embedded: _Contender, bare: _Contender, sent: list[Path]) -> list[Run]:
     """Send all files to the embedded server, to the bare one, and to where nothing is stored."""
-    with Server(embedded.url) as server:
+    with Client(embedded.url) as server:
         made = server.create_experiment("aqsync benchmark", "may be removed")
     ways: list[Callable[[list[Path]], Run]] = [
         lambda files: embedded.take(files, str(made.uuid)),

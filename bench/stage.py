@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.aqueduct.server import Server
 from bench.environment import token
 from bench.processes import BenchError, Run, run
 
@@ -68,12 +68,12 @@ class Stage:
     @contextmanager
     def experiment(self) -> Iterator[ExperimentRef]:
         """An experiment of its own, removed at the end."""
-        with Server(self.url, token()) as server:
+        with Client(self.url, token()) as server:
             made = server.create_experiment("aqsync benchmark", "may be removed")
         try:
             yield made
         finally:
-            with Server(self.url, token(), answer_timeout=600) as server:
+            with Client(self.url, token(), answer_timeout=600) as server:
                 server.remove_experiment(made.uuid)
 
     def alternately(self, what: str, *commands: Callable[[], Run]) -> list[list[Run]]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from bench.crowd import crowd
 from bench.environment import token
 from bench.figures import Figure
@@ -54,7 +54,7 @@ def window(stage: Stage) -> Iterator[Figure]:
 def _round(stage: Stage, there: int, names: list[str], seed: int) -> tuple[list[float], int]:
     """Seconds by which each store that was overwritten came before ours; how many there were."""
     assert stage.data is not None
-    with stage.experiment() as experiment, Server(stage.url, token()) as other:
+    with stage.experiment() as experiment, Client(stage.url, token()) as other:
         folder = crowd(stage.data, experiment.uuid, there)
         configuration = stage.configuration(stage.room(), stage.folder / "window", experiment.eid)
         ended = threading.Event()

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from pydantic import NonNegativeInt, PositiveInt, validate_call
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extensions import Extension
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, TaskRecord
-from aqsync.aqueduct.server import Server
 from aqsync.aqueduct.task import Task
 from aqsync.errors import ConfigError
 
@@ -54,7 +54,7 @@ class API:
         if not timeout > 0:
             raise ConfigError(f"a timeout of {timeout!r} s cannot be used; it must be above 0")
         self._timeout = timeout
-        self._server = Server(
+        self._server = Client(
             str(url),
             token if token is not None else _token_from_environment(),
             verify=verify,

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, PrivateAttr, validate_call
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.local_files import (
     Progress,
     chunks_of,
@@ -19,7 +20,6 @@ from aqsync.aqueduct.local_files import (
 )
 from aqsync.aqueduct.old_names import also_caught_as
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.aqueduct.server import Server
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
@@ -45,10 +45,10 @@ class Experiment(BaseModel):
     """The identifier that people use, such as ``20261123-1``; unique on one server."""
     created_at: datetime
     """When it was created, with the offset from UTC."""
-    _server: Server = PrivateAttr()
+    _server: Client = PrivateAttr()
 
     @classmethod
-    def _of(cls, ref: ExperimentRef, server: Server) -> Experiment:
+    def _of(cls, ref: ExperimentRef, server: Client) -> Experiment:
         experiment = cls(uuid=ref.uuid, eid=ref.eid, created_at=ref.created_at)
         experiment._server = server
         return experiment

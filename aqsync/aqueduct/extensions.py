@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, PrivateAttr
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extension_data import (
     ExtensionActionData,
@@ -17,7 +18,6 @@ from aqsync.aqueduct.extension_data import (
 )
 from aqsync.aqueduct.parameters import wire_values
 from aqsync.aqueduct.records import Action, ExtensionRecord
-from aqsync.aqueduct.server import Server
 from aqsync.aqueduct.task import Task, TaskProgress
 from aqsync.errors import OperationFailed, OperationMissing
 
@@ -39,10 +39,10 @@ class ExtensionAction(BaseModel):
     """All that the server says about it."""
     extension: Extension = Field(repr=False, exclude=True)
     """The extension that it belongs to."""
-    _server: Server = PrivateAttr()
+    _server: Client = PrivateAttr()
 
     @classmethod
-    def _of(cls, action: Action, extension: Extension, server: Server) -> ExtensionAction:
+    def _of(cls, action: Action, extension: Extension, server: Client) -> ExtensionAction:
         data = action_data(action)
         made = cls(parameters=data.parameters, data=data, extension=extension)
         made._server = server
@@ -192,7 +192,7 @@ class Extension(BaseModel):
     """What it can do."""
 
     @classmethod
-    def _of(cls, record: ExtensionRecord, server: Server) -> Extension:
+    def _of(cls, record: ExtensionRecord, server: Client) -> Extension:
         extension = cls(
             name=record.name, description=record.description, authors=record.authors, actions=[]
         )

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, PrivateAttr
 
 from aqsync.aqueduct import polling
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extension_data import (
     ExtensionExecutionResultData,
@@ -16,7 +17,6 @@ from aqsync.aqueduct.extension_data import (
     parameter_data,
 )
 from aqsync.aqueduct.records import TaskRecord, TaskStatus
-from aqsync.aqueduct.server import Server
 from aqsync.errors import TaskUnfinished
 
 TaskProgress = Callable[[TaskStatus, float], object]
@@ -49,10 +49,10 @@ class Task(BaseModel):
     parameters: list[ParameterData]
     """The action's parameters with the values that this run got."""
     _record: TaskRecord = PrivateAttr()
-    _server: Server = PrivateAttr()
+    _server: Client = PrivateAttr()
 
     @classmethod
-    def _of(cls, record: TaskRecord, server: Server) -> Task:
+    def _of(cls, record: TaskRecord, server: Client) -> Task:
         task = cls(
             uuid=record.uuid,
             created_by=record.created_by,

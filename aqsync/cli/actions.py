@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.extension_data import action_data
 from aqsync.aqueduct.parameters import wire_values
 from aqsync.aqueduct.records import Action, ExperimentRef, ExtensionRecord
-from aqsync.aqueduct.server import Server
 from aqsync.cli.server_access import find_experiment
 from aqsync.errors import ConfigError, OperationFailed
 
 
-def extension_by(server: Server, name: str) -> ExtensionRecord:
+def extension_by(server: Client, name: str) -> ExtensionRecord:
     """Return an extension by its name.
 
     Raises:
@@ -61,7 +61,7 @@ def pairs(given: Iterable[str]) -> dict[str, str]:
 
 
 def wanted_values(
-    server: Server, action: Action, given: Mapping[str, str], identifier: str | None
+    server: Client, action: Action, given: Mapping[str, str], identifier: str | None
 ) -> tuple[list[tuple[str, str]], ExperimentRef]:
     """Return all parameters as they are sent, and the experiment to run on.
 

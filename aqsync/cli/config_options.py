@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from aqsync.config import Config, Mapping, find_config, load_config
+from aqsync.config import Config, MappingConfig, find_config, load_config
 from aqsync.errors import ConfigError
 
 
@@ -34,7 +34,7 @@ mappings_option = click.option(
 )
 
 
-def chosen(config: Config, names: Sequence[str]) -> tuple[Mapping, ...]:
+def chosen(config: Config, names: Sequence[str]) -> tuple[MappingConfig, ...]:
     """Return the mappings of these names; all, if none are named.
 
     Raises:

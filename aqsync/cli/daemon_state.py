@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping as Dict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def _same(one: str, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def tell_pauses(pauses: Dict[str, Pause], now_ns: int) -> None:
+def tell_pauses(pauses: Mapping[str, Pause], now_ns: int) -> None:
     """What is paused, for a person."""
     for name, pause in pauses.items():
         what, command = name, f"aqsync resume {name}"
@@ -90,7 +90,7 @@ def tell_pauses(pauses: Dict[str, Pause], now_ns: int) -> None:
         say(f"{what} was paused {age_text(pause.since_ns, now_ns)}{more}; `{command}` ends it")
 
 
-def pauses_as_json(pauses: Dict[str, Pause]) -> dict[str, dict[str, str | None]]:
+def pauses_as_json(pauses: Mapping[str, Pause]) -> dict[str, dict[str, str | None]]:
     """What is paused, for a program: by mapping name, the empty one for everything."""
     return {
         name: {"since": iso_text(pause.since_ns), "until": iso_text(pause.until_ns)}

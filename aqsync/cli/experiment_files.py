@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef, RemoteFile
-from aqsync.aqueduct.server import Server
 from aqsync.cli.tables import say_table, time_text
 from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
 
 _NOT_FOUND = 404
 
 
-def files_of(server: Server, found: ExperimentRef) -> list[RemoteFile]:
+def files_of(server: Client, found: ExperimentRef) -> list[RemoteFile]:
     """Return an experiment's files, by name.
 
     Raises:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from aqsync.aqueduct.address import server_address
 from aqsync.clock import SystemClock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import NoDaemon
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
@@ -18,7 +18,11 @@ from aqsync.service.web.client import DaemonClient
 
 @contextmanager
 def journal_after_scan(
-    config: Config, mappings: Sequence[Mapping], within: Sequence[str] = (), *, scan: bool = True
+    config: Config,
+    mappings: Sequence[MappingConfig],
+    within: Sequence[str] = (),
+    *,
+    scan: bool = True,
 ) -> Iterator[tuple[Journal, dict[str, Scanner]]]:
     """Copy the journal into memory and scan the disk into the copy.
 

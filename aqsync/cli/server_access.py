@@ -12,8 +12,8 @@ from uuid import UUID
 
 import click
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.aqueduct.server import Server
 from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
 from aqsync.errors import ConfigError, ExitCode, RemoteError
@@ -67,9 +67,9 @@ def access(config: Path | None, url: str | None, token_file: Path | None) -> Acc
     )
 
 
-def connected(found: Access) -> Server:
+def connected(found: Access) -> Client:
     """Return a client of the server; nothing is sent yet."""
-    return Server(
+    return Client(
         found.url,
         found.token,
         verify=found.verify,
@@ -105,7 +105,7 @@ def with_server(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     return command
 
 
-def find_experiment(server: Server, identifier: str) -> ExperimentRef:
+def find_experiment(server: Client, identifier: str) -> ExperimentRef:
     """Return an experiment by its EID or UUID.
 
     Raises:
@@ -119,7 +119,7 @@ def find_experiment(server: Server, identifier: str) -> ExperimentRef:
 
 
 @contextlib.contextmanager
-def experiment_by(server: Server, identifier: str) -> Iterator[ExperimentRef]:
+def experiment_by(server: Client, identifier: str) -> Iterator[ExperimentRef]:
     """Work on an experiment, named by its EID or UUID; errors call it by its EID.
 
     Raises:

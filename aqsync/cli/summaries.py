@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aqsync.cli.output import iso_text, say, seconds_text
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.model import State
 from aqsync.sync.summary import FileProblem, Summary
 
@@ -39,7 +39,7 @@ def _for_so_long(problem: FileProblem) -> str:
 
 
 def summary_as_json(
-    mapping: Mapping, summary: Summary, complete_at_ns: int | None
+    mapping: MappingConfig, summary: Summary, complete_at_ns: int | None
 ) -> dict[str, Any]:
     """Counts, sizes and problems of a mapping."""
     return {

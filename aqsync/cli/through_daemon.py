@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from aqsync.cli.output import complain
 from aqsync.cli.signals import interruptible
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import DaemonStopped
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import PushRequest
@@ -45,7 +45,7 @@ def through_daemon(journal: Path, order: Callable[[DaemonClient], T]) -> T | Non
 
 
 def push_through_daemon(
-    config: Config, mappings: Sequence[Mapping], limits: Limits, show: Show
+    config: Config, mappings: Sequence[MappingConfig], limits: Limits, show: Show
 ) -> PushReport | None:
     """Have the daemon push; None if there is none.
 

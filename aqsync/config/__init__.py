@@ -2,7 +2,7 @@
 
 from aqsync.config.cron import Cron, parse_cron
 from aqsync.config.loading import find_config, load_config, load_server, parse_config
-from aqsync.config.models import Config, Mapping, ServerConfig, Settings, TagRule
+from aqsync.config.models import Config, MappingConfig, ServerConfig, Settings, TagRule
 from aqsync.config.template import MappingDraft, render_config
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.units import parse_duration, parse_rate, parse_share, parse_size
@@ -11,7 +11,7 @@ from aqsync.config.windows import Window, Windows, parse_window
 __all__ = [
     "Config",
     "Cron",
-    "Mapping",
+    "MappingConfig",
     "MappingDraft",
     "Schedule",
     "ServerConfig",

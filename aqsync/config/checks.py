@@ -8,12 +8,12 @@ from itertools import combinations
 from pathlib import Path
 
 from aqsync.config import patterns
-from aqsync.config.models import Mapping
+from aqsync.config.models import MappingConfig
 from aqsync.config.places import real_path
 from aqsync.config.yamltree import Location
 
 Finding = tuple[Location, str]
-Placed = tuple[int, Mapping]
+Placed = tuple[int, MappingConfig]
 """A mapping and its index in the file."""
 
 
@@ -56,13 +56,13 @@ def _between(one: Placed, other: Placed, real: ByPath[Path, Path]) -> Iterator[F
         yield (*at, "prefix"), f"{what}; expected a prefix of its own for each"
 
 
-def _share_an_experiment(one: Mapping, other: Mapping) -> bool:
+def _share_an_experiment(one: MappingConfig, other: MappingConfig) -> bool:
     if one.path is None:
         return patterns.may_give(other.experiment, one.experiment)
     return other.path is not None or patterns.may_give(one.experiment, other.experiment)
 
 
-def _names_may_collide(one: Mapping, other: Mapping) -> bool:
+def _names_may_collide(one: MappingConfig, other: MappingConfig) -> bool:
     """Whether two whole paths with prefixes can be equal; only then can their names be."""
     if one.prefix is not None and other.prefix is not None:
         return one.prefix == other.prefix

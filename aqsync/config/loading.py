@@ -10,7 +10,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from aqsync.config.checks import find_conflicts
-from aqsync.config.models import Config, Mapping, ServerConfig, Settings
+from aqsync.config.models import Config, MappingConfig, ServerConfig, Settings
 from aqsync.config.problems import config_error, problems_of, unknown_key, where_written
 from aqsync.config.section import Section
 from aqsync.config.yamltree import Location, Problem, Tree
@@ -128,7 +128,7 @@ class _Reader:
         if listed and isinstance(listed, tuple):
             # Their errors are noted; a placeholder keeps the list from counting as empty.
             right = tuple(mapping for _, mapping in placed)
-            document["mappings"] = right or (Mapping.model_construct(),)
+            document["mappings"] = right or (MappingConfig.model_construct(),)
         config = self._validate(Config, document, ())
         private: dict[Location, Path] = {}
         if config is not None:
@@ -149,13 +149,13 @@ class _Reader:
             raise config_error(self._path, self._problems)
         return only.server
 
-    def _mappings(self) -> list[tuple[int, Mapping]]:
+    def _mappings(self) -> list[tuple[int, MappingConfig]]:
         defaults = self._defaults()
         listed = self._document.get("mappings")
         placed = []
         for index, raw in enumerate(listed if isinstance(listed, tuple) else ()):
             merged = {**defaults, **raw} if isinstance(raw, dict) else raw
-            mapping = self._validate(Mapping, merged, ("mappings", index))
+            mapping = self._validate(MappingConfig, merged, ("mappings", index))
             if mapping is not None:
                 placed.append((index, mapping))
         return placed

@@ -156,7 +156,7 @@ class Settings(Section):
     """Whether a file that was very young when it was uploaded is read once more a minute later."""
 
 
-class Mapping(Settings):
+class MappingConfig(Settings):
     """One local directory tied to one experiment or, by a pattern, to several."""
 
     name: str = Field(description="a name of 1 to 64 letters, digits, . _ and -, such as fridge-1")
@@ -258,7 +258,7 @@ class Config(Section):
         default=Schedule(),
         description="a section with the keys " + ", ".join(Schedule.model_fields),
     )
-    mappings: tuple[Mapping, ...] = Field(
+    mappings: tuple[MappingConfig, ...] = Field(
         min_length=1, description="a list of mappings, each with name, directory and experiment"
     )
     path: LocalPath

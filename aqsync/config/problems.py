@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from aqsync.config.models import Config, Mapping, ServerConfig, Settings, TagRule, known_keys
+from aqsync.config.models import Config, MappingConfig, ServerConfig, Settings, TagRule, known_keys
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
@@ -20,7 +20,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "transfer": Transfer,
     "schedule": Schedule,
     "defaults": Settings,
-    "mappings": Mapping,
+    "mappings": MappingConfig,
     "tags": TagRule,
 }
 

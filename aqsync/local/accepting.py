@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.journal import Journal
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import REAL_DISK, Disk
@@ -11,7 +11,7 @@ from aqsync.local.submounts import Submounts
 
 
 def as_it_stands(
-    mapping: Mapping, journal: Journal, disk: Disk = REAL_DISK
+    mapping: MappingConfig, journal: Journal, disk: Disk = REAL_DISK
 ) -> dict[str, RootIdentity]:
     """A mapping's root, by the empty path, and the disks that are mounted below it, by theirs.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.config.places import real_path
 from aqsync.errors import ConfigError
 
@@ -15,12 +15,12 @@ from aqsync.errors import ConfigError
 class Place(NamedTuple):
     """A path within a mapping."""
 
-    mapping: Mapping
+    mapping: MappingConfig
     path: str
     """Relative to the root; empty for the root itself."""
 
 
-def locate(mappings: Sequence[Mapping], path: Path) -> Place:
+def locate(mappings: Sequence[MappingConfig], path: Path) -> Place:
     """Find the mapping that a path lies in, as it is written or with links resolved.
 
     Raises:
@@ -37,7 +37,9 @@ def locate(mappings: Sequence[Mapping], path: Path) -> Place:
     )
 
 
-def _ways(mappings: Sequence[Mapping], written: Path) -> Iterator[tuple[Path, Mapping, Path]]:
+def _ways(
+    mappings: Sequence[MappingConfig], written: Path
+) -> Iterator[tuple[Path, MappingConfig, Path]]:
     """First compare paths as written: that asks no file system, which might hang."""
     for mapping in mappings:
         yield written, mapping, mapping.directory

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from aqsync.config import Mapping, patterns
+from aqsync.config import MappingConfig, patterns
 from aqsync.config.models import MAX_TAG_LENGTH
 from aqsync.errors import ConfigError
 
@@ -49,7 +49,7 @@ class _Cause:
     entry: str
 
 
-def target_fingerprint(mapping: Mapping) -> str:
+def target_fingerprint(mapping: MappingConfig) -> str:
     """Changes when a mapping's files may go elsewhere."""
     return _fingerprint(mapping.experiment, mapping.path, mapping.prefix)
 
@@ -73,7 +73,7 @@ class Rules:
         ConfigError: A line of ``root_ignore`` is no pattern.
     """
 
-    def __init__(self, mapping: Mapping, root_ignore: str = "") -> None:
+    def __init__(self, mapping: MappingConfig, root_ignore: str = "") -> None:
         self._mapping = mapping
         lines = [(line, "ignore") for line in mapping.ignore]
         root_lines = root_ignore.removeprefix("\ufeff").split("\n")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aqsync.clock import Clock
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import ConfigError, DiskHangs, RootInDoubt, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK, Hanging
@@ -78,7 +78,7 @@ def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
         ) from exc
 
 
-def load_rules(mapping: Mapping, disk: Disk = REAL_DISK) -> Rules:
+def load_rules(mapping: MappingConfig, disk: Disk = REAL_DISK) -> Rules:
     """A mapping's rules, with what the root's own ignore file adds.
 
     Raises:
@@ -113,7 +113,7 @@ class Scanner:
 
     def __init__(
         self,
-        mapping: Mapping,
+        mapping: MappingConfig,
         journal: Journal,
         clock: Clock,
         disk: Disk = REAL_DISK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.rules import LeftOut, Rules
 
@@ -56,7 +56,7 @@ def unmatched(rules: Rules, paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(left)
 
 
-def survey(mapping: Mapping, rules: Rules, most: int, disk: Disk = REAL_DISK) -> Selection:
+def survey(mapping: MappingConfig, rules: Rules, most: int, disk: Disk = REAL_DISK) -> Selection:
     """Look at a mapping's directory, without a journal.
 
     Args:

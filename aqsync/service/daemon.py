@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from aqsync import __version__
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.config import Config, load_config
 from aqsync.errors import (
@@ -69,7 +69,7 @@ class Daemon:
         self,
         config: Config,
         journal: Journal,
-        connect: Callable[[Config], Server],
+        connect: Callable[[Config], Client],
         clock: Clock,
         notifier: Notifier,
     ) -> None:

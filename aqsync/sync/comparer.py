@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
-from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.errors import Interrupted, RemoteFileNotFound
 from aqsync.journal import Journal
@@ -44,7 +44,7 @@ class Comparer:
 
     def __init__(
         self,
-        server: Server,
+        server: Client,
         journal: Journal,
         clock: Clock,
         check: RemoteCheck,

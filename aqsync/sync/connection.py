@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.config import Config
 
 
-def connect(config: Config) -> Server:
+def connect(config: Config) -> Client:
     """The configured server; nothing is sent yet.
 
     Raises:
         ConfigError: The token or the file of authorities cannot be used.
     """
     settings = config.server
-    return Server(
+    return Client(
         settings.url,
         config.token(),
         verify=True if settings.ca_file is None else str(settings.ca_file),

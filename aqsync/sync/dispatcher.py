@@ -7,8 +7,7 @@ orders. A file that must wait goes back to its rescanner, which looks at it when
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
-from collections.abc import Mapping as ByName
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -106,7 +105,7 @@ class Dispatcher:
         pool: WorkerPool,
         outcomes: OutcomeLog,
         windows: Windows,
-        rescanners: ByName[str, Rescans] | None = None,
+        rescanners: Mapping[str, Rescans] | None = None,
         announce: Announce = Announce(),
     ) -> None:
         self.retiring = False

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 from uuid import UUID
 
-from aqsync.aqueduct.server import Server
-from aqsync.config import Mapping
+from aqsync.aqueduct.client import Client
+from aqsync.config import MappingConfig
 from aqsync.errors import (
     AccessDenied,
     ExperimentNotFound,
@@ -85,8 +85,8 @@ class Engine:
 
     def __init__(
         self,
-        mappings: Iterable[Mapping],
-        server: Server,
+        mappings: Iterable[MappingConfig],
+        server: Client,
         shared: Shared,
         *,
         aborted: Callable[[], bool] = lambda: False,
@@ -123,7 +123,7 @@ class Engine:
 
     def scan(
         self,
-        mapping: Mapping,
+        mapping: MappingConfig,
         within: Iterable[str] = (),
         *,
         beat: Callable[[], None] = lambda: None,
@@ -144,7 +144,7 @@ class Engine:
             self._change_outlook()
         return report
 
-    def ask(self, mapping: Mapping, question: Callable[[], T]) -> T:
+    def ask(self, mapping: MappingConfig, question: Callable[[], T]) -> T:
         """Ask a mapping's disk something that a call of the system answers.
 
         Raises:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from aqsync.aqueduct.address import server_address
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.errors import Forbidden
 from aqsync.journal import Journal
@@ -31,7 +31,7 @@ class Mirror:
         clock: For the age of what is learned.
     """
 
-    def __init__(self, server: Server, journal: Journal, clock: Clock) -> None:
+    def __init__(self, server: Client, journal: Journal, clock: Clock) -> None:
         self._server = server
         self._journal = journal
         self._clock = clock

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.journal.observations import Waiting
 from aqsync.model import (
     SECOND_NS,
@@ -65,11 +65,11 @@ class Limits:
     mappings: tuple[str, ...] | None = None
     at_once: bool = False
 
-    def covers(self, mapping: Mapping) -> bool:
+    def covers(self, mapping: MappingConfig) -> bool:
         """Whether a mapping is to be pushed."""
         return self.mappings is None or mapping.name in self.mappings
 
-    def paths_in(self, mapping: Mapping) -> tuple[str, ...]:
+    def paths_in(self, mapping: MappingConfig) -> tuple[str, ...]:
         """The paths of one mapping to look at; none: the whole root."""
         return self.within.get(mapping.name, ())
 

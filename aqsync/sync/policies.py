@@ -8,7 +8,7 @@ from itertools import islice
 from math import inf
 from typing import TypeVar
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
 from aqsync.journal.observations import Waiting
@@ -73,7 +73,7 @@ def _end(blocked: TransfersBlocked) -> float:
 
 def policies(
     journal: Journal,
-    mapping: Mapping,
+    mapping: MappingConfig,
     now_ns: int,
     windows: Windows = ALWAYS,
     *,
@@ -166,7 +166,7 @@ def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def experiments_of(journal: Journal, mappings: Iterable[Mapping]) -> set[str]:
+def experiments_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[str]:
     """The EIDs of the experiments that files of mappings lead to, as they are configured now.
 
     A file that is gone counts only while its copy may have to be removed. What is known of others
@@ -184,14 +184,16 @@ def experiments_of(journal: Journal, mappings: Iterable[Mapping]) -> set[str]:
     return found | journal.remote.mapped_eids(removing, only_removable=True)
 
 
-def experiments_known_of(journal: Journal, mappings: Iterable[Mapping]) -> set[str]:
+def experiments_known_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[str]:
     """The EIDs of every experiment that mappings, or files known of them before, go to."""
     chosen = tuple(mappings)
     fixed = {mapping.experiment for mapping in chosen if mapping.path is None}
     return fixed | journal.remote.mapped_eids([journal.mappings.get(m.name).id for m in chosen])
 
 
-def undecided(journal: Journal, mapping: Mapping, within: Sequence[str] = ()) -> list[Waiting]:
+def undecided(
+    journal: Journal, mapping: MappingConfig, within: Sequence[str] = ()
+) -> list[Waiting]:
     """The files of a mapping that need a decision, longest-standing first.
 
     Args:
@@ -203,14 +205,14 @@ def undecided(journal: Journal, mapping: Mapping, within: Sequence[str] = ()) ->
     return journal.observations.unquiet(mapping_id, within, keep=keeps(mapping))
 
 
-def keeps(mapping: Mapping) -> bool:
+def keeps(mapping: MappingConfig) -> bool:
     """Whether nothing is ever removed from the server."""
     return mapping.on_local_delete is OnLocalDelete.KEEP
 
 
 def decisions(
     journal: Journal,
-    mapping: Mapping,
+    mapping: MappingConfig,
     now_ns: int,
     within: Sequence[str] = (),
     *,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from collections.abc import Mapping as Dict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.errors import ConfigError, DiskHangs
 from aqsync.journal import Journal
 from aqsync.model import Reason, State
@@ -48,7 +47,7 @@ def push_and_report(session: Session, order: Order) -> PushReport | None:
 
 def summarize_all(
     journal: Journal,
-    mappings: Sequence[Mapping],
+    mappings: Sequence[MappingConfig],
     limits: Limits,
     windows: Windows,
     now_ns: int,
@@ -75,7 +74,7 @@ def summarize_all(
     }
 
 
-def notes_on(journal: Journal, mappings: Sequence[Mapping], limits: Limits) -> list[str]:
+def notes_on(journal: Journal, mappings: Sequence[MappingConfig], limits: Limits) -> list[str]:
     """Which mappings take none of the files that are there, and why."""
     found = {m.name: selection(journal, m) for m in mappings if not limits.paths_in(m)}
     return [
@@ -87,7 +86,7 @@ def notes_on(journal: Journal, mappings: Sequence[Mapping], limits: Limits) -> l
 
 
 def report_on(
-    journal: Journal, summaries: Dict[str, Summary], result: PushResult, notes: list[str]
+    journal: Journal, summaries: Mapping[str, Summary], result: PushResult, notes: list[str]
 ) -> PushReport:
     """Put together what a push did and how everything stands."""
     problems = [problem for summary in summaries.values() for problem in summary.problems]
@@ -139,14 +138,14 @@ def _tag_problems(journal: Journal, mappings: Iterable[str]) -> list[FileProblem
     ]
 
 
-def _note_complete(journal: Journal, summaries: Dict[str, Summary], now_ns: int) -> None:
+def _note_complete(journal: Journal, summaries: Mapping[str, Summary], now_ns: int) -> None:
     """Remember when a whole mapping was last in sync, by the server's own list."""
     for name, summary in summaries.items():
         if summary.complete:
             journal.mappings.complete(journal.mappings.get(name).id, now_ns)
 
 
-def _check_known(engine: Engine, mappings: Sequence[Mapping], limits: Limits) -> None:
+def _check_known(engine: Engine, mappings: Sequence[MappingConfig], limits: Limits) -> None:
     """A path that neither the disk nor the journal knows is a slip of the keyboard."""
     journal = engine.journal
     for mapping in mappings:

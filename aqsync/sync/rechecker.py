@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.sync.dispatcher import Rescans
 from aqsync.sync.engine import Engine
 from aqsync.sync.loop import Loop
@@ -34,7 +34,7 @@ class Rechecker:
     def __init__(
         self,
         engine: Engine,
-        mapping: Mapping,
+        mapping: MappingConfig,
         rescanner: Rescans,
         *,
         windows: Windows,

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from aqsync.clock import Clock
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.errors import DiskHangs, FileChanged, FileVanished, LocalError
 from aqsync.journal import Journal
 from aqsync.journal.rechecks import Pending
@@ -91,7 +91,7 @@ class Rechecks:
     # Planning
 
     def needed(
-        self, mapping: Mapping, file: FileRecord, outcome: Outcome, began_ns: int
+        self, mapping: MappingConfig, file: FileRecord, outcome: Outcome, began_ns: int
     ) -> int | None:
         """When the version of an outcome must be hashed again; None: it need not be.
 
@@ -114,7 +114,7 @@ class Rechecks:
             return began_ns + self._write_back_ns  # it was stored to unseen, perhaps once more
         return synced.recheck_at_ns if synced.signature == signature else None
 
-    def closed(self, mapping: Mapping, paths: Iterable[str]) -> None:
+    def closed(self, mapping: MappingConfig, paths: Iterable[str]) -> None:
         """Programs that could write have closed these files, and no change of them shows."""
         if mapping.recheck:
             at_ns = self._clock.now_ns() + self._write_back_ns
@@ -143,13 +143,13 @@ class Rechecks:
 
     # Doing
 
-    def pending(self, mapping: Mapping) -> Pending:
+    def pending(self, mapping: MappingConfig) -> Pending:
         """What of a mapping is due now."""
         if not mapping.recheck:
             return Pending(0, 0, None)
         return self._journal.rechecks.pending(self._id(mapping), self._attend_to_clock())
 
-    def seconds_to_next(self, mapping: Mapping) -> float | None:
+    def seconds_to_next(self, mapping: MappingConfig) -> float | None:
         """Seconds until a file that is not due yet will be; None: there is none."""
         now_ns = self._attend_to_clock()
         next_ns = self._journal.rechecks.next_ns(self._id(mapping), now_ns)
@@ -157,7 +157,7 @@ class Rechecks:
 
     def run(
         self,
-        mapping: Mapping,
+        mapping: MappingConfig,
         *,
         windows: Windows = ALWAYS,
         at_once: bool = False,
@@ -215,7 +215,7 @@ class Rechecks:
             self._note(passed)
 
     def _due(
-        self, mapping: Mapping, now_ns: int, policy_of: Callable[[FileRecord], Policy]
+        self, mapping: MappingConfig, now_ns: int, policy_of: Callable[[FileRecord], Policy]
     ) -> Iterator[FileRecord]:
         for identities in self._journal.rechecks.due(self._id(mapping), now_ns):
             for file in self._journal.observations.records(identities):
@@ -229,7 +229,7 @@ class Rechecks:
 
     def _attended_check(
         self,
-        mapping: Mapping,
+        mapping: MappingConfig,
         file: FileRecord,
         stop: Callable[[], bool],
         progress: Callable[[int], None],
@@ -245,7 +245,7 @@ class Rechecks:
 
     def _check(
         self,
-        mapping: Mapping,
+        mapping: MappingConfig,
         file: FileRecord,
         stop: Callable[[], bool],
         progress: Callable[[int], None],
@@ -279,7 +279,7 @@ class Rechecks:
         )
         return False
 
-    def _id(self, mapping: Mapping) -> int:
+    def _id(self, mapping: MappingConfig) -> int:
         return self._journal.mappings.get(mapping.name).id
 
 

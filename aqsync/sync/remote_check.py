@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import Expected, RemoteProbe, UploadReceipt
-from aqsync.aqueduct.server import Server
 from aqsync.clock import Clock
 from aqsync.errors import RemoteChanged
 from aqsync.journal import Journal
@@ -57,7 +57,7 @@ class RemoteCheck:
 
     def __init__(
         self,
-        server: Server,
+        server: Client,
         journal: Journal,
         lists: Lists,
         clock: Clock,

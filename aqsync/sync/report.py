@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Dict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class PushReport:
         }
 
     @classmethod
-    def from_dict(cls, found: Dict[str, Any]) -> PushReport:
+    def from_dict(cls, found: Mapping[str, Any]) -> PushReport:
         """Made again from `to_dict`.
 
         Raises:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.scanner import ScanReport
 from aqsync.log import Log
@@ -74,7 +74,7 @@ class Rescanner:
     def __init__(
         self,
         engine: Engine,
-        mapping: Mapping,
+        mapping: MappingConfig,
         queue: WorkQueue,
         pace: Pace,
         watch: Callable[[], Watch],

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from aqsync.clock import SystemClock
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
 from aqsync.local.accepting import as_it_stands
@@ -20,7 +20,7 @@ from aqsync.sync.policies import decisions
 
 def set_free(
     journal: Journal,
-    mappings: Sequence[Mapping],
+    mappings: Sequence[MappingConfig],
     paths: Sequence[Path],
     now_ns: int,
     *,
@@ -74,7 +74,7 @@ def set_free(
 
 
 def _stuck(
-    journal: Journal, mapping: Mapping, tops: Sequence[str], now_ns: int
+    journal: Journal, mapping: MappingConfig, tops: Sequence[str], now_ns: int
 ) -> Iterator[FileRecord]:
     """Held and failed files; emptied and deleted ones only if their path was named."""
     for file, step in decisions(journal, mapping, now_ns, tops):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.journal import Journal
 from aqsync.local.rules import Rules
 from aqsync.local.selection import Selection, unmatched
 
 
-def selection(journal: Journal, mapping: Mapping) -> Selection:
+def selection(journal: Journal, mapping: MappingConfig) -> Selection:
     """What the last scan of everything selected and left out."""
     record = journal.mappings.get(mapping.name)
     return Selection(

@@ -25,9 +25,9 @@ from math import inf
 from queue import SimpleQueue
 from typing import Protocol
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.watcher import Watcher
 from aqsync.log import Log
@@ -104,7 +104,7 @@ class Seams:
     """
 
     disk: Disk = REAL_DISK
-    watch: Callable[[Mapping, Callable[[], None]], Watch] = lambda mapping, heard: Watcher(
+    watch: Callable[[MappingConfig, Callable[[], None]], Watch] = lambda mapping, heard: Watcher(
         mapping.directory, heard
     )
     pool: Callable[[Callable[[Job], Outcome], Callable[[], None]], WorkerPool] = WorkerPool
@@ -131,9 +131,9 @@ class Session:
     def __init__(
         self,
         config: Config,
-        server: Server,
+        server: Client,
         shared: Shared,
-        mappings: Sequence[Mapping],
+        mappings: Sequence[MappingConfig],
         seams: Seams = REAL,
         *,
         orders_only: bool = False,
@@ -189,7 +189,7 @@ class Session:
         self._steps.append((loop, poller.step))
         return poller
 
-    def _rescanner(self, mapping: Mapping) -> Rescanner:
+    def _rescanner(self, mapping: MappingConfig) -> Rescanner:
         loop, schedule = self._loop(f"rescans {mapping.name}"), self.config.schedule
         rescanner = Rescanner(
             self.engine,
@@ -203,7 +203,7 @@ class Session:
         self._steps.append((loop, rescanner.step))
         return rescanner
 
-    def _rechecker(self, mapping: Mapping) -> None:
+    def _rechecker(self, mapping: MappingConfig) -> None:
         loop = self._loop(f"rechecks {mapping.name}")
         rechecker = Rechecker(
             self.engine,

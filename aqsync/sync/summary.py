@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from collections.abc import Mapping as Dict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.journal import Journal
 from aqsync.model import (
     Decision,
@@ -70,7 +69,7 @@ class FileProblem(NamedTuple):
         return found if self.files is None else {**found, "files": self.files}
 
     @classmethod
-    def from_dict(cls, found: Dict[str, Any]) -> FileProblem:
+    def from_dict(cls, found: Mapping[str, Any]) -> FileProblem:
         """Made again from `to_dict`.
 
         Raises:
@@ -105,7 +104,7 @@ class Summary:
 
 def summarize(
     journal: Journal,
-    mapping: Mapping,
+    mapping: MappingConfig,
     now_ns: int,
     within: Sequence[str] = (),
     *,
@@ -194,7 +193,7 @@ def is_kept(file: FileRecord) -> bool:
     )
 
 
-def is_complete(journal: Journal, mapping: Mapping, now_ns: int) -> bool:
+def is_complete(journal: Journal, mapping: MappingConfig, now_ns: int) -> bool:
     """Whether everything is in sync, as a summary says it; stops at the first file that is not.
 
     Args:

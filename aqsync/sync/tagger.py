@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.errors import ExperimentNotFound, Forbidden, OperationFailed, ServerBusy
 from aqsync.journal import Journal
@@ -24,7 +24,7 @@ class Tagger:
         clock: For when it was.
     """
 
-    def __init__(self, server: Server, journal: Journal, clock: Clock) -> None:
+    def __init__(self, server: Client, journal: Journal, clock: Clock) -> None:
         self._server = server
         self._journal = journal
         self._clock = clock

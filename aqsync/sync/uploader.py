@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.errors import (
     AqsyncError,
@@ -79,7 +79,7 @@ class Uploader:
 
     def __init__(
         self,
-        server: Server,
+        server: Client,
         journal: Journal,
         clock: Clock,
         check: RemoteCheck,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Protocol
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import DiskHangs, EventsUnavailable, RootUnusable
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.hints import Hints
@@ -75,7 +75,7 @@ class WatchSupervisor:
     def __init__(
         self,
         engine: Engine,
-        mapping: Mapping,
+        mapping: MappingConfig,
         make: Callable[[], Watch],
         doubt: Callable[[str], None],
     ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from aqsync.aqueduct import transport
 from aqsync.aqueduct.answer_timeout import SLOWEST_BYTES_PER_SECOND, AnswerTimeout
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.errors import ServerUnreachable
 from tests.support.client_faults import (
     EVERYTHING,
@@ -51,7 +51,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def probe(server: Server) -> None:
+def probe(server: Client) -> None:
     server.probe_file(EXPERIMENT, "a")
 
 

@@ -226,7 +226,7 @@ def imports(statement: str) -> set[str]:
 
 def test_importing_costs_no_more_than_it_must() -> None:
     assert not {"httpx", "pydantic"} & imports("import aqsync")
-    loaded = imports("import aqsync.aqueduct.server")
+    loaded = imports("import aqsync.aqueduct.client")
     assert "httpx" in loaded
     assert not {"pydantic", "rich", "click"} & loaded
     assert "httpx._main" not in imports("from aqsync import API")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.errors import ServerUnreachable
 from tests.support.client_faults import EVERYTHING, Operation, client, listing, upload
 from tests.support.patience import HANG_S, wait_until
@@ -20,12 +20,12 @@ CLOSED = "closed by this program"
 class Work:
     """An operation on a thread of its own."""
 
-    def __init__(self, operation: Operation, server: Server) -> None:
+    def __init__(self, operation: Operation, server: Client) -> None:
         self._failures: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, args=(operation, server))
         self._thread.start()
 
-    def _run(self, operation: Operation, server: Server) -> None:
+    def _run(self, operation: Operation, server: Client) -> None:
         try:
             operation(server)
         except BaseException as exc:  # noqa: BLE001 - looked at by the test
@@ -92,7 +92,7 @@ def test_a_tls_handshake_that_hangs_is_broken_off() -> None:
 
     with RawServer(hang) as raw:
         url = raw.url.replace("http:", "https:")
-        server = Server(url, verify=False, connect_timeout=HANG_S)
+        server = Client(url, verify=False, connect_timeout=HANG_S)
         work = Work(listing, server)
         assert greeted.wait(HANG_S)
         server.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import Expected, RemovalReceipt
-from aqsync.aqueduct.server import Server
 from aqsync.errors import BadAnswer, RemoteChanged
 from tests.support.client_faults import EXPERIMENT, MIB, STORED, answering, client, detail
 from tests.support.embedded import EmbeddedServer
@@ -117,7 +117,7 @@ def test_what_is_expected_can_be_said_of_one_file_only() -> None:
 
 
 def test_the_embedded_server_looks_at_conditions(embedded_server: EmbeddedServer) -> None:
-    with Server(embedded_server.url) as server:
+    with Client(embedded_server.url) as server:
         uuid = server.create_experiment("conditions", "").uuid
 
         def times() -> dict[str, str]:

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.probe import TINY, probe_of
 from aqsync.aqueduct.records import RemoteProbe
-from aqsync.aqueduct.server import Server
 from aqsync.errors import BadAnswer, ExperimentNotFound
 from tests.support.client_faults import EXPERIMENT, GIB, answering, client, detail
 from tests.support.embedded import EmbeddedServer
@@ -97,7 +97,7 @@ def test_a_name_that_no_file_can_have_is_not_there(name: str) -> None:
 
 
 def test_files_of_the_embedded_server(embedded_server: EmbeddedServer) -> None:
-    with Server(embedded_server.url) as server:
+    with Client(embedded_server.url) as server:
         uuid: UUID = server.create_experiment("probed", "").uuid
         assert server.probe_file(uuid, "µ #1") is None
         server.upload(uuid, "µ #1", [b"abc"], 3)

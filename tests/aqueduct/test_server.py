@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.errors import (
     ExperimentNotFound,
     FileChanged,
@@ -27,26 +27,26 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def server(embedded_server: EmbeddedServer) -> Iterator[Server]:
-    with Server(embedded_server.url + "/") as found:
+def server(embedded_server: EmbeddedServer) -> Iterator[Client]:
+    with Client(embedded_server.url + "/") as found:
         yield found
 
 
 @pytest.fixture
-def experiment(server: Server) -> Iterator[UUID]:
+def experiment(server: Client) -> Iterator[UUID]:
     ref = server.create_experiment("client library", "made by a test")
     yield ref.uuid
     server.remove_experiment(ref.uuid)
 
 
-def read(server: Server, experiment: UUID, name: str) -> bytes:
+def read(server: Client, experiment: UUID, name: str) -> bytes:
     with server.download(experiment, name) as download:
         data = b"".join(download.chunks())
         assert download.length == len(data)
         return data
 
 
-def names(server: Server, experiment: UUID) -> set[str]:
+def names(server: Client, experiment: UUID) -> set[str]:
     lists = server.list_files([experiment])
     assert lists is not None
     files = lists.files[experiment]
@@ -59,7 +59,7 @@ def names(server: Server, experiment: UUID) -> set[str]:
     [("a.csv", 10240), ("empty", 0), ("µ ~=#%&+.dat", 5), ("large.bin", 3 * MIB + 7)],
 )
 def test_what_is_uploaded_comes_back(
-    server: Server, experiment: UUID, name: str, length: int
+    server: Client, experiment: UUID, name: str, length: int
 ) -> None:
     data = hashlib.shake_128(name.encode()).digest(length)
     chunks = (data[start : start + MIB] for start in range(0, length, MIB))
@@ -70,7 +70,7 @@ def test_what_is_uploaded_comes_back(
     assert names(server, experiment) == {name}
 
 
-def test_an_upload_replaces_the_file_of_the_same_name(server: Server, experiment: UUID) -> None:
+def test_an_upload_replaces_the_file_of_the_same_name(server: Client, experiment: UUID) -> None:
     server.upload(experiment, "a", [b"old"], 3)
     server.upload(experiment, "a", [b"newer"], 5)
     assert read(server, experiment, "a") == b"newer"
@@ -79,7 +79,7 @@ def test_an_upload_replaces_the_file_of_the_same_name(server: Server, experiment
 @pytest.mark.parametrize("length", [100, 2 * MIB])
 @pytest.mark.parametrize("given", [-1, 1])
 def test_a_source_of_another_length_stores_nothing(
-    server: Server, experiment: UUID, length: int, given: int
+    server: Client, experiment: UUID, length: int, given: int
 ) -> None:
     with pytest.raises(FileChanged):
         server.upload(experiment, "a", [bytes(length + given)], length)
@@ -88,7 +88,7 @@ def test_a_source_of_another_length_stores_nothing(
 
 @pytest.mark.parametrize("length", [100, 2 * MIB])
 def test_an_error_of_the_source_passes_through_and_stores_nothing(
-    server: Server, experiment: UUID, length: int
+    server: Client, experiment: UUID, length: int
 ) -> None:
     changed = FileChanged("the guard saw a change")
 
@@ -104,7 +104,7 @@ def test_an_error_of_the_source_passes_through_and_stores_nothing(
 
 
 def test_a_name_that_cannot_travel_is_refused_before_the_source_is_touched(
-    server: Server, experiment: UUID
+    server: Client, experiment: UUID
 ) -> None:
     source = iter([b"x"])
     with pytest.raises(NameNotSendable):
@@ -112,7 +112,7 @@ def test_a_name_that_cannot_travel_is_refused_before_the_source_is_touched(
     assert list(source) == [b"x"]
 
 
-def test_the_server_says_why_it_refuses_a_file(server: Server, experiment: UUID) -> None:
+def test_the_server_says_why_it_refuses_a_file(server: Client, experiment: UUID) -> None:
     with pytest.raises(TransferRefused, match=r"'CON'.*: Invalid file name$") as caught:
         server.upload(experiment, "CON", [b"x"], 1)
     assert caught.value.status == 400
@@ -121,7 +121,7 @@ def test_the_server_says_why_it_refuses_a_file(server: Server, experiment: UUID)
 def test_a_file_over_the_limit_is_refused_early(tmp_path: Path) -> None:
     with (
         EmbeddedServer(tmp_path / "data", max_file_bytes=MIB) as embedded,
-        Server(embedded.url) as server,
+        Client(embedded.url) as server,
     ):
         experiment = server.create_experiment("t", "d").uuid
         given = 0
@@ -138,7 +138,7 @@ def test_a_file_over_the_limit_is_refused_early(tmp_path: Path) -> None:
         assert given < 64 * MIB
 
 
-def test_a_missing_experiment_is_told_from_a_missing_file(server: Server, experiment: UUID) -> None:
+def test_a_missing_experiment_is_told_from_a_missing_file(server: Client, experiment: UUID) -> None:
     with pytest.raises(ExperimentNotFound):
         server.upload(uuid4(), "a", [b"x"], 1)
     for name in ("a", "..", ".", "", "../a", "x" * 5000):
@@ -148,7 +148,7 @@ def test_a_missing_experiment_is_told_from_a_missing_file(server: Server, experi
         pass
 
 
-def test_many_threads_share_one_server(server: Server, experiment: UUID) -> None:
+def test_many_threads_share_one_server(server: Client, experiment: UUID) -> None:
     def send(worker: int) -> None:
         for number in range(10):
             name = f"{worker}-{number}"
@@ -164,7 +164,7 @@ def test_many_threads_share_one_server(server: Server, experiment: UUID) -> None
     assert all(read(server, experiment, name) == name.encode() for name in sorted(expected)[::7])
 
 
-def test_one_request_lists_several_experiments(server: Server, experiment: UUID) -> None:
+def test_one_request_lists_several_experiments(server: Client, experiment: UUID) -> None:
     other = server.create_experiment("other", "")
     missing = uuid4()
     server.upload(experiment, "a", [b"1"], 1)
@@ -176,7 +176,7 @@ def test_one_request_lists_several_experiments(server: Server, experiment: UUID)
     server.remove_experiment(other.uuid)
 
 
-def test_an_unchanged_list_is_recognised_by_its_digest(server: Server, experiment: UUID) -> None:
+def test_an_unchanged_list_is_recognised_by_its_digest(server: Client, experiment: UUID) -> None:
     first = server.list_files([experiment])
     assert first is not None
     assert server.list_files([experiment], known_digest=first.digest) is None
@@ -188,7 +188,7 @@ def test_an_unchanged_list_is_recognised_by_its_digest(server: Server, experimen
     assert server.list_files([experiment], known_digest=second.digest) is not None
 
 
-def test_the_digest_of_other_experiments_is_another(server: Server, experiment: UUID) -> None:
+def test_the_digest_of_other_experiments_is_another(server: Client, experiment: UUID) -> None:
     other = server.create_experiment("other", "").uuid
     first = server.list_files([experiment])
     assert first is not None
@@ -196,7 +196,7 @@ def test_the_digest_of_other_experiments_is_another(server: Server, experiment: 
     server.remove_experiment(other)
 
 
-def test_experiments_are_found_by_eid_across_requests(server: Server) -> None:
+def test_experiments_are_found_by_eid_across_requests(server: Client) -> None:
     ref = server.create_experiment("to be found", "µ", ["Tag"])
     asked = [f"19990101-{number}" for number in range(1, 150)] + [ref.eid]
     found = server.resolve(asked)
@@ -217,7 +217,7 @@ def test_experiments_are_found_by_eid_across_requests(server: Server) -> None:
             missing()
 
 
-def test_a_search_filters_and_counts(server: Server) -> None:
+def test_a_search_filters_and_counts(server: Client) -> None:
     mark = uuid4().hex
     refs = [server.create_experiment(f"{mark} {n}", "", [f"t{n}"]) for n in range(3)]
     page = server.find(title=mark.upper(), limit=2)
@@ -235,7 +235,7 @@ def test_a_search_filters_and_counts(server: Server) -> None:
         server.remove_experiment(ref.uuid)
 
 
-def test_tags_are_added_and_removed(server: Server, experiment: UUID) -> None:
+def test_tags_are_added_and_removed(server: Client, experiment: UUID) -> None:
     server.add_tags(experiment, ["one", "qubit:3"])
     server.add_tags(experiment, ["ONE"])
     assert set(server.experiment(experiment).tags) == {"one", "qubit:3"}
@@ -247,7 +247,7 @@ def test_tags_are_added_and_removed(server: Server, experiment: UUID) -> None:
         server.add_tags(experiment, ["not a tag"])
 
 
-def test_files_are_removed_all_or_none(server: Server, experiment: UUID) -> None:
+def test_files_are_removed_all_or_none(server: Client, experiment: UUID) -> None:
     for name in ("a", "µ#", "c"):
         server.upload(experiment, name, [b"x"], 1)
     with pytest.raises(TransferRefused, match="missing") as caught:
@@ -261,7 +261,7 @@ def test_files_are_removed_all_or_none(server: Server, experiment: UUID) -> None
 
 
 def test_a_download_left_early_costs_nothing_and_the_next_request_works(
-    server: Server, experiment: UUID
+    server: Client, experiment: UUID
 ) -> None:
     server.upload(experiment, "big", iter([bytes(8 * MIB)]), 8 * MIB)
     with server.download(experiment, "big") as download:
@@ -271,11 +271,11 @@ def test_a_download_left_early_costs_nothing_and_the_next_request_works(
     assert names(server, experiment) == {"big"}
 
 
-def test_the_header_check_passes_where_nothing_drops_the_header(server: Server) -> None:
+def test_the_header_check_passes_where_nothing_drops_the_header(server: Client) -> None:
     server.check_file_name_header()
 
 
-def refusals(server: Server, experiment: UUID) -> list[Callable[[], object]]:
+def refusals(server: Client, experiment: UUID) -> list[Callable[[], object]]:
     return [
         lambda: server.create_experiment("t", "d"),
         lambda: server.upload(experiment, "a", [b"x"], 1),
@@ -288,13 +288,13 @@ def refusals(server: Server, experiment: UUID) -> list[Callable[[], object]]:
 
 def test_a_token_is_sent_with_everything(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path / "data", token="s3cret") as embedded:
-        with Server(embedded.url, "s3cret") as server:
+        with Client(embedded.url, "s3cret") as server:
             experiment = server.create_experiment("t", "d").uuid
             server.upload(experiment, "a", [b"x"], 1)
             assert read(server, experiment, "a") == b"x"
             server.remove_files(experiment, ["a"])
         for token in (None, "wr0ng"):
-            with Server(embedded.url, token) as server:
+            with Client(embedded.url, token) as server:
                 for refused in refusals(server, experiment):
                     with pytest.raises(TokenRefused) as caught:
                         refused()
@@ -303,7 +303,7 @@ def test_a_token_is_sent_with_everything(tmp_path: Path) -> None:
 
 
 def test_a_restarted_server_is_found_again_at_once(tmp_path: Path) -> None:
-    with EmbeddedServer(tmp_path / "data") as embedded, Server(embedded.url) as server:
+    with EmbeddedServer(tmp_path / "data") as embedded, Client(embedded.url) as server:
         experiment = server.create_experiment("t", "d").uuid
         embedded.restart()
         server.upload(experiment, "small", [b"x"], 1)

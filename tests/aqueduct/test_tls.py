@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.errors import ConfigError, ServerUnreachable, TransferRefused
 from tests.support.raw_server import Peer, RawServer
 
@@ -52,7 +52,7 @@ def url(raw: RawServer) -> str:
 def test_uploads_and_downloads_pass_with_the_labs_own_authority() -> None:
     with (
         RawServer(over_tls(stores)) as raw,
-        Server(url(raw), verify=str(CERTIFICATE)) as server,
+        Client(url(raw), verify=str(CERTIFICATE)) as server,
     ):
         for length in (0, 10, 5 * MIB):
             server.upload(EXPERIMENT, "a", iter([bytes(length)]), length)
@@ -62,7 +62,7 @@ def test_uploads_and_downloads_pass_with_the_labs_own_authority() -> None:
 
 
 def test_the_check_of_certificates_can_be_switched_off() -> None:
-    with RawServer(over_tls(stores)) as raw, Server(url(raw), verify=False) as server:
+    with RawServer(over_tls(stores)) as raw, Client(url(raw), verify=False) as server:
         server.upload(EXPERIMENT, "a", [b"x"], 1)
 
 
@@ -77,7 +77,7 @@ def test_an_early_answer_stops_a_large_upload() -> None:
 
     with (
         RawServer(over_tls(refuses)) as raw,
-        Server(url(raw), verify=str(CERTIFICATE)) as server,
+        Client(url(raw), verify=str(CERTIFICATE)) as server,
         pytest.raises(TransferRefused, match="too much"),
     ):
         server.upload(EXPERIMENT, "a", source(), 2048 * MIB)
@@ -87,7 +87,7 @@ def test_an_early_answer_stops_a_large_upload() -> None:
 def test_a_certificate_of_an_unknown_authority_is_told_with_the_cure() -> None:
     with (
         RawServer(over_tls(stores)) as raw,
-        Server(url(raw)) as server,
+        Client(url(raw)) as server,
         pytest.raises(ServerUnreachable, match="certificate") as caught,
     ):
         server.upload(EXPERIMENT, "a", [b"x"], 1)
@@ -97,7 +97,7 @@ def test_a_certificate_of_an_unknown_authority_is_told_with_the_cure() -> None:
 def test_https_where_the_server_speaks_http_is_told() -> None:
     with (
         RawServer(stores) as raw,
-        Server(url(raw), verify=False, connect_timeout=0.3) as server,
+        Client(url(raw), verify=False, connect_timeout=0.3) as server,
         pytest.raises(ServerUnreachable, match="https://localhost"),
     ):
         server.upload(EXPERIMENT, "a", [b"x"], 1)
@@ -109,7 +109,7 @@ def test_a_ca_file_that_cannot_be_used_is_told(tmp_path: Path, content: str | No
     if content is not None:
         path.write_text(content)
     with pytest.raises(ConfigError, match=r"ca\.pem"):
-        Server("https://localhost", verify=str(path))
+        Client("https://localhost", verify=str(path))
 
 
 def test_tls_passes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_tls_passes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("https_proxy", raw.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        with Server("https://lab.invalid", verify=False) as server:
+        with Client("https://lab.invalid", verify=False) as server:
             for length in (10, 5 * MIB):
                 server.upload(EXPERIMENT, "a", iter([bytes(length)]), length)
     assert tunnels == [b"CONNECT lab.invalid:443 HTTP/1.1"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from tests.support import warm
 from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Ran, run
@@ -23,7 +23,7 @@ class Remote:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.server = Server(url)
+        self.server = Client(url)
         self.experiment = self.server.create_experiment("command line", "")
         self.eid = self.experiment.eid
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.local_files import write_whole
 from aqsync.aqueduct.records import FileLists, RemoteFile
-from aqsync.aqueduct.server import Server
 from aqsync.cli.commands.files import is_plain
 from aqsync.errors import LocalError
 from tests.cli.remote import Remote
@@ -113,13 +113,13 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote.put("a", b"theirs")
-    real = Server.download
+    real = Client.download
 
     def download(*arguments: Any) -> Any:
         Path("a").write_bytes(b"mine")
         return real(*arguments)
 
-    monkeypatch.setattr(Server, "download", download)
+    monkeypatch.setattr(Client, "download", download)
     assert "File exists" in remote.refused(1, "files", "get", remote.eid, "a")
     assert Path("a").read_bytes() == b"mine"
     assert [path.name for path in Path.cwd().iterdir()] == ["a"]
@@ -195,7 +195,7 @@ def test_a_server_cannot_write_beyond_the_directory(
         b"",
         {remote.experiment.uuid: [RemoteFile(each, "2026-11-23T10:00:00+00:00") for each in names]},
     )
-    monkeypatch.setattr(Server, "list_files", lambda *_: lists)
+    monkeypatch.setattr(Client, "list_files", lambda *_: lists)
     ran = remote.run("files", "get", remote.eid, "--to", "in", "--overwrite")
     assert ran.exit_code == 1
     assert ran.out == "downloaded good (7 B)\n"

@@ -33,7 +33,7 @@ def test_an_experiment_without_tags(remote: Remote) -> None:
 
 
 def test_all_tags_of_the_server(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aqsync.aqueduct.server._TAGS_CHUNK", 2)
+    monkeypatch.setattr("aqsync.aqueduct.client._TAGS_CHUNK", 2)
     mine = {f"all-{uuid4().hex}" for _ in range(5)}
     remote.server.add_tags(remote.experiment.uuid, sorted(mine))
     assert mine <= set(remote.did("tags", "list").splitlines())

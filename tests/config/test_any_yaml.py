@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aqsync.config import (
     Config,
-    Mapping,
+    MappingConfig,
     Schedule,
     ServerConfig,
     Transfer,
@@ -47,7 +47,7 @@ def config_or_error(text: str) -> list[int]:
 
 
 sections = ("server", "journal", "defaults", "mappings", "match", "add", "on", "1", "x")
-models = (Mapping, ServerConfig, Transfer, Schedule)
+models = (MappingConfig, ServerConfig, Transfer, Schedule)
 known = [key for model in models for key in model.model_fields]
 keys = st.sampled_from([*known, "transfer", "schedule", *sections])
 scalars = st.one_of(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aqsync.config import Mapping, parse_config
+from aqsync.config import MappingConfig, parse_config
 from aqsync.config.checks import find_conflicts
 from aqsync.errors import ConfigError
 from aqsync.local.naming import remote_name
@@ -53,7 +53,7 @@ def test_names_that_could_collide(
 
 
 def conflicts(*raw: dict[str, str]) -> list[tuple[tuple[str | int, ...], str]]:
-    mappings = [Mapping.model_validate(values) for values in raw]
+    mappings = [MappingConfig.model_validate(values) for values in raw]
     return find_conflicts(list(enumerate(mappings)), {})
 
 
@@ -108,7 +108,7 @@ def test_a_tag_has_one_spelling_in_all_mappings() -> None:
 
 
 def test_files_of_our_own_inside_a_root() -> None:
-    mapping = Mapping.model_validate(A)
+    mapping = MappingConfig.model_validate(A)
 
     found = find_conflicts([(0, mapping)], {("journal",): Path("/a/b/../j.db")})
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from aqsync.config import (
     Config,
     Cron,
-    Mapping,
+    MappingConfig,
     Schedule,
     ServerConfig,
     Transfer,
@@ -49,7 +49,7 @@ def with_mapping(*lines: str) -> str:
     return GOOD + "".join(f"    {line}\n" for line in lines)
 
 
-def mapping(*lines: str) -> Mapping:
+def mapping(*lines: str) -> MappingConfig:
     return parse_config(with_mapping(*lines), HERE).mappings[0]
 
 
@@ -181,7 +181,9 @@ def test_models_are_frozen_and_can_be_made_in_code() -> None:
     config = Config(
         server=ServerConfig(url="http://127.0.0.1:1"),
         journal=Path("/j.db"),
-        mappings=(Mapping(name="a", directory=Path("/d"), experiment="20261123-1", settle=0),),
+        mappings=(
+            MappingConfig(name="a", directory=Path("/d"), experiment="20261123-1", settle=0),
+        ),
         path=Path("/c.yaml"),
     )
 

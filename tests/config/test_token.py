@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Config, Mapping, ServerConfig
+from aqsync.config import Config, MappingConfig, ServerConfig
 from aqsync.errors import ConfigError, ExitCode
 
 
@@ -29,7 +29,7 @@ def config(token_file: Path | None) -> Config:
     return Config(
         server=ServerConfig(url="http://127.0.0.1:1", token_file=token_file),
         journal=Path("/j.db"),
-        mappings=(Mapping(name="a", directory=Path("/d"), experiment="20261123-1"),),
+        mappings=(MappingConfig(name="a", directory=Path("/d"), experiment="20261123-1"),),
         path=Path("/c.yaml"),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.demo.verify import differences, selected_files
 from aqsync.local.rules import Rules
 
@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_selected_are_the_regular_files_that_the_rules_take(root: Path) -> None:
-    mapping = Mapping(name="demo", directory=root, experiment="20261123-1")
+    mapping = MappingConfig(name="demo", directory=root, experiment="20261123-1")
 
     assert selected_files(root, Rules(mapping)) == {"run~a.csv": "run/a.csv"}
 

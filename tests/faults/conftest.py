@@ -10,7 +10,7 @@ from aqsync.clock import SystemClock
 from aqsync.sync.progress import Teller
 from aqsync.sync.push import Push
 from tests.support.embedded import EmbeddedServer
-from tests.support.meddler import Meddler
+from tests.support.intercepting_proxy import InterceptingProxy
 from tests.support.project import Arrange, Project
 
 
@@ -23,9 +23,9 @@ def project(tmp_path: Path, embedded_server: EmbeddedServer) -> Iterator[Project
 
 
 @pytest.fixture
-def meddler(project: Project) -> Iterator[Meddler]:
+def proxy(project: Project) -> Iterator[InterceptingProxy]:
     """Between the project and its server, once the project is configured with its URL."""
-    with Meddler(project.url) as between:
+    with InterceptingProxy(project.url) as between:
         project.configure(server={"url": between.url})
         yield between
 

@@ -14,7 +14,7 @@ import pytest
 from aqsync.local.scanner import ScanReport
 from aqsync.sync.engine import Engine
 from aqsync.sync.progress import Teller
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
 from tests.support.project import Arrange, Project
 
@@ -67,7 +67,7 @@ def while_reading(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     return arrange
 
 
-def stored_versions(meddler: Meddler, project: Project) -> list[bytes]:
+def stored_versions(proxy: InterceptingProxy, project: Project) -> list[bytes]:
     """From now on, what the server has after each upload that it accepted."""
     versions: list[bytes] = []
 
@@ -77,7 +77,7 @@ def stored_versions(meddler: Meddler, project: Project) -> list[bytes]:
             versions.append(project.read("file.bin"))
         return passed
 
-    meddler.on(UPLOAD, deed)
+    proxy.on(UPLOAD, deed)
     return versions
 
 
@@ -85,13 +85,13 @@ def stored_versions(meddler: Meddler, project: Project) -> list[bytes]:
 @CHANGES
 def test_a_file_that_changes_while_it_is_read(
     project: Project,
-    meddler: Meddler,
+    proxy: InterceptingProxy,
     while_reading: Arrange,
     change: Change,
     size: int,
 ) -> None:
     file = project.write("file.bin", b"a" * size)
-    versions = stored_versions(meddler, project)
+    versions = stored_versions(proxy, project)
     while_reading(lambda: change(file))
     answer = project.pushed()
     assert answer["uploaded"] == 1
@@ -101,7 +101,7 @@ def test_a_file_that_changes_while_it_is_read(
 
 @CHANGES
 def test_a_file_that_changes_while_it_is_on_its_way(
-    project: Project, meddler: Meddler, change: Change
+    project: Project, proxy: InterceptingProxy, change: Change
 ) -> None:
     """It had been sent before, so there is a good version to be spoiled."""
     first = b"first" * (LARGE // 5)
@@ -109,7 +109,7 @@ def test_a_file_that_changes_while_it_is_on_its_way(
     project.pushed()
     second = b"a" * LARGE
     file.write_bytes(second)
-    versions = stored_versions(meddler, project)
+    versions = stored_versions(proxy, project)
     arrived: SimpleQueue[bool] = SimpleQueue()
 
     def spoil(exchange: Exchange) -> bool:
@@ -119,13 +119,15 @@ def test_a_file_that_changes_while_it_is_on_its_way(
         arrived.put(passed)
         return passed
 
-    meddler.on(UPLOAD, spoil, times=1)
+    proxy.on(UPLOAD, spoil, times=1)
     project.pushed()
     assert not arrived.get(timeout=HANG_S), "the upload that was spoiled must never become complete"
     assert versions == [file.read_bytes()]
 
 
-def test_a_file_that_vanishes_while_it_is_on_its_way(project: Project, meddler: Meddler) -> None:
+def test_a_file_that_vanishes_while_it_is_on_its_way(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     file = project.write("file.bin", b"a" * LARGE)
     project.write("other.bin", b"stays")
 
@@ -135,7 +137,7 @@ def test_a_file_that_vanishes_while_it_is_on_its_way(project: Project, meddler: 
             file.unlink()
         return exchange.pass_on()
 
-    meddler.on(UPLOAD, spoil)
+    proxy.on(UPLOAD, spoil)
     answer = project.pushed()
     assert answer["uploaded"] == 1
     assert project.remote() == {"other.bin": b"stays"}
@@ -152,11 +154,11 @@ def test_a_file_that_vanishes_before_it_is_opened(
 
 
 def test_a_small_file_that_changes_while_it_is_on_its_way_is_sent_whole(
-    project: Project, meddler: Meddler
+    project: Project, proxy: InterceptingProxy
 ) -> None:
     """It was read before the request began: the old version arrives, the next push sends more."""
     file = project.write("file.bin", b"old")
-    versions = stored_versions(meddler, project)
+    versions = stored_versions(proxy, project)
 
     def spoil(exchange: Exchange) -> bool:
         file.write_bytes(b"newer")
@@ -164,7 +166,7 @@ def test_a_small_file_that_changes_while_it_is_on_its_way_is_sent_whole(
         versions.append(project.read("file.bin"))
         return passed
 
-    meddler.on(UPLOAD, spoil, times=1)
+    proxy.on(UPLOAD, spoil, times=1)
     project.push()
     assert versions[0] == b"old"
     project.pushed()
@@ -173,7 +175,7 @@ def test_a_small_file_that_changes_while_it_is_on_its_way_is_sent_whole(
 
 @pytest.mark.usefixtures("hurried")
 def test_a_file_that_never_rests_does_not_keep_a_push_from_ending(
-    project: Project, meddler: Meddler
+    project: Project, proxy: InterceptingProxy
 ) -> None:
     file = project.write("file.bin", b"a" * LARGE)
     project.write("quiet.csv", "quiet")
@@ -184,13 +186,13 @@ def test_a_file_that_never_rests_does_not_keep_a_push_from_ending(
             grow(file)
         return exchange.pass_on()
 
-    meddler.on(UPLOAD, spoil)
+    proxy.on(UPLOAD, spoil)
     ran = project.push()
     assert ran.exit_code == 1
     assert ran.json["waiting"] == 1
     assert project.remote() == {"quiet.csv": b"quiet"}
 
-    meddler.hands_off()
+    proxy.hands_off()
     project.pushed()
     assert project.read("file.bin") == file.read_bytes()
 

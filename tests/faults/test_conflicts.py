@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.support.meddler import Meddler
+from tests.support.intercepting_proxy import InterceptingProxy
 from tests.support.project import Project
 
 
@@ -21,18 +21,20 @@ def only_problem(project: Project, *arguments: str) -> dict[str, str]:
     return found
 
 
-def test_the_same_content_is_adopted_without_an_upload(project: Project, meddler: Meddler) -> None:
+def test_the_same_content_is_adopted_without_an_upload(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     project.write("a.csv", "same")
     project.put("a.csv", "same")
     answer = project.pushed()
     assert (answer["uploaded"], answer["adopted"], answer["bytes"]) == (0, 1, 0)
-    assert meddler.uploads == []
+    assert proxy.uploads == []
     assert project.pushed()["unchanged"] == 1
 
 
 @pytest.mark.parametrize("theirs", ["theirs, longer", "them"])
 def test_other_content_is_a_conflict_until_it_may_be_replaced(
-    project: Project, meddler: Meddler, theirs: str
+    project: Project, proxy: InterceptingProxy, theirs: str
 ) -> None:
     project.write("a.csv", "ours")
     project.write("b.csv", "goes on")
@@ -41,7 +43,7 @@ def test_other_content_is_a_conflict_until_it_may_be_replaced(
     assert "conflict: another file of this name was on the server first" in problem["reason"]
     assert "--overwrite" in problem["hint"]
     only_problem(project)
-    assert meddler.uploads == ["b.csv"]
+    assert proxy.uploads == ["b.csv"]
     assert project.read("a.csv") == theirs.encode()
 
     ran = project.run("push", "--overwrite")
@@ -186,26 +188,26 @@ def test_empty_files_carry_meaning(project: Project) -> None:
     assert project.remote() == {"__complete__.tag": b""}
 
 
-def test_a_lost_journal_costs_no_upload(project: Project, meddler: Meddler) -> None:
+def test_a_lost_journal_costs_no_upload(project: Project, proxy: InterceptingProxy) -> None:
     for number in range(5):
         project.write(f"{number}.csv", f"{number}")
     project.pushed()
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     for part in project.journal.parent.iterdir():
         part.unlink()
     answer = project.pushed()
     assert (answer["uploaded"], answer["adopted"]) == (0, 5)
-    assert meddler.uploads == []
+    assert proxy.uploads == []
 
 
-def test_a_touched_file_is_not_sent_again(project: Project, meddler: Meddler) -> None:
+def test_a_touched_file_is_not_sent_again(project: Project, proxy: InterceptingProxy) -> None:
     file = project.write("a.csv", "same")
     project.pushed()
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     os.utime(file)
     answer = project.pushed()
     assert (answer["uploaded"], answer["unchanged"]) == (0, 1)
-    assert meddler.uploads == []
+    assert proxy.uploads == []
 
 
 def test_retry_of_a_path_that_nobody_knows(project: Project) -> None:

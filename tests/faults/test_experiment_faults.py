@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.project import Project
 
 
@@ -67,14 +67,14 @@ def test_an_experiment_removed_between_two_pushes(project: Project) -> None:
     assert len(project.remote_names()) == 4
 
 
-def test_an_experiment_removed_during_a_push(project: Project, meddler: Meddler) -> None:
+def test_an_experiment_removed_during_a_push(project: Project, proxy: InterceptingProxy) -> None:
     project.write_some(20)
 
     def remove_it(exchange: Exchange) -> bool:
         project.server.remove_experiment(project.experiment.uuid)
         return exchange.pass_on()
 
-    meddler.on(UPLOAD, remove_it, times=1)
+    proxy.on(UPLOAD, remove_it, times=1)
     ran = project.push()
     assert ran.exit_code == 1
     [problem] = ran.json["problems"]

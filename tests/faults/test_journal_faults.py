@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
 from tests.support.project import BOUND_BY_PERMISSIONS, Project, Ran
 
@@ -48,7 +48,7 @@ def is_rebuilt(project: Project) -> None:
     assert project.pushed()["unchanged"] == 300
 
 
-def test_a_push_beside_another(project: Project, meddler: Meddler) -> None:
+def test_a_push_beside_another(project: Project, proxy: InterceptingProxy) -> None:
     project.write("a.csv", "a")
     second: list[Ran] = []
     pid: list[int] = []
@@ -60,7 +60,7 @@ def test_a_push_beside_another(project: Project, meddler: Meddler) -> None:
         second.append(project.process("push", "--dry-run"))
         return exchange.pass_on()
 
-    meddler.on(UPLOAD, push_again, times=1)
+    proxy.on(UPLOAD, push_again, times=1)
     with project.start("push", "--json") as first:
         pid.append(first.pid)
         out, err = first.communicate(timeout=HANG_S)

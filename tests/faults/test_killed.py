@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from tests.support.meddler import GRAPHQL, UPLOAD, Exchange, Meddler
+from tests.support.intercepting_proxy import GRAPHQL, UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
 from tests.support.project import Project
 
@@ -30,13 +30,13 @@ def contents(project: Project) -> dict[str, bytes]:
 class At:
     """Does something when so many uploads have begun; then holds that one until told."""
 
-    def __init__(self, meddler: Meddler, count: int = 0, name: str = "") -> None:
+    def __init__(self, proxy: InterceptingProxy, count: int = 0, name: str = "") -> None:
         self.reached = threading.Event()
         self.go_on = threading.Event()
         self._count = count
         self._name = name
-        self._meddler = meddler
-        meddler.on(UPLOAD, self._deed)
+        self._meddler = proxy
+        proxy.on(UPLOAD, self._deed)
 
     def _deed(self, exchange: Exchange) -> bool:
         enough = not self._name and len(self._meddler.uploads) >= self._count
@@ -49,8 +49,8 @@ class At:
         return exchange.pass_on()
 
 
-def converges(project: Project, meddler: Meddler, contents: dict[str, bytes]) -> None:
-    meddler.hands_off()
+def converges(project: Project, proxy: InterceptingProxy, contents: dict[str, bytes]) -> None:
+    proxy.hands_off()
     answer = project.pushed()
     assert answer["held"] == 0
     assert answer["uploaded"] + answer["adopted"] + answer["unchanged"] == len(contents)
@@ -60,32 +60,32 @@ def converges(project: Project, meddler: Meddler, contents: dict[str, bytes]) ->
 
 @pytest.mark.parametrize("count", [1, 3, 50, FILES])
 def test_kill_9_at_any_moment(
-    project: Project, meddler: Meddler, contents: dict[str, bytes], count: int
+    project: Project, proxy: InterceptingProxy, contents: dict[str, bytes], count: int
 ) -> None:
-    at = At(meddler, count)
+    at = At(proxy, count)
     with project.start("push") as process:
         assert at.reached.wait(HANG_S)
         process.kill()
         assert process.wait(HANG_S) == -signal.SIGKILL
         at.go_on.set()
-    converges(project, meddler, contents)
+    converges(project, proxy, contents)
 
 
 def test_kill_9_in_the_middle_of_a_large_file(
-    project: Project, meddler: Meddler, contents: dict[str, bytes]
+    project: Project, proxy: InterceptingProxy, contents: dict[str, bytes]
 ) -> None:
-    at = At(meddler, name="large.bin")
+    at = At(proxy, name="large.bin")
     with project.start("push") as process:
         assert at.reached.wait(HANG_S)
         process.kill()
         process.wait(HANG_S)
         at.go_on.set()
     assert "large.bin" not in project.remote_names()
-    converges(project, meddler, contents)
+    converges(project, proxy, contents)
 
 
 def test_kill_9_after_the_server_stored_a_file(
-    project: Project, meddler: Meddler, contents: dict[str, bytes]
+    project: Project, proxy: InterceptingProxy, contents: dict[str, bytes]
 ) -> None:
     """The answer never came, and the file changes before the next push: still no conflict."""
     stored: SimpleQueue[str] = SimpleQueue()
@@ -97,7 +97,7 @@ def test_kill_9_after_the_server_stored_a_file(
         go_on.wait(HANG_S)
         return False
 
-    meddler.on(UPLOAD, store_and_hold, times=4)
+    proxy.on(UPLOAD, store_and_hold, times=4)
     with project.start("push") as process:
         names = [stored.get(timeout=HANG_S) for _ in range(4)]
         process.kill()
@@ -106,16 +106,16 @@ def test_kill_9_after_the_server_stored_a_file(
     for name in names[:2]:
         contents[name] = b"changed since"
         project.write(name, contents[name])
-    meddler.hands_off()
+    proxy.hands_off()
     answer = project.pushed()
     assert (answer["adopted"], answer["uploaded"]) == (2, len(contents) - 2)
     assert project.remote() == contents
 
 
 @pytest.fixture
-def interrupted(meddler: Meddler) -> Iterator[At]:
+def interrupted(proxy: InterceptingProxy) -> Iterator[At]:
     """At an upload in the middle of a push."""
-    at = At(meddler, 20)
+    at = At(proxy, 20)
     yield at
     at.go_on.set()
 
@@ -123,7 +123,7 @@ def interrupted(meddler: Meddler) -> Iterator[At]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_lets_running_files_end(
     project: Project,
-    meddler: Meddler,
+    proxy: InterceptingProxy,
     contents: dict[str, bytes],
     interrupted: At,
     number: signal.Signals,
@@ -139,10 +139,10 @@ def test_the_first_signal_lets_running_files_end(
     assert process.returncode == 130
     assert '"interrupted": true' in out
     assert "Traceback" not in err
-    begun = set(meddler.uploads)
+    begun = set(proxy.uploads)
     assert project.remote_names() == begun, "what had begun was finished, and nothing more began"
     assert 20 <= len(begun) < 40
-    converges(project, meddler, contents)
+    converges(project, proxy, contents)
 
 
 def interrupt_twice(process: subprocess.Popen[str]) -> str:
@@ -161,10 +161,10 @@ def interrupt_twice(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("name", ["large.bin", "7.csv"])
 def test_the_second_signal_breaks_off(
-    project: Project, meddler: Meddler, contents: dict[str, bytes], name: str
+    project: Project, proxy: InterceptingProxy, contents: dict[str, bytes], name: str
 ) -> None:
     """In the middle of a file, or while the answer to a small one does not come."""
-    at = At(meddler, name=name)
+    at = At(proxy, name=name)
     with project.start("push") as process:
         assert at.reached.wait(HANG_S)
         err = interrupt_twice(process)
@@ -172,10 +172,10 @@ def test_the_second_signal_breaks_off(
     assert "error: " not in err
     at.go_on.set()
     assert "large.bin" not in project.remote_names()
-    converges(project, meddler, contents)
+    converges(project, proxy, contents)
 
 
-def test_the_second_signal_breaks_off_a_listing(project: Project, meddler: Meddler) -> None:
+def test_the_second_signal_breaks_off_a_listing(project: Project, proxy: InterceptingProxy) -> None:
     project.write("a.csv", "a")
     asked = threading.Event()
 
@@ -184,17 +184,17 @@ def test_the_second_signal_breaks_off_a_listing(project: Project, meddler: Meddl
         exchange.peer.wait_until_gone()
         return False
 
-    meddler.on(GRAPHQL, silence)
+    proxy.on(GRAPHQL, silence)
     for arguments in ((), ("--dry-run",)):
         asked.clear()
         with project.start("push", *arguments) as process:
             assert asked.wait(HANG_S)
             interrupt_twice(process)
-    converges(project, meddler, {"a.csv": b"a"})
+    converges(project, proxy, {"a.csv": b"a"})
 
 
-def test_an_interrupt_ends_a_wait(project: Project, meddler: Meddler) -> None:
-    project.configure(server={"url": meddler.url}, settle="10m")
+def test_an_interrupt_ends_a_wait(project: Project, proxy: InterceptingProxy) -> None:
+    project.configure(server={"url": proxy.url}, settle="10m")
     project.write("young.csv", "young")
     with project.start("push", "--max-wait", "1h") as process:
         assert process.stderr is not None

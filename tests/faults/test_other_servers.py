@@ -8,7 +8,7 @@ import pytest
 
 from aqsync.aqueduct.address import server_address
 from tests.support.embedded import EmbeddedServer
-from tests.support.meddler import Meddler
+from tests.support.intercepting_proxy import InterceptingProxy
 from tests.support.project import Project
 
 NOWHERE = "http://127.0.0.1:9"
@@ -31,12 +31,12 @@ def test_nothing_is_in_sync_with_a_server_that_was_never_asked(project: Project)
 
 
 def test_the_same_server_at_another_address_is_believed_once_it_was_asked(
-    project: Project, meddler: Meddler
+    project: Project, proxy: InterceptingProxy
 ) -> None:
     project.configure()
     project.write("a.csv")
     project.pushed()
-    project.configure(server={"url": meddler.url})
+    project.configure(server={"url": proxy.url})
     assert project.run("status").exit_code == 1
     assert project.pushed()["unchanged"] == 1, "its experiment has the same UUID"
     assert project.run("status").exit_code == 0

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.support.meddler import Meddler
+from tests.support.intercepting_proxy import InterceptingProxy
 from tests.support.project import Project
 
 KEYS = {
@@ -56,16 +56,16 @@ def test_the_json_answer(project: Project) -> None:
 
 
 def test_a_second_push_uploads_nothing_and_writes_no_file_row(
-    project: Project, meddler: Meddler
+    project: Project, proxy: InterceptingProxy
 ) -> None:
     for number in range(50):
         project.write(f"run-{number % 5}/{number}.csv", f"{number}")
     project.pushed()
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     rows = project.file_rows()
     answer = project.pushed()
     assert (answer["uploaded"], answer["unchanged"], answer["bytes"]) == (0, 50, 0)
-    assert meddler.uploads == []
+    assert proxy.uploads == []
     assert project.file_rows() == rows
 
 
@@ -87,19 +87,19 @@ def test_an_empty_root_is_fine(project: Project) -> None:
 # --dry-run
 
 
-def test_a_dry_run_begins_no_journal(project: Project, meddler: Meddler) -> None:
+def test_a_dry_run_begins_no_journal(project: Project, proxy: InterceptingProxy) -> None:
     file = project.write("a.csv", "a")
     ran = project.run("push", "--dry-run")
     assert ran.exit_code == 1
     assert f"would upload: {file}: not on the server yet" in ran.out
     assert not project.journal.parent.exists()
-    assert meddler.uploads == []
+    assert proxy.uploads == []
     assert project.remote_names() == set()
 
 
-def test_a_dry_run_touches_nothing(project: Project, meddler: Meddler) -> None:
+def test_a_dry_run_touches_nothing(project: Project, proxy: InterceptingProxy) -> None:
     project.configure(
-        server={"url": meddler.url}, tags=[{"match": "*.csv", "add": ["data"]}], name="main"
+        server={"url": proxy.url}, tags=[{"match": "*.csv", "add": ["data"]}], name="main"
     )
     project.write("same.csv", "same")
     project.write("changed.csv", "old")
@@ -110,7 +110,7 @@ def test_a_dry_run_touches_nothing(project: Project, meddler: Meddler) -> None:
     project.write("conflict.csv", "ours")
     project.put("conflict.csv", "theirs")
     project.remove("removed.csv")
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     before = project.journal.read_bytes()
     beside = set(project.journal.parent.iterdir())
     remote = project.remote()
@@ -130,7 +130,7 @@ def test_a_dry_run_touches_nothing(project: Project, meddler: Meddler) -> None:
         project.journal.with_name("journal.db-shm"),
     }
     assert project.remote() == remote
-    assert meddler.uploads == []
+    assert proxy.uploads == []
     assert project.disk().keys() == {
         "same.csv",
         "changed.csv",

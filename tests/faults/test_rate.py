@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from aqsync.clock import SystemClock
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
 from tests.support.project import Project
 
@@ -41,7 +41,7 @@ class JumpingClock:
 
 
 def test_four_workers_keep_to_one_rate(
-    project: Project, meddler: Meddler, monkeypatch: pytest.MonkeyPatch
+    project: Project, proxy: InterceptingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rate = 1024 * KIB
     all_large_go = threading.Barrier(4)
@@ -56,8 +56,8 @@ def test_four_workers_keep_to_one_rate(
     contents |= {f"small-{n}.bin": os.urandom(2 * KIB) for n in range(100)}
     for name, content in contents.items():
         project.write(name, content)
-    meddler.on(UPLOAD, together)
-    project.configure(server={"url": meddler.url}, transfer={"rate": "1 MiB/s"})
+    proxy.on(UPLOAD, together)
+    project.configure(server={"url": proxy.url}, transfer={"rate": "1 MiB/s"})
     clock = JumpingClock(monkeypatch)
 
     pushed = project.pushed()
@@ -68,7 +68,7 @@ def test_four_workers_keep_to_one_rate(
 
 
 def test_whoever_waits_for_a_slow_line_can_be_broken_off(
-    project: Project, meddler: Meddler
+    project: Project, proxy: InterceptingProxy
 ) -> None:
     for number in range(4):
         os.truncate(project.write(f"{number}.bin"), 16 << 20)  # more than an hour for all
@@ -79,8 +79,8 @@ def test_whoever_waits_for_a_slow_line_can_be_broken_off(
         begun.set()
         return exchange.pass_on()
 
-    meddler.on(UPLOAD, note)
-    project.configure(server={"url": meddler.url}, transfer={"rate": "16 KiB/s"})
+    proxy.on(UPLOAD, note)
+    project.configure(server={"url": proxy.url}, transfer={"rate": "16 KiB/s"})
     process = project.start("push")
     with process:
         assert begun.wait(HANG_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.meddler import UPLOAD, Deed, Exchange, Meddler, answering
+from tests.support.intercepting_proxy import UPLOAD, Deed, Exchange, InterceptingProxy, answering
 from tests.support.project import Project
 
 NO = answering("403 Forbidden", b'{"detail": "no"}')
@@ -21,9 +21,11 @@ def refusing(*beginnings: str) -> Deed:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_one_file_that_is_refused_stops_no_other(project: Project, meddler: Meddler) -> None:
+def test_one_file_that_is_refused_stops_no_other(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     contents = project.write_some(40)
-    meddler.on(UPLOAD, refusing("7.csv"))
+    proxy.on(UPLOAD, refusing("7.csv"))
     ran = project.push()
     assert ran.exit_code == 1
     assert ran.json["server"] is None
@@ -31,50 +33,52 @@ def test_one_file_that_is_refused_stops_no_other(project: Project, meddler: Medd
     [problem] = ran.json["problems"]
     assert problem["path"] == str(project.root / "7.csv")
     assert "the server does not allow this" in problem["reason"]
-    assert meddler.uploads.count("7.csv") == 3
-    meddler.hands_off()
+    assert proxy.uploads.count("7.csv") == 3
+    proxy.hands_off()
     assert project.pushed()["uploaded"] == 1
     assert project.remote() == contents
 
 
 @pytest.mark.usefixtures("hurried")
-def test_an_experiment_that_is_refused_stops_no_other(project: Project, meddler: Meddler) -> None:
+def test_an_experiment_that_is_refused_stops_no_other(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     other_root = project.folder / "other"
     second = project.server.create_experiment("second", "")
     project.configure(
         {"name": "other", "directory": str(other_root), "experiment": second.eid, "prefix": "o"},
-        server={"url": meddler.url},
+        server={"url": proxy.url},
         prefix="m",
     )
     for number in range(60):
         project.write(f"{number}.csv", f"m{number}")
         project.write(f"{number}.csv", f"o{number}", under=other_root)
-    meddler.on(UPLOAD, refusing("o~"))
+    proxy.on(UPLOAD, refusing("o~"))
     ran = project.push()
     assert ran.exit_code == 1
     assert ran.json["server"] is None
     assert len(project.remote_names()) == 60
-    assert len([name for name in meddler.uploads if name.startswith("o~")]) < 25
+    assert len([name for name in proxy.uploads if name.startswith("o~")]) < 25
     reasons = [problem["reason"] for problem in ran.json["problems"]]
     [shared] = [reason for reason in reasons if "files failed: " in reason]
     assert f"the server allows no uploads for experiment {second.eid}" in shared
-    meddler.hands_off()
+    proxy.hands_off()
     assert project.pushed()["uploaded"] == 60
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_token_that_may_not_send_anything(project: Project, meddler: Meddler) -> None:
+def test_a_token_that_may_not_send_anything(project: Project, proxy: InterceptingProxy) -> None:
     contents = project.write_some(60)
-    meddler.on(UPLOAD, NO)
+    proxy.on(UPLOAD, NO)
     ran = project.run("push")
     assert ran.exit_code == 3
     [error] = [line for line in ran.err.splitlines() if line.startswith("error: ")]
     assert "the server allows no uploads with this token" in error
-    assert len(meddler.uploads) < 25
+    assert len(proxy.uploads) < 25
     status = project.run("status")
     assert "the server has not been usable" in status.out
     assert "with this token" in status.out
-    meddler.hands_off()
+    proxy.hands_off()
     project.pushed()
     assert project.remote() == contents
     assert "has not been usable" not in project.run("status").out

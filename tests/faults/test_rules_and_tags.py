@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.meddler import GRAPHQL, Exchange, Meddler
+from tests.support.intercepting_proxy import GRAPHQL, Exchange, InterceptingProxy
 from tests.support.project import Project
 
 
@@ -144,12 +144,12 @@ def test_tags_of_adopted_files(project: Project) -> None:
 
 
 def test_what_is_taken_out_of_the_configuration_is_not_asked_for(
-    project: Project, meddler: Meddler
+    project: Project, proxy: InterceptingProxy
 ) -> None:
     other_root = project.folder / "other"
     second = project.server.create_experiment("second", "")
     other = {"name": "other", "directory": str(other_root), "experiment": second.eid}
-    both: dict[str, Any] = {"server": {"url": meddler.url}}
+    both: dict[str, Any] = {"server": {"url": proxy.url}}
     project.configure(other, **both)
     project.write("a.csv")
     project.write("b.csv", under=other_root)
@@ -161,7 +161,7 @@ def test_what_is_taken_out_of_the_configuration_is_not_asked_for(
         asked.append(exchange._body)
         return exchange.pass_on()
 
-    meddler.on(GRAPHQL, note)
+    proxy.on(GRAPHQL, note)
     project.configure(**both)
     project.write("c.csv")
     project.pushed()
@@ -176,6 +176,6 @@ def test_what_is_taken_out_of_the_configuration_is_not_asked_for(
         assert str(project.experiment.uuid).encode() not in question
 
     project.configure(other, **both)
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     project.pushed()
-    assert meddler.uploads == [], "nothing of them was lost"
+    assert proxy.uploads == [], "nothing of them was lost"

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.embedded import EmbeddedServer
-from tests.support.meddler import (
+from tests.support.intercepting_proxy import (
     ANYTHING,
     DOWNLOAD,
     GRAPHQL,
     UPLOAD,
     Deed,
     Exchange,
-    Meddler,
+    InterceptingProxy,
     answering,
     breaking_off,
     losing_the_answer,
@@ -25,10 +25,10 @@ from tests.support.project import Project
 HTML = b"<html><head><title>413 Request Entity Too Large</title></head><body>nginx</body></html>"
 
 
-def heals(project: Project, meddler: Meddler, contents: dict[str, bytes]) -> None:
+def heals(project: Project, proxy: InterceptingProxy, contents: dict[str, bytes]) -> None:
     """Once the trouble is over, the next push ends with everything there."""
-    meddler.hands_off()
-    project.configure(server={"url": meddler.url})
+    proxy.hands_off()
+    project.configure(server={"url": proxy.url})
     project.pushed()
     assert project.remote() == contents
     assert project.pushed()["uploaded"] == 0
@@ -70,11 +70,11 @@ def test_a_server_that_is_down_is_told_soon(project: Project, hurried: list[floa
 SILENT_S = 1.0
 
 
-def be_impatient(project: Project, meddler: Meddler, deed: Deed) -> None:
+def be_impatient(project: Project, proxy: InterceptingProxy, deed: Deed) -> None:
     """Where the server is silent, it shall not take long."""
     if deed is silence:
         limits = {"timeout": f"{SILENT_S:g}s", "stall_timeout": f"{SILENT_S:g}s"}
-        project.configure(server={"url": meddler.url, **limits})
+        project.configure(server={"url": proxy.url, **limits})
 
 
 TROUBLES: dict[str, tuple[Deed, str]] = {
@@ -105,27 +105,29 @@ TROUBLE = pytest.mark.parametrize(("deed", "said"), TROUBLES.values(), ids=TROUB
 
 @pytest.mark.usefixtures("hurried")
 @TROUBLE
-def test_a_server_in_trouble(project: Project, meddler: Meddler, deed: Deed, said: str) -> None:
+def test_a_server_in_trouble(
+    project: Project, proxy: InterceptingProxy, deed: Deed, said: str
+) -> None:
     contents = project.write_some(5)
-    be_impatient(project, meddler, deed)
-    meddler.on(ANYTHING, deed)
+    be_impatient(project, proxy, deed)
+    proxy.on(ANYTHING, deed)
     ran = project.run("push")
     assert ran.exit_code == 3, ran.text
     errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert said in errors[0]
     assert project.remote_names() == set()
-    heals(project, meddler, contents)
+    heals(project, proxy, contents)
 
 
 @pytest.mark.usefixtures("hurried")
 @TROUBLE
 def test_a_server_that_fails_at_uploads_only(
-    project: Project, meddler: Meddler, deed: Deed, said: str
+    project: Project, proxy: InterceptingProxy, deed: Deed, said: str
 ) -> None:
     contents = project.write_some(5)
-    be_impatient(project, meddler, deed)
-    meddler.on(UPLOAD, deed)
+    be_impatient(project, proxy, deed)
+    proxy.on(UPLOAD, deed)
     ran = project.push()
     assert ran.exit_code in {1, 3}, ran.text
     answer = ran.json
@@ -135,33 +137,33 @@ def test_a_server_that_fails_at_uploads_only(
     assert answer["uploaded"] == 0
     assert answer["waiting"] + answer["failed"] + answer["held"] == 5
     assert project.remote_names() == set()
-    heals(project, meddler, contents)
+    heals(project, proxy, contents)
 
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("trouble", ["500", "429", "garbage", "reset", "silence"])
 def test_a_trouble_that_passes_is_no_trouble(
-    project: Project, meddler: Meddler, trouble: str
+    project: Project, proxy: InterceptingProxy, trouble: str
 ) -> None:
     contents = project.write_some(5)
     deed = TROUBLES[trouble][0]
-    be_impatient(project, meddler, deed)
-    meddler.on(ANYTHING, deed, times=1)
+    be_impatient(project, proxy, deed)
+    proxy.on(ANYTHING, deed, times=1)
     assert project.pushed()["uploaded"] == 5
     assert project.remote() == contents
 
-    meddler.on(UPLOAD, deed, times=1)
+    proxy.on(UPLOAD, deed, times=1)
     project.write("later.csv", "later")
     assert project.pushed()["uploaded"] == 1
     assert project.read("later.csv") == b"later"
 
 
 def test_a_wait_is_explained_by_its_reason(
-    project: Project, meddler: Meddler, hurried: list[float]
+    project: Project, proxy: InterceptingProxy, hurried: list[float]
 ) -> None:
     file = project.write("a.csv")
     full = answering("507 Insufficient Storage", b'{"detail": "the disk is full"}')
-    meddler.on(UPLOAD, full)
+    proxy.on(UPLOAD, full)
     ran = project.run("push")
     assert hurried
     waits = [line for line in ran.err.splitlines() if line.startswith("waiting ")]
@@ -179,10 +181,10 @@ def busy(seconds: str) -> Deed:
 
 @pytest.mark.parametrize("begin", [ANYTHING, UPLOAD], ids=["anything", "upload"])
 def test_a_push_waits_as_long_as_the_server_asks_for(
-    project: Project, meddler: Meddler, hurried: list[float], begin: bytes
+    project: Project, proxy: InterceptingProxy, hurried: list[float], begin: bytes
 ) -> None:
     contents = project.write_some(5)
-    meddler.on(begin, busy("40"), times=1)
+    proxy.on(begin, busy("40"), times=1)
     ran = project.run("push")
     assert ran.exit_code == 0, ran.text
     assert [round(pause) for pause in hurried] == [40]
@@ -193,21 +195,21 @@ def test_a_push_waits_as_long_as_the_server_asks_for(
 
 @pytest.mark.parametrize("begin", [ANYTHING, UPLOAD], ids=["anything", "upload"])
 def test_a_push_gives_up_on_a_server_that_asks_for_too_long_a_pause(
-    project: Project, meddler: Meddler, hurried: list[float], begin: bytes
+    project: Project, proxy: InterceptingProxy, hurried: list[float], begin: bytes
 ) -> None:
     contents = project.write_some(20)
-    meddler.on(begin, busy("7200"), times=1)
+    proxy.on(begin, busy("7200"), times=1)
     ran = project.run("push")
     assert ran.exit_code == 3
     assert hurried == []
     [error] = [line for line in ran.err.splitlines() if line.startswith("error: ")]
     assert "it asks to be left alone for 3600 s" in error
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     assert project.run("push").exit_code == 3, "asked again too soon"
-    assert meddler.uploads == []
+    assert proxy.uploads == []
     assert "asks to be left alone" in project.run("status").out
     hurried.append(3600.0)
-    heals(project, meddler, contents)
+    heals(project, proxy, contents)
 
 
 REFUSALS: dict[str, tuple[Deed, str, str]] = {
@@ -239,14 +241,14 @@ REFUSALS: dict[str, tuple[Deed, str, str]] = {
 
 @pytest.mark.parametrize(("deed", "said", "hint"), REFUSALS.values(), ids=REFUSALS)
 def test_a_file_that_the_server_refuses_is_held_alone(
-    project: Project, meddler: Meddler, deed: Deed, said: str, hint: str
+    project: Project, proxy: InterceptingProxy, deed: Deed, said: str, hint: str
 ) -> None:
     contents = project.write_some(5)
 
     def refuse(exchange: Exchange) -> bool | None:
         return deed(exchange) if exchange.file_name == "2.csv" else exchange.pass_on()
 
-    meddler.on(UPLOAD, refuse)
+    proxy.on(UPLOAD, refuse)
     ran = project.push()
     assert ran.exit_code == 1
     assert (ran.json["uploaded"], ran.json["held"]) == (4, 1)
@@ -256,19 +258,21 @@ def test_a_file_that_the_server_refuses_is_held_alone(
     assert said in problem["reason"]
     assert hint in problem["hint"]
 
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     assert project.push().exit_code == 1
-    assert meddler.uploads == [], "what was refused is not offered again by itself"
+    assert proxy.uploads == [], "what was refused is not offered again by itself"
 
-    meddler.hands_off()
+    proxy.hands_off()
     assert project.run("retry", project.root / "2.csv").exit_code == 0
     assert project.pushed()["uploaded"] == 1
     assert project.remote() == contents
 
 
-def test_a_refused_file_is_tried_again_when_it_changes(project: Project, meddler: Meddler) -> None:
+def test_a_refused_file_is_tried_again_when_it_changes(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     file = project.write("a.csv", "too large")
-    meddler.on(UPLOAD, REFUSALS["413 json"][0], times=1)
+    proxy.on(UPLOAD, REFUSALS["413 json"][0], times=1)
     assert project.push().json["held"] == 1
     file.write_text("fit")
     assert project.pushed()["uploaded"] == 1
@@ -289,10 +293,12 @@ def test_a_real_size_limit(tmp_path: Path) -> None:
         project.close()
 
 
-def test_a_proxy_that_drops_the_header_is_named_once(project: Project, meddler: Meddler) -> None:
+def test_a_proxy_that_drops_the_header_is_named_once(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     contents = project.write_some(5)
     dropped = answering("422 Unprocessable Entity", b'{"detail": "Filename header is missing."}')
-    meddler.on(UPLOAD, dropped)
+    proxy.on(UPLOAD, dropped)
     ran = project.run("push")
     assert ran.exit_code == 3
     errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
@@ -302,30 +308,30 @@ def test_a_proxy_that_drops_the_header_is_named_once(project: Project, meddler: 
     online = project.run("check", "--online")
     assert online.exit_code == 3
     assert "underscores_in_headers on" in online.err
-    heals(project, meddler, contents)
+    heals(project, proxy, contents)
 
 
 @pytest.mark.usefixtures("hurried")
-def test_an_upload_that_breaks_off_midway(project: Project, meddler: Meddler) -> None:
+def test_an_upload_that_breaks_off_midway(project: Project, proxy: InterceptingProxy) -> None:
     content = bytes(range(256)) * 40_000
     project.write("large.bin", content)
-    meddler.on(UPLOAD, breaking_off, times=1)
+    proxy.on(UPLOAD, breaking_off, times=1)
     assert project.pushed()["uploaded"] == 1
     assert project.remote() == {"large.bin": content}
 
 
-def test_a_lost_answer_costs_no_second_upload(project: Project, meddler: Meddler) -> None:
+def test_a_lost_answer_costs_no_second_upload(project: Project, proxy: InterceptingProxy) -> None:
     project.write("a.csv", "stored, but nobody heard of it")
-    meddler.on(UPLOAD, losing_the_answer, times=1)
+    proxy.on(UPLOAD, losing_the_answer, times=1)
     answer = project.pushed()
     assert (answer["uploaded"], answer["adopted"]) == (0, 1)
-    assert meddler.uploads == ["a.csv"]
+    assert proxy.uploads == ["a.csv"]
 
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("pushes", [1, 2])
 def test_a_file_that_changes_after_a_lost_answer_is_no_conflict(
-    project: Project, meddler: Meddler, pushes: int
+    project: Project, proxy: InterceptingProxy, pushes: int
 ) -> None:
     file = project.write("a.csv", "first")
 
@@ -333,15 +339,15 @@ def test_a_file_that_changes_after_a_lost_answer_is_no_conflict(
         exchange.forward()
         file.write_text("second, and longer")
         if pushes == 2:
-            meddler.on(ANYTHING, breaking_off)
+            proxy.on(ANYTHING, breaking_off)
         exchange.peer.reset()
         return False
 
-    meddler.on(UPLOAD, lose_and_change, times=1)
+    proxy.on(UPLOAD, lose_and_change, times=1)
     ran = project.push()
     if pushes == 2:
         assert ran.exit_code == 3
-        meddler.hands_off()
+        proxy.hands_off()
         ran = project.push()
     assert ran.exit_code == 0, ran.text
     assert ran.json["uploaded"] == 1
@@ -349,18 +355,20 @@ def test_a_file_that_changes_after_a_lost_answer_is_no_conflict(
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_comparison_that_fails_is_tried_again(project: Project, meddler: Meddler) -> None:
+def test_a_comparison_that_fails_is_tried_again(project: Project, proxy: InterceptingProxy) -> None:
     project.write("a.csv", "same")
     project.put("a.csv", "same")
-    meddler.on(DOWNLOAD, answering("500 Internal Server Error"), times=1)
+    proxy.on(DOWNLOAD, answering("500 Internal Server Error"), times=1)
     answer = project.pushed()
     assert (answer["uploaded"], answer["adopted"]) == (0, 1)
 
 
 @pytest.mark.usefixtures("hurried")
-def test_tags_are_applied_later_when_they_cannot_be_now(project: Project, meddler: Meddler) -> None:
+def test_tags_are_applied_later_when_they_cannot_be_now(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     project.configure(
-        server={"url": meddler.url}, tags=[{"match": "*.csv", "add": ["data"]}], name="main"
+        server={"url": proxy.url}, tags=[{"match": "*.csv", "add": ["data"]}], name="main"
     )
     project.write("a.csv")
 
@@ -371,10 +379,10 @@ def test_tags_are_applied_later_when_they_cannot_be_now(project: Project, meddle
             return True
         return exchange.pass_on()
 
-    meddler.on(GRAPHQL, refuse_tags)
+    proxy.on(GRAPHQL, refuse_tags)
     ran = project.push()
     assert ran.exit_code == 3
     assert project.tags() == set()
-    meddler.hands_off()
+    proxy.hands_off()
     assert project.pushed()["tags"] == 1
     assert project.tags() == {"data"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.embedded import EmbeddedServer
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.project import Project
 
 MOST = 100_000
@@ -25,13 +25,13 @@ def narrow(tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.fixture
-def between(narrow: Project) -> Iterator[Meddler]:
-    with Meddler(narrow.url) as meddler:
-        narrow.configure(server={"url": meddler.url})
-        yield meddler
+def between(narrow: Project) -> Iterator[InterceptingProxy]:
+    with InterceptingProxy(narrow.url) as proxy:
+        narrow.configure(server={"url": proxy.url})
+        yield proxy
 
 
-def proxy(most: int) -> object:
+def with_a_limit(most: int) -> object:
     """A proxy with a limit of its own, told by nobody."""
 
     def deed(exchange: Exchange) -> bool | None:
@@ -43,7 +43,7 @@ def proxy(most: int) -> object:
     return deed
 
 
-def test_a_named_limit_is_remembered(narrow: Project, between: Meddler) -> None:
+def test_a_named_limit_is_remembered(narrow: Project, between: InterceptingProxy) -> None:
     file = narrow.write("large.bin", bytes(MOST + 1))
     narrow.write("exact.bin", bytes(MOST))
     ran = narrow.push()
@@ -80,38 +80,40 @@ def test_a_named_limit_is_remembered(narrow: Project, between: Meddler) -> None:
     assert between.uploads == []
 
 
-def test_a_limit_of_a_proxy_is_remembered_and_forgotten(project: Project, meddler: Meddler) -> None:
+def test_a_limit_of_a_proxy_is_remembered_and_forgotten(
+    project: Project, proxy: InterceptingProxy
+) -> None:
     for size in (70_000, 60_000, 10_000):
         project.write(f"{size}.bin", bytes(size))
-    meddler.on(UPLOAD, proxy(50_000))  # type: ignore[arg-type]
+    proxy.on(UPLOAD, with_a_limit(50_000))  # type: ignore[arg-type]
     ran = project.push()
     assert (ran.json["uploaded"], ran.json["held"]) == (1, 2)
     reasons = [problem["reason"] for problem in ran.json["problems"]]
     assert all("the server takes fewer than" in reason for reason in reasons)
     assert all("too large (413)" in reason for reason in reasons)
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     project.write("80000.bin", bytes(80_000))
     project.write("20000.bin", bytes(20_000))
     assert project.push().json["held"] == 3
-    assert meddler.uploads == ["20000.bin"]
+    assert proxy.uploads == ["20000.bin"]
 
-    meddler.hands_off()
+    proxy.hands_off()
     project.run("retry", project.root / "70000.bin")
     assert project.pushed()["uploaded"] == 3, "one that is accepted ends the limit"
 
 
 def test_a_larger_limit_is_found_within_a_day(
-    project: Project, meddler: Meddler, hurried: list[float]
+    project: Project, proxy: InterceptingProxy, hurried: list[float]
 ) -> None:
     for size in (70_000, 60_000, 80_000):
         project.write(f"{size}.bin", bytes(size))
-    meddler.on(UPLOAD, proxy(50_000))  # type: ignore[arg-type]
+    proxy.on(UPLOAD, with_a_limit(50_000))  # type: ignore[arg-type]
     assert project.push().json["held"] == 3
-    meddler.uploads.clear()
+    proxy.uploads.clear()
     hurried.append(25 * 3600.0)
     assert project.push().json["held"] == 3
-    assert len(meddler.uploads) == 1, "one file finds out"
-    meddler.hands_off()
+    assert len(proxy.uploads) == 1, "one file finds out"
+    proxy.hands_off()
     assert project.push().json["held"] == 3
     hurried.append(25 * 3600.0)
     assert project.pushed()["uploaded"] == 3

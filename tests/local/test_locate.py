@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import ConfigError
 from aqsync.local.locate import locate
 
 
-def mapping(name: str, directory: Path) -> Mapping:
-    return Mapping(name=name, directory=directory, experiment="20261123-1")
+def mapping(name: str, directory: Path) -> MappingConfig:
+    return MappingConfig(name=name, directory=directory, experiment="20261123-1")
 
 
 @pytest.fixture
-def mappings(tmp_path: Path) -> list[Mapping]:
+def mappings(tmp_path: Path) -> list[MappingConfig]:
     """Two roots, one of them reached through a link, and something beside them."""
     (tmp_path / "data/run/deep").mkdir(parents=True)
     (tmp_path / "data-old").mkdir()
@@ -26,7 +26,7 @@ def mappings(tmp_path: Path) -> list[Mapping]:
     return [mapping("data", tmp_path / "data"), mapping("linked", tmp_path / "linked")]
 
 
-def found(mappings: list[Mapping], path: Path) -> tuple[str, str]:
+def found(mappings: list[MappingConfig], path: Path) -> tuple[str, str]:
     place = locate(mappings, path)
     return place.mapping.name, place.path
 
@@ -50,13 +50,13 @@ def found(mappings: list[Mapping], path: Path) -> tuple[str, str]:
     ids=ascii,
 )
 def test_where_a_path_lies(
-    tmp_path: Path, mappings: list[Mapping], typed: str, name: str, path: str
+    tmp_path: Path, mappings: list[MappingConfig], typed: str, name: str, path: str
 ) -> None:
     assert found(mappings, tmp_path / typed) == (name, path)
 
 
 def test_a_relative_path_is_one_from_here(
-    tmp_path: Path, mappings: list[Mapping], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, mappings: list[MappingConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path / "data/run")
     assert found(mappings, Path("a.csv")) == ("data", "run/a.csv")
@@ -65,25 +65,25 @@ def test_a_relative_path_is_one_from_here(
 
 
 def test_a_link_in_a_root_is_itself_what_is_asked_for(
-    tmp_path: Path, mappings: list[Mapping]
+    tmp_path: Path, mappings: list[MappingConfig]
 ) -> None:
     (tmp_path / "data/run/link").symlink_to("/etc")
     assert found(mappings, tmp_path / "data/run/link") == ("data", "run/link")
 
 
-def test_a_link_beside_a_root_leads_into_it(tmp_path: Path, mappings: list[Mapping]) -> None:
+def test_a_link_beside_a_root_leads_into_it(tmp_path: Path, mappings: list[MappingConfig]) -> None:
     (tmp_path / "shortcut").symlink_to("data/run")
     assert found(mappings, tmp_path / "shortcut/a.csv") == ("data", "run/a.csv")
 
 
 @pytest.mark.parametrize("typed", ["data-old/a", "datax", ".", "elsewhere", "data/../a"])
-def test_a_path_in_no_root(tmp_path: Path, mappings: list[Mapping], typed: str) -> None:
+def test_a_path_in_no_root(tmp_path: Path, mappings: list[MappingConfig], typed: str) -> None:
     with pytest.raises(ConfigError, match="lies in no mapped directory") as caught:
         locate(mappings, tmp_path / typed)
     assert str(tmp_path / "data") in caught.value.hint
 
 
-def test_a_loop_of_links(tmp_path: Path, mappings: list[Mapping]) -> None:
+def test_a_loop_of_links(tmp_path: Path, mappings: list[MappingConfig]) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "data/loop").symlink_to("loop")
     with pytest.raises(ConfigError):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aqsync.config import Mapping, TagRule
+from aqsync.config import MappingConfig, TagRule
 from aqsync.errors import ConfigError
 from aqsync.local.rules import Rules
 
@@ -23,7 +23,7 @@ def rules(root_ignore: str = "", **keys: object) -> Rules:
         "ignore": (),
         **keys,
     }
-    return Rules(Mapping.model_validate(values), root_ignore)
+    return Rules(MappingConfig.model_validate(values), root_ignore)
 
 
 IGNORED = [
@@ -124,7 +124,7 @@ def test_the_ignore_file_may_be_written_on_windows() -> None:
 
 
 def test_without_an_ignore_file_every_name_is_taken() -> None:
-    mapping = Mapping.model_validate(
+    mapping = MappingConfig.model_validate(
         {"name": "m", "directory": Path("/data"), "experiment": "20261123-1", "ignore": ()}
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.local.rules import Rules
 from aqsync.local.selection import Selection, survey
 from aqsync.sync.selected import selection
@@ -98,5 +98,5 @@ def test_what_cannot_be_looked_at_is_left_to_the_scan(filled: Lab) -> None:
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:
     (tmp_path / b"b\xff.csv".decode(errors="surrogateescape")).touch()
     values = {"name": "m", "directory": tmp_path, "experiment": EID, "include": ("*.csv",)}
-    mapping = Mapping.model_validate(values)
+    mapping = MappingConfig.model_validate(values)
     assert survey(mapping, Rules(mapping), 1_000) == Selection(1, 0, ())

@@ -22,10 +22,10 @@ from aqsync.sync.order import Order
 from aqsync.sync.report import PushReport
 from tests.cli.remote import on_terminal
 from tests.support.embedded import EmbeddedServer
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.fake_daemon import FakeDaemon, fake_daemon
+from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Project
-from tests.support.stand_in import StandIn, standing_in
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def project(tmp_path: Path, embedded_server: EmbeddedServer) -> Iterator[Project
 
 
 @pytest.fixture
-def daemon(project: Project) -> Iterator[StandIn]:
-    with standing_in(project.config) as worker:
+def daemon(project: Project) -> Iterator[FakeDaemon]:
+    with fake_daemon(project.config) as worker:
         yield worker
 
 
@@ -72,7 +72,7 @@ def test_push_is_the_same_with_a_daemon(tmp_path: Path, embedded_server: Embedde
     other = Project(tmp_path / "other", embedded_server.url)
     with closing(one), closing(other):
         alone = story(one)
-        with standing_in(other.config) as worker:
+        with fake_daemon(other.config) as worker:
             beside = story(other)
     assert worker.asked == ["push"] * 3
     assert beside == alone
@@ -81,7 +81,7 @@ def test_push_is_the_same_with_a_daemon(tmp_path: Path, embedded_server: Embedde
     assert len(alone[0][1]) == 4
 
 
-def test_options_and_paths_arrive(project: Project, daemon: StandIn) -> None:
+def test_options_and_paths_arrive(project: Project, daemon: FakeDaemon) -> None:
     project.write("run/1", "1")
     project.write("other", "2")
     ran = project.run("push", project.root / "run", "--now", "--no-wait", "--max-wait", "3s")
@@ -105,7 +105,7 @@ def test_overwrite_is_told(project: Project) -> None:
     assert project.remote() == {"a": b"ours"}
 
 
-def test_a_dry_run_asks_no_daemon(project: Project, daemon: StandIn) -> None:
+def test_a_dry_run_asks_no_daemon(project: Project, daemon: FakeDaemon) -> None:
     project.write("a", "1")
     ran = project.run("push", "--dry-run")
     assert ran.exit_code == 1
@@ -140,10 +140,10 @@ def test_a_configuration_that_the_daemon_has_not_taken_over(project: Project) ->
 class Holding:
     """Holds the first upload until told."""
 
-    def __init__(self, meddler: Meddler) -> None:
+    def __init__(self, proxy: InterceptingProxy) -> None:
         self.reached = threading.Event()
         self.go_on = threading.Event()
-        meddler.on(UPLOAD, self._hold, times=1)
+        proxy.on(UPLOAD, self._hold, times=1)
 
     def _hold(self, exchange: Exchange) -> bool:
         self.reached.set()
@@ -161,11 +161,11 @@ def first_signal(process: subprocess.Popen[str]) -> None:
 
 
 def test_ctrl_c_once_and_twice(project: Project) -> None:
-    with Meddler(project.url) as meddler:
-        project.configure(server={"url": meddler.url})
+    with InterceptingProxy(project.url) as proxy:
+        project.configure(server={"url": proxy.url})
         contents = project.write_some(60)
-        with standing_in(project.config) as worker:
-            holding = Holding(meddler)
+        with fake_daemon(project.config) as worker:
+            holding = Holding(proxy)
             with project.start("push", "--json") as process:
                 assert holding.reached.wait(HANG_S)
                 first_signal(process)
@@ -176,7 +176,7 @@ def test_ctrl_c_once_and_twice(project: Project) -> None:
             assert json.loads(out)["interrupted"] is True
             assert 0 < len(project.remote_names()) < 60
 
-            holding = Holding(meddler)
+            holding = Holding(proxy)
             with project.start("push") as process:
                 assert holding.reached.wait(HANG_S)
                 first_signal(process)
@@ -192,11 +192,11 @@ def test_ctrl_c_once_and_twice(project: Project) -> None:
 
 
 def test_a_killed_command_ends_its_push(project: Project) -> None:
-    with Meddler(project.url) as meddler:
-        project.configure(server={"url": meddler.url})
+    with InterceptingProxy(project.url) as proxy:
+        project.configure(server={"url": proxy.url})
         project.write_some(3)
-        with standing_in(project.config) as worker:
-            holding = Holding(meddler)
+        with fake_daemon(project.config) as worker:
+            holding = Holding(proxy)
             with project.start("push") as process:
                 assert holding.reached.wait(HANG_S)
                 process.kill()
@@ -228,7 +228,7 @@ def test_a_push_that_the_daemon_breaks_off_is_done_without_it(
     """Nobody asked this command to stop."""
     project.write("a", "1")
     reports = []
-    with standing_in(project.config) as worker:
+    with fake_daemon(project.config) as worker:
         push = worker.push
 
         def stopping(order: Order) -> PushReport:
@@ -257,7 +257,7 @@ def test_a_journal_in_use_by_something_that_does_not_listen(project: Project) ->
 # retry
 
 
-def test_retry(project: Project, daemon: StandIn) -> None:
+def test_retry(project: Project, daemon: FakeDaemon) -> None:
     project.write("a", "1")
     project.pushed()
     project.remove("a")
@@ -272,7 +272,7 @@ def test_retry(project: Project, daemon: StandIn) -> None:
 
 
 def test_retry_takes_paths_from_where_it_is_called(
-    project: Project, daemon: StandIn, monkeypatch: pytest.MonkeyPatch
+    project: Project, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write("run/a", "1")
     project.pushed()
@@ -289,7 +289,7 @@ def test_retry_takes_paths_from_where_it_is_called(
 # pause, resume, reload
 
 
-def test_pause_and_resume_beside_a_daemon(project: Project, daemon: StandIn) -> None:
+def test_pause_and_resume_beside_a_daemon(project: Project, daemon: FakeDaemon) -> None:
     ran = project.run("pause", "main", "--for", "2h")
     assert ran.exit_code == 0
     assert ran.out.startswith("main is paused until ")
@@ -323,7 +323,7 @@ def test_pause_and_resume_without_a_daemon(project: Project) -> None:
     assert project.pushed()["uploaded"] == 1
 
 
-def test_pause_of_what_is_not_there(project: Project, daemon: StandIn) -> None:
+def test_pause_of_what_is_not_there(project: Project, daemon: FakeDaemon) -> None:
     ran = project.run("pause", "nobody")
     assert ran.exit_code == 2
     assert "there is no mapping 'nobody'" in ran.err
@@ -334,7 +334,7 @@ def test_pause_of_what_is_not_there(project: Project, daemon: StandIn) -> None:
     assert daemon.asked == []
 
 
-def test_reload(project: Project, daemon: StandIn) -> None:
+def test_reload(project: Project, daemon: FakeDaemon) -> None:
     ran = project.run("reload")
     assert (ran.exit_code, ran.out) == (0, "the daemon has taken over the configuration\n")
     daemon.refuse = ConfigError("line 3: settle: 'x' is not a duration", hint="write 5s")
@@ -356,7 +356,7 @@ def test_reload_without_a_daemon(project: Project) -> None:
 # status
 
 
-def test_status_tells_of_the_daemon(project: Project, daemon: StandIn) -> None:
+def test_status_tells_of_the_daemon(project: Project, daemon: FakeDaemon) -> None:
     text = project.run("status").out
     assert "the daemon (process 4711) was started " in text
     assert "3 files uploaded since (3.0 KiB), 5 to be decided on" in text
@@ -382,10 +382,10 @@ def test_status_of_a_daemon_that_hangs(project: Project, monkeypatch: pytest.Mon
 
 def test_a_session_serves_several_pushes_at_once(project: Project) -> None:
     """Through the daemon, several people may push; no file goes twice."""
-    with Meddler(project.url) as meddler:
-        project.configure(server={"url": meddler.url})
+    with InterceptingProxy(project.url) as proxy:
+        project.configure(server={"url": proxy.url})
         contents = project.write_some(80)
-        with standing_in(project.config) as worker:
+        with fake_daemon(project.config) as worker:
             assert worker.session.engine.usable
             started = [project.start("push", "--json") for _ in range(3)]
             for process in started:
@@ -393,7 +393,7 @@ def test_a_session_serves_several_pushes_at_once(project: Project) -> None:
                     out, err = process.communicate(timeout=HANG_S)
                 assert process.returncode == 0, out + err
                 assert json.loads(out)["problems"] == []
-        assert sorted(meddler.uploads) == sorted(contents)
+        assert sorted(proxy.uploads) == sorted(contents)
         assert project.remote() == contents
 
 

@@ -41,16 +41,16 @@ from aqsync.service.web.server import ControlServer
 from aqsync.sync.progress import Event, Finished, Planned, Sent
 from aqsync.sync.report import PushReport
 from aqsync.sync.session import Session
+from tests.support.fake_daemon import FakeDaemon, listening
 from tests.support.lab import EID, Lab
 from tests.support.patience import HANG_S
-from tests.support.stand_in import StandIn, listening
 from tests.support.stepping import shared_by
 
 ALIVE = {"event": "alive"}
 
 
 @pytest.fixture
-def worker(lab: Lab) -> Iterator[StandIn]:
+def worker(lab: Lab) -> Iterator[FakeDaemon]:
     config = Config(
         server=ServerConfig(url="http://127.0.0.1:1"),
         journal=lab.journal_path,
@@ -61,22 +61,22 @@ def worker(lab: Lab) -> Iterator[StandIn]:
         config, lab.server, shared_by(lab.journal, SystemClock()), [lab.mapping], orders_only=True
     )
     with session.running():
-        yield StandIn(session)
+        yield FakeDaemon(session)
 
 
 @pytest.fixture
-def control(worker: StandIn) -> Iterator[ControlServer]:
+def control(worker: FakeDaemon) -> Iterator[ControlServer]:
     with listening(worker, SystemClock()) as server:
         yield server
 
 
-def found(worker: StandIn) -> DaemonClient:
+def found(worker: FakeDaemon) -> DaemonClient:
     daemon = DaemonClient.find(worker.config.journal)
     assert daemon is not None
     return daemon
 
 
-def request(worker: StandIn) -> PushRequest:
+def request(worker: FakeDaemon) -> PushRequest:
     mappings = {m.name: str(m.directory) for m in worker.config.mappings}
     return PushRequest(
         config=str(worker.config.path),
@@ -89,7 +89,7 @@ def request(worker: StandIn) -> PushRequest:
     )
 
 
-def push(worker: StandIn, events: list[Event], **keys: object) -> PushReport:
+def push(worker: FakeDaemon, events: list[Event], **keys: object) -> PushReport:
     with found(worker) as daemon:
         return daemon.push(request(worker).model_copy(update=keys), events.append)
 
@@ -98,7 +98,7 @@ def push(worker: StandIn, events: list[Event], **keys: object) -> PushReport:
 
 
 @pytest.mark.usefixtures("control")
-def test_a_push_is_told_as_it_goes_on_and_in_the_end(lab: Lab, worker: StandIn) -> None:
+def test_a_push_is_told_as_it_goes_on_and_in_the_end(lab: Lab, worker: FakeDaemon) -> None:
     lab.write("a.csv", b"12345")
     lab.write("deep/b.csv", b"")
     events: list[Event] = []
@@ -116,7 +116,7 @@ def test_a_push_is_told_as_it_goes_on_and_in_the_end(lab: Lab, worker: StandIn) 
 
 
 @pytest.mark.usefixtures("control")
-def test_many_problems(lab: Lab, worker: StandIn) -> None:
+def test_many_problems(lab: Lab, worker: FakeDaemon) -> None:
     """With whatever bytes their paths hold."""
     places = [lab.write(os.fsdecode(b"bad-\xff-%d\n" % number), b"ours") for number in range(250)]
     lab.scan()
@@ -133,7 +133,7 @@ def test_many_problems(lab: Lab, worker: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("control")
-def test_only_what_was_named_is_pushed(lab: Lab, worker: StandIn) -> None:
+def test_only_what_was_named_is_pushed(lab: Lab, worker: FakeDaemon) -> None:
     lab.write("a/1", b"1")
     lab.write("b/2", b"2")
     push(worker, [], within={"lab": ["a"]}, overwrite=True, wait=False, at_once=True)
@@ -156,7 +156,7 @@ def test_only_what_was_named_is_pushed(lab: Lab, worker: StandIn) -> None:
     ],
 )
 def test_a_push_that_the_daemon_cannot_do(
-    worker: StandIn, keys: dict[str, object], message: str, hint: str
+    worker: FakeDaemon, keys: dict[str, object], message: str, hint: str
 ) -> None:
     with pytest.raises(AqsyncError, match=message) as caught:
         push(worker, [], **keys)
@@ -166,7 +166,7 @@ def test_a_push_that_the_daemon_cannot_do(
 
 @pytest.mark.usefixtures("control")
 def test_an_error_keeps_its_exit_code_and_hint(
-    worker: StandIn, monkeypatch: pytest.MonkeyPatch
+    worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> PushReport:
         raise JournalDiskFull("the disk is full", hint="free some space")
@@ -180,7 +180,7 @@ def test_an_error_keeps_its_exit_code_and_hint(
 
 @pytest.mark.usefixtures("control")
 def test_a_fault_of_the_daemon_ends_only_the_request(
-    worker: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> PushReport:
         raise ZeroDivisionError("oops")
@@ -193,7 +193,7 @@ def test_a_fault_of_the_daemon_ends_only_the_request(
     assert push(worker, []).complete
 
 
-def test_no_daemon(worker: StandIn) -> None:
+def test_no_daemon(worker: FakeDaemon) -> None:
     assert DaemonClient.find(worker.config.journal) is None
 
 
@@ -213,7 +213,7 @@ class Held:
         assert self.go_on.wait(HANG_S)
 
 
-def in_thread(worker: StandIn, daemon: DaemonClient) -> tuple[threading.Thread, list[object]]:
+def in_thread(worker: FakeDaemon, daemon: DaemonClient) -> tuple[threading.Thread, list[object]]:
     answers: list[object] = []
 
     def ask() -> None:
@@ -228,7 +228,7 @@ def in_thread(worker: StandIn, daemon: DaemonClient) -> tuple[threading.Thread, 
 
 
 @pytest.mark.usefixtures("control")
-def test_asked_to_stop_a_push_ends_what_is_under_way(lab: Lab, worker: StandIn) -> None:
+def test_asked_to_stop_a_push_ends_what_is_under_way(lab: Lab, worker: FakeDaemon) -> None:
     for number in range(40):
         lab.write(f"{number:02}", b"x")
     held = Held(lab)
@@ -246,7 +246,7 @@ def test_asked_to_stop_a_push_ends_what_is_under_way(lab: Lab, worker: StandIn) 
 
 
 @pytest.mark.usefixtures("control")
-def test_who_leaves_ends_the_request(lab: Lab, worker: StandIn) -> None:
+def test_who_leaves_ends_the_request(lab: Lab, worker: FakeDaemon) -> None:
     lab.write("a", b"x")
     held = Held(lab)
     with found(worker) as daemon:
@@ -260,7 +260,7 @@ def test_who_leaves_ends_the_request(lab: Lab, worker: StandIn) -> None:
     assert isinstance(answer, DaemonStopped)
 
 
-def test_a_daemon_that_stops_ends_requests_and_says_so(lab: Lab, worker: StandIn) -> None:
+def test_a_daemon_that_stops_ends_requests_and_says_so(lab: Lab, worker: FakeDaemon) -> None:
     lab.write("a", b"x")
     held = Held(lab)
     with listening(worker, SystemClock()) as server, found(worker) as daemon:
@@ -277,7 +277,7 @@ def test_a_daemon_that_stops_ends_requests_and_says_so(lab: Lab, worker: StandIn
     assert isinstance(answers[0], DaemonStopped)
 
 
-def test_a_daemon_that_hangs_is_told(worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_that_hangs_is_told(worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PATIENCE_S", 0.05)
     with (
         listen(socket_path(worker.config.journal)),
@@ -287,7 +287,7 @@ def test_a_daemon_that_hangs_is_told(worker: StandIn, monkeypatch: pytest.Monkey
         daemon.reload()
 
 
-def test_long_work_is_alive(lab: Lab, worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_work_is_alive(lab: Lab, worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after it was asked to stop."""
     monkeypatch.setattr(work_module, "ALIVE_EVERY_S", 0.001)
     lab.write("a", b"x")
@@ -306,7 +306,9 @@ def test_long_work_is_alive(lab: Lab, worker: StandIn, monkeypatch: pytest.Monke
     assert line["answer"]["interrupted"] is True
 
 
-def test_a_slow_answer_of_a_short_order(worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_of_a_short_order(
+    worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever takes long is known to be alive, and ends with an answer or an error."""
     monkeypatch.setattr(work_module, "ALIVE_EVERY_S", 0.001)
     go_on = threading.Event()
@@ -348,7 +350,7 @@ def asking(path: Path) -> Iterator[HTTPConnection]:
         http.close()
 
 
-def test_curl(control: ControlServer, worker: StandIn) -> None:
+def test_curl(control: ControlServer, worker: FakeDaemon) -> None:
     """As docs/reference/control.md shows it."""
 
     def curl(*arguments: str) -> Any:
@@ -380,7 +382,7 @@ def test_what_it_does_not_serve(
 
 
 @pytest.mark.usefixtures("control")
-def test_errors_have_a_status(control: ControlServer, worker: StandIn) -> None:
+def test_errors_have_a_status(control: ControlServer, worker: FakeDaemon) -> None:
     for error, status in [
         (ConfigError("wrong"), 400),
         (DaemonStopped("it stops"), 503),
@@ -395,7 +397,7 @@ def test_errors_have_a_status(control: ControlServer, worker: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("control")
-def test_a_daemon_of_another_release(worker: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_of_another_release(worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where they do not understand each other, both are named."""
     monkeypatch.setattr(client_module, "__version__", "99.1")
     with found(worker) as daemon, pytest.raises(BadRequest, match="GET /future") as caught:
@@ -417,13 +419,13 @@ def test_commands_do_not_import_the_server() -> None:
 # The other orders
 
 
-def retry(worker: StandIn, *places: Path) -> RetryRequest:
+def retry(worker: FakeDaemon, *places: Path) -> RetryRequest:
     paths = [str(place) for place in places]
     return RetryRequest(config=str(worker.config.path), paths=paths, mappings=[])
 
 
 @pytest.mark.usefixtures("control")
-def test_retry(lab: Lab, worker: StandIn) -> None:
+def test_retry(lab: Lab, worker: FakeDaemon) -> None:
     lab.write("a", b"x")
     push(worker, [])
     lab.server.remove_files(UUID(lab.journal.remote.uuid(EID)), ["a"])
@@ -439,7 +441,7 @@ def test_retry(lab: Lab, worker: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("control")
-def test_short_orders(worker: StandIn) -> None:
+def test_short_orders(worker: FakeDaemon) -> None:
     with found(worker) as daemon:
         daemon.pause("lab", 60.0)
     with found(worker) as daemon:
@@ -460,7 +462,7 @@ def test_short_orders(worker: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("control")
-def test_more_than_a_request_holds(worker: StandIn) -> None:
+def test_more_than_a_request_holds(worker: FakeDaemon) -> None:
     many = [f"run/{number:0200}" for number in range(6000)]
     with pytest.raises(ConfigError, match="more than the daemon takes at once"):
         push(worker, [], within={"lab": many})
@@ -474,7 +476,7 @@ def test_only_this_user_may_talk(control: ControlServer) -> None:
     assert stat.S_IMODE(control.path.stat().st_mode) == 0o600
 
 
-def test_a_folder_that_others_may_enter_is_closed(worker: StandIn) -> None:
+def test_a_folder_that_others_may_enter_is_closed(worker: FakeDaemon) -> None:
     folder = socket_path(worker.config.journal).parent
     folder.mkdir(mode=0o755)
     with listening(worker, SystemClock()), found(worker) as daemon:
@@ -483,7 +485,7 @@ def test_a_folder_that_others_may_enter_is_closed(worker: StandIn) -> None:
 
 
 def test_others_are_not_heard(
-    control: ControlServer, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+    control: ControlServer, worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert control.path.exists()
     monkeypatch.setattr("os.geteuid", lambda: 12345)
@@ -495,7 +497,7 @@ def test_others_are_not_heard(
     assert worker.asked == []
 
 
-def test_what_a_dead_daemon_left_is_replaced(worker: StandIn) -> None:
+def test_what_a_dead_daemon_left_is_replaced(worker: FakeDaemon) -> None:
     path = socket_path(worker.config.journal)
     listen(path).close()
     assert path.exists()
@@ -506,7 +508,7 @@ def test_what_a_dead_daemon_left_is_replaced(worker: StandIn) -> None:
 
 
 @pytest.mark.parametrize("what", ["socket", "folder", "link"])
-def test_something_else_in_its_place_stays(worker: StandIn, what: str, tmp_path: Path) -> None:
+def test_something_else_in_its_place_stays(worker: FakeDaemon, what: str, tmp_path: Path) -> None:
     path = socket_path(worker.config.journal)
     precious = path if what == "socket" else path.parent
     if what == "link":
@@ -523,7 +525,7 @@ def test_something_else_in_its_place_stays(worker: StandIn, what: str, tmp_path:
     assert DaemonClient.find(worker.config.journal) is None
 
 
-def test_a_path_longer_than_an_address(lab: Lab, worker: StandIn) -> None:
+def test_a_path_longer_than_an_address(lab: Lab, worker: FakeDaemon) -> None:
     folder = lab.root.parent / ("d" * 200)
     folder.mkdir()
     worker.config = worker.config.model_copy(update={"journal": folder / "journal.db"})
@@ -533,13 +535,13 @@ def test_a_path_longer_than_an_address(lab: Lab, worker: StandIn) -> None:
         assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
 
 
-def test_a_name_longer_than_an_address(tmp_path: Path, worker: StandIn) -> None:
+def test_a_name_longer_than_an_address(tmp_path: Path, worker: FakeDaemon) -> None:
     worker.config = worker.config.model_copy(update={"journal": tmp_path / ("j" * 150)})
     with listening(worker, SystemClock()), found(worker) as daemon:
         daemon.reload()
 
 
-def test_a_name_that_no_folder_can_have(tmp_path: Path, worker: StandIn) -> None:
+def test_a_name_that_no_folder_can_have(tmp_path: Path, worker: FakeDaemon) -> None:
     journal = tmp_path / ("j" * 250)
     with pytest.raises(OSError, match="too long"):
         ControlServer(journal, worker).start()

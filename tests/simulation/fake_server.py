@@ -1,6 +1,6 @@
 """A server in memory, as far as syncing asks it, that fails as it is told to.
 
-It stands where `aqsync.aqueduct.server.Server` stands: what comes out of it are the same values
+It stands where `aqsync.aqueduct.client.Client` stands: what comes out of it are the same values
 and errors, in place of what went over the wire. Nothing here depends on chance or on the
 machine's clock.
 """
@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import Throttle, name_header
 from aqsync.aqueduct.records import (
@@ -29,7 +30,6 @@ from aqsync.aqueduct.records import (
     RemovalReceipt,
     UploadReceipt,
 )
-from aqsync.aqueduct.server import Server
 from aqsync.aqueduct.transport import OpenAnswer
 from aqsync.errors import (
     ExperimentNotFound,
@@ -158,7 +158,7 @@ class Experiment:
     tags: list[str] = field(default_factory=list)
 
 
-class SimulatedServer(Server):
+class SimulatedServer(Client):
     """Does what syncing asks of a server, by the same signatures.
 
     Args:

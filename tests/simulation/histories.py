@@ -15,10 +15,10 @@ from unittest import mock
 
 from aqsync.local import scanner
 from aqsync.sync import uploader, watch_supervisor, work_queue
-from tests.simulation import disk_deeds, other_deeds, server_deeds
-from tests.simulation.disk_deeds import Deed
-from tests.simulation.ledger import rules_of
+from tests.simulation import disk_actions, other_actions, server_actions
+from tests.simulation.disk_actions import Deed
 from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.oracle import rules_of
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
 from tests.simulation.promises import check_the_end
 from tests.simulation.world import OVERTAKEN, Ambush, World
@@ -99,12 +99,12 @@ def act(world: World, action: Action) -> None:
 def do(world: World, kind: str, chance: random.Random) -> None:
     """Let others do something."""
     deeds = {
-        "disk": disk_deeds.DEEDS,
-        "roots": disk_deeds.ROOT_DEEDS,
-        "server": server_deeds.SERVER_DEEDS,
-        "people": other_deeds.PEOPLE_DEEDS,
-        "process": other_deeds.PROCESS_DEEDS,
-        "other": other_deeds.OTHER_DEEDS,
+        "disk": disk_actions.ACTIONS,
+        "roots": disk_actions.ROOT_ACTIONS,
+        "server": server_actions.SERVER_ACTIONS,
+        "people": other_actions.PEOPLE_ACTIONS,
+        "process": other_actions.PROCESS_ACTIONS,
+        "other": other_actions.OTHER_ACTIONS,
     }[kind]
     deed = _deed(deeds, chance)
     world.note(deed.__name__)
@@ -116,7 +116,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         if world.busy:
             raise
     if kind in {"disk", "roots"}:
-        world.ledger.look(by_deed=kind == "disk")
+        world.oracle.look(by_deed=kind == "disk")
 
 
 def turn(world: World, chance: random.Random) -> None:
@@ -185,15 +185,15 @@ def play(
         world = World(seed, Path(made))
         try:
             for action in actions:
-                if world.ledger.broken:
+                if world.oracle.broken:
                     break
                 world.rise()
                 act(world, action)
-            if not world.ledger.broken:
+            if not world.oracle.broken:
                 check_the_end(world, seed)
         finally:
             world.close()
-    return Verdict(seed, actions, world.ledger.broken, world.trace)
+    return Verdict(seed, actions, world.oracle.broken, world.trace)
 
 
 def _fast_folder() -> Path | None:

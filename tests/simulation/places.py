@@ -6,7 +6,7 @@ import random
 from functools import cache
 from pathlib import Path
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 
 OUTSIDE = "/outside"
 """A folder that no mapping knows: things are moved from there and back to it."""
@@ -26,7 +26,7 @@ MOUNT = "disk"
 
 
 @cache
-def mapping_of(name: str) -> Mapping:
+def mapping_of(name: str) -> MappingConfig:
     """One of the mappings that histories choose from."""
     every: dict[str, dict[str, object]] = {
         "fixed": {
@@ -48,7 +48,9 @@ def mapping_of(name: str) -> Mapping:
             "prefix": "pc-1",
         },
     }
-    return Mapping.model_validate({"name": name, "directory": Path("/data", name), **every[name]})
+    return MappingConfig.model_validate(
+        {"name": name, "directory": Path("/data", name), **every[name]}
+    )
 
 
 NAMES = tuple(FOLDERS)

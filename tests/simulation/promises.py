@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.rules import IGNORE_FILE
 from aqsync.model import Decision, FileRecord, Hold, InSync, Reason, Recheck, State, Upload
 from aqsync.paths import nearest
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
-from tests.simulation import disk_deeds
+from tests.simulation import disk_actions
 from tests.simulation.fake_disk import Link
 from tests.simulation.fake_server import FINE, NO_LIMIT, Who
-from tests.simulation.ledger import Remote, rules_of, sha256
+from tests.simulation.oracle import Remote, rules_of, sha256
 from tests.simulation.places import EIDS, FOLDERS
 from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
 
@@ -36,7 +36,7 @@ class Case(NamedTuple):
     """A file that is here, what aqsync says of it, and what the server really has."""
 
     world: World
-    mapping: Mapping
+    mapping: MappingConfig
     path: str
     content: bytes
     file: FileRecord
@@ -53,7 +53,7 @@ class Case(NamedTuple):
     @property
     def looks_alike(self) -> bool:
         """Whether the clock was set back so that another content had the same times."""
-        return (self.mapping.name, self.path) in self.world.ledger.alike
+        return (self.mapping.name, self.path) in self.world.oracle.alike
 
     @property
     def removed(self) -> bool:
@@ -76,7 +76,7 @@ def remote_at(world: World, eid: str, name: str) -> Remote | None:
     """What is known of a name where it is now."""
     for experiment in world.server.experiments.values():
         if experiment.eid == eid:
-            return world.ledger.remote.get((experiment.uuid, name))
+            return world.oracle.remote.get((experiment.uuid, name))
     return None
 
 
@@ -84,7 +84,7 @@ def _foreign(case: Case) -> bool:
     """What is on the server was never ours, as far as the journal can know."""
     if case.remote is None or case.world.past.forgot:
         return case.remote is not None
-    return sha256(case.remote) not in case.world.ledger.mine[case.at]
+    return sha256(case.remote) not in case.world.oracle.mine[case.at]
 
 
 def _put_back(case: Case) -> bool:
@@ -98,7 +98,7 @@ def _lost(case: Case) -> bool:
 
 def _times_not_kept(case: Case) -> int:
     """How often others put our version away, or the server did not store what it accepted."""
-    return case.world.ledger.undone[case.at] + case.world.ledger.forgotten[case.at]
+    return case.world.oracle.undone[case.at] + case.world.oracle.forgotten[case.at]
 
 
 def _conflict(case: Case) -> bool:
@@ -107,7 +107,7 @@ def _conflict(case: Case) -> bool:
 
 
 def _empty(case: Case) -> bool:
-    had = case.world.ledger.had[case.mapping.name, case.path]
+    had = case.world.oracle.had[case.mapping.name, case.path]
     return case.content == b"" and any(had)
 
 
@@ -115,7 +115,7 @@ def _no_experiment(case: Case) -> bool:
     return all(e.eid != case.eid for e in case.world.server.experiments.values())
 
 
-def _root_in_doubt(world: World, mapping: Mapping) -> bool:
+def _root_in_doubt(world: World, mapping: MappingConfig) -> bool:
     """Whether another directory than the known one is in a root's place, and this is told."""
     record = world.journal.mappings.get(mapping.name)
     known, now = record.root, world.disk.identity(mapping.directory)
@@ -132,7 +132,7 @@ def _is_same(one: RootIdentity, other: RootIdentity) -> bool:
     return one.device == other.device
 
 
-def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
+def _disk_in_doubt(world: World, mapping: MappingConfig, path: str) -> bool:
     """Whether a path is on a mounted disk that is told to be another one than before."""
     mapping_id = world.journal.mappings.get(mapping.name).id
     troubles = world.journal.mappings.troubles(mapping_id)
@@ -147,7 +147,7 @@ def _disk_in_doubt(world: World, mapping: Mapping, path: str) -> bool:
 
 def _is_taken_for_ours(case: Case) -> bool:
     """Nothing shows that the server has another content."""
-    unseen = (case.mapping.name, case.path) in case.world.ledger.unseen
+    unseen = (case.mapping.name, case.path) in case.world.oracle.unseen
     looked_old = case.world.past.clock_set_unnoticed and unseen
     return case.passed_for_ours or case.looks_alike or looked_old
 
@@ -190,7 +190,7 @@ def check_the_end(world: World, seed: int) -> None:
     world.note("EVERYTHING IS MENDED")
     _heal(world, chance)
     _go_on_beside_what_hangs(world)
-    if world.ledger.broken or not _rests(world):
+    if world.oracle.broken or not _rests(world):
         return
     _compare(world)
     _second_pass(world)
@@ -205,7 +205,7 @@ def _heal(world: World, chance: random.Random) -> None:
     world.failing.clear()
     world.health.heal()
     _heal_server(world, chance)
-    disk_deeds.mount_again(world, chance)
+    disk_actions.mount_again(world, chance)
     for mapping in world.mappings:
         root, old = str(mapping.directory), f"/data/old {mapping.name}"
         if world.disk.exists(old) and (chance.random() < 0.6 or not world.disk.exists(root)):
@@ -220,7 +220,7 @@ def _heal(world: World, chance: random.Random) -> None:
             if world.disk.exists(folder) and isinstance(world.disk._get(folder), Link):
                 world.disk.remove(folder)
     world.disk.open_all()
-    world.ledger.look(by_deed=False)
+    world.oracle.look(by_deed=False)
     world.journal.pauses.resume("")
     world.wake_all()
 
@@ -229,7 +229,7 @@ def _go_on_beside_what_hangs(world: World) -> None:
     """A disk that hangs holds up no other mapping; then it answers."""
     others = [m for m in world.mappings if world.hangs.below not in {"", f"{m.directory}/"}]
     if others:
-        while not world.engine.usable and not world.ledger.broken:
+        while not world.engine.usable and not world.oracle.broken:
             world.run(A_WHILE_S)
         world.run(HANGING_S)
         world.note("EVERY DISK ANSWERS")
@@ -238,10 +238,10 @@ def _go_on_beside_what_hangs(world: World) -> None:
     world.hangs.below = ""
 
 
-def _see_that_it_goes_on(world: World, mapping: Mapping) -> None:
+def _see_that_it_goes_on(world: World, mapping: MappingConfig) -> None:
     for path, step in _steps(world, mapping):
         if isinstance(step, Upload):
-            world.ledger.broken.append(
+            world.oracle.broken.append(
                 f"{mapping.name}/{path} waits for a disk that is not its own: {step}"
             )
 
@@ -270,7 +270,7 @@ def _rests(world: World) -> bool:
     others, before = _done_by_others(world), _lists(world)
     while world.clock.monotonic() < end:
         world.run(A_WHILE_S)
-        if world.ledger.broken:
+        if world.oracle.broken:
             return False
         if world.rival_turn() or world.server.late or _done_by_others(world) != others:
             others, before = _done_by_others(world), _lists(world)
@@ -307,9 +307,9 @@ def _tell_what_is_left(world: World, fetched: int) -> None:
     for mapping in world.mappings:
         for path, step in _steps(world, mapping):
             if not isinstance(step, InSync | Hold):
-                world.ledger.broken.append(f"{mapping.name}/{path} never comes to rest: {step}")
-    if not world.ledger.broken:
-        world.ledger.broken.append(
+                world.oracle.broken.append(f"{mapping.name}/{path} never comes to rest: {step}")
+    if not world.oracle.broken:
+        world.oracle.broken.append(
             f"something never comes to rest: {len(world.queue)} files are ready, the dispatcher is"
             f" {'idle' if world.idle else 'busy'}, the server"
             f" {'can' if world.engine.usable else 'cannot'} be used, looks {world.whole_looks},"
@@ -335,7 +335,7 @@ def _is_quiet(world: World) -> bool:
     ) and not any(_to_be_checked_again(world, mapping) for mapping in world.mappings)
 
 
-def _to_be_checked_again(world: World, mapping: Mapping) -> bool:
+def _to_be_checked_again(world: World, mapping: MappingConfig) -> bool:
     """Whether files that are in sync are still to be read once more."""
     later_ns = world.clock.now_ns() + 2 * world.disk.write_back_ns()
     with world.unattended():
@@ -348,7 +348,7 @@ def _to_be_checked_again(world: World, mapping: Mapping) -> bool:
         )
 
 
-def _steps(world: World, mapping: Mapping) -> list[tuple[str, Decision]]:
+def _steps(world: World, mapping: MappingConfig) -> list[tuple[str, Decision]]:
     now_ns = world.clock.now_ns()
     with world.unattended():
         policy_of = policies(world.journal, mapping, now_ns)
@@ -360,7 +360,7 @@ def _steps(world: World, mapping: Mapping) -> list[tuple[str, Decision]]:
 
 
 def _compare(world: World) -> None:
-    broken = world.ledger.broken
+    broken = world.oracle.broken
     remote = {e.eid: world.server.contents(e.eid) for e in world.server.experiments.values()}
     for mapping in world.mappings:
         here = _expected(world, mapping)
@@ -376,9 +376,9 @@ def _compare(world: World) -> None:
             step = decide(file, policy_of(file), now_ns)
             if isinstance(step, InSync | Hold) and _disk_in_doubt(world, mapping, path):
                 continue  # said of the one that was last seen there: now nobody looks
-            if not step.message or (step.since_ns > now_ns and not world.ledger.jumps):
+            if not step.message or (step.since_ns > now_ns and not world.oracle.jumps):
                 broken.append(f"{mapping.name}/{path}: nobody knows why: {step}")
-            target = world.ledger.targets.get((mapping.name, path))
+            target = world.oracle.targets.get((mapping.name, path))
             if target is None:
                 if step.state is not State.UNMAPPED:
                     broken.append(f"{mapping.name}/{path} leads nowhere, but: {step}")
@@ -392,11 +392,11 @@ def _compare(world: World) -> None:
         _check_tags(world, mapping)
 
 
-def _expected(world: World, mapping: Mapping) -> dict[str, bytes]:
+def _expected(world: World, mapping: MappingConfig) -> dict[str, bytes]:
     """The files that match a mapping, with their contents; of a root in doubt, none."""
     if _root_in_doubt(world, mapping):
         return {}
-    visible = world.ledger.visible[mapping.name]
+    visible = world.oracle.visible[mapping.name]
     ignore = visible.get(IGNORE_FILE)
     rules = rules_of(mapping, "" if ignore is None else ignore.content.decode())
     return {path: state.content for path, state in visible.items() if rules.selects(path)}
@@ -416,9 +416,11 @@ def _judge(case: Case, broken: list[str]) -> None:
     )
 
 
-def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, bytes]]) -> None:
+def _check_records(
+    world: World, mapping: MappingConfig, remote: dict[str, dict[str, bytes]]
+) -> None:
     """What the journal knows of every file agrees with what really is."""
-    broken = world.ledger.broken
+    broken = world.oracle.broken
     now_ns = world.clock.now_ns()
     policy_of = policies(world.journal, mapping, now_ns)
     for file in world.known_files(mapping):
@@ -434,31 +436,31 @@ def _check_records(world: World, mapping: Mapping, remote: dict[str, dict[str, b
                 broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
 
 
-def _check_tags(world: World, mapping: Mapping) -> None:
+def _check_tags(world: World, mapping: MappingConfig) -> None:
     """What synced files have earned is there."""
     tags = {e.eid: {t.lower() for t in e.tags} for e in world.server.experiments.values()}
     for path in _expected(world, mapping):
-        target = world.ledger.targets.get((mapping.name, path))
+        target = world.oracle.targets.get((mapping.name, path))
         mapping_id = world.journal.mappings.get(mapping.name).id
         file = world.journal.observations.record_at(mapping_id, path)
         if target is None or file is None or file.synced is None or target[0] not in tags:
             continue
         for tag in rules_of(mapping).tags_of(path):
             if tag.lower() not in tags[target[0]]:
-                world.ledger.broken.append(f"{path} was synced, but {tag} is not on {target[0]}")
+                world.oracle.broken.append(f"{path} was synced, but {tag} is not on {target[0]}")
 
 
 def _second_pass(world: World) -> None:
     """Nothing happens any more, however long one waits."""
-    if world.ledger.broken:
+    if world.oracle.broken:
         return
     begun = len(world.trace)
     events = len(world.server.events)
     world.run(SECOND_PASS_S)
     if any(event.ours for event in world.server.events[events:]):
-        world.ledger.broken.append("a second pass changes something on the server")
+        world.oracle.broken.append("a second pass changes something on the server")
     if jobs := [line for line in world.trace[begun:] if " begun: " in line]:
-        world.ledger.broken.append(f"a second pass does something: {jobs}")
+        world.oracle.broken.append(f"a second pass does something: {jobs}")
 
 
 def _check_log(world: World) -> None:
@@ -467,19 +469,19 @@ def _check_log(world: World) -> None:
     for line in world.logged.lines:
         if "the server cannot be used" in line:
             if away:
-                world.ledger.broken.append(f"an outage is told more than once: {line}")
+                world.oracle.broken.append(f"an outage is told more than once: {line}")
             away = True
         elif "the server can be used again" in line or line == NO_OUTAGE_KNOWN:
             away = False
         elif "internal error" in line:
-            world.ledger.broken.append(line)
+            world.oracle.broken.append(line)
 
 
 def _check_token(world: World) -> None:
     for line in world.logged.lines:
         if TOKEN in line:
-            world.ledger.broken.append(f"the log holds the token: {line}")
+            world.oracle.broken.append(f"the log holds the token: {line}")
     folder = world.journal_path.parent
     for part in folder.iterdir():
         if TOKEN.encode() in part.read_bytes():
-            world.ledger.broken.append(f"{part.name} holds the token")
+            world.oracle.broken.append(f"{part.name} holds the token")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.model import Compare, RemoveRemote, Upload
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import policies, undecided
@@ -59,7 +59,7 @@ class Rival:
 
     def __init__(
         self,
-        mappings: Iterable[Mapping],
+        mappings: Iterable[MappingConfig],
         disk: FakeDisk,
         server: SimulatedServer,
         clock: FakeClock,

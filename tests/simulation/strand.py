@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.simulation.ledger import Begun
+    from tests.simulation.oracle import Begun
 
 
 class Strand:

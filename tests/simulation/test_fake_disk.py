@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import FileChanged, FileUnreadable, FileVanished, LocalError
 from aqsync.local import walk
 from aqsync.local.disk import Disk
@@ -30,7 +30,7 @@ class Machine:
         self.disk = FakeDisk(self.clock)
         self.disk.mkdir(ROOT)
         self.journal = open_quickly(folder / "state/journal.db", self.clock.now_ns())
-        self.mapping = Mapping(name="lab", directory=Path(ROOT), experiment="20261123-1")
+        self.mapping = MappingConfig(name="lab", directory=Path(ROOT), experiment="20261123-1")
         disk: Disk = self.disk
         self.scanner = Scanner(self.mapping, self.journal, self.clock, disk)
         self.id = self.journal.mappings.get("lab").id

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import Expected, RemoteFile, UploadReceipt
-from aqsync.aqueduct.server import Server
 from aqsync.errors import (
     ExperimentNotFound,
     FileChanged,
@@ -29,7 +29,7 @@ from tests.support.fake_clock import FakeClock
 class Place(NamedTuple):
     """An empty experiment on a server."""
 
-    server: Server
+    server: Client
     eid: str
     uuid: UUID
     pass_time: Callable[[], None]
@@ -61,7 +61,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     if request.param == "real":
         url = request.getfixturevalue("embedded_server")
         assert isinstance(url, EmbeddedServer)
-        with Server(url.url) as server:
+        with Client(url.url) as server:
             made = server.create_experiment("simulated", "")
             yield Place(server, made.eid, made.uuid, lambda: None)
     else:

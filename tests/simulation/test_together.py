@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.errors import ServerUnreachable
 from aqsync.model import Compare, Decision, OnLocalDelete, Outcome, RemoveRemote, State, Upload
 from aqsync.sync.engine import Engine
@@ -33,7 +33,7 @@ class Whole:
         self.server = SimulatedServer(self.clock)
         self.server.create(EID)
         self.journal = open_quickly(folder / "state/journal.db", self.clock.now_ns())
-        self.mapping = Mapping(
+        self.mapping = MappingConfig(
             name="lab", directory=Path(ROOT), experiment=EID, on_local_delete=OnLocalDelete.REMOVE
         )
         self.engine = Engine(

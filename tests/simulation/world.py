@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import Forbidden, Interrupted, JournalDiskFull, TransferRefused
 from aqsync.local.errands import Errands
 from aqsync.local.scanner import ScanReport
@@ -47,7 +47,7 @@ from aqsync.sync.work_queue import Lane
 from aqsync.sync.worker_pool import WORKERS
 from tests.simulation.fake_disk import FakeDisk, Volume
 from tests.simulation.fake_server import FINE, NO_LIMIT, Backup, Call, Event, Fault, Late, Who
-from tests.simulation.ledger import Begun, Ledger, sha256
+from tests.simulation.oracle import Begun, Oracle, sha256
 from tests.simulation.parts import (
     Crash,
     MomentServer,
@@ -196,8 +196,8 @@ class World:
         self.clock = FakeClock()
         self.disk = FakeDisk(self.clock)
         self.mappings = self._choose_mappings()
-        self.ledger = Ledger(self.mappings, self.disk, self.clock)
-        self.server = MomentServer(self.clock, self.moment, self._stored, self.ledger, TOKEN)
+        self.oracle = Oracle(self.mappings, self.disk, self.clock)
+        self.server = MomentServer(self.clock, self.moment, self._stored, self.oracle, TOKEN)
         self.backups: list[Backup] = []
         """What the server may be put back to."""
         self.stubborn: dict[tuple[UUID, str], bytes] = {}
@@ -215,7 +215,7 @@ class World:
         """What ends so, the server refuses, or forbids."""
         self.hangs = Hangs(self.chance.choice([1, 2, WORKERS]))
         self.past = Past()
-        self.ledger.forgot = lambda: self.past.forgot
+        self.oracle.forgot = lambda: self.past.forgot
         self.full = False
         self.crashes = self.copies = 0
         """Kills, and copies of the journal that were kept."""
@@ -236,12 +236,12 @@ class World:
         self._rival: Rival | None = None
         self._build()
         self.logged = _Logged()
-        self.ledger.look(by_deed=False)
+        self.oracle.look(by_deed=False)
         self.disk.on_access = self._accessed
         self.journal_path = folder / "0" / "journal.db"
         self._start()
 
-    def _choose_mappings(self) -> list[Mapping]:
+    def _choose_mappings(self) -> list[MappingConfig]:
         count = self.chance.choice([1, 1, 2, 2, 3])
         return [mapping_of(name) for name in sorted(self.chance.sample(NAMES, count))]
 
@@ -303,7 +303,7 @@ class World:
         self.full = False  # else it would not start, and be started again until it does
         self.ambushes.clear()
         self.busy.clear()
-        self.ledger.restarted()
+        self.oracle.restarted()
         self._letters.clear()
         self.journal = open_quickly(self.journal_path, self.clock.now_ns())
         if self.journal.remote.server_problem() is None:
@@ -328,7 +328,7 @@ class World:
                 noted = about_to_send(file, sha256, size)
             finally:  # killed in the middle of it, it may be noted or not
                 if noted:
-                    self.ledger.sending(file.remote_name, sha256)
+                    self.oracle.sending(file.remote_name, sha256)
             return noted
 
         self.journal.outcomes.about_to_send = sending  # type: ignore[method-assign]  # written down
@@ -377,14 +377,14 @@ class World:
 
         def starting(job: Job, lane: Lane) -> None:
             self._pools[job.file.id] = pool
-            self._begun[job.file.id] = self.ledger.began(job, self._renamed_to(job))
+            self._begun[job.file.id] = self.oracle.began(job, self._renamed_to(job))
             self.note(f"begun: {type(job.step).__name__} {job.file.mapping}/{job.file.path}")
             start(job, lane)
 
         pool.start = starting  # type: ignore[method-assign]  # written down, then done
         return pool
 
-    def _watch(self, mapping: Mapping) -> SimulatedWatch:
+    def _watch(self, mapping: MappingConfig) -> SimulatedWatch:
         watch = SimulatedWatch(self.disk, mapping.directory, self.health)
         self.watches[mapping.name] = watch
         return watch
@@ -392,10 +392,10 @@ class World:
     def _listen_to_scans(self, session: Session) -> None:
         scan = session.engine.scan
 
-        def scanning(mapping: Mapping, within: Iterable[str] = (), **kept: Any) -> ScanReport:
-            empty = self.ledger.is_empty(mapping)
+        def scanning(mapping: MappingConfig, within: Iterable[str] = (), **kept: Any) -> ScanReport:
+            empty = self.oracle.is_empty(mapping)
             report = scan(mapping, within, **kept)
-            self.ledger.looked_at(mapping, empty=empty)
+            self.oracle.looked_at(mapping, empty=empty)
             # Of a root in doubt nothing is noted, however much of it was looked at.
             self.whole_looks[mapping.name] += report.whole or "" in report.troubles
             return report
@@ -547,7 +547,7 @@ class World:
                         ambush.deed()
                     finally:
                         self.in_transaction = before
-                        self.ledger.delayed(self.clock.monotonic() - began)
+                        self.oracle.delayed(self.clock.monotonic() - began)
 
     def _overtaken(self, where: str) -> bool:
         """Whether an answer is on its way that a job can make old before it arrives."""
@@ -559,9 +559,9 @@ class World:
         self.moment(what, where)
         rechecked = self.busy[-1:] and self.busy[-1].startswith((RECHECKS, PUSH))  # in no job
         if what == "look" and not rechecked:
-            self.ledger.looked(where)
+            self.oracle.looked(where)
         if what == "open" and not rechecked:
-            self.ledger.opened(where)
+            self.oracle.opened(where)
         strand = self.hangs.running[-1] if self.hangs.running else None
         if strand is not None and not rechecked and self._does_not_answer(what, where):
             strand.hang()
@@ -593,7 +593,7 @@ class World:
         if not isinstance(job.step, RemoveRemote) or file.synced is None or file.forced:
             return None
         mapping_id = self.journal.mappings.get(file.mapping).id
-        for path, state in self.ledger.visible[file.mapping].items():
+        for path, state in self.oracle.visible[file.mapping].items():
             same = state.inode == file.synced.signature.inode
             if same and sha256(state.content) == file.synced.sha256:
                 known = self.journal.observations.record_at(mapping_id, path)
@@ -602,9 +602,9 @@ class World:
         return None
 
     def _stored(self, event: Event) -> None:
-        if event.who is Who.US and event.after is None and self.ledger.jobs:
-            self._judge_rename(event, self.ledger.jobs[-1])
-        self.ledger.stored(event)
+        if event.who is Who.US and event.after is None and self.oracle.jobs:
+            self._judge_rename(event, self.oracle.jobs[-1])
+        self.oracle.stored(event)
         again = self.stubborn.get((event.uuid, event.name))
         if again is None or (event.after is not None and event.after.content == again):
             return
@@ -616,16 +616,16 @@ class World:
         file, path = begun.job.file, begun.renamed_to
         if path is None or event.before is None:
             return
-        eid, name = self.ledger.targets.get((file.mapping, path), ("", ""))
+        eid, name = self.oracle.targets.get((file.mapping, path), ("", ""))
         there = {e.eid: self.server.contents(e.eid) for e in self.server.experiments.values()}
-        state = self.ledger.visible[file.mapping].get(path)
+        state = self.oracle.visible[file.mapping].get(path)
         still = state is not None and state.content == event.before.content
         new = next((e for e in self.server.experiments.values() if e.eid == eid), None)
-        stored = None if new is None else self.ledger.remote.get((new.uuid, name))
+        stored = None if new is None else self.oracle.remote.get((new.uuid, name))
         if stored is not None and stored.passed_for_ours:
             return
         if eid and still and there.get(eid, {}).get(name) != event.before.content:
-            self.ledger.broken.append(
+            self.oracle.broken.append(
                 f"{file.path} was removed before {path}, its new name, is there"
             )
 
@@ -663,7 +663,7 @@ class World:
         if isinstance(exc, Interrupted) and self._wants_restart:
             return
         if not isinstance(exc, JournalDiskFull):
-            self.ledger.broken.append(f"a step of {name} failed: {exc!r}")
+            self.oracle.broken.append(f"a step of {name} failed: {exc!r}")
 
     def work(self, number: int = 0) -> None:
         """Do one of the jobs that were begun."""
@@ -675,13 +675,13 @@ class World:
 
     def _go_on(self, begun: Begun, go: Callable[[], None], strand: Strand | None) -> None:
         self.busy.append(f"job {begun.job.file.path}")
-        self.ledger.jobs.append(begun)
+        self.oracle.jobs.append(begun)
         self.hangs.running.append(strand)
         try:
             go()
         finally:
             self.busy.pop()
-            self.ledger.jobs.pop()
+            self.oracle.jobs.pop()
             self.hangs.running.pop()
         if strand is not None and strand.hangs:
             self.hangs.jobs.append((begun, strand))
@@ -719,7 +719,7 @@ class World:
     def _perform(self, perform: Callable[[Job], Outcome], job: Job) -> Outcome:
         outcome = perform(job)
         if isinstance(outcome, Adopted):
-            self.ledger.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
+            self.oracle.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
         self.note(f"{type(outcome).__name__} {job.file.mapping}/{job.file.path}")
         with self.unattended():
             for file in self.journal.observations.records([job.file.id]):
@@ -739,7 +739,7 @@ class World:
                     if step.reason is Reason.REMOVED_ON_SERVER:
                         self._held_as_removed(file)
 
-    def known_files(self, mapping: Mapping) -> Iterator[FileRecord]:
+    def known_files(self, mapping: MappingConfig) -> Iterator[FileRecord]:
         """All that the journal knows of a mapping."""
         mapping_id = self.journal.mappings.get(mapping.name).id
         for target in self.journal.observations.targets(mapping_id):
@@ -756,22 +756,22 @@ class World:
         uuid = UUID(self.journal.remote.uuid(str(file.eid)))
         found = None
         if file.remote.modified_at is not None:
-            found = self.ledger.versions[uuid, file.remote_name, file.remote.modified_at]
+            found = self.oracle.versions[uuid, file.remote_name, file.remote.modified_at]
         right = {file.synced.sha256}
         if self.past.forgot:  # a newer version of ours may pass for it until the file is looked at
-            right |= self.ledger.mine[uuid, file.remote_name]
+            right |= self.oracle.mine[uuid, file.remote_name]
         if found is not None and (found.sha256 in right or found.passed_for_ours):
             return
         # What was downloaded since, and found equal, may be younger than the list.
         there = self.server.experiments[uuid].files.get(file.remote_name)
         if there is None or sha256(there.content) != file.synced.sha256:
-            self.ledger.broken.append(
+            self.oracle.broken.append(
                 f"{file.mapping}/{file.path} is called in sync, and the list shows another version"
             )
 
     def _held_as_removed(self, file: FileRecord) -> None:
         uuid = UUID(self.journal.remote.uuid(str(file.eid)))
-        self.ledger.held_as_removed(str(file.eid), uuid, file.remote_name)
+        self.oracle.held_as_removed(str(file.eid), uuid, file.remote_name)
 
     def judge_synced(self, file: FileRecord) -> None:
         """What the journal calls synced, the server was given."""
@@ -780,9 +780,9 @@ class World:
         record = self.journal.remote.experiments().get(file.eid)
         if record is None or record.uuid is None:
             return
-        held = self.ledger.held[UUID(record.uuid), file.remote_name]
+        held = self.oracle.held[UUID(record.uuid), file.remote_name]
         if file.synced.sha256 not in held:
-            self.ledger.broken.append(
+            self.oracle.broken.append(
                 f"the journal calls {file.path} synced in a version that the server never held"
             )
 
@@ -809,16 +809,16 @@ class World:
                     self.work(jobs[number - len(due)])
             except Crash:
                 pass
-            if self.ledger.broken:
+            if self.oracle.broken:
                 return
-        self.ledger.broken.append(f"{due} spin")
+        self.oracle.broken.append(f"{due} spin")
 
     def run(
         self, seconds: float, *, work: bool = True, chance: random.Random | None = None
     ) -> None:
         """Let so much time pass."""
         end = self.clock.monotonic() + seconds
-        while not self.ledger.broken:
+        while not self.oracle.broken:
             self.now(work=work, chance=chance)
             now = self.clock.monotonic()
             if now >= self._mirror_at:
@@ -850,7 +850,7 @@ class World:
                 deed()
             except OSError:
                 self.note("  what was to be done cannot be done")
-            self.ledger.look(by_deed=True)
+            self.oracle.look(by_deed=True)
 
     # Events of the disk
 
@@ -884,8 +884,8 @@ class World:
 
     def jump(self, seconds: float) -> None:
         """Somebody sets the wall clock."""
-        self.ledger.jumps += 1
-        seconds += 1e-9 * (self.ledger.jumps * 48_271 % SECOND_NS)
+        self.oracle.jumps += 1
+        seconds += 1e-9 * (self.oracle.jumps * 48_271 % SECOND_NS)
         self.clock.set_back(-seconds)
         self._jumped_s += seconds
         self.server.ahead_s -= seconds

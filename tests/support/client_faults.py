@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from tests.support.patience import HANG_S
 from tests.support.raw_server import Peer
 
@@ -17,8 +17,8 @@ STORED = b'{"result": "Successfuly uploaded a"}'
 NGINX_413 = b"<html><head><title>413 Request Entity Too Large</title></head><body></body></html>"
 
 
-def client(url: str, *, answer: float = HANG_S, stall: float = HANG_S) -> Server:
-    return Server(url, "s3cret-token", answer_timeout=answer, stall_timeout=stall)
+def client(url: str, *, answer: float = HANG_S, stall: float = HANG_S) -> Client:
+    return Client(url, "s3cret-token", answer_timeout=answer, stall_timeout=stall)
 
 
 def detail(text: object) -> bytes:
@@ -33,25 +33,25 @@ def answering(status: str, body: bytes = b"", *headers: str) -> Callable[[Peer],
     return handler
 
 
-def upload(server: Server) -> None:
+def upload(server: Client) -> None:
     server.upload(EXPERIMENT, "µ.csv", [b"abc"], 3)
 
 
-def download(server: Server) -> None:
+def download(server: Client) -> None:
     with server.download(EXPERIMENT, "µ.csv") as found:
         list(found.chunks())
 
 
-def listing(server: Server) -> None:
+def listing(server: Client) -> None:
     server.list_files([EXPERIMENT])
 
 
-def removal(server: Server) -> None:
+def removal(server: Client) -> None:
     server.remove_files(EXPERIMENT, ["µ.csv"])
 
 
 EVERYTHING = (upload, download, listing, removal)
-Operation = Callable[[Server], None]
+Operation = Callable[[Client], None]
 
 
 def chunks_of(size: int, taken: list[int]) -> Iterator[bytes]:

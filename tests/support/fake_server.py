@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import Throttle
 from aqsync.aqueduct.records import (
@@ -25,7 +26,6 @@ from aqsync.aqueduct.records import (
     RemovalReceipt,
     UploadReceipt,
 )
-from aqsync.aqueduct.server import Server
 from aqsync.aqueduct.transport import OpenAnswer
 from aqsync.errors import (
     ExperimentNotFound,
@@ -58,7 +58,7 @@ class FakeExperiment:
     tags: list[str] = field(default_factory=list)
 
 
-class FakeServer(Server):
+class FakeServer(Client):
     """Does what syncing asks of a server, by the same signatures.
 
     Args:

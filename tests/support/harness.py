@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.errors import EventsUnavailable
 from aqsync.local.hints import Hints
 from aqsync.model import Outcome
@@ -91,7 +91,7 @@ class Harness:
         working: Jobs are done as soon as they have begun.
     """
 
-    def __init__(self, lab: Lab, *others: Mapping, windows: Windows = Windows()) -> None:  # noqa: B008 - frozen
+    def __init__(self, lab: Lab, *others: MappingConfig, windows: Windows = Windows()) -> None:  # noqa: B008 - frozen
         self.lab = lab
         self.clock = lab.clock
         self.working = True
@@ -119,7 +119,7 @@ class Harness:
         self.rescanner = self.rescanners[lab.mapping.name]
         self.session.start()
 
-    def _make_watch(self, mapping: Mapping) -> FakeWatch:
+    def _make_watch(self, mapping: MappingConfig) -> FakeWatch:
         self.watches_made += 1
         return self.watch[mapping.name]
 
@@ -221,7 +221,7 @@ def looks_of(engine: Engine) -> Iterator[Looks]:
     """Take down every look within."""
     taken, scan = Looks(), engine.scan
 
-    def scanning(mapping: Mapping, within: Collection[str] = (), **kept: Any) -> Any:
+    def scanning(mapping: MappingConfig, within: Collection[str] = (), **kept: Any) -> Any:
         taken.append(tuple(within))
         return scan(mapping, within, **kept)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.model import Decision, FileRecord, Outcome
@@ -71,7 +71,7 @@ class Lab:
     def configure(self, **keys: object) -> None:
         """Give the mapping these keys, and start again with what the journal knows."""
         values = {"name": "lab", "directory": self.root, "experiment": EID, **keys}
-        self.mapping = Mapping.model_validate(values)
+        self.mapping = MappingConfig.model_validate(values)
         self.scanner = Scanner(self.mapping, self.journal, self.clock)
         self.engine = self.new_engine()
 
@@ -154,7 +154,7 @@ class Lab:
 
     def new_session(
         self,
-        *others: Mapping,
+        *others: MappingConfig,
         windows: Windows = Windows(),  # noqa: B008 - frozen
     ) -> tuple[Session, FakePool]:
         """A session that does only what orders ask for, as `aqsync push` begins one."""

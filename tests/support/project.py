@@ -19,7 +19,7 @@ from unittest import mock
 
 import yaml
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.cli.main import main
 from tests.support import warm
 from tests.support.patience import HANG_S
@@ -95,7 +95,7 @@ class Project:
         self.config = folder / "aqsync.yaml"
         self.journal = folder / "state" / "journal.db"
         self.url = url
-        self.server = Server(url, token)
+        self.server = Client(url, token)
         self.experiment = self.server.create_experiment("faults", "")
         self.eid = self.experiment.eid
         self.configure()

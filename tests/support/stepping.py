@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aqsync.clock import Clock
-from aqsync.config import Config, Mapping, Schedule, Transfer, Windows
+from aqsync.config import Config, MappingConfig, Schedule, Transfer, Windows
 from aqsync.journal import Journal
 from aqsync.local.errands import Errands
 from aqsync.model import Outcome
@@ -124,7 +124,7 @@ def shared_by(journal: Journal, clock: Clock) -> Shared:
 
 
 def config_of(
-    mappings: Sequence[Mapping],
+    mappings: Sequence[MappingConfig],
     windows: Windows = Windows(),  # noqa: B008 - frozen
     rescan_s: float = RESCAN_S,
     rescan_without_events_s: float = RESCAN_WITHOUT_EVENTS_S,

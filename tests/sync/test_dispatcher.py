@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aqsync.config import Mapping, Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.config.windows import parse_window
 from aqsync.errors import (
     Interrupted,
@@ -110,7 +110,7 @@ def test_mappings_take_turns(lab: Lab, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     lab.server.add("20261123-2")
-    harness = Harness(lab, Mapping(name="other", directory=other, experiment="20261123-2"))
+    harness = Harness(lab, MappingConfig(name="other", directory=other, experiment="20261123-2"))
     harness.working = False
     for number in range(20):
         lab.write(f"m{number}")
@@ -512,7 +512,7 @@ def test_a_disk_that_hangs_costs_the_others_no_policies(
     other = tmp_path / "other"
     other.mkdir()
     lab.server.add("20261123-2")
-    harness = Harness(lab, Mapping(name="other", directory=other, experiment="20261123-2"))
+    harness = Harness(lab, MappingConfig(name="other", directory=other, experiment="20261123-2"))
     for path in ("x", "y"):
         harness.engine._errands.job(lab.root, path).abandon(Hang(path, lab.clock.now_ns()))
     harness.working = False
@@ -770,7 +770,7 @@ def test_a_paused_mapping_keeps_no_other_from_being_compared(lab: Lab, tmp_path:
     other = tmp_path / "other"
     other.mkdir()
     lab.server.add("20261123-2")
-    harness = Harness(lab, Mapping(name="other", directory=other, experiment="20261123-2"))
+    harness = Harness(lab, MappingConfig(name="other", directory=other, experiment="20261123-2"))
     lab.journal.pauses.pause("other", lab.clock.now_ns(), None)
     harness.queue.add("other", [Waiting(99, 1)])  # what was seen just before
     [name] = restored(harness, 1)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from aqsync.config import Mapping, TagRule
+from aqsync.config import MappingConfig, TagRule
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
@@ -160,7 +160,7 @@ def test_tags_of_what_is_no_longer_configured_are_not_brought(lab: Lab) -> None:
     lab.push()
     asked = len(lab.server.called("add_tags"))
     assert asked
-    other = Mapping(name="other", directory=lab.root, experiment="20261123-2")
+    other = MappingConfig(name="other", directory=lab.root, experiment="20261123-2")
     engine = Engine([other], lab.server, shared_by(lab.journal, lab.clock))
     assert engine.tag() == 0
     assert len(lab.server.called("add_tags")) == asked
@@ -171,7 +171,7 @@ def test_tags_of_what_is_no_longer_configured_are_not_brought(lab: Lab) -> None:
 def test_what_is_no_longer_configured_is_not_asked_for(lab: Lab) -> None:
     lab.write("a")
     lab.engine.scan(lab.mapping)
-    other = Mapping(name="other", directory=lab.root, experiment="20261123-2")
+    other = MappingConfig(name="other", directory=lab.root, experiment="20261123-2")
     engine = Engine([other], lab.server, shared_by(lab.journal, lab.clock))
     assert engine.eids() == {"20261123-2"}
 
@@ -435,7 +435,7 @@ def test_one_engine_serves_several_mappings(lab: Lab) -> None:
     (second / "b").write_text("of the second")
     lab.set_age(second / "b", 60)
     lab.server.add("20261123-2")
-    other = Mapping(name="other", directory=second, experiment="20261123-2")
+    other = MappingConfig(name="other", directory=second, experiment="20261123-2")
     engine = Engine([lab.mapping, other], lab.server, shared_by(lab.journal, lab.clock))
     assert engine.eids() == {EID, "20261123-2"}
     engine.scan(other)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Mapping, TagRule
+from aqsync.config import MappingConfig, TagRule
 from aqsync.errors import (
     JournalDiskFull,
     ServerBusy,
@@ -130,7 +130,7 @@ def test_mappings_come_in_turn_and_the_longest_waiting_first(lab: Lab) -> None:
         lab.write(f"first-{number}", age_s=1000 - number)
         (second / f"second-{number}").write_text("x")
         lab.set_age(second / f"second-{number}", 100 - number)
-    other = Mapping(name="other", directory=second, experiment=EID)
+    other = MappingConfig(name="other", directory=second, experiment=EID)
     session, pool = lab.new_session(other)
     order = Order(Limits(), Listener([]))
     serve(session, order, pool, lab.clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import Forbidden, ServerUnreachable, TokenRefused
 from aqsync.journal.refusals import EVERYWHERE
 from aqsync.model import Action, Hold, State, Wait
@@ -315,7 +315,7 @@ def test_a_refusal_that_no_file_waits_for_is_forgotten(many: Lab) -> None:
 def test_two_mappings_of_one_experiment_share_its_refusal(lab: Lab) -> None:
     folder = lab.root.parent / "second"
     folder.mkdir()
-    other = Mapping(name="other", directory=folder, experiment=EID, prefix="o")
+    other = MappingConfig(name="other", directory=folder, experiment=EID, prefix="o")
     for number in range(5):
         lab.write(f"{number}")
     (folder / "x").write_text("x")

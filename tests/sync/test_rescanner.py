@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.errors import EventsUnavailable, JournalDiskFull
 from aqsync.model import Problem
 from aqsync.sync.rescanner import JITTER, MOST_PATHS
@@ -48,7 +48,7 @@ def watch_problem(harness: Harness) -> Problem | None:
 def test_it_watches_before_it_looks(harness: Harness) -> None:
     scan, running = harness.engine.scan, list[bool]()
 
-    def scanning(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+    def scanning(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
         running.append(harness.watch["lab"].running)
         return scan(mapping, within, **kept)
 
@@ -190,7 +190,7 @@ def test_looks_are_spread_by_chance(started: Harness) -> None:
     at: list[float] = []
     scan = started.engine.scan
 
-    def scanning(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+    def scanning(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
         at.append(started.clock.monotonic())
         return scan(mapping, within, **kept)
 
@@ -216,7 +216,7 @@ def test_doubts_without_end_leave_time_for_others(started: Harness) -> None:
     """A scan that takes long is not begun again at once."""
     scan = started.engine.scan
 
-    def slow(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+    def slow(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
         started.clock.advance(10)
         return scan(mapping, within, **kept)
 
@@ -231,7 +231,7 @@ def test_doubts_without_end_leave_time_for_others(started: Harness) -> None:
 def test_a_slow_look_is_followed_by_a_long_rest(started: Harness) -> None:
     scan = started.engine.scan
 
-    def slow(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+    def slow(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
         started.clock.advance(1000)
         return scan(mapping, within, **kept)
 
@@ -494,7 +494,7 @@ def test_troubles_below_the_root_are_told_when_they_begin_and_end(started: Harne
     }
     scan = started.engine.scan
 
-    def troubled(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+    def troubled(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
         report = scan(mapping, within, **kept)
         report.troubles.update(trouble)
         return report
@@ -556,10 +556,10 @@ def test_one_path_whose_look_fails_is_looked_at_again(
 def test_a_mapping_whose_looks_fail_stops_no_other(lab: Lab, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    harness = Harness(lab, Mapping(name="other", directory=other, experiment=EID, prefix="o"))
+    harness = Harness(lab, MappingConfig(name="other", directory=other, experiment=EID, prefix="o"))
     scan = harness.engine.scan
 
-    def failing(mapping: Mapping, within: Any = (), **kept: Any) -> Any:
+    def failing(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
         if mapping.name == "lab":
             raise ZeroDivisionError
         return scan(mapping, within, **kept)

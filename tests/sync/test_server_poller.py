@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.config import Mapping, TagRule
+from aqsync.config import MappingConfig, TagRule
 from aqsync.errors import (
     JournalDiskFull,
     OperationFailed,
@@ -429,7 +429,7 @@ def test_a_pause_of_everything_leaves_the_server_alone(harness: Harness) -> None
 def test_when_all_is_there_is_written_down(lab: Lab, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    harness = Harness(lab, Mapping(name="other", directory=other, experiment=EID, prefix="o"))
+    harness = Harness(lab, MappingConfig(name="other", directory=other, experiment=EID, prefix="o"))
     lab.write("a", age_s=60)
     lab.server.put(EID, "o~b", b"theirs")
     (other / "b").write_text("ours")

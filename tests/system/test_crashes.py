@@ -18,7 +18,7 @@ from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.length import long_but
 from tests.support.project import Project
-from tests.support.restless import RestlessWriter
+from tests.support.random_writer import RandomWriter
 
 ROUNDS = int(os.environ.get("AQSYNC_CRASH_ROUNDS", "8"))
 SEED = int(os.environ.get("AQSYNC_CRASH_SEED", "1"))
@@ -57,7 +57,7 @@ class Crashes:
             on_local_delete=on_local_delete,
             remove_share="100%",
         )
-        self.writer = RestlessWriter(self.project.root, folder / "outside", seed)
+        self.writer = RandomWriter(self.project.root, folder / "outside", seed)
         self.project.put(CLASH, FOREIGN)
         self.daemon = Daemon(self.project, OFTEN)
         self.kills = 0

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
-from tests.support.meddler import UPLOAD, Exchange, Meddler
+from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S, wait_until
 from tests.support.project import Project
 
@@ -192,9 +192,9 @@ def move_in_large(project: Project) -> None:
 def held(project: Project) -> Iterator[Held]:
     """The project's uploads go through a server that holds them up."""
     held = Held()
-    with Meddler(project.url) as meddler:
-        meddler.on(UPLOAD, held, times=1)
-        project.configure(server={"url": meddler.url})
+    with InterceptingProxy(project.url) as proxy:
+        proxy.on(UPLOAD, held, times=1)
+        project.configure(server={"url": proxy.url})
         yield held
         held.go_on.set()
 

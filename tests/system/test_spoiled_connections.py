@@ -15,7 +15,7 @@ from tests.support.embedded import EmbeddedServer
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.length import long_but
 from tests.support.project import Project
-from tests.support.restless import RestlessWriter
+from tests.support.random_writer import RandomWriter
 
 ROUNDS = int(os.environ.get("AQSYNC_FAULT_ROUNDS", "4"))
 SEED = int(os.environ.get("AQSYNC_FAULT_SEED", "1"))
@@ -42,7 +42,7 @@ def test_all_arrives_and_nothing_of_others_is_lost(
     assert port is not None
     project = Project(tmp_path / "p", embedded_server.url)
     project.put(CLASH, FOREIGN)
-    writer = RestlessWriter(project.root, project.folder / "outside", SEED)
+    writer = RandomWriter(project.root, project.folder / "outside", SEED)
     moments = random.Random(SEED)
     with FaultProxy(port, SEED) as proxy, Daemon(project, QUICK) as daemon:
         timing = {"timeout": "2s", "stall_timeout": "2s"}
@@ -62,7 +62,7 @@ def test_all_arrives_and_nothing_of_others_is_lost(
     project.close()
 
 
-def is_mended(project: Project, writer: RestlessWriter, daemon: Daemon) -> bool:
+def is_mended(project: Project, writer: RandomWriter, daemon: Daemon) -> bool:
     remote = project.remote()
     assert remote[CLASH] == FOREIGN, "what others put there is not replaced"
     found = writer.differences(remote, CLASH)

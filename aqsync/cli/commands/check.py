@@ -8,11 +8,11 @@ from functools import partial
 
 import click
 
-from aqsync.aqueduct.server import Server
+from aqsync.aqueduct.client import Client
 from aqsync.cli.config_options import config_option
 from aqsync.cli.output import report_error, say
 from aqsync.clock import SystemClock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
 from aqsync.local.errands import Errands
 from aqsync.local.scanner import load_rules, root_identity
@@ -62,12 +62,12 @@ def check(*, config: Config, online: bool) -> ExitCode:
     return findings.exit_code
 
 
-def _check_root(mapping: Mapping) -> None:
+def _check_root(mapping: MappingConfig) -> None:
     root_identity(mapping.directory)
     load_rules(mapping)
 
 
-def _tell_selection(mapping: Mapping) -> None:
+def _tell_selection(mapping: MappingConfig) -> None:
     """Print what its patterns leave out: this is not an error, but may not be what was meant."""
     notes = survey(mapping, load_rules(mapping), _MOST_LOOKED_AT).notes()
     for note in notes:
@@ -76,7 +76,7 @@ def _tell_selection(mapping: Mapping) -> None:
         say(f"  hint: {HINT}")
 
 
-def _check_online(config: Config, server: Server, findings: _Findings) -> None:
+def _check_online(config: Config, server: Client, findings: _Findings) -> None:
     eids = sorted({m.experiment for m in config.mappings if m.path is None})
     url = config.server.url
     if not findings.passes(f"{url} answers and accepts the token", lambda: server.find(limit=1)):

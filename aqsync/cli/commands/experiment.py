@@ -7,9 +7,9 @@ from datetime import datetime
 
 import click
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
-from aqsync.aqueduct.server import Server
 from aqsync.cli.as_json import experiment_as_json, file_as_json
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, say_files
@@ -35,7 +35,7 @@ def experiment() -> None:
 @with_server
 @json_option
 def create(
-    server: Server, *, title: str, description: str, tags: Sequence[str], json: bool
+    server: Client, *, title: str, description: str, tags: Sequence[str], json: bool
 ) -> ExitCode:
     """Create an experiment, and print its EID and nothing else.
 
@@ -60,7 +60,7 @@ def create(
 @with_server
 @json_option
 def find(
-    server: Server,
+    server: Client,
     *,
     text: str | None,
     tags: Sequence[str],
@@ -116,7 +116,7 @@ def find(
 @eid_argument
 @with_server
 @json_option
-def show(server: Server, *, eid: str, json: bool) -> ExitCode:
+def show(server: Client, *, eid: str, json: bool) -> ExitCode:
     """Show all about an experiment, with its files.
 
     With --json: the object that `aqsync experiment create --json` prints, and in it files, a list
@@ -152,7 +152,7 @@ def show(server: Server, *, eid: str, json: bool) -> ExitCode:
 @with_server
 @json_option
 def change(
-    server: Server, *, eid: str, title: str | None, description: str | None, json: bool
+    server: Client, *, eid: str, title: str | None, description: str | None, json: bool
 ) -> ExitCode:
     """Give an experiment another title, another description, or both.
 
@@ -177,7 +177,7 @@ def change(
 @yes_option
 @with_server
 @json_option
-def remove(server: Server, *, eids: Sequence[str], yes: bool, json: bool) -> ExitCode:
+def remove(server: Client, *, eids: Sequence[str], yes: bool, json: bool) -> ExitCode:
     """Remove experiments with all their files, and ask before each.
 
     If one of them does not exist, none is removed.

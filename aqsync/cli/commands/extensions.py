@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import click
 
 from aqsync.aqueduct import polling
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import Execution, Parameter, TaskRecord, TaskStatus
-from aqsync.aqueduct.server import Server
 from aqsync.cli.actions import action_of, extension_by, pairs, wanted_values
 from aqsync.cli.as_json import extension_as_json, task_as_json
 from aqsync.cli.options import Duration, json_option
@@ -29,7 +29,7 @@ def extensions() -> None:
 @extensions.command("list")
 @with_server
 @json_option
-def list_extensions(server: Server, *, json: bool) -> ExitCode:
+def list_extensions(server: Client, *, json: bool) -> ExitCode:
     """List the server's extensions with their actions.
 
     With --json: a list of objects, each as `aqsync extensions show --json` prints it.
@@ -55,7 +55,7 @@ def list_extensions(server: Server, *, json: bool) -> ExitCode:
 @extension_argument
 @with_server
 @json_option
-def show(server: Server, *, extension: str, json: bool) -> ExitCode:
+def show(server: Client, *, extension: str, json: bool) -> ExitCode:
     """Show an extension: its actions, and the parameters that they take.
 
     With --json: an object with name, description, authors and actions, a list of objects with
@@ -105,7 +105,7 @@ def show(server: Server, *, extension: str, json: bool) -> ExitCode:
 @with_server
 @json_option
 def run(
-    server: Server,
+    server: Client,
     *,
     extension: str,
     action: str,
@@ -154,7 +154,7 @@ def run(
 
 
 def _waited_for(
-    server: Server, started: TaskRecord, timeout_s: float | None, *, quiet: bool
+    server: Client, started: TaskRecord, timeout_s: float | None, *, quiet: bool
 ) -> TaskRecord:
     later = f"aqsync tasks show {started.uuid}; to end it: aqsync tasks cancel {started.uuid}"
     said: TaskStatus | None = None

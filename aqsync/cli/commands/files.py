@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import click
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched, write_whole
-from aqsync.aqueduct.server import Server
 from aqsync.cli.as_json import file_as_json
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, require, say_files
@@ -31,7 +31,7 @@ def files() -> None:
 @eid_argument
 @with_server
 @json_option
-def list_files(server: Server, *, eid: str, json: bool) -> ExitCode:
+def list_files(server: Client, *, eid: str, json: bool) -> ExitCode:
     """List the files of an experiment by name.
 
     With --json: a list of objects with name and uploaded_at.
@@ -61,7 +61,7 @@ def list_files(server: Server, *, eid: str, json: bool) -> ExitCode:
 @with_server
 @json_option
 def get(
-    server: Server,
+    server: Client,
     *,
     eid: str,
     names: Sequence[str],
@@ -118,7 +118,7 @@ def get(
 @with_server
 @json_option
 def put(
-    server: Server,
+    server: Client,
     *,
     eid: str,
     paths: Sequence[Path],
@@ -158,7 +158,7 @@ def put(
 @yes_option
 @with_server
 @json_option
-def remove(server: Server, *, eid: str, names: Sequence[str], yes: bool, json: bool) -> ExitCode:
+def remove(server: Client, *, eid: str, names: Sequence[str], yes: bool, json: bool) -> ExitCode:
     """Remove files from an experiment, after a question.
 
     If the experiment lacks one of them, none is removed.

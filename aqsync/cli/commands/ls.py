@@ -18,7 +18,7 @@ from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
 from aqsync.clock import SystemClock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.comparison import SyncStatus
@@ -120,7 +120,7 @@ def ls(
     return ExitCode.OK
 
 
-def _lists(journal: Journal, mappings: Sequence[Mapping], eids: set[str]) -> _Lists:
+def _lists(journal: Journal, mappings: Sequence[MappingConfig], eids: set[str]) -> _Lists:
     known = [e for e in journal.remote.experiments().values() if e.eid in eids]
     fetched = [e.listed_at_ns for e in known if e.listed_at_ns is not None]
     problems = [
@@ -146,7 +146,7 @@ def _problem(place: str, problem: Problem) -> dict[str, str]:
 def _rows(
     journal: Journal,
     config: Config,
-    mappings: Sequence[Mapping],
+    mappings: Sequence[MappingConfig],
     eids: Sequence[str],
     only: SyncStatus | None,
 ) -> Iterator[Row]:

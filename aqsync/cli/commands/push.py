@@ -19,7 +19,7 @@ from aqsync.cli.signals import interruptible
 from aqsync.cli.summaries import report_problems
 from aqsync.cli.through_daemon import push_through_daemon
 from aqsync.clock import Clock, SystemClock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode, Interrupted, JournalReplaced
 from aqsync.journal import Journal
 from aqsync.local.errands import Errands
@@ -113,7 +113,7 @@ def push(
 
 
 def _push(
-    config: Config, mappings: Sequence[Mapping], limits: Limits, progress: Bar | Lines
+    config: Config, mappings: Sequence[MappingConfig], limits: Limits, progress: Bar | Lines
 ) -> PushReport:
     """Push as the journal's only writer."""
     clock = SystemClock()
@@ -132,7 +132,7 @@ def _push(
 
 
 def _session(
-    config: Config, mappings: Sequence[Mapping], journal: Journal, clock: Clock
+    config: Config, mappings: Sequence[MappingConfig], journal: Journal, clock: Clock
 ) -> Session:
     """A session that does what orders ask for, and nothing else."""
     rate = RateLimit(config.transfer.rate, clock)
@@ -198,7 +198,7 @@ def _tell_notes(report: PushReport) -> None:
 
 
 def _rehearse(
-    config: Config, mappings: Sequence[Mapping], limits: Limits, *, json: bool
+    config: Config, mappings: Sequence[MappingConfig], limits: Limits, *, json: bool
 ) -> ExitCode:
     """Everything but the doing, on a copy of the journal in memory."""
     clock, windows = SystemClock(), config.transfer.windows
@@ -237,7 +237,7 @@ def _rehearse(
     return report.exit_code
 
 
-def _tell_troubles(journal: Journal, mapping: Mapping) -> None:
+def _tell_troubles(journal: Journal, mapping: MappingConfig) -> None:
     """Directories that could not be looked at: what they hold is not in the list."""
     for path, trouble in journal.mappings.troubles(journal.mappings.get(mapping.name).id).items():
         say(f"{State.FAILED}: {mapping.directory / path}: {trouble.message}")
@@ -248,7 +248,7 @@ def _tell_troubles(journal: Journal, mapping: Mapping) -> None:
 _VERBS = {Upload: "would upload", Compare: "would compare", RemoveRemote: "would remove"}
 
 
-def _within(mappings: Sequence[Mapping], paths: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+def _within(mappings: Sequence[MappingConfig], paths: Sequence[Path]) -> dict[str, tuple[str, ...]]:
     within: dict[str, tuple[str, ...]] = {}
     for path in paths:
         place = locate(mappings, path)
@@ -256,7 +256,7 @@ def _within(mappings: Sequence[Mapping], paths: Sequence[Path]) -> dict[str, tup
     return within
 
 
-def _progress(mappings: Sequence[Mapping], *, quiet: bool) -> Bar | Lines:
+def _progress(mappings: Sequence[MappingConfig], *, quiet: bool) -> Bar | Lines:
     roots = {mapping.name: mapping.directory for mapping in mappings}
     if quiet or not sys.stderr.isatty():
         return Lines(roots, quiet=quiet)

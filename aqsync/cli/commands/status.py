@@ -23,7 +23,7 @@ from aqsync.cli.output import (
 )
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
 from aqsync.clock import SystemClock
-from aqsync.config import Config, Mapping, Windows
+from aqsync.config import Config, MappingConfig, Windows
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import Pause
@@ -38,7 +38,7 @@ from aqsync.sync.summary import Summary, summarize
 class _MappingState(NamedTuple):
     """What is known of one mapping."""
 
-    mapping: Mapping
+    mapping: MappingConfig
     summary: Summary
     complete_at_ns: int | None
     """When all of it was in sync last."""
@@ -95,7 +95,7 @@ def status(
 
 
 def _mapping_state(
-    journal: Journal, mapping: Mapping, windows: Windows, now_ns: int
+    journal: Journal, mapping: MappingConfig, windows: Windows, now_ns: int
 ) -> _MappingState:
     record = journal.mappings.get(mapping.name)
     return _MappingState(
@@ -108,7 +108,7 @@ def _mapping_state(
     )
 
 
-def _server_side(journal: Journal, mappings: Sequence[Mapping], now_ns: int) -> _ServerSide:
+def _server_side(journal: Journal, mappings: Sequence[MappingConfig], now_ns: int) -> _ServerSide:
     eids = experiments_of(journal, mappings)
     known = journal.remote.experiments().values()
     fetched = [e.listed_at_ns for e in known if e.eid in eids and e.listed_at_ns is not None]

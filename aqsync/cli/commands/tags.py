@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.aqueduct.server import Server
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
@@ -27,7 +27,7 @@ def tags() -> None:
 )
 @with_server
 @json_option
-def add(server: Server, *, eid: str, tags: Sequence[str], json: bool) -> ExitCode:
+def add(server: Client, *, eid: str, tags: Sequence[str], json: bool) -> ExitCode:
     """Add tags to an experiment.
 
     Those that it has already, in upper or lower case, stay as they are.
@@ -46,7 +46,7 @@ def add(server: Server, *, eid: str, tags: Sequence[str], json: bool) -> ExitCod
 @yes_option
 @with_server
 @json_option
-def remove(server: Server, *, eid: str, tags: Sequence[str], yes: bool, json: bool) -> ExitCode:
+def remove(server: Client, *, eid: str, tags: Sequence[str], yes: bool, json: bool) -> ExitCode:
     """Remove tags from an experiment, after a question.
 
     If the experiment lacks one of them, none is removed.
@@ -77,7 +77,7 @@ def remove(server: Server, *, eid: str, tags: Sequence[str], yes: bool, json: bo
 )
 @with_server
 @json_option
-def list_tags(server: Server, *, eid: str | None, json: bool) -> ExitCode:
+def list_tags(server: Client, *, eid: str | None, json: bool) -> ExitCode:
     """List the tags of an experiment, or all that are in use.
 
     With --json: a list of texts.
@@ -99,7 +99,7 @@ def list_tags(server: Server, *, eid: str | None, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _say_tags(server: Server, found: ExperimentRef, *, json: bool) -> None:
+def _say_tags(server: Client, found: ExperimentRef, *, json: bool) -> None:
     now = server.experiment(found.uuid).tags
     if json:
         say_json({"eid": found.eid, "tags": list(now)})

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import click
 
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import TaskPage, TaskRecord
-from aqsync.aqueduct.server import Server
 from aqsync.cli.as_json import task_as_json
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
 from aqsync.cli.options import json_option, since_option, until_option
@@ -41,7 +41,7 @@ def tasks() -> None:
 @with_server
 @json_option
 def list_tasks(
-    server: Server,
+    server: Client,
     *,
     experiment: str | None,
     extension: str | None,
@@ -96,7 +96,7 @@ def list_tasks(
 @task_argument
 @with_server
 @json_option
-def show(server: Server, *, task_id: UUID, json: bool) -> ExitCode:
+def show(server: Client, *, task_id: UUID, json: bool) -> ExitCode:
     """Show a task: its status and parameters, and what it wrote.
 
     What it wrote is known once it has ended.
@@ -139,7 +139,7 @@ def show(server: Server, *, task_id: UUID, json: bool) -> ExitCode:
 @task_argument
 @with_server
 @json_option
-def cancel(server: Server, *, task_id: UUID, json: bool) -> ExitCode:
+def cancel(server: Client, *, task_id: UUID, json: bool) -> ExitCode:
     """Ask a task to end: its action gets SIGINT.
 
     A task that has ended stays as it is.

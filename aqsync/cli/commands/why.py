@@ -13,7 +13,7 @@ from aqsync.cli.options import json_option
 from aqsync.cli.output import age_text, iso_text, say, say_json, seconds_text
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
 from aqsync.clock import SystemClock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
@@ -134,7 +134,7 @@ def _age(step: Decision, now_ns: int) -> float:
     return max(0, now_ns - step.since_ns) / SECOND_NS
 
 
-def _next_of(mapping: Mapping, file: FileRecord, step: Decision, now_ns: int) -> str:
+def _next_of(mapping: MappingConfig, file: FileRecord, step: Decision, now_ns: int) -> str:
     """What happens next to this file: one that is in sync may have to be checked again."""
     synced = file.synced
     again = mapping.recheck and synced is not None and synced.recheck_at_ns is not None

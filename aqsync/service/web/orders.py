@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from aqsync.clock import Clock
-from aqsync.config import Config, Mapping
+from aqsync.config import Config, MappingConfig
 from aqsync.config.places import real_path
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
@@ -157,7 +157,7 @@ def _order(name: str, kind: type[M], carry_out: Callable[[M, Work], Content]) ->
     return Route(f"/{name}", serve, methods=["POST"])
 
 
-def _known(config: Config, names: Iterable[str]) -> tuple[Mapping, ...]:
+def _known(config: Config, names: Iterable[str]) -> tuple[MappingConfig, ...]:
     known = {mapping.name: mapping for mapping in config.mappings}
     for name in names:
         if name not in known:

@@ -12,7 +12,7 @@ from aqsync.errors import (
     ServerFailed,
     ServerUnreachable,
 )
-from tests.simulation.disk_deeds import Deed, new_content
+from tests.simulation.disk_actions import Deed, new_content
 from tests.simulation.fake_server import FINE, NO_LIMIT, Fault
 from tests.simulation.places import EIDS, any_path
 from tests.simulation.world import World
@@ -26,8 +26,8 @@ def _eids(world: World) -> list[str]:
 def _any_name(world: World, chance: random.Random) -> tuple[str, str] | None:
     """An experiment, and a name that one of its files has or may get."""
     mapping = chance.choice(world.mappings)
-    path = chance.choice(sorted(world.ledger.names[mapping.name]) or [""])
-    target = world.ledger.targets.get((mapping.name, path))
+    path = chance.choice(sorted(world.oracle.names[mapping.name]) or [""])
+    target = world.oracle.targets.get((mapping.name, path))
     return target if target is not None and target[0] in _eids(world) else None
 
 
@@ -40,9 +40,9 @@ def others_put(world: World, chance: random.Random) -> None:
     stored = world.server.contents(eid).get(name)
     content = new_content(chance)
     kind = chance.randrange(5)
-    mapping, path = world.ledger.path_of(eid, name) or (None, "")
+    mapping, path = world.oracle.path_of(eid, name) or (None, "")
     if kind in {0, 2} and mapping is not None:
-        state = world.ledger.visible[mapping.name].get(path)
+        state = world.oracle.visible[mapping.name].get(path)
         content = content if state is None else state.content
         if kind == 2:
             content = content[: chance.randrange(len(content) + 1)]
@@ -83,7 +83,7 @@ def server_clock(world: World, chance: random.Random) -> None:
     """The server's clock is set."""
     ahead_s = chance.choice([0.0, 40.0, -40.0])
     world.set_server_clock(ahead_s)
-    world.ledger.server_clock_set()
+    world.oracle.server_clock_set()
     world.note(f"  the server's clock is {ahead_s} s ahead")
 
 
@@ -223,14 +223,14 @@ def rival_writes(world: World, chance: random.Random) -> None:
         disk.remove(place)
         world.note(f"  {place} is deleted on the other machine")
         return
-    ours = world.ledger.visible[mapping.name].get(place.removeprefix(f"{mapping.directory}/"))
+    ours = world.oracle.visible[mapping.name].get(place.removeprefix(f"{mapping.directory}/"))
     same = ours is not None and chance.random() < 0.4
     disk.mkdir(place.rpartition("/")[0])
     disk.write(place, ours.content if ours is not None and same else new_content(chance))
     world.note(f"  {place} is written on the other machine, {same=}")
 
 
-SERVER_DEEDS: dict[Deed, int] = {
+SERVER_ACTIONS: dict[Deed, int] = {
     others_put: 8,
     others_delete: 4,
     destroy: 1,

@@ -43,7 +43,7 @@ _TAGS_CHUNK = 500
 """So many tags the server gives at once."""
 
 
-class Server:
+class Client:
     """An Aqueduct server, reached over a pool of kept-alive connections.
 
     Threads may share one. It is a context manager; leaving it closes the connections.
@@ -93,7 +93,7 @@ class Server:
         return self._transport.url
 
     def __repr__(self) -> str:
-        return f"Server({self.url!r})"
+        return f"Client({self.url!r})"
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,6 @@
 """What really happened, beside what aqsync believes; and the promises that hold at each moment.
 
-The ledger is told of everything that is done on the disk and on the server. It judges what
+The oracle is told of everything that is done on the disk and on the server. It judges what
 aqsync does there at the moment at which it does it.
 """
 
@@ -14,7 +14,7 @@ from functools import cache
 from typing import NamedTuple
 from uuid import UUID
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
 from aqsync.model import EntryKind, RemoveRemote
@@ -39,7 +39,7 @@ def sha256(content: bytes) -> bytes:
 
 
 @cache
-def rules_of(mapping: Mapping, root_ignore: str = "") -> Rules:
+def rules_of(mapping: MappingConfig, root_ignore: str = "") -> Rules:
     """A mapping's rules."""
     return Rules(mapping, root_ignore)
 
@@ -107,7 +107,7 @@ class Version(NamedTuple):
     passed_for_ours: bool
 
 
-class Ledger:
+class Oracle:
     """The truth about one world.
 
     Args:
@@ -130,7 +130,7 @@ class Ledger:
         forgot: Whether the journal may lack what it was told.
     """
 
-    def __init__(self, mappings: Iterable[Mapping], disk: FakeDisk, clock: FakeClock) -> None:
+    def __init__(self, mappings: Iterable[MappingConfig], disk: FakeDisk, clock: FakeClock) -> None:
         self.forgot: Callable[[], bool] = lambda: False
         self.mappings = tuple(mappings)
         self.broken: list[str] = []
@@ -167,7 +167,7 @@ class Ledger:
         """By mapping, the paths at which there ever was a file."""
         self.targets: dict[tuple[str, str], tuple[str, str]] = {}
         """By mapping and path, the experiment and the name there."""
-        self._paths: dict[tuple[str, str], tuple[Mapping, str]] = {}
+        self._paths: dict[tuple[str, str], tuple[MappingConfig, str]] = {}
         self.seen_empty: set[str] = set()
         """Mappings whose root has nothing in it, and was looked at since."""
         self._empty_since_ns: dict[str, int] = {}
@@ -183,7 +183,7 @@ class Ledger:
         self._roots: dict[str, Folder | None] = {}
         """By mapping, the root that it had when last looked at."""
 
-    def path_of(self, eid: str, name: str) -> tuple[Mapping, str] | None:
+    def path_of(self, eid: str, name: str) -> tuple[MappingConfig, str] | None:
         """The mapping and path that a name in an experiment belongs to."""
         return self._paths.get((eid, name))
 
@@ -216,7 +216,7 @@ class Ledger:
                 gone.update((before[path].home, path) for path in before if path not in now)
             self.visible[mapping.name] = now
 
-    def _see(self, mapping: Mapping) -> dict[str, State]:
+    def _see(self, mapping: MappingConfig) -> dict[str, State]:
         found: dict[str, State] = {}
         root = self._root(mapping)
         if root is None:
@@ -234,7 +234,7 @@ class Ledger:
                     waiting.append((prefix + name, top, new_home))
         return found
 
-    def home(self, mapping: Mapping, path: str) -> Folder | None:
+    def home(self, mapping: MappingConfig, path: str) -> Folder | None:
         """The root or the top of the mounted disk where a path would be now."""
         node: Node | None
         node = home = self._root(mapping)
@@ -247,19 +247,19 @@ class Ledger:
                 home = node
         return home
 
-    def _root(self, mapping: Mapping) -> Folder | None:
+    def _root(self, mapping: MappingConfig) -> Folder | None:
         try:
             root = self._disk._get(str(mapping.directory))
         except OSError:
             return None
         return root if isinstance(root, Folder) else None
 
-    def mapping(self, name: str) -> Mapping:
+    def mapping(self, name: str) -> MappingConfig:
         """The mapping of this name."""
         [mapping] = [m for m in self.mappings if m.name == name]
         return mapping
 
-    def _born(self, mapping: Mapping, path: str, state: State, last: State | None) -> None:
+    def _born(self, mapping: MappingConfig, path: str, state: State, last: State | None) -> None:
         if path not in self.names[mapping.name]:
             self.names[mapping.name].add(path)
             eid = rules_of(mapping).experiment_of(path)
@@ -280,29 +280,29 @@ class Ledger:
         later = self._clock.monotonic() + 150
         self._doubtful_until = dict.fromkeys(self._doubtful_until, later)
 
-    def accept_root(self, mapping: Mapping) -> None:
+    def accept_root(self, mapping: MappingConfig) -> None:
         """A person says that a root is right as it is."""
         self.approved.add(mapping.name)
         self.other_roots.add(mapping.name)
         lost = self.names[mapping.name] - self.visible[mapping.name].keys()
         self.gone[mapping.name].update((self.home(mapping, path), path) for path in lost)
 
-    def other_root_has(self, mapping: Mapping, path: str, content: bytes) -> None:
+    def other_root_has(self, mapping: MappingConfig, path: str, content: bytes) -> None:
         """Another directory takes a root's place, with another file of this name in it."""
         self._in_other_roots[mapping.name, path].add(content)
 
-    def own_contents(self, mapping: Mapping, path: str) -> list[bytes]:
+    def own_contents(self, mapping: MappingConfig, path: str) -> list[bytes]:
         """What a file ever was, but for what only another directory in its root's place had."""
         return sorted(self.had[mapping.name, path] - self._in_other_roots[mapping.name, path])
 
     # What aqsync does
 
-    def is_empty(self, mapping: Mapping) -> bool:
+    def is_empty(self, mapping: MappingConfig) -> bool:
         """Whether nothing at all is in a root."""
         root = self._root(mapping)
         return root is not None and not root.entries
 
-    def looked_at(self, mapping: Mapping, *, empty: bool) -> None:
+    def looked_at(self, mapping: MappingConfig, *, empty: bool) -> None:
         """A look at a root has ended.
 
         Args:
@@ -517,7 +517,9 @@ class Ledger:
             or (file.mapping, file.path) in self.allowed
         )
 
-    def _judge_root(self, event: Event, before: Remote | None, mapping: Mapping, path: str) -> None:
+    def _judge_root(
+        self, event: Event, before: Remote | None, mapping: MappingConfig, path: str
+    ) -> None:
         """What another directory had in a file's place must not replace what was sent."""
         assert event.after is not None
         others = self._in_other_roots[mapping.name, path]

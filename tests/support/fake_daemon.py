@@ -26,7 +26,7 @@ from tests.support.fake_clock import START_NS
 SECOND_NS = 1_000_000_000
 
 
-class StandIn:
+class FakeDaemon:
     """Does what it is asked for, at once.
 
     Attributes:
@@ -88,7 +88,7 @@ class StandIn:
 
 
 @contextmanager
-def listening(worker: StandIn, clock: Clock) -> Iterator[ControlServer]:
+def listening(worker: FakeDaemon, clock: Clock) -> Iterator[ControlServer]:
     """Take orders for a worker beside its journal."""
     server = ControlServer(worker.config.journal, worker, clock)
     server.start()
@@ -99,12 +99,12 @@ def listening(worker: StandIn, clock: Clock) -> Iterator[ControlServer]:
 
 
 @contextmanager
-def standing_in(config_path: Path) -> Iterator[StandIn]:
+def fake_daemon(config_path: Path) -> Iterator[FakeDaemon]:
     """A stand-in for the daemon of a configuration, with its journal and server."""
     config, clock = load_config(config_path), SystemClock()
     with Journal.open_for_writing(config.journal, clock.now_ns()) as journal:
         shared = Shared(journal, clock, RateLimit(None, clock), Errands(clock))
         session = Session(config, connect(config), shared, config.mappings, orders_only=True)
-        worker = StandIn(session)
+        worker = FakeDaemon(session)
         with session.running(), listening(worker, clock):
             yield worker

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from aqsync.config import Mapping
+from aqsync.config import MappingConfig
 from aqsync.local.rules import IGNORE_FILE
 from tests.simulation.fake_disk import WRITE_BACK_S
 from tests.simulation.places import FILES, FOLDERS, OUTSIDE, SCRATCH, any_folder, any_path
@@ -20,17 +20,17 @@ def new_content(chance: random.Random) -> bytes:
     return mark * chance.choice([1, 2, 2, 2, 3])
 
 
-def _mapping(world: World, chance: random.Random) -> Mapping:
+def _mapping(world: World, chance: random.Random) -> MappingConfig:
     return chance.choice(world.mappings)
 
 
 def _place(world: World, chance: random.Random, *, there: bool | None = None) -> str:
     """A place for a file, of one that is there if so wished and if there is one."""
-    if world.ledger.jobs and chance.random() < 0.5:
-        file = world.ledger.jobs[-1].job.file  # what is being sent is of interest above all
-        return f"{world.ledger.mapping(file.mapping).directory}/{file.path}"
+    if world.oracle.jobs and chance.random() < 0.5:
+        file = world.oracle.jobs[-1].job.file  # what is being sent is of interest above all
+        return f"{world.oracle.mapping(file.mapping).directory}/{file.path}"
     mapping = _mapping(world, chance)
-    visible = sorted(world.ledger.visible[mapping.name])
+    visible = sorted(world.oracle.visible[mapping.name])
     if there and visible:
         return f"{mapping.directory}/{chance.choice(visible)}"
     return f"{mapping.directory}/{any_path(mapping.name, chance)}"
@@ -140,7 +140,7 @@ def restore(world: World, chance: random.Random) -> None:
     for mapping in world.mappings:
         top = f"{mapping.directory}/"
         if place.startswith(top):
-            had = world.ledger.own_contents(mapping, place[len(top) :])
+            had = world.oracle.own_contents(mapping, place[len(top) :])
             if had:
                 _make_way(world, place)
                 world.disk.write(place, chance.choice(had))
@@ -310,7 +310,7 @@ def make_way_again(world: World, chance: random.Random) -> None:
     mapping = _mapping(world, chance)
     for folder in FOLDERS[mapping.name]:
         place = f"{mapping.directory}/{folder}"
-        if folder in world.ledger.visible[mapping.name]:
+        if folder in world.oracle.visible[mapping.name]:
             world.disk.remove(place)
             world.note(f"  {place} gives way to a folder")
             world.touched(place, chance=chance)
@@ -387,13 +387,13 @@ def other_disk(world: World, chance: random.Random) -> None:
     world.note(f"  another disk is mounted at {place}")
     for mapping in world.mappings:
         root = str(mapping.directory)
-        for path in sorted(world.ledger.names[mapping.name]):
+        for path in sorted(world.oracle.names[mapping.name]):
             target = f"{root}/{path}"
             if target.startswith(f"{place}/") and chance.random() < 0.3:
                 world.disk.mkdir(_folder_of(target))
                 if not world.disk.exists(target):
                     content = new_content(chance)
-                    world.ledger.other_root_has(mapping, path, content)
+                    world.oracle.other_root_has(mapping, path, content)
                     world.disk.write(target, content)
 
 
@@ -425,7 +425,7 @@ def swap_root(world: World, chance: random.Random) -> None:
             if kind == "other" and chance.random() < 0.7 and path != IGNORE_FILE:
                 content = new_content(chance)
                 if seen_before:  # else it is the first root that aqsync ever sees
-                    world.ledger.other_root_has(mapping, path, content)
+                    world.oracle.other_root_has(mapping, path, content)
             world.disk.write(f"{root}/{path}", content)
     world.note(f"  {root} is replaced: {kind}")
 
@@ -444,7 +444,7 @@ def change_rules(world: World, chance: random.Random) -> None:
     world.touched(place, chance=chance)
 
 
-DEEDS: dict[Deed, int] = {
+ACTIONS: dict[Deed, int] = {
     write: 14,
     append: 6,
     overwrite: 5,
@@ -473,4 +473,4 @@ DEEDS: dict[Deed, int] = {
     hang: 2,
 }
 """How often each happens; those that change whole directories are apart."""
-ROOT_DEEDS: dict[Deed, int] = {unmount: 4, other_disk: 2, swap_root: 3, mount_again: 1}
+ROOT_ACTIONS: dict[Deed, int] = {unmount: 4, other_disk: 2, swap_root: 3, mount_again: 1}

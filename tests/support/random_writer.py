@@ -17,7 +17,7 @@ FOLDERS = ("", "run-1", "run-2", "run-2/deep", "µ")
 NAMES = ("a.csv", "b.csv", "c #1.bin", "d.csv")
 
 
-class RestlessWriter:
+class RandomWriter:
     """Changes a directory at random, by a seed.
 
     Args:

@@ -11,7 +11,7 @@ from aqsync.model import Reason
 from aqsync.sync.order import Limits
 from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
-from tests.simulation.disk_deeds import Deed
+from tests.simulation.disk_actions import Deed
 from tests.simulation.world import World
 from tests.support.fake_clock import SECOND_NS
 
@@ -60,7 +60,7 @@ def retry(world: World, chance: random.Random) -> None:
         world.note(f"  it is not accepted: {exc}")
     finally:  # killed in the middle of it, it may be accepted or not
         if accepted:
-            world.ledger.accept_root(mapping)
+            world.oracle.accept_root(mapping)
     for rescanner in world.rescanners.values():
         rescanner.everything("a person's decision")
     world.poller.mirror_soon()
@@ -78,7 +78,7 @@ def allow(world: World, chance: random.Random) -> None:
     if held:
         file = chance.choice(held)
         world.journal.outcomes.allow_replacing([file])
-        world.ledger.allowed.add((mapping.name, file.path))
+        world.oracle.allowed.add((mapping.name, file.path))
         world.note(f"  {file.path} may replace what others put")
         world.poller.mirror_soon()
 
@@ -202,15 +202,15 @@ def mirror(world: World, _chance: random.Random) -> None:
     world.poller.mirror_soon()
 
 
-PEOPLE_DEEDS: dict[Deed, int] = {
+PEOPLE_ACTIONS: dict[Deed, int] = {
     ordered(retry): 3,
     ordered(allow): 2,
     ordered(pause): 1,
     ordered(push): 3,
     reload: 2,
 }
-PROCESS_DEEDS: dict[Deed, int] = {crash: 4, lose_power: 1, old_journal: 1, restart: 1}
-OTHER_DEEDS: dict[Deed, int] = {
+PROCESS_ACTIONS: dict[Deed, int] = {crash: 4, lose_power: 1, old_journal: 1, restart: 1}
+OTHER_ACTIONS: dict[Deed, int] = {
     jump: 2,
     watches: 1,
     overflow: 1,

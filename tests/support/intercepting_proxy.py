@@ -104,7 +104,7 @@ class _Rule:
     seen: int = field(default=0)
 
 
-class Meddler:
+class InterceptingProxy:
     """Hands everything on to a real server, but for the requests that a rule catches.
 
     Args:
