@@ -624,6 +624,10 @@ class World:
         stored = None if new is None else self.oracle.remote.get((new.uuid, name))
         if stored is not None and stored.passed_for_ours:
             return
+        # What others did there since the list by which it was decided is not known yet.
+        decided = min(begun.at, self.engine._lists.asked_at(eid))
+        if stored is not None and not stored.ours and stored.at >= decided:
+            return
         if eid and still and there.get(eid, {}).get(name) != event.before.content:
             self.oracle.broken.append(
                 f"{file.path} was removed before {path}, its new name, is there"
