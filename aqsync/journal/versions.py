@@ -19,12 +19,12 @@ class Versions:
         """
         rows = self._database.rows(
             "SELECT p.sha256, p.size FROM past_version p JOIN experiment e ON e.uuid = p.uuid"
-            " WHERE e.eid = ?1 AND p.name = ?2"
+            " WHERE e.eid = ? AND p.name = ?"
             " UNION SELECT synced_sha256, synced_size FROM file"
-            " WHERE eid = ?1 AND remote_name = ?2 AND synced_sha256 IS NOT NULL"
+            " WHERE eid = ? AND remote_name = ? AND synced_sha256 IS NOT NULL"
             " UNION SELECT sent_sha256, sent_size FROM file"
-            " WHERE eid = ?1 AND remote_name = ?2 AND sent_sha256 IS NOT NULL",
-            (eid, remote_name),
+            " WHERE eid = ? AND remote_name = ? AND sent_sha256 IS NOT NULL",
+            (eid, remote_name) * 3,
         )
         return dict(rows)
 
