@@ -111,7 +111,7 @@ def test_large_files_leave_a_worker_to_the_small_ones() -> None:
         return ChangedMeanwhile()
 
     assert len(do_all(iter(jobs("s", 60)), iter(jobs("l", 8)), perform)) == 68
-    assert max(at_once) == WORKERS - 1
+    assert max(at_once) < WORKERS  # how many begin before the small ones are done, nobody knows
 
 
 def test_large_files_alone_use_what_they_may() -> None:
