@@ -13,6 +13,16 @@ def parents(path: str) -> Iterator[str]:
         end = path.find("/", end + 1)
 
 
+def lies_within(path: str, places: Collection[str]) -> bool:
+    """Whether a path is one of some places, or lies below one; the root is none of them."""
+    return path in places or any(parent in places for parent in parents(path))
+
+
+def is_chosen(path: str, within: Collection[str]) -> bool:
+    """Whether a path is chosen by some: none, or an empty one, choose everything."""
+    return not within or "" in within or lies_within(path, within)
+
+
 def nearest(path: str, places: Collection[str]) -> str | None:
     """The innermost of some places that a path is, or lies below; the root is none of them."""
     return next((p for p in (path, *reversed([*parents(path)])) if p in places), None)

@@ -27,7 +27,7 @@ from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Explanation, Problem, Reason, Signature, explain_error
-from aqsync.paths import parents
+from aqsync.paths import lies_within
 from aqsync.timestamps import settle_ns
 
 
@@ -436,5 +436,5 @@ class Scanner:
         """Keep the troubles of paths that were not looked at."""
         looked_at = {"", *within} if within else set()
         for path, trouble in self._journal.mappings.troubles(mapping_id).items():
-            if looked_at.isdisjoint((path, *parents(path))):
+            if not lies_within(path, looked_at):
                 report.troubles.setdefault(path, trouble)

@@ -454,7 +454,7 @@ class Dispatcher:
             in_flight.sent += size
             self._announce.progress()
             for order in orders:
-                order.reporter.sent(size)
+                order.sent(size)
 
         try:
             job = self._engine.job(file, step, progress)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from aqsync.config import MappingConfig
 from aqsync.journal.observations import Waiting
 from aqsync.model import (
     SECOND_NS,
@@ -29,7 +28,7 @@ from aqsync.model import (
     Uploaded,
     Wait,
 )
-from aqsync.paths import parents
+from aqsync.paths import is_chosen
 from aqsync.sync.progress import Reporter
 
 TRIES = 3
@@ -65,13 +64,13 @@ class Limits:
     mappings: tuple[str, ...] | None = None
     at_once: bool = False
 
-    def covers(self, mapping: MappingConfig) -> bool:
-        """Whether a mapping is to be pushed."""
-        return self.mappings is None or mapping.name in self.mappings
+    def covers(self, mapping: str) -> bool:
+        """Whether a mapping of this name is to be pushed."""
+        return self.mappings is None or mapping in self.mappings
 
-    def paths_in(self, mapping: MappingConfig) -> tuple[str, ...]:
-        """The paths of one mapping to look at; none: the whole root."""
-        return self.within.get(mapping.name, ())
+    def paths_in(self, mapping: str) -> tuple[str, ...]:
+        """The paths of a mapping to look at; none: the whole root."""
+        return self.within.get(mapping, ())
 
 
 @dataclass(slots=True)
@@ -112,11 +111,12 @@ class Order:
     """What is asked for, what is left to decide on, and what came of it.
 
     The dispatcher tells it of each decision and outcome; `Push` asks for files, and waits until
-    nothing is left of them. Every method may be called from any thread.
+    nothing is left of them. Every method may be called from any thread. The reporter may be slow,
+    so it is told by the push, on its own thread: no job and no other order waits for it.
 
     Args:
         limits: How far to go.
-        reporter: Told what happens.
+        reporter: Told what happens, on the thread of the push.
         stopped: Set when no new job is to begin for it; `stop` says so at once.
 
     Attributes:
@@ -142,6 +142,8 @@ class Order:
         """Files on which enough was tried."""
         self._replaced: set[int] = set()
         self._error: BaseException | None = None
+        self._unsaid: list[tuple[FileRecord, Outcome]] = []
+        self._unsaid_bytes = 0
 
     def stop(self) -> None:
         """Begin no other job for it; those that run come to their end."""
@@ -178,6 +180,16 @@ class Order:
             self._pending.clear()
             return self._round
 
+    def report(self) -> None:
+        """Tell the reporter what has happened since the last time."""
+        with self._lock:
+            unsaid, self._unsaid = self._unsaid, []
+            size, self._unsaid_bytes = self._unsaid_bytes, 0
+        if size:
+            self.reporter.sent(size)
+        for file, outcome in unsaid:
+            self.reporter.finished(file, outcome)
+
     def replace(self, files: Iterable[FileRecord]) -> None:
         """These conflicting remote files are replaced now: once in a push."""
         self._replaced.update(file.id for file in files)
@@ -186,13 +198,8 @@ class Order:
 
     def covers(self, file: FileRecord) -> bool:
         """Whether it asks for a file."""
-        names = self.limits.mappings
-        if names is not None and file.mapping not in names:
-            return False
-        within = self.limits.within.get(file.mapping, ())
-        if not within:
-            return not self.limits.within
-        return "" in within or not set(within).isdisjoint((file.path, *parents(file.path)))
+        limits = self.limits
+        return limits.covers(file.mapping) and is_chosen(file.path, limits.paths_in(file.mapping))
 
     def admit(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
         """Whether a job may begin for the order, which then counts as running.
@@ -232,9 +239,14 @@ class Order:
                 self.stopped.set()
             if outcome is None or isinstance(outcome, _LAST):
                 self._pending.discard(file.id)
+            if outcome is not None:
+                self._unsaid.append((file, outcome))
             self._end(file.id)
-        if outcome is not None:
-            self.reporter.finished(file, outcome)
+
+    def sent(self, size: int) -> None:
+        """So many bytes more were sent or compared."""
+        with self._lock:
+            self._unsaid_bytes += size
 
     def _count(self, file: FileRecord, outcome: Outcome | None, now_ns: int) -> None:
         result = self.result
@@ -257,8 +269,8 @@ class Order:
         """A job was given up since its disk does not answer."""
         with self._lock:
             self._pending.discard(file.id)
+            self._unsaid.append((file, failed))
             self._end(file.id)
-        self.reporter.finished(file, failed)
 
     def decided(
         self,

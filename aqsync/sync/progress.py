@@ -63,13 +63,13 @@ Show = Callable[[Event], None]
 
 
 class Reporter(Protocol):
-    """Told while a push goes on; on the thread that runs it, but for `sent`."""
+    """Told while a push goes on, on the thread that runs it."""
 
     def planned(self, files: int, size: int) -> None:
         """So many files and bytes may have to be sent."""
 
     def sent(self, size: int) -> None:
-        """So many bytes more were sent or compared; called from any thread."""
+        """So many bytes more were sent or compared."""
 
     def finished(self, file: FileRecord, outcome: Outcome) -> None:
         """One job has ended."""
@@ -85,8 +85,7 @@ class Teller:
     """A reporter that makes an event of each call.
 
     Args:
-        show: Takes the events; `Sent` may come from any thread, the others come from the one
-            that runs the push.
+        show: Takes the events.
     """
 
     def __init__(self, show: Show) -> None:
@@ -97,7 +96,7 @@ class Teller:
         self._show(Planned(files, size))
 
     def sent(self, size: int) -> None:
-        """So many bytes more were sent or compared; called from any thread."""
+        """So many bytes more were sent or compared."""
         self._show(Sent(size))
 
     def finished(self, file: FileRecord, outcome: Outcome) -> None:

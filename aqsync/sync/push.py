@@ -61,7 +61,7 @@ class Push:
         self._windows = windows
         self._aside = aside
         self._ended = ended
-        self._mappings = [m for m in engine.mappings if order.limits.covers(m)]
+        self._mappings = [m for m in engine.mappings if order.limits.covers(m.name)]
         self._journal = engine.journal
         self._clock = engine.clock
         self._began = engine.clock.monotonic()
@@ -115,7 +115,7 @@ class Push:
 
         listed = self._aside(ask)
         for mapping in self._mappings:
-            engine.scan(mapping, self._limits.paths_in(mapping))
+            engine.scan(mapping, self._limits.paths_in(mapping.name))
             self._journal.outcomes.end_pauses(self._journal.mappings.get(mapping.name).id)
         self._journal.refusals.forget_idle()
         self._journal.refusals.end_pauses(self._clock.now_ns())
@@ -179,7 +179,7 @@ class Push:
     def _round(self) -> Generator[float, None, Round]:
         """Have every file decided on, and done what is decided."""
         by_mapping = [
-            undecided(self._journal, mapping, self._limits.paths_in(mapping))
+            undecided(self._journal, mapping, self._limits.paths_in(mapping.name))
             for mapping in self._mappings
         ]
         turns = zip_longest(*by_mapping)
@@ -190,6 +190,7 @@ class Push:
             self._queue.add(mapping.name, files, first=True)
         while not self._order.is_done(usable=self._engine.usable):
             yield from self._pause(POLL_S)
+        self._order.report()
         return self._order.end_round()
 
     def _replace(self, conflicts: list[FileRecord]) -> None:
@@ -208,7 +209,7 @@ class Push:
                 mapping,
                 windows=self._windows,
                 at_once=self._limits.at_once,
-                within=self._limits.paths_in(mapping),
+                within=self._limits.paths_in(mapping.name),
                 stop=self._order.stopped.is_set,
                 progress=self._order.reporter.sent,
             ):
@@ -229,5 +230,6 @@ class Push:
 
     def _pause(self, seconds: float) -> Generator[float, None, None]:
         yield seconds
+        self._order.report()
         if self._ended() and not self._stopped:
             raise SessionEnded

@@ -34,7 +34,7 @@ def push_and_report(session: Session, order: Order) -> PushReport | None:
         JournalError: The journal can no longer be written; what was recorded stays.
     """
     engine, limits, result = session.engine, order.limits, order.result
-    mappings = [m for m in engine.mappings if limits.covers(m)]
+    mappings = [m for m in engine.mappings if limits.covers(m.name)]
     _check_known(engine, mappings, limits)
     if not session.push(order):
         return None
@@ -66,7 +66,7 @@ def summarize_all(
             journal,
             m,
             now_ns,
-            limits.paths_in(m),
+            limits.paths_in(m.name),
             windows=windows,
             at_once=limits.at_once,
         )
@@ -76,7 +76,7 @@ def summarize_all(
 
 def notes_on(journal: Journal, mappings: Sequence[MappingConfig], limits: Limits) -> list[str]:
     """Which mappings take none of the files that are there, and why."""
-    found = {m.name: selection(journal, m) for m in mappings if not limits.paths_in(m)}
+    found = {m.name: selection(journal, m) for m in mappings if not limits.paths_in(m.name)}
     return [
         f"{name}: {note}"
         for name, each in found.items()
@@ -150,7 +150,7 @@ def _check_known(engine: Engine, mappings: Sequence[MappingConfig], limits: Limi
     journal = engine.journal
     for mapping in mappings:
         mapping_id = journal.mappings.get(mapping.name).id
-        for path in limits.paths_in(mapping):
+        for path in limits.paths_in(mapping.name):
             place = mapping.directory / path
             if journal.observations.knows(mapping_id, path):
                 continue

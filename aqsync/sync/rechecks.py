@@ -34,7 +34,7 @@ from aqsync.model import (
     Uploaded,
     explain_error,
 )
-from aqsync.paths import parents
+from aqsync.paths import is_chosen
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import ALWAYS, policies
 from aqsync.sync.rate import RateLimit
@@ -194,7 +194,7 @@ class Rechecks:
             for file in self._due(mapping, now_ns, policy_of):
                 if stop() or not self._errands.admits(mapping.directory):
                     return
-                if not (_is_within(file.path, within) and self._queue.claim(file.id)):
+                if not (is_chosen(file.path, within) and self._queue.claim(file.id)):
                     continue
                 try:
                     verdict = self._attended_check(mapping, file, stop, progress)
@@ -281,8 +281,3 @@ class Rechecks:
 
     def _id(self, mapping: MappingConfig) -> int:
         return self._journal.mappings.get(mapping.name).id
-
-
-def _is_within(path: str, within: Sequence[str]) -> bool:
-    chosen = set(within)
-    return not chosen or "" in chosen or not chosen.isdisjoint((path, *parents(path)))

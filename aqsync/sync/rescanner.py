@@ -17,7 +17,7 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.scanner import ScanReport
 from aqsync.log import Log
 from aqsync.model import Explanation
-from aqsync.paths import nearest, parents
+from aqsync.paths import lies_within, nearest
 from aqsync.sync.engine import Engine
 from aqsync.sync.loop import Loop
 from aqsync.sync.policies import undecided
@@ -363,4 +363,4 @@ class Rescanner:
 
 def _untold(found: Iterable[str], told: set[str] | frozenset[str]) -> set[str]:
     """What was found and neither told of itself nor by a directory above it."""
-    return {path for path in found if told.isdisjoint((path, *parents(path)))}
+    return {path for path in found if not lies_within(path, told)}

@@ -51,8 +51,8 @@ TRANSFER_STUCK_S = 60.0
 """So much longer than a stalled transfer is given, and nothing moves: transfers hang."""
 ABORT_S = 2.0
 """What does not even end so long after it was broken off hangs in a file system."""
-LOOK_AT_STOP_S = 0.5
-"""How often a push looks whether it is to stop."""
+REPORT_EVERY_S = 0.2
+"""How often a push tells what has happened, and looks whether it is to stop."""
 LOOPS_END_S = 1.0
 """A loop that does not end so soon after it was told to is left to itself."""
 
@@ -275,7 +275,7 @@ class Session:
 
     def _serve(self, script: Iterator[float], order: Order) -> None:
         for seconds in script:
-            self._clock.wait(order.woken, min(seconds, LOOK_AT_STOP_S))
+            self._clock.wait(order.woken, min(seconds, REPORT_EVERY_S))
             order.woken.clear()
 
     def script(self, order: Order) -> Iterator[float]:

@@ -213,7 +213,7 @@ def _rehearse(
                 journal,
                 mapping,
                 now_ns,
-                limits.paths_in(mapping),
+                limits.paths_in(mapping.name),
                 windows=windows,
                 at_once=limits.at_once,
             ):
