@@ -153,7 +153,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file and let others write."""
-        # A file that replaced it was not closed by us: whoever opens it next checks all of it.
+        # Another file in its place was not closed by this process, so its next opening checks it.
         ours = self.displaced() is None
         try:
             self._database.close()

@@ -155,7 +155,7 @@ class Submounts:
         return Verdict(gone, troubles, as_before | as_now)
 
     def _in_doubt(self, path: str) -> bool:
-        """Whether another disk than known is mounted: it is told of in any case."""
+        """Whether a disk is mounted that is not the known one; that is always reported."""
         if self._away[path] is Reason.DISK_AWAY:
             return False
         return self._mounted(path, RootIdentity(0, 0)) is not None
