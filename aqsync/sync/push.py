@@ -82,9 +82,10 @@ class Push:
                 result.tags += self._engine.tag()
         except Interrupted:
             self._order.stop()
+        finally:
+            result.seconds += self._clock.monotonic() - self._began
         result.interrupted = self._order.stopped.is_set()
         result.server_problem = server_state(self._journal)
-        result.seconds += self._clock.monotonic() - self._began
 
     def _all_paused(self) -> bool:
         """Whether a person wants nothing at all to be changed on the server now."""
@@ -144,10 +145,13 @@ class Push:
     def _is_worth_waiting_for(self, problem: ServerProblem) -> bool:
         if not problem.ordered:
             return not problem.denied and problem.count < TRIES
-        waited_s = self._clock.monotonic() - self._began
         ahead_s = (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
         longest_s = self._limits.longest_wait_s if self._limits.wait_for_settling else 0.0
-        return waited_s + ahead_s <= longest_s
+        return self._waited_s() + ahead_s <= longest_s
+
+    def _waited_s(self) -> float:
+        """Seconds since the order was placed, in this session and those before it."""
+        return self._order.result.seconds + self._clock.monotonic() - self._began
 
     # Rounds
 
@@ -168,7 +172,7 @@ class Push:
             elif this.next_ns is None:
                 if not self._recheck(this):
                     break
-            elif self._clock.monotonic() - self._began > self._limits.longest_wait_s:
+            elif self._waited_s() > self._limits.longest_wait_s:
                 self._look_again(this)
                 break
             else:

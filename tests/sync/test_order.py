@@ -10,6 +10,7 @@ import pytest
 from aqsync.config import MappingConfig
 from aqsync.model import Signature, Uploaded
 from aqsync.sync.order import Limits, Order
+from aqsync.sync.push import SessionEnded
 from tests.support.lab import Lab, Listener
 from tests.support.stepping import serve
 from tests.sync.records import NEW
@@ -69,3 +70,19 @@ def test_who_reads_slowly_holds_up_nobody_but_the_own_push() -> None:
     assert said == [f"Uploaded {NEW.path}"]
     asked.report()
     assert len(said) == 1
+
+
+def test_its_time_goes_on_through_a_reload(lab: Lab) -> None:
+    """So a push waits no longer than it may, however often a configuration is taken over."""
+    lab.write("young", age_s=0)
+    asked = order([], longest_wait_s=30.0)
+    for _ in range(2):
+        session, _pool = lab.new_session()
+        with session._shared.queue.placed(asked):
+            script = session.script(asked)
+            next(script)
+            lab.clock.advance(10)
+            session.retire()
+            with pytest.raises(SessionEnded):
+                list(script)
+    assert asked.result.seconds == pytest.approx(20)
