@@ -66,6 +66,11 @@ class Waiting(NamedTuple):
     size: int
     """Bytes; 0 for one that is gone."""
 
+    @classmethod
+    def of(cls, file: FileRecord) -> Waiting:
+        """A file that is to be decided on again."""
+        return cls(file.id, file.size)
+
 
 class Quiet(NamedTuple):
     """Files that are in sync without a closer look."""

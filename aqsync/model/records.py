@@ -161,3 +161,8 @@ class FileRecord:
     """We asked the server to remove it while it was gone here, so we may be why it is missing."""
     resends: Resends | None = None
     """None: never, or so long ago that it no longer counts."""
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 for one that is gone."""
+        return 0 if self.local is None else self.local.size

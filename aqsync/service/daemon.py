@@ -331,7 +331,7 @@ class Daemon:
                 FileUnderWay(
                     mapping=item.file.mapping,
                     path=item.file.path,
-                    size=0 if item.file.local is None else item.file.local.size,
+                    size=item.file.size,
                     sent=item.sent,
                     seconds=round(now - item.since, 1),
                 )

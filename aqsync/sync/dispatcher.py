@@ -41,7 +41,8 @@ from aqsync.sync.jobs import Job
 from aqsync.sync.order import Order
 from aqsync.sync.outcome_log import OutcomeLog
 from aqsync.sync.planner import backoff_ns
-from aqsync.sync.policies import keeps, policies, transfers_blocked
+from aqsync.sync.policies import transfers_blocked
+from aqsync.sync.policy_cache import PolicyCache
 from aqsync.sync.work_queue import Lane, WorkQueue, lane_of
 from aqsync.sync.worker_pool import HANGS_CHECK_S, Ended, Hung, PutBack, WorkerPool
 
@@ -49,8 +50,6 @@ BATCH = 100
 """Records loaded at once: few, for what is loaded grows old."""
 IDLE_S = 60.0
 """Between steps that nothing asks for."""
-POLICY_S = 1.0
-"""A policy older than this is worked out again before a file is decided on by it."""
 MOST_IN_BACKGROUND = 2
 """Jobs that nothing waits for run while nothing else is queued, and on so many workers at most."""
 MOST_PATIENCE_S = 60.0
@@ -125,7 +124,7 @@ class Dispatcher:
         self._loaded: dict[Lane, deque[FileRecord]] = {lane: deque() for lane in Lane}
         self._lists_fetched = dict.fromkeys(Lane, 0)
         """By lane, how many lists had been fetched when its files were loaded."""
-        self._policies = _Policies(engine, windows)
+        self._policies = PolicyCache(engine, windows)
         self._changed_meanwhile: Counter[int] = Counter()
         """How often in a row a file was not found as it had been seen."""
         self._jobs: dict[int, tuple[Order, ...]] = {}
@@ -271,7 +270,7 @@ class Dispatcher:
     def _again(self, file: FileRecord) -> None:
         first = bool(self._queue.orders_for(file))
         if first or not self._orders_only:
-            self._queue.add(file.mapping, [_waiting(file)], first=first)
+            self._queue.add(file.mapping, [Waiting.of(file)], first=first)
 
     def _put_back(self, file: FileRecord) -> None:
         self._again(file)
@@ -307,7 +306,7 @@ class Dispatcher:
         """What was put off is begun when nothing else is queued."""
         while self._put_off and self._engine.usable and self._has_time():
             file = self._put_off.popleft()
-            lane = _lane(file)
+            lane = lane_of(file.size)
             if not self._pool.has_room(lane):
                 self._put_off.append(file)
                 return
@@ -492,7 +491,7 @@ class Dispatcher:
         if blocked:
             if not self._orders_only:
                 self._blocked |= {file.mapping}
-                self._queue.add(file.mapping, [_waiting(file)])
+                self._queue.add(file.mapping, [Waiting.of(file)])
             return
         seconds = IDLE_S
         if step.until_ns is not None:
@@ -508,60 +507,3 @@ class Dispatcher:
         if self._opens_at_ns is not None and len(self._queue):
             seconds.append((self._opens_at_ns - self._clock.now_ns()) / SECOND_NS)
         return max(0.0, min(seconds))
-
-
-class _Policies:
-    """The policies of all mappings, worked out again when they may be past.
-
-    Args:
-        engine: Knows the mappings, the journal and the time.
-        windows: When files may be sent.
-    """
-
-    def __init__(self, engine: Engine, windows: Windows) -> None:
-        self._engine = engine
-        self._windows = windows
-        self._known: dict[bool, dict[str, Callable[[FileRecord], Policy]]] = {}
-        """By whether windows and pauses do not count, and mapping."""
-        self._until = 0.0
-        self._removing = frozenset(m.name for m in engine.mappings if not keeps(m))
-        self._seen = (0, 0)
-        """Of looks and lists, how many had been taken into account."""
-        self._outlook = 0
-
-    def forget(self) -> None:
-        """Something has changed that bears on many files."""
-        self._known.clear()
-
-    def of(self, file: FileRecord, *, at_once: bool) -> Policy:
-        """What besides a file bears on it, as things stand now.
-
-        Args:
-            file: Which file.
-            at_once: Neither windows nor pauses count.
-        """
-        engine, clock = self._engine, self._engine.clock
-        # What is gone may stand under a new name that was seen since, or is not there any more.
-        seen = engine.changes_seen, engine.lists_fetched
-        renamed = seen != self._seen and file.local is None and file.mapping in self._removing
-        past = clock.monotonic() >= self._until or engine.outlook != self._outlook
-        if past or renamed or not self._known:
-            self._known.clear()
-            self._outlook = engine.outlook
-            self._seen = seen
-            self._until = clock.monotonic() + POLICY_S
-        if at_once not in self._known:
-            journal, now_ns = self._engine.journal, clock.now_ns()
-            self._known[at_once] = {
-                mapping.name: policies(journal, mapping, now_ns, self._windows, at_once=at_once)
-                for mapping in self._engine.mappings
-            }
-        return self._known[at_once][file.mapping](file)
-
-
-def _waiting(file: FileRecord) -> Waiting:
-    return Waiting(file.id, 0 if file.local is None else file.local.size)
-
-
-def _lane(file: FileRecord) -> Lane:
-    return lane_of(0 if file.local is None else file.local.size)

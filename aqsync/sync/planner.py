@@ -341,7 +341,7 @@ def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold |
     # If the try lies further ahead, it was planned before the clock was set back.
     if now_ns >= limit.again_ns or limit.again_ns - now_ns > LIMIT_TRIED_EVERY_NS:
         return None
-    size = 0 if file.local is None else file.local.size
+    size = file.size
     takes = f"at most {limit.bytes}" if limit.named else f"fewer than {limit.bytes + 1}"
     why = Reason.TOO_LARGE.explain(
         size=size,

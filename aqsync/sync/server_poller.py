@@ -97,7 +97,7 @@ class ServerPoller:
     def changed_on_server(self, file: FileRecord) -> None:
         """Something was done about a file on the server."""
         now = self._clock.monotonic()
-        waiting = Waiting(file.id, 0 if file.local is None else file.local.size)
+        waiting = Waiting.of(file)
         with self._lock:
             self._acted[str(file.eid)][file.mapping].append(waiting)
             self._last_act = now

@@ -137,7 +137,7 @@ def summarize(
             summary.kept += is_kept(file)
             continue
         summary.files[step.state] += 1
-        summary.bytes[step.state] += file.local.size if file.local else 0
+        summary.bytes[step.state] += file.size
         if isinstance(step, InSync | Recheck) or told_once.takes(step):
             continue
         why = step.why if isinstance(step, Hold | Wait) else replace(step.why, hint="")

@@ -39,7 +39,7 @@ from aqsync.model import (
     Upload,
     Uploaded,
 )
-from aqsync.sync import dispatcher, engine, planner, policies, rescanner, uploader
+from aqsync.sync import engine, planner, policies, policy_cache, rescanner, uploader
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.dispatcher import Dispatcher
 from aqsync.sync.engine import Engine
@@ -93,7 +93,7 @@ def _changed_policy(**changes: object) -> Mutation:
         policy_of = original(*args, **kept)
         return lambda file: replace(policy_of(file), **changes)
 
-    return _patched((dispatcher, "policies", partial(changed, policies.policies)))
+    return _patched((policy_cache, "policies", partial(changed, policies.policies)))
 
 
 def _decide(change: Callable[..., Any]) -> Mutation:

@@ -23,9 +23,10 @@ from aqsync.errors import (
 from aqsync.journal.observations import Waiting
 from aqsync.local.errands import Hang
 from aqsync.model import ChangedMeanwhile, FileRecord, InSync, Outcome, Policy, State
-from aqsync.sync.dispatcher import BATCH, IDLE_S, MOST_IN_BACKGROUND, POLICY_S
+from aqsync.sync.dispatcher import BATCH, IDLE_S, MOST_IN_BACKGROUND
 from aqsync.sync.jobs import Job
 from aqsync.sync.policies import policies
+from aqsync.sync.policy_cache import POLICY_S
 from aqsync.sync.work_queue import LARGE
 from aqsync.sync.worker_pool import WORKERS
 from tests.support.fake_clock import SECOND_NS
@@ -408,7 +409,7 @@ def test_a_pause_that_begins_while_files_are_decided_on(
         harness.lab.journal.pauses.pause("lab", harness.clock.now_ns(), None)
         return policies(*arguments, **more)
 
-    monkeypatch.setattr("aqsync.sync.dispatcher.policies", pausing)
+    monkeypatch.setattr("aqsync.sync.policy_cache.policies", pausing)
     harness.hint("a")
     harness.run(100)
     assert harness.pool.begun == []
@@ -498,7 +499,7 @@ def test_policies_do_not_grow_old(harness: Harness, monkeypatch: pytest.MonkeyPa
         worked_out.append(True)
         return policies(*arguments, **more)
 
-    monkeypatch.setattr("aqsync.sync.dispatcher.policies", seen)
+    monkeypatch.setattr("aqsync.sync.policy_cache.policies", seen)
     harness.run(POLICY_S + 0.1)
     harness.pool.run()
     harness.now()
@@ -526,7 +527,7 @@ def test_a_disk_that_hangs_costs_the_others_no_policies(
         worked_out.append(True)
         return policies(*arguments, **more)
 
-    monkeypatch.setattr("aqsync.sync.dispatcher.policies", seen)
+    monkeypatch.setattr("aqsync.sync.policy_cache.policies", seen)
     for _ in range(12):
         harness.pool.run()
         harness.now()
