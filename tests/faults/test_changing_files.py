@@ -13,7 +13,7 @@ import pytest
 
 from aqsync.local.scanner import ScanReport
 from aqsync.sync.engine import Engine
-from aqsync.sync.progress import Teller
+from aqsync.sync.order import Order
 from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
 from tests.support.project import Arrange, Project
@@ -58,11 +58,11 @@ def while_reading(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(deed: Callable[[], object]) -> None:
         deeds = [deed]
 
-        def sent(_teller: Teller, _size: int) -> None:
+        def sent(_order: Order, _size: int) -> None:
             if deeds:
                 deeds.pop()()
 
-        monkeypatch.setattr(Teller, "sent", sent)
+        monkeypatch.setattr(Order, "sent", sent)
 
     return arrange
 
