@@ -1,6 +1,6 @@
 """Writes the pages that are made from the code: ``python -m docs.generate``.
 
-`tests/docs/test_generated.py` fails while a page is not what this would write.
+`tests/unit/docs/test_generated.py` fails while a page is not what this would write.
 """
 
 from __future__ import annotations

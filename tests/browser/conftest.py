@@ -12,9 +12,9 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from tests.browser.looking import TOKEN, complaints
-from tests.server.visit import Visit
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S
+from tests.support.visit import Visit
 
 _FLAGS = (
     "--headless",

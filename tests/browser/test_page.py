@@ -13,8 +13,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.browser.looking import TOKEN, complaints, one, texts, wait
-from tests.server.visit import Visit
 from tests.support.embedded import EmbeddedServer
+from tests.support.visit import Visit
 
 EVIL = "<script>document.title='evil'</script><img src=x onerror=\"document.title='evil'\">"
 ODD = "it's #7 & 100%;=+ (µbar).csv"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.remote import on_terminal
 from tests.support.daemon import Daemon
 from tests.support.length import long_but
 from tests.support.locales import latin_1, plain_c
 from tests.support.patience import HANG_S
 from tests.support.project import COMMAND, Project, Ran
+from tests.support.remote import on_terminal
 
 NAMES = ("déjà.csv", "ordner ü/µ°.csv", os.fsdecode(b"caf\xe9.csv"), "日本/記録.csv")
 ENTRIES = {

@@ -28,12 +28,12 @@ LIMIT_S = 120.0
 MOST_MEMORY = 4 << 30
 TESTS = {
     "aqsync.sync.planner": [
-        "tests/sync/test_planner.py",
-        "tests/sync/test_decisions_lead_to_rest.py",
+        "tests/unit/sync/test_planner.py",
+        "tests/unit/sync/test_decisions_lead_to_rest.py",
     ],
-    "aqsync.local.naming": ["tests/local/test_naming.py"],
-    "aqsync.local.rules": ["tests/local/test_rules.py"],
-    "aqsync.local.reader": ["tests/local/test_reader.py", "tests/sync/test_uploader.py"],
+    "aqsync.local.naming": ["tests/unit/local/test_naming.py"],
+    "aqsync.local.rules": ["tests/unit/local/test_rules.py"],
+    "aqsync.local.reader": ["tests/unit/local/test_reader.py", "tests/unit/sync/test_uploader.py"],
 }
 
 

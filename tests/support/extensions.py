@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from tests.server.visit import Visit
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import wait_until
+from tests.support.visit import Visit
 
 TASK = "uuid taskStatus resultCode stdOut stdErr endedAt"
 EXPERIMENT = {"name": "experiment", "description": "an experiment", "data_type": "experiment"}

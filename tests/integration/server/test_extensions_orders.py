@@ -1,0 +1,151 @@
+"""Orders for tasks: what is refused, what a script is given, and how tasks are found."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.extensions import Tasks, parameter, serving, write_extension
+from tests.support.visit import Visit
+
+
+@pytest.fixture
+def extensions(tmp_path: Path) -> Path:
+    return tmp_path / "extensions"
+
+
+def test_what_a_script_finds_in_its_environment(
+    tmp_path: Path, extensions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AQSYNC_API_TOKEN", "a secret of the server")
+    monkeypatch.setenv("LC_TIME", "C.UTF-8")
+    write_extension(
+        extensions / "e",
+        {"env": 'pwd; $python -c "import os; print(dict(os.environ))"'},
+        parameters=[parameter("x", "str"), parameter("API_TOKEN", "str")],
+        constants={"x": "weaker than a parameter", "c": "constant", "api_token": "not this one"},
+    )
+    with serving(tmp_path, extensions, token="a token") as server:  # noqa: SIM117 - it reads so
+        with Visit(server.url, "a token") as visit:
+            ended = Tasks(visit, "e").ran("env", x="µ \"$HOME\" 'x'", API_TOKEN="its own")
+    assert ended["taskStatus"] == "SUCCESS", ended["stdErr"]
+    folder, shown = ended["stdOut"].splitlines()
+    assert folder == str(extensions / "e")
+    variables: dict[str, str] = ast.literal_eval(shown)
+    assert variables["x"] == "µ \"$HOME\" 'x'"
+    assert variables["c"] == "constant"
+    assert variables["aqueduct_url"] == f"{server.url}/"
+    assert variables["api_token"] == "a token"
+    assert variables["API_TOKEN"] == "its own"
+    assert variables["AQSYNC_TASK"] == ended["uuid"]
+    assert variables["LC_TIME"] == "C.UTF-8"
+    inherited = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
+    inherited |= {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+    rest = {name for name in variables if not name.startswith("LC_")} - inherited
+    assert rest == {
+        *("experiment", "x", "c", "aqueduct_url", "api_token", "API_TOKEN", "python", "PWD"),
+        "AQSYNC_TASK",
+    }
+
+
+def test_a_manifest_may_name_another_server(tmp_path: Path, extensions: Path) -> None:
+    write_extension(
+        extensions / "e", {"say": 'echo "$aqueduct_url"'}, aqueduct_url="https://elsewhere/"
+    )
+    with serving(tmp_path, extensions) as server, Visit(server.url) as visit:
+        assert Tasks(visit, "e").ran("say")["stdOut"] == "https://elsewhere/\n"
+
+
+def test_orders_that_are_refused(tmp_path: Path, extensions: Path) -> None:
+    write_extension(
+        extensions / "e", {"a": ":"}, parameters=[parameter("t", "str"), parameter("f", "file")]
+    )
+    actions = [{"name": "alone", "script": ":", "parameters": [parameter("t", "str")]}]
+    write_extension(extensions / "lonely", {}, actions=actions)
+    with serving(tmp_path, extensions) as server, Visit(server.url) as visit:
+        tasks = Tasks(visit, "e")
+        eid, uuid = tasks.experiment["eid"], tasks.experiment["uuid"]
+        visit.put(uuid, "data.csv", b"")
+        assert tasks.refused("a", t="a\0b", f="data.csv") == "The value of t has a NUL character."
+        assert "is longer than" in tasks.refused("a", t="x" * 200_000, f="data.csv")
+        assert tasks.refused("a", t="", f="x") == f"The experiment {eid} has no file x."
+        assert tasks.refused("a", t="", f="") == "Invalid file name."
+        for name in ("../catalog.db", "a\0b", ".."):
+            assert "file name" in tasks.refused("a", t="", f=name) or "\0" in name
+        assert (
+            tasks.refused("a", t="", f="data.csv", experiment="20200101-1")
+            == "Non-existing experiment with the specified eid for the user."
+        )
+        assert "exactly 1 action" in tasks.refused("../a", t="", f="data.csv")
+        tasks.extension = "../e"
+        assert "exactly 1 extension" in tasks.refused("a", t="", f="data.csv")
+        tasks.extension = "lonely"
+        refused = visit.graphql(
+            "mutation($uuid: UUID!) {executeExtension(executeExtensionInput: {experimentUuid:"
+            ' $uuid, extension: "lonely", action: "alone", params: [["t", ""]]}) {uuid}}',
+            uuid=uuid,
+        )
+        assert "has no parameter of the type experiment" in refused["errors"][0]["message"]
+        assert visit.ask("{tasks(offset: 0, limit: 1) {totalTasksCount}}")["totalTasksCount"] == 0
+
+
+def test_a_script_that_is_too_long_for_the_system(tmp_path: Path, extensions: Path) -> None:
+    parameters = [parameter(f"p{number}", "textarea") for number in range(30)]
+    write_extension(extensions / "e", {"a": ":"}, parameters=parameters)
+    with serving(tmp_path, extensions) as server, Visit(server.url) as visit:
+        values = {f"p{number}": "x" * 120_000 for number in range(30)}
+        failed = Tasks(visit, "e").ran("a", **values)
+        assert failed["taskStatus"] == "FAILURE"
+        assert "Argument list too long" in failed["stdErr"]
+
+
+def test_filters_that_only_this_server_has(tmp_path: Path, extensions: Path) -> None:
+    write_extension(extensions / "e", {"a": ":"})
+    with serving(tmp_path, extensions) as server, Visit(server.url) as visit:
+        tasks = Tasks(visit, "e")
+        newest_first = [tasks.start("a") for _ in range(5)][::-1]
+        Tasks(visit, "e").start("a")
+
+        def found(
+            filters: dict[str, Any], offset: int = 0, limit: int = 9
+        ) -> tuple[int, list[str]]:
+            page = visit.ask(
+                "query($o: Int!, $l: Int!, $f: TasksFilterInput) {tasks(offset: $o, limit: $l,"
+                " filters: $f) {totalTasksCount tasksData {uuid}}}",
+                o=offset,
+                l=limit,
+                f=filters,
+            )
+            return page["totalTasksCount"], [task["uuid"] for task in page["tasksData"]]
+
+        own = {"experiment": {"type": "EID", "value": tasks.experiment["eid"]}}
+        assert found(own) == (5, newest_first)
+        assert found({}) == (6, found({})[1])
+        assert found({"experiment": {"type": "EID", "value": "20200101-1"}}) == (0, [])
+        # The filter's own window is cut first, and the page out of it.
+        assert found({**own, "limit": 3}) == (3, newest_first[:3])
+        assert found({**own, "offset": 1, "limit": 3}) == (3, newest_first[1:4])
+        assert found({**own, "offset": 1, "limit": 3}, 2, 2) == (3, newest_first[3:4])
+        assert found({**own, "offset": 9}) == (0, [])
+        assert found({**own, "offset": 4, "limit": 500}, 0, 500) == (1, newest_first[4:])
+        assert found({**own, "limit": 3}, 5, 5) == (3, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--extensions", "missing"], "the directory of extensions missing does not exist"),
+        (["--max-tasks", "0"], "no task could ever run"),
+    ],
+)
+def test_what_cannot_be_served(tmp_path: Path, options: list[str], message: str) -> None:
+    command = [sys.executable, "-m", "aqsync.server", "--data", "data", "--port", "0", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {message}\n")
+    assert not (tmp_path / "data").exists()
