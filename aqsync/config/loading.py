@@ -15,7 +15,10 @@ from aqsync.config.problems import config_error, problems_of, unknown_key, where
 from aqsync.config.section import Section
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
+from aqsync.trust import distrust, trusted_users
 
+FOUND_HERE = "aqsync.yaml"
+"""The name by which a configuration is found in the working directory."""
 _MAX_BYTES = 1024 * 1024
 _Model = TypeVar("_Model", bound=Section)
 
@@ -29,10 +32,12 @@ def find_config(explicit: Path | None = None) -> Path:
     Returns:
         The first that exists of: ``explicit``, the environment variable ``AQSYNC_CONFIG``,
         ``./aqsync.yaml``, ``config.yaml`` in the user's configuration folder, and
-        ``/etc/aqsync/config.yaml``.
+        ``/etc/aqsync/config.yaml``. One that is not named must belong to this user or root, as
+        must its folder, and nobody else may write to them.
 
     Raises:
-        ConfigError: There is none; the message names the places looked at.
+        ConfigError: There is none, and the message names the places looked at; or another user
+            could have written the one that was found.
     """
     named = explicit or _from_environment()
     if named is not None:
@@ -43,12 +48,13 @@ def find_config(explicit: Path | None = None) -> Path:
             )
         return named
     places = (
-        Path("aqsync.yaml"),
+        Path(FOUND_HERE),
         platformdirs.user_config_path("aqsync", appauthor=False) / "config.yaml",
         Path("/etc/aqsync/config.yaml"),
     )
     for place in places:
         if _exists(place):
+            _require_trusted(place)
             return place
     looked = ", ".join(map(str, places))
     raise ConfigError(
@@ -188,6 +194,22 @@ def _no_sections(path: Path, tree: Tree) -> ConfigError:
 def _from_environment() -> Path | None:
     named = os.environ.get("AQSYNC_CONFIG")
     return Path(named) if named else None
+
+
+def _require_trusted(found: Path) -> None:
+    """Whoever writes the configuration decides where the token goes and what is uploaded."""
+    try:
+        why = distrust(found, trusted_users())
+    except OSError:  # it cannot be read then, and reading it reports that
+        return
+    if why is not None:
+        absolute = os.path.abspath(found)  # noqa: PTH100 - links stay as they are
+        raise ConfigError(
+            f"the configuration {absolute} was found and is not used, as others could have"
+            f" written it: {why}",
+            hint="name the one that you mean, by --config or AQSYNC_CONFIG; or make file and folder"
+            " yours alone (chmod go-w)",
+        )
 
 
 def _exists(path: Path) -> bool:

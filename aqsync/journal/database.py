@@ -6,6 +6,7 @@ This package is the only user of `sqlite3`, and no error of it leaves: the edge 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from aqsync.journal.checks import (
 )
 from aqsync.journal.lock import marks_a_journal
 from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
+from aqsync.journal.trusted import require_trusted
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -265,6 +267,7 @@ def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
             when there is no room.
     """
     with _opening(path):
+        _make_private(path)
         connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
@@ -284,6 +287,11 @@ def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
             connection.close()
             raise
     return Database(connection, path)
+
+
+def _make_private(path: Path) -> None:
+    """Whatever the umask is; what SQLite makes beside the file gets the file's mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path, oldest: int = 0) -> None:
@@ -322,11 +330,13 @@ def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
         oldest: The oldest format that will do.
 
     Raises:
-        JournalError: There is none, it cannot be read, or its format is older.
+        JournalError: There is none, it cannot be read, other users could have changed it, or its
+            format is older.
     """
     with _opening(path):
         if not path.exists():
             raise JournalError(f"there is no journal at {path} yet", hint="run `aqsync push` once")
+        require_trusted(path)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
             uri=True,

@@ -31,6 +31,7 @@ from aqsync.journal.refusals import Refusals
 from aqsync.journal.remote import Remote
 from aqsync.journal.removals import Removals
 from aqsync.journal.tags import Tags
+from aqsync.journal.trusted import require_trusted
 from aqsync.journal.versions import Versions
 
 
@@ -71,10 +72,12 @@ class Journal:
         Raises:
             JournalInUse: Another process writes it.
             JournalTooNew: A newer release wrote it.
-            JournalError: It cannot be opened, or its disk is full; it is left as it is.
+            JournalError: It cannot be opened, other users could have changed it, or its disk is
+                full; it is left as it is.
         """
         with translated(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_trusted(path)
             lock = JournalLock(path)
         broken = None
         try:

@@ -64,7 +64,9 @@ class JournalLock:
     def __init__(self, journal: Path) -> None:
         self.path = _beside(journal)
         self._journal = journal
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        # What stands in its place behind a link is no lock, and would be overwritten.
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        self._descriptor = os.open(self.path, flags, 0o600)
         try:
             _try_lock(self._descriptor)
         except OSError as exc:

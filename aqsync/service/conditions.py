@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aqsync.config import Config
 from aqsync.errors import ConfigError, ExitCode, ServiceFailed
 from aqsync.service.account import Account, service_user
 from aqsync.service.unit import MARK, Unit
+from aqsync.trust import distrust_from_the_top
 
 Say = Callable[[str], None]
 """Takes a line about what was done or found."""
@@ -71,6 +72,31 @@ def require_visible(config: Config, command: Sequence[str]) -> None:
             raise ServiceFailed(
                 f"{what} lies in {path}, and a service sees a /tmp and /var/tmp of its own",
                 hint="move it elsewhere, or write your own unit without PrivateTmp",
+            )
+
+
+def require_safe(unit: Unit, run_as: str) -> None:
+    """What root has systemd run, nobody can change but root and the user whom it runs as.
+
+    Raises:
+        ServiceFailed: Somebody else can change the program, what it imports or the configuration.
+    """
+    users = {0}
+    with suppress(ServiceFailed):  # the default user may not be there yet, and owns nothing then
+        users.add(service_user(run_as).uid or 0)
+    modules = [Path(place).absolute() for place in sys.path if place]
+    needed = [Path(unit.command[0]), Path(sys.executable), Path(__file__), *modules, unit.config]
+    for path in needed:
+        try:
+            why = distrust_from_the_top(path, users)
+        except OSError as exc:
+            why = f"{path} cannot be looked at: {exc.strerror}"
+        if why is not None:
+            raise ServiceFailed(
+                f"others can change {path}, and a service of the system would obey it: {why}",
+                hint="let root own it and every folder above (install aqsync in /opt/aqsync, put"
+                f" the configuration into /etc/{unit.name}), or run the service as its owner:"
+                " --run-as",
             )
 
 

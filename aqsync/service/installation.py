@@ -17,6 +17,7 @@ from aqsync.service.conditions import (
     own_command,
     require_ours,
     require_root,
+    require_safe,
     require_visible,
 )
 from aqsync.service.systemctl import Systemctl
@@ -104,6 +105,7 @@ def planned(wanted: Wanted) -> tuple[Unit, Config]:
         config = load_config(config_file)
     if not wanted.user:
         require_visible(config, command)
+        require_safe(unit, wanted.run_as)
     folder = config.journal.parent
     if wanted.user or "journal" not in config.model_fields_set or folder.is_relative_to(unit.state):
         return unit, config

@@ -203,7 +203,9 @@ def small_disk(project: Project) -> Iterator[Path]:
     disk = project.journal.parent
     disk.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", disk],
+        check=False,
+        capture_output=True,
     )
     if made.returncode:
         pytest.skip("only root may mount")

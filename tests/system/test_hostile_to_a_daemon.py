@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aqsync.service.web.local_socket import connect, socket_path
+from aqsync.trust import trusted_users
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.project import Project
@@ -38,7 +39,7 @@ def crowd(project: Project) -> None:
     """Hundreds connect, say something that is no request, stay for a while, and go."""
     with ExitStack() as held:
         for number in range(MANY):
-            peer = connect(socket_path(project.journal))
+            peer = connect(socket_path(project.journal), trusted_users())
             assert isinstance(peer, socket.socket)
             held.enter_context(peer)
             with contextlib.suppress(OSError):  # one too many is refused, and may be gone

@@ -17,6 +17,7 @@ from aqsync.cli.file_moves import Moves, Transfer
 from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
+from aqsync.config import FOUND_HERE
 from aqsync.errors import ConfigError, ExitCode, LocalError
 
 _NAMED_IN_QUESTION = 5
@@ -71,7 +72,8 @@ def get(
 ) -> ExitCode:
     """Download files of an experiment; a file comes whole or not at all.
 
-    A file that is there already stays as it is without --overwrite, and the exit status is 1.
+    A file that is there already stays as it is without --overwrite, and the exit status is 1. So
+    it is with a file called aqsync.yaml that is not named, since it would become a configuration.
 
     With --json: an object with eid, downloaded (a list of objects with name, path and bytes) and
     problems (a list of objects with name, path, reason and hint).
@@ -88,6 +90,13 @@ def get(
         def download(transfer: Transfer, progress: Progress | None) -> int:
             if not is_plain(transfer.name):
                 raise LocalError(f"{transfer.name!r} cannot be the name of a file on this machine")
+            if transfer.name.casefold() == FOUND_HERE and not names:
+                raise LocalError(
+                    f"{transfer.name!r} was left out: commands in {directory} would take it for"
+                    " their configuration",
+                    hint=f"to have it all the same, name it:"
+                    f" aqsync files get {eid} {transfer.name}",
+                )
             if not overwrite and os.path.lexists(transfer.path):
                 raise LocalError(
                     f"{transfer.path} exists already, and was left as it is",

@@ -19,6 +19,7 @@ from aqsync.errors import (
     Interrupted,
     NoDaemon,
 )
+from aqsync.journal.trusted import users_of
 from aqsync.service.web.local_socket import connect, socket_path
 from aqsync.service.web.models import (
     JSON,
@@ -64,10 +65,10 @@ class DaemonClient(contextlib.AbstractContextManager["DaemonClient"]):
         """Connect to the daemon that writes a journal; None if none runs.
 
         Raises:
-            NoDaemon: There is one, but it takes no connection.
+            NoDaemon: There is one, but it takes no connection; or another user stands in its place.
         """
         try:
-            connection = connect(socket_path(journal))
+            connection = connect(socket_path(journal), users_of(journal))
         except OSError as exc:
             raise _silent(journal) from exc
         return None if connection is None else cls(connection, journal)

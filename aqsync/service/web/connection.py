@@ -12,6 +12,7 @@ from aqsync.errors import AqsyncError, BadRequest
 from aqsync.log import Log
 from aqsync.service.web.local_socket import is_trusted
 from aqsync.service.web.models import JSON, Failure, encoded
+from aqsync.trust import trusted_users
 
 MOST_CONNECTIONS = 32
 REQUEST_S = 10.0
@@ -47,7 +48,7 @@ class Connection(H11Protocol):
         self._stop = threading.Event()
         self.app_state = {"stop": self._stop}
         self._request_limit = self.loop.call_later(REQUEST_S, self._too_late)
-        if not is_trusted(transport.get_extra_info("socket")):
+        if not is_trusted(transport.get_extra_info("socket"), trusted_users()):
             log.warning("another user has tried to give orders")
             transport.abort()
         elif len(self.connections) > MOST_CONNECTIONS or len(self.tasks) >= MOST_CONNECTIONS:

@@ -13,18 +13,26 @@ import stat
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aqsync.errors import ConfigError
+from aqsync.errors import ConfigError, NoDaemon
+from aqsync.trust import distrust
 
 SUPPORTED = hasattr(socket, "AF_UNIX")
 
 _LONGEST_ADDRESS = 107
 """Bytes that the address of a Unix socket may have."""
 _CONNECT_S = 5.0
-_NOBODY_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ECONNREFUSED, errno.EACCES, errno.ENOTSOCK}
+_NOBODY_THERE = {
+    errno.EACCES,
+    errno.ECONNREFUSED,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ENOTSOCK,
+}
 
 
 def socket_path(journal: Path) -> Path:
@@ -61,14 +69,37 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def connect(path: Path) -> socket.socket | None:
+def connect(path: Path, users: Collection[int]) -> socket.socket | None:
     """Connect to the process that listens at a path; None if there is none.
 
+    Args:
+        path: Of the socket.
+        users: Whose the process may be.
+
     Raises:
+        NoDaemon: Another user put a socket there.
         OSError: A process listens, but takes no connection.
     """
     if not SUPPORTED:
         return None
+    try:
+        if not path.is_socket():
+            return None
+        why = distrust(path.parent, users) or distrust(path, users)
+    except OSError as exc:
+        if exc.errno in _NOBODY_THERE:
+            return None
+        raise
+    if why is not None:
+        raise _planted(path, why)
+    connection = _connect(path)
+    if connection is not None and not is_trusted(connection, users):
+        connection.close()
+        raise _planted(path, "another user listens there")
+    return connection
+
+
+def _connect(path: Path) -> socket.socket | None:
     with contextlib.suppress(ConfigError), _address(path) as address:
         give_up_at = time.monotonic() + _CONNECT_S
         while True:
@@ -91,8 +122,8 @@ def connect(path: Path) -> socket.socket | None:
     return None
 
 
-def is_trusted(connection: socket.socket) -> bool:
-    """Whether the other end is this user or root, as far as the system tells.
+def is_trusted(connection: socket.socket, users: Collection[int]) -> bool:
+    """Whether the other end is one of some users, as far as the system tells.
 
     Where it does not tell, the mode of the folder alone keeps others out.
     """
@@ -101,7 +132,7 @@ def is_trusted(connection: socket.socket) -> bool:
     credentials = struct.Struct("3i")
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
     _pid, uid, _gid = credentials.unpack(raw)
-    return uid in {0, os.geteuid()}
+    return uid in users
 
 
 @contextmanager
@@ -143,6 +174,13 @@ def _remove_old(path: Path) -> None:
     if not stat.S_ISSOCK(mode):
         raise _in_the_way(path)
     path.unlink()
+
+
+def _planted(path: Path, why: str) -> NoDaemon:
+    return NoDaemon(
+        f"{path} is not used, as it may not be the daemon's: {why}",
+        hint="stop the daemon, remove that folder, and start the daemon again",
+    )
 
 
 def _in_the_way(path: Path) -> ConfigError:

@@ -215,3 +215,13 @@ def test_remove(remote: Remote) -> None:
     answer = remote.json("files", "remove", remote.eid, "b", "b", "--yes")
     assert answer == {"eid": remote.eid, "removed": ["b"]}
     assert remote.names() == {"c"}
+
+
+def test_a_configuration_is_got_only_by_its_name(remote: Remote) -> None:
+    remote.put("aqsync.yaml", b"server: {url: 'http://elsewhere'}")
+    remote.put("b")
+    ran = remote.run("files", "get", remote.eid)
+    assert (ran.exit_code, Path("b").exists(), Path("aqsync.yaml").exists()) == (1, True, False)
+    assert "would take it for their configuration" in ran.err
+    remote.did("files", "get", remote.eid, "aqsync.yaml")
+    assert Path("aqsync.yaml").exists()

@@ -365,3 +365,39 @@ def test_a_user_who_may_not_run_aqsync(
     assert f"the user nobody cannot run {program}: " in ran.err
     assert "/opt/aqsync" in ran.err
     assert len(systemd.calls()) == 1
+
+
+@root_only
+@pytest.mark.parametrize("changeable", ["configuration", "its folder", "a folder of modules"])
+def test_root_starts_nothing_that_others_can_change(
+    changeable: str,
+    systemd: FakeSystemd,
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    monkeypatch.syspath_prepend(modules)
+    open_to_all = {"configuration": config, "its folder": config.parent}.get(changeable, modules)
+    before = open_to_all.stat().st_mode
+    open_to_all.chmod(0o777)
+    ran = install_system(config)
+    open_to_all.chmod(before)
+
+    assert ran.exit_code == 1, ran.text
+    assert f"{open_to_all} can be written to by every user (mode 0777)" in ran.err
+    assert "--run-as" in ran.err
+    assert not (tmp_path / "system").exists()
+    assert not [call for call in systemd.calls() if "show" not in call]
+
+
+@root_only
+def test_root_starts_nothing_that_belongs_to_another_user(
+    systemd: FakeSystemd, config: Path, tmp_path: Path
+) -> None:
+    os.chown(config, 12345, 12345)
+    ran = install_system(config)
+    assert f"{config} belongs to the user with number 12345" in ran.err
+    assert not (tmp_path / "system").exists()
+    assert not [call for call in systemd.calls() if "show" not in call]

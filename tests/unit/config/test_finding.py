@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,26 @@ def test_without_any_all_places_are_named(home: Path) -> None:
     ):
         assert place in caught.value.message
     assert "aqsync init" in caught.value.hint
+
+
+@pytest.mark.parametrize("open_to_all", ["file", "folder"])
+def test_a_found_one_that_others_could_have_written_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, open_to_all: str
+) -> None:
+    here = make(home / "work" / "aqsync.yaml")
+    (here if open_to_all == "file" else here.parent).chmod(0o777)
+    with pytest.raises(ConfigError, match=rf"{here} was found.*by every user") as caught:
+        find_config()
+    assert "--config or AQSYNC_CONFIG" in caught.value.hint
+    assert find_config(here) == here, "a person has named it"
+    monkeypatch.setenv("AQSYNC_CONFIG", str(here))
+    assert find_config() == here
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
+@pytest.mark.parametrize("place", ["work/aqsync.yaml", "user/aqsync/config.yaml"])
+def test_a_found_one_of_another_user_is_refused(home: Path, place: str) -> None:
+    found = make(home / place)
+    os.chown(found, 12345, 12345)
+    with pytest.raises(ConfigError, match=r"is not used.*belongs to the user with number 12345"):
+        find_config()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.journal.test_quiet import fill
 
 from aqsync.journal import Journal
 from aqsync.journal.comparison import LocalFile, RemoteFile, SyncStatus
 from aqsync.model import Adopted, EntryKind, FoundDifferent, InSync, OnLocalDelete, Policy
 from aqsync.sync.planner import decide
 from tests.support.notes import AT1, AT2, EID, NOT_UTF8, NOW, SHA1, V1, V2, Notes, notes
+from tests.unit.journal.test_quiet import fill
 
 OTHER = "20261123-2"
 

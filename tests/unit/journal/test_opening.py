@@ -359,7 +359,7 @@ def test_a_refused_opening_leaves_no_lock(path: Path) -> None:
 
 def test_a_journal_that_is_a_directory(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(JournalError, match="cannot be used"):
+    with pytest.raises(JournalError, match="is not a regular file"):
         Journal.open_for_writing(path, NOW)
 
 

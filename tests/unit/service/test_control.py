@@ -488,13 +488,31 @@ def test_others_are_not_heard(
     control: ControlServer, worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert control.path.exists()
-    monkeypatch.setattr("os.geteuid", lambda: 12345)
-    monkeypatch.setattr(
-        socket.socket, "getsockopt", lambda *_: b"".join(n.to_bytes(4, "little") for n in (1, 7, 7))
-    )
+    monkeypatch.setattr("aqsync.service.web.connection.trusted_users", frozenset)
     with found(worker) as daemon, pytest.raises(DaemonStopped):
         daemon.reload()
     assert worker.asked == []
+
+
+def test_a_socket_of_another_user_is_told_of_and_not_asked(
+    control: ControlServer, worker: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aqsync.service.web.client.users_of", lambda _journal: {12345})
+    with pytest.raises(NoDaemon, match=f"{control.path} is not used.* belongs to the user"):
+        found(worker)
+    # The socket's name is this user's, the process behind it is not.
+    monkeypatch.setattr("aqsync.service.web.local_socket.distrust", lambda *_: None)
+    with pytest.raises(NoDaemon, match="another user listens there"):
+        found(worker)
+    assert worker.asked == []
+
+
+def test_a_folder_of_the_socket_that_others_may_write_to_is_told_of(
+    control: ControlServer, worker: FakeDaemon
+) -> None:
+    control.path.parent.chmod(0o777)
+    with pytest.raises(NoDaemon, match=r"can be written to by every user \(mode 0777\)"):
+        found(worker)
 
 
 def test_what_a_dead_daemon_left_is_replaced(worker: FakeDaemon) -> None:

@@ -41,6 +41,7 @@ from aqsync.service.web.server import ControlServer
 from aqsync.sync.order import Order
 from aqsync.sync.progress import Sent
 from aqsync.sync.report import PushReport
+from aqsync.trust import trusted_users
 from tests.support.lab import Lab
 from tests.support.patience import HANG_S, wait_until
 
@@ -112,7 +113,7 @@ def journal(worker: Talkative) -> Iterator[Path]:
 
 
 def talk(journal: Path) -> socket.socket:
-    peer = connect(socket_path(journal))
+    peer = connect(socket_path(journal), trusted_users())
     assert peer is not None
     peer.settimeout(HANG_S)
     return peer
