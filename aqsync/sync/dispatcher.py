@@ -7,7 +7,7 @@ orders. A file that must wait goes back to its rescanner, which looks at it when
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -136,6 +136,10 @@ class Dispatcher:
         """Mappings whose files must all wait, as their policies say."""
         self._full: frozenset[str] = frozenset()
         """Mappings whose disk hangs and has as many workers as it may have."""
+        self._refused: frozenset[str] = frozenset()
+        """Those of them in which no worker was free for an order that no pause holds up."""
+        self._returned: list[FileRecord] = []
+        """Taken in this step and not begun; queued again at its end, so that every step ends."""
         self._hanging: dict[str, frozenset[str]] = {}
         """By mapping, what hung when last looked at."""
         self._hangs_at = 0.0
@@ -272,20 +276,21 @@ class Dispatcher:
         if first or not self._orders_only:
             self._queue.add(file.mapping, [Waiting.of(file)], first=first)
 
-    def _put_back(self, file: FileRecord) -> None:
-        self._again(file)
-        self._queue.release(file.id)
+    def _put_back(self, files: Iterable[FileRecord]) -> None:
+        for file in files:
+            self._again(file)
+            self._queue.release(file.id)
 
     def _put_all_back(self) -> None:
         """What is in hand goes to the dispatcher that comes after this one."""
         for lane in Lane:
-            while self._loaded[lane]:
-                self._put_back(self._loaded[lane].popleft())
+            self._put_back(self._loaded[lane])
+            self._loaded[lane].clear()
             for file_id in self._taken[lane]:
                 self._queue.release(file_id)
             self._taken[lane] = []
-        while self._put_off:
-            self._put_back(self._put_off.popleft())
+        self._put_back(self._put_off)
+        self._put_off.clear()
 
     def _place(self, file: FileRecord) -> str:
         return str(self._mappings[file.mapping].directory / file.path)
@@ -294,13 +299,17 @@ class Dispatcher:
 
     def _begin(self) -> None:
         self._note_blocked()
-        for lane in Lane:
-            while self._pool.has_room(lane):
-                job = self._next_job(lane)
-                if job is None:
-                    break
-                self._pool.start(job, lane)
-        self._begin_in_background()
+        try:
+            for lane in Lane:
+                while self._pool.has_room(lane):
+                    job = self._next_job(lane)
+                    if job is None:
+                        break
+                    self._pool.start(job, lane)
+            self._begin_in_background()
+        finally:
+            self._put_back(self._returned)
+            self._returned.clear()
 
     def _begin_in_background(self) -> None:
         """What was put off is begun when nothing else is queued."""
@@ -337,6 +346,7 @@ class Dispatcher:
             self._policies.forget()
         self._blocked = frozenset(found)
         self._full = frozenset(name for name in self._mappings if not self._engine.admits(name))
+        self._refused &= self._full
         opens = [why.until_ns for why in found.values() if why.until_ns is not None]
         self._opens_at_ns = min(opens, default=None)
 
@@ -364,7 +374,7 @@ class Dispatcher:
             lane,
             BATCH,
             self._blocked | self._full,
-            self._full - self._blocked,
+            (self._full - self._blocked) | self._refused,  # an order hears of a pause at once
             first_only=self._orders_only,
         ):
             self._taken[lane] = taken
@@ -422,7 +432,7 @@ class Dispatcher:
     ) -> Job | None:
         decided = self._engine.decide(file, policy_of)
         if decided is None:  # the server cannot be asked
-            self._put_back(file)
+            self._returned.append(file)
             return None
         file, step = decided
         if isinstance(step, InSync | Recheck | Hold | Wait):
@@ -433,7 +443,8 @@ class Dispatcher:
             return None
         if not self._engine.admits(file.mapping):
             self._full |= {file.mapping}
-            self._put_back(file)
+            self._refused |= {file.mapping}
+            self._returned.append(file)
             return None
         takers = tuple(order for order in orders if order.admit(file, step))
         if self._orders_only and not takers:

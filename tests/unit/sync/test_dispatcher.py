@@ -535,6 +535,32 @@ def test_a_disk_that_hangs_costs_the_others_no_policies(
     assert len(worked_out) <= len(harness.engine.mappings)
 
 
+def test_an_order_that_no_pause_holds_up_waits_for_a_disk_that_hangs(lab: Lab) -> None:
+    """What no worker may take is in hand once a step, and not again and again for ever."""
+    harness = Harness(lab)
+    lab.journal.pauses.pause("lab", lab.clock.now_ns(), None)
+    lab.write("a", b"data", age_s=HOUR_S)
+    jobs = [harness.engine._errands.job(lab.root, path) for path in ("x", "y")]
+    jobs[0].abandon(Hang("x", lab.clock.now_ns()))
+    decide, decided = harness.engine.decide, 0
+
+    def counting(*arguments: Any) -> Any:
+        nonlocal decided
+        decided += 1
+        assert decided < 1000, "the same file is decided on without end"
+        return decide(*arguments)
+
+    def answer(_seconds: float) -> None:
+        if lab.clock.monotonic() > 1030.0:
+            for job in jobs:
+                job.drop()
+
+    harness.engine.decide = counting  # type: ignore[method-assign,assignment]  # counted, then done
+    lab.clock.while_waiting = answer
+    harness.push(at_once=True)
+    assert harness.remote == {"a": b"data"}
+
+
 # The journal and others
 
 
