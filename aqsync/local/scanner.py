@@ -360,7 +360,8 @@ class Scanner:
             hides: Whether a directory is on a disk that is away, so that it tells nothing.
         """
         observations = self._journal.observations
-        selects = self.rules.selects
+        # Another root must not leave out what it lacks by patterns of its own.
+        selects = self.rules.selects if path else Rules(self._mapping).selects
         reselect = record.selection_rules != self.rules.selection_fingerprint
 
         def versions_in(directory: str) -> dict[str, KnownVersion]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 from uuid import UUID
@@ -80,6 +80,8 @@ class Begun:
     """Where the file that it opened was, or the one that is to be removed would be."""
     renamed_to: str | None = None
     """Where the file that is to be removed stands under another name."""
+    lists_asked_at: dict[str, float] = field(default_factory=dict)
+    """By EID, when the list was asked for by which it was decided."""
     given_up: bool = False
     """Its disk did not answer for so long that nobody waited for it any more."""
     delayed_s: float = 0.0

@@ -23,6 +23,7 @@ from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
 
 LONGEST_S = 6 * 3600.0
 """By then everything must have come to rest."""
+A_MOMENT_S = 1.0
 A_WHILE_S = 20.0
 SECOND_PASS_S = 1.3 * RESCAN_S
 HANGING_S = 240.0
@@ -265,6 +266,8 @@ def _heal_server(world: World, chance: random.Random) -> None:
 def _rests(world: World) -> bool:
     """Let time pass until nothing is left to do; false if that never comes."""
     end = world.clock.monotonic() + LONGEST_S
+    while world.programs_go_on and not world.oracle.broken:
+        world.run(A_MOMENT_S)  # what they write without a word is seen by the looks after it
     looks = dict(world.whole_looks)
     fetched = world.engine.lists_fetched
     others, before = _done_by_others(world), _lists(world)

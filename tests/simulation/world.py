@@ -377,7 +377,9 @@ class World:
 
         def starting(job: Job, lane: Lane) -> None:
             self._pools[job.file.id] = pool
-            self._begun[job.file.id] = self.oracle.began(job, self._renamed_to(job))
+            begun = self.oracle.began(job, self._renamed_to(job))
+            begun.lists_asked_at = dict(self.engine._lists._asked_at)
+            self._begun[job.file.id] = begun
             self.note(f"begun: {type(job.step).__name__} {job.file.mapping}/{job.file.path}")
             start(job, lane)
 
@@ -625,7 +627,7 @@ class World:
         if stored is not None and stored.passed_for_ours:
             return
         # What others did there since the list by which it was decided is not known yet.
-        decided = min(begun.at, self.engine._lists.asked_at(eid))
+        decided = min(begun.at, begun.lists_asked_at.get(eid, float("-inf")))
         if stored is not None and not stored.ours and stored.at >= decided:
             return
         if eid and still and there.get(eid, {}).get(name) != event.before.content:
@@ -846,6 +848,11 @@ class World:
         """Something that a program does after so much time, unless it cannot."""
         self._letter += 1
         heapq.heappush(self._agenda, (self.clock.monotonic() + seconds, self._letter, deed))
+
+    @property
+    def programs_go_on(self) -> bool:
+        """Whether a program will still write something."""
+        return bool(self._agenda)
 
     def _do_what_is_due(self) -> None:
         while self._agenda and self._agenda[0][0] <= self.clock.monotonic():

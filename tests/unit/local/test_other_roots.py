@@ -100,6 +100,14 @@ def test_a_file_that_lacks_and_one_that_differs(filled: Lab, away: Path) -> None
     assert "lacks 1 known files and holds other versions of 1 synced files" in doubt(filled)
 
 
+def test_another_root_says_nothing_about_its_own_files(filled: Lab, away: Path) -> None:
+    """Its patterns would leave out what it lacks, and once they go its files replace the copies."""
+    del away
+    filled.write(".aqsyncignore", b"run/\n")
+    filled.write("run/c", b"else", age_s=60)
+    assert "holds other versions of 1 synced files" in doubt(filled)
+
+
 def test_what_was_deleted_before_must_not_come_back_as_something_else(
     filled: Lab, tmp_path: Path
 ) -> None:
