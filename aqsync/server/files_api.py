@@ -14,7 +14,7 @@ from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
 
-from aqsync.server import conditions, rules
+from aqsync.server import conditions, rules, untrusted
 from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused, disk_failure
 from aqsync.server.exchange import ClientLeft, Exchange, Headers
@@ -147,6 +147,7 @@ def _file_headers(name: str, facts: os.stat_result) -> Headers:
     media_type = mimetypes.guess_type(name)[0] or "text/plain"
     if name.rpartition(".")[2] in _MARKDOWN:
         media_type = "text/x-markdown"
+    saved = untrusted.saved_unless_harmless(name, media_type)
     if media_type.startswith("text/"):
         media_type += "; charset=utf-8"
     version = hashlib.blake2b(f"{facts.st_mtime_ns}-{facts.st_size}".encode(), digest_size=16)
@@ -154,4 +155,7 @@ def _file_headers(name: str, facts: os.stat_result) -> Headers:
         (b"content-type", media_type.encode()),
         (b"last-modified", formatdate(facts.st_mtime, usegmt=True).encode()),
         (b"etag", f'"{version.hexdigest()}"'.encode()),
+        *untrusted.NO_SNIFFING,
+        *untrusted.SANDBOX,
+        *saved,
     )

@@ -14,6 +14,9 @@ from aqsync.server.errors import FileRefused
 # quotes is unescaped.
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)=(?:"([^"]*)"|([^;"]*))')
 
+MAX_PARTS = 10_000
+"""Parts of one form: more than anybody chooses files on a page."""
+
 
 @dataclass(frozen=True, slots=True)
 class PartBegins:
@@ -56,6 +59,7 @@ class FormReader:
         if kind != b"multipart/form-data" or not self._boundary:
             raise broken_form()
         self.ended = False
+        self._parts = 0
         self._events: list[Event] = []
         self._header_name = bytearray()
         self._header_value = bytearray()
@@ -81,7 +85,7 @@ class FormReader:
         """Take the next bytes of the body and return what they bring.
 
         Raises:
-            FileRefused: This is no form.
+            FileRefused: This is no form, or it has too many parts.
         """
         self._events = []
         try:
@@ -102,6 +106,9 @@ class FormReader:
         return [] if self.ended else self.feed(b"\r\n--" + self._boundary + b"--\r\n")
 
     def _begin_part(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise FileRefused(413, f"The form has more than {MAX_PARTS} parts.")
         self._disposition = b""
 
     def _extend_header_name(self, data: bytes, start: int, end: int) -> None:

@@ -20,11 +20,15 @@ from aqsync.server.context import Context
 from aqsync.server.errors import OperationRefused
 from aqsync.server.exchange import Exchange
 from aqsync.server.graphql.executor import FileListExecutor
+from aqsync.server.graphql.limits import RequestLimits, check_variables
 from aqsync.server.graphql.mutation import Mutation
 from aqsync.server.graphql.query import Query
 
 _log = logging.getLogger(__name__)
-_MAX_BODY = 16 * 1024 * 1024
+_MAX_BODY = 8 * 1024 * 1024
+"""The text parameters of extensions are the largest things in one."""
+_MAX_BRACKETS = 500_000
+"""Each may become an object in memory, many times as large; texts have some, too."""
 
 
 class AqueductSchema(strawberry.Schema):
@@ -44,7 +48,7 @@ class AqueductSchema(strawberry.Schema):
 schema = AqueductSchema(
     query=Query,
     mutation=Mutation,
-    extensions=[lambda: QueryDepthLimiter(max_depth=rules.MAX_DEPTH)],
+    extensions=[RequestLimits, lambda: QueryDepthLimiter(max_depth=rules.MAX_DEPTH)],
     execution_context_class=FileListExecutor,
 )
 
@@ -81,6 +85,10 @@ class GraphQLEndpoint:
         except _NoOperation as exc:
             return 400, _encode({"detail": str(exc)})
         try:
+            check_variables(request.variables)
+        except GraphQLError as exc:
+            return 200, _encode({"data": None, "errors": [_presented(exc)]})
+        try:
             result = schema.execute_sync(
                 request.query,
                 variable_values=request.variables,
@@ -107,6 +115,8 @@ class _Request:
     """
 
     def __init__(self, body: bytes) -> None:
+        if body.count(b"[") + body.count(b"{") > _MAX_BRACKETS:
+            raise _NoOperation("The request body has too many lists and objects")
         try:
             content = json.loads(body)
             # JSON allows half of a surrogate pair, but it cannot be stored as text.

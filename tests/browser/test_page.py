@@ -197,10 +197,10 @@ def test_scripts_that_users_write_do_not_run(browser: webdriver.Chrome, visit: V
         assert browser.find_elements(By.CSS_SELECTOR, "main script, main [onerror]") == []
     assert one(browser, "pre.text").text == EVIL
 
-    # Opened by itself the image does not run either: the browser says that it was stopped.
-    open_page(browser, visit, f"{page}/image/evil.svg")
-    assert browser.title == ""
-    wait(browser, lambda: "script" in "".join(complaints(browser)))
+    # Opened by itself the image is saved, and so is the file of the API; the page stays.
+    for path in (f"{page}/image/evil.svg", f"/api/files/{made['uuid']}/evil.html"):
+        browser.get(visit.url + path)
+        assert one(browser, "pre.text").text == EVIL
 
 
 @pytest.mark.long

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +23,8 @@ from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.values import DataType, normalised
 
 MANIFEST = "manifest.yml"
+MAX_BYTES = 256 * 1024
+_MAX_NODES = 50_000
 
 
 class ManifestBroken(Exception):
@@ -128,7 +132,7 @@ def read_extension(folder: Path) -> Extension:
         ManifestBroken: It cannot be read, or describes no extension.
     """
     try:
-        content = yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = _loaded(_text(folder / MANIFEST))
         # Half of a surrogate pair, or a list within itself, cannot be sent to a client.
         json.dumps(content, ensure_ascii=False, default=str).encode()
         if not isinstance(content, dict):
@@ -140,6 +144,45 @@ def read_extension(folder: Path) -> Extension:
         raise ManifestBroken(str(exc.strerror)) from exc
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as exc:
         raise ManifestBroken(" ".join(str(exc).split())) from exc
+
+
+def _text(path: Path) -> str:
+    # A FIFO without a writer would block for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ManifestBroken("it is not a regular file")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ManifestBroken(f"it has more than {MAX_BYTES} bytes")
+    return content.decode("utf-8")
+
+
+def _loaded(text: str) -> object:
+    """Read YAML; an alias stands for a copy, so what aliases come to is counted first."""
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        if _size(root, {}) > _MAX_NODES:
+            raise ManifestBroken(f"it has more than {_MAX_NODES} values, with aliases written out")
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return of how many values a node consists; what contains itself is endless."""
+    if id(node) not in known:
+        known[id(node)] = _MAX_NODES + 1  # until it is counted
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        elif isinstance(node, yaml.MappingNode):
+            inner = [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_size(each, known) for each in inner)
+    return known[id(node)]
 
 
 def _problem_text(error: Any) -> str:  # noqa: ANN401 - a dictionary of pydantic's own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from aqsync.server.extensions.manifest import Extension
 
@@ -34,6 +35,8 @@ _INSTALLER_INHERITED = (
     b"REQUESTS_CA_BUNDLE",
 )
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 @dataclass(frozen=True, slots=True)
 class ServerAccess:
@@ -42,10 +45,24 @@ class ServerAccess:
     Args:
         url: Its address.
         token: What they must send; empty if it asks for none.
+        names: The host names under which a proxy shows this server.
     """
 
     url: str
     token: str = field(repr=False)
+    names: frozenset[str] = frozenset()
+
+    def token_for(self, url: str) -> str:
+        """Return the token if an address is this server's; for any other it is empty."""
+        own = urlsplit(self.url)
+        try:
+            asked = urlsplit(url)
+            same_port = asked.port == own.port
+        except ValueError:
+            return ""
+        same_host = asked.hostname == own.hostname or {asked.hostname, own.hostname} <= _LOOPBACK
+        is_own = (same_port and same_host) or asked.hostname in self.names
+        return self.token if is_own else ""
 
 
 def script_variables(
@@ -63,17 +80,20 @@ def script_variables(
     Args:
         extension: What the action belongs to; its constants are variables.
         parameters: Further variables, stronger than constants.
-        access: How the script reaches this server, if the extension names no other.
+        access: How the script reaches this server. If the extension names another, that one
+            does not get this one's token.
         task: The UUID of the task.
         python: The interpreter of the extension's environment.
     """
+    url = extension.aqueduct_url or access.url
+    token = access.token_for(url)
     variables = {
         # The client library `pyaqueduct` looks for it here.
-        "API_TOKEN": access.token,
+        "API_TOKEN": token,
         **extension.constants,
         **parameters,
-        "aqueduct_url": extension.aqueduct_url or access.url,
-        "api_token": access.token,
+        "aqueduct_url": url,
+        "api_token": token,
         "python": python,
         TASK_MARK: task,
     }

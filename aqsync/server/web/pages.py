@@ -157,7 +157,7 @@ class Pages:
         media_type = image_type(name)
         if media_type is None:
             raise FileRefused(404, FILE_MISSING)
-        headers = image_headers(media_type)
+        headers = image_headers(name, media_type)
         await send_file(exchange, self._files, experiment.uuid, name, lambda *_: headers)
 
     async def _upload(self, exchange: Exchange, experiment: Experiment) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import quote
 
+from aqsync.server import untrusted
 from aqsync.server.exchange import Exchange, Headers
 
 _HTML = b"text/html; charset=utf-8"
@@ -15,7 +15,7 @@ _OWN_ONLY = (
 )
 
 SAFE: Headers = (
-    (b"x-content-type-options", b"nosniff"),
+    *untrusted.NO_SNIFFING,
     # With no-referrer, browsers would hide the origin of a form, too.
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -29,8 +29,7 @@ _PAGE: Headers = (
 _FILE: Headers = (
     *SAFE,
     (b"cache-control", b"no-store"),
-    # Whatever the file is, nothing in it runs, and it cannot act as a page of this server.
-    (b"content-security-policy", b"sandbox; default-src 'none'"),
+    *untrusted.SANDBOX,
 )
 
 
@@ -49,14 +48,11 @@ async def redirect(exchange: Exchange, path: str, headers: Headers = ()) -> None
 
 def download_headers(name: str, _: os.stat_result) -> Headers:
     """Return the headers of a file that a browser is to save under its name."""
-    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-    return (
-        *_FILE,
-        (b"content-type", b"application/octet-stream"),
-        (b"content-disposition", disposition.encode()),
-    )
+    kind = (b"content-type", b"application/octet-stream")
+    return (*_FILE, kind, untrusted.attachment(name))
 
 
-def image_headers(media_type: str) -> Headers:
-    """Return the headers of an image that a page shows."""
-    return (*_FILE, (b"content-type", media_type.encode()))
+def image_headers(name: str, media_type: str) -> Headers:
+    """Return the headers of an image that a page shows; opened by itself, an SVG is saved."""
+    kind = (b"content-type", media_type.encode())
+    return (*_FILE, kind, *untrusted.saved_unless_harmless(name, media_type))

@@ -284,3 +284,13 @@ def test_graphql_is_posted(visit: Visit, method: str) -> None:
     response = visit.http.request(method, "/api/graphql")
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
+
+
+def test_a_query_that_would_take_minutes_is_refused(visit: Visit) -> None:
+    answer = visit.graphql("{" + "tags {tagsData} " * 100_000 + "}")
+    assert answer["data"] is None
+    assert "characters of text" in answer["errors"][0]["message"]
+    too_large = visit.http.post("/api/graphql", json={"query": "x" * (9 << 20)})
+    assert too_large.status_code == 413
+    bomb = visit.http.post("/api/graphql", content=b'{"query": [' + b"[]," * 600_000 + b"0]}")
+    assert bomb.status_code == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.library import ExtensionLibrary
-from aqsync.server.extensions.manifest import ManifestBroken, read_extension
+from aqsync.server.extensions.manifest import MAX_BYTES, ManifestBroken, read_extension
 from aqsync.server.extensions.values import (
     MAX_VARIABLE_BYTES,
     DataType,
@@ -18,6 +19,7 @@ from aqsync.server.extensions.values import (
     check_variable,
     normalised,
 )
+from aqsync.server.extensions.variables import ServerAccess
 from tests.support.extensions import EXPERIMENT, parameter, write_extension
 
 
@@ -114,6 +116,59 @@ def test_what_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     reason = broken(tmp_path)
     assert reason
     assert "\n" not in reason
+
+
+BOMB = "a0: &a0 [x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+MERGED = "b0: &b0 {x: y}\n" + "".join(
+    f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 9)}]}}\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (BOMB, "with aliases written out"),
+        (MERGED, "with aliases written out"),
+        ("a: &a\n  b: *a\n", "with aliases written out"),
+        (f"# {'x' * MAX_BYTES}", "more than"),
+    ],
+)
+def test_a_manifest_that_fills_the_memory(tmp_path: Path, content: str, reason: str) -> None:
+    (tmp_path / "manifest.yml").write_text(content)
+    assert reason in broken(tmp_path)
+
+
+def test_a_manifest_that_never_comes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "manifest.yml")
+    assert broken(tmp_path) == "it is not a regular file"
+
+
+def test_aliases_are_welcome(tmp_path: Path) -> None:
+    folder = write_extension(tmp_path / "e", {"a": ":"})
+    text = (folder / "manifest.yml").read_text()
+    (folder / "manifest.yml").write_text(f"x: &x {{a: b}}\ny: {{<<: *x}}\n{text}")
+    assert read_extension(folder).action("a").script == ":"
+
+
+@pytest.mark.parametrize(
+    ("named", "gets_it"),
+    [
+        ("http://127.0.0.1:8000/", True),
+        ("http://localhost:8000", True),
+        ("https://lab.example/", True),
+        ("http://localhost:8001/", False),
+        ("http://10.0.0.1:8000/", False),
+        ("https://lab.example.evil.example/", False),
+        ("https://127.0.0.1:8000@evil.example/", False),
+        ("http://[::", False),
+        ("http://localhost:x/", False),
+    ],
+)
+def test_the_token_is_for_this_server_only(named: str, gets_it: bool) -> None:  # noqa: FBT001 - a table
+    access = ServerAccess("http://127.0.0.1:8000/", "s", frozenset({"lab.example"}))
+    assert access.token_for(named) == ("s" if gets_it else "")
 
 
 def test_a_library_is_read_from_disk_at_each_query(tmp_path: Path) -> None:

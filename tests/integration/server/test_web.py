@@ -311,3 +311,23 @@ def test_a_disk_that_fails(own: Visit, server: EmbeddedServer) -> None:
     page = get(own, f"/experiments/{made['eid']}/view/a.txt", 500).text
     assert "The server&#39;s disk failed." in page
     assert "Not a directory" in server.log
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.svg", "a.xml", "a.xhtml", "a.js", "a.pdf", "a.mht"])
+def test_what_a_browser_could_run_is_saved_and_never_opened(visit: Visit, name: str) -> None:
+    made = visit.create()
+    visit.put(made["uuid"], name, b"<script>alert(1)</script>")
+    headers = visit.http.get(f"/api/files/{made['uuid']}/{name}").headers
+    assert headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
+    assert "sandbox" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.txt", "a.csv", "nameless"])
+def test_pixels_and_plain_text_may_be_shown_by_a_browser(visit: Visit, name: str) -> None:
+    made = visit.create()
+    visit.put(made["uuid"], name, b"<script>alert(1)</script>")
+    headers = visit.http.get(f"/api/files/{made['uuid']}/{name}").headers
+    assert "content-disposition" not in headers
+    assert headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert headers["x-content-type-options"] == "nosniff"

@@ -57,3 +57,11 @@ def test_anything_else_is_refused(body: bytes, cuts: list[int]) -> None:
     with pytest.raises(FileRefused) as caught:
         read(body, cuts)
     assert caught.value.status == 400
+
+
+def test_a_form_of_half_a_million_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqsync.server.form_reader.MAX_PARTS", 100)
+    assert read(OTHER * 99 + OPEN + CLOSE, []) == b""
+    with pytest.raises(FileRefused, match="more than 100 parts") as caught:
+        read(OTHER * 100 + OPEN + CLOSE, [])
+    assert caught.value.status == 413

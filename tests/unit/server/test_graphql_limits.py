@@ -1,0 +1,110 @@
+"""Requests that ask for too much are refused before anything of them is done."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+from graphql import GraphQLError
+
+from aqsync.server.graphql import limits
+from aqsync.server.graphql.limits import check_variables
+from aqsync.server.graphql_api import schema
+
+EXPERIMENT = 'experiment(experimentIdentifier: {type: EID, value: "x"})'
+LIST = "experiments(offset: 0, limit: 1)"
+TWICE = "fragment F on Experiments {totalExperimentsCount totalExperimentsCount}"
+
+
+def errors(query: str, context: object = None) -> list[str]:
+    """What a request is answered; without a context, anything that is done of it fails."""
+    result = schema.execute_sync(query, context_value=context)
+    return [error.message for error in result.errors or []]
+
+
+def chained_fragments(count: int, each: int) -> str:
+    """Fragments of which each uses the next one several times, under other names."""
+    parts = [
+        f"fragment F{n} on ExperimentData {{{' '.join(f'a{m}: tasks {{experiment {{...F{n + 1}}}}}' for m in range(each))}}}"  # noqa: E501
+        for n in range(count)
+    ]
+    return (
+        f"{{{EXPERIMENT} {{...F0}}}} {' '.join(parts)} fragment F{count} on ExperimentData {{eid}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("{" + "#" * limits.MAX_TEXT + "\n__typename}", "characters of text"),
+        ("{" + "__typename " * limits.MAX_TOKENS + "}", "tokens"),
+        ("{" + " ".join(f"a{n}: __typename" for n in range(3000)) + "}", "aliases"),
+        ("{" + "__typename " * 100 + "}", "one name at one place"),
+        (f"{{{f'{LIST} {{totalExperimentsCount}} ' * 100}}}", "one name at one place"),
+        (f"{{{f'{LIST} {{...F}} ' * 15}}} {TWICE}", "one name at one place"),
+        (chained_fragments(8, 5), "aliases"),
+        (
+            "{...F0} "
+            + " ".join(f"fragment F{n} on Query {{{f'...F{n + 1} ' * 9}}}" for n in range(9))
+            + " fragment F9 on Query {__typename}",
+            "one name at one place",
+        ),
+        ("{" + "... {" * 40 + "__typename" + "}" * 41, "levels deep"),
+        ("{a" * 900 + "}" * 900, "too deep"),
+    ],
+)
+def test_documents_that_ask_for_too_much(query: str, reason: str) -> None:
+    [message] = errors(query)
+    assert reason in message
+
+
+def test_the_widest_document_is_refused_by_its_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_SELECTIONS", 50)
+    [message] = errors(f"{{{EXPERIMENT} {{{' '.join(f'f{n}' for n in range(60))}}}}}")
+    assert "fields (50 at most" in message
+
+
+def test_a_fragment_that_uses_itself_is_told_so() -> None:
+    [message] = errors("{...A} fragment A on Query {...B} fragment B on Query {...A}")
+    assert "within itself" in message
+
+
+def test_a_hundred_experiments_with_all_their_fields_are_few() -> None:
+    everything = (
+        "uuid title eid description createdAt createdBy updatedAt tags"
+        " files {name path modifiedAt} tasks {...T}"
+    )
+    task = (
+        "fragment T on TaskData {uuid extensionName actionName createdBy receivedAt endedAt"
+        " taskStatus stdOut stdErr resultCode parameters {value key {name dataType}}}"
+    )
+    asked = " ".join(f"e{n}: {EXPERIMENT} {{{everything}}}" for n in range(100))
+    found = errors(f"{{{asked}}} {task}")
+    # They come as far as the catalog, which is missing here.
+    assert len(found) == 100
+    assert all("catalog" in message for message in found)
+
+
+def test_long_lists_are_not_given_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqsync.server.graphql.executor.MAX_LISTED", 10)
+    catalog = SimpleNamespace(tags=Mock(return_value=["a", "b", "c"]))
+    context = SimpleNamespace(catalog=catalog)
+    assert not errors("{a: tags {tagsData} b: tags {tagsData} c: tags {tagsData}}", context)
+    [message, *_] = errors(
+        "{" + " ".join(f"a{n}: tags {{tagsData}}" for n in range(4)) + "}", context
+    )
+    assert "more than 10 items" in message
+
+
+def test_variables_with_too_many_values() -> None:
+    check_variables(None)
+    check_variables({"params": [["name", "x," * 100_000]] * 100})
+    bombs: list[list[object]] = [
+        [[]] * limits.MAX_VALUES,
+        [[0] * 1000] * 30,
+        [{str(n): n for n in range(30_000)}],
+    ]
+    for bomb in bombs:
+        with pytest.raises(GraphQLError, match="values in the variables"):
+            check_variables({"params": bomb})
