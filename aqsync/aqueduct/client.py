@@ -21,7 +21,7 @@ from aqsync.aqueduct.answers import (
     json_object,
 )
 from aqsync.aqueduct.download import Download
-from aqsync.aqueduct.graphql_client import JSON, GraphQLClient, graphql_request
+from aqsync.aqueduct.graphql_client import JSON, LONGEST_LIST, GraphQLClient, graphql_request
 from aqsync.aqueduct.multipart import Throttle, UploadBody, name_header
 from aqsync.aqueduct.probe import NOT_FROM_A_CACHE, TINY, probe_of
 from aqsync.aqueduct.records import (
@@ -41,6 +41,7 @@ _RESOLVE_CHUNK = 100
 """So many experiments are asked for in one request."""
 _TAGS_CHUNK = 500
 """So many tags the server gives at once."""
+_MOST_TAGS = 200_000
 
 
 class Client:
@@ -62,7 +63,8 @@ class Client:
             names a file of authorities, False checks nothing.
         connect_timeout: Seconds until a connection must stand.
         answer_timeout: Seconds until the answer to a small request must be there; a long one may
-            take longer as long as it comes at 1 KiB/s, with no silence of that length.
+            take longer as long as it comes at 1 KiB/s, with no silence of that length, up to an
+            hour in all.
         stall_timeout: Seconds a transfer may be without any progress, the wait for its answer
             included (the server makes the file durable before it answers). It may take as long as
             it takes otherwise.
@@ -271,6 +273,8 @@ class Client:
             found += page
             if len(page) < _TAGS_CHUNK:
                 return list(dict.fromkeys(found))
+            if len(found) > _MOST_TAGS:
+                raise BadAnswer(f"{what}: it does not end, {len(found)} tags have come")
 
     # Files
 
@@ -292,7 +296,8 @@ class Client:
         question = json.dumps(
             graphql.experiments_query("UUID", names, graphql.FILE_FIELDS)
         ).encode()
-        answer = self._transport.exchange(graphql_request(question), what, repeatable=True)
+        request = graphql_request(question, longest=LONGEST_LIST)
+        answer = self._transport.exchange(request, what, repeatable=True)
         sum_of_both = hashlib.sha256(question)
         sum_of_both.update(answer.body)
         digest = sum_of_both.digest()
@@ -468,11 +473,13 @@ def _file_path(uuid: UUID, name: str, what: str) -> str:
     """Return the path of a file's download.
 
     Raises:
-        RemoteFileNotFound: Servers differ in such a path; no file can have the name.
+        RemoteFileNotFound: Servers differ in such a path, or there is none: no file can have the
+            name.
     """
-    if "/" in name or name in {"", ".", ".."}:
-        raise RemoteFileNotFound(f"{what}: no file can have this name", status=HTTPStatus.NOT_FOUND)
-    return f"/api/files/{uuid}/{quote(name, safe='', errors='surrogateescape')}"
+    with contextlib.suppress(UnicodeEncodeError):  # half a character: no bytes are its name
+        if "/" not in name and name not in {"", ".", ".."}:
+            return f"/api/files/{uuid}/{quote(name, safe='', errors='surrogateescape')}"
+    raise RemoteFileNotFound(f"{what}: no file can have this name", status=HTTPStatus.NOT_FOUND)
 
 
 def _experiments_in_words(keys: Sequence[object]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aqsync.aqueduct.answers import http_date
+from aqsync.aqueduct.probe import length_of
 from aqsync.aqueduct.transport import OpenAnswer
 
 
@@ -16,9 +17,8 @@ class Download:
     """
 
     def __init__(self, answer: OpenAnswer) -> None:
-        length = answer.headers.get("content-length")
         self._answer = answer
-        self.length = int(length) if length is not None else None
+        self.length = length_of(answer.headers)
         """The file's size in bytes; None if the server did not tell."""
         modified = http_date(answer.headers.get("last-modified"))
         self.modified_second = None if modified is None else int(modified.timestamp())

@@ -20,6 +20,7 @@ from aqsync.aqueduct.local_files import (
 )
 from aqsync.aqueduct.old_names import also_caught_as
 from aqsync.aqueduct.records import ExperimentRef
+from aqsync.aqueduct.typed import instant
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
@@ -134,7 +135,7 @@ class Experiment(BaseModel):
         if listed is None:
             raise ExperimentNotFound(f"experiment {self.eid} does not exist for this user")
         try:
-            return [(file.name, datetime.fromisoformat(file.modified_at)) for file in listed]
+            return [(file.name, instant(file.modified_at)) for file in listed]
         except ValueError as exc:
             raise BadAnswer(f"the server gave a file of {self.eid} a strange time: {exc}") from exc
 

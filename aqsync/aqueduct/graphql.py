@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, RemoteFile
+from aqsync.aqueduct.typed import instant, listed, text, text_or_empty, whole
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
@@ -94,8 +95,8 @@ def experiments_of(answer: dict[str, Any], count: int, what: str) -> list[dict[s
         found, path = _error_of(_message(error), what), error.get("path")
         if not (isinstance(found, ExperimentNotFound) and isinstance(path, list) and path):
             raise found
-        missing.add(path[0])
-    data = answer.get("data") or {}
+        missing.add(str(path[0]))
+    data = {} if answer.get("data") is None else _data(answer, what)
     names = [alias(index) for index in range(count)]
     if not all(name in missing or isinstance(data.get(name), dict) for name in names):
         raise BadAnswer(f"{what}: the answer leaves an experiment out")
@@ -111,12 +112,12 @@ def experiment_ref(fields: dict[str, Any], what: str) -> ExperimentRef:
     try:
         return ExperimentRef(
             uuid=UUID(fields["uuid"]),
-            eid=fields["eid"],
-            title=fields["title"],
-            description=fields["description"] or "",
-            tags=tuple(fields["tags"]),
-            created_at=datetime.fromisoformat(fields["createdAt"]),
-            updated_at=datetime.fromisoformat(fields["updatedAt"]),
+            eid=text(fields["eid"]),
+            title=text(fields["title"]),
+            description=text_or_empty(fields["description"]),
+            tags=tuple(listed(fields["tags"], text)),
+            created_at=instant(fields["createdAt"]),
+            updated_at=instant(fields["updatedAt"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise BadAnswer(f"{what}: the server described an experiment in an unknown way") from exc
@@ -131,8 +132,8 @@ def experiment_page(data: dict[str, Any], what: str) -> ExperimentPage:
     try:
         page = data["experiments"]
         return ExperimentPage(
-            [experiment_ref(fields, what) for fields in page["experimentsData"]],
-            int(page["totalExperimentsCount"]),
+            listed(page["experimentsData"], lambda fields: experiment_ref(fields, what)),
+            whole(page["totalExperimentsCount"]),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
@@ -145,7 +146,7 @@ def tags_of(data: dict[str, Any], what: str) -> list[str]:
         BadAnswer: A field is missing or not what the protocol says.
     """
     try:
-        return [str(tag) for tag in data["tags"]["tagsData"]]
+        return listed(data["tags"]["tagsData"], text)
     except (KeyError, TypeError) as exc:
         raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
 
@@ -168,7 +169,9 @@ def remote_file(fields: dict[str, Any]) -> object:
     This is a hook for the JSON parser, which shows it every object.
     """
     if fields.keys() == _FILE_KEYS:
-        return RemoteFile(fields["name"], fields["modifiedAt"])
+        name, modified_at = fields["name"], fields["modifiedAt"]
+        if isinstance(name, str) and isinstance(modified_at, str):
+            return RemoteFile(name, modified_at)
     return fields
 
 

@@ -8,16 +8,22 @@ from typing import Any
 
 from aqsync.aqueduct import graphql
 from aqsync.aqueduct.answers import check_json_answer
-from aqsync.aqueduct.transport import Request, Transport
+from aqsync.aqueduct.transport import MIB, Request, Transport
 from aqsync.errors import ServerBusy
 
 JSON = ((b"Content-Type", b"application/json"),)
 _REPEATS_IF_BUSY = 2
+_LONGEST_ANSWER = 64 * MIB
+"""Far more than 500 experiments with the longest descriptions."""
+LONGEST_LIST = 256 * MIB
+"""Two million files."""
 
 
-def graphql_request(body: bytes, timeout: float | None = None) -> Request:
+def graphql_request(
+    body: bytes, timeout: float | None = None, longest: int = _LONGEST_ANSWER
+) -> Request:
     """Return the request that asks a GraphQL question."""
-    return Request("POST", "/api/graphql", body, JSON, timeout=timeout)
+    return Request("POST", "/api/graphql", body, JSON, timeout=timeout, longest=longest)
 
 
 class GraphQLClient:

@@ -7,9 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
+from aqsync.errors import BadAnswer
 
 Page = Callable[[datetime | None, int], ExperimentPage]
 """Gives the newest experiments created at or before a time, without so many of them."""
+
+_MOST = 1_000_000
+"""No server has so many experiments."""
+_MOST_BARREN = 100
+"""So many pages in a row may bring nothing new: what was made above moves the list."""
 
 
 def by_age(page: Page, size: int, end: datetime | None) -> Iterator[ExperimentRef]:
@@ -22,14 +28,23 @@ def by_age(page: Page, size: int, end: datetime | None) -> Iterator[ExperimentRe
         page: How to get a page.
         size: How many experiments a page has that is not the last.
         end: Leave out what was created after this time.
+
+    Raises:
+        BadAnswer: The pages do not lead on, so that there would be no end.
     """
     offset = 0
     seen: set[UUID] = set()
+    given = barren = 0
     while True:
         found = page(end, offset).experiments
-        yield from (each for each in found if each.uuid not in seen)
+        new = [each for each in found if each.uuid not in seen]
+        yield from new
         if len(found) < size:
             return
+        given += len(new)
+        barren = 0 if new else barren + 1
+        if given > _MOST or barren > _MOST_BARREN:
+            raise BadAnswer("search for experiments: the server gives pages without an end")
         last = found[-1].created_at
         if last == end:  # a whole page of one instant
             offset += size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from aqsync.aqueduct.answers import http_date
@@ -18,11 +19,16 @@ def probe_of(headers: Mapping[str, str]) -> RemoteProbe:
 
     The length of what a proxy has compressed says nothing about the file.
     """
-    length = headers.get("content-length", "")
     as_it_is = headers.get("content-encoding", "identity") == "identity"
     modified = http_date(headers.get("last-modified"))
     return RemoteProbe(
-        int(length) if as_it_is and length.isascii() and length.isdigit() else None,
+        length_of(headers) if as_it_is else None,
         None if modified is None else int(modified.timestamp()),
         headers.get("etag") or None,
     )
+
+
+def length_of(headers: Mapping[str, str]) -> int | None:
+    """Return how many bytes a body has by its headers; None if they do not tell."""
+    length = headers.get("content-length", "")
+    return int(length) if re.fullmatch(r"[0-9]{1,19}", length) else None

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from aqsync.aqueduct.typed import instant
+
 
 class ExperimentRef(NamedTuple):
     """An experiment as the server described it in one answer."""
@@ -41,6 +43,14 @@ class RemoteFile(NamedTuple):
     modified_at: str
     """When its upload finished, by the server's clock: ISO 8601, letter for letter as it came, so
     that two listings can be compared."""
+
+    @property
+    def uploaded_at(self) -> datetime | None:
+        """The same as a time; None where the server gave something that is none."""
+        try:
+            return instant(self.modified_at)
+        except ValueError:
+            return None
 
 
 class FileLists(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from aqsync.aqueduct.records import (
     TaskRecord,
     TaskStatus,
 )
+from aqsync.aqueduct.typed import fields, instant, listed, text, text_or_empty, text_or_none, whole
 from aqsync.errors import BadAnswer, TaskNotFound
 
 _T = TypeVar("_T")
@@ -50,9 +50,9 @@ def arguments_of_execute(data: dict[str, Any], what: str) -> frozenset[str] | No
     """
 
     def read() -> frozenset[str] | None:
-        for field in data["__type"]["fields"]:
-            if field["name"] == "executeExtension":
-                return frozenset(argument["name"] for argument in field["args"])
+        for field in listed(data["__type"]["fields"], fields):
+            if text(field["name"]) == "executeExtension":
+                return frozenset(listed(field["args"], lambda each: text(each["name"])))
         return None
 
     return _reading(read, what)
@@ -64,19 +64,19 @@ def extensions(data: dict[str, Any], what: str) -> list[ExtensionRecord]:
     Raises:
         BadAnswer: A field is missing or not what the protocol says.
     """
-    return _reading(lambda: [_extension(fields) for fields in data["extensions"]], what)
+    return _reading(lambda: listed(data["extensions"], _extension), what)
 
 
-def task(fields: dict[str, Any] | None, what: str) -> TaskRecord:
+def task(described: dict[str, Any] | None, what: str) -> TaskRecord:
     """Return the task that an answer describes.
 
     Raises:
         TaskNotFound: It describes none.
         BadAnswer: A field is missing or not what the protocol says.
     """
-    if fields is None:
+    if described is None:
         raise TaskNotFound(f"{what}: the task does not exist for this user")
-    return _reading(lambda: _task(fields, what), what)
+    return _reading(lambda: _task(described, what), what)
 
 
 def task_page(data: dict[str, Any], what: str) -> TaskPage:
@@ -88,8 +88,8 @@ def task_page(data: dict[str, Any], what: str) -> TaskPage:
 
     def read() -> TaskPage:
         page = data["tasks"]
-        found = [_task(fields, what) for fields in page["tasksData"]]
-        return TaskPage(found, int(page["totalTasksCount"]))
+        found = listed(page["tasksData"], lambda each: _task(each, what))
+        return TaskPage(found, whole(page["totalTasksCount"]))
 
     return _reading(read, what)
 
@@ -102,62 +102,67 @@ def execution(data: dict[str, Any], what: str) -> Execution:
     """
 
     def read() -> Execution:
-        fields = data["executeExtension"]
+        run = data["executeExtension"]
         return Execution(
-            int(fields["returnCode"]),
-            fields["stdout"] or "",
-            fields["stderr"] or "",
-            fields["logExperiment"] or "",
-            fields["logFile"] or "",
+            whole(run["returnCode"]),
+            text_or_empty(run["stdout"]),
+            text_or_empty(run["stderr"]),
+            text_or_empty(run["logExperiment"]),
+            text_or_empty(run["logFile"]),
         )
 
     return _reading(read, what)
 
 
-def _extension(fields: dict[str, Any]) -> ExtensionRecord:
+def _extension(extension: dict[str, Any]) -> ExtensionRecord:
     return ExtensionRecord(
-        fields["name"],
-        fields["description"],
-        fields["authors"],
-        tuple(
-            Action(
-                action["name"],
-                action["description"] or "",
-                action["experimentVariableName"] or "",
-                tuple(_parameter(parameter) for parameter in action["parameters"]),
-            )
-            for action in fields["actions"]
-        ),
+        text(extension["name"]),
+        text_or_none(extension["description"]),
+        text_or_empty(extension["authors"]),
+        tuple(listed(extension["actions"], _action)),
     )
 
 
-def _parameter(fields: dict[str, Any]) -> Parameter:
-    options = fields["options"]
+def _action(action: dict[str, Any]) -> Action:
+    return Action(
+        text(action["name"]),
+        text_or_empty(action["description"]),
+        text_or_empty(action["experimentVariableName"]),
+        tuple(listed(action["parameters"], _parameter)),
+    )
+
+
+def _parameter(parameter: dict[str, Any]) -> Parameter:
+    options = parameter["options"]
     return Parameter(
-        fields["name"],
-        fields["displayName"],
-        fields["description"],
-        fields["dataType"],
-        fields["defaultValue"],
-        None if options is None else tuple(options),
+        text(parameter["name"]),
+        text_or_none(parameter["displayName"]),
+        text_or_none(parameter["description"]),
+        text(parameter["dataType"]),
+        text_or_none(parameter["defaultValue"]),
+        None if options is None else tuple(listed(options, text)),
     )
 
 
-def _task(fields: dict[str, Any], what: str) -> TaskRecord:
-    ended_at = fields["endedAt"]
+def _value(pair: dict[str, Any]) -> tuple[Parameter, str | None]:
+    return _parameter(pair["key"]), text_or_none(pair["value"])
+
+
+def _task(task: dict[str, Any], what: str) -> TaskRecord:
+    ended_at, result_code = task["endedAt"], task["resultCode"]
     return TaskRecord(
-        uuid=UUID(fields["uuid"]),
-        experiment=experiment_ref(fields["experiment"], what),
-        extension_name=fields["extensionName"],
-        action_name=fields["actionName"],
-        parameters=tuple((_parameter(pair["key"]), pair["value"]) for pair in fields["parameters"]),
-        created_by=fields["createdBy"],
-        received_at=datetime.fromisoformat(fields["receivedAt"]),
-        ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
-        status=TaskStatus(fields["taskStatus"]),
-        result_code=fields["resultCode"],
-        std_out=fields["stdOut"],
-        std_err=fields["stdErr"],
+        uuid=UUID(task["uuid"]),
+        experiment=experiment_ref(task["experiment"], what),
+        extension_name=text(task["extensionName"]),
+        action_name=text(task["actionName"]),
+        parameters=tuple(listed(task["parameters"], _value)),
+        created_by=text_or_empty(task["createdBy"]),
+        received_at=instant(task["receivedAt"]),
+        ended_at=None if ended_at is None else instant(ended_at),
+        status=TaskStatus(task["taskStatus"]),
+        result_code=None if result_code is None else whole(result_code),
+        std_out=text_or_none(task["stdOut"]),
+        std_err=text_or_none(task["stdErr"]),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
@@ -38,6 +39,9 @@ _FAILURES = (
     httpcore.TimeoutException,
     httpcore.UnsupportedProtocol,
 )
+MIB = 1024 * 1024
+_LONGEST_SECONDS = 3600.0
+"""No answer but a file takes longer in all, however slow the line is."""
 _ERROR_BYTES = 64 * 1024
 """No more than this is read of an answer that reports an error."""
 
@@ -66,6 +70,8 @@ class Request(NamedTuple):
     take as long as it takes."""
     timeout: float | None = None
     """Seconds to wait for the answer, where neither limit fits."""
+    longest: int = MIB
+    """So many bytes a good answer may have, unless it is a file."""
 
 
 class OpenAnswer(NamedTuple):
@@ -148,7 +154,12 @@ class Transport:
         Raises:
             ServerUnreachable, BadAnswer: There was no answer, or none in HTTP.
         """
-        return self._attempt(request, what, self._read_whole, repeatable=repeatable)
+        return self._attempt(
+            request,
+            what,
+            lambda asked, response: self._read_whole(asked, response, what),
+            repeatable=repeatable,
+        )
 
     @contextlib.contextmanager
     def open(self, request: Request, what: str) -> Iterator[OpenAnswer]:
@@ -216,20 +227,28 @@ class Transport:
             return request.timeout
         return self._timeouts.stall if request.transfer else self._timeouts.answer
 
-    def _read_whole(self, request: Request, response: _Response) -> Answer:
-        most = None if _is_good(response) else _ERROR_BYTES
-        body = bytearray()
+    def _read_whole(self, request: Request, response: _Response, what: str) -> Answer:
+        good, body = _is_good(response), bytearray()
+        most = request.longest if good else _ERROR_BYTES
+        give_up_at = time.monotonic() + _LONGEST_SECONDS
         try:
             for chunk in response.stream:
                 body += chunk
-                if most is not None and len(body) > most:
+                if len(body) > most:
                     break
+                if time.monotonic() >= give_up_at:
+                    raise TooSlow
         finally:
             response.stream.close()
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             # The real server closes after a 500 without saying so before.
             response.extensions["network_stream"].close()
         url = self.url + request.path
+        if good and len(body) > most:
+            raise BadAnswer(
+                f"{what}: {url} answers with more than {most // MIB} MiB; the rest was not read",
+                hint="see whether this is an Aqueduct server, and whether it is in order",
+            )
         return Answer(url, response.status, _readable(response.headers), body)
 
     def _chunks(self, response: _Response, request: Request, what: str) -> Iterator[bytes]:

@@ -29,7 +29,7 @@ def experiment_as_json(found: ExperimentRef) -> dict[str, Any]:
 
 def file_as_json(file: RemoteFile) -> dict[str, Any]:
     """Return a file of an experiment."""
-    return {"name": file.name, "uploaded_at": _time(datetime.fromisoformat(file.modified_at))}
+    return {"name": file.name, "uploaded_at": _time(file.uploaded_at)}
 
 
 def extension_as_json(found: ExtensionRecord) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef, RemoteFile
 from aqsync.cli.tables import say_table, time_text
-from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
+from aqsync.errors import ExperimentNotFound, RemoteFileNotFound
 
 _NOT_FOUND = 404
 
@@ -18,17 +17,11 @@ def files_of(server: Client, found: ExperimentRef) -> list[RemoteFile]:
 
     Raises:
         ExperimentNotFound: It was removed meanwhile.
-        BadAnswer: The server gives a file a time that cannot be read.
     """
     answer = server.list_files([found.uuid])
     files = None if answer is None else answer.files[found.uuid]
     if files is None:
         raise ExperimentNotFound(f"experiment {found.eid} does not exist for this user")
-    try:
-        for file in files:
-            datetime.fromisoformat(file.modified_at)
-    except ValueError as exc:
-        raise BadAnswer(f"the server gave a file of {found.eid} a strange time: {exc}") from exc
     return sorted(files)
 
 
@@ -52,5 +45,5 @@ def say_files(files: Iterable[RemoteFile]) -> None:
     """Print a table of files."""
     say_table(
         ("NAME", "UPLOADED"),
-        [(file.name, time_text(datetime.fromisoformat(file.modified_at))) for file in files],
+        [(file.name, time_text(file.uploaded_at)) for file in files],
     )

@@ -15,11 +15,12 @@ from aqsync.cli.output import report_error, say, say_json, size_text
 from aqsync.errors import (
     AqsyncError,
     ExitCode,
+    ExperimentNotFound,
     HeaderDropped,
     Interrupted,
     LocalError,
     NameNotSendable,
-    TransferRefused,
+    RemoteOperationError,
 )
 
 
@@ -58,7 +59,7 @@ class Moves:
             move: Moves one, tells how far it is, and returns its size in bytes.
 
         Raises:
-            HeaderDropped: A proxy removes a header, so every file would fail.
+            HeaderDropped, ExperimentNotFound: Every file would fail.
             Interrupted: A person ended it.
         """
         for number, transfer in enumerate(transfers, start=1):
@@ -66,9 +67,9 @@ class Moves:
             try:
                 with _bar(label, quiet=self._json) as progress:
                     size = move(transfer, progress)
-            except HeaderDropped:
+            except (HeaderDropped, ExperimentNotFound):
                 raise  # every file would fail
-            except (LocalError, TransferRefused, NameNotSendable) as exc:
+            except (LocalError, RemoteOperationError, NameNotSendable) as exc:
                 self._failed(transfer, exc)
             except KeyboardInterrupt:
                 done = f"{len(self._moved)} of {len(transfers)} files"

@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from aqsync.aqueduct import paging
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
+from aqsync.errors import BadAnswer
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 SIZE = 3
@@ -108,3 +110,19 @@ def test_whatever_happens_meanwhile_the_others_come_once(seed: int) -> None:
             removed.add(gone)
     assert len(found) == len(set(found))
     assert {each.uuid for each in before} - removed <= set(found)
+
+
+def test_pages_that_do_not_lead_on_are_left() -> None:
+    listing = Listing(*range(10))
+    with pytest.raises(BadAnswer, match="without an end"):
+        list(by_age(lambda _end, _offset: listing.page(None, 0), SIZE, None))
+
+
+def test_experiments_without_an_end_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "_MOST", 5 * SIZE)
+
+    def page(_end: datetime | None, _offset: int) -> ExperimentPage:
+        return ExperimentPage([experiment(0) for _ in range(SIZE)], SIZE)
+
+    with pytest.raises(BadAnswer, match="without an end"):
+        list(by_age(page, SIZE, None))
