@@ -154,27 +154,33 @@ class Dispatcher:
         """Take in what has ended, and begin what there is room for."""
         retiring = self.retiring
         try:
-            self._see_what_hangs()
+            self._give_up_what_hangs()
             self._take_in()
             if retiring:
                 self._put_all_back()
-            else:
+            self._see_what_answers()
+            if not retiring:
                 self._begin()
         except BaseException as exc:
             for order in self._queue.orders:
                 order.fail(exc)
             raise
+        finally:
+            # Rest does not depend on what can be written down: a full journal must not prevent it.
+            self.at_rest = retiring and self.idle
         self._outcomes.tell(self._clock.monotonic(), idle=self.idle and not len(self._queue))
-        self.at_rest = retiring and self.idle
         return self._seconds_to_next()
 
     # Disks that do not answer
 
-    def _see_what_hangs(self) -> None:
+    def _give_up_what_hangs(self) -> None:
         now = self._clock.monotonic()
         if now >= self._hangs_at:
             self._hangs_at = now + HANGS_CHECK_S
             self._pool.give_up_what_hangs()
+
+    def _see_what_answers(self) -> None:
+        """Note what hangs now, and look again at what does no longer."""
         self._engine.note_hangs()
         for name in self._mappings:
             hanging = self._journal.hangs.of(name).keys()
@@ -220,6 +226,7 @@ class Dispatcher:
             if isinstance(outcome, AqsyncError) or not isinstance(outcome, Exception):
                 raise outcome
             self._tell(orders, job.file, self._erred(job.file, outcome))
+            self._again(job.file)
         else:
             self._finished(job, outcome)
             self._tell(orders, job.file, outcome)
@@ -355,7 +362,6 @@ class Dispatcher:
         loaded = self._loaded[lane]
         while not self.retiring and self._engine.usable and (loaded or self._load(lane)):
             file = loaded.popleft()
-            self._announce.progress()
             try:
                 if self._lists_fetched[lane] != self._engine.lists_fetched:
                     file = self._engine.again(file)
@@ -407,6 +413,7 @@ class Dispatcher:
             file: Which file.
             put_off: What nothing waits for is kept for later.
         """
+        self._announce.progress()
         orders = self._queue.orders_for(file)
         at_once = any(order.limits.at_once for order in orders)
         try:

@@ -50,6 +50,11 @@ class Loop:
         self._thread = threading.Thread(target=self._run, args=(step,), name=self.name, daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._thread is not None and self._thread.is_alive()
+
     def wake(self) -> None:
         """Let the next step begin now; may be called from any thread."""
         self._woken.set()

@@ -100,6 +100,8 @@ class Round:
     """When the first of the files that wait may be due."""
     reason: str = ""
     """Why that file waits."""
+    cut_short: bool = False
+    """Files were left undecided, since the server could not be used or the push was stopped."""
 
     def wait_until(self, at_ns: int, reason: str) -> None:
         """Something may be due then."""
@@ -177,6 +179,7 @@ class Order:
     def end_round(self) -> Round:
         """What the round has left."""
         with self._lock:
+            self._round.cut_short = bool(self._pending)
             self._pending.clear()
             return self._round
 

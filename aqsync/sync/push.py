@@ -167,7 +167,7 @@ class Push:
             elif this.acted:
                 # What the server now lists shows whether it has what it accepted.
                 self._engine.refresh(this.acted)
-            elif this.conflicts:
+            elif this.cut_short or this.conflicts:  # cut short, though the server is back already
                 self._replace(this.conflicts)
             elif this.next_ns is None:
                 if not self._recheck(this):
@@ -214,13 +214,14 @@ class Push:
                 windows=self._windows,
                 at_once=self._limits.at_once,
                 within=self._limits.paths_in(mapping.name),
-                stop=self._order.stopped.is_set,
+                stop=lambda: self._stopped or self._ended(),
                 progress=self._order.reporter.sent,
             ):
                 if file.id not in self._rechecked:
                     self._rechecked.add(file.id)
                     this.look_again.setdefault(mapping.name, []).append(file.path)
         self._engine.note_hangs()
+        self._leave_if_ended()
         return bool(this.look_again)
 
     # Waiting
@@ -235,5 +236,8 @@ class Push:
     def _pause(self, seconds: float) -> Generator[float, None, None]:
         yield seconds
         self._order.report()
+        self._leave_if_ended()
+
+    def _leave_if_ended(self) -> None:
         if self._ended() and not self._stopped:
             raise SessionEnded

@@ -144,6 +144,7 @@ class Session:
         self._shared = shared
         self._seams = seams
         self._aborted = False
+        self._started = False
         self._retired = False
         self._counting = threading.Lock()
         self._pushes = 0
@@ -222,8 +223,11 @@ class Session:
             calendar: Makes what asks the poller for things by the clock on the wall.
         """
         self._shared.queue.changed = self._dispatching.wake
-        for loop, step in self._steps:
-            loop.start(step)
+        try:
+            for loop, step in self._steps:
+                loop.start(step)
+        finally:
+            self._started = True
         if calendar is not None and self.poller is not None:
             self._calendar = calendar(self.poller)
             self._calendar.start()
@@ -258,6 +262,8 @@ class Session:
             JournalError: The journal can no longer be written; what was recorded stays.
         """
         with self._counting:
+            if self._retired:  # then it may be closed at any moment
+                return False
             self._pushes += 1
         try:
             with self._shared.queue.placed(order):
@@ -295,10 +301,13 @@ class Session:
     # Whether it gets on
 
     def stuck(self) -> str | None:
-        """What hangs so that only a new start can help; None if nothing does.
+        """What hangs, or has ended, so that only a new start can help; None if nothing does.
 
         A rescanner does not count: what hangs there is a file system, and would hang again.
         """
+        for name, loop in self.loops.items():
+            if self._started and not loop.alive:
+                return name
         for name in ("dispatcher", "server"):
             if name in self.loops and self.loops[name].busy_for() > STUCK_S:
                 return name
@@ -323,7 +332,8 @@ class Session:
 
     def retire(self) -> None:
         """Begin nothing more; what is in flight goes on."""
-        self._retired = True
+        with self._counting:
+            self._retired = True
         self.dispatcher.retiring = True
         if self._calendar is not None:
             self._calendar.stop()

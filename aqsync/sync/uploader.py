@@ -154,7 +154,8 @@ class Uploader:
         if synced.signature == local or synced.signature.size != local.size:
             return None
         with GuardedFile(job.root, job.file.path, local, self._disk) as source:
-            digest = self._digest(source.chunks())
+            # Nothing of it is sent, yet each chunk shows that the job gets on.
+            digest = self._digest(job, source.chunks())
         return digest if digest == synced.sha256 else None
 
     @contextmanager
@@ -237,10 +238,11 @@ class Uploader:
         mounts.met_at(path.rpartition("/")[0])
         return not mounts.hides(path) and is_gone(job.root, path, self._disk)
 
-    def _digest(self, chunks: Iterable[bytes]) -> bytes:
+    def _digest(self, job: Job, chunks: Iterable[bytes]) -> bytes:
         digest = hashlib.sha256()
         for chunk in chunks:
             self._check_abort()
+            job.progress(0)
             digest.update(chunk)
         return digest.digest()
 

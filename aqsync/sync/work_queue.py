@@ -205,10 +205,11 @@ class WorkQueue:
         self.changed()
 
     def lose(self, file_id: int) -> None:
-        """What holds a file was given up: it comes back when its disk answers."""
+        """What holds a file was given up. Unless its disk has answered, no order waits for it."""
         with self._lock:
-            self._held[file_id].lost = True
-            self._settle(file_id)
+            if file_id in self._held:
+                self._held[file_id].lost = True
+                self._settle(file_id)
 
     def begin(self, file: FileRecord, now: float) -> InFlight:
         """A job begins on a file in hand.

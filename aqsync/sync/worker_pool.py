@@ -11,6 +11,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+from aqsync.log import Log
 from aqsync.model import Outcome
 from aqsync.sync.jobs import Job
 from aqsync.sync.work_queue import Lane
@@ -19,6 +20,8 @@ WORKERS = 4
 """Four connections fill a server; more make a real one slower."""
 HANGS_CHECK_S = 2.0
 """How often to see whether a worker's file system answers."""
+
+log = Log(__name__)
 
 _ROOM = {Lane.SMALL: 2 * WORKERS, Lane.LARGE: WORKERS - 1}
 
@@ -60,6 +63,7 @@ class WorkerPool:
         self._workers: set[threading.Thread] = set()
         """Those that count."""
         self._free = 0
+        self._short_of_threads = False
         self._closing = False
 
     def has_room(self, lane: Lane) -> bool:
@@ -85,8 +89,15 @@ class WorkerPool:
         elif len(self._workers) < WORKERS:
             # A daemon thread: what hangs in a dead file system must not keep the process.
             worker = threading.Thread(target=self._run, name="worker", daemon=True)
-            self._workers.add(worker)
-            worker.start()
+            try:
+                worker.start()
+            except RuntimeError as exc:  # `give_up_what_hangs` tries again
+                if not self._short_of_threads:
+                    log.warning("no thread for a worker; it is tried again", reason=str(exc))
+                self._short_of_threads = True
+            else:
+                self._workers.add(worker)
+                self._short_of_threads = False
 
     def collect(self) -> Ended | None:
         """The next job that has ended, or was given up; None: there is none yet."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aqsync.clock import Clock
-from aqsync.config import Config, MappingConfig, Schedule, Transfer, Windows
+from aqsync.config import Config, MappingConfig, Schedule, ServerConfig, Transfer, Windows
 from aqsync.journal import Journal
 from aqsync.local.errands import Errands
 from aqsync.model import Outcome
@@ -67,6 +67,10 @@ class SteppedLoop(Loop):
         self.over = False
         self._not_before = 0.0
         self.taking: Callable[[], float] = lambda: 0.0
+
+    @property
+    def alive(self) -> bool:
+        return not self.over
 
     def start(self, step: Callable[[], float]) -> None:
         self.taking = step
@@ -129,12 +133,13 @@ def config_of(
     rescan_s: float = RESCAN_S,
     rescan_without_events_s: float = RESCAN_WITHOUT_EVENTS_S,
 ) -> Config:
-    """A configuration of these mappings; the server is given apart."""
+    """A configuration of these mappings; sessions get their server apart."""
     schedule = Schedule(keep_history=3600.0).model_copy(
         update={"rescan": rescan_s, "rescan_without_events": rescan_without_events_s}
     )
     return Config.model_construct(
         path=Path("aqsync.yaml"),
+        server=ServerConfig(url="http://127.0.0.1:1"),
         mappings=tuple(mappings),
         schedule=schedule,
         transfer=Transfer().model_copy(update={"windows": windows}),

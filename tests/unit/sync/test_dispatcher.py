@@ -23,7 +23,7 @@ from aqsync.errors import (
 from aqsync.journal.observations import Waiting
 from aqsync.local.errands import Hang
 from aqsync.model import ChangedMeanwhile, FileRecord, InSync, Outcome, Policy, State
-from aqsync.sync.dispatcher import BATCH, IDLE_S, MOST_IN_BACKGROUND
+from aqsync.sync.dispatcher import BATCH, IDLE_S, MOST_IN_BACKGROUND, Announce
 from aqsync.sync.jobs import Job
 from aqsync.sync.policies import policies
 from aqsync.sync.policy_cache import POLICY_S
@@ -820,3 +820,61 @@ def test_what_was_put_off_and_goes_is_not_compared(harness: Harness) -> None:
     harness.wake()
     harness.run(30)
     assert isinstance(harness.lab.decision(name), InSync)
+
+
+# What gets on, and what only seems to hang
+
+
+def test_deciding_on_what_was_put_off_shows_that_it_gets_on(harness: Harness) -> None:
+    """Thousands of files may have been put off: the daemon must not be started anew for them."""
+    names = restored(harness, 5)
+    harness.working = False
+    harness.poller.mirror_soon()
+    harness.run(0.5)
+    for name in names:
+        (harness.lab.root / name).unlink()
+    harness.engine.scan(harness.lab.mapping)
+    moved: list[None] = []
+    harness.dispatcher._announce = Announce(progress=lambda: moved.append(None))
+    harness.dispatcher._in_background.clear()
+    harness.dispatcher._begin_in_background()
+    assert len(moved) == len(names) - MOST_IN_BACKGROUND
+
+
+def test_reading_a_touched_file_shows_that_it_gets_on(harness: Harness) -> None:
+    """A large file is hashed for longer than a hang is waited for, and nothing of it is sent."""
+    harness.write("a", bytes(3_000_000), age_s=60)
+    harness.run(60)
+    moved: list[int] = []
+    harness.write("a", bytes(3_000_000), age_s=30)
+    harness.working = False
+    harness.run(0.1)
+    job, _lane = harness.pool.waiting[0]
+    told = job.progress
+
+    def progress(size: int) -> None:
+        moved.append(size)
+        told(size)
+
+    object.__setattr__(job, "progress", progress)
+    harness.pool.run()
+    assert len(moved) > 1
+    assert sum(moved) == 0, "nothing of it was sent"
+
+
+def test_it_comes_to_rest_though_nothing_can_be_noted(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a push whose journal is full would never end."""
+    harness.working = False
+    harness.lab.write("a", age_s=60)
+    harness.run(1)
+
+    def full() -> None:
+        raise FULL
+
+    monkeypatch.setattr(harness.engine, "note_hangs", full)
+    harness.session.retire()
+    harness.pool.run()
+    assert harness.loop("dispatcher").take_step() is FULL
+    assert harness.dispatcher.at_rest

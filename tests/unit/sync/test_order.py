@@ -86,3 +86,36 @@ def test_its_time_goes_on_through_a_reload(lab: Lab) -> None:
             with pytest.raises(SessionEnded):
                 list(script)
     assert asked.result.seconds == pytest.approx(20)
+
+
+def test_a_session_that_was_retired_before_takes_no_order(lab: Lab) -> None:
+    """It may be closed at any moment: what fails then would count as the server's trouble."""
+    lab.write("a")
+    session, _pool = lab.new_session()
+    session.retire()
+    lab.server.calls.clear()
+    assert session.push(order([])) is False
+    assert lab.server.calls == []
+
+
+def test_hashing_again_goes_on_in_the_next_session(lab: Lab) -> None:
+    for number in range(5):
+        lab.write(f"{number}", age_s=0)
+    lab.push()
+    asked = order([])
+    session, pool = lab.new_session()
+    checked: list[int] = []
+
+    def sent(size: int) -> None:
+        checked.append(size)
+        session.retire()
+
+    asked.reporter.sent = sent  # type: ignore[method-assign]  # a reload comes while it reads
+    lab.clock.advance(3600)
+    with pytest.raises(SessionEnded):
+        serve(session, asked, pool, lab.clock)
+    assert len(checked) == 1, "the rest is the next session's"
+    session, pool = lab.new_session()
+    del asked.reporter.sent  # no other reload
+    serve(session, asked, pool, lab.clock)
+    assert session.engine.rechecks.pending(lab.mapping).files == 0

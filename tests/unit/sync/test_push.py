@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from aqsync.errors import (
     TokenRefused,
     TransferRefused,
 )
+from aqsync.journal.observations import Waiting
 from aqsync.model import Hold, Outcome, State
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.order import MOST_ATTEMPTS, TRIES, Limits, Order
+from aqsync.sync.order import MOST_ATTEMPTS, TRIES, Limits, Order, Round
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from aqsync.sync.summary import summarize
 from tests.support.lab import EID, Killed, Lab, Listener
@@ -39,10 +40,10 @@ def states(lab: Lab, *paths: str) -> list[State]:
 
 
 def raiser(exc: BaseException) -> Callable[[], None]:
-    def deed() -> None:
+    def fail() -> None:
         raise exc
 
-    return deed
+    return fail
 
 
 # The main job
@@ -805,6 +806,52 @@ def test_a_lost_journal_is_rebuilt_without_sending_anything_again(lab: Lab) -> N
     lab.reopen(lose_journal=True)
     result = lab.push()
     assert (result.uploaded, result.adopted) == (0, 5)
+
+
+# Mistakes of this program, and moments that come together badly
+
+
+def test_a_mistake_in_a_worker_does_not_keep_a_push_from_ending(lab: Lab) -> None:
+    for path in ("bad", "good"):
+        lab.write(path)
+    session, pool = lab.new_session()
+
+    def perform(job: Job) -> Outcome:
+        if job.file.path == "bad":
+            job.errand.drop()
+            raise ZeroDivisionError
+        return session.engine.perform(job)
+
+    pool._perform = perform
+    order = Order(Limits(), Listener([]))
+    serve(session, order, pool, lab.clock)
+    assert lab.remote == {"good": b"data"}
+    assert pool.begun.count("bad") == TRIES
+    assert lab.decision("bad").state is State.FAILED
+
+
+def test_a_server_that_is_back_at_once_ends_no_push(lab: Lab) -> None:
+    """A probe of the daemon may end the trouble just after the push has noticed it."""
+    for number in range(30):
+        lab.write(f"{number}")
+    session, pool = lab.new_session()
+    order = Order(Limits(), Listener([]))
+    ask_for, end_round = order.ask_for, order.end_round
+
+    def away_now(files: Iterable[Waiting]) -> None:
+        ask_for(files)
+        order.ask_for = ask_for  # type: ignore[method-assign]  # only once
+        session._shared.state.failed(AWAY)
+
+    def back_meanwhile() -> Round:
+        this = end_round()
+        session.engine.probe()
+        return this
+
+    order.ask_for = away_now  # type: ignore[method-assign]  # something else meets the trouble
+    order.end_round = back_meanwhile  # type: ignore[method-assign]  # and something else its end
+    serve(session, order, pool, lab.clock)
+    assert len(lab.remote) == 30
 
 
 # Ending early

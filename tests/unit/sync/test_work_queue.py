@@ -116,3 +116,11 @@ def test_whoever_serves_the_queue_is_told(queue: WorkQueue) -> None:
     queue.add("m", small(1))
     queue.release(1)
     assert told == [1, 0, 1]
+
+
+def test_a_disk_that_answers_while_it_is_given_up_has_let_its_file_go(queue: WorkQueue) -> None:
+    assert queue.claim(1)
+    queue.release(1)
+    queue.lose(1)
+    queue.add("m", small(1))
+    assert queue.take(Lane.SMALL, 9) == [1]

@@ -15,6 +15,7 @@ from aqsync.sync import worker_pool
 from aqsync.sync.jobs import Job
 from aqsync.sync.work_queue import Lane
 from aqsync.sync.worker_pool import WORKERS, Ended, WorkerPool
+from tests.support.harness import logged
 from tests.support.patience import HANG_S
 from tests.support.reasons import said
 from tests.support.records import NEW
@@ -183,3 +184,25 @@ def test_closing_waits_for_what_runs() -> None:
     go_on.set()
     pool.close()
     assert sorted(performed) == list(range(6))
+
+
+def test_a_thread_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no more threads for now: nothing is lost, and no worker is counted."""
+    some = threading.Semaphore(0)
+    pool = WorkerPool(done, some.release)
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as context, logged() as log:
+        context.setattr(threading.Thread, "start", refuse)
+        for job in jobs("s", WORKERS + 1):
+            pool.start(job, Lane.SMALL)
+        pool.give_up_what_hangs()
+    assert len(log.of("no thread for a worker")) == 1
+    pool.give_up_what_hangs()
+    for _ in range(WORKERS + 1):
+        assert some.acquire(timeout=HANG_S)
+        assert pool.collect() is not None
+    assert pool.idle
+    pool.close()

@@ -1,0 +1,80 @@
+"""Whether a session tells of itself that it no longer works."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+
+from aqsync.sync.loop import Loop
+from aqsync.sync.session import STUCK_S, TRANSFER_STUCK_S, Seams, Session
+from tests.support.harness import Harness
+from tests.support.lab import Lab
+from tests.support.patience import HANG_S
+from tests.support.stepping import config_of, shared_by
+
+
+def threaded(lab: Lab) -> Session:
+    """A session on threads of its own."""
+    shared, mappings = shared_by(lab.journal, lab.clock), [lab.mapping]
+    seams = Seams(lab.disk, loop=Loop)
+    return Session(config_of(mappings), lab.server, shared, mappings, seams, orders_only=True)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_loop_that_has_ended_by_itself_is_told(lab: Lab) -> None:
+    session = threaded(lab)
+    assert session.stuck() is None, "it has not been started"
+    [(loop, _step)] = session._steps
+    session._steps = [(loop, sys.exit)]
+    session.start()
+    assert loop.join(HANG_S)
+    assert session.stuck() == "dispatcher"
+
+
+def test_a_loop_that_cannot_be_started_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = threaded(lab)
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as context:
+        context.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            session.start()
+    assert session.stuck() == "dispatcher"
+
+
+def test_a_step_that_hangs_is_told(lab: Lab) -> None:
+    session = threaded(lab)
+    [(loop, _step)] = session._steps
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def step() -> float:
+        hangs.set()
+        go_on.wait(HANG_S)
+        return 60.0
+
+    session._steps = [(loop, step)]
+    session.start()
+    assert hangs.wait(HANG_S)
+    assert session.stuck() is None
+    lab.clock.advance(STUCK_S + 1)
+    assert session.stuck() == "dispatcher"
+    loop.stop()
+    go_on.set()
+    assert loop.join(HANG_S)
+
+
+def test_transfers_that_do_not_move_are_told(lab: Lab) -> None:
+    harness = Harness(lab)
+    harness.working = False
+    harness.write("a", age_s=60)
+    harness.run(1)
+    limits = harness.config.server
+    harness.clock.advance(limits.stall_timeout + limits.timeout + TRANSFER_STUCK_S + 1)
+    assert harness.session.stuck() == "transfers"
+    harness.pool.run()
+    harness.now()
+    assert harness.session.stuck() is None
