@@ -67,3 +67,28 @@ def test_a_missing_token_and_one_from_the_environment(guarded: Project) -> None:
         found = run("push", "--json", "--config", guarded.config, environment=environment)
         assert found.exit_code == 0, found.text
         assert "right-token-4711" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "warned"),
+    [
+        ("http://aqueduct.invalid", "open-token-0815", True),
+        ("https://aqueduct.invalid", "open-token-0815", False),
+        ("http://aqueduct.invalid", None, False),
+        ("http://127.0.0.1:1", "open-token-0815", False),
+    ],
+)
+def test_a_token_that_all_on_the_way_can_read_is_warned_of(
+    project: Project,
+    url: str,
+    token: str | None,
+    warned: bool,  # noqa: FBT001 - a column
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("AQSYNC_API_TOKEN", "API_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    more = {} if token is None else {"token_file": str(write_token(project, token))}
+    project.configure(server={"url": url, **more})
+    ran = project.run("check")
+    assert ran.exit_code == 0, ran.text
+    assert ("for all on the way to read" in ran.err) is warned

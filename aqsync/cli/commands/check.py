@@ -8,9 +8,10 @@ from functools import partial
 
 import click
 
+from aqsync.aqueduct.address import is_readable_on_the_way
 from aqsync.aqueduct.client import Client
 from aqsync.cli.config_options import config_option
-from aqsync.cli.output import report_error, say
+from aqsync.cli.output import complain, report_error, say
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
@@ -48,7 +49,8 @@ def check(*, config: Config, online: bool) -> ExitCode:
     """Validate the configuration, and with --online what it expects of the server."""
     say(f"ok: {config.path}: {len(config.mappings)} mapping(s), journal {config.journal}")
     findings = _Findings()
-    findings.passes("the token can be read", config.token)
+    if findings.passes("the token can be read", config.token):
+        _tell_of_open_token(config)
     errands = Errands(SystemClock(), own_threads=True)
     for mapping in config.mappings:
         where = f"{mapping.name}: {mapping.directory} -> {mapping.experiment}"
@@ -60,6 +62,12 @@ def check(*, config: Config, online: bool) -> ExitCode:
         with closing(connect(config)) as server:
             _check_online(config, server, findings)
     return findings.exit_code
+
+
+def _tell_of_open_token(config: Config) -> None:
+    if is_readable_on_the_way(config.server.url) and config.token() is not None:
+        complain(f"warning: the token goes to {config.server.url} for all on the way to read")
+        complain("  hint: put a proxy with TLS before the server; write https:// in server.url")
 
 
 def _check_root(mapping: MappingConfig) -> None:

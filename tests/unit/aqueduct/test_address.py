@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
+from aqsync.aqueduct.address import is_readable_on_the_way, proxy_for, server_url, token_bytes
 from aqsync.errors import ConfigError
 
 
@@ -84,3 +84,18 @@ def test_the_environment_names_the_proxy_but_never_for_loopback(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert proxy_for(url) == proxy
+
+
+@pytest.mark.parametrize(
+    ("url", "readable"),
+    [
+        ("http://aqueduct.lab:8000", True),
+        ("http://192.0.2.1", True),
+        ("https://aqueduct.lab", False),
+        ("http://localhost:8000", False),
+        ("http://127.0.0.2:8000", False),
+        ("http://[::1]:8000", False),
+    ],
+)
+def test_who_can_read_what_is_sent(url: str, readable: bool) -> None:  # noqa: FBT001 - a column
+    assert is_readable_on_the_way(url) is readable
