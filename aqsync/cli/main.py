@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from importlib import import_module
 
 import click
 
 from aqsync import __version__
+from aqsync.cli.streams import lost_output, make_streams_safe
 from aqsync.cli.utf8 import read_names_as_utf8, use_encoding_of_terminal
 from aqsync.errors import AqsyncError, ExitCode
 
@@ -76,13 +76,21 @@ def main() -> None:
     """Run the command line; errors become lines for people and exit statuses."""
     gc.set_threshold(_COLLECT_AFTER)
     try:
-        sys.exit(_run())
-    except BrokenPipeError:
-        # The reader of our output has gone, so nothing can be printed, nor flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.INCOMPLETE)
+        make_streams_safe()
+        sys.exit(_with_its_output(_run()))
     finally:
         gc.freeze()  # the process ends: looking for garbage would be wasted
+
+
+def _with_its_output(status: int) -> int:
+    """An answer that could not be written is no success; a reader who has enough is no failure."""
+    lost = lost_output()
+    if lost is None:
+        return status
+    from aqsync.cli.output import complain  # noqa: PLC0415 - only where it is needed
+
+    complain(f"error: the output cannot be written: {lost.strerror}")
+    return status or ExitCode.INCOMPLETE
 
 
 def _run() -> int:

@@ -17,6 +17,7 @@ from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
+from aqsync.cli.streams import reader_has_gone
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
@@ -183,6 +184,8 @@ def _rows(
 def _tell(rows: Iterator[Row], lists: _Lists, only: SyncStatus | None) -> None:
     counts: Counter[SyncStatus] = Counter()
     for batch in batched(rows, _LINES):
+        if reader_has_gone():
+            return
         if not counts:
             say(_HEADING)
         counts.update(row.status for row in batch)
@@ -224,6 +227,8 @@ def _write_json(rows: Iterator[Row], lists: _Lists) -> None:
     out.write('{"files": [')
     separator = "\n"
     for batch in batched(rows, _LINES):
+        if reader_has_gone():
+            return
         out.write(separator + ",\n".join(json_text.dumps(_as_json(row)) for row in batch))
         separator = ",\n"
     rest = {"server_lists_from": iso_text(lists.oldest_ns), "problems": lists.problems}
