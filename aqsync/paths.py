@@ -1,8 +1,27 @@
-"""Paths relative to a root, with ``/`` between the parts."""
+"""Paths as people type them, and paths relative to a root, with ``/`` between the parts."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from aqsync.errors import ConfigError
+
+
+def absolute(path: Path) -> Path:
+    """A path as it is written, from the root of the file system on; links stay as they are.
+
+    Raises:
+        ConfigError: It is relative, and the working directory no longer exists.
+    """
+    try:
+        return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    except FileNotFoundError as exc:
+        raise ConfigError(
+            f"{path} leads nowhere: the working directory no longer exists",
+            hint="change into another directory, or name the whole path",
+        ) from exc
 
 
 def parents(path: str) -> Iterator[str]:

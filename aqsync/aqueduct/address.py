@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import urllib.request
 from urllib.parse import urlsplit
@@ -64,7 +65,26 @@ def proxy_for(url: str) -> str | None:
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or urllib.request.proxy_bypass(host if parts.port is None else parts.netloc):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    if _lies_in_a_range(host, proxies.get("no", "")):
+        return None
+    # Desktops write "socks" for the only version that is still used.
+    scheme, separator, rest = proxy.partition("://")
+    if not separator:
+        return f"http://{proxy}"
+    return f"socks5://{rest}" if scheme == "socks" else proxy
+
+
+def _lies_in_a_range(host: str, ranges: str) -> bool:
+    """Whether an address is in one of the ranges of ``no_proxy``, such as ``10.0.0.0/8``."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:  # a name: nobody asks what its address is
+        return False
+    for written in ranges.split(","):
+        with contextlib.suppress(ValueError):  # a name
+            if address in ipaddress.ip_network(written.strip().strip("[]"), strict=False):
+                return True
+    return False
 
 
 def is_readable_on_the_way(url: str) -> bool:

@@ -20,7 +20,7 @@ from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
 from aqsync.aqueduct.answer_timeout import SLOWEST_BYTES_PER_SECOND, AnswerTimeout
 from aqsync.aqueduct.answers import Answer
 from aqsync.aqueduct.connections import Connections
-from aqsync.aqueduct.http_libraries import httpcore, httpx
+from aqsync.aqueduct.http_libraries import httpcore, httpx, socksio
 from aqsync.aqueduct.multipart import UploadBody
 from aqsync.aqueduct.sockets import CLOSED, StaleConnection, TooSlow, WatchedSockets
 from aqsync.errors import BadAnswer, ConfigError, NameNotSendable, RemoteError, ServerUnreachable
@@ -38,6 +38,7 @@ _FAILURES = (
     httpcore.ProxyError,
     httpcore.TimeoutException,
     httpcore.UnsupportedProtocol,
+    socksio.SOCKSError,
 )
 MIB = 1024 * 1024
 _LONGEST_SECONDS = 3600.0
@@ -280,6 +281,8 @@ class Transport:
         elif (certificate := _cause(exc, ssl.SSLError)) is not None:
             why = f"no trusted connection to {self.url}: {certificate}"
             hint = "if the server has its own authority, name its CA file in the configuration"
+        elif isinstance(exc, httpcore.ProxyError | socksio.SOCKSError):
+            why = f"no connection to {self.url}: the proxy does not make it ({_reason(exc)})"
         elif isinstance(exc, httpcore.ConnectError):
             why = f"no connection to {self.url}: {_reason(exc)}"
         else:
@@ -387,18 +390,15 @@ def _pool(
     if proxy is None:
         return Connections(sockets, tls, idle_seconds=_IDLE_SECONDS, most_idle=_IDLE_CONNECTIONS)
     by_socks = proxy.url.scheme.startswith("socks")
-    try:
-        return (httpcore.SOCKSProxy if by_socks else httpcore.HTTPProxy)(
-            _core_url(proxy.url),
-            proxy_auth=proxy.raw_auth,
-            ssl_context=tls,
-            max_connections=None,
-            max_keepalive_connections=_IDLE_CONNECTIONS,
-            keepalive_expiry=_IDLE_SECONDS,
-            network_backend=sockets if proxy.url.scheme == "http" else None,
-        )
-    except RuntimeError as exc:  # the package that speaks SOCKS is not installed
-        raise ConfigError(f"the proxy {proxy.url.host} cannot be used: {exc}") from exc
+    return (httpcore.SOCKSProxy if by_socks else httpcore.HTTPProxy)(
+        _core_url(proxy.url),
+        proxy_auth=proxy.raw_auth,
+        ssl_context=tls,
+        max_connections=None,
+        max_keepalive_connections=_IDLE_CONNECTIONS,
+        keepalive_expiry=_IDLE_SECONDS,
+        network_backend=sockets if proxy.url.scheme == "http" else None,
+    )
 
 
 def _proxy(url: str) -> httpx.Proxy | None:
@@ -406,7 +406,10 @@ def _proxy(url: str) -> httpx.Proxy | None:
     try:
         return None if address is None else httpx.Proxy(address)
     except (httpx.InvalidURL, ValueError) as exc:
+        scheme, separator, _ = str(address).partition("://")  # what follows may be a password
+        kind = f" by {scheme!r}" if separator and scheme.isalnum() else ""
         raise ConfigError(
-            "the proxy that the environment names cannot be used",
+            f"the proxy that the environment names cannot be used{kind}: aqsync knows http, https"
+            " and socks5",
             hint="look at http_proxy, https_proxy, all_proxy and no_proxy in the environment",
         ) from exc

@@ -17,6 +17,7 @@ from aqsync.aqueduct.records import ExperimentRef
 from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
 from aqsync.errors import ConfigError, ExitCode, RemoteError
+from aqsync.paths import absolute
 
 eid_argument = click.argument("eid", help="The experiment's EID (or UUID).")
 
@@ -143,5 +144,5 @@ def _config_file(explicit: Path | None) -> Path:
 
 def _token(named: Path | None, configured: Path | None) -> str | None:
     if named is not None:
-        return read_token(named.absolute(), {})
+        return read_token(absolute(named), {})
     return read_token(configured, os.environ)

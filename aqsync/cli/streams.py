@@ -87,7 +87,7 @@ def _open_if_closed(descriptor: int) -> None:
 
 def _safe(stream: TextIO | None, descriptor: int) -> TextIO:
     if stream is None:  # it was closed when Python started
-        return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the process's whole life
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for the process's whole life
     if type(stream) is not io.TextIOWrapper or not _is_plain(stream, descriptor):
         return stream
     outlet = Outlet(descriptor)

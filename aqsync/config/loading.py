@@ -15,6 +15,7 @@ from aqsync.config.problems import config_error, problems_of, unknown_key, where
 from aqsync.config.section import Section
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
+from aqsync.paths import absolute
 from aqsync.trust import distrust, trusted_users
 
 FOUND_HERE = "aqsync.yaml"
@@ -116,7 +117,7 @@ class _Reader:
 
     def __init__(self, path: Path, tree: Tree, document: dict[str, object]) -> None:
         self._path = path
-        self._folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - links stay as they are
+        self._folder = absolute(path).parent
         self._tree = tree
         self._document = document
         self._problems = list(tree.problems)
@@ -203,9 +204,8 @@ def _require_trusted(found: Path) -> None:
     except OSError:  # it cannot be read then, and reading it reports that
         return
     if why is not None:
-        absolute = os.path.abspath(found)  # noqa: PTH100 - links stay as they are
         raise ConfigError(
-            f"the configuration {absolute} was found and is not used, as others could have"
+            f"the configuration {absolute(found)} was found and is not used, as others could have"
             f" written it: {why}",
             hint="name the one that you mean, by --config or AQSYNC_CONFIG; or make file and folder"
             " yours alone (chmod go-w)",

@@ -27,6 +27,7 @@ from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
 from aqsync.config.units import parse_share
 from aqsync.model import SECOND_NS, OnLocalDelete
+from aqsync.paths import absolute
 
 DEFAULT_IGNORE = ("*.tmp", "*.part", "~$*", ".git/")
 DEFAULT_SETTLE = 5.0
@@ -44,9 +45,9 @@ def _share(value: object) -> object:
 
 def _local_path(value: object, info: ValidationInfo) -> object:
     """Expand ``~`` and take a relative path from the folder of the configuration file."""
-    folder = (info.context or {}).get("folder", Path.cwd())
+    folder = (info.context or {}).get("folder", Path())
     if isinstance(value, Path):
-        return Path(os.path.normpath(folder / value))
+        return absolute(folder / value)
     if not isinstance(value, str):
         return value
     if not value.strip():
@@ -60,7 +61,7 @@ def _local_path(value: object, info: ValidationInfo) -> object:
         raise ValueError("the path holds what cannot stand in a path") from error
     except RuntimeError as error:
         raise ValueError(f"the home folder in {value!r} is not known") from error
-    return Path(os.path.normpath(folder / path))
+    return absolute(folder / path)
 
 
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]

@@ -6,6 +6,8 @@ import os
 import threading
 from pathlib import Path
 
+from aqsync.paths import absolute
+
 PATIENCE_S = 5.0
 """Seconds that a file system may take to say where a path leads."""
 
@@ -15,7 +17,7 @@ _asking: dict[str, threading.Thread] = {}
 
 def real_path(path: Path) -> Path:
     """A path with its symbolic links followed; as it is written if that cannot be found out."""
-    written = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+    written = str(absolute(path))
     waiting = _asking.get(written)
     if waiting is not None and waiting.is_alive():
         return Path(written)

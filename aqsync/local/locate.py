@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from aqsync.config import MappingConfig
 from aqsync.config.places import real_path
 from aqsync.errors import ConfigError
+from aqsync.paths import absolute
 
 
 class Place(NamedTuple):
@@ -26,7 +26,7 @@ def locate(mappings: Sequence[MappingConfig], path: Path) -> Place:
     Raises:
         ConfigError: It lies in none.
     """
-    written = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    written = absolute(path)
     for candidate, mapping, root in _ways(mappings, written):
         if candidate.is_relative_to(root):
             relative = candidate.relative_to(root).as_posix()

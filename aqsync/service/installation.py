@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aqsync.config import Config, load_config
 from aqsync.errors import ConfigError, ServiceFailed
+from aqsync.paths import absolute
 from aqsync.service.account import DEFAULT_USER, calling_user, make_default_user, service_user
 from aqsync.service.conditions import (
     Say,
@@ -99,7 +100,7 @@ def planned(wanted: Wanted) -> tuple[Unit, Config]:
         ServiceFailed: The unit could not work.
     """
     command = own_command()
-    config_file = wanted.config.absolute()
+    config_file = absolute(wanted.config)
     unit = Unit(wanted.name, command, config_file, None if wanted.user else wanted.run_as)
     with home_of(unit):
         config = load_config(config_file)

@@ -33,3 +33,30 @@ def test_a_reader_who_has_gone_changes_no_verdict(
     assert process.returncode == status
     assert "Traceback" not in err
     assert ("a.csv" in project.remote_names()) == (arguments == ("push",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("push",), 0, "1 uploaded"),
+        (("why", "ROOT/a.csv"), 1, "state:      waiting"),
+        (("check",), 0, "ok:"),
+        (("why", "a.csv"), 2, "error: a.csv leads nowhere: the working directory no longer"),
+        (("retry", "a.csv"), 2, "error: a.csv leads nowhere"),
+    ],
+)
+def test_in_a_working_directory_that_is_gone(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    status: int,
+    said: str,
+) -> None:
+    project.write("a.csv")
+    gone = project.folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    ran = project.run(*(each.replace("ROOT", str(project.root)) for each in arguments))
+    monkeypatch.undo()
+    assert (ran.exit_code, said in ran.text) == (status, True), ran.text

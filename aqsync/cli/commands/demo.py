@@ -26,6 +26,7 @@ from aqsync.demo.sample import SAMPLE_TAGS, make_sample
 from aqsync.demo.verify import differences, selected_files
 from aqsync.errors import ConfigError, ExitCode
 from aqsync.local.scanner import load_rules
+from aqsync.paths import absolute
 from aqsync.sync.connection import connect
 
 SHOWN_FILES = 200
@@ -63,20 +64,20 @@ def demo(*, directory: Path | None) -> ExitCode:
 
 
 def _usable(directory: Path) -> Path:
-    absolute = Path(os.path.abspath(directory))  # noqa: PTH100 - a root may be reached by a link
-    if not absolute.is_dir():
+    folder = absolute(directory)
+    if not folder.is_dir():
         raise ConfigError(f"{directory} is not a directory", hint="name a folder to push")
-    if not str(absolute).isprintable():
+    if not str(folder).isprintable():
         raise ConfigError(
-            f"the path {str(absolute)!r} has characters that cannot stand in a configuration",
+            f"the path {str(folder)!r} has characters that cannot stand in a configuration",
             hint="name the folder through a symbolic link, or another folder",
         )
-    if Path(tempfile.gettempdir()).resolve().is_relative_to(absolute.resolve()):
+    if Path(tempfile.gettempdir()).resolve().is_relative_to(folder.resolve()):
         raise ConfigError(
-            f"the folder for temporary files, {tempfile.gettempdir()}, lies in {absolute}",
+            f"the folder for temporary files, {tempfile.gettempdir()}, lies in {folder}",
             hint="nothing may be written there: set TMPDIR to another folder",
         )
-    return absolute
+    return folder
 
 
 def _show(temporary: Path, directory: Path | None) -> ExitCode:

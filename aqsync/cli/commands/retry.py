@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
+from aqsync.paths import absolute
 from aqsync.service.web.models import RetryRequest
 from aqsync.sync.retry import set_free
 
@@ -33,7 +33,7 @@ def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> Exi
     mappings = chosen(config, names)
     request = RetryRequest(
         config=str(config.path),
-        paths=[os.path.abspath(path) for path in paths],  # noqa: PTH100 - no links followed
+        paths=[str(absolute(path)) for path in paths],
         mappings=list(names),
     )
     accept_roots = bool(names and not paths)

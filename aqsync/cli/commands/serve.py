@@ -9,6 +9,7 @@ import click
 from aqsync.config import parse_size
 from aqsync.config.token import read_token
 from aqsync.errors import ExitCode, ServeFailed
+from aqsync.paths import absolute
 
 
 class _Size(click.ParamType[int, str]):
@@ -63,7 +64,7 @@ def serve(
     max_tasks: int,
 ) -> ExitCode:
     """Run the embedded Aqueduct server."""
-    token = None if token_file is None else read_token(token_file.absolute(), {})
+    token = None if token_file is None else read_token(absolute(token_file), {})
     try:
         from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
         from aqsync.server.run import serve as run  # noqa: PLC0415 - the same

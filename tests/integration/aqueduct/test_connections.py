@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+import warnings
+
 import pytest
 
 from aqsync.aqueduct.transport import Request, Timeouts, Transport
@@ -136,12 +140,52 @@ def test_no_header_brings_another_one_in(value: bytes) -> None:
     assert b"x: y" not in b"".join(heads)
 
 
-def test_a_proxy_that_needs_a_package_which_is_missing_is_told(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks"])
+def test_a_proxy_may_speak_socks(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    asked_for: list[bytes] = []
+
+    def proxy(peer: Peer) -> None:
+        """Take part in RFC 1928 without a password, and answer in the server's place."""
+        peer.body(2 + peer.sock.recv(2, socket.MSG_PEEK)[1])
+        peer.sock.sendall(b"\x05\x00")
+        asked_for.append(peer.body(4 + 1 + len(b"aqueduct.example") + 2))
+        peer.sock.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        asked_for.append(peer.head())
+        peer.answer("200 OK", b"hello")
+
+    with RawServer(proxy) as raw:
+        monkeypatch.setenv("all_proxy", f"{scheme}://127.0.0.1:{raw.port}")
+        transport = Transport("http://aqueduct.example", None, verify=True, timeouts=LIMITS)
+        answer = transport.exchange(Request("GET", "/api"), "question")
+        transport.close()
+    assert bytes(answer.body) == b"hello"
+    assert asked_for[0] == b"\x05\x01\x00\x03\x10aqueduct.example\x00\x50"
+    assert asked_for[1].startswith(b"GET /api HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"", b"\x05", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x05\xff"]
+)
+def test_what_does_not_speak_socks_is_told(
+    monkeypatch: pytest.MonkeyPatch, nonsense: bytes
 ) -> None:
-    monkeypatch.setenv("all_proxy", "socks5://proxy.example:1080")
-    with pytest.raises(ConfigError, match=r"proxy\.example cannot be used"):
+    with RawServer(lambda peer: peer.sock.sendall(nonsense)) as raw, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # httpcore leaves closing to Python
+        monkeypatch.setenv("all_proxy", f"socks5://127.0.0.1:{raw.port}")
+        transport = Transport("http://aqueduct.example", None, verify=True, timeouts=LIMITS)
+        with pytest.raises(RemoteError) as caught:
+            transport.exchange(Request("GET", "/api"), "question")
+        assert "proxy 127.0.0.1" in caught.value.hint
+        transport.close()
+        del caught
+        gc.collect()
+
+
+def test_a_proxy_of_an_unknown_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks4://proxy.example:1080")
+    with pytest.raises(ConfigError, match="'socks4'") as caught:
         Transport("http://aqueduct.example", None, verify=True, timeouts=LIMITS)
+    assert "all_proxy" in caught.value.hint
 
 
 def test_headers_that_come_twice_are_one() -> None:
