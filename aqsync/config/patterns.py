@@ -1,6 +1,7 @@
 """The pattern language of the configuration: gitignore, and names in braces.
 
-Translation is pathspec's. Two readings of a pattern are needed: the *entry* reading (does it
+Translation is pathspec's; `linear` bounds the time that a match takes, whatever the name. Two
+readings of a pattern are needed: the *entry* reading (does it
 name exactly this file or directory?) decides what git would ignore, step by step down the tree;
 the *inside* reading (does it name this path, or a directory above it?) maps and tags files.
 """
@@ -10,9 +11,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from pathspec.patterns.gitignore.base import GitIgnorePatternError
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+from aqsync.config.linear import linear
 
 EID = re.compile(r"[0-9]{8}-[0-9]+")
 """What the server calls an experiment: the day and a number."""
@@ -25,6 +29,7 @@ _BACKSLASHED = re.compile(r"\\.", re.DOTALL)
 _BRACKETS = re.compile(r"\[[!^]?\]?[^\]]*\]")
 _PLACEHOLDERS = range(0xE000, 0xF8FF)
 _DIRECTORY_MARK = "(?P<ps_d>/)"
+_NO_GROUPS: Mapping[str, str] = MappingProxyType({})
 
 
 def compile_regex(regex: str) -> re.Pattern[str]:
@@ -42,8 +47,13 @@ def compile_regex(regex: str) -> re.Pattern[str]:
             raise ValueError(f"it cannot be compiled ({error})") from error
 
 
-def _translate(pattern: str) -> tuple[str, bool] | None:
-    """A regular expression and whether the pattern selects; None for one that does nothing."""
+def _translate(pattern: str, groups: Mapping[str, str] = _NO_GROUPS) -> tuple[str, bool] | None:
+    """A regular expression and whether the pattern selects; None for one that does nothing.
+
+    Args:
+        pattern: The line.
+        groups: By the character that stands for it in the pattern, a group.
+    """
     try:
         regex, selects = GitIgnoreSpecPattern.pattern_to_regex(pattern)
     except GitIgnorePatternError as error:
@@ -54,7 +64,7 @@ def _translate(pattern: str) -> tuple[str, bool] | None:
     if regex.endswith("(?:/|$)"):
         # "$" would also match before a newline that ends a file's name.
         regex = regex.removesuffix("(?:/|$)") + r"(?:/|\Z)"
-    return regex, selects
+    return linear(regex, groups), selects
 
 
 def entry_regex(pattern: str) -> tuple[str, bool] | None:
@@ -187,17 +197,19 @@ def _with_groups(pattern: str) -> str:
         pattern,
         flags=re.DOTALL,
     )
-    translated = _translate(marked)
-    if translated is None:
-        raise ValueError(f"{pattern!r} matches nothing")
-    regex = translated[0]
+    groups: dict[str, str] = {}
     seen: set[str] = set()
     for name, placeholder in zip(names, placeholders, strict=True):
         inner = _EID_GROUP if name == "eid" else _NAME_GROUP
-        group = f"(?P={name})" if name in seen else f"(?P<{name}>{inner})"
+        groups[placeholder] = f"(?P={name})" if name in seen else f"(?P<{name}>{inner})"
         seen.add(name)
-        regex = regex.replace(placeholder, group)
-    return regex
+    try:
+        translated = _translate(marked, groups)
+    except ValueError as error:
+        raise ValueError(f"{pattern!r} is no pattern: {error}") from error
+    if translated is None:
+        raise ValueError(f"{pattern!r} matches nothing")
+    return translated[0]
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

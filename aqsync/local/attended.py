@@ -69,11 +69,6 @@ class AttendedDisk:
             raise
         return _AttendedFile(opened, path)
 
-    def read_text(self, root: Path, path: str) -> str:
-        """The text of a small file."""
-        with timed(path):
-            return self._disk.read_text(root, path)
-
 
 def _in_batches(
     path: str, entries: Iterator[tuple[str, Seen | OSError]]

@@ -95,9 +95,6 @@ class Disk(Protocol):
     def open(self, root: Path, path: str) -> OpenFile:
         """Open what is at a path below the root; it need not be a file, and is never waited for."""
 
-    def read_text(self, root: Path, path: str) -> str:
-        """The text of a small file, a symbolic link followed; bytes that are no UTF-8 escape."""
-
     def write_back_ns(self) -> int:
         """Nanoseconds for which a page that was written to may change again without a sign."""
 
@@ -179,13 +176,6 @@ class RealDisk:
     def open(self, root: Path, path: str) -> OpenFile:
         """Open a file below the root."""
         return _RealFile(_open(root, path))
-
-    def read_text(self, root: Path, path: str) -> str:
-        """The text of a small file."""
-        place = root / path
-        if not stat.S_ISREG(place.stat().st_mode):  # opening a FIFO would wait for ever
-            raise OSError(errno.EINVAL, "it is not a file")
-        return place.read_text(encoding="utf-8", errors="surrogateescape")
 
     def write_back_ns(self) -> int:
         """As the kernel is set."""

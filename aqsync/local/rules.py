@@ -16,6 +16,8 @@ from aqsync.errors import ConfigError
 
 IGNORE_FILE = ".aqsyncignore"
 """A file in a root with more patterns to ignore; it is never uploaded itself."""
+MOST_ROOT_PATTERNS = 1000
+"""In an ignore file; each is tried on each new name."""
 
 _REMEMBERED_DIRECTORIES = 4096
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_:/-]")
@@ -70,11 +72,12 @@ class Rules:
             mapping's own, so they have the last word.
 
     Raises:
-        ConfigError: A line of ``root_ignore`` is no pattern.
+        ConfigError: A line of ``root_ignore`` is no pattern, or it has too many.
     """
 
     def __init__(self, mapping: MappingConfig, root_ignore: str = "") -> None:
         self._mapping = mapping
+        self.root_ignore = root_ignore
         lines = [(line, "ignore") for line in mapping.ignore]
         root_lines = root_ignore.removeprefix("\ufeff").split("\n")
         lines += [
@@ -82,6 +85,8 @@ class Rules:
             for number, line in enumerate(root_lines, start=1)
         ]
         self._ignore = tuple(_compile_ignore(lines))
+        if len(self._ignore) > len(mapping.ignore) + MOST_ROOT_PATTERNS:
+            raise ConfigError(f"{IGNORE_FILE} has more than {MOST_ROOT_PATTERNS} patterns")
         self._any_name, self._any_path = _compile_quick(self._ignore)
         self._include = tuple(filter(None, map(patterns.inside_regex, mapping.include)))
         self._any_include = _alternatives(regex.pattern for regex, takes in self._include if takes)
@@ -215,7 +220,9 @@ def _compile_ignore(lines: Iterable[tuple[str, str]]) -> Iterator[_IgnorePattern
                 regex, ignores = translated
                 yield _IgnorePattern(line, source, ignores, patterns.compile_regex(regex))
         except ValueError as error:
-            raise ConfigError(f"{source}: {line!r} is no pattern: {error}") from error
+            # What stands in an ignore file is not repeated: it may be a link to a file of others.
+            what = f"{line!r} is no pattern" if source == "ignore" else "this is no pattern"
+            raise ConfigError(f"{source}: {what}: {error}") from error
 
 
 def _compile_quick(

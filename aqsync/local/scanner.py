@@ -21,6 +21,7 @@ from aqsync.journal.observations import KnownVersion, Observed, Retargeted
 from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands
+from aqsync.local.ignore_file import read_ignore_file
 from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import IGNORE_FILE, Rules
@@ -78,22 +79,29 @@ def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
         ) from exc
 
 
-def load_rules(mapping: MappingConfig, disk: Disk = REAL_DISK) -> Rules:
+def load_rules(
+    mapping: MappingConfig, disk: Disk = REAL_DISK, before: Rules | None = None
+) -> Rules:
     """A mapping's rules, with what the root's own ignore file adds.
+
+    Args:
+        mapping: Which.
+        disk: Where its root is.
+        before: Its rules as last loaded; they are returned if the ignore file is the same.
 
     Raises:
         RootUnusable: The ignore file exists and is not valid, so it is unknown what to ignore.
     """
     path = mapping.directory / IGNORE_FILE
     try:
-        text = disk.read_text(mapping.directory, IGNORE_FILE)
-    except (FileNotFoundError, NotADirectoryError):
-        text = ""
+        text = read_ignore_file(mapping.directory, disk)
     except OSError as exc:
         raise RootUnusable(
             f"{path} cannot be read: {exc.strerror}",
-            hint="make it a file that aqsync can read, or remove it",
+            hint="make it a small file that aqsync can read, or remove it",
         ) from exc
+    if before is not None and before.root_ignore == text:
+        return before
     try:
         return Rules(mapping, text)
     except ConfigError as exc:
@@ -184,7 +192,7 @@ class Scanner:
             if paths and (self._accepted or not self._is_as_known(record, before)):
                 paths = ()
             if not paths or not self._rules_read:
-                self.rules = load_rules(self._mapping, self._disk)
+                self.rules = load_rules(self._mapping, self._disk, self.rules)
                 self._rules_read = True
             return self._walk(record, before, paths, goes_on)
         except RootUnusable as exc:

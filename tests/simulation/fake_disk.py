@@ -129,7 +129,7 @@ class FakeDisk:
 
     Attributes:
         on_access: Called before each access of aqsync, with what it is about to do (``identity``,
-            ``listing``, ``entry``, ``look``, ``open``, ``read``, ``read_text``) and where. It may
+            ``listing``, ``entry``, ``look``, ``open``, ``read``) and where. It may
             change the disk, as another program does at that moment, or raise an OSError.
         most_read: Bytes that one read gives at most.
     """
@@ -391,16 +391,6 @@ class FakeDisk:
         if node.barred:
             raise _refused()
         return _Open(self, node, _place(root, path))
-
-    def read_text(self, root: Path, path: str) -> str:
-        """The text of a small file."""
-        self.on_access("read_text", _place(root, path))
-        node = self._follow(_place(root, path))
-        if not isinstance(node, File):
-            raise OSError(errno.EINVAL, "it is not a file")
-        if node.barred:
-            raise _refused()
-        return node.content.decode("utf-8", "surrogateescape")
 
     def write_back_ns(self) -> int:
         """How long stores may go unseen."""

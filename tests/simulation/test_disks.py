@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 import pytest
 
 from aqsync.local.disk import REAL_DISK, Disk, OpenFile, RealDisk, Seen
+from aqsync.local.ignore_file import read_ignore_file
+from aqsync.local.rules import IGNORE_FILE
 from aqsync.model import EntryKind
 from tests.simulation.fake_disk import FakeDisk
 from tests.support.fake_clock import FakeClock
@@ -245,16 +247,26 @@ def test_a_root_that_is_gone(machine: Machine) -> None:
         machine.disk.open(machine.root, "a")
 
 
-def test_texts(machine: Machine) -> None:
-    machine.programs.write(machine.at("ignore"), b"*.tmp\nbad-\xff\n")
-    machine.programs.symlink(machine.at("to-ignore"), "ignore")
-    for path in ("ignore", "to-ignore"):
-        assert machine.disk.read_text(machine.root, path) == "*.tmp\nbad-\udcff\n"
-    with pytest.raises(FileNotFoundError):
-        machine.disk.read_text(machine.root, "none")
-    for path in ("run", "fifo"):
-        with pytest.raises(OSError, match="not a file"):
-            machine.disk.read_text(machine.root, path)
+def test_ignore_files(machine: Machine) -> None:
+    place = machine.at(IGNORE_FILE)
+    assert read_ignore_file(machine.root, machine.disk) == ""
+    machine.programs.write(place, b"*.tmp\nbad-\xff\n")
+    assert read_ignore_file(machine.root, machine.disk) == "*.tmp\nbad-\udcff\n"
+    machine.programs.bar(place)
+    with pytest.raises(PermissionError):
+        read_ignore_file(machine.root, machine.disk)
+    machine.programs.bar(place, barred=False)
+    machine.programs.write(place, b"#" * 70_000)
+    with pytest.raises(OSError, match="more than 64 KiB"):
+        read_ignore_file(machine.root, machine.disk)
+    machine.programs.remove(place)
+    machine.programs.symlink(place, "a")
+    with pytest.raises(OSError, match="symbolic link"):
+        read_ignore_file(machine.root, machine.disk)
+    machine.programs.remove(place)
+    machine.programs.mkfifo(place)
+    with pytest.raises(OSError, match="not a file"):
+        read_ignore_file(machine.root, machine.disk)
 
 
 # Changes
@@ -375,8 +387,6 @@ def test_a_file_that_may_not_be_read_can_be_looked_at(machine: Machine) -> None:
     assert machine.look("a")[3] > before[3]
     with pytest.raises(PermissionError):
         machine.disk.open(machine.root, "a")
-    with pytest.raises(PermissionError):
-        machine.disk.read_text(machine.root, "a")
     machine.programs.bar(machine.at("a"), barred=False)
     assert machine.read("a") == b"content of a"
 

@@ -129,11 +129,11 @@ def test_a_look_in_its_turn_after_one_that_hangs_is_given_up_too(
 
         def ask(self, call: Callable[[], None]) -> None:
             class Disk(type(REAL_DISK)):  # type: ignore[misc]  # one method of it is another
-                def read_text(self, root: Path, path: str) -> str:  # noqa: ARG002
+                def mounts_below(self, root: Path) -> frozenset[str]:  # noqa: ARG002
                     call()
-                    return ""
+                    return frozenset()
 
-            AttendedDisk(Disk()).read_text(ROOT, "")
+            AttendedDisk(Disk()).mounts_below(ROOT)
 
     errands_disk = Asking()
 

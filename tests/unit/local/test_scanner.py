@@ -681,7 +681,9 @@ def test_rules_reach_what_could_not_be_looked_at_when_they_came(lab: Lab) -> Non
     assert lab.find("locked/c.txt") is None
 
 
-@pytest.mark.parametrize("what", ["pattern", "directory", "fifo", "socket", "locked"])
+@pytest.mark.parametrize(
+    "what", ["pattern", "patterns", "directory", "fifo", "socket", "locked", "large", "link"]
+)
 def test_an_ignore_file_that_makes_no_sense_stops_the_mapping(
     lab: Lab, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -690,6 +692,13 @@ def test_an_ignore_file_that_makes_no_sense_stops_the_mapping(
     place = lab.root / ".aqsyncignore"
     if what == "pattern":
         place.write_text("fine\n[z-a]\n")
+    elif what == "patterns":
+        place.write_text("a\n" * 1001)
+    elif what == "large":
+        place.write_text("a" * 65537)
+    elif what == "link":
+        (lab.root.parent / "secret").write_text("b[z-a]\n")
+        place.symlink_to(lab.root.parent / "secret")
     elif what == "directory":
         place.mkdir()
     elif what == "fifo":
@@ -703,6 +712,7 @@ def test_an_ignore_file_that_makes_no_sense_stops_the_mapping(
     with bound_by_permissions():
         lab.scan()
     assert ".aqsyncignore" in lab.troubles()[""]
+    assert "z-a]" not in lab.troubles()[""], "what it holds is told to nobody"
     assert lab.journal.mappings.troubles(lab.mapping_id)[""].hint
     assert known(lab) == {"a"}
 
