@@ -24,6 +24,7 @@ from uuid import UUID
 from aqsync.config import MappingConfig
 from aqsync.errors import Forbidden, Interrupted, JournalDiskFull, TransferRefused
 from aqsync.local.errands import Errands
+from aqsync.local.rules import IGNORE_FILE
 from aqsync.local.scanner import ScanReport
 from aqsync.model import (
     Adopted,
@@ -559,16 +560,20 @@ class World:
         if self._quiet:
             return
         self.moment(what, where)
-        rechecked = self.busy[-1:] and self.busy[-1].startswith((RECHECKS, PUSH))  # in no job
-        if what == "look" and not rechecked:
+        in_no_job = self.busy[-1:] and self.busy[-1].startswith((RECHECKS, PUSH))
+        in_no_job = in_no_job or self._is_ignore_file(where)  # which a scan reads
+        if what == "look" and not in_no_job:
             self.oracle.looked(where)
-        if what == "open" and not rechecked:
+        if what == "open" and not in_no_job:
             self.oracle.opened(where)
         strand = self.hangs.running[-1] if self.hangs.running else None
-        if strand is not None and not rechecked and self._does_not_answer(what, where):
+        if strand is not None and not in_no_job and self._does_not_answer(what, where):
             strand.hang()
         if self.failing and where in self.failing and what != "identity":
             raise OSError(5, "Input/output error")
+
+    def _is_ignore_file(self, where: str) -> bool:
+        return any(where == f"{mapping.directory}/{IGNORE_FILE}" for mapping in self.mappings)
 
     def _does_not_answer(self, what: str, where: str) -> bool:
         """Whether a disk hangs here: only what jobs read of it, since looks have no strands."""
