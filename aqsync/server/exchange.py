@@ -8,7 +8,10 @@ from contextlib import suppress
 
 from starlette.types import Message, Receive, Scope, Send
 
+from aqsync.server.errors import FileRefused
+
 _DRAIN_SECONDS = 30.0
+_SMALL_BODY_SECONDS = 60.0
 _SMALL_BODY = 1024 * 1024
 
 JSON = b"application/json"
@@ -84,20 +87,23 @@ class Exchange:
         piece: bytes = message.get("body", b"")
         return piece
 
-    async def read_body(self, most: int) -> bytes | None:
-        """Read a whole body.
+    async def read_body(self, most: int) -> bytes:
+        """Read a whole body that is small: it has a minute, however it drips.
 
-        Returns:
-            The body; None if it has more than `most` bytes or the client broke off.
+        Raises:
+            FileRefused: It has more than `most` bytes, or takes too long.
+            ClientLeft: It did not come to its end.
         """
         body = bytearray()
         try:
-            while (piece := await self.next_piece()) is not None:
-                body += piece
-                if len(body) > most:
-                    return None
-        except ClientLeft:
-            return None
+            async with asyncio.timeout(_SMALL_BODY_SECONDS):
+                while (piece := await self.next_piece()) is not None:
+                    body += piece
+                    if len(body) > most:
+                        limit = f"Maximum request body size limit ({most} bytes) exceeded."
+                        raise FileRefused(413, limit)
+        except TimeoutError as exc:
+            raise FileRefused(408, "The request took too long to come.") from exc
         return bytes(body)
 
     async def answer(

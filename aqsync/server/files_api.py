@@ -24,7 +24,7 @@ from aqsync.server.served_files import ServedFiles
 from aqsync.server.upload import check_body_size, receive_file
 
 _log = logging.getLogger(__name__)
-_MAX_DELETE_BODY = 64 * 1024 * 1024
+_MAX_DELETE_BODY = 8 * 1024 * 1024
 _MARKDOWN = frozenset({"markdn", "markdown", "md", "mdown"})
 
 
@@ -98,14 +98,14 @@ class FilesEndpoint:
         await send_file(exchange, self._files, uuid, name, _file_headers)
 
     async def _delete(self, exchange: Exchange, uuid: UUID) -> None:
-        names = sorted(set(_file_list(await exchange.read_body(_MAX_DELETE_BODY))))
+        run = partial(get_running_loop().run_in_executor, self._files.disk)
+        names = await run(_file_list, await exchange.read_body(_MAX_DELETE_BODY))
         if not names:
             raise FileRefused(400, "File list can not be empty.")
         expected = conditions.expected_version(exchange)
         if expected is not None and len(names) > 1:
             raise FileRefused(400, "Only one file can be deleted on a condition.")
-        delete = partial(self._files.store.delete, uuid, names, expected)
-        await get_running_loop().run_in_executor(self._files.disk, delete)
+        await run(self._files.store.delete, uuid, names, expected)
         result = {"result": f"Successfully deleted {rules.joined(names)}"}
         await exchange.answer(200, result, headers=conditions.checked_headers(exchange))
 
@@ -117,9 +117,7 @@ def _uuid(text: str) -> UUID:
         raise _invalid("uuid_parsing", ["path", "experiment_uuid"], "not a valid UUID") from exc
 
 
-def _file_list(body: bytes | None) -> list[str]:
-    if body is None:
-        raise FileRefused(413, f"Maximum request body size limit ({_MAX_DELETE_BODY} bytes).")
+def _file_list(body: bytes) -> list[str]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as exc:
@@ -136,7 +134,7 @@ def _file_list(body: bytes | None) -> list[str]:
             raise _invalid(
                 "string_type", ["body", "file_list", index], "Input should be a valid string"
             )
-    return names
+    return sorted(set(names))
 
 
 def _invalid(kind: str, where: list[str | int], message: str) -> FileRefused:

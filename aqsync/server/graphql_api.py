@@ -17,8 +17,8 @@ from strawberry.types import ExecutionContext
 
 from aqsync.server import rules
 from aqsync.server.context import Context
-from aqsync.server.errors import OperationRefused
-from aqsync.server.exchange import Exchange
+from aqsync.server.errors import FileRefused, OperationRefused
+from aqsync.server.exchange import ClientLeft, Exchange
 from aqsync.server.graphql.executor import FileListExecutor
 from aqsync.server.graphql.limits import RequestLimits, check_variables
 from aqsync.server.graphql.mutation import Mutation
@@ -71,10 +71,12 @@ class GraphQLEndpoint:
         if exchange.method != "POST":
             await exchange.refuse_method("POST")
             return
-        body = await exchange.read_body(_MAX_BODY)
-        if body is None:
-            limit = f"Maximum request body size limit ({_MAX_BODY} bytes) exceeded."
-            await exchange.refuse(413, limit)
+        try:
+            body = await exchange.read_body(_MAX_BODY)
+        except FileRefused as exc:
+            await exchange.refuse(exc.status, exc.detail)
+            return
+        except ClientLeft:
             return
         answer = await get_running_loop().run_in_executor(self._workers, self._answer, body)
         await exchange.answer(*answer)

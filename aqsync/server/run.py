@@ -15,9 +15,11 @@ from types import FrameType
 
 import uvicorn
 
+from aqsync.server import http_protocol
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
-from aqsync.server.http_protocol import GuardedProtocol
+from aqsync.server.file_limit import connections_for, raise_file_limit
+from aqsync.server.http_protocol import GuardedConfig, GuardedProtocol
 from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS, ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
@@ -57,9 +59,9 @@ def serve(
     with _listening_socket(host, port) as listener:
         settings = ServerSettings(data, token, max_file_bytes, extensions, max_tasks)
         app = create_app(settings, _url_for_scripts(listener))
-        config = uvicorn.Config(
+        config = GuardedConfig(
             app,
-            http=GuardedProtocol,
+            most_connections=connections_for(raise_file_limit()),
             loop="asyncio",
             ws="none",
             lifespan="on",
@@ -91,6 +93,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
+        self._hang_up_on_the_silent()
         for listener in sockets or []:
             print(f"listening on {_url(listener)}", flush=True)  # noqa: T201 - the promise
 
@@ -98,6 +101,14 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if self.force_exit and self._loop is not None:
             self._loop.call_soon_threadsafe(self._hang_up)
+
+    def _hang_up_on_the_silent(self) -> None:
+        """Do so now and again: one timer for all costs less than one for each connection."""
+        loop = asyncio.get_running_loop()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, GuardedProtocol):
+                connection.hang_up_if_stalled(loop.time())
+        loop.call_later(http_protocol.IDLE_SECONDS / 4, self._hang_up_on_the_silent)
 
     def _hang_up(self) -> None:
         """Close all connections: from Python 3.12 on the server waits for the last one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import re
 
-from aqsync.server.errors import FileRefused
 from aqsync.server.exchange import Exchange
 from aqsync.server.web.fields import Fields
 from aqsync.server.web.formats import link
@@ -59,12 +58,10 @@ class Login:
         """Take the form and begin a session, or show the form again.
 
         Raises:
-            FileRefused: It is no such form.
+            FileRefused: It is no such form, or comes too slowly.
+            ClientLeft: It did not come to its end.
         """
-        body = await exchange.read_body(_MAX_BODY)
-        if body is None:
-            raise FileRefused(413, f"Maximum request body size limit ({_MAX_BODY} bytes).")
-        fields = Fields(body)
+        fields = Fields(await exchange.read_body(_MAX_BODY))
         wanted = fields["next"]
         sent = fields["token"].strip()
         if self._token is None or hmac.compare_digest(sent.encode(), self._token.encode()):

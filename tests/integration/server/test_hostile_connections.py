@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from aqsync.server.file_limit import connections_for
 from tests.support.embedded import EmbeddedServer
-from tests.support.patience import HANG_S
-from tests.support.visit import FILE_START, Visit, connected, head, upload_head
+from tests.support.patience import HANG_S, wait_until
+from tests.support.visit import FILE_START, Visit, connected, head, read_all, upload_head
 
 MANY = 300
 
@@ -93,21 +95,29 @@ def test_a_head_in_pieces_is_served(own: Visit) -> None:
 @pytest.fixture
 def impatient(tmp_path: Path) -> Iterator[str]:
     """The URL of a server that waits a fraction of a second for a head."""
-    with impatient_server(tmp_path / "data") as url:
-        yield url
+    with changed_server(tmp_path / "data", "http_protocol.HEAD_SECONDS = 0.4") as server:
+        yield server.url
+
+
+class Changed(NamedTuple):
+    """A server with other limits."""
+
+    url: str
+    pid: int
 
 
 @contextmanager
-def impatient_server(data: Path) -> Iterator[str]:
+def changed_server(data: Path, change: str) -> Iterator[Changed]:
     code = (
-        "import sys; import aqsync.server.http_protocol as guard; guard.HEAD_SECONDS = 0.4;"
-        " from aqsync.server.__main__ import main; sys.exit(main())"
+        "import sys; from aqsync.server import exchange, file_limit, http_protocol;"
+        f" {change}; from aqsync.server.__main__ import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", code, "--data", str(data), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield process.stdout.readline().removeprefix("listening on ").strip()
+            url = process.stdout.readline().removeprefix("listening on ").strip()
+            yield Changed(url, process.pid)
         finally:
             process.terminate()
             process.wait(HANG_S)
@@ -137,3 +147,96 @@ def test_who_is_between_two_requests_may_take_longer(impatient: str) -> None:
                 answer += more
             assert answer.startswith(b"HTTP/1.1 404 ")
             time.sleep(pause_s)
+
+
+@pytest.fixture(scope="module")
+def unsilent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changed]:
+    """A server that bears silence for a fraction of a second."""
+    change = "http_protocol.IDLE_SECONDS = 0.2; exchange._SMALL_BODY_SECONDS = 0.2"
+    with changed_server(tmp_path_factory.mktemp("unsilent") / "data", change) as server:
+        yield server
+
+
+def test_half_a_body_and_then_silence(unsilent: Changed) -> None:
+    with Visit(unsilent.url) as visit:
+        uuid = visit.create()["uuid"]
+        with connected(unsilent.url) as peer:
+            peer.sendall(upload_head(uuid, "a", 1_000_000, close=False) + FILE_START + b"half")
+            assert read_all(peer).startswith(b"HTTP/1.1 408 ")
+        assert visit.names(uuid) == []
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/graphql"])
+def test_a_small_body_has_a_minute_even_if_it_drips(unsilent: Changed, path: str) -> None:
+    fields = {"Content-Length": "16000", "Sec-Fetch-Site": "same-origin"}
+    with connected(unsilent.url) as peer:
+        peer.sendall(head("POST", path, fields, close=False))
+        answer = b""
+        peer.settimeout(0.05)
+        while not answer:
+            peer.sendall(b"x")
+            with suppress(TimeoutError):
+                answer = peer.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_answer_that_nobody_takes(unsilent: Changed) -> None:
+    with Visit(unsilent.url) as visit:
+        uuid = visit.create()["uuid"]
+        visit.put(uuid, "a", b"x" * (32 << 20))
+        before = open_files(unsilent.pid)
+        with connected(unsilent.url) as peer:
+            peer.sendall(head("GET", f"/api/files/{uuid}/a"))
+            peer.recv(100)
+            wait_until(lambda: open_files(unsilent.pid) <= before, "the server to hang up")
+            assert len(read_all(peer)) < 32 << 20
+
+
+def test_more_connections_than_there_may_be(tmp_path: Path) -> None:
+    with (
+        changed_server(tmp_path / "data", "file_limit.MAX_CONNECTIONS = 8") as server,
+        Visit(server.url) as visit,
+        ExitStack() as held,
+    ):
+        url = server.url
+        uuid = visit.create()["uuid"]
+        for _ in range(50):
+            held.enter_context(connected(url))
+        # Whoever is silent makes room for whoever comes.
+        visit.put(uuid, "a", b"content")
+        busy = upload_head(uuid, "b", 1_000_000, close=False) + FILE_START
+        peers = []
+
+        def is_full() -> bool:
+            if greeting(url).startswith(b"HTTP/1.1 503 "):
+                return True
+            peers.append(held.enter_context(connected(url)))
+            peers[-1].sendall(busy)
+            return False
+
+        # Whoever is being served is not cut off; then there is no room.
+        wait_until(is_full, "no room")
+        for peer in peers:
+            peer.close()
+        wait_until(lambda: not greeting(url), "room")
+
+
+def greeting(url: str) -> bytes:
+    """What the server says to one more connection before it was asked for anything."""
+    with connected(url) as peer:
+        peer.settimeout(0.05)
+        with suppress(TimeoutError):
+            return peer.recv(1000)
+        return b""
+
+
+@pytest.mark.parametrize(("files", "connections"), [(64, 1), (1024, 308), (1 << 20, 2000)])
+def test_every_connection_has_its_files(files: int, connections: int) -> None:
+    assert connections_for(files) == connections
+
+
+def test_as_many_files_as_the_system_allows(server: EmbeddedServer) -> None:
+    limits = Path(f"/proc/{server.pid}/limits").read_text()
+    [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    soft, hard = line.split()[3:5]
+    assert soft == hard or int(soft) >= 65_536
