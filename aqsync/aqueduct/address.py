@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from aqsync.errors import ConfigError
 
+_API_PATH = "/api/graphql"
+
 
 def server_url(written: str) -> str:
     """Return a server's URL as users write it without blanks around it and without a last slash.
@@ -27,6 +29,12 @@ def server_url(written: str) -> str:
         raise ConfigError("the server's URL must not hold a user name or password", hint=advice)
     if not usable or parts.query or parts.fragment or not url.isprintable() or " " in url:
         raise ConfigError(f"the server's URL {written!r} cannot be used", hint=advice)
+    if url.endswith(_API_PATH):
+        meant = url.removesuffix(_API_PATH)
+        raise ConfigError(
+            f"the server's URL {written!r} ends with {_API_PATH}, which is added to it",
+            hint=f"write {meant}",
+        )
     return url
 
 

@@ -52,6 +52,8 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes | bytearray
+    with_token: bool = True
+    """Whether a token was sent."""
 
 
 def json_object(
@@ -81,9 +83,15 @@ def check_access(answer: Answer, what: str) -> None:
     """
     status = answer.status
     if status == HTTPStatus.UNAUTHORIZED:
+        if not answer.with_token:
+            raise TokenRefused(
+                f"{what}: the server asks for a token, and none is configured",
+                hint="write it into a file that only you can read, and name that as"
+                " server.token_file or by --token-file; or set AQSYNC_API_TOKEN",
+            )
         raise TokenRefused(
-            f"{what}: the server did not accept the token, or there was none",
-            hint="check the token: it may be missing, mistyped, expired or withdrawn",
+            f"{what}: the server did not accept the token",
+            hint="check the token: it may be mistyped, of another server, expired or withdrawn",
         )
     if status == HTTPStatus.FORBIDDEN:
         raise Forbidden(

@@ -43,6 +43,8 @@ _FAILURES = (
 MIB = 1024 * 1024
 _LONGEST_SECONDS = 3600.0
 """No answer but a file takes longer in all, however slow the line is."""
+_NOT_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
+"""What OpenSSL says of an answer in the clear."""
 _ERROR_BYTES = 64 * 1024
 """No more than this is read of an answer that reports an error."""
 
@@ -82,6 +84,7 @@ class OpenAnswer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
+    with_token: bool = True
 
     def whole(self) -> Answer:
         """Read an answer that reports an error, as far as anybody would read it."""
@@ -90,7 +93,7 @@ class OpenAnswer(NamedTuple):
             body += chunk
             if len(body) > _ERROR_BYTES:
                 break
-        return Answer(self.url, self.status, self.headers, body)
+        return Answer(self.url, self.status, self.headers, body, self.with_token)
 
     def skip(self) -> None:
         """Read the body and throw it away: the connection can then take another request."""
@@ -136,6 +139,10 @@ class Transport:
         self._pool = _pool(_tls_context(base, verify=verify), self._proxy, self._sockets)
         self._closed = False
 
+    @property
+    def _with_token(self) -> bool:
+        return any(name == b"Authorization" for name, _ in self._headers)
+
     def close(self) -> None:
         """Close every connection, also those in use: what runs on them ends with an error."""
         self._closed = True
@@ -178,6 +185,7 @@ class Transport:
                 response.status,
                 _readable(response.headers),
                 self._chunks(response, request, what),
+                self._with_token,
             )
         finally:
             response.stream.close()
@@ -250,7 +258,7 @@ class Transport:
                 f"{what}: {url} answers with more than {most // MIB} MiB; the rest was not read",
                 hint="see whether this is an Aqueduct server, and whether it is in order",
             )
-        return Answer(url, response.status, _readable(response.headers), body)
+        return Answer(url, response.status, _readable(response.headers), body, self._with_token)
 
     def _chunks(self, response: _Response, request: Request, what: str) -> Iterator[bytes]:
         try:
@@ -279,8 +287,7 @@ class Transport:
         elif isinstance(exc, httpcore.TimeoutException):
             why = f"{self.url} was silent for {self._answer_seconds(request):g} s"
         elif (certificate := _cause(exc, ssl.SSLError)) is not None:
-            why = f"no trusted connection to {self.url}: {certificate}"
-            hint = "if the server has its own authority, name its CA file in the configuration"
+            why, hint = _without_trust(self.url, certificate)
         elif isinstance(exc, httpcore.ProxyError | socksio.SOCKSError):
             why = f"no connection to {self.url}: the proxy does not make it ({_reason(exc)})"
         elif isinstance(exc, httpcore.ConnectError):
@@ -356,6 +363,19 @@ def _cause(exc: BaseException | None, kind: type[_E]) -> _E | None:
     while exc is not None and not isinstance(exc, kind):
         exc = exc.__cause__ or exc.__context__  # httpcore's pool hides the cause
     return exc
+
+
+def _without_trust(url: str, problem: ssl.SSLError) -> tuple[str, str]:
+    """Say why TLS made no connection, and what to do."""
+    if problem.reason in _NOT_TLS:
+        return (
+            f"{url} is not https: the server speaks plain http on this port",
+            f"write http://{url.removeprefix('https://')}, or the port where it speaks https",
+        )
+    return (
+        f"no trusted connection to {url}: {problem}",
+        "if the server has its own authority, name its CA file in the configuration",
+    )
 
 
 def _reason(exc: Exception) -> str:

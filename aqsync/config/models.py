@@ -35,6 +35,9 @@ DEFAULT_REMOVE_SHARE = 0.5
 
 MAX_TAG_LENGTH = 64
 _TAG = re.compile(r"[A-Za-z0-9_:/-]+")
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_][A-Za-z0-9_]*\}?|%[A-Za-z_]+%")
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_API_PATH = "/api/graphql"
 _MAPPING_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_PREFIX_BYTES = 64
 
@@ -54,6 +57,10 @@ def _local_path(value: object, info: ValidationInfo) -> object:
         raise ValueError("the path is empty")
     if "\0" in value:
         raise ValueError("the path holds a NUL character")
+    if variable := _VARIABLE.match(value):
+        raise ValueError(f"{variable[0]} is not filled in here: write the whole path, or ~")
+    if os.name != "nt" and _WINDOWS_PATH.match(value):
+        raise ValueError(f"{value} is a path of Windows; here paths look like /data")
     try:
         os.fsencode(value)
         path = Path(value).expanduser()
@@ -101,7 +108,10 @@ class ServerConfig(Section):
             raise ValueError(f"{url!r} does not begin with http:// or https:// and a host")
         if parts.query or parts.fragment or not url.isprintable() or " " in url:
             raise ValueError(f"{url!r} holds more than host, port and path")
-        return url.rstrip("/")
+        if (bare := url.rstrip("/")).endswith(_API_PATH):
+            meant = bare.removesuffix(_API_PATH)
+            raise ValueError(f"{url!r} ends with {_API_PATH}, which is added: write {meant}")
+        return bare
 
 
 class TagRule(Section):

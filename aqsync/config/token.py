@@ -16,6 +16,16 @@ _CREDENTIAL = "token"
 _MAX_BYTES = 65_536
 # What may stand in an HTTP header without blanks.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_SLIPS = (
+    (re.compile("\ufeff|\xff\xfe|\xfe\xff|\xef\xbb\xbf"), "begins with a byte order mark"),
+    (re.compile(r"(?s)(['\"\u2018\u201c]).*"), "has the token in quotes"),
+    (re.compile(r"(?i)bearer\s"), "has the word Bearer before the token"),
+    (
+        re.compile(r"(?i)(export\s|set\s|\$env:)|[a-z0-9_]*(token|key)[a-z0-9_]*\s*[=:]\s*[^=\s]"),
+        "has a name before the token, as in NAME=TOKEN",
+    ),
+)
+"""What people write around a token, and what it is called; the text is never shown."""
 
 
 def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str | None:
@@ -71,7 +81,7 @@ def _read(path: Path, *, open_to_others: bool = False) -> str | None:
                     f"(mode {stat.S_IMODE(status.st_mode):04o})",
                     hint=f"chmod 600 {path}",
                 )
-            return file.read(_MAX_BYTES).decode("ascii", errors="replace")
+            return file.read(_MAX_BYTES).decode("latin-1")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -82,6 +92,9 @@ def _checked(text: str, source: str) -> str:
     token = text.strip()
     if not token:
         raise ConfigError(f"{source} is empty", hint="write the token into it, and nothing else")
+    for slip, what in _SLIPS:
+        if slip.match(token):
+            raise ConfigError(f"{source} {what}", hint="write the token and nothing else into it")
     if not _TOKEN.fullmatch(token):
         raise ConfigError(
             f"{source} holds something else than a token",

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import yaml
 
+from aqsync.config.yaml_slips import advice
+
 try:
     from yaml import CSafeLoader as Loader
 except ImportError:  # pragma: no cover - a PyYAML built without libyaml
@@ -81,7 +83,9 @@ class Tree:
         except yaml.MarkedYAMLError as error:
             about = ": ".join(part for part in (error.context, error.problem) if part)
             line, place = _place(text, error.problem_mark or error.context_mark)
-            self._complain(line, (), f"this is not YAML{place}: {about}")
+            meant = _advice_at(text, error.problem_mark) or _advice_at(text, error.context_mark)
+            why = f"{meant} ({about})" if meant else about
+            self._complain(line, (), f"this is not YAML{place}: {why}")
             return
         except yaml.YAMLError as error:
             self._complain(1, (), f"this is not YAML: {error}")
@@ -166,7 +170,8 @@ class Tree:
     def _refuse_tag(self, node: yaml.Node, location: Location, line: int) -> None:
         tag = "<<" if node.tag == _TAG + "merge" else node.tag.replace(_TAG, "!!")
         self.spots[location] = Spot(line, "no value")
-        self._complain(line, location, f"the YAML tag {_cut(tag)} means nothing here")
+        advice = f"; put quotes around `{_cut(tag)}` to have it as text" if tag[:1] == "!" else ""
+        self._complain(line, location, f"the YAML tag {_cut(tag)} means nothing here{advice}")
 
 
 class _Date:
@@ -198,6 +203,13 @@ def _place(text: str, mark: yaml.Mark | None) -> tuple[int, str]:
     if mark.line > last:
         return last + 1, ", at its end"
     return mark.line + 1, f", column {mark.column + 1}"
+
+
+def _advice_at(text: str, mark: yaml.Mark | None) -> str:
+    lines = _BREAK.split(text)
+    if mark is None or mark.line >= len(lines):
+        return ""
+    return advice(lines[mark.line], mark.column, lines[mark.line - 1] if mark.line else "")
 
 
 def _line(node: yaml.Node) -> int:

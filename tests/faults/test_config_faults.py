@@ -77,3 +77,27 @@ def test_a_tilde_and_a_relative_directory(
     project.configure(directory="root")
     monkeypatch.chdir(Path("/"))
     assert project.pushed()["unchanged"] == 1
+
+
+@pytest.mark.parametrize("journal", ["/proc/nowhere/j.db", "token/journal.db"])
+def test_a_journal_that_cannot_be(project: Project, journal: str) -> None:
+    (project.folder / "token").write_text("")
+    text = project.config.read_text().replace(str(project.journal), journal)
+    project.config.write_text(text)
+    ran = project.run("check")
+    assert ran.exit_code == 2
+    assert f"{journal} cannot be made: " in ran.err
+
+
+def test_a_check_leaves_no_journal_behind(project: Project) -> None:
+    assert project.run("check", "--online").exit_code == 0
+    assert not project.journal.parent.exists()
+
+
+def test_https_to_a_port_that_speaks_http(project: Project) -> None:
+    project.configure(server={"url": project.url.replace("http:", "https:")})
+    ran = project.run("check", "--online")
+    assert ran.exit_code == 3
+    assert "speaks plain http on this port" in ran.err
+    assert f"hint: write {project.url}" in ran.err
+    assert "CA file" not in ran.err

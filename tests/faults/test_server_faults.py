@@ -97,7 +97,10 @@ TROUBLES: dict[str, tuple[Deed, str]] = {
     ),
     "reset": (breaking_off, "broke off"),
     "silence": (silence, f"was silent for {SILENT_S:g} s"),
-    "401": (answering("401 Unauthorized", b'{"detail": "no"}'), "did not accept the token"),
+    "401": (
+        answering("401 Unauthorized", b'{"detail": "no"}'),
+        "asks for a token",
+    ),
     "403": (answering("403 Forbidden", b'{"detail": "no"}'), "does not allow this"),
 }
 TROUBLE = pytest.mark.parametrize(("deed", "said"), TROUBLES.values(), ids=TROUBLES)

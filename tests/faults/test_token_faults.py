@@ -61,7 +61,12 @@ def test_a_token_that_is_refused(guarded: Project) -> None:
 def test_a_missing_token_and_one_from_the_environment(guarded: Project) -> None:
     ran = guarded.run("push")
     assert ran.exit_code == 3
-    assert "did not accept the token, or there was none" in ran.err
+    guarded.configure(server={"url": guarded.url, "token_file": "nowhere"})
+    missing = guarded.run("check", "--online")
+    assert missing.exit_code == 2
+    assert missing.err.count("nowhere does not exist") == 1
+    guarded.configure()
+    assert "the server asks for a token, and none is configured" in ran.err
     for variable in ("AQSYNC_API_TOKEN", "API_TOKEN"):
         environment = {variable: "right-token-4711"}
         found = run("push", "--json", "--config", guarded.config, environment=environment)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
+from pathlib import Path
 
 import click
 
 from aqsync.aqueduct.address import is_readable_on_the_way
 from aqsync.aqueduct.client import Client
 from aqsync.cli.config_options import config_option
-from aqsync.cli.output import complain, report_error, say
+from aqsync.cli.output import complain, counted, report_error, say
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
+from aqsync.journal import Journal
 from aqsync.local.errands import Errands
 from aqsync.local.scanner import load_rules, root_identity
 from aqsync.local.selection import HINT, survey
@@ -47,9 +51,11 @@ class _Findings:
 @click.option("--online", is_flag=True, help="Also ask the server.")
 def check(*, config: Config, online: bool) -> ExitCode:
     """Validate the configuration, and with --online what it expects of the server."""
-    say(f"ok: {config.path}: {len(config.mappings)} mapping(s), journal {config.journal}")
+    say(f"ok: {config.path}: {counted(len(config.mappings), 'mapping')}")
     findings = _Findings()
-    if findings.passes("the token can be read", config.token):
+    findings.passes(f"journal {config.journal}", partial(_check_journal, config.journal))
+    known = findings.passes(_token_text(config), config.token)
+    if known:
         _tell_of_open_token(config)
     errands = Errands(SystemClock(), own_threads=True)
     for mapping in config.mappings:
@@ -58,7 +64,7 @@ def check(*, config: Config, online: bool) -> ExitCode:
         if findings.passes(where, partial(errands.ask, mapping.directory, root)):
             with suppress(DiskHangs):  # it answered just now
                 errands.ask(mapping.directory, partial(_tell_selection, mapping))
-    if online:
+    if online and known:
         with closing(connect(config)) as server:
             _check_online(config, server, findings)
     return findings.exit_code
@@ -68,6 +74,34 @@ def _tell_of_open_token(config: Config) -> None:
     if is_readable_on_the_way(config.server.url) and config.token() is not None:
         complain(f"warning: the token goes to {config.server.url} for all on the way to read")
         complain("  hint: put a proxy with TLS before the server; write https:// in server.url")
+
+
+def _token_text(config: Config) -> str:
+    with suppress(ConfigError):
+        if config.token() is None:
+            return "no token is configured"
+    return "the token can be read"
+
+
+def _check_journal(path: Path) -> None:
+    """It can be read, or made where it shall be; nothing is left behind.
+
+    Raises:
+        JournalError: It is there, and cannot be used.
+        ConfigError: It cannot be made.
+    """
+    if os.path.lexists(path):
+        Journal.open_for_reading(path).close()
+        return
+    folder = next(parent for parent in path.parents if os.path.lexists(parent))
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as exc:
+        raise ConfigError(
+            f"the journal {path} cannot be made: {folder}: {exc.strerror}",
+            hint="name a file in a folder on a local disk where this user may write",
+        ) from exc
 
 
 def _check_root(mapping: MappingConfig) -> None:

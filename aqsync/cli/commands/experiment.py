@@ -15,7 +15,7 @@ from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, say_files
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
 from aqsync.cli.options import json_option, since_option, until_option, yes_option
-from aqsync.cli.output import say, say_json
+from aqsync.cli.output import counted, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, find_experiment, with_server
 from aqsync.cli.tables import say_fields, say_table, time_text
 from aqsync.errors import ConfigError, ExitCode
@@ -188,7 +188,7 @@ def remove(server: Client, *, eids: Sequence[str], yes: bool, json: bool) -> Exi
     found = dict.fromkeys(find_experiment(server, each) for each in eids)
     for each in found:
         count = len(files_of(server, each))
-        question = f"Remove experiment {each.eid} ({each.title}) with its {count} file(s)"
+        question = f"Remove experiment {each.eid} ({each.title}) with its {counted(count, 'file')}"
         if not confirmed(question, yes=yes):
             continue
         with experiment_by(server, each.eid):

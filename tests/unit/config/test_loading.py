@@ -199,7 +199,7 @@ ONE_PROBLEM = [
     ("a: [\n", "1: this is not YAML, at its end: while parsing a flow node"),
     ("a: b\n\tc: d\n", "2: this is not YAML, column 1: "),
     ("a: b\n---\nc: d\n", "2: this is not YAML, column 1: "),
-    ("a: *x\n", "1: this is not YAML, column 4: found undefined alias"),
+    ("a: *x\n", "1: this is not YAML, column 4: put quotes around `*x` (found undefined alias)"),
     ("a: b\nc: \x07\n", "2: the character '\\x07' cannot stand in YAML"),
     ("[" * 50, "1: it is nested more than 20 deep"),
     ("[" * 5000, "1: "),
