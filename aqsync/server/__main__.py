@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aqsync.server.errors import ServerStartError
 from aqsync.server.run import serve
-from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS
+from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS, ServerSettings
 
 
 def main() -> int:
@@ -28,17 +28,26 @@ def main() -> int:
     parser.add_argument(
         "--max-tasks", type=int, default=DEFAULT_MAX_TASKS, help="how many tasks run at once"
     )
+    parser.add_argument("--allowed-host", action="append", default=[], help="one more name of it")
+    parser.add_argument("--quota", type=int, help="how many bytes all files may have")
+    parser.add_argument("--keep-free", type=int, help="how many bytes of the disk stay free")
+    parser.add_argument(
+        "--insecure", action="store_true", help="let the network in without a token"
+    )
     arguments = parser.parse_args()
     try:
-        serve(
-            data=arguments.data,
-            host=arguments.host,
-            port=arguments.port,
-            token=_token(arguments.token_file),
-            max_file_bytes=arguments.max_file_bytes,
-            extensions=arguments.extensions,
-            max_tasks=arguments.max_tasks,
+        settings = ServerSettings(
+            arguments.data,
+            _token(arguments.token_file),
+            arguments.max_file_bytes,
+            arguments.extensions,
+            arguments.max_tasks,
+            frozenset(map(str.lower, arguments.allowed_host)),
+            arguments.quota,
+            arguments.keep_free,
         )
+        insecure = arguments.insecure
+        serve(settings, host=arguments.host, port=arguments.port, insecure=insecure)
     except ServerStartError as exc:
         print(f"error: {exc.message}", exc.hint, sep="\n", file=sys.stderr)  # noqa: T201 - a command
         return 2

@@ -18,11 +18,13 @@ from starlette.routing import Route
 
 from aqsync.server.context import Context
 from aqsync.server.errors import ServerStartError
+from aqsync.server.exposure import check_token
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.script_runner import ScriptRunner
 from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.task_service import TaskService
 from aqsync.server.extensions.variables import ServerAccess
+from aqsync.server.failed_logins import FailedLogins
 from aqsync.server.files_api import FilesEndpoint
 from aqsync.server.graphql_api import GraphQLEndpoint
 from aqsync.server.running_requests import RunningRequests
@@ -56,7 +58,8 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
         ServerStartError: The data directory, the extensions or the token cannot be used.
     """
     _check(settings)
-    storage = Storage(settings.data)
+    storage = Storage(settings.data, quota=settings.quota, reserve=settings.reserve)
+    failed = FailedLogins()
     tasks = _task_service(settings, storage, url)
     disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
     workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")
@@ -76,14 +79,15 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
 
     context = Context(storage, tasks)
     files = ServedFiles(storage.files, disk, settings.max_file_bytes)
-    pages = Pages(context, Login(settings.token, Sessions(_cookie_name(url))), workers, files)
+    login = Login(settings.token, Sessions(_cookie_name(url)), failed)
+    pages = Pages(context, login, workers, files, settings.allowed_hosts)
     app = Starlette(
         routes=[
             Route("/api/graphql", GraphQLEndpoint(context, workers)),
             Route("/api/files/{path:path}", FilesEndpoint(files)),
             *(Route(path, pages) for path in PATHS),
         ],
-        middleware=[Middleware(RunningRequests, tasks=requests), _gate(settings.token)],
+        middleware=[Middleware(RunningRequests, tasks=requests), _gate(settings, failed)],
         exception_handlers={HTTPException: _plain_error},
         lifespan=lifespan,
     )
@@ -94,9 +98,7 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
 
 def _check(settings: ServerSettings) -> None:
     """Refuse settings that no server can run with."""
-    if settings.token == "":
-        # A server that accepts an empty token is open to every client that sends one.
-        raise ServerStartError("the token is empty", "Set one, or serve without a token.")
+    check_token(settings.token)
     if settings.extensions is not None and not settings.extensions.is_dir():
         raise ServerStartError(
             f"the directory of extensions {settings.extensions} does not exist",
@@ -106,11 +108,11 @@ def _check(settings: ServerSettings) -> None:
         raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
 
 
-def _gate(token: str | None) -> Middleware:
+def _gate(settings: ServerSettings, failed: FailedLogins) -> Middleware:
     """What protects the API; the page has a login of its own."""
-    if token is None:
-        return Middleware(BrowserGate, is_exempt=is_page)
-    return Middleware(TokenGate, token=token, is_exempt=is_page)
+    if settings.token is None:
+        return Middleware(BrowserGate, is_exempt=is_page, allowed=settings.allowed_hosts)
+    return Middleware(TokenGate, token=settings.token, failed=failed, is_exempt=is_page)
 
 
 def _cookie_name(url: str) -> str:
@@ -120,7 +122,7 @@ def _cookie_name(url: str) -> str:
 
 def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskService:
     library = ExtensionLibrary(settings.extensions)
-    access = ServerAccess(url, settings.token or "")
+    access = ServerAccess(url, settings.token or "", settings.allowed_hosts)
     scripts = ScriptRunner(library, storage.environments, access)
     runner = TaskRunner(storage.tasks, scripts, settings.max_tasks)
     return TaskService(library, storage.tasks, runner, storage.catalog, storage.files)

@@ -49,6 +49,12 @@ class Exchange:
         """The request's method."""
         return str(self.scope["method"])
 
+    @property
+    def client(self) -> str:
+        """The address of the client; empty if it has none."""
+        client = self.scope.get("client")
+        return str(client[0]) if client else ""
+
     def header(self, name: bytes) -> str | None:
         """Return the first header of this lower-case name, decoded as Latin-1."""
         for key, value in self.scope["headers"]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
+from aqsync.server.space import Space
+
 EXPERIMENT_MISSING = "The specified experiment was not found."
 
 
@@ -17,9 +19,11 @@ class ExperimentFolders:
 
     Args:
         data: The directory that holds everything; it must be on one file system.
+        space: Counts what the files in them take.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, space: Space) -> None:
+        self._space = space
         self._experiments = data / "experiments"
         self._removed = data / "removed"
         self._counter = itertools.count()
@@ -28,6 +32,9 @@ class ExperimentFolders:
         for folder in (self._experiments, self._removed):
             folder.mkdir(exist_ok=True)
         self._present = set(os.listdir(self._experiments))  # noqa: PTH208 - names, not paths
+        if space.is_counted:
+            for name in self._present:
+                space.count(_bytes_in(self._experiments / name))
 
     def place(self, uuid: UUID) -> str:
         """Return the path of an experiment's folder, which need not be there."""
@@ -62,7 +69,14 @@ class ExperimentFolders:
         except FileNotFoundError:
             return
         sync_folder(self._experiments)
+        freed = _bytes_in(doomed) if self._space.is_counted else 0
         shutil.rmtree(doomed)
+        self._space.give_back(freed)
+
+
+def _bytes_in(folder: Path) -> int:
+    with os.scandir(folder) as entries:
+        return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
 
 
 def sync_folder(folder: Path | str) -> None:

@@ -82,9 +82,12 @@ class FilesEndpoint:
             raise FileRefused(404, EXPERIMENT_MISSING)
         check_body_size(limit, exchange.announced_bytes() or 0, read=0)
         expected = conditions.expected_version(exchange)
-        if expected is not None and exchange.has_large_body():
-            # Looked at again when the file is whole.
-            store.check(uuid, name, expected)
+        if exchange.has_large_body():
+            # Looked at again while the file comes, and when it is whole.
+            run = partial(get_running_loop().run_in_executor, self._files.disk)
+            await run(store.space.check, exchange.announced_bytes() or 0)
+            if expected is not None:
+                await run(store.check, uuid, name, expected)
 
         def keep(incoming: IncomingFile) -> str:
             return store.keep(incoming, uuid, name, expected)

@@ -22,6 +22,7 @@ from aqsync.server.errors import FileRefused
 from aqsync.server.experiment_folders import EXPERIMENT_MISSING, ExperimentFolders, sync_folder
 from aqsync.server.incoming_file import IncomingFile
 from aqsync.server.listing import FileListing, ListingCache, listed_time
+from aqsync.server.space import Space
 from aqsync.server.stamps import Stamps
 
 FILE_MISSING = "The requested file is not found."
@@ -35,13 +36,16 @@ class FileStore:
 
     Args:
         data: The directory that holds the store; it must be on one file system.
+        space: How much room there is; by default as much as the disk has, but for a reserve.
 
     Attributes:
         folders: The folders of the experiments.
+        space: How much room there is.
     """
 
-    def __init__(self, data: Path) -> None:
-        self.folders = ExperimentFolders(data)
+    def __init__(self, data: Path, space: Space | None = None) -> None:
+        self.space = space or Space(data)
+        self.folders = ExperimentFolders(data, self.space)
         self._incoming = data / "incoming"
         self._counter = itertools.count()
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
@@ -63,7 +67,7 @@ class FileStore:
 
     def new_file(self) -> IncomingFile:
         """Return a file to be filled and kept, or discarded."""
-        return IncomingFile(f"{self._incoming}/{next(self._counter):x}")
+        return IncomingFile(f"{self._incoming}/{next(self._counter):x}", self.space)
 
     def _lock(self, uuid: UUID) -> threading.Lock:
         """Return the lock under which an experiment's files are looked at and changed at once."""
@@ -110,11 +114,13 @@ class FileStore:
                 # The disk is waited for before the lock is taken.
                 kept = incoming.complete(self._stamps, earlier)
                 with self._lock(uuid):
-                    earlier = _time_of(place)
+                    replaced = _facts_of(place)
+                    earlier = _time_in(replaced)
                     if expected is not None:
                         self._check(folder, earlier, expected)
                     if earlier is None or earlier < kept:
                         incoming.move_to(place)
+                        self.space.give_back(0 if replaced is None else replaced.st_size)
                         break
             sync_folder(folder)
         except (FileNotFoundError, NotADirectoryError) as exc:
@@ -178,18 +184,28 @@ class FileStore:
             if missing:
                 raise FileRefused(409, f"File(s) not found - {rules.joined(missing)}")
             for name in names:
+                facts = _facts_of(f"{folder}/{name}")
                 # Missing now only if the experiment is being removed, which is as good.
                 (folder / name).unlink(missing_ok=True)
+                self.space.give_back(0 if facts is None else facts.st_size)
         if folder.is_dir():
             sync_folder(folder)
 
 
-def _time_of(place: str) -> int | None:
-    """Return when a file was stored, in microseconds since 1970; None if nothing is there."""
+def _facts_of(place: str) -> os.stat_result | None:
     try:
-        return os.lstat(place).st_mtime_ns // 1000
+        return os.lstat(place)
     except FileNotFoundError:
         return None
+
+
+def _time_in(facts: os.stat_result | None) -> int | None:
+    """Return when a file was stored, in microseconds since 1970; None if there is none."""
+    return None if facts is None else facts.st_mtime_ns // 1000
+
+
+def _time_of(place: str) -> int | None:
+    return _time_in(_facts_of(place))
 
 
 def _version(time: int | None) -> str:
@@ -197,7 +213,5 @@ def _version(time: int | None) -> str:
 
 
 def _size(path: str) -> int | None:
-    try:
-        return os.lstat(path).st_size
-    except FileNotFoundError:
-        return None
+    facts = _facts_of(path)
+    return None if facts is None else facts.st_size

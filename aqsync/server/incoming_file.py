@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from aqsync.server.space import Space
 from aqsync.server.stamps import Stamps, stamp
 
 _WORTH_AN_EARLY_START = 512 * 1024
@@ -15,20 +16,30 @@ class IncomingFile:
 
     Args:
         path: Its passing name; the file is made when the first bytes are written.
+        space: Counts its bytes.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, space: Space) -> None:
         self._path = path
+        self._space = space
         self._descriptor: int | None = None
         self._exists = False
         self._size = 0
+        self._taken = 0
 
     def write(self, chunks: Sequence[bytes]) -> None:
-        """Append bytes."""
+        """Append bytes.
+
+        Raises:
+            FileRefused: There is no room for them.
+            OSError: The disk failed.
+        """
+        size = sum(map(len, chunks))
+        self._space.take(size)
+        self._taken += size
         descriptor = self._open()
         for chunk in chunks:
             _write_all(descriptor, chunk)
-        size = sum(map(len, chunks))
         if size >= _WORTH_AN_EARLY_START:
             # Lets the disk begin now, so that the sync at the end has little left to wait for.
             os.posix_fadvise(descriptor, self._size, 0, os.POSIX_FADV_DONTNEED)
@@ -53,11 +64,14 @@ class IncomingFile:
         """Rename the complete file."""
         os.replace(self._path, place)  # noqa: PTH105 - text
         self._exists = False
+        self._taken = 0
         self._close()
 
     def discard(self) -> None:
         """Remove the file, unless `move_to` has renamed it."""
         self._close()
+        self._space.give_back(self._taken)
+        self._taken = 0
         if self._exists:
             os.unlink(self._path)  # noqa: PTH108 - text
             self._exists = False

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from types import FrameType
 
 import uvicorn
@@ -18,47 +18,37 @@ import uvicorn
 from aqsync.server import http_protocol
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
+from aqsync.server.exposure import check_exposure
 from aqsync.server.file_limit import connections_for, raise_file_limit
 from aqsync.server.http_protocol import GuardedConfig, GuardedProtocol
-from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS, ServerSettings
+from aqsync.server.settings import ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
 _STOP_SECONDS = 10
 """How long a stop waits for requests that are being answered."""
 
 
-def serve(
-    *,
-    data: Path,
-    host: str,
-    port: int,
-    token: str | None,
-    max_file_bytes: int = DEFAULT_MAX_FILE_BYTES,
-    extensions: Path | None = None,
-    max_tasks: int = DEFAULT_MAX_TASKS,
-) -> None:
+def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; a second SIGINT does not wait for running requests.
 
     Prints ``listening on http://HOST:PORT`` once connections are accepted.
 
     Args:
-        data: The directory that holds everything the server keeps; made if it is missing.
+        settings: What is served.
         host: The address to listen on.
         port: The port; 0 takes a free one.
-        token: What clients must send as a bearer token; none lets all in.
-        max_file_bytes: The largest file that is accepted, in bytes.
-        extensions: The directory that holds a folder for each extension; none: no extensions.
-        max_tasks: How many tasks run at once, at least 1; the others wait.
+        insecure: Whether the network may be let in without a token.
 
     Raises:
         ServerStartError: The address, the data directory, the extensions or the token cannot be
-            used.
+            used, or the network would be let in by accident.
     """
     # The client that sent a broken form is told; the log need not be.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     with _listening_socket(host, port) as listener:
-        settings = ServerSettings(data, token, max_file_bytes, extensions, max_tasks)
-        app = create_app(settings, _url_for_scripts(listener))
+        check_exposure(listener.getsockname()[0], settings.token, insecure=insecure)
+        names = settings.allowed_hosts | {host.lower()}
+        app = create_app(replace(settings, allowed_hosts=names), _url_for_scripts(listener))
         config = GuardedConfig(
             app,
             most_connections=connections_for(raise_file_limit()),

@@ -21,7 +21,10 @@ class ServerSettings:
         token: What a client must send as ``Authorization: Bearer TOKEN``; none lets all in.
         max_file_bytes: The largest file that is accepted, in bytes.
         extensions: The directory that holds a folder for each extension; none: no extensions.
-        max_tasks: How many tasks run at once; the others wait.
+        max_tasks: How many tasks run at once, at least 1; the others wait.
+        allowed_hosts: Further names under which the server may be asked for, in lower case.
+        quota: How many bytes all files together may have; none: as many as fit.
+        reserve: How many bytes of the disk stay free; none: 5 % of it, but at most 1 GiB.
     """
 
     data: Path
@@ -29,3 +32,6 @@ class ServerSettings:
     max_file_bytes: int = DEFAULT_MAX_FILE_BYTES
     extensions: Path | None = None
     max_tasks: int = DEFAULT_MAX_TASKS
+    allowed_hosts: frozenset[str] = frozenset()
+    quota: int | None = None
+    reserve: int | None = None

@@ -12,6 +12,8 @@ from aqsync.server.database import Database
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.environments import Environments
 from aqsync.server.filestore import FileStore
+from aqsync.server.private_folder import make_private
+from aqsync.server.space import Space
 from aqsync.server.task_records import TaskRecords
 
 USER = "admin"
@@ -23,20 +25,22 @@ class Storage:
 
     Args:
         data: The directory; made if it is missing.
+        quota: How many bytes all files together may have; None for no limit.
+        reserve: How many bytes of the disk stay free; None for the default of `Space`.
 
     Raises:
         ServerStartError: It cannot be used, or another server uses it.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, quota: int | None = None, reserve: int | None = None) -> None:
         try:
-            data.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            make_private(data)
+            self._lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
             raise _unusable(data, exc) from exc
         try:
             self._take_lock(data)
-            self.files = FileStore(data)
+            self.files = FileStore(data, Space(data, quota, reserve))
             self.database = Database(data / "catalog.db")
             self.catalog = Catalog(self.database, user=USER)
             self.tasks = TaskRecords(self.database, user=USER)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aqsync.server.exchange import Exchange
+from aqsync.server.failed_logins import RETRY, TOO_MANY, FailedLogins
 
 
 class TokenGate:
@@ -16,10 +17,19 @@ class TokenGate:
     Args:
         app: What answers the requests that pass.
         token: The token.
+        failed: Counts wrong tokens.
         is_exempt: Tells which paths are protected in another way.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, is_exempt: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        failed: FailedLogins,
+        is_exempt: Callable[[str], bool],
+    ) -> None:
+        self._failed = failed
         self._app = app
         self._is_exempt = is_exempt
         self._token = token.encode()
@@ -28,7 +38,11 @@ class TokenGate:
         """Pass a request on, or answer 401."""
         if scope["type"] == "http" and not self._is_exempt(scope["path"]):
             exchange = Exchange(scope, receive, send)
+            if self._failed.shuts_out(exchange.client):
+                await exchange.refuse(429, TOO_MANY, headers=RETRY)
+                return
             if not self._is_valid(exchange.header(b"authorization")):
+                await self._failed.slow_down(exchange.client)
                 challenge = (b"www-authenticate", b"Bearer")
                 await exchange.refuse(401, "Could not validate credentials", headers=(challenge,))
                 return

@@ -22,6 +22,7 @@ class EmbeddedServer:
         max_file_bytes: The largest file to accept; the server's default if left out.
         extensions: The directory with its extensions; none if left out.
         max_tasks: How many tasks run at once; the server's default if left out.
+        quota: How many bytes all files may have; no limit if left out.
 
     Attributes:
         url: Its base URL; the same after a restart.
@@ -36,6 +37,7 @@ class EmbeddedServer:
         max_file_bytes: int | None = None,
         extensions: Path | None = None,
         max_tasks: int | None = None,
+        quota: int | None = None,
     ) -> None:
         self.data = data
         self.token = token
@@ -43,6 +45,7 @@ class EmbeddedServer:
         self._max_file_bytes = max_file_bytes
         self._extensions = extensions
         self._max_tasks = max_tasks
+        self._quota = quota
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -87,6 +90,8 @@ class EmbeddedServer:
             command += ["--extensions", str(self._extensions)]
         if self._max_tasks is not None:
             command += ["--max-tasks", str(self._max_tasks)]
+        if self._quota is not None:
+            command += ["--quota", str(self._quota)]
         return command
 
     def start(self) -> None:

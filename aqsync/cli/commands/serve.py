@@ -53,6 +53,19 @@ class _Size(click.ParamType[int, str]):
     show_default=True,
     help="How many tasks of extensions run at once.",
 )
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    help="A further name under which the server is asked for; may be repeated.",
+)
+@click.option("--quota", type=_Size(), help="How much all files together may take.")
+@click.option(
+    "--keep-free",
+    type=_Size(),
+    help="How much of the disk stays free. [default: 5 %, but at most 1 GiB]",
+)
+@click.option("--insecure", is_flag=True, help="Let the network in without a token.")
 def serve(
     *,
     data: Path,
@@ -62,27 +75,34 @@ def serve(
     max_file_bytes: int,
     extensions: Path | None,
     max_tasks: int,
+    allowed_hosts: tuple[str, ...],
+    quota: int | None,
+    keep_free: int | None,
+    insecure: bool,
 ) -> ExitCode:
     """Run the embedded Aqueduct server."""
     token = None if token_file is None else read_token(absolute(token_file), {})
     try:
         from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
         from aqsync.server.run import serve as run  # noqa: PLC0415 - the same
+        from aqsync.server.settings import ServerSettings  # noqa: PLC0415 - the same
     except ImportError as exc:
         raise ServeFailed(
             f"the embedded server is not installed ({exc.name} is missing)",
             hint="pip install 'aqsync[server]'",
         ) from exc
     try:
-        run(
-            data=data,
-            host=host,
-            port=port,
-            token=token,
-            max_file_bytes=max_file_bytes,
-            extensions=extensions,
-            max_tasks=max_tasks,
+        settings = ServerSettings(
+            data,
+            token,
+            max_file_bytes,
+            extensions,
+            max_tasks,
+            frozenset(map(str.lower, allowed_hosts)),
+            quota,
+            keep_free,
         )
+        run(settings, host=host, port=port, insecure=insecure)
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""Refuses requests to the API that the web pages of other servers make a browser send."""
+"""Refuses requests to an open API that the web pages of others make a browser send."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_
 class BrowserGate:
     """Refuses requests that a page of another server makes a browser send to one without a token.
 
-    Programs other than browsers pass. A server with a token does not need it: no browser adds the
-    token by itself.
+    Programs other than browsers pass, under a name that the server knows. A server with a token
+    does not need it: no browser adds the token by itself.
 
     Args:
         app: What answers the requests that pass.
         is_exempt: Tells which paths are protected in another way.
+        allowed: Names of this server, besides those of the machine.
     """
 
-    def __init__(self, app: ASGIApp, *, is_exempt: Callable[[str], bool]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, is_exempt: Callable[[str], bool], allowed: frozenset[str]
+    ) -> None:
+        self._allowed = allowed
         self._app = app
         self._is_exempt = is_exempt
 
@@ -29,11 +33,10 @@ class BrowserGate:
         """Pass a request on, or answer 403."""
         if scope["type"] == "http" and not self._is_exempt(scope["path"]):
             exchange = Exchange(scope, receive, send)
-            own = sent_by_own_page(exchange)
-            if own is not None and is_rebound(exchange):
+            if is_rebound(exchange, self._allowed):
                 await exchange.refuse(403, REBOUND)
                 return
-            if own is False and exchange.method != "GET":
+            if sent_by_own_page(exchange) is False and exchange.method != "GET":
                 await exchange.refuse(403, FOREIGN)
                 return
         await self._app(scope, receive, send)

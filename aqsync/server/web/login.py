@@ -5,11 +5,13 @@ from __future__ import annotations
 import hmac
 import re
 
+from aqsync.server.errors import FileRefused
 from aqsync.server.exchange import Exchange
+from aqsync.server.failed_logins import TOO_MANY, FailedLogins
 from aqsync.server.web.fields import Fields
 from aqsync.server.web.formats import link
 from aqsync.server.web.responses import redirect, send_html
-from aqsync.server.web.sessions import Sessions
+from aqsync.server.web.sessions import TLS, Sessions
 from aqsync.server.web.templates import Page, render
 
 _MAX_BODY = 16 * 1024
@@ -23,9 +25,11 @@ class Login:
     Args:
         token: What a person must enter; None lets everybody in.
         sessions: The sessions of those who have logged in.
+        failed: Counts wrong tokens.
     """
 
-    def __init__(self, token: str | None, sessions: Sessions) -> None:
+    def __init__(self, token: str | None, sessions: Sessions, failed: FailedLogins) -> None:
+        self._failed = failed
         self._token = token
         self._sessions = sessions
 
@@ -36,7 +40,9 @@ class Login:
 
     def lets_in(self, exchange: Exchange) -> bool:
         """Tell whether a request may see the page."""
-        return self._token is None or self._sessions.is_open(self._session(exchange))
+        return self._token is None or self._sessions.is_open(
+            self._session(exchange), _origin(exchange)
+        )
 
     async def redirect_to_form(self, exchange: Exchange) -> None:
         """Redirect to the form, which leads back to the page that was asked for."""
@@ -58,18 +64,22 @@ class Login:
         """Take the form and begin a session, or show the form again.
 
         Raises:
-            FileRefused: It is no such form, or comes too slowly.
+            FileRefused: It is no such form, comes too slowly, or after too many wrong tokens.
             ClientLeft: It did not come to its end.
         """
+        if self._failed.shuts_out(exchange.client):
+            raise FileRefused(429, TOO_MANY)
         fields = Fields(await exchange.read_body(_MAX_BODY))
         wanted = fields["next"]
         sent = fields["token"].strip()
         if self._token is None or hmac.compare_digest(sent.encode(), self._token.encode()):
             # A new id at each login, so that no id that somebody else has set is ever used.
             self._sessions.end(self._session(exchange))
-            cookie = self._sessions.cookie(self._sessions.begin(), secure=_is_secure(exchange))
+            session = self._sessions.begin(_origin(exchange))
+            cookie = self._sessions.cookie(session, secure=_is_secure(exchange))
             await redirect(exchange, _own_path(wanted), (cookie,))
         else:
+            await self._failed.slow_down(exchange.client)
             await self._show(exchange, wanted, "This is not the token.")
 
     async def end(self, exchange: Exchange) -> None:
@@ -83,11 +93,15 @@ class Login:
         await send_html(exchange, render(page), status=401 if problem else 200)
 
     def _session(self, exchange: Exchange) -> str | None:
-        return self._sessions.id_in(exchange.header(b"cookie"))
+        return self._sessions.id_in(exchange.header(b"cookie"), secure=_is_secure(exchange))
 
 
 def _own_path(wanted: str) -> str:
     return wanted if _OWN_PATH.fullmatch(wanted) else "/"
+
+
+def _origin(exchange: Exchange) -> str:
+    return TLS if _is_secure(exchange) else exchange.client
 
 
 def _is_secure(exchange: Exchange) -> bool:

@@ -55,11 +55,18 @@ class Pages:
         login: Decides who may see it.
         workers: The threads that render pages.
         files: The files of all experiments.
+        allowed: Names of this server, besides those of the machine.
     """
 
     def __init__(
-        self, context: Context, login: Login, workers: Executor, files: ServedFiles
+        self,
+        context: Context,
+        login: Login,
+        workers: Executor,
+        files: ServedFiles,
+        allowed: frozenset[str],
     ) -> None:
+        self._allowed = allowed
         self._context = context
         self._login = login
         self._workers = workers
@@ -84,7 +91,7 @@ class Pages:
             await self._tell(exchange, refused.status, str(refused.detail))
 
     async def _answer(self, exchange: Exchange, path: list[str]) -> None:
-        if not self._login.is_needed and is_rebound(exchange):
+        if not self._login.is_needed and is_rebound(exchange, self._allowed):
             raise FileRefused(403, REBOUND)
         match exchange.method:
             case "GET":

@@ -2,8 +2,8 @@
 
 Any web page can make a browser send requests, also to a server that only the browser's machine can
 reach. ``Sec-Fetch-Site`` or ``Origin`` says which page did. A page can also point its own host name
-at this machine (DNS rebinding), so that the browser takes this server for the page's own; the
-header ``Host`` then has that name.
+at this machine (DNS rebinding), so that the browser takes this server for the page's own, and says
+neither where it is plain HTTP; the header ``Host`` then has that name.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import socket
 from aqsync.server.exchange import Exchange
 
 REBOUND = (
-    "This server listens without a token and was asked for under a name that is not this"
-    " machine's. Open it under its address, such as http://127.0.0.1:8000/, or start it with"
-    " --token-file."
+    "This server listens without a token and was asked for under a name that it does not know."
+    " Open it under its address, such as http://127.0.0.1:8000/, or start it with --allowed-host"
+    " and that name, or with --token-file."
 )
 FOREIGN = "This came from another web page, and was not done."
 
@@ -33,15 +33,18 @@ def sent_by_own_page(exchange: Exchange) -> bool | None:
     return host is not None and origin.partition("://")[2].lower() == host.lower()
 
 
-def is_rebound(exchange: Exchange) -> bool:
-    """Tell whether a request reached a loopback address under a name that is not this machine's."""
-    server = exchange.scope.get("server")
-    if not server or not _is_loopback(str(server[0])):
-        return False
+def is_rebound(exchange: Exchange, allowed: frozenset[str]) -> bool:
+    """Tell whether a request came under a name that a stranger may own.
+
+    Args:
+        exchange: The request.
+        allowed: Names of this server, besides those of the machine.
+    """
     host = _host_name(exchange.header(b"host") or "")
-    own = host == socket.gethostname().lower() or host.endswith(".localhost")
+    machine = socket.gethostname().lower()
+    own = host in allowed or host in {machine, f"{machine}.local"} or host.endswith(".localhost")
     # No stranger can own a name without a dot, and an address is not a name.
-    return not own and "." in host and _address(host) is None
+    return not own and "." in host and not _is_address(host)
 
 
 def _host_name(host: str) -> str:
@@ -50,15 +53,9 @@ def _host_name(host: str) -> str:
     return name.lower().rstrip(".")
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _is_address(text: str) -> bool:
     try:
-        return ipaddress.ip_address(text)
+        ipaddress.ip_address(text)
     except ValueError:
-        return None
-
-
-def _is_loopback(text: str) -> bool:
-    address = _address(text)
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address
-    return address is not None and address.is_loopback
+        return False
+    return True

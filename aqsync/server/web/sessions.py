@@ -10,11 +10,18 @@ from collections.abc import Callable
 IDLE_SECONDS = 12 * 3600.0
 """A session that is not used for this long ends."""
 
+TLS = "tls"
+"""The origin of all sessions whose cookie is sent by TLS only."""
+
 _MOST_SESSIONS = 1000
 
 
 class Sessions:
     """The sessions of one server, in memory: a restart ends them. For one thread.
+
+    Browsers send a cookie to every port of a host, so another server there can read it. With TLS
+    the name begins with ``__Host-``, so that no other server can set it; and without TLS a session
+    can be used only from the address that began it, so that a server there cannot use it.
 
     Args:
         cookie: The name of the cookie that carries a session's id.
@@ -24,26 +31,30 @@ class Sessions:
     def __init__(self, cookie: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._cookie = cookie
         self._clock = clock
-        self._used: OrderedDict[str, float] = OrderedDict()
+        self._used: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
-    def begin(self) -> str:
-        """Begin a session and return its id, which is random."""
+    def begin(self, origin: str) -> str:
+        """Begin a session and return its id, which is random.
+
+        Args:
+            origin: What its requests have in common: `TLS`, or the address of the client.
+        """
         session = secrets.token_urlsafe(32)
-        self._used[session] = self._clock()
+        self._used[session] = self._clock(), origin
         if len(self._used) > _MOST_SESSIONS:
             self._used.popitem(last=False)
         return session
 
-    def is_open(self, session: str | None) -> bool:
-        """Tell whether this is the id of a session, and if so note that it was used."""
-        used = self._used.get(session or "")
-        if session is None or used is None:
+    def is_open(self, session: str | None, origin: str) -> bool:
+        """Tell whether this is the id of a session of this origin; if so note that it was used."""
+        known = self._used.get(session or "")
+        if session is None or known is None or known[1] != origin:
             return False
         now = self._clock()
-        if now - used > IDLE_SECONDS:
+        if now - known[0] > IDLE_SECONDS:
             del self._used[session]
             return False
-        self._used[session] = now
+        self._used[session] = now, origin
         self._used.move_to_end(session)
         return True
 
@@ -51,11 +62,12 @@ class Sessions:
         """End a session, if this is the id of one."""
         self._used.pop(session or "", None)
 
-    def id_in(self, cookies: str | None) -> str | None:
+    def id_in(self, cookies: str | None, *, secure: bool) -> str | None:
         """Return the id that a request's ``Cookie`` header holds."""
+        wanted = self._name(secure=secure)
         for part in (cookies or "").split(";"):
             name, _, value = part.strip().partition("=")
-            if name == self._cookie:
+            if name == wanted:
                 return value
         return None
 
@@ -66,7 +78,10 @@ class Sessions:
             session: The id.
             secure: Whether the browser may send it over HTTPS only.
         """
-        value = f"{self._cookie}={session or ''}; Path=/; HttpOnly; SameSite=Strict"
+        value = f"{self._name(secure=secure)}={session or ''}; Path=/; HttpOnly; SameSite=Strict"
         value += "; Secure" if secure else ""
         value += "; Max-Age=0" if session is None else ""
         return b"set-cookie", value.encode()
+
+    def _name(self, *, secure: bool) -> str:
+        return f"__Host-{self._cookie}" if secure else self._cookie

@@ -287,8 +287,8 @@ def refusals(server: Client, experiment: UUID) -> list[Callable[[], object]]:
 
 
 def test_a_token_is_sent_with_everything(tmp_path: Path) -> None:
-    with EmbeddedServer(tmp_path / "data", token="s3cret") as embedded:
-        with Client(embedded.url, "s3cret") as server:
+    with EmbeddedServer(tmp_path / "data", token="s3cret-s3cret") as embedded:
+        with Client(embedded.url, "s3cret-s3cret") as server:
             experiment = server.create_experiment("t", "d").uuid
             server.upload(experiment, "a", [b"x"], 1)
             assert read(server, experiment, "a") == b"x"

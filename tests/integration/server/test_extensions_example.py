@@ -15,7 +15,7 @@ from tests.support.png import decode
 from tests.support.visit import Visit
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "extensions"
-TOKEN = "a token"
+TOKEN = "a token for this test"
 DATA_COLOR = (27, 104, 178)
 TEXT_COLOR = (50, 55, 62)
 PARABOLA = "x (mm),y\n" + "\n".join(f"{x},{x * x}" for x in range(-10, 11)) + "\n"

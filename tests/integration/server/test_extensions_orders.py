@@ -30,8 +30,8 @@ def test_what_a_script_finds_in_its_environment(
         parameters=[parameter("x", "str"), parameter("API_TOKEN", "str")],
         constants={"x": "weaker than a parameter", "c": "constant", "api_token": "not this one"},
     )
-    with serving(tmp_path, extensions, token="a token") as server:  # noqa: SIM117 - it reads so
-        with Visit(server.url, "a token") as visit:
+    with serving(tmp_path, extensions, token="a token for this test") as server:  # noqa: SIM117 - it reads so
+        with Visit(server.url, "a token for this test") as visit:
             ended = Tasks(visit, "e").ran("env", x="µ \"$HOME\" 'x'", API_TOKEN="its own")
     assert ended["taskStatus"] == "SUCCESS", ended["stdErr"]
     folder, shown = ended["stdOut"].splitlines()
@@ -40,7 +40,7 @@ def test_what_a_script_finds_in_its_environment(
     assert variables["x"] == "µ \"$HOME\" 'x'"
     assert variables["c"] == "constant"
     assert variables["aqueduct_url"] == f"{server.url}/"
-    assert variables["api_token"] == "a token"
+    assert variables["api_token"] == "a token for this test"
     assert variables["API_TOKEN"] == "its own"
     assert variables["AQSYNC_TASK"] == ended["uuid"]
     assert variables["LC_TIME"] == "C.UTF-8"

@@ -14,6 +14,7 @@ import pytest
 
 from aqsync.server.errors import ServerStartError
 from aqsync.server.run import serve
+from aqsync.server.settings import ServerSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
 from tests.support.visit import FILE_START, Visit, head, read_all, upload_head
@@ -28,7 +29,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def refusal(data: Path, host: str = "127.0.0.1", port: int = 0) -> ServerStartError:
     with pytest.raises(ServerStartError) as caught:
-        serve(data=data, host=host, port=port, token=None)
+        serve(ServerSettings(data), host=host, port=port)
     assert caught.value.message
     assert not caught.value.message.endswith(".")
     assert caught.value.hint
@@ -144,9 +145,14 @@ def test_a_token_file_without_a_token(tmp_path: Path, content: str) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_the_network_is_let_in_on_purpose_only(tmp_path: Path) -> None:
+    assert "--insecure" in refusal(tmp_path / "data", host="0.0.0.0").hint
+    assert not (tmp_path / "data").exists()
+
+
 def test_an_empty_token_is_none(tmp_path: Path) -> None:
     with pytest.raises(ServerStartError, match="the token is empty"):
-        serve(data=tmp_path / "data", host="127.0.0.1", port=0, token="")
+        serve(ServerSettings(tmp_path / "data", ""), host="127.0.0.1", port=0)
 
 
 def test_the_token_opens_and_nothing_else_does(tmp_path: Path) -> None:

@@ -174,12 +174,20 @@ def test_such_a_name_does_not_open_the_api(visit: Visit) -> None:
     host = {"Host": "evil.example:8000"}
     origin = {"Origin": "http://evil.example:8000"}
     assert visit.http.post("/api/graphql", json=body, headers={**host, **origin}).status_code == 403
-    # A program behind a proxy that passes the name on is no browser.
-    assert visit.http.post("/api/graphql", json=body, headers=host).status_code == 200
+    # Over plain HTTP a browser does not say which page wants a GET.
+    assert visit.http.get("/api/files/x/y", headers=host).status_code == 403
+    assert "--allowed-host" in visit.http.post("/api/graphql", json=body, headers=host).text
 
 
 def test_behind_a_proxy_the_token_is_enough(person: Visit) -> None:
     headers = {"Host": "lab.example", "X-Forwarded-Proto": "https", "Origin": "https://lab.example"}
     entered = person.http.post("/login", data={"token": TOKEN}, headers=headers)
     assert entered.status_code == 303
-    assert "; Secure" in entered.headers["set-cookie"]
+    cookie = entered.headers["set-cookie"]
+    assert cookie.startswith("__Host-aqsync_")
+    assert "; Secure" in cookie
+    given = {**headers, "Cookie": cookie.partition(";")[0]}
+    assert person.http.get("/", headers=given).status_code == 200
+    # A cookie that went over TLS is not taken without it.
+    plain = {"Cookie": given["Cookie"].removeprefix("__Host-")}
+    assert person.http.get("/", headers=plain).status_code == 303

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.server.incoming_file import IncomingFile
+from aqsync.server.space import Space
 from aqsync.server.streamed_file import StreamedFile
 
 LARGE = 10**9
@@ -29,7 +30,7 @@ def test_a_cancelled_request_waits_for_the_thread_that_works_for_it(tmp_path: Pa
 
     async def cancelled_request() -> None:
         with ThreadPoolExecutor(4) as disk:
-            file = StreamedFile(IncomingFile(str(tmp_path / "f")), disk, LARGE)
+            file = StreamedFile(IncomingFile(str(tmp_path / "f"), Space(tmp_path)), disk, LARGE)
             file.add(b"content")
             keeping = asyncio.create_task(file.keep(keep))
             await asyncio.to_thread(begun.wait)
@@ -57,7 +58,7 @@ def test_what_failed_unseen_leaves_nothing(
 
     async def request() -> None:
         with ThreadPoolExecutor(1) as disk:
-            file = StreamedFile(Full(str(tmp_path / "f")), disk, LARGE)
+            file = StreamedFile(Full(str(tmp_path / "f"), Space(tmp_path)), disk, LARGE)
             file.add(bytes(2_000_000))
             await file.write_on()
             await file.discard()

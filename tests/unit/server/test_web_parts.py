@@ -18,7 +18,7 @@ from aqsync.server.web.file_view import text_of
 from aqsync.server.web.formats import counted, link, size
 from aqsync.server.web.paging import Paging, number_of
 from aqsync.server.web.request_origin import is_rebound, sent_by_own_page
-from aqsync.server.web.sessions import IDLE_SECONDS, Sessions
+from aqsync.server.web.sessions import IDLE_SECONDS, TLS, Sessions
 from aqsync.server.web.templates import Page, message, render
 
 MIB = 1024 * 1024
@@ -144,36 +144,56 @@ def test_no_form(kind: str | None) -> None:
         FormReader(kind)
 
 
+HERE = "192.0.2.1"
+
+
+def test_a_session_is_bound_to_where_it_began() -> None:
+    sessions = Sessions("c")
+    plain, encrypted = sessions.begin(HERE), sessions.begin(TLS)
+    assert sessions.is_open(plain, HERE)
+    # What another server on the same host has read is worth nothing to it.
+    assert not sessions.is_open(plain, "192.0.2.2")
+    assert not sessions.is_open(plain, TLS)
+    assert not sessions.is_open(encrypted, HERE)
+    assert sessions.is_open(plain, HERE)
+    both = f"c={plain}; __Host-c={encrypted}"
+    assert sessions.id_in(both, secure=False) == plain
+    assert sessions.id_in(both, secure=True) == encrypted
+
+
 def test_sessions_end() -> None:
     now = 0.0
     sessions = Sessions("c", lambda: now)
-    first, second = sessions.begin(), sessions.begin()
+    first, second = sessions.begin(HERE), sessions.begin(HERE)
     assert first != second
-    assert sessions.is_open(sessions.id_in(f"other=1; c={first}; d=2"))
-    assert not sessions.is_open(sessions.id_in(f"cc={first}"))
-    assert not sessions.is_open(None)
-    assert not sessions.is_open("")
+    assert sessions.is_open(sessions.id_in(f"other=1; c={first}; d=2", secure=False), HERE)
+    assert not sessions.is_open(sessions.id_in(f"cc={first}", secure=False), HERE)
+    assert not sessions.is_open(None, HERE)
+    assert not sessions.is_open("", HERE)
     now = IDLE_SECONDS
-    assert sessions.is_open(first), "use keeps it open"
+    assert sessions.is_open(first, HERE), "use keeps it open"
     now += 1
-    assert sessions.is_open(first)
-    assert not sessions.is_open(second)
+    assert sessions.is_open(first, HERE)
+    assert not sessions.is_open(second, HERE)
     sessions.end(first)
-    assert not sessions.is_open(first)
+    assert not sessions.is_open(first, HERE)
 
 
 def test_sessions_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "_MOST_SESSIONS", 2)
     sessions = Sessions("c")
-    first, second = sessions.begin(), sessions.begin()
-    assert sessions.is_open(first)
-    third = sessions.begin()
-    assert [sessions.is_open(one) for one in (first, second, third)] == [True, False, True]
+    first, second = sessions.begin(HERE), sessions.begin(HERE)
+    assert sessions.is_open(first, HERE)
+    third = sessions.begin(HERE)
+    assert [sessions.is_open(one, HERE) for one in (first, second, third)] == [True, False, True]
 
 
 def test_the_cookie_of_a_session() -> None:
     name, value = Sessions("c").cookie("id", secure=True)
-    assert (name, value) == (b"set-cookie", b"c=id; Path=/; HttpOnly; SameSite=Strict; Secure")
+    assert (name, value) == (
+        b"set-cookie",
+        b"__Host-c=id; Path=/; HttpOnly; SameSite=Strict; Secure",
+    )
     assert Sessions("c").cookie(None, secure=False)[1].endswith(b"; Max-Age=0")
 
 
@@ -223,8 +243,12 @@ def test_whose_page_sent_it(headers: dict[str, str], own: bool | None) -> None: 
         ("127.0.0.1", "localhost.evil.example.", True),
         ("::1", "evil.example:8000", True),
         ("::ffff:127.0.0.1", "evil.example:8000", True),
-        ("192.168.1.5", "fridge.lab.example:8000", False),
+        ("192.168.1.5", "192.168.1.5:8000", False),
+        ("192.168.1.5", "allowed.lab.example:8000", False),
+        ("192.168.1.5", "Allowed.Lab.Example.", False),
+        ("192.168.1.5", "fridge.lab.example:8000", True),
+        ("192.168.1.5", "x.allowed.lab.example", True),
     ],
 )
 def test_names_that_are_not_this_machine_s(server: str, host: str, rebound: bool) -> None:  # noqa: FBT001 - a table
-    assert is_rebound(request(server, host=host)) is rebound
+    assert is_rebound(request(server, host=host), frozenset({"allowed.lab.example"})) is rebound

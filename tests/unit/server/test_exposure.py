@@ -1,0 +1,75 @@
+"""Who is let in by accident: nobody."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from aqsync.server.errors import ServerStartError
+from aqsync.server.exposure import check_exposure, check_token
+from aqsync.server.private_folder import make_private
+from aqsync.server.storage import Storage
+
+TOKEN = "x" * 12
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "2001:db8::1"])
+def test_the_network_is_let_in_on_purpose_only(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ServerStartError, match="could read, change and delete") as caught:
+        check_exposure(address, None, insecure=False)
+    assert "--insecure" in caught.value.hint
+    assert not caplog.records
+    check_exposure(address, None, insecure=True)
+    check_exposure(address, TOKEN, insecure=False)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert "without encryption" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1"])
+def test_this_machine_may_do_without(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    check_exposure(address, None, insecure=False)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("token", ["", "abc", "x" * 11])
+def test_a_token_that_could_be_guessed(token: str) -> None:
+    with pytest.raises(ServerStartError):
+        check_token(token)
+    check_token(TOKEN)
+    check_token(None)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_the_data_are_the_servers_alone(tmp_path: Path) -> None:
+    data = tmp_path / "above" / "data"
+    Storage(data).close()
+    assert mode(data) == 0o700
+
+
+def test_data_of_an_earlier_release_are_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    Storage(data).close()
+    data.chmod(0o755)
+    Storage(data).close()
+    assert mode(data) == 0o700
+    assert "is closed now" in caplog.text
+
+
+def test_what_others_keep_there_is_not_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "somebody's").touch()
+    tmp_path.chmod(0o755)
+    make_private(tmp_path)
+    assert mode(tmp_path) == 0o755
+    assert "other users of this machine may read" in caplog.text
