@@ -66,7 +66,8 @@ def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
     except FileNotFoundError as exc:
         raise RootUnusable(
             f"the directory {directory} does not exist",
-            hint="is its disk mounted? else correct `directory` in the configuration",
+            hint="is its disk mounted? else correct `directory` in the configuration; a service of"
+            " the system sees a new place only after `aqsync service install`",
         ) from exc
     except NotADirectoryError as exc:
         raise RootUnusable(

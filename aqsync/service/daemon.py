@@ -32,6 +32,7 @@ from aqsync.local.errands import Errands
 from aqsync.log import Log
 from aqsync.model import SECOND_NS
 from aqsync.service.calendar import Calendar
+from aqsync.service.confinement import require_seen, warn_of_unseen
 from aqsync.service.notify import Notifier
 from aqsync.service.signals import Signals
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
@@ -95,6 +96,7 @@ class Daemon:
         lost = False
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self._config.path)
+            warn_of_unseen(self._config, os.environ)
             control = self._take_orders()
             self._start(self._now)
             if not self._now.wait_for_first_scans(SLOW_START_S):
@@ -266,6 +268,7 @@ class Daemon:
                 f"{config.path}: journal: it is another one than the daemon has open",
                 hint="restart the daemon to go on with another journal",
             )
+        require_seen(config, os.environ)
         return config
 
     def push(self, order: Order) -> PushReport:

@@ -21,6 +21,7 @@ from aqsync.service.conditions import (
     require_safe,
     require_visible,
 )
+from aqsync.service.confinement import folders_to_see
 from aqsync.service.systemctl import Systemctl
 from aqsync.service.unit import Unit
 
@@ -107,6 +108,7 @@ def planned(wanted: Wanted) -> tuple[Unit, Config]:
     if not wanted.user:
         require_visible(config, command)
         require_safe(unit, wanted.run_as)
+        unit = replace(unit, sees=folders_to_see(config, command))
     folder = config.journal.parent
     if wanted.user or "journal" not in config.model_fields_set or folder.is_relative_to(unit.state):
         return unit, config

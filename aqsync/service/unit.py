@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+
+from aqsync.service.confinement import SEES, SYSTEM
+
+_SECRETS = (
+    *("/run/user", "/etc/shadow", "/etc/gshadow", "/etc/ssh", "/etc/ssl/private"),
+    *("/etc/krb5.keytab", "/etc/pki/tls/private", "/etc/sudoers.d"),
+)
+"""Of what the system's folders hold, what the service must not read even as root."""
 
 MARK = "# Written by `aqsync service install`, and removed by `aqsync service uninstall`."
 """The first line of a unit file of ours; others are never touched."""
@@ -24,6 +34,7 @@ class Unit:
         config: The configuration file; absolute.
         run_as: The user of a system service; None for a service of the calling user.
         journal_folder: Where the configuration wants the journal, if it says so; absolute.
+        sees: The folders that a system service sees besides the system's; None: everything.
     """
 
     name: str
@@ -31,6 +42,7 @@ class Unit:
     config: Path
     run_as: str | None
     journal_folder: Path | None = None
+    sees: Sequence[Path] | None = None
 
     @property
     def file_name(self) -> str:
@@ -63,9 +75,27 @@ class Unit:
             lines.append(f"{key}={changed[key]}" if key in changed else line)
             if key == "RestartSec" and (systemd_version or 0) >= STEPS_SINCE:
                 lines += ["RestartSteps=5", "RestartMaxDelaySec=5min"]
-            if key == "ProtectSystem" and self.journal_folder is not None:
-                lines.append(f"ReadWritePaths={quoted(str(self.journal_folder))}")
+            if key == "ProtectSystem":
+                lines += self._writable() if self.sees is None else self._confined(self.sees)
         return "\n".join(lines) + "\n"
+
+    def _writable(self) -> list[str]:
+        folder = self.journal_folder
+        return [] if folder is None else [f"ReadWritePaths={quoted(str(folder))}"]
+
+    def _confined(self, sees: Sequence[Path]) -> list[str]:
+        """Nothing but what is named; what is missing at the start is left out."""
+        writable = [self.state, *([] if self.journal_folder is None else [self.journal_folder])]
+        shown = json.dumps([str(folder) for folder in sees])
+        return [
+            "# Of the machine it sees this only.",
+            "TemporaryFileSystem=/:ro",
+            *(f"BindReadOnlyPaths=-{folder}" for folder in SYSTEM),
+            *(f"BindReadOnlyPaths=-{_bound(folder)}" for folder in sees),
+            *(f"BindPaths=-{_bound(folder)}" for folder in writable),
+            *(f"InaccessiblePaths=-{place}" for place in (*_SECRETS, self.token_file)),
+            f"Environment={quoted(f'{SEES}={shown}')}",
+        ]
 
     def _edit_command(self) -> str:
         user = "" if self.run_as is not None else "--user "
@@ -83,7 +113,15 @@ class Unit:
                 "StateDirectory": self.name,
                 "LoadCredential": f"token:{self.token_file}",
             }
+        if self.sees is not None:
+            # The rest is hidden or bound for reading; `strict` would undo that it is hidden.
+            changed["ProtectSystem"] = "full"
         return changed
+
+
+def _bound(folder: Path) -> str:
+    """A path as systemd reads it where a colon parts one path from another."""
+    return re.sub(r"([\s\\\"':;])", r"\\\1", str(folder).replace("%", "%%"))
 
 
 def template(*, system: bool) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 AQSYNC = "/opt/aqsync/bin/aqsync"
+PYTHON = "/opt/aqsync/bin/python"
 URL = "http://127.0.0.1:8000"
 TOKEN = "boot-s3cret-token"
 DATA = Path("/srv/lab/data")
@@ -174,11 +175,22 @@ class Boot:
 
     def check_the_daemon_may_write_nothing_but_its_state(self) -> None:
         inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
-        for place in (DATA, Path("/etc"), Path("/home"), Path("/srv")):
+        for place in (DATA, Path("/etc"), Path("/srv"), Path("/"), Path("/usr")):
             said = run(*inside, "touch", place / "x", fails=True)
             require(f"{place} is read-only: {said}", so="Read-only file system" in said)
         run(*inside, "touch", "/var/lib/aqsync/x")
         require("the journal lies there", so=Path("/var/lib/aqsync/journal.db").exists())
+
+    def check_it_sees_nothing_but_the_system_and_the_data(self) -> None:
+        inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
+        for place in ("/home", "/root/.profile", "/var/log", "/var/backups", "/boot"):
+            run(*inside, "ls", place, fails=True)
+        for place in ("/etc/aqsync/token", "/etc/shadow"):
+            run(*inside, "cat", place)
+            hidden = run(*inside, "stat", "--format=%a", place)
+            require(f"{place} is hidden, even from root: {hidden}", so=hidden == "0")
+        run(*inside, "cat", DATA / "after.csv")
+        require("it sees processes", so="systemd" in run(*inside, "cat", "/proc/1/comm"))
 
     def check_a_disk_that_is_mounted_later_is_seen(self) -> None:
         late = DATA / "late"
@@ -190,6 +202,79 @@ class Boot:
         run("setpriv", "--reuid=aqsync", "--regid=aqsync", "--init-groups", "env",
             "STATE_DIRECTORY=/var/lib/aqsync", AQSYNC, "push", "--config", CONFIG)  # fmt: skip
         self.arrives("data~late~mounted.csv")
+        inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
+        asked = f"from aqsync.local.mounts import mounts_below as m; print(*m('{DATA}'))"
+        require("it looks them up in /proc", so=run(*inside, PYTHON, "-c", asked) == "late")
+
+    def check_a_root_that_comes_after_the_start_is_seen(self) -> None:
+        lab, plugged, elsewhere = DATA.parent, Path("/data/usb"), Path("/data/plain")
+        plugged.mkdir(parents=True)
+        run("mount", "-t", "tmpfs", "-o", "mode=0755", "usb", plugged)  # so it is at the install
+        (plugged / "run").mkdir()
+        elsewhere.mkdir()
+        roots = (DATA, lab / "missing", plugged / "run", elsewhere / "root")
+        self.configure(*roots)
+        run("umount", plugged)
+        run(AQSYNC, "service", "install")
+        run("systemctl", "stop", UNIT)
+        run("mount", "-t", "tmpfs", "-o", "mode=0755", "usb", plugged)
+        (plugged / "run").mkdir()
+        run(AQSYNC, "service", "install")
+        run("systemctl", "stop", UNIT)
+        run("umount", plugged)  # as after a start of the machine
+        run("systemctl", "start", UNIT)
+        self.write("starts.csv")
+        self.arrives("data~starts.csv")
+        (lab / "missing").mkdir()
+        run("mount", "-t", "tmpfs", "-o", "mode=0755", "usb", plugged)
+        for root in roots[1:]:
+            root.mkdir(exist_ok=True)
+            run("chown", "anna:lab", root)
+            self.write("late.csv", root)
+        push = ("setpriv", "--reuid=aqsync", "--regid=aqsync", "--init-groups", "env",
+                "STATE_DIRECTORY=/var/lib/aqsync", AQSYNC, "push", "--config", CONFIG)  # fmt: skip
+        wait_for("all are seen", lambda: not fails(lambda: run(*push)), 60)
+        for root in roots[1:]:
+            self.arrives(f"{root.name}~late.csv")
+
+    def check_a_root_that_is_replaced_is_seen(self) -> None:
+        """Within the unit too it is another directory: nothing counts as removed."""
+        root = Path("/data/plain/root")
+        root.rename("/data/plain/old")
+        root.mkdir()
+        run("chown", "anna:lab", root)
+        wait_for("it is told", in_journal("is not the one known before"))
+        root.rmdir()
+        Path("/data/plain/old").rename(root)
+        self.write("again.csv", root)
+        self.arrives("root~again.csv")
+
+    def check_a_link_in_the_place_of_a_root_leads_nowhere(self) -> None:
+        inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
+        root = Path("/data/plain/root")
+        root.rename("/data/plain/aside")
+        secret = Path("/root/secret")
+        secret.mkdir(mode=0o755)
+        (secret / "key").write_text("s3cret")
+        root.symlink_to(secret)
+        run(*inside, "ls", f"{root}/", fails=True)
+        root.unlink()
+        Path("/data/plain/aside").rename(root)
+
+    def check_reload_with_a_root_that_is_not_seen_says_what_to_do(self) -> None:
+        before = CONFIG.read_text()
+        far = Path("/scratch/far")
+        far.mkdir(parents=True)
+        self.configure(DATA, far)
+        run("systemctl", "reload", UNIT, fails=True)
+        wait_for("the log says what to do", in_journal("aqsync service install"))
+        require("it goes on", so=shown("ActiveState") == "active")
+        run("chown", "anna:lab", far)
+        run(AQSYNC, "service", "install")
+        self.write("far.csv", far)
+        self.arrives("far~far.csv")
+        CONFIG.write_text(before)
+        run(AQSYNC, "service", "install")
 
     def check_reload_takes_a_new_configuration(self) -> None:
         second = DATA.parent / "second"

@@ -326,9 +326,7 @@ def test_the_journals_folder_is_writable_where_the_configuration_wants_it(
 
     (tmp_path / "state").mkdir()
     assert install_system(config).exit_code == 0
-    assert (
-        f"ReadWritePaths={tmp_path}/state\n" in (tmp_path / "system" / "aqsync.service").read_text()
-    )
+    assert f"BindPaths=-{tmp_path}/state\n" in (tmp_path / "system" / "aqsync.service").read_text()
 
 
 @root_only

@@ -52,6 +52,24 @@ def test_of_a_user_it_has_neither_user_nor_state_nor_credential() -> None:
         assert f"\n{key}" not in text
 
 
+def test_confined_it_sees_what_is_named() -> None:
+    sees = [Path("/data/anna"), Path("/data/b: 100%")]
+    unit = Unit("aqsync", COMMAND, Path("/etc/c.yaml"), "aqsync", Path("/state"), sees)
+    lines = unit.render().splitlines()
+    for line in (
+        "TemporaryFileSystem=/:ro",
+        "BindReadOnlyPaths=-/usr",
+        "BindReadOnlyPaths=-/data/anna",
+        "BindReadOnlyPaths=-/data/b\\:\\ 100%%",
+        "BindPaths=-/var/lib/aqsync",
+        "BindPaths=-/state",
+        "InaccessiblePaths=-/etc/aqsync/token",
+        "ProtectSystem=full",
+    ):
+        assert lines.count(line) == 1, line
+    assert not [line for line in lines if line.startswith("ReadWritePaths=")]
+
+
 @pytest.mark.parametrize(("version", "there"), [(None, 0), (252, 0), (253, 0), (254, 1), (258, 1)])
 def test_restarts_come_slower_and_slower_where_systemd_can(version: int, there: int) -> None:
     lines = system_unit().render(version).splitlines()
@@ -94,7 +112,8 @@ def test_systemd_takes_odd_paths(run_as: str | None, tmp_path: Path) -> None:
     program = folder / "aqsync"
     program.symlink_to("/bin/true")
     journal = folder if run_as else None
-    unit = Unit("aqsync", (str(program),), folder / "config.yaml", run_as, journal)
+    sees = [folder, Path("/a:b")] if run_as else None
+    unit = Unit("aqsync", (str(program),), folder / "config.yaml", run_as, journal, sees)
     (tmp_path / "aqsync.service").write_text(unit.render(252))
     ran = subprocess.run(
         [

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from aqsync.service.unit import Unit
+
 UNITS = Path(__file__).parents[3] / "systemd"
 
 pytestmark = pytest.mark.skipif(
@@ -42,10 +44,14 @@ def test_systemd_finds_nothing_wrong(name: str, options: list[str], tmp_path: Pa
     assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["aqsync.service", "aqsync-push.service"])
-def test_little_is_exposed(name: str) -> None:
+@pytest.mark.parametrize("name", ["aqsync.service", "aqsync-push.service", "confined.service"])
+def test_little_is_exposed(name: str, tmp_path: Path) -> None:
+    unit = Unit("aqsync", ["/bin/true"], Path("/etc/c"), "aqsync", sees=[Path("/data")])
+    confined = tmp_path / "confined.service"
+    confined.write_text(unit.render())
+    file = confined if name == confined.name else UNITS / name
     ran = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--no-pager", UNITS / name],
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", file],
         capture_output=True,
         text=True,
         check=True,
