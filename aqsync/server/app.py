@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from aqsync.server.access_log import AccessLog
 from aqsync.server.context import Context
 from aqsync.server.errors import ServerStartError
 from aqsync.server.exposure import check_token
@@ -87,7 +88,11 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
             Route("/api/files/{path:path}", FilesEndpoint(files)),
             *(Route(path, pages) for path in PATHS),
         ],
-        middleware=[Middleware(RunningRequests, tasks=requests), _gate(settings, failed)],
+        middleware=[
+            Middleware(AccessLog, trail=storage.trail),
+            Middleware(RunningRequests, tasks=requests),
+            _gate(settings, failed),
+        ],
         exception_handlers={HTTPException: _plain_error},
         lifespan=lifespan,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from aqsync.server.catalog import Catalog
@@ -18,10 +18,12 @@ class Context:
     Args:
         storage: What the server keeps.
         tasks: Extensions and tasks.
+        deeds: What one request changes, for the audit log.
     """
 
     storage: Storage
     tasks: TaskService
+    deeds: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def catalog(self) -> Catalog:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
+from uuid import UUID
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -15,6 +17,12 @@ _SMALL_BODY_SECONDS = 60.0
 _SMALL_BODY = 1024 * 1024
 
 JSON = b"application/json"
+
+DEEDS = "aqsync.deeds"
+"""In the scope: what a request changes, for the audit log."""
+BY = "aqsync.by"
+"""In the scope: how the client has shown who it is, for both logs."""
+_MOST_NAMES = 100
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -54,6 +62,24 @@ class Exchange:
         """The address of the client; empty if it has none."""
         client = self.scope.get("client")
         return str(client[0]) if client else ""
+
+    def note(self, what: str, experiment: UUID, names: Sequence[str]) -> None:
+        """Note a change of files, for the audit log, which also tells how the request ended.
+
+        Args:
+            what: What is done.
+            experiment: To which experiment.
+            names: To which files; of many, only some are noted.
+        """
+        deed = {"what": what, "experiment": experiment, "files": names[:_MOST_NAMES]}
+        if len(names) > _MOST_NAMES:
+            deed["of"] = len(names)
+        self.scope[DEEDS].append(deed)
+
+    def note_login(self, what: str, refused: str = "") -> None:
+        """Note a login or a logout, for the audit log."""
+        deed = {"what": what} | ({"refused": refused} if refused else {})
+        self.scope[DEEDS].append(deed)
 
     def header(self, name: bytes) -> str | None:
         """Return the first header of this lower-case name, decoded as Latin-1."""

@@ -80,6 +80,7 @@ class FilesEndpoint:
         store, limit = self._files.store, self._files.max_file_bytes
         if not store.has(uuid):
             raise FileRefused(404, EXPERIMENT_MISSING)
+        exchange.note("upload", uuid, [name])
         check_body_size(limit, exchange.announced_bytes() or 0, read=0)
         expected = conditions.expected_version(exchange)
         if exchange.has_large_body():
@@ -103,6 +104,7 @@ class FilesEndpoint:
     async def _delete(self, exchange: Exchange, uuid: UUID) -> None:
         run = partial(get_running_loop().run_in_executor, self._files.disk)
         names = await run(_file_list, await exchange.read_body(_MAX_DELETE_BODY))
+        exchange.note("delete files", uuid, names)
         if not names:
             raise FileRefused(400, "File list can not be empty.")
         expected = conditions.expected_version(exchange)

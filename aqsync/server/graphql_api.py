@@ -6,6 +6,7 @@ import json
 import logging
 from asyncio import get_running_loop
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import strawberry
@@ -18,7 +19,7 @@ from strawberry.types import ExecutionContext
 from aqsync.server import rules
 from aqsync.server.context import Context
 from aqsync.server.errors import FileRefused, OperationRefused
-from aqsync.server.exchange import ClientLeft, Exchange
+from aqsync.server.exchange import DEEDS, ClientLeft, Exchange
 from aqsync.server.graphql.executor import FileListExecutor
 from aqsync.server.graphql.limits import RequestLimits, check_variables
 from aqsync.server.graphql.mutation import Mutation
@@ -78,10 +79,12 @@ class GraphQLEndpoint:
             return
         except ClientLeft:
             return
-        answer = await get_running_loop().run_in_executor(self._workers, self._answer, body)
+        answer = await get_running_loop().run_in_executor(
+            self._workers, self._answer, body, scope[DEEDS]
+        )
         await exchange.answer(*answer)
 
-    def _answer(self, body: bytes) -> tuple[int, bytes]:
+    def _answer(self, body: bytes, deeds: list[dict[str, object]]) -> tuple[int, bytes]:
         try:
             request = _Request(body)
         except _NoOperation as exc:
@@ -95,7 +98,7 @@ class GraphQLEndpoint:
                 request.query,
                 variable_values=request.variables,
                 operation_name=request.operation_name,
-                context_value=self._context,
+                context_value=replace(self._context, deeds=deeds),
             )
         except CannotGetOperationTypeError as exc:
             return 400, _encode({"detail": exc.as_http_error_reason()})

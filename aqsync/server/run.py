@@ -45,7 +45,7 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
     """
     # The client that sent a broken form is told; the log need not be.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    with _listening_socket(host, port) as listener:
+    with _log_to_stderr(), _listening_socket(host, port) as listener:
         check_exposure(listener.getsockname()[0], settings.token, insecure=insecure)
         names = settings.allowed_hosts | {host.lower()}
         app = create_app(replace(settings, allowed_hosts=names), _url_for_scripts(listener))
@@ -65,6 +65,20 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
             _Server(config, app.state.end_tasks).run(sockets=[listener])
         finally:
             app.state.end_tasks()
+
+
+@contextmanager
+def _log_to_stderr() -> Iterator[None]:
+    """Show warnings; without a handler of its own, a program that has one for others is silent."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logger = logging.getLogger("aqsync.server")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 class _Server(uvicorn.Server):

@@ -15,6 +15,7 @@ from aqsync.server.filestore import FileStore
 from aqsync.server.private_folder import make_private
 from aqsync.server.space import Space
 from aqsync.server.task_records import TaskRecords
+from aqsync.server.trail import Trail
 
 USER = "admin"
 """The only user of a server without user accounts."""
@@ -46,6 +47,7 @@ class Storage:
             self.tasks = TaskRecords(self.database, user=USER)
             self.environments = Environments(data.absolute() / "environments")
             self._recover()
+            self.trail = Trail(data / "logs")
         except OSError as exc:
             os.close(self._lock)
             raise _unusable(data, exc) from exc
@@ -83,6 +85,7 @@ class Storage:
 
     def close(self) -> None:
         """Close the database and release the lock on the directory."""
+        self.trail.close()
         self.database.close()
         os.close(self._lock)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aqsync.server.exchange import Exchange
+from aqsync.server.exchange import BY, Exchange
 from aqsync.server.failed_logins import RETRY, TOO_MANY, FailedLogins
 
 
@@ -46,6 +46,7 @@ class TokenGate:
                 challenge = (b"www-authenticate", b"Bearer")
                 await exchange.refuse(401, "Could not validate credentials", headers=(challenge,))
                 return
+            scope[BY] = "token"
         await self._app(scope, receive, send)
 
     def _is_valid(self, authorization: str | None) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import strawberry
 
+from aqsync.server import rules
 from aqsync.server.graphql.inputs import (
     ExperimentCreateInput,
     ExperimentRemoveInput,
@@ -13,6 +14,7 @@ from aqsync.server.graphql.inputs import (
     ExperimentTagsInput,
     ExperimentUpdateInput,
 )
+from aqsync.server.graphql.noted import noted
 from aqsync.server.graphql.task_operations import cancel_task, execute_extension
 from aqsync.server.graphql.types import ExperimentData, Info, TaskData
 
@@ -21,12 +23,14 @@ def _create_experiment(
     info: Info, create_experiment_input: ExperimentCreateInput
 ) -> ExperimentData:
     wanted = create_experiment_input
-    created = info.context.catalog.create(
-        wanted.title,
-        wanted.description,
-        wanted.tags,
-        create_folder=info.context.files.folders.create,
-    )
+    with noted(info, "create experiment") as deed:
+        created = info.context.catalog.create(
+            wanted.title,
+            wanted.description,
+            wanted.tags,
+            create_folder=info.context.files.folders.create,
+        )
+        deed |= {"experiment": created.uuid, "eid": created.eid}
     return ExperimentData.of(created)
 
 
@@ -34,27 +38,32 @@ def _update_experiment(
     info: Info, uuid: UUID, experiment_update_input: ExperimentUpdateInput
 ) -> ExperimentData:
     wanted = experiment_update_input
-    updated = info.context.catalog.update(uuid, wanted.title, wanted.description)
+    with noted(info, "update experiment", uuid):
+        updated = info.context.catalog.update(uuid, wanted.title, wanted.description)
     return ExperimentData.of(updated)
 
 
 def _add_tag(info: Info, experiment_tag_input: ExperimentTagInput) -> ExperimentData:
     wanted = experiment_tag_input
-    return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, [wanted.tag]))
+    with noted(info, "add tags", wanted.uuid, tags=[wanted.tag]):
+        return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, [wanted.tag]))
 
 
 def _add_tags(info: Info, experiment_tags_input: ExperimentTagsInput) -> ExperimentData:
     wanted = experiment_tags_input
-    return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, wanted.tags))
+    with noted(info, "add tags", wanted.uuid, tags=wanted.tags[: rules.MAX_TAGS]):
+        return ExperimentData.of(info.context.catalog.add_tags(wanted.uuid, wanted.tags))
 
 
 def _remove_tag(info: Info, experiment_tag_input: ExperimentTagInput) -> ExperimentData:
     wanted = experiment_tag_input
-    return ExperimentData.of(info.context.catalog.remove_tag(wanted.uuid, wanted.tag))
+    with noted(info, "remove tag", wanted.uuid, tags=[wanted.tag]):
+        return ExperimentData.of(info.context.catalog.remove_tag(wanted.uuid, wanted.tag))
 
 
 def _remove_experiment(info: Info, experiment_remove_input: ExperimentRemoveInput) -> None:
-    info.context.remove_experiment(experiment_remove_input.uuid)
+    with noted(info, "remove experiment", experiment_remove_input.uuid):
+        info.context.remove_experiment(experiment_remove_input.uuid)
 
 
 @strawberry.type(description="What can be changed.")

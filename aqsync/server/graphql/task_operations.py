@@ -12,6 +12,7 @@ from aqsync.server.graphql.inputs import (
     IDType,
     TasksFilterInput,
 )
+from aqsync.server.graphql.noted import noted
 from aqsync.server.graphql.types import ExtensionInfo, Info, TaskData, Tasks
 from aqsync.server.task_records import TaskFilter
 
@@ -53,12 +54,19 @@ def list_tasks(
 def execute_extension(info: Info, execute_extension_input: ExecuteExtensionInput) -> TaskData:
     """Run an action."""
     wanted = execute_extension_input
-    task = info.context.tasks.execute(
-        wanted.experiment_uuid, wanted.extension, wanted.action, wanted.params
-    )
+    action = {"extension": wanted.extension, "action": wanted.action}
+    with noted(info, "run an action", wanted.experiment_uuid, **action) as deed:
+        task = info.context.tasks.execute(
+            wanted.experiment_uuid, wanted.extension, wanted.action, wanted.params
+        )
+        deed["task"] = task.uuid
     return TaskData.of(task)
 
 
 def cancel_task(info: Info, cancel_task_input: CancelTaskInput) -> TaskData:
     """Stop a task."""
-    return TaskData.of(info.context.tasks.cancel(cancel_task_input.task_id))
+    wanted = cancel_task_input.task_id
+    with noted(info, "cancel a task", task=wanted) as deed:
+        task = info.context.tasks.cancel(wanted)
+        deed["experiment"] = task.experiment
+    return TaskData.of(task)

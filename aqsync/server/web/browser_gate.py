@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aqsync.server.exchange import Exchange
+from aqsync.server.exchange import BY, Exchange
 from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
 
 
@@ -39,4 +39,5 @@ class BrowserGate:
             if sent_by_own_page(exchange) is False and exchange.method != "GET":
                 await exchange.refuse(403, FOREIGN)
                 return
+            scope[BY] = "anybody"
         await self._app(scope, receive, send)

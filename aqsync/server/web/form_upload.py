@@ -50,6 +50,7 @@ class FormUpload:
         self._result = UploadResult()
         self._replace = False
         self._name = ""
+        self._stored: list[str] = []
         self._file: StreamedFile | None = None
 
     async def receive(self, exchange: Exchange) -> UploadResult:
@@ -68,6 +69,7 @@ class FormUpload:
                 raise broken_form()
         finally:
             await self._discard()
+            exchange.note("upload", self._uuid, self._stored)
         return self._result
 
     async def _take(self, event: Event) -> None:
@@ -112,6 +114,7 @@ class FormUpload:
         except NotAsExpected as exc:
             raise FileRefused(409, _FILE_EXISTS) from exc
         self._file = None
+        self._stored.append(self._name)
         self._result.stored += 1
 
     async def _refuse(self, why: FileRefused) -> None:

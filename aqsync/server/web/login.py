@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.exchange import Exchange
+from aqsync.server.exchange import BY, Exchange
 from aqsync.server.failed_logins import TOO_MANY, FailedLogins
 from aqsync.server.web.fields import Fields
 from aqsync.server.web.formats import link
@@ -40,9 +41,14 @@ class Login:
 
     def lets_in(self, exchange: Exchange) -> bool:
         """Tell whether a request may see the page."""
-        return self._token is None or self._sessions.is_open(
-            self._session(exchange), _origin(exchange)
-        )
+        session = self._session(exchange)
+        if self._token is None:
+            exchange.scope[BY] = "anybody"
+        elif session is not None and self._sessions.is_open(session, _origin(exchange)):
+            exchange.scope[BY] = _label(session)
+        else:
+            return False
+        return True
 
     async def redirect_to_form(self, exchange: Exchange) -> None:
         """Redirect to the form, which leads back to the page that was asked for."""
@@ -76,14 +82,19 @@ class Login:
             # A new id at each login, so that no id that somebody else has set is ever used.
             self._sessions.end(self._session(exchange))
             session = self._sessions.begin(_origin(exchange))
+            exchange.scope[BY] = _label(session)
+            exchange.note_login("login")
             cookie = self._sessions.cookie(session, secure=_is_secure(exchange))
             await redirect(exchange, _own_path(wanted), (cookie,))
         else:
+            exchange.note_login("login", "wrong token")
             await self._failed.slow_down(exchange.client)
             await self._show(exchange, wanted, "This is not the token.")
 
     async def end(self, exchange: Exchange) -> None:
         """End the session of a request."""
+        if self.lets_in(exchange):
+            exchange.note_login("logout")
         self._sessions.end(self._session(exchange))
         cookie = self._sessions.cookie(None, secure=_is_secure(exchange))
         await redirect(exchange, link("login"), (cookie,))
@@ -98,6 +109,11 @@ class Login:
 
 def _own_path(wanted: str) -> str:
     return wanted if _OWN_PATH.fullmatch(wanted) else "/"
+
+
+def _label(session: str) -> str:
+    """What stands in logs for a session; its id would open the page."""
+    return f"session {hashlib.sha256(session.encode()).hexdigest()[:8]}"
 
 
 def _origin(exchange: Exchange) -> str:

@@ -1,0 +1,34 @@
+"""Notes what mutations do, for the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from aqsync.server.errors import OperationRefused
+from aqsync.server.graphql.types import Info
+
+
+@contextmanager
+def noted(
+    info: Info, what: str, experiment: UUID | None = None, **more: object
+) -> Iterator[dict[str, object]]:
+    """Note a change, whether it is made or refused.
+
+    Args:
+        info: What a resolver gets.
+        what: What is done.
+        experiment: To which experiment.
+        **more: What else is known of it.
+
+    Yields:
+        The note, for what is known later.
+    """
+    deed: dict[str, object] = {"what": what, "experiment": experiment, **more}
+    info.context.deeds.append(deed)
+    try:
+        yield deed
+    except OperationRefused as exc:
+        deed["refused"] = str(exc)
+        raise
