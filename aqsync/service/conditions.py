@@ -133,6 +133,8 @@ def check_as(account: Account, unit: Unit, say: Say) -> None:
     problems = [line.removeprefix("error: ") for line in ran.stderr.splitlines() if line]
     if ran.returncode == 0:
         say(f"checked the configuration {unit.config} as {account.name}")
+        for line in problems:  # such as a warning
+            say(f"  {line}")
     elif ran.returncode == ExitCode.INCOMPLETE and problems:
         say(f"checked the configuration {unit.config} as {account.name}, with problems:")
         for line in problems:

@@ -160,8 +160,9 @@ def _make_private(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
-    ours = os.geteuid() in {0, found.st_uid}  # root may use another user's folder
-    if not stat.S_ISDIR(found.st_mode) or not ours:
+    # Root may work in another user's folder: then it is that user's, as the one around it.
+    owners = {os.geteuid(), folder.parent.stat().st_uid} if os.geteuid() == 0 else {os.geteuid()}
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
         raise _in_the_way(folder)
     folder.chmod(0o700)
 

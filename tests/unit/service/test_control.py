@@ -559,6 +559,15 @@ def test_a_name_longer_than_an_address(tmp_path: Path, worker: FakeDaemon) -> No
         daemon.reload()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives folders away")
+def test_a_folder_that_another_user_planted_is_in_the_way(worker: FakeDaemon) -> None:
+    folder = socket_path(worker.config.journal).parent
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    with pytest.raises(ConfigError, match="in the way"):
+        ControlServer(worker.config.journal, worker).start()
+
+
 def test_a_name_that_no_folder_can_have(tmp_path: Path, worker: FakeDaemon) -> None:
     journal = tmp_path / ("j" * 250)
     with pytest.raises(OSError, match="too long"):
