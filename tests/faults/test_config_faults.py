@@ -89,6 +89,15 @@ def test_a_journal_that_cannot_be(project: Project, journal: str) -> None:
     assert f"{journal} cannot be made: " in ran.err
 
 
+def test_a_journal_in_the_folder_that_systemd_will_make(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = project.config.read_text().replace(str(project.journal), "/proc/nowhere/journal.db")
+    project.config.write_text(text)
+    monkeypatch.setenv("STATE_DIRECTORY", "/proc/nowhere")
+    assert project.run("check").exit_code == 0
+
+
 def test_a_check_leaves_no_journal_behind(project: Project) -> None:
     assert project.run("check", "--online").exit_code == 0
     assert not project.journal.parent.exists()

@@ -94,6 +94,8 @@ def _check_journal(path: Path) -> None:
         Journal.open_for_reading(path).close()
         return
     folder = next(parent for parent in path.parents if os.path.lexists(parent))
+    if folder != path.parent and str(path.parent) == os.environ.get("STATE_DIRECTORY"):
+        return  # systemd makes it at the first start of the service
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
