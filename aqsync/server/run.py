@@ -24,6 +24,9 @@ from aqsync.server.http_protocol import GuardedConfig, GuardedProtocol
 from aqsync.server.settings import ServerSettings
 
 _KEEP_ALIVE_SECONDS = 75
+_ACCEPTED_AT_ONCE = 100
+_WAITING = 2048
+"""Connections that the system keeps until they are accepted."""
 _STOP_SECONDS = 10
 """How long a stop waits for requests that are being answered."""
 
@@ -49,9 +52,12 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
         check_exposure(listener.getsockname()[0], settings.token, insecure=insecure)
         names = settings.allowed_hosts | {host.lower()}
         app = create_app(replace(settings, allowed_hosts=names), _url_for_scripts(listener))
+        most_connections = connections_for(raise_file_limit())
         config = GuardedConfig(
             app,
-            most_connections=connections_for(raise_file_limit()),
+            most_connections=most_connections,
+            # asyncio accepts so many at once before any of them can be closed again.
+            backlog=min(_ACCEPTED_AT_ONCE, most_connections),
             loop="asyncio",
             ws="none",
             lifespan="on",
@@ -99,6 +105,7 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._hang_up_on_the_silent()
         for listener in sockets or []:
+            listener.listen(_WAITING)
             print(f"listening on {_url(listener)}", flush=True)  # noqa: T201 - the promise
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

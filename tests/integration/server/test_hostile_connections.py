@@ -240,3 +240,26 @@ def test_as_many_files_as_the_system_allows(server: EmbeddedServer) -> None:
     [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
     soft, hard = line.split()[3:5]
     assert soft == hard or int(soft) >= 65_536
+
+
+class TightServer(EmbeddedServer):
+    """Has few files, as where an administrator has limited them."""
+
+    def command(self) -> list[str]:
+        code = (
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200));"
+            " from aqsync.server.__main__ import main; sys.exit(main())"
+        )
+        return [sys.executable, "-c", code, *super().command()[3:]]
+
+
+def test_a_crowd_that_wants_more_files_than_there_are(tmp_path: Path) -> None:
+    with TightServer(tmp_path / "data") as server, ExitStack() as held:
+        for _ in range(400):
+            held.enter_context(connected(server.url))
+        with Visit(server.url) as visit:
+            uuid = visit.create()["uuid"]
+            visit.put(uuid, "a", b"content")
+            assert visit.names(uuid) == ["a"]
+        [line] = server.log.splitlines()
+        assert "33 connections are open" in line
