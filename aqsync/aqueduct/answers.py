@@ -27,6 +27,7 @@ from aqsync.errors import (
 ObjectHook = Callable[[dict[str, Any]], object]
 
 _CHECK_URL = "check the server's URL, including its path prefix"
+_RAISE_LIMIT = "split the file, or have the server's limit raised (`aqsync serve --max-file`)"
 _RETRY_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _ABOUT_ONE_FILE = frozenset(
     {
@@ -174,6 +175,7 @@ def _raise_refusal(answer: Answer, what: str, detail: str) -> NoReturn:
     if detail:
         raise TransferRefused(
             f"{what}: the server refused it: {detail}",
+            hint=_RAISE_LIMIT if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "",
             status=answer.status,
             limit_bytes=_limit_bytes(answer, detail),
         )

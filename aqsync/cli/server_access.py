@@ -16,8 +16,9 @@ from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
-from aqsync.errors import ConfigError, ExitCode, RemoteError
+from aqsync.errors import ConfigError, ExitCode
 from aqsync.paths import absolute
+from aqsync.sync.by_eid import named_by_eid
 
 eid_argument = click.argument("eid", help="The experiment's EID (or UUID).")
 
@@ -127,11 +128,8 @@ def experiment_by(server: Client, identifier: str) -> Iterator[ExperimentRef]:
         ExperimentNotFound: There is none for this user.
     """
     found = find_experiment(server, identifier)
-    try:
+    with named_by_eid({found.uuid: found.eid}):
         yield found
-    except RemoteError as exc:
-        exc.message = exc.message.replace(str(found.uuid), found.eid)
-        raise
 
 
 def _config_file(explicit: Path | None) -> Path:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from aqsync.config import patterns
+from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.section import A_DURATION, Duration, Section, TimeLimit
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
@@ -29,7 +30,6 @@ from aqsync.config.units import parse_share
 from aqsync.model import SECOND_NS, OnLocalDelete
 from aqsync.paths import absolute
 
-DEFAULT_IGNORE = ("*.tmp", "*.part", "~$*", ".git/")
 DEFAULT_SETTLE = 5.0
 DEFAULT_REMOVE_SHARE = 0.5
 

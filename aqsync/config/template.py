@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from aqsync.config.junk import ignored_in_lines
 from aqsync.config.loading import parse_config
 
 # What needs no quotes anywhere; a colon only within a word, as in http://host:8000.
@@ -29,7 +30,8 @@ _SERVER_OPTIONS = """\
 _DEFAULTS = """
 defaults:                                # each may stand in a mapping too, and counts there
   settle: 5s                             # how long a file must stand still before it is uploaded
-  ignore: ["*.tmp", "*.part", "~$*", ".git/"]
+  ignore:                                # junk of programs; a list here replaces this one
+    [{ignore}]
   # include: ["**/*.csv", "**/*.hdf5"]   # all files, if left out
   # on_local_delete: keep                # or remove: what is deleted here is removed there
   # remove_share: 50%                    # never more of a mapping's files at once
@@ -114,7 +116,7 @@ def render_config(
         + _SERVER_OPTIONS
         + place
         + _TIMING_OPTIONS
-        + _DEFAULTS
+        + _DEFAULTS.format(ignore=ignored_in_lines("     "))
         + "mappings:\n"
         + "\n".join(_mapping(draft) for draft in mappings)
         + _MAPPING_OPTIONS

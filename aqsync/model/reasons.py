@@ -209,7 +209,7 @@ class Reason(StrEnum):
     )
     TOO_LARGE = (
         "too-large",
-        "too large: {size} bytes, and the server takes {limit}: {said}",
+        "too large for experiment {eid}: {size} bytes, and the server takes {limit}",
         "{advice}`aqsync retry PATH` tries again",
     )
     UNMAPPED = (

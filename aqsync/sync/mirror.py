@@ -11,6 +11,7 @@ from aqsync.clock import Clock
 from aqsync.errors import Forbidden
 from aqsync.journal import Journal
 from aqsync.model import Problem, Reason
+from aqsync.sync.by_eid import named_by_eid
 from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50
@@ -123,7 +124,8 @@ class Mirror:
         remote = self._journal.remote
         names = [str(uuid) for uuid in chunk]
         sequence = remote.next_sequence()
-        answer = self._server.list_files(list(chunk), known_digest=remote.digest(names))
+        with named_by_eid(chunk):
+            answer = self._server.list_files(list(chunk), known_digest=remote.digest(names))
         now_ns = self._clock.now_ns()
         if answer is None:
             remote.unchanged(chunk.values(), sequence, now_ns)

@@ -342,11 +342,15 @@ def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold |
     if now_ns >= limit.again_ns or limit.again_ns - now_ns > LIMIT_TRIED_EVERY_NS:
         return None
     size = file.size
-    takes = f"at most {limit.bytes}" if limit.named else f"fewer than {limit.bytes + 1}"
+    takes = (
+        f"at most {limit.bytes}"
+        if limit.named
+        else f"fewer than {limit.bytes + 1} ({limit.message})"
+    )
     why = Reason.TOO_LARGE.explain(
+        eid=file.eid,
         size=size,
         limit=takes,
-        said=limit.message,
         advice=f"{limit.hint}; " if limit.hint else "",
     )
     return Hold(why, file.since_ns, next_ns=limit.again_ns, sooner_by_push=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from aqsync.config import MappingConfig, Windows
 from aqsync.errors import ConfigError, DiskHangs
@@ -155,6 +156,15 @@ def _check_known(engine: Engine, mappings: Sequence[MappingConfig], limits: Limi
             if journal.observations.knows(mapping_id, path):
                 continue
             with suppress(DiskHangs):  # then nobody can say
-                if engine.ask(mapping, partial(os.path.lexists, place)):
+                if engine.ask(mapping, partial(_may_exist, place)):
                     continue
                 raise ConfigError(f"{place} does not exist", hint="check the path")
+
+
+def _may_exist(place: Path) -> bool:
+    """Whether something is there; also where that cannot be told, which the report says then."""
+    try:
+        place.lstat()
+    except OSError as exc:
+        return exc.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+    return True

@@ -15,6 +15,7 @@ from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
 from aqsync.model import FileRecord, State, Wait
+from aqsync.paths import nearest
 from aqsync.sync.policies import decisions
 
 
@@ -58,6 +59,10 @@ def set_free(
         place = locate(mappings, path)
         mapping_id = journal.mappings.get(place.mapping.name).id
         if not journal.observations.knows(mapping_id, place.path):
+            troubles = journal.mappings.troubles(mapping_id)
+            trouble = troubles.get(nearest(place.path, troubles) or "")
+            if trouble is not None:
+                raise ConfigError(trouble.message, hint=trouble.hint)
             raise ConfigError(
                 f"nothing is known of {place.mapping.directory / place.path}",
                 hint="check the path; a new file needs no retry",

@@ -10,6 +10,7 @@ from aqsync.clock import Clock
 from aqsync.errors import ExperimentNotFound, Forbidden, OperationFailed, ServerBusy
 from aqsync.journal import Journal
 from aqsync.local.rules import Rules
+from aqsync.sync.by_eid import named_by_eid
 
 CHUNK = 32
 """Tags in one request."""
@@ -76,7 +77,7 @@ class Tagger:
 
     def _apply(self, eid: str, uuid: UUID, tags: Sequence[str]) -> int:
         try:
-            self._add(uuid, tags)
+            self._add(eid, uuid, tags)
         except ExperimentNotFound:
             raise
         except Forbidden as exc:
@@ -91,8 +92,9 @@ class Tagger:
         self._journal.tags.applied(eid, tags, self._clock.now_ns())
         return len(tags)
 
-    def _add(self, uuid: UUID, tags: Sequence[str]) -> None:
-        try:
-            self._server.add_tags(uuid, tags)
-        except ServerBusy:  # somebody made the same tag at this moment: now it is there
-            self._server.add_tags(uuid, tags)
+    def _add(self, eid: str, uuid: UUID, tags: Sequence[str]) -> None:
+        with named_by_eid({uuid: eid}):
+            try:
+                self._server.add_tags(uuid, tags)
+            except ServerBusy:  # somebody made the same tag at this moment: now it is there
+                self._server.add_tags(uuid, tags)

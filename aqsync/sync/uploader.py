@@ -52,6 +52,7 @@ from aqsync.model import (
     Uploaded,
     explain_error,
 )
+from aqsync.sync.by_eid import named_by_eid
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.jobs import Job, Progress
 from aqsync.sync.rate import RateLimit
@@ -108,19 +109,23 @@ class Uploader:
             Interrupted: Aborted, or its errand was given up; the job has no outcome.
         """
         try:
-            match job.step:
-                case Upload():
-                    return self._upload(job)
-                case Compare():
-                    return self._comparer.compare(job, _present(job.file))
-                case RemoveRemote():
-                    return self._remove(job)
+            with named_by_eid({job.uuid: str(job.file.eid)}):
+                return self._take(job)
         except (FileChanged, FileVanished, Outdated):
             return ChangedMeanwhile()
         except (LocalError, TransferRefused, NameNotSendable, ServerFailed) as exc:
             if _concerns_all(exc):
                 raise
             return _failed(job, exc)
+
+    def _take(self, job: Job) -> Outcome:
+        match job.step:
+            case Upload():
+                return self._upload(job)
+            case Compare():
+                return self._comparer.compare(job, _present(job.file))
+            case RemoveRemote():
+                return self._remove(job)
 
     def _upload(self, job: Job) -> Outcome:
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it

@@ -133,8 +133,8 @@ def test_changed_by_others_only_is_left_to_them(project: Project) -> None:
 def test_retry_says_when_there_is_nothing_to_set_free(project: Project) -> None:
     file = project.write("a.csv", "ours")
     project.pushed()
-    nothing = "no file to set free: none is held, has failed or differs on the server\n"
-    assert project.run("retry", file).out == nothing
+    nothing = "nothing to retry: no file is held, has failed or differs on the server\n"
+    assert project.run("retry", file).out == f"nothing to retry: {file} is in sync\n"
     accepted = project.run("retry", "--mapping", "main").out
     assert accepted == f"the directory is accepted as it is; {nothing}"
 

@@ -51,7 +51,9 @@ def test_a_named_limit_is_remembered(narrow: Project, between: InterceptingProxy
     assert (ran.json["uploaded"], ran.json["held"]) == (1, 1)
     [problem] = ran.json["problems"]
     assert problem["path"] == str(file)
-    assert f"{MOST + 1} bytes, and the server takes at most {MOST}" in problem["reason"]
+    sizes = f"{MOST + 1} bytes, and the server takes at most {MOST}"
+    assert problem["reason"] == f"too large for experiment {narrow.eid}: {sizes}"
+    assert "split the file, or have the server's limit raised" in problem["hint"]
     assert "`aqsync retry PATH` tries again" in problem["hint"]
 
     between.uploads.clear()

@@ -11,11 +11,13 @@ from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.output import say
 from aqsync.cli.through_daemon import through_daemon
 from aqsync.clock import SystemClock
-from aqsync.config import Config
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
-from aqsync.paths import absolute
+from aqsync.local.locate import locate
+from aqsync.paths import absolute, nearest
 from aqsync.service.web.models import RetryRequest
+from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
 
 
@@ -45,12 +47,35 @@ def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> Exi
         with Journal.open_for_writing(config.journal, now_ns) as journal:
             freed = set_free(journal, mappings, paths, now_ns, accept_roots=accept_roots)
     accepted = "the directory is accepted as it is; " if accept_roots else ""
-    say(accepted + _freed_text(freed, next_try))
+    if freed:
+        say(accepted + _freed_text(freed, next_try))
+    elif paths:
+        _say_nothing_to_retry(config, mappings, paths)
+    else:
+        say(f"{accepted}nothing to retry: no file is held, has failed or differs on the server")
     return ExitCode.OK
 
 
+def _say_nothing_to_retry(
+    config: Config, mappings: Sequence[MappingConfig], paths: Sequence[Path]
+) -> None:
+    """Say how what was named stands instead."""
+    with Journal.open_for_reading(config.journal) as journal:
+        for path in paths:
+            place = locate(mappings, path)
+            mapping_id = journal.mappings.get(place.mapping.name).id
+            whole = place.mapping.directory / place.path
+            troubles = journal.mappings.troubles(mapping_id)
+            trouble = troubles.get(nearest(place.path, troubles) or "")
+            if trouble is not None:
+                say(f"nothing to retry: {trouble.message}; it is looked at again by itself")
+                say(f"  hint: {trouble.hint}")
+                continue
+            steps = decisions(journal, place.mapping, SystemClock().now_ns(), [place.path])
+            states = sorted({str(step.state) for _, step in steps})
+            say(f"nothing to retry: {whole} is {' or '.join(states) or 'in sync'}")
+
+
 def _freed_text(freed: int, next_try: str) -> str:
-    if not freed:
-        return "no file to set free: none is held, has failed or differs on the server"
     files, them = ("1 file", "it") if freed == 1 else (f"{freed} files", "them")
     return f"{files} set free; {next_try} tries {them} again"

@@ -56,7 +56,11 @@ def why(*, path: Path, config: Config, json: bool) -> ExitCode:
             policy = policies(journal, place.mapping, now_ns, windows)(file)
             step = decide(file, policy, now_ns)
             doubt = policy.place_problem or policy.root_problem
-            return _explain(place, file, step, doubt, now_ns, json=json)
+            _explain(place, file, step, doubt, now_ns, json=json)
+            if not json and doubt is None and LOOK not in journal.hangs.of(file.mapping):
+                _tell_of_permission(place, step)
+            in_sync = isinstance(step, InSync | Recheck) and doubt is None
+            return ExitCode.OK if in_sync else ExitCode.INCOMPLETE
         answers = LOOK not in journal.hangs.of(place.mapping.name)
         # Unlike `Path.is_dir`, this raises no error if the path may not be looked at.
         if answers and os.path.isdir(place.mapping.directory / place.path):  # noqa: PTH112
@@ -73,7 +77,7 @@ def _explain(
     now_ns: int,
     *,
     json: bool,
-) -> ExitCode:
+) -> None:
     path = str(place.mapping.directory / file.path)
     next_step = _next_of(place.mapping, file, step, now_ns)
     if json:
@@ -99,8 +103,16 @@ def _explain(
     else:
         say(path)
         _tell(file, step, next_step, doubt, now_ns)
-    in_sync = isinstance(step, InSync | Recheck) and doubt is None
-    return ExitCode.OK if in_sync else ExitCode.INCOMPLETE
+
+
+def _tell_of_permission(place: Place, step: Decision) -> None:
+    """Nothing has failed yet, but it will, unless another user than this one runs the daemon."""
+    path = place.mapping.directory / place.path
+    if not isinstance(step, Upload | Compare | Recheck):
+        return
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        say("  but:        this user may not read it")
+        say("  hint:       let the user that aqsync runs as read it")
 
 
 def _tell(

@@ -22,6 +22,7 @@ from aqsync.config import (
     parse_cron,
     parse_window,
 )
+from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.errors import ConfigError, ExitCode
 
 HERE = Path("/etc/aqsync/config.yaml")
@@ -75,7 +76,7 @@ def test_the_example_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fridge.directory == Path("/data/fridge-1")
     assert (fridge.experiment, fridge.prefix, fridge.settle) == ("20261123-1", "fridge-1", 5.0)
     assert fridge.include == ("**/*.csv", "**/*.hdf5")
-    assert fridge.ignore == ("*.tmp", "*.part", "~$*", ".git/")
+    assert fridge.ignore == DEFAULT_IGNORE
     assert [(rule.match, rule.add) for rule in fridge.tags] == [
         ("cooldown-*/**", ("cooldown",)),
         ("{qubit}/t1_*.csv", ("qubit:{qubit}",)),
