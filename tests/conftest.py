@@ -7,8 +7,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from aqsync.cli import starting_server
 from tests.contract.tasks import EXTENSIONS
 from tests.support.embedded import EmbeddedServer
+from tests.support.fake_clock import FakeClock
 from tests.support.lab import Lab
 
 # How long an example takes says something about the machine, nothing about the code; and what
@@ -19,6 +21,9 @@ _ANY_PACE = hypothesis.settings(
 hypothesis.settings.register_profile("aqsync", _ANY_PACE, derandomize=True)
 hypothesis.settings.register_profile("explore", _ANY_PACE)
 hypothesis.settings.load_profile("aqsync")
+
+# No command in this process waits in real time for a server that is down.
+starting_server.CLOCK = FakeClock()
 
 # Where a script runs the tests in the background, they and their processes would ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -67,7 +67,7 @@ def proxy_for(url: str) -> str | None:
     """Return the URL of the proxy that the environment names for a server; none for loopback."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if _is_loopback(host):
+    if is_loopback(host):
         return None
     proxies = urllib.request.getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
@@ -98,10 +98,11 @@ def _lies_in_a_range(host: str, ranges: str) -> bool:
 def is_readable_on_the_way(url: str) -> bool:
     """Whether what is sent to a server crosses a network without TLS."""
     parts = urlsplit(url)
-    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host, as a URL names it, is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -14,6 +14,7 @@ import click
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
+from aqsync.cli.starting_server import await_start
 from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
 from aqsync.errors import ConfigError, ExitCode
@@ -102,6 +103,7 @@ def with_server(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
         *, config: Path | None, url: str | None, token_file: Path | None, **options: object
     ) -> ExitCode:
         with connected(access(config, url, token_file)) as server:
+            await_start(server.url)
             return function(server, **options)
 
     return command

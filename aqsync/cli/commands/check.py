@@ -15,6 +15,7 @@ from aqsync.aqueduct.address import is_readable_on_the_way
 from aqsync.aqueduct.client import Client
 from aqsync.cli.config_options import config_option
 from aqsync.cli.output import complain, counted, report_error, say
+from aqsync.cli.starting_server import connect_once_started
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
@@ -22,7 +23,6 @@ from aqsync.journal import Journal
 from aqsync.local.errands import Errands
 from aqsync.local.scanner import load_rules, root_identity
 from aqsync.local.selection import HINT, survey
-from aqsync.sync.connection import connect
 
 _MOST_LOOKED_AT = 20_000
 """How many entries of a mapping are looked at; so many take a tenth of a second."""
@@ -65,7 +65,7 @@ def check(*, config: Config, online: bool) -> ExitCode:
             with suppress(DiskHangs):  # it answered just now
                 errands.ask(mapping.directory, partial(_tell_selection, mapping))
     if online and known:
-        with closing(connect(config)) as server:
+        with closing(connect_once_started(config)) as server:
             _check_online(config, server, findings)
     return findings.exit_code
 

@@ -17,6 +17,7 @@ from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
+from aqsync.cli.starting_server import connect_once_started
 from aqsync.cli.streams import reader_has_gone
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
@@ -24,7 +25,6 @@ from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.comparison import SyncStatus
 from aqsync.model import SECOND_NS, Problem
-from aqsync.sync.connection import connect
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import batched, experiments_known_of
 
@@ -110,7 +110,7 @@ def ls(
     with journal_after_scan(config, mappings, scan=not no_scan) as (journal, _):
         eids = experiments_known_of(journal, mappings)
         if refresh:
-            with closing(connect(config)) as server:
+            with closing(connect_once_started(config)) as server:
                 Mirror(server, journal, SystemClock()).refresh(eids)
         lists = _lists(journal, mappings, eids)
         rows = _rows(journal, config, mappings, sorted(eids), only)

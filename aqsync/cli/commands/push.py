@@ -16,6 +16,7 @@ from aqsync.cli.options import Duration, json_option
 from aqsync.cli.output import complain, say, say_json, size_text
 from aqsync.cli.progress_lines import Lines
 from aqsync.cli.signals import interruptible
+from aqsync.cli.starting_server import connect_once_started
 from aqsync.cli.summaries import report_problems
 from aqsync.cli.through_daemon import push_through_daemon
 from aqsync.clock import Clock, SystemClock
@@ -26,7 +27,6 @@ from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
 from aqsync.local.selection import HINT
 from aqsync.model import Compare, RemoveRemote, State, Upload
-from aqsync.sync.connection import connect
 from aqsync.sync.order import Limits, Order, PushResult
 from aqsync.sync.policies import decisions, server_state
 from aqsync.sync.progress import Teller
@@ -137,7 +137,7 @@ def _session(
     """A session that does what orders ask for, and nothing else."""
     rate = RateLimit(config.transfer.rate, clock)
     shared = Shared(journal, clock, rate, Errands(clock, own_threads=True))
-    return Session(config, connect(config), shared, mappings, orders_only=True)
+    return Session(config, connect_once_started(config), shared, mappings, orders_only=True)
 
 
 @contextmanager
