@@ -45,7 +45,7 @@ Type=exec
 ExecStart={sys.executable} {Path(__file__).with_name("in_systemd.py")}
 StandardOutput=append:{OUT}/said
 StandardError=append:{OUT}/said
-Environment=PYTHONUNBUFFERED=1
+Environment=PYTHONUNBUFFERED=1 PYTHONPATH={PROJECT}
 """
 
 
@@ -197,7 +197,7 @@ def _mount_kernel_things(root: Path) -> None:
     _run("mount", "-o", "remount,bind,ro", root / "proc/sys")
     _run("mount", "-t", "sysfs", "-o", "ro", "sysfs", root / "sys")
     _run("mount", "-t", "cgroup2", "cgroup2", root / "sys/fs/cgroup")
-    for name in _NODES:
+    for name in (*_NODES, *(name for name in ("fuse",) if Path("/dev", name).exists())):
         (root / "dev" / name).touch()
         _run("mount", "--bind", f"/dev/{name}", root / "dev" / name)
     (root / "dev/console").touch()

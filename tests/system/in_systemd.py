@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.hanging_disk import mounted_hanging_disk
+
 AQSYNC = "/opt/aqsync/bin/aqsync"
 PYTHON = "/opt/aqsync/bin/python"
 URL = "http://127.0.0.1:8000"
@@ -205,6 +207,28 @@ class Boot:
         inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
         asked = f"from aqsync.local.mounts import mounts_below as m; print(*m('{DATA}'))"
         require("it looks them up in /proc", so=run(*inside, PYTHON, "-c", asked) == "late")
+
+    def check_a_disk_without_events_is_seen_and_known(self) -> None:
+        """FUSE stands for network disks: both are mounted by others, and give no events."""
+        if not Path("/dev/fuse").exists():
+            sys.stdout.write("not checked, for want of FUSE: ")
+            return
+        place = DATA.parent / "network"
+        place.mkdir()
+        before = CONFIG.read_text()
+        with mounted_hanging_disk(place) as disk:
+            disk.files["far.csv"] = b"far"
+            self.configure(DATA, place)
+            run("systemctl", "reload", UNIT)
+            self.arrives("network~far.csv")
+            inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
+            asked = f"from pathlib import Path as P; print(without_events(P('{place}')))"
+            said = run(
+                *inside, PYTHON, "-c", f"from aqsync.local.mounts import without_events; {asked}"
+            )
+            require(f"its kind is known: {said}", so=said == "fuse.hanging")
+        CONFIG.write_text(before)
+        run("systemctl", "reload", UNIT)
 
     def check_a_root_that_comes_after_the_start_is_seen(self) -> None:
         lab, plugged, elsewhere = DATA.parent, Path("/data/usb"), Path("/data/plain")
