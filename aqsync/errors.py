@@ -42,6 +42,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
             RemoteFileNotFound       404 for a file
         NameNotSendable              a file name that the protocol cannot carry
         TaskUnfinished               a task had not ended in the time it was given; it goes on
+      AlreadyThere                   a file of this name is there; it is also a FileExistsError
       NoDaemon                       no daemon runs for a journal, or it does not answer
         DaemonStopped                it stopped before it had answered
       BadRequest                     the daemon does not understand what a command asks for
@@ -352,6 +353,12 @@ class TaskUnfinished(RemoteError):
         self.task_id = task_id
 
 
+class AlreadyThere(AqsyncError, FileExistsError):
+    """A file of this name is there, here or on the server, and was not to be replaced."""
+
+    permanent = True
+
+
 class NoDaemon(AqsyncError):
     """No daemon runs for a journal, or it does not answer."""
 
@@ -396,6 +403,13 @@ class FileDownloadError(AqsyncError):
 
 class FileRemovalError(AqsyncError):
     """A removal did not reach the server; the error is a `ServerUnreachable` too."""
+
+
+class WrongArgument(TypeError, ValueError):
+    """A function of the client library does not take such an argument.
+
+    It stands beside the tree: what is wrong is the script.
+    """
 
 
 PyAqueductError = AqsyncError

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import aqsync
 from aqsync import errors
-from aqsync.aqueduct import extension_data, records
+from aqsync.aqueduct import experiment_file, extension_data, records
 from docs.docstrings import Member, field_docs, parsed, public_members
 
 CLASSES: dict[str, type] = {
@@ -16,6 +17,7 @@ CLASSES: dict[str, type] = {
     for kind in (
         aqsync.API,
         aqsync.Experiment,
+        experiment_file.ExperimentFile,
         aqsync.Extension,
         aqsync.ExtensionAction,
         extension_data.ExtensionParameterData,
@@ -27,7 +29,8 @@ CLASSES: dict[str, type] = {
     )
 }
 _NUMBERS = {"PositiveInt": "int, 1 or more", "NonNegativeInt": "int, 0 or more"}
-_CALLBACKS = {
+_ALIASES = {
+    "RemoteName": "str | tuple[str, datetime]",
     "Progress": "Callable[[int, int | None], object]",
     "TaskProgress": "Callable[[TaskStatus, float], object]",
 }
@@ -143,8 +146,8 @@ def _table(head: str, rows: Iterable[str]) -> Iterator[str]:
 
 def _type(annotation: str) -> str:
     shown = _NUMBERS.get(annotation, annotation)
-    for name, meaning in _CALLBACKS.items():
-        shown = shown.replace(f"{name} | None", f"{meaning} | None")
+    for name, meaning in _ALIASES.items():
+        shown = re.sub(rf"\b{name}\b", meaning, shown)
     return "`" + shown.replace("|", "\\|") + "`"
 
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from pydantic import NonNegativeInt, PositiveInt, validate_call
+from pydantic import NonNegativeInt, PositiveInt
 
+from aqsync.aqueduct.checked import brief, brief_items, checked
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extensions import Extension
@@ -85,7 +86,7 @@ class API:
         """Close all connections. Transfers that other threads run end with `ServerUnreachable`."""
         self._server.close()
 
-    @validate_call
+    @checked
     def create_experiment(self, title: str, description: str) -> Experiment:
         """Create an experiment; the server gives it its EID.
 
@@ -103,7 +104,7 @@ class API:
         """
         return self._experiment(self._server.create_experiment(title, description))
 
-    @validate_call
+    @checked
     def find_experiments(
         self,
         search: str | None = None,
@@ -142,7 +143,7 @@ class API:
         )
         return [self._experiment(found) for found in page.experiments]
 
-    @validate_call
+    @checked
     def iterate_experiments(
         self,
         search: str | None = None,
@@ -182,9 +183,9 @@ class API:
                 offset=offset,
             )
 
-        return map(self._experiment, by_age(page, _PAGE, end_datetime))
+        return brief_items(map(self._experiment, by_age(page, _PAGE, end_datetime)))
 
-    @validate_call
+    @checked
     def get_experiment_by_eid(self, eid: str) -> Experiment:
         """Return the experiment with this EID.
 
@@ -201,7 +202,7 @@ class API:
         """
         return self._experiment(self._server.experiment_by_eid(eid))
 
-    @validate_call
+    @checked
     def get_experiment_by_uuid(self, uuid: UUID) -> Experiment:
         """Return the experiment with this UUID.
 
@@ -218,7 +219,7 @@ class API:
         """
         return self._experiment(self._server.experiment(uuid))
 
-    @validate_call
+    @checked
     def remove_experiment_by_eid(self, eid: str) -> None:
         """Remove an experiment and all its files.
 
@@ -232,6 +233,7 @@ class API:
         """
         self._server.remove_experiment(self._server.experiment_by_eid(eid).uuid)
 
+    @brief
     def get_extensions(self) -> list[Extension]:
         """Return the server's extensions; it reads them from its disk each time.
 
@@ -243,7 +245,7 @@ class API:
         found = self._server.tasks.extensions()
         return [Extension._of(record, self._server) for record in found]  # noqa: SLF001 - users make none
 
-    @validate_call
+    @checked
     def get_task(self, task_id: UUID) -> Task:
         """Return a task by its identifier.
 
@@ -261,7 +263,7 @@ class API:
         """
         return self._task(self._server.tasks.get(task_id))
 
-    @validate_call
+    @checked
     def get_tasks(  # noqa: PLR0913 - the signature that users know
         self,
         limit: PositiveInt = 10,

@@ -29,7 +29,7 @@ class ExtensionParameterData:
     ``file``."""
     defaultValue: str | None
     """What it is if it is not given; None if it must be given."""
-    options: list[str] | None
+    options: list[str] | None = field(hash=False)
     """For ``select``: what may be chosen."""
 
 
@@ -43,7 +43,7 @@ class ExtensionActionData:
     """What it does; empty if the server does not tell."""
     experimentVariableName: str
     """The parameter that names the experiment to run on; empty if there is none."""
-    parameters: list[ExtensionParameterData]
+    parameters: list[ExtensionParameterData] = field(hash=False)
     """What it wants to know."""
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, overload
 from uuid import UUID
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from aqsync.aqueduct.checked import brief
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extension_data import (
@@ -16,6 +17,7 @@ from aqsync.aqueduct.extension_data import (
     ExtensionParameterData,
     action_data,
 )
+from aqsync.aqueduct.handle import Handle
 from aqsync.aqueduct.parameters import wire_values
 from aqsync.aqueduct.records import Action, ExtensionRecord
 from aqsync.aqueduct.task import Task, TaskProgress
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-class ExtensionAction(BaseModel):
+class ExtensionAction(Handle):
     """Something that an extension can do on the server."""
 
     parameters: list[ExtensionParameterData]
@@ -40,6 +42,7 @@ class ExtensionAction(BaseModel):
     extension: Extension = Field(repr=False, exclude=True)
     """The extension that it belongs to."""
     _server: Client = PrivateAttr()
+    _shown = ("name", "parameters")
 
     @classmethod
     def _of(cls, action: Action, extension: Extension, server: Client) -> ExtensionAction:
@@ -47,6 +50,14 @@ class ExtensionAction(BaseModel):
         made = cls(parameters=data.parameters, data=data, extension=extension)
         made._server = server
         return made
+
+    def _told(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "description": self.description,
+            "parameters": [parameter.name for parameter in self.parameters],
+            "experiment_variable_name": self.experiment_variable_name,
+        }
 
     def __eq__(self, other: object) -> bool:
         """Two are the same if they are described alike and belong to the same extension."""
@@ -107,6 +118,7 @@ class ExtensionAction(BaseModel):
         progress: TaskProgress | None = None,
     ) -> ExtensionExecutionResultData | Task: ...
 
+    @brief
     def execute(
         self,
         parameters: Mapping[str, Any],
@@ -179,7 +191,7 @@ class ExtensionAction(BaseModel):
         return self._server.experiment_by_eid(values[variable]).uuid
 
 
-class Extension(BaseModel):
+class Extension(Handle):
     """A collection of actions that somebody has installed on the server."""
 
     name: str
@@ -190,6 +202,7 @@ class Extension(BaseModel):
     """Who made it."""
     actions: list[ExtensionAction]
     """What it can do."""
+    _shown = ("name", "actions")
 
     @classmethod
     def _of(cls, record: ExtensionRecord, server: Client) -> Extension:
@@ -200,3 +213,22 @@ class Extension(BaseModel):
             made = ExtensionAction._of(action, extension, server)  # noqa: SLF001 - users make none
             extension.actions.append(made)
         return extension
+
+    def _told(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "description": self.description,
+            "authors": self.authors,
+            "actions": [action.name for action in self.actions],
+        }
+
+    def __eq__(self, other: object) -> bool:
+        """Two are the same if they are described alike."""
+        return (
+            isinstance(other, Extension)
+            and self._told() == other._told()
+            and self.actions == other.actions
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.name)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, PrivateAttr
+from pydantic import PrivateAttr
 
 from aqsync.aqueduct import polling
+from aqsync.aqueduct.checked import brief
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extension_data import (
@@ -16,6 +18,7 @@ from aqsync.aqueduct.extension_data import (
     ParameterData,
     parameter_data,
 )
+from aqsync.aqueduct.handle import Handle
 from aqsync.aqueduct.records import TaskRecord, TaskStatus
 from aqsync.errors import TaskUnfinished
 
@@ -26,7 +29,7 @@ raises ends the waiting, not the task."""
 _NO_EXIT_CODE = -1
 
 
-class Task(BaseModel):
+class Task(Handle):
     """A run of an action on the server. Until it has ended, its state is asked for at each access.
 
     Each property that may change, and each method, talks to the server until the task has ended,
@@ -50,6 +53,7 @@ class Task(BaseModel):
     """The action's parameters with the values that this run got."""
     _record: TaskRecord = PrivateAttr()
     _server: Client = PrivateAttr()
+    _shown = ("uuid", "action_name", "task_status")
 
     @classmethod
     def _of(cls, record: TaskRecord, server: Client) -> Task:
@@ -68,6 +72,20 @@ class Task(BaseModel):
         task._server = server
         return task
 
+    def _told(self) -> dict[str, Any]:
+        record = self._record
+        return {
+            "uuid": record.uuid,
+            "extension_name": record.extension_name,
+            "action_name": record.action_name,
+            "experiment": record.experiment.eid,
+            "created_by": record.created_by,
+            "received_at": record.received_at,
+            "ended_at": record.ended_at,
+            "task_status": record.status.value,
+            "result_code": record.result_code,
+        }
+
     def __eq__(self, other: object) -> bool:
         """Two are the same if they stand for the same task, whenever they were asked for."""
         return isinstance(other, Task) and self.uuid == other.uuid
@@ -76,6 +94,7 @@ class Task(BaseModel):
         return hash(self.uuid)
 
     @property
+    @brief
     def task_status(self) -> TaskStatus:
         """How far it has come, a text as well.
 
@@ -84,6 +103,7 @@ class Task(BaseModel):
         return self._now().status
 
     @property
+    @brief
     def result_code(self) -> int | None:
         """The exit code of the action's script; None until it has ended, or if it never ran.
 
@@ -92,6 +112,7 @@ class Task(BaseModel):
         return self._now().result_code
 
     @property
+    @brief
     def ended_at(self) -> datetime | None:
         """When it ended, with the offset from UTC; None until then.
 
@@ -100,6 +121,7 @@ class Task(BaseModel):
         return self._now().ended_at
 
     @property
+    @brief
     def std_out(self) -> str | None:
         """What the script wrote to its standard output; None until it has ended.
 
@@ -108,6 +130,7 @@ class Task(BaseModel):
         return self._now().std_out
 
     @property
+    @brief
     def std_err(self) -> str | None:
         """What the script wrote to its standard error; None until it has ended.
 
@@ -115,6 +138,7 @@ class Task(BaseModel):
         """
         return self._now().std_err
 
+    @brief
     def cancel_task(self) -> Task:
         """Ask the task to end: its script gets SIGINT. A task that has ended stays as it is.
 
@@ -129,6 +153,7 @@ class Task(BaseModel):
         self._record = self._server.tasks.cancel(self.uuid)
         return self
 
+    @brief
     def wait(
         self, timeout: float | None = None, progress: TaskProgress | None = None
     ) -> ExtensionExecutionResultData:

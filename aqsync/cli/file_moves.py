@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aqsync.aqueduct.local_files import Progress
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.cli.output import report_error, say, say_json, size_text
+from aqsync.cli.output import printable, report_error, say, say_json, size_text
 from aqsync.errors import (
     AqsyncError,
     ExitCode,
@@ -22,6 +22,9 @@ from aqsync.errors import (
     NameNotSendable,
     RemoteOperationError,
 )
+
+_WORTH_A_BAR = 1024 * 1024
+"""A smaller file is done before its bar could be read."""
 
 
 class Transfer(NamedTuple):
@@ -98,6 +101,6 @@ class Moves:
 def _bar(label: str, *, quiet: bool) -> AbstractContextManager[Progress | None]:
     if quiet or not sys.stderr.isatty():
         return contextlib.nullcontext()
-    from aqsync.cli.progress_bar import transfer_bar  # noqa: PLC0415 - rich is slow to import
+    from aqsync.aqueduct.transfer_bar import transfer_bar  # noqa: PLC0415 - rich is slow to import
 
-    return transfer_bar(label)
+    return transfer_bar(printable(label), least=_WORTH_A_BAR)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 import aqsync
 from aqsync import API, Experiment
@@ -23,6 +22,7 @@ from aqsync.errors import (
     NameNotSendable,
     RemoteFileNotFound,
     ServerUnreachable,
+    WrongArgument,
 )
 from tests.support.embedded import EmbeddedServer
 from tests.support.raw_server import Peer, RawServer
@@ -57,7 +57,7 @@ def test_an_experiment_shows_what_the_server_has(api: API, experiment: Experimen
 
 
 def test_what_cannot_be_written_is_refused(experiment: Experiment) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(WrongArgument):
         experiment.title = 7  # type: ignore[assignment]  # the point of the test
     with pytest.raises(AttributeError):
         experiment.tags = []  # type: ignore[misc]  # the point of the test
@@ -148,7 +148,7 @@ def test_experiments_are_found_and_removed(api: API) -> None:
     assert made not in api.find_experiments(limit=500, end_datetime=now - hour)
     assert api.find_experiments(made.eid, 1, 0) == [made]
     assert api.find_experiments(made.eid, 1, 1) == []
-    with pytest.raises(ValidationError):
+    with pytest.raises(WrongArgument):
         api.find_experiments(limit=0)
     api.remove_experiment_by_eid(made.eid)
     assert api.find_experiments(made.eid) == []

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
-from pydantic import ValidationError
 
 from aqsync import API, Experiment, ExtensionAction
 from aqsync.aqueduct import polling
@@ -24,6 +23,7 @@ from aqsync.errors import (
     ServerUnreachable,
     TaskNotFound,
     TaskUnfinished,
+    WrongArgument,
 )
 from tests.support.scripted_server import (
     EID,
@@ -369,7 +369,7 @@ def test_a_task_that_does_not_exist_is_told(answer: Answer) -> None:
     with server_with_tasks(answer) as server, API(server.url, 5) as api:
         with pytest.raises(TaskNotFound):
             api.get_task(UUID(TASK_ID))
-        with pytest.raises(ValidationError):
+        with pytest.raises(WrongArgument):
             api.get_task("no identifier")  # type: ignore[arg-type]  # the point of the test
 
 
@@ -402,7 +402,7 @@ def test_every_filter_of_a_search_for_tasks_is_sent() -> None:
             "startDate": datetime(2026, 11, 23, tzinfo=UTC),
             "endDate": datetime(2026, 11, 23, 23, tzinfo=UTC),
         }
-        with pytest.raises(ValidationError):
+        with pytest.raises(WrongArgument):
             api.get_tasks(limit=0)
 
 

@@ -48,7 +48,7 @@ def test_yes_removes(remote: Remote) -> None:
         ["experiment", "remove", remote.eid, "--url", remote.url], see="[y/N]", then="y\n"
     )
     assert code == 0
-    assert f"Remove experiment {remote.eid} (command line) with its 1 file(s)?" in shown
+    assert f"Remove experiment {remote.eid} (command line) with its 1 file?" in shown
     assert f"removed {remote.eid}" in shown
     remote.refused(1, "experiment", "show", remote.eid)
 

@@ -17,6 +17,7 @@ MEMBERS = [(kind, member) for kind in CLASSES.values() for member in public_memb
 METHODS = [(kind, member) for kind, member in MEMBERS if member.kind == "method"]
 LOCAL = {  # what does not ask the server
     "API": {"close", "url", "timeout"},
+    "ExperimentFile": {"name", "uploaded_at"},
     "ExtensionAction": {"name", "description", "experiment_variable_name"},
     "TaskStatus": {"ended"},
 }
