@@ -11,6 +11,7 @@ from aqsync.server.trail import Trail
 
 _REFUSALS = frozenset({401, 403, 408, 413, 429, 507})
 """What is told in the audit log, whatever was asked for."""
+_LONGEST_PATH = 200
 
 
 class AccessLog:
@@ -57,4 +58,6 @@ class AccessLog:
         for deed in scope[DEEDS]:
             self._trail.audit(who | deed)
         if status in _REFUSALS and not scope[DEEDS]:
+            # Anybody can send what is refused: it must not push out what matters.
+            request["path"] = request["path"][:_LONGEST_PATH]
             self._trail.audit(who | {"what": "refused"} | request)

@@ -28,6 +28,15 @@ def check_token(token: str | None) -> None:
         )
 
 
+def names_in(host: str) -> frozenset[str]:
+    """Return the host if it is a name of this server alone: no address, and not ``localhost``."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return frozenset({host.lower()} if "." in host else ())
+    return frozenset()
+
+
 def check_exposure(address: str, token: str | None, *, insecure: bool) -> None:
     """Refuse to let the network in without a token, and warn of what travels unencrypted.
 

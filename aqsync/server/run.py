@@ -18,7 +18,7 @@ import uvicorn
 from aqsync.server import http_protocol
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
-from aqsync.server.exposure import check_exposure
+from aqsync.server.exposure import check_exposure, names_in
 from aqsync.server.file_limit import connections_for, raise_file_limit
 from aqsync.server.http_protocol import GuardedConfig, GuardedProtocol
 from aqsync.server.settings import ServerSettings
@@ -50,7 +50,7 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     with _log_to_stderr(), _listening_socket(host, port) as listener:
         check_exposure(listener.getsockname()[0], settings.token, insecure=insecure)
-        names = settings.allowed_hosts | {host.lower()}
+        names = settings.allowed_hosts | names_in(host)
         app = create_app(replace(settings, allowed_hosts=names), _url_for_scripts(listener))
         most_connections = connections_for(raise_file_limit())
         config = GuardedConfig(

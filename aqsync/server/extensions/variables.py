@@ -57,12 +57,13 @@ class ServerAccess:
         own = urlsplit(self.url)
         try:
             asked = urlsplit(url)
-            same_port = asked.port == own.port
+            port = asked.port
         except ValueError:
             return ""
         same_host = asked.hostname == own.hostname or {asked.hostname, own.hostname} <= _LOOPBACK
-        is_own = (same_port and same_host) or asked.hostname in self.names
-        return self.token if is_own else ""
+        # A proxy listens where addresses name no port; another server may listen at any other.
+        by_name = asked.hostname in self.names and port in {own.port, None, 80, 443}
+        return self.token if by_name or (same_host and port == own.port) else ""
 
 
 def script_variables(

@@ -158,6 +158,8 @@ def test_aliases_are_welcome(tmp_path: Path) -> None:
         ("http://127.0.0.1:8000/", True),
         ("http://localhost:8000", True),
         ("https://lab.example/", True),
+        ("http://lab.example:8000/", True),
+        ("http://lab.example:8888/", False),
         ("http://localhost:8001/", False),
         ("http://10.0.0.1:8000/", False),
         ("https://lab.example.evil.example/", False),

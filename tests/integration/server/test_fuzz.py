@@ -42,7 +42,7 @@ pytestmark = [
 ]
 KEPT_IN_DATA = {
     *("catalog.db", "catalog.db-shm", "catalog.db-wal", "server.lock"),
-    *("experiments", "incoming", "removed", "environments"),
+    *("experiments", "incoming", "removed", "environments", "logs"),
 }
 
 HARMLESS = {"Invalid HTTP request received."}

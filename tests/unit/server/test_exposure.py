@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.server.errors import ServerStartError
-from aqsync.server.exposure import check_exposure, check_token
+from aqsync.server.exposure import check_exposure, check_token, names_in
 from aqsync.server.private_folder import make_private
 from aqsync.server.storage import Storage
 
@@ -42,6 +42,20 @@ def test_a_token_that_could_be_guessed(token: str) -> None:
         check_token(token)
     check_token(TOKEN)
     check_token(None)
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("Lab.Example", {"lab.example"}),
+        ("labpc", set()),
+        ("localhost", set()),
+        ("127.0.0.1", set()),
+        ("::1", set()),
+    ],
+)
+def test_names_of_this_server_alone(host: str, names: set[str]) -> None:
+    assert names_in(host) == names
 
 
 def mode(path: Path) -> int:
