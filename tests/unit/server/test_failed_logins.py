@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from starlette.types import Message, Receive, Scope, Send
+
 from aqsync.server import failed_logins
+from aqsync.server.exchange import Exchange
 from aqsync.server.failed_logins import FREE, MOST_WAITING, PAUSE_SECONDS, FailedLogins
+from aqsync.server.token_gate import TokenGate
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -75,3 +79,38 @@ def test_addresses_do_not_grow_without_end() -> None:
         assert len(failed._addresses) == failed_logins._MOST_ADDRESSES
 
     asyncio.run(run())
+
+
+def answered(failed: FailedLogins, token: str) -> int:
+    """The status of a request to a server with the token ``right``."""
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Exchange(scope, receive, send).answer(200, {})
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "path": "/api/graphql",
+        "method": "POST",
+        "client": (HERE, 1),
+        "headers": [(b"authorization", f"Bearer {token}".encode())],
+    }
+    gate = TokenGate(app, token="right", failed=failed, is_exempt=lambda _: False)
+    asyncio.run(gate(scope, receive, send))
+    status: int = sent[0]["status"]
+    return status
+
+
+def test_the_right_token_is_refused_only_while_many_are_tried() -> None:
+    failed = FailedLogins()
+    assert [answered(failed, token) for token in ("wrong", "right")] == [401, 200]
+    failed._addresses[HERE].waiting = MOST_WAITING
+    assert [answered(failed, token) for token in ("wrong", "right")] == [429, 429]
+    failed._addresses[HERE].waiting -= 1
+    assert answered(failed, "right") == 200
