@@ -74,6 +74,8 @@ class MappingDraft:
     path: str | None = None
     """With a template: the pattern that holds its names."""
     prefix: str | None = None
+    include: tuple[str, ...] = ()
+    """Patterns of what is uploaded; empty: all files."""
 
 
 def render_config(
@@ -134,6 +136,9 @@ def _mapping(draft: MappingDraft) -> str:
         "prefix": draft.prefix,
     }
     lines = [f"{key}: {_quoted(value)}\n" for key, value in values.items() if value is not None]
+    if draft.include:
+        listed = ", ".join(map(_in_quotes, draft.include))
+        lines.append(f"include: [{listed}]\n")
     return "  - " + "    ".join(lines)
 
 
@@ -143,4 +148,8 @@ def _quoted(text: str) -> str:
         node = yaml.compose(text)
         if node is not None and node.tag == "tag:yaml.org,2002:str":  # not a date, a number or "no"
             return text
+    return _in_quotes(text)
+
+
+def _in_quotes(text: str) -> str:
     return yaml.safe_dump(text, default_style='"', width=1_000_000, allow_unicode=True).rstrip("\n")

@@ -8,6 +8,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+import platformdirs
+
 from aqsync.errors import ConfigError
 
 _ENVIRONMENT = ("AQSYNC_API_TOKEN", "API_TOKEN")
@@ -47,16 +49,16 @@ def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str |
     if token_file is not None:
         text = _read(token_file)
         if text is not None:
-            return _checked(text, f"the token file {token_file}")
+            return checked_token(text, f"the token file {token_file}")
     if environment.get("CREDENTIALS_DIRECTORY"):
         credential = Path(environment["CREDENTIALS_DIRECTORY"], _CREDENTIAL)
         # Only this process can read its folder; its mode shows the mask of an access list.
         text = _read(credential, open_to_others=True)
         if text is not None and text.strip():
-            return _checked(text, f"the credential {credential}")
+            return checked_token(text, f"the credential {credential}")
     for variable in _ENVIRONMENT:
         if environment.get(variable, "").strip():
-            return _checked(environment[variable], f"the environment variable {variable}")
+            return checked_token(environment[variable], f"the environment variable {variable}")
     if token_file is not None:
         raise ConfigError(
             f"the token file {token_file} does not exist",
@@ -88,7 +90,39 @@ def _read(path: Path, *, open_to_others: bool = False) -> str | None:
         raise ConfigError(f"the token file {path} cannot be read: {error.strerror}") from error
 
 
-def _checked(text: str, source: str) -> str:
+def token_place() -> Path:
+    """Where `aqsync init` stores the token."""
+    return platformdirs.user_config_path("aqsync", appauthor=False) / "token"
+
+
+def store_token(token: str, place: Path) -> None:
+    """Write the token into a file that only this user can read, in place of what is there.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    new = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{token}\n")
+        new.replace(place)
+    except OSError as exc:
+        new.unlink(missing_ok=True)
+        raise ConfigError(f"the token cannot be stored in {place}: {exc.strerror}") from exc
+
+
+def checked_token(text: str, source: str) -> str:
+    """A token without the blanks around it.
+
+    Args:
+        text: As it was read.
+        source: What it was read from, for the message.
+
+    Raises:
+        ConfigError: It is none.
+    """
     token = text.strip()
     if not token:
         raise ConfigError(f"{source} is empty", hint="write the token into it, and nothing else")

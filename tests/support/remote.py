@@ -77,6 +77,7 @@ def on_terminal(
     *,
     see: str = "",
     then: str | signal.Signals = "",
+    talk: Sequence[tuple[str, str]] = (),
     columns: int = 120,
     encoding: str = "utf-8",
 ) -> tuple[int, str]:
@@ -86,6 +87,7 @@ def on_terminal(
         arguments: The command line.
         see: What to wait for.
         then: What to type when that is shown, or the signal to send.
+        talk: More than one of these, in their order.
         columns: The terminal's width.
         encoding: Its letters.
     """
@@ -102,15 +104,17 @@ def on_terminal(
         watchdog = threading.Timer(HANG_S, process.kill)
         watchdog.start()
         shown = ""
-        waiting = bool(see)
+        waiting: list[tuple[str, str | signal.Signals]] = [*talk] or [(see, then)] * bool(see)
+        answered = 0
         while chunk := _read(ours, encoding):
             shown += chunk
-            if waiting and see in shown:
-                waiting = False
-                if isinstance(then, signal.Signals):
-                    process.send_signal(then)
+            if waiting and waiting[0][0] in shown[answered:]:
+                _, answer = waiting.pop(0)
+                answered = len(shown)
+                if isinstance(answer, signal.Signals):
+                    process.send_signal(answer)
                 else:
-                    os.write(ours, then.encode())
+                    os.write(ours, answer.encode())
         watchdog.cancel()
         os.close(ours)
         assert not waiting, shown

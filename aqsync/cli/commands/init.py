@@ -5,14 +5,34 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
+from aqsync.cli.interview import (
+    DEFAULT_URL,
+    ask_for_directory,
+    ask_for_experiment,
+    ask_for_patterns,
+    ask_for_server,
+)
+from aqsync.cli.main import load
 from aqsync.cli.output import say
 from aqsync.config import MappingDraft, render_config
 from aqsync.errors import ConfigError, ExitCode
+from aqsync.paths import absolute
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class _Answers(NamedTuple):
+    """What is to be written."""
+
+    url: str
+    token_file: Path | None
+    directory: Path
+    experiment: str
+    include: tuple[str, ...]
 
 
 @click.command()
@@ -30,6 +50,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 @click.option("--path", help='With --experiment "{eid}": where it stands, "{eid}_*/**".')
 @click.option("--name", help="The mapping's name.")
 @click.option("--prefix", help="What every remote name begins with.")
+@click.option("--include", multiple=True, help="A pattern of what is uploaded; may be repeated.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def init(
     *,
@@ -41,39 +62,77 @@ def init(
     path: str | None,
     name: str | None,
     prefix: str | None,
+    include: tuple[str, ...],
     force: bool,
 ) -> ExitCode:
-    """Write a commented configuration, from options or a few questions."""
+    """Write a commented configuration, from options or a few questions.
+
+    On a terminal it asks for what the options leave out, tries server, token, directory and
+    experiment at once, offers to store the token, and ends with what a push would do. Elsewhere
+    it asks nobody, and writes what the options say.
+    """
     if output.exists() and not force:
         raise ConfigError(f"{output} exists already", hint="choose another --output, or --force")
-    url = url or _ask("The server's address", "http://127.0.0.1:8000", "--url")
-    root = Path(directory or _ask("The directory to upload", None, "--directory"))
-    root = root.expanduser().absolute()
+    token_file = None if token_file is None else absolute(token_file)
+    asked = sys.stdin.isatty() and sys.stdout.isatty()
+    answers = (_asked if asked else _as_given)(url, token_file, directory, experiment, include)
     draft = MappingDraft(
-        experiment=experiment
-        or _ask("The experiment's EID, such as 20261123-1", None, "--experiment"),
-        name=name or _NOT_IN_NAMES.sub("-", root.name).strip("-._") or "data",
-        directory=str(root),
+        experiment=answers.experiment,
+        name=name or _NOT_IN_NAMES.sub("-", answers.directory.name).strip("-._") or "data",
+        directory=str(answers.directory),
         path=path,
         prefix=prefix,
+        include=answers.include,
     )
-    token = None if token_file is None else str(token_file.absolute())
-    text = render_config(url, [draft], token_file=token, at=output.absolute())
+    token = None if answers.token_file is None else str(answers.token_file)
+    text = render_config(answers.url, [draft], token_file=token, at=absolute(output))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc
-    say(f"wrote {output}; next: aqsync check --online --config {output}")
-    return ExitCode.OK
+    if not asked:
+        say(f"wrote {output}; next: aqsync check --online --config {output}")
+        return ExitCode.OK
+    say(f"wrote {output}; this is what a push would do:")
+    rehearsed = load("push").main(
+        ["--dry-run", "--no-wait", "--config", str(output)], "aqsync push", standalone_mode=False
+    )
+    say(f"next: aqsync push --config {output}")
+    return ExitCode.OK if rehearsed == ExitCode.INCOMPLETE else ExitCode(rehearsed)
 
 
-def _ask(question: str, default: str | None, option: str) -> str:
-    if not sys.stdin.isatty():
-        if default is not None:
-            return default
-        raise ConfigError(
-            f"{option} is missing, and there is no terminal to ask on", hint=f"give {option}"
-        )
-    answer: str = click.prompt(question, default=default)
-    return answer.strip()
+def _asked(
+    url: str | None,
+    token_file: Path | None,
+    directory: Path | None,
+    experiment: str | None,
+    include: tuple[str, ...],
+) -> _Answers:
+    """Ask for what is missing, and try everything."""
+    server = ask_for_server(url, token_file)
+    with server.client:
+        root = ask_for_directory(directory)
+        eid = ask_for_experiment(server.client, experiment)
+    return _Answers(server.url, server.token_file, root, eid, ask_for_patterns(root, include))
+
+
+def _as_given(
+    url: str | None,
+    token_file: Path | None,
+    directory: Path | None,
+    experiment: str | None,
+    include: tuple[str, ...],
+) -> _Answers:
+    if directory is None:
+        raise _missing("--directory")
+    if experiment is None:
+        raise _missing("--experiment")
+    root = absolute(directory.expanduser())
+    return _Answers(url or DEFAULT_URL, token_file, root, experiment, include)
+
+
+def _missing(option: str) -> ConfigError:
+    return ConfigError(
+        f"{option} is missing, and there is no terminal to ask on", hint=f"give {option}"
+    )

@@ -1,0 +1,98 @@
+"""`aqsync init`: the conversation on a terminal, and what it does where nobody can be asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aqsync.config import load_config
+from aqsync.config.token import store_token
+from tests.support.embedded import EmbeddedServer
+from tests.support.project import run
+from tests.support.remote import Remote, on_terminal
+
+TOKEN = "a-secret-token-4711"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    with EmbeddedServer(tmp_path_factory.mktemp("guarded") / "data", token=TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+def data(remote: Remote, tmp_path: Path) -> Path:  # noqa: ARG001 - a clean home, and the folder
+    folder = tmp_path / "measurements"
+    (folder / "run7").mkdir(parents=True)
+    for name in ("a.csv", "run7/b.csv", "run7/c.h5"):
+        (folder / name).write_text("1")
+        os.utime(folder / name, (0, 0))  # it has settled
+    return folder
+
+
+def test_a_whole_conversation(guarded: EmbeddedServer, data: Path, tmp_path: Path) -> None:
+    """Every answer is wrong at first, but the confirmations."""
+    code, shown = on_terminal(
+        ["init"],
+        talk=[
+            ("server's address", "http://127.0.0.1:9\n"),
+            ("server's address", f"{guarded.url}/api/graphql\n"),
+            ("server's address", f"{guarded.url}\n"),
+            ("The token (it is not shown)", "wrong-token-0815\n"),
+            ("The token (it is not shown)", f'"{TOKEN}"\n'),
+            ("The token (it is not shown)", f"{TOKEN}\n"),
+            ("Store the token in", "\n"),
+            ("directory to upload", f"{data}/none\n"),
+            ("directory to upload", f"{data}\n"),
+            ("experiment's EID, or a title", "20010101-1\n"),
+            ("experiment's EID, or a title", "first hour\n"),
+            ("Make a new experiment 'first hour'?", "\n"),
+            ("Which files", "{a}\n"),
+            ("Which files", "**/*.csv\n"),
+        ],
+    )
+    assert code == 0, shown
+    assert "wants a token" in shown
+    assert "refuses this token" in shown
+    assert "does not exist" in shown
+    assert "2 .csv files, 1 .h5 file" in shown
+    assert f"would upload: {data}/a.csv" in shown
+    assert "c.h5" not in shown
+    assert TOKEN not in shown
+    assert "wrong-token-0815" not in shown
+    stored = tmp_path / "home/.config/aqsync/token"
+    assert (stored.read_text(), stored.stat().st_mode & 0o777) == (f"{TOKEN}\n", 0o600)
+    config = load_config(tmp_path / "aqsync.yaml")
+    assert config.server.token_file == stored
+    assert config.mappings[0].include == ("**/*.csv",)
+    assert config.mappings[0].directory == data
+    assert f"made {config.mappings[0].experiment}" in shown
+
+
+def test_what_the_options_say_is_tried_and_not_asked_for(remote: Remote, data: Path) -> None:
+    options = ["--url", remote.url, "--directory", str(data), "--experiment", remote.eid]
+    code, shown = on_terminal(["init", *options, "--include", "*.h5"])
+    assert code == 0, shown
+    assert "it is there: command line" in shown
+    assert "c.h5: " in shown
+    assert "?" not in shown
+
+
+def test_where_nobody_can_be_asked_the_options_must_say_it(remote: Remote, data: Path) -> None:
+    ran = run("init", "--url", remote.url, "--directory", data)
+    assert (ran.exit_code, "--experiment is missing" in ran.err) == (2, True)
+    ran = run("init", "--directory", "measurements", "--experiment", "20261123-1")
+    assert (ran.exit_code, ran.out.startswith("wrote aqsync.yaml; next: ")) == (0, True)
+    assert load_config(Path("aqsync.yaml")).mappings[0].directory == data
+
+
+def test_a_token_takes_the_place_of_another(tmp_path: Path) -> None:
+    place = tmp_path / "new" / "token"
+    for token in ("first", "second"):
+        store_token(token, place)
+        assert place.read_text() == f"{token}\n"
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in place.parent.iterdir()] == ["token"]
