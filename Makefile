@@ -7,6 +7,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The old client, in an environment of its own, for tests/compat: it wants an old httpx.
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
+# What writes the bill of materials, and beside it an installation that has nothing else.
+SBOM_VENV ?= .venv-sbom
+INSTALLED_VENV ?= .venv-installed
+export SBOM ?= dist/aqsync.cdx.json
 # One more than the cores of a small machine: tests that wait leave a core to the others.
 TEST_JOBS ?= 3
 # Python keeps what it has compiled, apart from the sources: to compile everything anew in each
@@ -14,7 +18,7 @@ TEST_JOBS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
-.PHONY: demo test test-long test-all lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs lock clean format
+.PHONY: demo test test-long test-all lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs lock sbom clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -33,7 +37,7 @@ unit: $(VENV)/.dev-installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" $(PYTEST_FLAGS)
 
 # What takes long: simulation, crashes, spoiled connections, browser, the old client, memory.
-test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed
+test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m long $(PYTEST_FLAGS)
 
 test-all: test test-long
@@ -97,13 +101,22 @@ format: $(VENV)/.dev-installed
 docs: $(VENV)/.dev-installed
 	$(BIN)/python -m docs.generate
 
+# What an installation by the lock consists of, as CycloneDX: versions, licences, what needs what.
+sbom: $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
+	mkdir -p "$$(dirname "$$SBOM")"
+	version=$$(sed -n 's/^__version__ = //p' aqsync/__init__.py); \
+		sed "s/^dynamic = .*/version = $$version/" pyproject.toml > $(SBOM_VENV)/pyproject.toml
+	$(SBOM_VENV)/bin/cyclonedx-py environment --pyproject $(SBOM_VENV)/pyproject.toml \
+		-o "$$SBOM" $(INSTALLED_VENV)/bin/python
+
 # The locks hold names, versions and hashes for every supported Python and platform: all that is
 # needed, so pip resolves nothing (--no-deps; else a newer release of what is asked for with an
 # extra makes it ask for a hash that no lock has).
 lock: $(VENV)/.dev-installed
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra server --group build $(UV_FLAGS) -o requirements/demo.lock
+	$(BIN)/uv pip compile pyproject.toml --extra server --group build $(UV_FLAGS) -o requirements/install.lock
 	$(BIN)/uv pip compile pyproject.toml --extra server --group dev $(UV_FLAGS) -o requirements/dev.lock
+	echo 'cyclonedx-bom>=7.5' | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/sbom.lock
 	echo 'pyaqueduct==0.1.0' | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/pyaqueduct.lock
 UV_FLAGS = --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --quiet --upgrade
@@ -113,14 +126,27 @@ $(BIN)/python:
 		"aqsync needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo-installed: $(BIN)/python requirements/demo.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/demo.lock
+$(VENV)/.demo-installed: $(BIN)/python requirements/install.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/install.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev-installed: $(BIN)/python requirements/dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(SBOM_VENV)/.installed: $(BIN)/python requirements/sbom.lock
+	$(BIN)/python -m venv $(SBOM_VENV)
+	$(SBOM_VENV)/bin/pip install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/sbom.lock
+	touch $@
+
+$(INSTALLED_VENV)/.installed: $(BIN)/python requirements/install.lock
+	rm -rf $(INSTALLED_VENV)
+	$(BIN)/python -m venv --without-pip $(INSTALLED_VENV)
+	$(BIN)/pip --python $(INSTALLED_VENV)/bin/python install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/install.lock
 	touch $@
 
 # pyaqueduct does not install on Python 3.12 or newer; there tests/compat says so and is skipped.

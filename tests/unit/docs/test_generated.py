@@ -7,6 +7,8 @@ import tomllib
 
 import click
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from aqsync import errors
 from aqsync.cli.main import COMMANDS, load
@@ -71,11 +73,37 @@ def test_the_tree_drawn_in_errors_is_the_tree() -> None:
     assert drawn == [(depth, kind.__name__) for depth, kind in error_classes()]
 
 
-def test_every_dependency_has_its_reason() -> None:
-    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
-    needed = project["project"]["dependencies"]
-    needed += project["project"]["optional-dependencies"]["server"]
-    reasons = (REFERENCE / "dependencies.md").read_text()
+def needed() -> dict[str, Requirement]:
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["server"]
+    return {found.name: found for found in map(Requirement, lines)}
 
-    names = {re.split(r"[><=~!\[; ]", requirement)[0] for requirement in needed}
-    assert names == set(re.findall(r"^\| ([a-z0-9-]+) \|", reasons, re.MULTILINE)) - {"package"}
+
+def locked() -> dict[str, Version]:
+    text = (HERE.parent / "requirements" / "install.lock").read_text()
+    found = re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE)
+    return {name: Version(version) for name, version in found}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    reasons = (REFERENCE / "dependencies.md").read_text()
+    assert needed().keys() == set(re.findall(r"^\| ([a-z0-9-]+) \|", reasons, re.MULTILINE)) - {
+        "package"
+    }
+
+
+def test_no_release_with_a_known_fault_is_good_enough() -> None:
+    page = (REFERENCE / "dependencies.md").read_text()
+    mended = re.findall(r"^\| ([a-z0-9-]+) ([0-9.]+) \|", page, re.MULTILINE)
+    assert len(mended) >= 10
+    for name, version in mended:
+        specifiers = needed()[name].specifier
+        [least] = [Version(each.version) for each in specifiers if each.operator == ">="]
+        assert least >= Version(version), name
+
+
+def test_the_lock_has_every_dependency_as_it_is_asked_for_with_hashes() -> None:
+    assert {n for n, r in needed().items() if locked()[n] not in r.specifier} == set()
+    for lock in (HERE.parent / "requirements").glob("*.lock"):
+        for entry in re.split(r"^(?=\S)", lock.read_text(), flags=re.MULTILINE)[1:]:
+            assert "--hash=sha256:" in entry, (lock.name, entry)
