@@ -15,6 +15,7 @@ from aqsync.journal.pauses import EVERYTHING, Pause
 from aqsync.model import SECOND_NS
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import DaemonStatus
+from aqsync.wording import counted
 
 
 class DaemonState:
@@ -60,7 +61,7 @@ class DaemonState:
         say(
             f"the daemon (process {status.process}) was started"
             f" {age_text(status.started_at_ns, now_ns)};"
-            f" {status.uploaded} files uploaded since ({size_text(status.bytes)}),"
+            f" {counted(status.uploaded, 'file')} uploaded since ({size_text(status.bytes)}),"
             f" {status.ready} to be decided on"
         )
         for item in status.under_way:

@@ -16,13 +16,15 @@ import click
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.cli.output import counted, printable, report_error, say
+from aqsync.cli.output import printable, report_error, say
 from aqsync.cli.server_access import Access, connected
+from aqsync.cli.starting_server import await_start
 from aqsync.config.patterns import EID, brace_names, check_pattern
 from aqsync.config.token import checked_token, read_token, store_token, token_place
 from aqsync.errors import AqsyncError, ConfigError, ExperimentNotFound, TokenRefused
 from aqsync.local.scanner import root_identity
 from aqsync.paths import absolute
+from aqsync.wording import counted
 
 T = TypeVar("T")
 
@@ -79,6 +81,7 @@ def ask_for_server(given: str | None, token_file: Path | None) -> Server:
 
 def _answering(url: str, token: str | None) -> Client | None:
     """A client of a server that answers; None if it refuses the token."""
+    await_start(url)
     client = connected(Access(url, token, verify=True, timeout=30.0, stall_timeout=60.0))
     try:
         client.find(limit=1)

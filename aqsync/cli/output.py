@@ -76,11 +76,6 @@ def report_error(exc: AqsyncError) -> None:
         complain(f"  hint: {exc.hint}")
 
 
-def counted(number: int, thing: str) -> str:
-    """How many: ``1 file``, ``2 files``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def size_text(size: float) -> str:
     """Bytes as people say them: ``3.1 MiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):

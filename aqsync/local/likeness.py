@@ -15,6 +15,7 @@ from typing import NamedTuple
 from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.observations import KnownVersion
 from aqsync.local.disk import Disk, Seen
+from aqsync.wording import counted
 
 
 class Likeness(NamedTuple):
@@ -44,9 +45,12 @@ class Likeness(NamedTuple):
         found = [
             words
             for number, words in (
-                (self.lacking, f"lacks {self.lacking} known files"),
-                (self.other, f"holds other versions of {self.other} synced files"),
-                (self.unseen, f"has {self.unseen} known files where they cannot be looked at"),
+                (self.lacking, f"lacks {counted(self.lacking, 'known file')}"),
+                (self.other, f"holds other versions of {counted(self.other, 'synced file')}"),
+                (
+                    self.unseen,
+                    f"has {counted(self.unseen, 'known file')} where they cannot be looked at",
+                ),
             )
             if number
         ]

@@ -30,6 +30,7 @@ from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Explanation, Problem, Reason, Signature, explain_error
 from aqsync.paths import lies_within
 from aqsync.timestamps import settle_ns
+from aqsync.wording import counted
 
 
 @dataclass(slots=True)
@@ -347,7 +348,7 @@ class Scanner:
         if another:  # files were deleted since they were compared with the known ones
             doubt = self._in_doubt("is not the one known before, and is being changed")
         elif report.whole and walk.entries == 0:
-            doubt = self._in_doubt(f"is empty, but {len(missing)} files were known")
+            doubt = self._in_doubt(f"is empty and lacks {counted(len(missing), 'known file')}")
         else:
             return True
         self._note(report, "", explain_error(doubt))

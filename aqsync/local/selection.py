@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aqsync.config import MappingConfig
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.rules import LeftOut, Rules
+from aqsync.wording import counted
 
 HINT = "patterns tell upper from lower case; `aqsync why FILE` tells why a file is left out"
 
@@ -34,7 +35,8 @@ class Selection:
             return []  # nothing is there yet
         found = [f"{each} matches no file" for each in self.unmatched if self.whole]
         if self.left_out and not self.selected:
-            which = f"{self.left_out} files" if self.whole else f"the first {self.left_out} files"
+            files = counted(self.left_out, "file")
+            which = files if self.whole else f"the first {files}"
             found.insert(0, f"{which}, none selected by `include`")
         return found
 

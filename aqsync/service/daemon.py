@@ -44,6 +44,7 @@ from aqsync.sync.report import PushReport
 from aqsync.sync.server_poller import ServerPoller
 from aqsync.sync.session import Session
 from aqsync.sync.shared import Shared
+from aqsync.wording import counted
 
 STOP_DEADLINE_S = 20.0
 """Transfers that have not ended so long after the signal are broken off: below systemd's limit."""
@@ -346,8 +347,8 @@ class Daemon:
         """One line for ``systemctl status``."""
         uploaded = self._shared.outcomes.counts["uploaded"]
         parts = [
-            _counted(len(self._config.mappings), "mapping"),
-            f"{_counted(uploaded, 'file')} uploaded since {_clock_text(self._started_ns)}",
+            counted(len(self._config.mappings), "mapping"),
+            f"{counted(uploaded, 'file')} uploaded since {_clock_text(self._started_ns)}",
         ]
         if under_way := len(self._shared.queue.in_flight()):
             parts.append(f"{under_way} under way")
@@ -359,10 +360,6 @@ class Daemon:
         if problem is not None:
             parts.append(f"the server cannot be used since {_clock_text(problem.since_ns)}")
         return ", ".join(parts)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _clock_text(at_ns: int) -> str:

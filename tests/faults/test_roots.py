@@ -80,7 +80,7 @@ def test_a_root_that_is_empty_now(filled: Project, on_local_delete: str) -> None
     run = filled.root / "run"
     aside = run.rename(filled.folder / "aside")
     problem = trouble(filled.push(), filled.root)
-    assert "is empty, but 10 files were known" in problem["reason"]
+    assert "is empty and lacks 10 known files" in problem["reason"]
     assert "aqsync retry --mapping main" in problem["hint"]
     assert len(filled.remote_names()) == 10
     aside.rename(run)

@@ -14,7 +14,7 @@ import click
 from aqsync.aqueduct.address import is_readable_on_the_way
 from aqsync.aqueduct.client import Client
 from aqsync.cli.config_options import config_option
-from aqsync.cli.output import complain, counted, report_error, say
+from aqsync.cli.output import complain, report_error, say
 from aqsync.cli.starting_server import connect_once_started
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
@@ -23,6 +23,7 @@ from aqsync.journal import Journal
 from aqsync.local.errands import Errands
 from aqsync.local.scanner import load_rules, root_identity
 from aqsync.local.selection import HINT, survey
+from aqsync.wording import counted
 
 _MOST_LOOKED_AT = 20_000
 """How many entries of a mapping are looked at; so many take a tenth of a second."""

@@ -28,6 +28,7 @@ from aqsync.errors import ConfigError, ExitCode
 from aqsync.local.scanner import load_rules
 from aqsync.paths import absolute
 from aqsync.sync.connection import connect
+from aqsync.wording import counted
 
 SHOWN_FILES = 200
 """A longer list on the server is cut."""
@@ -191,7 +192,10 @@ def _tell_listed(experiment: Experiment, listed: Sequence[tuple[str, datetime]])
         say(f"  {modified_at:%H:%M:%S}  {name}")
     if len(listed) > SHOWN_FILES:
         say(f"  ... and {len(listed) - SHOWN_FILES} more")
-    say(f"{len(listed)} files in {experiment.eid}; tags: {', '.join(experiment.tags) or 'none'}")
+    say(
+        f"{counted(len(listed), 'file')} in {experiment.eid};"
+        f" tags: {', '.join(experiment.tags) or 'none'}"
+    )
     say("Names are flat there: ~ stands for /, and =XX for a byte that a name cannot have")
 
 
@@ -219,7 +223,7 @@ def _proof(config: Config, experiment: Experiment, listed: set[str]) -> list[str
 
         local = {name: mapping.directory / path for name, path in paths.items()}
         wrong += differences(local, listed, remote_sha256)
-    say(f"{len(listed)} files read back, {size_text(size)}; different: {len(wrong)}")
+    say(f"{counted(len(listed), 'file')} read back, {size_text(size)}; different: {len(wrong)}")
     return wrong
 
 

@@ -15,10 +15,11 @@ from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, say_files
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
 from aqsync.cli.options import json_option, since_option, until_option, yes_option
-from aqsync.cli.output import counted, say, say_json
+from aqsync.cli.output import say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, find_experiment, with_server
 from aqsync.cli.tables import say_fields, say_table, time_text
 from aqsync.errors import ConfigError, ExitCode
+from aqsync.wording import counted
 
 _PAGE = 500
 

@@ -33,6 +33,7 @@ from aqsync.model import SECOND_NS, Problem, ServerProblem, State
 from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.selected import selection
 from aqsync.sync.summary import Summary, summarize
+from aqsync.wording import counted
 
 
 class _MappingState(NamedTuple):
@@ -228,7 +229,7 @@ def _tell_watch(problem: Problem | None, now_ns: int) -> None:
 
 def _tell_server(server: _ServerSide, now_ns: int) -> None:
     missing = server.lists_missing if server.oldest_ns else 0
-    some = f"; of {missing} experiments no list was fetched yet" if missing else ""
+    some = f"; of {counted(missing, 'experiment')} no list was fetched yet" if missing else ""
     say(f"{lists_text(server.oldest_ns, now_ns)}{some}")
     if server.problem is not None:
         since = seconds_text((now_ns - server.problem.since_ns) / SECOND_NS)

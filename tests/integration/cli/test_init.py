@@ -38,7 +38,7 @@ def test_a_whole_conversation(guarded: EmbeddedServer, data: Path, tmp_path: Pat
     code, shown = on_terminal(
         ["init"],
         talk=[
-            ("server's address", "http://127.0.0.1:9\n"),
+            ("server's address", "127.0.0.1\n"),
             ("server's address", f"{guarded.url}/api/graphql\n"),
             ("server's address", f"{guarded.url}\n"),
             ("The token (it is not shown)", "wrong-token-0815\n"),

@@ -422,7 +422,7 @@ def test_an_empty_root_reads_as_nothing(lab: Lab) -> None:
     sync(lab, "run/a")
     shutil.rmtree(lab.root / "run")
     lab.scan()
-    expected = f"the directory {lab.root} is empty, but 1 files were known"
+    expected = f"the directory {lab.root} is empty and lacks 1 known file"
     assert lab.troubles() == {
         "": f"{expected}; none of them counts as deleted, and nothing is sent"
     }
