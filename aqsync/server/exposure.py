@@ -7,7 +7,7 @@ import logging
 
 from aqsync.server.errors import ServerStartError
 
-MIN_TOKEN_LENGTH = 12
+MIN_TOKEN_LENGTH = 8
 _log = logging.getLogger(__name__)
 
 
