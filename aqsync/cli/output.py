@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from aqsync.errors import AqsyncError
+from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS
 
 
@@ -103,10 +104,8 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
 
 
 def until_text(at_ns: int | None) -> str:
-    """Until when, by the local clock: `` until 2026-11-23 10:00``; empty if that is not known."""
-    if at_ns is None:
-        return ""
-    return f" until {datetime.fromtimestamp(at_ns / SECOND_NS).astimezone():%Y-%m-%d %H:%M}"
+    """Until when: `` until 2026-11-23 10:00:00+01:00``; empty if that is not known."""
+    return "" if at_ns is None else f" until {local_text(at_ns / SECOND_NS)}"
 
 
 def lists_text(oldest_ns: int | None, now_ns: int) -> str:
@@ -117,5 +116,10 @@ def lists_text(oldest_ns: int | None, now_ns: int) -> str:
 
 
 def iso_text(at_ns: int | None) -> str | None:
-    """A point in time, nanoseconds since 1970, as programs read it."""
-    return None if at_ns is None else datetime.fromtimestamp(at_ns / SECOND_NS, UTC).isoformat()
+    """A point in time, nanoseconds since 1970, as programs read it; None beyond the year 9999."""
+    if at_ns is None:
+        return None
+    try:
+        return datetime.fromtimestamp(at_ns / SECOND_NS, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from aqsync.cli.output import printable, say
+from aqsync.local_time import local_text
 
 _GAP = "  "
 _WIDE = {"W", "F"}
@@ -52,8 +53,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def time_text(moment: datetime | None) -> str:
-    """A time in this machine's zone, as people write it; empty if there is none."""
-    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A time as `local_text` writes it; empty if there is none."""
+    return "" if moment is None else local_text(moment)
 
 
 def _width(text: str) -> int:

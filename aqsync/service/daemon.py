@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 
 from aqsync import __version__
@@ -29,6 +28,7 @@ from aqsync.errors import (
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.errands import Errands
+from aqsync.local_time import local_text
 from aqsync.log import Log
 from aqsync.model import SECOND_NS
 from aqsync.service.calendar import Calendar
@@ -346,9 +346,10 @@ class Daemon:
     def summary(self) -> str:
         """One line for ``systemctl status``."""
         uploaded = self._shared.outcomes.counts["uploaded"]
+        since = local_text(self._started_ns / SECOND_NS)
         parts = [
             counted(len(self._config.mappings), "mapping"),
-            f"{counted(uploaded, 'file')} uploaded since {_clock_text(self._started_ns)}",
+            f"{counted(uploaded, 'file')} uploaded since {since}",
         ]
         if under_way := len(self._shared.queue.in_flight()):
             parts.append(f"{under_way} under way")
@@ -358,9 +359,7 @@ class Daemon:
             parts.append("paused")
         problem = self._journal.remote.server_problem()
         if problem is not None:
-            parts.append(f"the server cannot be used since {_clock_text(problem.since_ns)}")
+            parts.append(
+                f"the server cannot be used since {local_text(problem.since_ns / SECOND_NS)}"
+            )
         return ", ".join(parts)
-
-
-def _clock_text(at_ns: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_ns / SECOND_NS))

@@ -25,7 +25,7 @@ def both(project: Project) -> Project:
 
 def lines(ran: Ran) -> list[list[str]]:
     assert ran.exit_code == 0, ran.text
-    return [[line[0], line[55:]] for line in ran.out.splitlines()[1:-2]]
+    return [[line[0], line[67:]] for line in ran.out.splitlines()[1:-2]]
 
 
 def test_both_sides_file_by_file(both: Project) -> None:
@@ -40,7 +40,7 @@ def test_both_sides_file_by_file(both: Project) -> None:
     ]
     heading, *_, counts, age = ran.out.splitlines()
     assert heading.split() == ["SIZE", "MODIFIED", "ON", "THE", "SERVER", "PATH"]
-    assert heading.index("PATH") == 55
+    assert heading.index("PATH") == 67
     assert counts == "= 1 in sync, > 1 local only, < 2 remote only, ! 1 differs"
     assert age.startswith("the server's file lists were fetched ")
     assert "4 B" in ran.out.splitlines()[2]

@@ -26,6 +26,7 @@ from aqsync.demo.sample import SAMPLE_TAGS, make_sample
 from aqsync.demo.verify import differences, selected_files
 from aqsync.errors import ConfigError, ExitCode
 from aqsync.local.scanner import load_rules
+from aqsync.local_time import local_text
 from aqsync.paths import absolute
 from aqsync.sync.connection import connect
 from aqsync.wording import counted
@@ -189,7 +190,7 @@ def _push(config: Config) -> list[str]:
 
 def _tell_listed(experiment: Experiment, listed: Sequence[tuple[str, datetime]]) -> None:
     for name, modified_at in listed[:SHOWN_FILES]:
-        say(f"  {modified_at:%H:%M:%S}  {name}")
+        say(f"  {local_text(modified_at)}  {name}")
     if len(listed) > SHOWN_FILES:
         say(f"  ... and {len(listed) - SHOWN_FILES} more")
     say(

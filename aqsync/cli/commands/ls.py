@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from typing import NamedTuple
 
 import click
 
+from aqsync.aqueduct.typed import instant
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, no_scan_option
@@ -24,6 +23,7 @@ from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.comparison import SyncStatus
+from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import batched, experiments_known_of
@@ -45,7 +45,7 @@ _NONE = {
     SyncStatus.DIFFERS: "no file is known to be on both sides and not in sync",
 }
 """Printed if nothing is found, by what was asked for."""
-_HEADING = f"  {'SIZE':>9}  {'MODIFIED':19}  {'ON THE SERVER':19}  PATH"
+_HEADING = f"  {'SIZE':>9}  {'MODIFIED':25}  {'ON THE SERVER':25}  PATH"
 
 
 class Row(NamedTuple):
@@ -199,11 +199,11 @@ def _tell(rows: Iterator[Row], lists: _Lists, only: SyncStatus | None) -> None:
 
 def _line(row: Row) -> str:
     size = "" if row.size is None else size_text(row.size)
-    modified = "" if row.mtime_ns is None else _local_time(row.mtime_ns / SECOND_NS)
+    modified = "" if row.mtime_ns is None else local_text(row.mtime_ns / SECOND_NS)
     place = "" if row.path is None else f"{row.path}  "
     there = row.remote_name and f"{row.eid}/{row.remote_name}"
     return (
-        f"{_MARKS[row.status]} {size:>9}  {modified:19}  {_listed_text(row.listed_at):19}"
+        f"{_MARKS[row.status]} {size:>9}  {modified:25}  {_listed_text(row.listed_at):25}"
         f"  {place}{there}"
     ).rstrip()
 
@@ -212,13 +212,9 @@ def _listed_text(listed_at: str | None) -> str:
     if listed_at is None:
         return ""
     try:
-        return _local_time(datetime.fromisoformat(listed_at).timestamp())
-    except (ValueError, OverflowError):
+        return local_text(instant(listed_at))
+    except ValueError:
         return listed_at  # as the server says it
-
-
-def _local_time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _write_json(rows: Iterator[Row], lists: _Lists) -> None:
