@@ -36,7 +36,7 @@ def aware(moment: datetime) -> bool:
     return abs(now - moment) < timedelta(minutes=5)
 
 
-def raised(deed: object, *arguments: object) -> list[str]:
+def raised(call: object, *arguments: object) -> list[str]:
     """The names of pyaqueduct's own that catch what a call raises."""
     known = (
         FileDownloadError,
@@ -49,7 +49,7 @@ def raised(deed: object, *arguments: object) -> list[str]:
         ValueError,
     )
     try:
-        deed(*arguments)  # type: ignore[operator]  # whatever can be called
+        call(*arguments)  # type: ignore[operator]  # whatever can be called
     except Exception as exc:  # noqa: BLE001 - what it is, is the question
         names = [kind.__name__ for kind in known if isinstance(exc, kind)]
         return ["PyAqueductError" if name == "AqsyncError" else name for name in names]

@@ -53,12 +53,12 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def before_sending(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     """Do something once, after the scan and before the first file is opened."""
 
-    def arrange(deed: Callable[[], object]) -> None:
-        deeds = [deed]
+    def arrange(action: Callable[[], object]) -> None:
+        once = [action]
 
         def planned(_teller: Teller, _files: int, _size: int) -> None:
-            if deeds:
-                deeds.pop()()
+            if once:
+                once.pop()()
 
         monkeypatch.setattr(Teller, "planned", planned)
 

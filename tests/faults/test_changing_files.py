@@ -55,12 +55,12 @@ SIZES = pytest.mark.parametrize("size", [700_000, LARGE], ids=["small", "large"]
 def while_reading(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     """Do something once, after the first chunk of a file was read."""
 
-    def arrange(deed: Callable[[], object]) -> None:
-        deeds = [deed]
+    def arrange(action: Callable[[], object]) -> None:
+        once = [action]
 
         def sent(_order: Order, _size: int) -> None:
-            if deeds:
-                deeds.pop()()
+            if once:
+                once.pop()()
 
         monkeypatch.setattr(Order, "sent", sent)
 
@@ -71,13 +71,13 @@ def stored_versions(proxy: InterceptingProxy, project: Project) -> list[bytes]:
     """From now on, what the server has after each upload that it accepted."""
     versions: list[bytes] = []
 
-    def deed(exchange: Exchange) -> bool:
+    def reaction(exchange: Exchange) -> bool:
         passed = exchange.pass_on()
         if passed and exchange.file_name == "file.bin":
             versions.append(project.read("file.bin"))
         return passed
 
-    proxy.on(UPLOAD, deed)
+    proxy.on(UPLOAD, reaction)
     return versions
 
 

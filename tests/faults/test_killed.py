@@ -36,9 +36,9 @@ class At:
         self._count = count
         self._name = name
         self._meddler = proxy
-        proxy.on(UPLOAD, self._deed)
+        proxy.on(UPLOAD, self._reaction)
 
-    def _deed(self, exchange: Exchange) -> bool:
+    def _reaction(self, exchange: Exchange) -> bool:
         enough = not self._name and len(self._meddler.uploads) >= self._count
         here = enough or exchange.file_name == self._name
         if here and not self.reached.is_set():

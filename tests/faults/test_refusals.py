@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.intercepting_proxy import UPLOAD, Deed, Exchange, InterceptingProxy, answering
+from tests.support.intercepting_proxy import (
+    UPLOAD,
+    Exchange,
+    InterceptingProxy,
+    Reaction,
+    answering,
+)
 from tests.support.project import Project
 
 NO = answering("403 Forbidden", b'{"detail": "no"}')
 
 
-def refusing(*beginnings: str) -> Deed:
+def refusing(*beginnings: str) -> Reaction:
     """Refuses the files whose names begin so."""
 
-    def deed(exchange: Exchange) -> bool | None:
+    def reaction(exchange: Exchange) -> bool | None:
         refused = exchange.file_name.startswith(beginnings)
         return NO(exchange) if refused else exchange.pass_on()
 
-    return deed
+    return reaction
 
 
 @pytest.mark.usefixtures("hurried")

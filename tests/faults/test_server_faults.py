@@ -13,9 +13,9 @@ from tests.support.intercepting_proxy import (
     DOWNLOAD,
     GRAPHQL,
     UPLOAD,
-    Deed,
     Exchange,
     InterceptingProxy,
+    Reaction,
     answering,
     breaking_off,
     losing_the_answer,
@@ -35,7 +35,7 @@ def heals(project: Project, proxy: InterceptingProxy, contents: dict[str, bytes]
 
 
 def silence(exchange: Exchange) -> bool:
-    """A deed: read the request, and say nothing until aqsync hangs up."""
+    """A reaction: read the request, and say nothing until aqsync hangs up."""
     exchange.read()
     exchange.peer.wait_until_gone()
     return False
@@ -70,14 +70,14 @@ def test_a_server_that_is_down_is_told_soon(project: Project, hurried: list[floa
 SILENT_S = 1.0
 
 
-def be_impatient(project: Project, proxy: InterceptingProxy, deed: Deed) -> None:
+def be_impatient(project: Project, proxy: InterceptingProxy, reaction: Reaction) -> None:
     """Where the server is silent, it shall not take long."""
-    if deed is silence:
+    if reaction is silence:
         limits = {"timeout": f"{SILENT_S:g}s", "stall_timeout": f"{SILENT_S:g}s"}
         project.configure(server={"url": proxy.url, **limits})
 
 
-TROUBLES: dict[str, tuple[Deed, str]] = {
+TROUBLES: dict[str, tuple[Reaction, str]] = {
     "500": (answering("500 Internal Server Error", b'{"detail": "boom"}'), "failed (500: boom)"),
     "502 html": (
         answering("502 Bad Gateway", b"<title>502 Bad Gateway</title>"),
@@ -103,17 +103,17 @@ TROUBLES: dict[str, tuple[Deed, str]] = {
     ),
     "403": (answering("403 Forbidden", b'{"detail": "no"}'), "does not allow this"),
 }
-TROUBLE = pytest.mark.parametrize(("deed", "said"), TROUBLES.values(), ids=TROUBLES)
+TROUBLE = pytest.mark.parametrize(("reaction", "said"), TROUBLES.values(), ids=TROUBLES)
 
 
 @pytest.mark.usefixtures("hurried")
 @TROUBLE
 def test_a_server_in_trouble(
-    project: Project, proxy: InterceptingProxy, deed: Deed, said: str
+    project: Project, proxy: InterceptingProxy, reaction: Reaction, said: str
 ) -> None:
     contents = project.write_some(5)
-    be_impatient(project, proxy, deed)
-    proxy.on(ANYTHING, deed)
+    be_impatient(project, proxy, reaction)
+    proxy.on(ANYTHING, reaction)
     ran = project.run("push")
     assert ran.exit_code == 3, ran.text
     errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
@@ -126,11 +126,11 @@ def test_a_server_in_trouble(
 @pytest.mark.usefixtures("hurried")
 @TROUBLE
 def test_a_server_that_fails_at_uploads_only(
-    project: Project, proxy: InterceptingProxy, deed: Deed, said: str
+    project: Project, proxy: InterceptingProxy, reaction: Reaction, said: str
 ) -> None:
     contents = project.write_some(5)
-    be_impatient(project, proxy, deed)
-    proxy.on(UPLOAD, deed)
+    be_impatient(project, proxy, reaction)
+    proxy.on(UPLOAD, reaction)
     ran = project.push()
     assert ran.exit_code in {1, 3}, ran.text
     answer = ran.json
@@ -149,13 +149,13 @@ def test_a_trouble_that_passes_is_no_trouble(
     project: Project, proxy: InterceptingProxy, trouble: str
 ) -> None:
     contents = project.write_some(5)
-    deed = TROUBLES[trouble][0]
-    be_impatient(project, proxy, deed)
-    proxy.on(ANYTHING, deed, times=1)
+    reaction = TROUBLES[trouble][0]
+    be_impatient(project, proxy, reaction)
+    proxy.on(ANYTHING, reaction, times=1)
     assert project.pushed()["uploaded"] == 5
     assert project.remote() == contents
 
-    proxy.on(UPLOAD, deed, times=1)
+    proxy.on(UPLOAD, reaction, times=1)
     project.write("later.csv", "later")
     assert project.pushed()["uploaded"] == 1
     assert project.read("later.csv") == b"later"
@@ -178,7 +178,7 @@ def test_a_wait_is_explained_by_its_reason(
     assert "failed (507: the disk is full)" in told["reason"]
 
 
-def busy(seconds: str) -> Deed:
+def busy(seconds: str) -> Reaction:
     return answering("429 Too Many Requests", b"slow down", f"retry-after: {seconds}")
 
 
@@ -215,7 +215,7 @@ def test_a_push_gives_up_on_a_server_that_asks_for_too_long_a_pause(
     heals(project, proxy, contents)
 
 
-REFUSALS: dict[str, tuple[Deed, str, str]] = {
+REFUSALS: dict[str, tuple[Reaction, str, str]] = {
     "400": (
         answering("400 Bad Request", b'{"detail": "Invalid file name."}'),
         "the server refused it: Invalid file name",
@@ -242,14 +242,14 @@ REFUSALS: dict[str, tuple[Deed, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("deed", "said", "hint"), REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize(("reaction", "said", "hint"), REFUSALS.values(), ids=REFUSALS)
 def test_a_file_that_the_server_refuses_is_held_alone(
-    project: Project, proxy: InterceptingProxy, deed: Deed, said: str, hint: str
+    project: Project, proxy: InterceptingProxy, reaction: Reaction, said: str, hint: str
 ) -> None:
     contents = project.write_some(5)
 
     def refuse(exchange: Exchange) -> bool | None:
-        return deed(exchange) if exchange.file_name == "2.csv" else exchange.pass_on()
+        return reaction(exchange) if exchange.file_name == "2.csv" else exchange.pass_on()
 
     proxy.on(UPLOAD, refuse)
     ran = project.push()

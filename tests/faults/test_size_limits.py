@@ -34,13 +34,13 @@ def between(narrow: Project) -> Iterator[InterceptingProxy]:
 def with_a_limit(most: int) -> object:
     """A proxy with a limit of its own, told by nobody."""
 
-    def deed(exchange: Exchange) -> bool | None:
+    def reaction(exchange: Exchange) -> bool | None:
         if exchange.length > most:
             exchange.answer("413 Request Entity Too Large", HTML, "content-type: text/html")
             return None
         return exchange.pass_on()
 
-    return deed
+    return reaction
 
 
 def test_a_named_limit_is_remembered(narrow: Project, between: InterceptingProxy) -> None:

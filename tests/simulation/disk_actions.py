@@ -11,7 +11,7 @@ from tests.simulation.fake_disk import WRITE_BACK_S
 from tests.simulation.places import FILES, FOLDERS, OUTSIDE, SCRATCH, any_folder, any_path
 from tests.simulation.world import World
 
-Deed = Callable[[World, random.Random], None]
+ActionFunction = Callable[[World, random.Random], None]
 
 
 def new_content(chance: random.Random) -> bytes:
@@ -444,7 +444,7 @@ def change_rules(world: World, chance: random.Random) -> None:
     world.touched(place, chance=chance)
 
 
-ACTIONS: dict[Deed, int] = {
+ACTIONS: dict[ActionFunction, int] = {
     write: 14,
     append: 6,
     overwrite: 5,
@@ -473,4 +473,4 @@ ACTIONS: dict[Deed, int] = {
     hang: 2,
 }
 """How often each happens; those that change whole directories are apart."""
-ROOT_ACTIONS: dict[Deed, int] = {unmount: 4, other_disk: 2, swap_root: 3, mount_again: 1}
+ROOT_ACTIONS: dict[ActionFunction, int] = {unmount: 4, other_disk: 2, swap_root: 3, mount_again: 1}

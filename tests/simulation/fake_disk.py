@@ -1,7 +1,7 @@
 """A disk in memory: what programs do to it on one side, what aqsync sees of it on the other.
 
 Paths of programs are absolute. Nothing here depends on chance, on the machine's clock, or on
-how strings are hashed: the same deeds at the same fake times give the same disk.
+how strings are hashed: the same calls at the same fake times give the same disk.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from unittest import mock
 from aqsync.local import scanner
 from aqsync.sync import uploader, watch_supervisor, work_queue
 from tests.simulation import disk_actions, other_actions, server_actions
-from tests.simulation.disk_actions import Deed
+from tests.simulation.disk_actions import ActionFunction
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.oracle import rules_of
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
@@ -76,8 +76,8 @@ def history_of(seed: int) -> list[Action]:
     ]
 
 
-def _deed(deeds: dict[Deed, int], chance: random.Random) -> Deed:
-    return chance.choices(list(deeds), list(deeds.values()))[0]
+def _chosen(functions: dict[ActionFunction, int], chance: random.Random) -> ActionFunction:
+    return chance.choices(list(functions), list(functions.values()))[0]
 
 
 def act(world: World, action: Action) -> None:
@@ -98,7 +98,7 @@ def act(world: World, action: Action) -> None:
 
 def do(world: World, kind: str, chance: random.Random) -> None:
     """Let others do something."""
-    deeds = {
+    functions = {
         "disk": disk_actions.ACTIONS,
         "roots": disk_actions.ROOT_ACTIONS,
         "server": server_actions.SERVER_ACTIONS,
@@ -106,17 +106,17 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "process": other_actions.PROCESS_ACTIONS,
         "other": other_actions.OTHER_ACTIONS,
     }[kind]
-    deed = _deed(deeds, chance)
-    world.note(deed.__name__)
+    function = _chosen(functions, chance)
+    world.note(function.__name__)
     try:
-        deed(world, chance)
+        function(world, chance)
     except OSError:
         world.note("  it cannot be done")
     except Crash:
         if world.busy:
             raise
     if kind in {"disk", "roots"}:
-        world.oracle.look(by_deed=kind == "disk")
+        world.oracle.look(by_action=kind == "disk")
 
 
 def turn(world: World, chance: random.Random) -> None:
@@ -151,7 +151,7 @@ def ambush(world: World, chance: random.Random) -> Ambush:
     kind = "job" if moment == OVERTAKEN else chance.choice(kinds)
     seed = chance.getrandbits(32)
 
-    def deed() -> None:
+    def happen() -> None:
         own = random.Random(seed)
         if kind == "crash":
             do(world, "process", own)
@@ -163,7 +163,7 @@ def ambush(world: World, chance: random.Random) -> Ambush:
         else:
             do(world, kind, own)
 
-    return Ambush(moment, countdown, deed)
+    return Ambush(moment, countdown, happen)
 
 
 def play(

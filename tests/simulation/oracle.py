@@ -191,11 +191,11 @@ class Oracle:
 
     # What others do
 
-    def look(self, *, by_deed: bool) -> None:
+    def look(self, *, by_action: bool) -> None:
         """See what is on the disk now.
 
         Args:
-            by_deed: What is missing was deleted or moved; else it merely cannot be seen.
+            by_action: What is missing was deleted or moved; else it merely cannot be seen.
         """
         for mapping in self.mappings:
             root = self._root(mapping)
@@ -214,7 +214,7 @@ class Oracle:
                 gone.discard((state.home, path))
                 if before.get(path) != state:
                     self._born(mapping, path, state, before.get(path))
-            if by_deed:
+            if by_action:
                 gone.update((before[path].home, path) for path in before if path not in now)
             self.visible[mapping.name] = now
 

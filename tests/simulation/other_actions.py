@@ -11,7 +11,7 @@ from aqsync.model import Reason
 from aqsync.sync.order import Limits
 from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
-from tests.simulation.disk_actions import Deed
+from tests.simulation.disk_actions import ActionFunction
 from tests.simulation.world import World
 from tests.support.fake_clock import SECOND_NS
 
@@ -120,16 +120,16 @@ def reload(world: World, _chance: random.Random) -> None:
     world.reload()
 
 
-def ordered(deed: Deed) -> Deed:
+def ordered(function: ActionFunction) -> ActionFunction:
     """What a person orders needs a journal that works; else they are told so."""
 
     def order(world: World, chance: random.Random) -> None:
         try:
-            deed(world, chance)
+            function(world, chance)
         except JournalError as exc:
             world.note(f"  it failed: {exc}")
 
-    order.__name__ = deed.__name__
+    order.__name__ = function.__name__
     return order
 
 
@@ -202,15 +202,15 @@ def mirror(world: World, _chance: random.Random) -> None:
     world.poller.mirror_soon()
 
 
-PEOPLE_ACTIONS: dict[Deed, int] = {
+PEOPLE_ACTIONS: dict[ActionFunction, int] = {
     ordered(retry): 3,
     ordered(allow): 2,
     ordered(pause): 1,
     ordered(push): 3,
     reload: 2,
 }
-PROCESS_ACTIONS: dict[Deed, int] = {crash: 4, lose_power: 1, old_journal: 1, restart: 1}
-OTHER_ACTIONS: dict[Deed, int] = {
+PROCESS_ACTIONS: dict[ActionFunction, int] = {crash: 4, lose_power: 1, old_journal: 1, restart: 1}
+OTHER_ACTIONS: dict[ActionFunction, int] = {
     jump: 2,
     watches: 1,
     overflow: 1,

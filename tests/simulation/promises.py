@@ -221,7 +221,7 @@ def _heal(world: World, chance: random.Random) -> None:
             if world.disk.exists(folder) and isinstance(world.disk._get(folder), Link):
                 world.disk.remove(folder)
     world.disk.open_all()
-    world.oracle.look(by_deed=False)
+    world.oracle.look(by_action=False)
     world.journal.pauses.resume("")
     world.wake_all()
 

@@ -12,7 +12,7 @@ from aqsync.errors import (
     ServerFailed,
     ServerUnreachable,
 )
-from tests.simulation.disk_actions import Deed, new_content
+from tests.simulation.disk_actions import ActionFunction, new_content
 from tests.simulation.fake_server import FINE, NO_LIMIT, Fault
 from tests.simulation.places import EIDS, any_path
 from tests.simulation.world import World
@@ -230,7 +230,7 @@ def rival_writes(world: World, chance: random.Random) -> None:
     world.note(f"  {place} is written on the other machine, {same=}")
 
 
-SERVER_ACTIONS: dict[Deed, int] = {
+SERVER_ACTIONS: dict[ActionFunction, int] = {
     others_put: 8,
     others_delete: 4,
     destroy: 1,

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class Strand:
-    """A deed on a thread of its own, which may stand still and go on later.
+    """Work on a thread of its own, which can stand still and go on later.
 
     Args:
-        deed: What is done.
+        work: What is done.
 
     Attributes:
         hangs: It stands still.
     """
 
-    def __init__(self, deed: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], None]) -> None:
         self.hangs = False
-        self._deed = deed
+        self._work = work
         self._may_run = threading.Semaphore(0)
         self._may_wait_no_more = threading.Semaphore(0)
         self._error: BaseException | None = None
@@ -62,7 +62,7 @@ class Strand:
 
     def _run(self) -> None:
         try:
-            self._deed()
+            self._work()
         except BaseException as exc:  # noqa: BLE001 - comes out where it was let run
             self._error = exc
         self._may_wait_no_more.release()

@@ -52,13 +52,13 @@ class Machine:
         troubles = self.journal.mappings.troubles(self.id)
         return {path: trouble.message for path, trouble in troubles.items()}
 
-    def meanwhile(self, what: str, where: str, deed: Callable[[], object]) -> None:
+    def meanwhile(self, what: str, where: str, action: Callable[[], object]) -> None:
         """Do something once, just before a certain access."""
-        deeds = [deed]
+        once = [action]
 
         def on_access(access: str, place: str) -> None:
-            if deeds and (access, place) == (what, f"{ROOT}/{where}".rstrip("/")):
-                deeds.pop()()
+            if once and (access, place) == (what, f"{ROOT}/{where}".rstrip("/")):
+                once.pop()()
 
         self.disk.on_access = on_access
 

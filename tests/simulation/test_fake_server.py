@@ -65,7 +65,7 @@ class Told(SimulatedServer):
         return found
 
 
-def deeds(server: Told) -> list[tuple[bool, str, bytes | None, bytes | None]]:
+def told(server: Told) -> list[tuple[bool, str, bytes | None, bytes | None]]:
     """By us or not, the file's name, and its content before and after."""
     return [
         (e.ours, e.name, e.before and e.before.content, e.after and e.after.content)
@@ -118,7 +118,7 @@ def test_what_fails_has_done_nothing(server: Told, fault: Fault, error: type[Rem
     assert server.of(EID).tags == []
 
 
-def test_an_answer_that_is_lost_comes_after_the_deed(server: Told) -> None:
+def test_an_answer_that_is_lost_comes_after_the_request_is_served(server: Told) -> None:
     server.fault = lambda _call: Fault(answer_lost=True)
     with pytest.raises(ServerUnreachable):
         server.send()
@@ -224,7 +224,7 @@ def test_who_did_what(server: Told) -> None:
     server.remove_files(server.uuid, ["a"])
     server.put(EID, "b", b"3")
     server.delete(EID, "b")
-    assert deeds(server) == [
+    assert told(server) == [
         (True, "a", None, b"1"),
         (False, "a", b"1", b"2"),
         (True, "a", b"2", None),

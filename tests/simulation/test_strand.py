@@ -8,14 +8,14 @@ from tests.simulation.strand import Strand
 
 
 class Steps:
-    """A deed that stands still between two steps."""
+    """Work that stands still between two steps."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.done: list[str] = []
         self.error = error
-        self.strand = Strand(self.deed)
+        self.strand = Strand(self.work)
 
-    def deed(self) -> None:
+    def work(self) -> None:
         self.done.append("first")
         try:
             self.strand.hang()

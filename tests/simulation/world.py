@@ -87,13 +87,13 @@ class Ambush:
     Args:
         kind: In which kind of moment; None: in any.
         countdown: In how many of them from now.
-        deed: What.
+        happen: Does it.
     """
 
-    def __init__(self, kind: str | None, countdown: int, deed: Callable[[], None]) -> None:
+    def __init__(self, kind: str | None, countdown: int, happen: Callable[[], None]) -> None:
         self.kind = kind
         self.countdown = countdown
-        self.deed = deed
+        self.happen = happen
 
 
 @dataclass
@@ -187,7 +187,7 @@ class World:
 
     Attributes:
         trace: What happened, line by line.
-        chance: For whatever happens in no deed of its own.
+        chance: For what happens outside of any action.
     """
 
     def __init__(self, seed: int, folder: Path) -> None:
@@ -237,7 +237,7 @@ class World:
         self._rival: Rival | None = None
         self._build()
         self.logged = _Logged()
-        self.oracle.look(by_deed=False)
+        self.oracle.look(by_action=False)
         self.disk.on_access = self._accessed
         self.journal_path = folder / "0" / "journal.db"
         self._start()
@@ -547,7 +547,7 @@ class World:
                     before, self.in_transaction = self.in_transaction, kind == "journal"
                     began = self.clock.monotonic()
                     try:
-                        ambush.deed()
+                        ambush.happen()
                     finally:
                         self.in_transaction = before
                         self.oracle.delayed(self.clock.monotonic() - began)
@@ -849,10 +849,10 @@ class World:
         if left > 0:
             self.clock.advance(left)
 
-    def later(self, seconds: float, deed: Callable[[], None]) -> None:
+    def later(self, seconds: float, happen: Callable[[], None]) -> None:
         """Something that a program does after so much time, unless it cannot."""
         self._letter += 1
-        heapq.heappush(self._agenda, (self.clock.monotonic() + seconds, self._letter, deed))
+        heapq.heappush(self._agenda, (self.clock.monotonic() + seconds, self._letter, happen))
 
     @property
     def programs_go_on(self) -> bool:
@@ -861,12 +861,12 @@ class World:
 
     def _do_what_is_due(self) -> None:
         while self._agenda and self._agenda[0][0] <= self.clock.monotonic():
-            _, _, deed = heapq.heappop(self._agenda)
+            _, _, happen = heapq.heappop(self._agenda)
             try:
-                deed()
+                happen()
             except OSError:
                 self.note("  what was to be done cannot be done")
-            self.oracle.look(by_deed=True)
+            self.oracle.look(by_action=True)
 
     # Events of the disk
 

@@ -38,7 +38,7 @@ from aqsync.errors import (
 from tests.support.fake_clock import SECOND_NS, FakeClock
 
 CHUNK = 65_536
-Deed = Callable[[], object]
+Action = Callable[[], object]
 
 
 class StoredFile(NamedTuple):
@@ -66,10 +66,10 @@ class FakeServer(Client):
 
     Attributes:
         calls: Every call in order: the method's name and what it was about.
-        troubles: By method, what happens at its next calls, one each: an error to raise, a deed
+        troubles: By method, what happens at its next calls, one each: an error to raise, an action
             to do before it works, or None for an untroubled call.
         always: By method, the error that every call raises once `troubles` is used up.
-        after: By method, a deed to do when a call has succeeded, before its answer is given.
+        after: By method, an action to take when a call has succeeded, before its answer is given.
         checks_conditions: Whether it looks at what requests expect and names exact times, as the
             embedded server does; the archived one does neither.
     """
@@ -77,9 +77,9 @@ class FakeServer(Client):
     def __init__(self, clock: FakeClock) -> None:
         self.experiments: dict[UUID, FakeExperiment] = {}
         self.calls: list[tuple[str, str]] = []
-        self.troubles: defaultdict[str, deque[Exception | Deed | None]] = defaultdict(deque)
+        self.troubles: defaultdict[str, deque[Exception | Action | None]] = defaultdict(deque)
         self.always: dict[str, Exception] = {}
-        self.after: dict[str, Deed] = {}
+        self.after: dict[str, Action] = {}
         self.clock_ahead_s = 0.0
         self.tells_its_time = True
         self.checks_conditions = False
@@ -241,9 +241,9 @@ class FakeServer(Client):
             trouble()
 
     def _end(self, method: str) -> None:
-        deed = self.after.get(method)
-        if deed is not None:
-            deed()
+        action = self.after.get(method)
+        if action is not None:
+            action()
 
     def _eid(self, uuid: UUID) -> str:
         found = self.experiments.get(uuid)

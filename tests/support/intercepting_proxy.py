@@ -92,14 +92,14 @@ class Exchange:
 
 _OF_ONE_HOP = {"content-length", "transfer-encoding", "connection", "keep-alive"}
 
-Deed = Callable[[Exchange], bool | None]
+Reaction = Callable[[Exchange], bool | None]
 """Does something with a request; what returns false ends the connection."""
 
 
 @dataclass
 class _Rule:
     begin: bytes
-    deed: Deed
+    reaction: Reaction
     times: int
     seen: int = field(default=0)
 
@@ -141,10 +141,10 @@ class InterceptingProxy:
     def stopping(self) -> threading.Event:
         return self._raw.stopping
 
-    def on(self, begin: bytes, deed: Deed, *, times: int = 1_000_000) -> None:
-        """Let a deed have the next requests that begin so; later rules are asked first."""
+    def on(self, begin: bytes, reaction: Reaction, *, times: int = 1_000_000) -> None:
+        """Let a reaction have the next requests that begin so; later rules are asked first."""
         with self._lock:
-            self._rules.insert(0, _Rule(begin, deed, times))
+            self._rules.insert(0, _Rule(begin, reaction, times))
 
     def hands_off(self) -> None:
         """Forget all rules and what was seen."""
@@ -155,10 +155,10 @@ class InterceptingProxy:
     def _serve(self, peer: Peer) -> None:
         while head := peer.head():
             exchange = Exchange(peer, head, self._target)
-            if self._deed(exchange)(exchange) is False:
+            if self._reaction(exchange)(exchange) is False:
                 return
 
-    def _deed(self, exchange: Exchange) -> Deed:
+    def _reaction(self, exchange: Exchange) -> Reaction:
         with self._lock:
             # aqsync's own check uploads to an experiment that cannot exist.
             if exchange.file_name not in {"", "aqsync-check"}:
@@ -166,28 +166,28 @@ class InterceptingProxy:
             for rule in self._rules:
                 if exchange.head.startswith(rule.begin) and rule.seen < rule.times:
                     rule.seen += 1
-                    return rule.deed
+                    return rule.reaction
         return Exchange.pass_on
 
 
-def answering(status: str, body: bytes = b"", *headers: str) -> Deed:
-    """A deed that answers in the server's place."""
+def answering(status: str, body: bytes = b"", *headers: str) -> Reaction:
+    """A reaction that answers in the server's place."""
 
-    def deed(exchange: Exchange) -> None:
+    def reaction(exchange: Exchange) -> None:
         exchange.answer(status, body, *headers)
 
-    return deed
+    return reaction
 
 
 def losing_the_answer(exchange: Exchange) -> bool:
-    """A deed: the server gets the request and answers, but aqsync gets a reset."""
+    """A reaction: the server gets the request and answers, but aqsync gets a reset."""
     exchange.forward()
     exchange.peer.reset()
     return False
 
 
 def breaking_off(exchange: Exchange) -> bool:
-    """A deed: the connection breaks when half of the body is there."""
+    """A reaction: the connection breaks when half of the body is there."""
     exchange.read(exchange.length // 2)
     exchange.peer.reset()
     return False

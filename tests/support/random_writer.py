@@ -95,7 +95,7 @@ class RandomWriter:
 
     def act(self) -> None:
         """Do one thing."""
-        deeds: list[tuple[Callable[[], None], int]] = [
+        actions: list[tuple[Callable[[], None], int]] = [
             (self._write_whole, 4),
             (self._write_in_pieces, 2),
             (self._append, 3),
@@ -106,8 +106,8 @@ class RandomWriter:
             (self._delete, 2),
             (self._delete_folder, 1),
         ]
-        [deed] = self._random.choices([d for d, _ in deeds], [weight for _, weight in deeds])
-        deed()
+        [action] = self._random.choices([d for d, _ in actions], [weight for _, weight in actions])
+        action()
 
     def _path(self) -> str:
         folder = self._random.choice(FOLDERS)

@@ -90,9 +90,9 @@ def test_a_daemon_ends_and_the_next_goes_on(
     assert len(daemon.lines("info uploaded")) == 2, "what is there is not sent again"
 
 
-def ended_or_else(daemon: Daemon, deed: Callable[[], None]) -> bool:
+def ended_or_else(daemon: Daemon, do: Callable[[], None]) -> bool:
     if not daemon.has_ended:
-        deed()
+        do()
     return daemon.has_ended
 
 

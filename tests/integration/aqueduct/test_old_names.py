@@ -38,7 +38,7 @@ EXPERIMENT = (
     b' "updatedAt": "2026-11-23T10:11:45+00:00"}}}'
 )
 Handler = Callable[[Peer], None]
-Deed = Callable[[Experiment, Path], None]
+Call = Callable[[Experiment, Path], None]
 
 
 def upload(experiment: Experiment, folder: Path) -> None:
@@ -68,11 +68,11 @@ def after_the_experiment(then: Handler) -> Handler:
     return handler
 
 
-def caught(deed: Deed, then: Handler, folder: Path) -> AqsyncError:
+def caught(call: Call, then: Handler, folder: Path) -> AqsyncError:
     with RawServer(after_the_experiment(then)) as raw, API(raw.url, 5) as api:
         experiment = api.get_experiment_by_eid("1")
         with pytest.raises(AqsyncError) as found:
-            deed(experiment, folder)
+            call(experiment, folder)
     return found.value
 
 
@@ -81,13 +81,13 @@ def hang_up(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "old"),
+    ("call", "old"),
     [(upload, FileUploadError), (download, FileDownloadError), (removal, FileRemovalError)],
 )
 def test_a_connection_that_breaks_has_both_names(
-    deed: Deed, old: type[AqsyncError], tmp_path: Path
+    call: Call, old: type[AqsyncError], tmp_path: Path
 ) -> None:
-    error = caught(deed, hang_up, tmp_path)
+    error = caught(call, hang_up, tmp_path)
     assert isinstance(error, old)
     assert isinstance(error, ServerUnreachable)
     assert not isinstance(error, RemoteOperationError)
@@ -96,9 +96,9 @@ def test_a_connection_that_breaks_has_both_names(
     assert error.exit_code == ServerUnreachable.exit_code
 
 
-@pytest.mark.parametrize("deed", [upload, removal])
-def test_a_refusal_is_an_operation_that_failed(deed: Deed, tmp_path: Path) -> None:
-    error = caught(deed, answering("400 Bad Request", detail("Invalid file name.")), tmp_path)
+@pytest.mark.parametrize("call", [upload, removal])
+def test_a_refusal_is_an_operation_that_failed(call: Call, tmp_path: Path) -> None:
+    error = caught(call, answering("400 Bad Request", detail("Invalid file name.")), tmp_path)
     assert type(error) is TransferRefused
     assert isinstance(error, RemoteOperationError)
 
@@ -123,15 +123,15 @@ def test_whatever_keeps_a_download_from_working_has_both_names(
         assert error.status == 404
 
 
-@pytest.mark.parametrize("deed", [upload, removal])
+@pytest.mark.parametrize("call", [upload, removal])
 @pytest.mark.parametrize(
     ("status", "kind"),
     [("401 Unauthorized", UnAuthorizedError), ("403 Forbidden", ForbiddenError)],
 )
 def test_a_token_that_is_refused_is_that(
-    deed: Deed, status: str, kind: type[AqsyncError], tmp_path: Path
+    call: Call, status: str, kind: type[AqsyncError], tmp_path: Path
 ) -> None:
-    error = caught(deed, answering(status), tmp_path)
+    error = caught(call, answering(status), tmp_path)
     assert type(error) is kind
     assert not isinstance(error, RemoteOperationError)
 

@@ -12,7 +12,7 @@ from tests.support.scripted_server import EID, EXPERIMENT, Answer, ScriptedServe
 
 DUPLICATE = OperationFailed('duplicate key value violates unique constraint "tag_pkey"')
 FOUND: Answer = {"e0": EXPERIMENT}
-Deed = Callable[[API], object]
+Call = Callable[[API], object]
 
 
 def create(api: API) -> object:
@@ -39,7 +39,7 @@ def find(api: API) -> object:
     return api.find_experiments()
 
 
-CASES: dict[Deed, tuple[str, Answer]] = {
+CASES: dict[Call, tuple[str, Answer]] = {
     create: ("createExperiment", {"createExperiment": EXPERIMENT}),
     retitle: ("updateExperiment", {"updateExperiment": EXPERIMENT}),
     tag: ("addTagsToExperiment", {"addTagsToExperiment": {}}),
@@ -49,45 +49,45 @@ CASES: dict[Deed, tuple[str, Answer]] = {
 }
 
 
-def scripted(deed: Deed, *first: Answer) -> tuple[str, ScriptedServer]:
-    word, good = CASES[deed]
+def scripted(call: Call, *first: Answer) -> tuple[str, ScriptedServer]:
+    word, good = CASES[call]
     answers: list[Answer] = [*first, good]
     return word, ScriptedServer(**{word: answers, "experiment(": FOUND})
 
 
-@pytest.mark.parametrize("deed", CASES)
-def test_what_a_database_refused_as_a_duplicate_is_tried_again(deed: Deed) -> None:
-    word, script = scripted(deed, DUPLICATE, DUPLICATE)
+@pytest.mark.parametrize("call", CASES)
+def test_what_a_database_refused_as_a_duplicate_is_tried_again(call: Call) -> None:
+    word, script = scripted(call, DUPLICATE, DUPLICATE)
     with script as server, API(server.url, 5) as api:
-        deed(api)
+        call(api)
         assert server.count(word) == 3
         first, *others = server.variables(word)
         assert others == [first, first]
 
 
-@pytest.mark.parametrize("deed", CASES)
-def test_but_not_for_ever(deed: Deed) -> None:
-    word, script = scripted(deed, *[DUPLICATE] * 10)
+@pytest.mark.parametrize("call", CASES)
+def test_but_not_for_ever(call: Call) -> None:
+    word, script = scripted(call, *[DUPLICATE] * 10)
     with script as server, API(server.url, 5) as api:
         with pytest.raises(ServerBusy):
-            deed(api)
+            call(api)
         assert server.count(word) == 3
 
 
-@pytest.mark.parametrize("deed", [find, retitle, tag])
-def test_what_is_harmless_is_repeated_on_a_new_connection(deed: Deed) -> None:
-    word, script = scripted(deed, None)
+@pytest.mark.parametrize("call", [find, retitle, tag])
+def test_what_is_harmless_is_repeated_on_a_new_connection(call: Call) -> None:
+    word, script = scripted(call, None)
     with script as server, API(server.url, 5) as api:
-        deed(api)
+        call(api)
         assert server.count(word) == 2
 
 
-@pytest.mark.parametrize("deed", [create, untag, remove])
-def test_what_would_not_be_the_same_twice_is_not(deed: Deed) -> None:
-    word, script = scripted(deed, None)
+@pytest.mark.parametrize("call", [create, untag, remove])
+def test_what_would_not_be_the_same_twice_is_not(call: Call) -> None:
+    word, script = scripted(call, None)
     with script as server, API(server.url, 5) as api:
         with pytest.raises(ServerUnreachable):
-            deed(api)
+            call(api)
         assert server.count(word) == 1
 
 

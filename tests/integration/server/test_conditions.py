@@ -196,19 +196,19 @@ def test_one_connection_goes_on_after_refusals(visit: Visit, uuid: str) -> None:
 WORKERS = 8
 
 
-def race(visit: Visit, deeds: list[tuple[str, str, str, bytes]]) -> list[httpx.Response]:
+def race(visit: Visit, requests: list[tuple[str, str, str, bytes]]) -> list[httpx.Response]:
     """Do all of these at once: upload or delete, to which experiment, on which condition."""
-    ready = Barrier(len(deeds))
+    ready = Barrier(len(requests))
 
-    def do(deed: tuple[str, str, str, bytes]) -> httpx.Response:
-        what, uuid, expect, content = deed
+    def do(request: tuple[str, str, str, bytes]) -> httpx.Response:
+        what, uuid, expect, content = request
         ready.wait()
         if what == "delete":
             return delete(visit, uuid, ["f"], expect)
         return upload(visit, uuid, "f", content, expect)
 
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return list(pool.map(do, deeds))
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return list(pool.map(do, requests))
 
 
 @pytest.mark.parametrize("size", [10, 300_000])
@@ -229,8 +229,8 @@ def test_of_many_that_replace_a_version_one_does(visit: Visit, uuid: str) -> Non
     visit.put(uuid, "f", b"0")
     for _ in range(10):
         time = listed(visit, uuid)["f"]
-        deeds = [("upload", uuid, time, bytes([number])) for number in range(WORKERS)]
-        answers = race(visit, deeds)
+        requests = [("upload", uuid, time, bytes([number])) for number in range(WORKERS)]
+        answers = race(visit, requests)
         assert sorted(answer.status_code for answer in answers) == [200] + [412] * (WORKERS - 1)
         assert listed(visit, uuid)["f"] > time
 
@@ -239,10 +239,10 @@ def test_of_many_that_remove_or_replace_a_version_one_does(visit: Visit, uuid: s
     for _ in range(10):
         visit.put(uuid, "f", b"0")
         time = listed(visit, uuid)["f"]
-        deeds = [
+        requests = [
             ("delete" if number % 2 else "upload", uuid, time, b"1") for number in range(WORKERS)
         ]
-        answers = race(visit, deeds)
+        answers = race(visit, requests)
         statuses = [answer.status_code for answer in answers]
         assert sorted(statuses) == [200] + [412] * (WORKERS - 1)
         assert visit.names(uuid) == ([] if statuses.index(200) % 2 else ["f"])

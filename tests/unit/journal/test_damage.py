@@ -15,7 +15,7 @@ from aqsync.journal import Journal
 from aqsync.model import EntryKind
 from tests.support.notes import AT1, EID, NOW, notes
 
-Deed = Callable[[Path], None]
+Damage = Callable[[Path], None]
 
 
 @pytest.fixture
@@ -29,28 +29,28 @@ def filled(path: Path) -> Path:
     return path
 
 
-def replacing(old: bytes, new: bytes) -> Deed:
+def replacing(old: bytes, new: bytes) -> Damage:
     """Changes the first place in the file."""
 
-    def deed(path: Path) -> None:
+    def damage(path: Path) -> None:
         content = path.read_bytes()
         assert old in content
         path.write_bytes(content.replace(old, new, 1))
 
-    return deed
+    return damage
 
 
-def by_sql(*statements: str) -> Deed:
-    def deed(path: Path) -> None:
+def by_sql(*statements: str) -> Damage:
+    def damage(path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             for statement in statements:
                 connection.execute(statement)
 
-    return deed
+    return damage
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "damage",
     [
         pytest.param(replacing(b"changing_since_ns", b"changing_sinse_ns"), id="a column's name"),
         pytest.param(replacing(b"REFERENCES mapping", b"REFERENCES lapping"), id="a reference"),
@@ -77,8 +77,8 @@ def by_sql(*statements: str) -> Deed:
         ),
     ],
 )
-def test_what_sqlite_passes_over_is_found(filled: Path, deed: Deed) -> None:
-    deed(filled)
+def test_what_sqlite_passes_over_is_found(filled: Path, damage: Damage) -> None:
+    damage(filled)
     with Journal.open_for_writing(filled, NOW + 1) as journal:
         assert journal.broken_set_aside is not None
         assert notes(journal).find("aaa.csv") is None

@@ -539,7 +539,7 @@ def test_what_was_removed_on_the_server_stays_removed_unless_wanted(lab: Lab) ->
 
 
 def just_before_it_is_done(
-    lab: Lab, path: str, monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]
+    lab: Lab, path: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
 ) -> None:
     """What others do while a decided file waits for a worker."""
     perform, done = Engine.perform, list[str]()
@@ -548,7 +548,7 @@ def just_before_it_is_done(
         if job.file.path == path and not done:
             done.append(path)
             lab.clock.advance(SHORTEST_WINDOW_S)
-            deed()
+            meanwhile()
         return perform(engine, job)
 
     monkeypatch.setattr(Engine, "perform", performing)

@@ -86,8 +86,8 @@ def test_many_experiments_are_asked_for_in_chunks(lab: Lab) -> None:
 
 
 def test_a_mirror_asked_for_during_a_mirror_is_another(harness: Harness) -> None:
-    deeds = [harness.poller.mirror_soon]
-    harness.lab.server.after["list_files"] = lambda: deeds and deeds.pop()()
+    once = [harness.poller.mirror_soon]
+    harness.lab.server.after["list_files"] = lambda: once and once.pop()()
     harness.now()
     assert lists(harness) == 2
 

@@ -137,10 +137,10 @@ def test_the_journal_knows_the_digest_before_the_last_bytes_go(lab: Lab, size: i
 
 
 def raiser(exc: Exception) -> Callable[[], None]:
-    def deed() -> None:
+    def act() -> None:
         raise exc
 
-    return deed
+    return act
 
 
 def test_a_full_journal_keeps_the_last_bytes_back(

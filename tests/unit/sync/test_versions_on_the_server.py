@@ -201,10 +201,10 @@ def test_what_is_compared_while_only_the_size_differs_is_not_read(lab: Lab) -> N
 
 
 def lose(lab: Lab, name: str) -> Callable[[], None]:
-    def deed() -> None:
+    def act() -> None:
         lab.server.of(EID).files.pop(name, None)
 
-    return deed
+    return act
 
 
 def test_an_upload_that_the_server_loses_at_once_is_sent_again(lab: Lab) -> None:
