@@ -1,4 +1,4 @@
-"""Injected time: whoever needs to know or to wait takes a `Clock`, so that tests own both."""
+"""Injected time: what reads the time or waits takes a `Clock`, so that a test can replace it."""
 
 from __future__ import annotations
 

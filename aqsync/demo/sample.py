@@ -30,9 +30,9 @@ _NOT_FOR_UPLOAD = ("raw/adc_traces.npy.part", "cooldown-12/~$notes.docx")
 def make_sample(root: Path) -> None:
     """Write the sample into a directory that does not exist yet.
 
-    In it are run folders in the habits of several programs, nested ones, empty tag files, names
-    with ``#``, ``µ``, blanks and characters outside Latin-1, a file of `BIG_FILE_BYTES` bytes,
-    and two files that the default ignore patterns leave out.
+    It has run folders as several programs write them, nested folders, empty tag files, names with
+    ``#``, ``µ``, blanks and characters outside Latin-1, a file of `BIG_FILE_BYTES` bytes, and two
+    files that the default ignore patterns leave out.
     """
     for path, content in _files():
         place = root / path
@@ -41,7 +41,7 @@ def make_sample(root: Path) -> None:
 
 
 def _files() -> Iterator[tuple[str, bytes]]:
-    chance = random.Random(20261123)  # noqa: S311 - numbers to look at, not to keep secret
+    chance = random.Random(20261123)  # noqa: S311 - sample data, no secret
     yield from _qua_run(f"{_DAY}/#7_resonator_spectroscopy_142233", chance)
     yield from _qua_run(f"{_DAY}/#8_qubit_spectroscopy_143105", chance)
     yield from _plottr_run(f"{_DAY}/{_DAY}T150210_3f9c1a7e-rabi", chance)
@@ -109,5 +109,5 @@ def _npz(arrays: dict[str, bytes]) -> bytes:
 
 
 def _hdf5(chance: random.Random, size: int) -> bytes:
-    """Bytes that begin as an HDF5 file does; enough for whoever only moves them."""
+    """Bytes that begin like an HDF5 file; that is enough, as nothing reads them as one."""
     return b"\x89HDF\r\n\x1a\n" + chance.randbytes(size)

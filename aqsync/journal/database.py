@@ -1,7 +1,6 @@
 """The SQLite file under the journal: opening, checking, setting aside, transactions, errors.
 
-This package is the only user of `sqlite3`, and no error of it leaves: the edge is
-`translated`.
+Only this package uses `sqlite3`. `translated` turns the errors of `sqlite3` into those of aqsync.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ Version = tuple[int, int]
 
 _NOT_OURS_HINT = "give `journal` in the configuration another path"
 _NOT_UTF8 = "Could not decode to UTF-8"
-"""How the module `sqlite3` puts it, without a code."""
+"""The words of the module `sqlite3`, which gives no code for this error."""
 _BROKEN_HINT = "run `aqsync push`: it sets the journal aside and rebuilds it"
 
 
@@ -55,7 +54,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         raise _translation(exc, path) from exc
     except UnicodeDecodeError as exc:
-        raise _broken(path, "text in it is no UTF-8") from exc
+        raise _broken(path, "some of its text is not UTF-8") from exc
     except OSError as exc:
         raise JournalError(
             f"the journal {path} cannot be opened: {exc.strerror or exc}",
@@ -72,16 +71,16 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
     if primary == sqlite3.SQLITE_FULL:
         return JournalDiskFull(
             f"the disk that holds the journal {path} is full",
-            hint="free some space; nothing is lost, and the next run goes on",
+            hint="free some space; nothing is lost, and the next run continues",
         )
     if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return _broken(path, str(exc))
     if str(exc).startswith(_NOT_UTF8):
-        return _broken(path, "text in it is no UTF-8")
+        return _broken(path, "some of its text is not UTF-8")
     if primary in _HELD_BY_OTHERS:
         return JournalInUse(
             f"the journal {path} is locked by another program",
-            hint="close whatever holds it open, such as an SQLite browser",
+            hint="close the program that has it open, such as an SQLite browser",
         )
     return JournalError(
         f"the journal {path} cannot be used: {exc}",
@@ -91,7 +90,7 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
 
 @contextmanager
 def _opening(path: Path) -> Iterator[None]:
-    """A file that never was a journal must not count as a broken one, which would be moved away."""
+    """A file that never was a journal is not a broken one, since a broken one is moved away."""
     try:
         with translated(path):
             yield
@@ -102,7 +101,7 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _was_a_journal(path: Path) -> bool:
-    """Whether its first bytes or its lock file say so, or a power loss has left zeros."""
+    """Whether the header or the lock file says so, or a power loss has left a header of zeros."""
     if marks_a_journal(path):
         return True
     with translated(path), path.open("rb") as file:
@@ -126,7 +125,7 @@ class Database:
         self.met_damage = False
         self._checkpoints = 0
         self._waits = False
-        """A transaction is open: it is done, and is committed together with the next one."""
+        """A transaction is finished but still open; it is committed together with the next one."""
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -142,9 +141,8 @@ class Database:
         """One transaction that writes: all of it or nothing.
 
         Args:
-            waits: It is committed together with the next transaction, or by `commit`. Until then
-                this process sees it, others do not, and a crash undoes it, as does an error in
-                the next.
+            waits: Commit it together with the next transaction, or when `commit` is called. Until
+                then only this process sees it, and a crash or an error in the next one undoes it.
         """
         with self._guarded(), self._undone_if_it_fails():
             if not waits:
@@ -157,9 +155,9 @@ class Database:
                 self._commit()
 
     def write(self, statement: str, values: Values = ()) -> int:
-        """One statement that writes: a transaction by itself, in a third of the calls.
+        """One statement that writes, as its own transaction; a third of the calls of `writing`.
 
-        What waits to be committed is committed with it.
+        It also commits a transaction that waits.
 
         Returns:
             How many rows it changed.
@@ -173,7 +171,7 @@ class Database:
             return changed
 
     def commit(self) -> None:
-        """Commit what waits for the next transaction."""
+        """Commit a transaction that waits for the next one."""
         if self._waits:
             with self._guarded(), self._undone_if_it_fails():
                 self._commit()
@@ -200,29 +198,29 @@ class Database:
             yield self._connection
 
     def rows(self, question: str, values: Values = ()) -> list[Any]:
-        """All rows that a question finds."""
+        """All rows of an answer."""
         with self.reading() as connection:
             return connection.execute(question, values).fetchall()
 
     def row(self, question: str, values: Values = ()) -> tuple[Any, ...] | None:
-        """The first row that a question finds; None: there is none."""
+        """The first row of an answer; None if it has none."""
         with self.reading() as connection:
             row: tuple[Any, ...] | None = connection.execute(question, values).fetchone()
         return row
 
     def value(self, question: str, values: Values = ()) -> Any:  # noqa: ANN401 - a column
-        """The first column of the first row; None where there is no row."""
+        """The first column of the first row; None if there is no row."""
         row = self.row(question, values)
         return None if row is None else row[0]
 
     def version(self) -> Version:
-        """Changes when anything is written, here or by another process; inside `reading`."""
+        """A value that changes with every write of any process; call it inside `reading`."""
         theirs = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return self._connection.total_changes, theirs
 
     @property
     def changes(self) -> int:
-        """Counts what may have written to the file itself, and not to the log beside it."""
+        """A count that grows with every write that may have reached the file itself."""
         return self._connection.total_changes + self._checkpoints
 
     def checkpoint(self) -> bool:
@@ -243,7 +241,7 @@ class Database:
         return bool(row[0] == 0)
 
     def close(self) -> None:
-        """Commit what waits, and close the connection."""
+        """Commit a waiting transaction, and close the connection."""
         try:
             self.commit()
         finally:
@@ -252,19 +250,19 @@ class Database:
 
 
 def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
-    """Open the journal for writing, make or migrate it as needed.
+    """Open the journal for writing; create or migrate it if needed.
 
     Args:
         path: Where it lies.
         now_ns: The wall clock, nanoseconds since 1970.
-        known_good: Nothing has happened to it since it was closed in good order, so that it
-            need not be read through.
+        known_good: It was closed in good order and not touched since, so reading it through to
+            find damage is not needed.
 
     Raises:
         JournalBroken: It is damaged.
         JournalTooNew: A newer release wrote it.
-        JournalError: It cannot be opened, or is no journal of ours; of which `JournalDiskFull`
-            when there is no room.
+        JournalDiskFull: There is no room.
+        JournalError: It cannot be opened, or is not a journal of aqsync.
     """
     with _opening(path):
         _make_private(path)
@@ -290,7 +288,7 @@ def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
 
 
 def _make_private(path: Path) -> None:
-    """Whatever the umask is; what SQLite makes beside the file gets the file's mode."""
+    """Give the file mode 0600 under any umask; SQLite gives the files beside it the same mode."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
@@ -323,15 +321,15 @@ def _refuse_damage(path: Path, found: str | None) -> None:
 
 
 def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
-    """Open an existing journal for reading, beside whoever writes it.
+    """Open an existing journal for reading; another process may write it meanwhile.
 
     Args:
         path: Where it lies.
-        oldest: The oldest format that will do.
+        oldest: The oldest format that is accepted.
 
     Raises:
         JournalError: There is none, it cannot be read, other users could have changed it, or its
-            format is older.
+            format is older than `oldest`.
     """
     with _opening(path):
         if not path.exists():
@@ -354,7 +352,7 @@ def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
 
 
 def connect_to_copy(path: Path, now_ns: int) -> Database:
-    """A private copy in memory, of the journal as it is or of an empty one."""
+    """A private copy of the journal in memory; an empty journal if there is none."""
     with translated(path):
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
@@ -370,7 +368,7 @@ def connect_to_copy(path: Path, now_ns: int) -> Database:
 
 
 def set_aside(path: Path, now_ns: int) -> Path:
-    """Move a damaged journal out of the way, under a name that tells when; returns that name."""
+    """Move a damaged journal away to a name with the date and time; returns the new path."""
     when = datetime.fromtimestamp(now_ns / 1e9, UTC).strftime("%Y%m%d-%H%M%S-%f")
     aside = path.with_name(f"{path.name}.broken-{when}")
     with translated(path):

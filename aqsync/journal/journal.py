@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from aqsync.errors import JournalBroken
@@ -36,9 +35,9 @@ from aqsync.journal.versions import Versions
 
 
 class Journal:
-    """What was observed; every method of its parts is one transaction, from any thread.
+    """What was observed; each method of its parts is one transaction, callable from any thread.
 
-    Made by `open_for_writing`, `open_for_reading` or `copy_in_memory`.
+    Opened by `open_for_writing`, `open_for_reading` or `copy_in_memory`.
     """
 
     def __init__(self, database: Database, lock: JournalLock | None, broken: Path | None) -> None:
@@ -57,7 +56,7 @@ class Journal:
         self.comparisons = Comparisons(database)
         self.versions = Versions(database)
         self.broken_set_aside = broken
-        """Where a damaged journal was put when this one was begun in its place."""
+        """Where the damaged journal was moved that this one replaces."""
         self._database = database
         self._lock = lock
         self._durable = None if lock is None else Durable(database.path)
@@ -65,15 +64,15 @@ class Journal:
 
     @classmethod
     def open_for_writing(cls, path: Path, now_ns: int) -> Self:
-        """Open or begin the journal, as its only writer.
+        """Open or create the journal, as its only writer.
 
-        A damaged one is set aside and begun anew: scan and server list rebuild it.
+        A damaged journal is set aside and a new one created: scans and file lists fill it again.
 
         Raises:
             JournalInUse: Another process writes it.
             JournalTooNew: A newer release wrote it.
             JournalError: It cannot be opened, other users could have changed it, or its disk is
-                full; it is left as it is.
+                full. It is left as it is.
         """
         with translated(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,7 +97,7 @@ class Journal:
 
     @classmethod
     def open_for_reading(cls, path: Path) -> Self:
-        """Open an existing journal beside whoever writes it.
+        """Open an existing journal; another process may write it meanwhile.
 
         Raises:
             JournalError: There is none, or it cannot be read.
@@ -107,7 +106,7 @@ class Journal:
 
     @classmethod
     def copy_in_memory(cls, path: Path, now_ns: int) -> Self:
-        """A private copy for trying out: nothing reaches the disk.
+        """A private copy, for a dry run: nothing reaches the disk.
 
         Raises:
             JournalError: The original cannot be read.
@@ -115,10 +114,10 @@ class Journal:
         return cls(connect_to_copy(path, now_ns), None, None)
 
     def checkpoint(self) -> bool:
-        """Move what was written from the log beside the file into it, and empty the log.
+        """Move what was written from the write-ahead log into the file, and empty the log.
 
         Returns:
-            False: somebody reads the journal just now; what could be moved was moved.
+            False if only a part could be moved, as another process reads the journal.
         """
         return self._database.checkpoint()
 
@@ -126,10 +125,10 @@ class Journal:
         """Make what was written so far survive a power loss; threads share the work.
 
         Args:
-            at_once: False: skip it if it was done in the last second, as it costs too much.
+            at_once: If false, it is skipped if it was done within the last second.
 
         Raises:
-            JournalError: The disk does not take it.
+            JournalError: The disk cannot write it.
         """
         if self._durable is not None and (at_once or self._durable.is_due()):
             self._database.commit()
@@ -138,25 +137,25 @@ class Journal:
 
     @property
     def met_damage(self) -> bool:
-        """Whether damage was found; when it is opened again, it is set aside."""
+        """Whether damage was found; the next opening sets the journal aside."""
         return self._database.met_damage
 
     def displaced(self) -> str | None:
-        """What has happened to its files; None: they are those that their paths lead to.
+        """How its files were deleted or replaced; None if they still stand under their paths.
 
-        Whatever is written after that is lost, and another process may write beside this one.
-        It costs a few calls of the system.
+        After that, everything that is written is lost, and another process may write beside this
+        one. The check costs a few system calls.
         """
         if self._files is None:
             return None
         try:
             return self._files.problem(self._database.changes)
         except OSError:
-            return None  # its disk is in trouble, which every use of it reports
+            return None  # its disk has a problem, which every use of the journal reports
 
     def close(self) -> None:
         """Close the file and let others write."""
-        # Another file in its place was not closed by this process, so its next opening checks it.
+        # A file that has taken its place is not closed in good order: its next opening checks it.
         ours = self.displaced() is None
         try:
             self._database.close()
@@ -173,10 +172,5 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()

@@ -141,7 +141,7 @@ class Rechecks:
                 (*at(file), synced.sha256),
             ).rowcount
             if news:
-                text = "its content changed, and neither its size nor its times did"
+                text = "its content changed with the same size and times"
                 event = Event(now_ns, HistoryKind.FOUND_CHANGED, file.mapping, file.path, text)
                 note(connection, event)
         return news > 0

@@ -1,4 +1,4 @@
-"""Comparing a file with what the server holds under its name, without trusting sizes or times."""
+"""Compares a file with the server's version byte by byte, without trusting sizes or times."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Comparer:
         server: Where the other version is.
         journal: Knows which versions were sent from here.
         clock: The time.
-        check: Fetches a newer list where a version does not fit the one known.
+        check: Fetches a newer list if the server's version does not fit the known one.
         disk: Where the files are.
         aborted: Asked between chunks; true breaks the comparison off.
-        rate: How fast the other version may come; None: as fast as it comes.
+        rate: Limits the download; None: no limit.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Comparer:
     def compare(self, job: Job, local: Signature) -> Outcome:
         """Read both versions side by side until the result is known.
 
-        A remote version whose size shows that it cannot be ours is not read at all. The local file
-        is read guarded, so the result is true of exactly this version of it.
+        A remote version that cannot be ours by its size is not read at all. The local file is
+        read guarded, so the result holds for exactly this version of it.
 
         Raises:
             FileChanged: The local file is no longer the version that was decided on.
             FileVanished: It is gone.
-            Outdated: The server holds another version than was listed.
+            Outdated: The server holds a version that was not listed.
             RemoteError: The server cannot be asked.
         """
         listed = job.file.remote.modified_at
@@ -103,7 +103,7 @@ class Comparer:
     ) -> Outcome:
         listed = str(job.file.remote.modified_at)
         length = remote.length
-        # If the server told the size and no past version has it, only an equal beginning counts.
+        # Past versions of another size than the server told cannot be equal.
         past = {other for other in known.values() if length in {None, other}}
         most = max(local.size, *past, 0)
         theirs, size, same = hashlib.sha256(), 0, True

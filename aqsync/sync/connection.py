@@ -1,4 +1,4 @@
-"""From the configuration to the server."""
+"""Makes a client by the configuration."""
 
 from __future__ import annotations
 

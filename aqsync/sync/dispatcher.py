@@ -1,4 +1,4 @@
-"""The dispatcher: decides on queued files, begins jobs, and takes in what came of them.
+"""The dispatcher: decides on queued files, begins jobs, and collects their outcomes.
 
 It is the only one that decides and begins jobs. Files come to it from rescans, file lists and
 orders. A file that must wait goes back to its rescanner, which looks at it when its time has come.
@@ -47,11 +47,11 @@ from aqsync.sync.work_queue import Lane, WorkQueue, lane_of
 from aqsync.sync.worker_pool import HANGS_CHECK_S, Ended, Hung, PutBack, WorkerPool
 
 BATCH = 100
-"""Records loaded at once: few, for what is loaded grows old."""
+"""Records loaded at once; few, since a loaded record can be outdated before its turn comes."""
 IDLE_S = 60.0
-"""Between steps that nothing asks for."""
+"""The longest pause between two steps."""
 MOST_IN_BACKGROUND = 2
-"""Jobs that nothing waits for run while nothing else is queued, and on so many workers at most."""
+"""Workers that compare in the background at most, which they do while nothing else is queued."""
 MOST_PATIENCE_S = 60.0
 """The longest pause for a file that cannot be read as it was seen."""
 
@@ -60,7 +60,7 @@ log = Log(__name__)
 
 
 class Rescans(Protocol):
-    """What looks at the disk for a mapping."""
+    """Looks at the disk for a mapping."""
 
     def later(self, path: str, seconds: float) -> None:
         """Look at a path, relative to the root, again after so many seconds."""
@@ -68,11 +68,11 @@ class Rescans(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """What the dispatcher tells the others.
+    """What the dispatcher calls in other parts.
 
     Args:
-        changed_on_server: A job was done about a file, so that a new list is wanted.
-        progress: Something was got done.
+        changed_on_server: Called with a file after a job on it, since a new list is needed.
+        progress: Called whenever work advances.
     """
 
     changed_on_server: Callable[[FileRecord], None] = lambda _file: None
@@ -80,21 +80,21 @@ class Announce:
 
 
 class Dispatcher:
-    """The jobs of one session. Everything happens on the thread that steps it.
+    """Decides and begins jobs for one session, all on the thread that calls `step`.
 
     Args:
-        engine: Decides and does.
+        engine: Decides, and prepares jobs.
         queue: Where files come from.
-        pool: Does the jobs.
-        outcomes: Told what happened to each file.
+        pool: Runs the jobs.
+        outcomes: Logs what happened to each file.
         windows: When files may be sent.
-        rescanners: By mapping, what looks again at files that must wait. None: nothing is done
-            but for orders.
-        announce: Whom it tells.
+        rescanners: By mapping, what looks again at files that must wait; None: only orders are
+            served.
+        announce: What it calls in other parts.
 
     Attributes:
-        retiring: Nothing new is begun; what runs comes to its end.
-        at_rest: It retires, and nothing runs or will begin any more.
+        retiring: It begins nothing new; running jobs are finished.
+        at_rest: It is retiring, no job runs, and none will begin.
     """
 
     def __init__(
@@ -126,22 +126,22 @@ class Dispatcher:
         """By lane, how many lists had been fetched when its files were loaded."""
         self._policies = PolicyCache(engine, windows)
         self._changed_meanwhile: Counter[int] = Counter()
-        """How often in a row a file was not found as it had been seen."""
+        """How often in a row a file had changed when its job began."""
         self._jobs: dict[int, tuple[Order, ...]] = {}
         """By file with a job, the orders for which it runs."""
         self._put_off: deque[FileRecord] = deque()
-        """In hand, for when nothing else is queued."""
+        """Files in hand to compare in the background."""
         self._in_background: set[int] = set()
         self._blocked: frozenset[str] = frozenset()
-        """Mappings whose files must all wait, as their policies say."""
+        """Mappings for which transfers are blocked."""
         self._full: frozenset[str] = frozenset()
-        """Mappings whose disk hangs and has as many workers as it may have."""
+        """Mappings whose disk hangs and already has as many workers as it may have."""
         self._refused: frozenset[str] = frozenset()
         """Those of them in which no worker was free for an order that no pause holds up."""
         self._returned: list[FileRecord] = []
         """Taken in this step and not begun; queued again at its end, so that every step ends."""
         self._hanging: dict[str, frozenset[str]] = {}
-        """By mapping, what hung when last looked at."""
+        """By mapping, the paths that hung at the last check."""
         self._hangs_at = 0.0
         self._opens_at_ns: int | None = None
 
@@ -151,7 +151,7 @@ class Dispatcher:
         return self._pool.idle
 
     def step(self) -> float:
-        """Take in what has ended, and begin what there is room for."""
+        """Collect what has ended, and begin as many jobs as there is room for."""
         retiring = self.retiring
         try:
             self._give_up_what_hangs()
@@ -180,7 +180,7 @@ class Dispatcher:
             self._pool.give_up_what_hangs()
 
     def _see_what_answers(self) -> None:
-        """Note what hangs now, and look again at what does no longer."""
+        """Note what hangs now, and look again at what no longer hangs."""
         self._engine.note_hangs()
         for name in self._mappings:
             hanging = self._journal.hangs.of(name).keys()
@@ -206,7 +206,7 @@ class Dispatcher:
             try:
                 self._take(ended, orders)
             except BaseException as exc:  # noqa: BLE001 - raised once all are taken in
-                self._again(file)  # nothing is lost: once the journal works, it is decided anew
+                self._again(file)  # the file is decided on again
                 failure = exc
             self._queue.release(file.id)
         if failure is not None:
@@ -236,7 +236,7 @@ class Dispatcher:
             order.ended(file, outcome, self._clock.now_ns())
 
     def _erred(self, file: FileRecord, exc: Exception) -> Failed:
-        """A mistake in this program: one file waits longer and longer, all others go on."""
+        """An internal error: this file is tried again with growing pauses, all others go on."""
         failed = Failed(Reason.INTERNAL_ERROR.explain(error=repr(exc)), permanent=False)
         count = 1
         if file.failure is not None and file.failure.why == failed.why:
@@ -248,7 +248,7 @@ class Dispatcher:
         return failed
 
     def _gave_up(self, job: Job, orders: tuple[Order, ...]) -> None:
-        """Its disk does not answer: the file is looked at again when it does."""
+        """The disk does not answer: once it does, the file is looked at again."""
         failed = self._engine.gave_up(job)
         self._policies.forget()
         place = self._place(job.file)
@@ -263,7 +263,7 @@ class Dispatcher:
         if not (isinstance(outcome, Failed) and self._engine.explains(job)):
             self._outcomes.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
         if isinstance(outcome, ChangedMeanwhile):
-            # At once; but what the scanner cannot see as it is must not be tried without end.
+            # At once, then with growing pauses: the scanner may never see it as it is.
             times = self._changed_meanwhile[file.id]
             self._changed_meanwhile[file.id] += 1
             seconds = min(2.0 ** min(times - 1, 10), MOST_PATIENCE_S) if times else 0.0
@@ -289,7 +289,7 @@ class Dispatcher:
             self._queue.release(file.id)
 
     def _put_all_back(self) -> None:
-        """What is in hand goes to the dispatcher that comes after this one."""
+        """Put all files in hand back, for the dispatcher of the next session."""
         for lane in Lane:
             self._put_back(self._loaded[lane])
             self._loaded[lane].clear()
@@ -319,7 +319,7 @@ class Dispatcher:
             self._returned.clear()
 
     def _begin_in_background(self) -> None:
-        """What was put off is begun when nothing else is queued."""
+        """Begin background comparisons if nothing else is queued."""
         while self._put_off and self._engine.usable and self._has_time():
             file = self._put_off.popleft()
             lane = lane_of(file.size)
@@ -342,7 +342,7 @@ class Dispatcher:
         return few and not (self.retiring or queued)
 
     def _note_blocked(self) -> None:
-        """Which mappings' files must all wait, and until when."""
+        """Note for which mappings transfers are blocked, and until when."""
         now_ns = self._clock.now_ns()
         found = {
             name: why
@@ -358,7 +358,7 @@ class Dispatcher:
         self._opens_at_ns = min(opens, default=None)
 
     def _next_job(self, lane: Lane) -> Job | None:
-        """The next file of a lane about which there is something to do."""
+        """The next job of a lane; None if there is none."""
         loaded = self._loaded[lane]
         while not self.retiring and self._engine.usable and (loaded or self._load(lane)):
             file = loaded.popleft()
@@ -375,7 +375,7 @@ class Dispatcher:
 
     def _load(self, lane: Lane) -> bool:
         """Take files into hand; false if none is queued."""
-        # What was taken when the journal failed comes first.
+        # Files that were taken when the journal failed come first.
         while taken := self._taken[lane] or self._queue.take(
             lane,
             BATCH,
@@ -389,7 +389,7 @@ class Dispatcher:
             self._taken[lane] = []
             for file_id in set(taken) - {file.id for file in records}:
                 self._forget(file_id)
-            # Of a mapping that is no longer configured, nothing is done.
+            # Nothing is done about files of a mapping that is no longer configured.
             known = [file for file in records if file.mapping in self._mappings]
             for file in records:
                 if file.mapping not in self._mappings:
@@ -407,17 +407,17 @@ class Dispatcher:
         self._queue.release(file_id)
 
     def _job(self, file: FileRecord, *, put_off: bool = True) -> Job | None:
-        """What is to be done about a file; what must wait is to be looked at again.
+        """Decide on a file; returns the job if there is one, else sees to it that it comes again.
 
         Args:
             file: Which file.
-            put_off: What nothing waits for is kept for later.
+            put_off: Keep background comparisons for later.
         """
         self._announce.progress()
         orders = self._queue.orders_for(file)
         at_once = any(order.limits.at_once for order in orders)
         try:
-            # Asked anew for a file once it has waited for a newer list.
+            # A function, since the policy may be another one after a newer list was fetched.
             policy_of = partial(self._policies.of, at_once=at_once)
             return self._decided(file, policy_of, orders, put_off=put_off)
         except AqsyncError:
@@ -480,7 +480,7 @@ class Dispatcher:
             for order in orders:
                 order.put_back(file)
             raise
-        # As long as its disk does not answer the file stays in hand, given up or not.
+        # The file stays in hand while its disk does not answer, even if the job is given up.
         self._queue.hold(file.id)
         job.errand.when_over(lambda: self._queue.release(file.id))
         self._jobs[file.id] = orders
@@ -505,7 +505,7 @@ class Dispatcher:
 
     def _wait(self, file: FileRecord, step: Wait, *, blocked: bool) -> None:
         if file.path in self._hanging.get(file.mapping, ()):
-            return  # it is looked at again when its file system has answered
+            return  # it is looked at again once its file system answers
         if blocked:
             if not self._orders_only:
                 self._blocked |= {file.mapping}

@@ -1,7 +1,7 @@
-"""The engine: scanning, mirroring, doing jobs and tagging, as steps that a caller drives.
+"""The engine: scanning, mirroring, doing jobs and tagging, as functions that the loops call.
 
-One engine serves one session. Its steps may be taken by several threads at once: what must not
-interleave holds a lock. Every step can as well be driven by a test, on one thread.
+One engine serves one session. Several threads may call it at once: what must not interleave holds
+a lock.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ from aqsync.sync.tagger import Tagger
 from aqsync.sync.uploader import Uploader
 
 NEWEST_S = 3.0
-"""A file that waits for a newer list than the one known does not wait for one younger than this."""
+"""A file that waits for a newer list causes no request if the known list is younger than this."""
 
 T = TypeVar("T")
 
@@ -77,9 +77,9 @@ class Engine:
     Args:
         mappings: Which.
         server: Where to.
-        shared: What other sessions of this process use too.
-        aborted: Asked between chunks; true breaks every transfer off. What fails then counts
-            as broken off too: whoever aborts may close the server under all that wait for it.
+        shared: What all sessions of the process share.
+        aborted: Asked between chunks; true breaks every transfer off. Errors after that count as
+            broken off too, since the session that aborts also closes the connections.
         disk: Where the mappings' roots are.
     """
 
@@ -110,11 +110,11 @@ class Engine:
         self._aborted = aborted
         self._scanners = {m.name: Scanner(m, journal, clock, disk, errands) for m in self.mappings}
         self.changes_seen = 0
-        """Counts: looks at a mapping that found something new, changed or gone."""
+        """How many scans have found something new, changed or gone."""
         self.outlook = 0
-        """Counts: policies that were worked out before the last one may be past."""
+        """A count that grows whenever policies computed before may be outdated."""
         self.outlook_changed: Callable[[], None] = lambda: None
-        """Called, from any thread, when it was counted."""
+        """Called, from any thread, when `outlook` has grown."""
         self._tagging = threading.Lock()
         self._refusing = Refusing(
             journal, clock, server.check_file_name_header, self._change_outlook
@@ -129,13 +129,13 @@ class Engine:
         beat: Callable[[], None] = lambda: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> ScanReport:
-        """Look at a mapping's root, or only at some paths of it.
+        """Scan a mapping's root, or only some paths of it.
 
         Args:
             mapping: Which.
             within: Paths relative to its root; none: everything.
-            beat: Called before each directory: a long scan is alive.
-            stop: Asked before each directory; true ends the scan, which then calls nothing gone.
+            beat: Called before each directory, to show progress.
+            stop: Asked before each directory; true ends the scan, which then reports nothing gone.
         """
         report = self._scanners[mapping.name].scan(within, beat, stop)
         if report.changed or report.gone:
@@ -145,7 +145,7 @@ class Engine:
         return report
 
     def ask(self, mapping: MappingConfig, question: Callable[[], T]) -> T:
-        """Ask a mapping's disk something that a call of the system answers.
+        """Ask a mapping's disk something that a system call answers.
 
         Raises:
             DiskHangs: It does not answer.
@@ -154,7 +154,7 @@ class Engine:
 
     @property
     def lists_fetched(self) -> int:
-        """Counts: what was read from the journal before the last one may be past."""
+        """How many lists were fetched; what was read before the last one may be outdated."""
         return self._lists.fetched
 
     @property
@@ -163,7 +163,7 @@ class Engine:
         return self._state.problem is None
 
     def eids(self) -> set[str]:
-        """Every experiment that files of these mappings lead to."""
+        """Every experiment that files of these mappings belong to."""
         return experiments_of(self.journal, self.mappings)
 
     def refresh(self, eids: Collection[str]) -> bool:
@@ -182,7 +182,7 @@ class Engine:
     def probe(self) -> bool:
         """Find out whether the server can be used, uploads included."""
         try:
-            # Where even the probe is not allowed, a file finds out whether files are.
+            # If the probe itself is not allowed, a file finds out whether uploads are.
             with contextlib.suppress(Forbidden):
                 self._server.check_file_name_header()
         except RemoteError as exc:
@@ -196,12 +196,13 @@ class Engine:
     def decide(
         self, file: FileRecord, policy_of: Callable[[FileRecord], Policy]
     ) -> tuple[FileRecord, Decision] | None:
-        """The next step of a file; where it waits for a newer list, that is fetched.
+        """The next step of a file; if it waits for a newer list, that is fetched.
 
-        Whether what the list says is still so is asked by the worker, when it matters.
+        The worker checks just before it changes something whether the list is still right.
 
         Returns:
-            The record as it then is, and the decision; None if the server cannot be asked.
+            The record, renewed if a list was fetched, and the decision; None if the server cannot
+            be asked.
         """
         step = decide(file, policy_of(file), self.clock.now_ns())
         eid = str(file.eid)
@@ -224,9 +225,9 @@ class Engine:
         step: Upload | Compare | RemoveRemote,
         progress: Progress = unwatched,
     ) -> Job:
-        """What a worker needs to take a decided step.
+        """The job for a decided step.
 
-        `perform` must follow, or the job's errand be dropped.
+        The caller must `perform` it or drop its errand.
 
         Args:
             file: Which file.
@@ -248,7 +249,7 @@ class Engine:
         return self._errands.admits(self._by_name[mapping].directory)
 
     def gave_up(self, job: Job) -> Failed:
-        """Note that a job's disk does not answer, so that nobody waits for it any longer."""
+        """Note that a job's disk does not answer."""
         place = job.root / job.file.path
         failed = Failed(Reason.DISK_HANGS.explain(place=place), permanent=False)
         self.journal.outcomes.ended(job.file)
@@ -265,17 +266,17 @@ class Engine:
                 self.journal.hangs.set(mapping.name, hanging)
 
     def _note_size_tried(self, file: FileRecord, step: Decision) -> None:
-        """A file that is too large finds out whether it still is: no other one need meanwhile."""
+        """This file finds out whether the size limit still holds; no other one tries meanwhile."""
         limit = self.journal.limits.size()
         if limit is not None and isinstance(step, Upload) and is_too_large(file, limit):
             self.journal.limits.tried(self.clock.now_ns() + LIMIT_TRIED_EVERY_NS)
             self._change_outlook()
 
     def perform(self, job: Job) -> Outcome:
-        """Take one step and record what came of it; safe to call from several threads.
+        """Do a job and record its outcome; usable from several threads.
 
         Raises:
-            Interrupted: Aborted, or given up; nothing of it counts.
+            Interrupted: Aborted, or given up; there is no outcome.
             JournalError: The outcome cannot be recorded.
         """
         try:
@@ -286,7 +287,7 @@ class Engine:
 
     def _perform(self, job: Job) -> Outcome:
         if (problem := self._state.problem) is not None:
-            # What had begun to wait for a worker before: the file keeps no mark of it.
+            # The job had waited for a worker before that. The file is not marked as failed.
             return Failed(problem.why, permanent=False)
         began_ns = self.clock.now_ns()
         try:
@@ -300,7 +301,7 @@ class Engine:
             self._server_failed(exc)
             outcome = Failed(explain_error(exc), permanent=False)
             if isinstance(exc, AccessDenied | HeaderDropped | ServerFailed):
-                return outcome  # no fault of this file's: it keeps no mark of it
+                return outcome  # not the file's fault: it is not marked as failed
         if isinstance(outcome, Uploaded | Adopted | FoundOurOwn | FoundDifferent | Removed):
             self._refusing.accepted(job.file, job.step)
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
@@ -317,14 +318,14 @@ class Engine:
         return outcome
 
     def explains(self, job: Job) -> bool:
-        """Whether it is told already why a job has failed: it is no matter of this file alone."""
+        """Whether the cause of a failed job concerns more than this file, and is logged already."""
         if self._state.problem is not None or self._refusing.explains(job.file, job.step):
             return True
         limit = self.journal.limits.size()
         return limit is not None and is_too_large(job.file, limit)
 
     def _is_told_by_a_limit(self, file: FileRecord, outcome: Failed) -> bool:
-        """Whether a file was too large, as every file as large is: it keeps no mark of it."""
+        """Whether a file failed by the size limit; then it is not marked as failed."""
         if not outcome.too_large or file.local is None:
             return False
         now_ns = self.clock.now_ns()
@@ -371,10 +372,10 @@ class Engine:
         self.outlook_changed()
 
     def _server_failed(self, exc: RemoteError) -> None:
-        """The server's state, not each file's: one probe backs off, files just wait.
+        """Note that the server cannot be used: it is probed with growing pauses, and files wait.
 
         Raises:
-            Interrupted: It was this side that gave up.
+            Interrupted: This side has aborted.
         """
         if self._aborted():
             raise Interrupted("interrupted") from exc

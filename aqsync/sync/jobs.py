@@ -1,4 +1,4 @@
-"""What a worker is given: one decided step of one file."""
+"""A job: one decided step of one file, for a worker."""
 
 from __future__ import annotations
 

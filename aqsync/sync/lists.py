@@ -1,4 +1,4 @@
-"""The server's file lists: who fetches them, how old they are, and what they cost."""
+"""The server's file lists: fetching them, their age, and how long they take."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aqsync.sync.mirror import Mirror
 
 
 class Lists:
-    """Fetches file lists, and shares a fetch among all threads that ask for the same list.
+    """Fetches file lists; threads that need the same list share one request.
 
-    Threads may share it. If lists overtake each other, the journal keeps the one that was asked
-    for last.
+    Usable from several threads. If answers overtake each other, the journal keeps the list that
+    was requested last.
 
     Args:
         mirror: Fetches them.
-        clock: Tells their age.
+        clock: The time.
     """
 
     def __init__(self, mirror: Mirror, clock: Clock) -> None:
@@ -29,13 +29,13 @@ class Lists:
         self._guard = threading.Lock()
         self._fetching: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.fetched = 0
-        """How many; what was read from the journal before the last fetch may be outdated."""
+        """How many. What was read from the journal before the last fetch may be outdated."""
 
     def fetch(self, eids: Collection[str]) -> set[str]:
         """Fetch the lists of these experiments.
 
         Returns:
-            Those that the server shows; what is known of others stays as old as it was.
+            The experiments that the server shows.
 
         Raises:
             RemoteError: The server cannot be asked.
@@ -54,13 +54,13 @@ class Lists:
         """Fetch a list, or wait for the one that another thread is fetching.
 
         Args:
-            eid: Whose.
-            enough: Returns whether the list known is good enough; called when no other thread is
-                fetching it.
+            eid: The experiment.
+            enough: Returns whether the known list is good enough; called while no other thread
+                fetches it.
             wait: If false and another thread is fetching it, return at once.
 
         Returns:
-            False: the server does not show it.
+            False if the server does not show the experiment.
 
         Raises:
             RemoteError: The server cannot be asked.
@@ -75,13 +75,13 @@ class Lists:
             lock.release()
 
     def asked_at(self, eid: str) -> float:
-        """When the newest list was asked for, by the monotonic clock; minus infinity: never."""
+        """When the newest list was requested, by the monotonic clock; minus infinity: never."""
         return self._asked_at.get(eid, float("-inf"))
 
     def age(self, eid: str) -> float:
-        """Seconds since the newest list was asked for; infinity: it never was."""
+        """Seconds since the newest list was requested; infinity: it never was."""
         return self._clock.monotonic() - self.asked_at(eid)
 
     def took(self, eid: str) -> float:
-        """Seconds that the newest list took; 0 where none was fetched."""
+        """Seconds that the newest list took; 0 if none was fetched."""
         return self._took.get(eid, 0.0)

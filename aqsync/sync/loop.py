@@ -1,4 +1,4 @@
-"""One thread that takes one kind of step for ever, and shows whether it gets on."""
+"""A thread that repeats one step, and shows whether it makes progress."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ log = Log(__name__)
 
 
 class Loop:
-    """Steps, waits for as long as the step said or until woken, and steps again.
+    """Takes a step, waits as long as the step says or until it is woken, and takes the next.
 
-    A step that fails is told once, and tried again with growing pauses: nothing that can happen
-    to one step ends the loop.
+    A step that fails is logged once and tried again with growing pauses. No error of a step ends
+    the loop.
 
     Args:
         name: What it does, for the log and the thread.
@@ -56,31 +56,31 @@ class Loop:
         return self._thread is not None and self._thread.is_alive()
 
     def wake(self) -> None:
-        """Let the next step begin now; may be called from any thread."""
+        """Let the next step begin now; callable from any thread."""
         self._woken.set()
 
     def hurry(self) -> None:
-        """The same, and no pause after a failure is kept."""
+        """The same, but without a pause after a failure."""
         self._urgent.set()
         self._woken.set()
 
     def beat(self) -> None:
-        """Something was got done within a step; between steps it means nothing."""
+        """A step has made progress; ignored between steps."""
         if self._busy_since is not None:
             self._busy_since = self._clock.monotonic()
 
     def busy_for(self) -> float:
-        """Seconds since the step under way began, or last got something done; 0 between steps."""
+        """Seconds since the running step began or last made progress; 0 between steps."""
         since = self._busy_since
         return 0.0 if since is None else self._clock.monotonic() - since
 
     def stop(self) -> None:
-        """End after the step under way."""
+        """End after the running step."""
         self._stopped = True
         self.hurry()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the end; false if it has not come in time."""
+        """Wait for the end; false if it takes longer."""
         if self._thread is None:
             return True
         self._thread.join(max(0.0, timeout_s))
@@ -90,10 +90,10 @@ class Loop:
         while True:
             self._woken.clear()
             self._urgent.clear()
-            if self._stopped:  # asked only now: a stop before would be forgotten
+            if self._stopped:  # checked after clearing, so that no stop is missed
                 return
             seconds = self.step(step)
-            # After a failure nobody cuts the pause short, however much there is to do.
+            # After a failure `wake` does not shorten the pause, only `hurry` and `stop` do.
             self._clock.wait(self._urgent if self._pausing else self._woken, seconds)
 
     def step(self, step: Callable[[], float]) -> float:
@@ -102,7 +102,7 @@ class Loop:
         try:
             seconds = step()
         except Interrupted:
-            return 0.0  # whoever broke it off stops the loop as well
+            return 0.0  # the session that aborts stops this loop too
         except Exception as exc:  # noqa: BLE001 - told in full, and tried again
             return self._failed(exc)
         finally:
@@ -115,7 +115,7 @@ class Loop:
             log.error("a step failed; it is tried again", loop=self.name, exc=exc)
         self._failing, self._pausing = failure, True
         pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
-        # One step may begin what only the next finds failed: a success does not end it yet.
+        # A step may begin what the next one finds to have failed: one success is no recovery yet.
         self._recovered_at = self._clock.monotonic() + 2 * pause
         return pause
 

@@ -1,4 +1,4 @@
-"""The mirror: asks the server which experiments and files it has, and tells the journal."""
+"""The mirror: asks the server which experiments and files it has, and notes it in the journal."""
 
 from __future__ import annotations
 
@@ -17,19 +17,14 @@ from aqsync.sync.planner import search_pause_ns
 CHUNK = 50
 """Experiments whose lists are asked for in one request."""
 SPEAK_FOR_ALL = 3
-"""So many experiments whose lists may not be seen, and none before that may."""
+"""If the lists of the first so many experiments are all refused, it concerns the token."""
 
 
 class Mirror:
     """Keeps the journal's copy of the remote side.
 
-    Every method raises `RemoteError` where the server cannot be asked, and has then changed
-    nothing of what it did not learn.
-
-    Args:
-        server: Which is asked.
-        journal: Which is told.
-        clock: For the age of what is learned.
+    Every method raises `RemoteError` if the server cannot be asked; what is known of the rest then
+    stays as it was.
     """
 
     def __init__(self, server: Client, journal: Journal, clock: Clock) -> None:
@@ -39,7 +34,7 @@ class Mirror:
         self._address = server_address(server.url)
 
     def resolve(self, eids: Collection[str]) -> None:
-        """Find these experiments, or learn that they do not exist."""
+        """Look these experiments up, and note which do not exist."""
         if not eids:
             return
         found = self._server.resolve(sorted(eids))
@@ -56,21 +51,21 @@ class Mirror:
         )
 
     def refresh(self, eids: Iterable[str]) -> set[str]:
-        """Fetch the file lists of these experiments; those not yet found are resolved first.
+        """Fetch the file lists of these experiments; unknown ones are looked up first.
 
         Returns:
-            Those whose lists were seen: others are not there, or may not be seen.
+            Those whose lists were fetched; others do not exist, or are not allowed.
         """
         wanted = set(eids)
         known = self._journal.remote.experiments()
-        # A server that is reached at another address may be another one, with the same EIDs.
+        # A server at another address may be another one, with the same EIDs.
         here = {e for e, found in known.items() if found.uuid and found.address == self._address}
         self.resolve(wanted - here)
-        # Those that could not be used before have a request of their own.
+        # Experiments that could not be used before get a request of their own.
         doubtful = {e for e in wanted if e in known and known[e].problem}
         vanished = self._list(wanted - doubtful) | self._list(doubtful)
         if vanished:
-            # The experiment was removed; the same EID may have been given again since.
+            # The experiment was removed; its EID may belong to a new one since.
             self.resolve(vanished)
             known = self._journal.remote.experiments()
             self._list({eid for eid in vanished if not known[eid].problem})
@@ -91,10 +86,10 @@ class Mirror:
         return vanished
 
     def _list_one_by_one(self, chunk: dict[UUID, str], exc: Forbidden) -> set[str]:
-        """A request for all of these was refused: find out whose lists may not be seen.
+        """A request for all of these was refused: find out which lists are not allowed.
 
         Raises:
-            Forbidden: It is no matter of single experiments.
+            Forbidden: The refusal does not concern single experiments.
         """
         vanished: set[str] = set()
         refused: dict[str, Forbidden] = {}
@@ -107,7 +102,7 @@ class Mirror:
                     raise
         if len(chunk) == 1:
             refused = dict.fromkeys(chunk.values(), exc)
-        self._server.check_file_name_header()  # refused too, it is the token's
+        self._server.check_file_name_header()  # if that is refused too, it concerns the token
         known, now_ns = self._journal.remote.experiments(), self._clock.now_ns()
         self._journal.remote.not_found(
             {

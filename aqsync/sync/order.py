@@ -29,18 +29,18 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.paths import is_chosen
-from aqsync.sync.progress import Reporter
+from aqsync.sync.progress import Finished, Sent, Show
 
 TRIES = 3
 """Attempts on a file, or on a server that is away, before a push gives up."""
 MOST_ATTEMPTS = 8
-"""Jobs done on one file in one push: compared, sent, and sent again when it changed meanwhile."""
+"""Jobs on one file in one push at most: comparing, sending, sending again after a change."""
 
 SOON_NS = 5 * SECOND_NS
-"""A push waits at most this long for the next file that may try what was refused as a whole."""
+"""The longest wait for a file that may try whether a refused action is allowed again."""
 
 _LAST = (Uploaded, Touched, Removed, ChangedMeanwhile)
-"""After these, nothing more is decided about a file in the same round."""
+"""After these outcomes the file is not decided on again in the same round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Limits:
         overwrite: Replace conflicting remote files.
         within: By mapping, the paths to look at; none, or an empty path, is the whole root.
         mappings: The names of the only mappings to push; None: all that there are.
-        at_once: Transfer windows and pauses do not count. Else what is outside of a window, or
-            paused, is left waiting.
+        at_once: Ignore transfer windows and pauses. If false, files that they block are left
+            waiting.
     """
 
     wait_for_settling: bool = True
@@ -89,48 +89,46 @@ class PushResult:
 
 @dataclass(slots=True)
 class Round:
-    """What is left of one round over all files of an order."""
+    """What one round over all files of an order has left to do."""
 
     acted: set[str] = field(default_factory=set)
-    """Experiments in which something was done."""
+    """Experiments whose files had a job."""
     look_again: dict[str, list[str]] = field(default_factory=dict)
     """By mapping, paths that changed meanwhile, or may still be changing."""
     conflicts: list[FileRecord] = field(default_factory=list)
     next_ns: int | None = None
-    """When the first of the files that wait may be due."""
+    """When the first waiting file may be due."""
     reason: str = ""
     """Why that file waits."""
     cut_short: bool = False
     """Files were left undecided, since the server could not be used or the push was stopped."""
 
     def wait_until(self, at_ns: int, reason: str) -> None:
-        """Something may be due then."""
+        """A file waits until then."""
         if self.next_ns is None or at_ns < self.next_ns:
             self.next_ns, self.reason = at_ns, reason
 
 
 class Order:
-    """What is asked for, what is left to decide on, and what came of it.
+    """What is asked for, what is left to decide on, and the result so far.
 
     The dispatcher tells it of each decision and outcome; `Push` asks for files, and waits until
-    nothing is left of them. Every method may be called from any thread. The reporter may be slow,
-    so it is told by the push, on its own thread: no job and no other order waits for it.
+    nothing is left of them. Every method may be called from any thread. What is shown may be taken
+    slowly, so the push shows it, on its own thread: no job and no other order waits for it.
 
     Args:
         limits: How far to go.
-        reporter: Told what happens, on the thread of the push.
-        stopped: Set when no new job is to begin for it; `stop` says so at once.
+        show: Gets the events, on the thread of the push.
+        stopped: When set, no new job begins for it; `stop` sets it and wakes the push.
 
     Attributes:
-        woken: Set when whatever waits for the order should look at it again.
+        woken: Set when the push should look at the order again.
         result: What was done so far.
     """
 
-    def __init__(
-        self, limits: Limits, reporter: Reporter, stopped: threading.Event | None = None
-    ) -> None:
+    def __init__(self, limits: Limits, show: Show, stopped: threading.Event | None = None) -> None:
         self.limits = limits
-        self.reporter = reporter
+        self.show = show
         self.woken = threading.Event()
         self.stopped = threading.Event() if stopped is None else stopped
         self.result = PushResult()
@@ -141,14 +139,14 @@ class Order:
         self._attempts: Counter[int] = Counter()
         self._sent: set[int] = set()
         self._left: set[int] = set()
-        """Files on which enough was tried."""
+        """Files that this round does not try again."""
         self._replaced: set[int] = set()
         self._error: BaseException | None = None
-        self._unsaid: list[tuple[FileRecord, Outcome]] = []
+        self._unsaid: list[Finished] = []
         self._unsaid_bytes = 0
 
     def stop(self) -> None:
-        """Begin no other job for it; those that run come to their end."""
+        """Begin no new job for it; running jobs are finished."""
         self.stopped.set()
         self.woken.set()
 
@@ -165,10 +163,10 @@ class Order:
         """Whether every file of the round was decided on, and no job runs for the order.
 
         Args:
-            usable: Whether the server can be used: else nothing more begins.
+            usable: Whether the server can be used; if not, no new job begins.
 
         Raises:
-            BaseException: What kept the dispatcher from working.
+            BaseException: The error that the dispatcher met.
         """
         with self._lock:
             if self._error is not None:
@@ -177,37 +175,38 @@ class Order:
             return not (waits or self._running)
 
     def end_round(self) -> Round:
-        """What the round has left."""
+        """End the round; returns what it has left to do."""
         with self._lock:
             self._round.cut_short = bool(self._pending)
             self._pending.clear()
             return self._round
 
     def report(self) -> None:
-        """Tell the reporter what has happened since the last time."""
+        """Show what has happened since the last time."""
         with self._lock:
             unsaid, self._unsaid = self._unsaid, []
             size, self._unsaid_bytes = self._unsaid_bytes, 0
         if size:
-            self.reporter.sent(size)
-        for file, outcome in unsaid:
-            self.reporter.finished(file, outcome)
+            self.show(Sent(size))
+        for event in unsaid:
+            self.show(event)
 
     def replace(self, files: Iterable[FileRecord]) -> None:
-        """These conflicting remote files are replaced now: once in a push."""
+        """Note that these conflicts are replaced now, which a push does once for each file."""
         self._replaced.update(file.id for file in files)
 
     # What the dispatcher tells
 
     def covers(self, file: FileRecord) -> bool:
-        """Whether it asks for a file."""
+        """Whether the order asks for a file."""
         limits = self.limits
         return limits.covers(file.mapping) and is_chosen(file.path, limits.paths_in(file.mapping))
 
     def admit(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
-        """Whether a job may begin for the order, which then counts as running.
+        """Whether a job may begin for the order; if so, it counts as running.
 
-        A file that keeps changing must not keep a push from ending.
+        The number of jobs on a file is limited, so that a file that keeps changing cannot keep a
+        push from ending.
         """
         with self._lock:
             if self.stopped.is_set() or file.id in self._left:
@@ -223,7 +222,7 @@ class Order:
             return True
 
     def put_back(self, file: FileRecord) -> None:
-        """A job that was admitted did not begin: another file of its disk is read first."""
+        """An admitted job did not begin, as another file of the same disk hangs."""
         with self._lock:
             self._attempts[file.id] -= 1
             self._end(file.id)
@@ -233,7 +232,7 @@ class Order:
 
         Args:
             file: Of which file.
-            outcome: What came of it; None: it was broken off.
+            outcome: Its outcome; None: it was broken off.
             now_ns: The wall clock, nanoseconds since 1970.
         """
         with self._lock:
@@ -243,11 +242,11 @@ class Order:
             if outcome is None or isinstance(outcome, _LAST):
                 self._pending.discard(file.id)
             if outcome is not None:
-                self._unsaid.append((file, outcome))
+                self._unsaid.append(Finished.of(file, outcome))
             self._end(file.id)
 
     def sent(self, size: int) -> None:
-        """So many bytes more were sent or compared."""
+        """More bytes were sent or compared."""
         with self._lock:
             self._unsaid_bytes += size
 
@@ -269,10 +268,10 @@ class Order:
         self._round.acted.add(file.eid)
 
     def gave_up(self, file: FileRecord, failed: Failed) -> None:
-        """A job was given up since its disk does not answer."""
+        """A job was given up, as its disk does not answer."""
         with self._lock:
             self._pending.discard(file.id)
-            self._unsaid.append((file, failed))
+            self._unsaid.append(Finished.of(file, failed))
             self._end(file.id)
 
     def decided(
@@ -286,9 +285,9 @@ class Order:
         """Nothing is to be done about a file now.
 
         Args:
-            file: Which.
-            step: Why.
-            blocked: Transfers of its mapping are blocked: no push waits for their end.
+            file: Which file.
+            step: The decision.
+            blocked: Transfers of its mapping are blocked; a push does not wait for that to end.
             now_ns: The wall clock, nanoseconds since 1970.
         """
         with self._lock:
@@ -321,12 +320,12 @@ class Order:
         return self.limits.wait_for_settling
 
     def forget(self, file_id: int) -> None:
-        """A file need not be decided on any more: it is known no longer, or its disk hangs."""
+        """Do not wait for a file: it is no longer known, or its disk hangs."""
         with self._lock:
             self._settle(file_id)
 
     def fail(self, error: BaseException) -> None:
-        """The dispatcher cannot work."""
+        """The dispatcher has met an error; the push raises it."""
         with self._lock:
             self._error = self._error or error
         self.woken.set()

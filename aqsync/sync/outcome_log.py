@@ -1,4 +1,4 @@
-"""What the dispatcher tells the log: a line for each file while they are few, else their number."""
+"""Logs outcomes: a line for each file while they are few, otherwise their number."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from aqsync.model import (
 )
 
 GATHER_S = 2.0
-"""How long a line waits for others of its kind."""
+"""How long a line waits for others of the same kind."""
 FEW = 10
-"""So many files of one kind are told one by one."""
+"""Up to this many files of one kind are logged one by one."""
 REMEMBERED = 100_000
-"""Files whose trouble was told and is not told again."""
+"""Files whose trouble is remembered, so that it is logged once."""
 
 _WORDS = {
     Uploaded: "uploaded",
@@ -55,21 +55,21 @@ class _Files:
 
 
 class OutcomeLog:
-    """Gathers what happened to files, so that a burst is one line and not one for each.
+    """Gathers what happened to files, so that a burst of files is one line.
 
-    May be used by several threads.
+    Usable from several threads.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
-        """Since the start, by the words of the log."""
+        """Outcomes since the start, by the words of the log."""
         self.bytes = 0
         """Uploaded since the start."""
         self._gathered: dict[_Kind, _Files] = {}
         self._tell_at: float | None = None
         self._told: OrderedDict[int, int] = OrderedDict()
-        """By file, the trouble it is in; hashes of both, for there may be many."""
+        """By file, the trouble that was logged; hashes of both, as there may be many."""
 
     def add(self, place: str, mapping: str, outcome: Outcome, now: float) -> None:
         """One outcome.
@@ -77,7 +77,7 @@ class OutcomeLog:
         Args:
             place: The file's absolute path.
             mapping: Whose it is.
-            outcome: What came of it.
+            outcome: Which.
             now: The monotonic clock.
         """
         with self._lock:
@@ -95,7 +95,7 @@ class OutcomeLog:
                 self.counts["found different"] += 1
 
     def held(self, place: str, mapping: str, step: Hold, since_ns: int, now: float) -> None:
-        """A file is held; told once for each reason and state of the file.
+        """A file is held; logged once for each reason and state of the file.
 
         Args:
             place: The file's absolute path.
@@ -112,7 +112,7 @@ class OutcomeLog:
         return float("inf") if self._tell_at is None else max(0.0, self._tell_at - now)
 
     def tell(self, now: float, *, idle: bool) -> None:
-        """Write the lines that are due; all of them where nothing more is to be expected."""
+        """Write the lines that are due; all of them if nothing more is expected now."""
         with self._lock:
             if self._tell_at is None or (now < self._tell_at and not idle):
                 return

@@ -1,4 +1,4 @@
-"""From configuration and journal to the policy that bears on each file."""
+"""Computes the policy of each file from configuration and journal."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ ALWAYS = Windows()
 def transfers_blocked(
     journal: Journal, name: str, now_ns: int, windows: Windows, *, at_once: bool = False
 ) -> TransfersBlocked | None:
-    """Why a mapping's files must not go to the server now; of several reasons, the one that lasts.
+    """Why transfers of a mapping are blocked now; of several reasons, the one that lasts longest.
 
     Args:
         journal: Knows what is paused.
         name: The mapping's.
         now_ns: The wall clock, nanoseconds since 1970.
         windows: When files may be sent.
-        at_once: A person wants them sent now, in spite of windows and pauses.
+        at_once: Ignore transfer windows and pauses.
     """
     hangs = journal.hangs.of(name)
     if (hang := next((hang for hang in hangs.values() if hang.blocks), None)) is not None:
@@ -79,14 +79,14 @@ def policies(
     *,
     at_once: bool = False,
 ) -> Callable[[FileRecord], Policy]:
-    """A mapping's policy for each of its files, as things stand now.
+    """Returns a function that gives the policy of each file of a mapping, as of now.
 
     Args:
         journal: What is known.
         mapping: Which mapping.
         now_ns: The wall clock, nanoseconds since 1970.
         windows: When files may be sent.
-        at_once: Neither they nor pauses count.
+        at_once: Ignore them, and pauses.
     """
     mapping_id = journal.mappings.get(mapping.name).id
     barrier, twins = None, dict[int, Twin]()
@@ -129,7 +129,7 @@ def _by_experiment(journal: Journal, base: Policy) -> tuple[Policy, dict[str, Po
 
     Args:
         journal: Knows the problems of experiments, and what the server does not allow.
-        base: What else bears on the files.
+        base: The rest of the policy.
     """
     refused = journal.refusals.current()
     everywhere = {action: refusal for (eid, action), refusal in refused.items() if not eid}
@@ -167,10 +167,9 @@ def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 
 def experiments_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[str]:
-    """The EIDs of the experiments that files of mappings lead to, as they are configured now.
+    """The EIDs of the experiments that files of the mappings belong to, as configured now.
 
-    A file that is gone counts only while its copy may have to be removed. What is known of others
-    stays in the journal, and is not asked for.
+    A file that is gone counts only while its copy may have to be removed.
     """
     found: set[str] = set()
     here, removing = list[int](), list[int]()
@@ -178,14 +177,16 @@ def experiments_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[s
         record = journal.mappings.get(mapping.name)
         if mapping.path is None:
             found.add(mapping.experiment)
-        elif record.target_rules == target_fingerprint(mapping):  # else the next scan finds out
+        elif record.target_rules == target_fingerprint(
+            mapping
+        ):  # if not, the next scan finds the experiments
             (here if keeps(mapping) else removing).append(record.id)
     found |= journal.remote.mapped_eids(here, only_here=True)
     return found | journal.remote.mapped_eids(removing, only_removable=True)
 
 
 def experiments_known_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[str]:
-    """The EIDs of every experiment that mappings, or files known of them before, go to."""
+    """The EIDs of all experiments that the mappings' files belong to, or belonged to before."""
     chosen = tuple(mappings)
     fixed = {mapping.experiment for mapping in chosen if mapping.path is None}
     return fixed | journal.remote.mapped_eids([journal.mappings.get(m.name).id for m in chosen])
@@ -227,7 +228,7 @@ def decisions(
         now_ns: The wall clock, nanoseconds since 1970.
         within: Only files at and below these paths; none: all.
         windows: When files may be sent.
-        at_once: Neither they nor pauses count.
+        at_once: Ignore them, and pauses.
     """
     policy_of = policies(journal, mapping, now_ns, windows, at_once=at_once)
     identities = (item.id for item in undecided(journal, mapping, within))

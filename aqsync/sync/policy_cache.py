@@ -1,4 +1,4 @@
-"""What bears on the files of a session, kept for as long as it holds."""
+"""The policies of a session's files, kept while they are valid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLICY_S = 1.0
 
 
 class PolicyCache:
-    """The policies of all mappings, worked out again when they may be past.
+    """The policies of all mappings, computed again when they may be outdated.
 
     Args:
         engine: Knows the mappings, the journal and the time.
@@ -25,26 +25,26 @@ class PolicyCache:
         self._engine = engine
         self._windows = windows
         self._known: dict[bool, dict[str, Callable[[FileRecord], Policy]]] = {}
-        """By whether windows and pauses do not count, and mapping."""
+        """By `at_once` and mapping."""
         self._until = 0.0
         self._removing = frozenset(m.name for m in engine.mappings if not keeps(m))
         self._seen = (0, 0)
-        """Of looks and lists, how many had been taken into account."""
+        """How many scans and lists were taken into account."""
         self._outlook = 0
 
     def forget(self) -> None:
-        """Something has changed that bears on many files."""
+        """Something has changed that concerns many files."""
         self._known.clear()
 
     def of(self, file: FileRecord, *, at_once: bool) -> Policy:
-        """What besides a file bears on it, as things stand now.
+        """The policy of a file now.
 
         Args:
             file: Which file.
-            at_once: Neither windows nor pauses count.
+            at_once: Ignore transfer windows and pauses.
         """
         engine, clock = self._engine, self._engine.clock
-        # What is gone may stand under a new name that was seen since, or is not there any more.
+        # A file that is gone may have been seen under a new name since, or no longer.
         seen = engine.changes_seen, engine.lists_fetched
         renamed = seen != self._seen and file.local is None and file.mapping in self._removing
         past = clock.monotonic() >= self._until or engine.outlook != self._outlook

@@ -1,11 +1,11 @@
-"""What is told while a push goes on, as small values: shown here, or sent to where they are."""
+"""What a push tells while it goes on: events, which a command or the daemon's client shows."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Self
 
 from aqsync.clock import Clock
 from aqsync.model import Failed, FileRecord, Outcome, Uploaded
@@ -13,7 +13,7 @@ from aqsync.model import Failed, FileRecord, Outcome, Uploaded
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """So many files and bytes may have to be sent."""
+    """How many files and bytes may have to be sent."""
 
     files: int
     size: int
@@ -21,7 +21,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """So many bytes more were sent or compared."""
+    """How many more bytes were sent or compared."""
 
     size: int
 
@@ -39,6 +39,13 @@ class Finished:
     message: str
     """Why it failed, else empty."""
 
+    @classmethod
+    def of(cls, file: FileRecord, outcome: Outcome) -> Self:
+        """The end of a job on a file."""
+        size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
+        message = outcome.message if isinstance(outcome, Failed) else ""
+        return cls(file.mapping, file.path, type(outcome).__name__, size, message)
+
 
 @dataclass(frozen=True, slots=True)
 class Replacing:
@@ -52,7 +59,7 @@ class Replacing:
 
 @dataclass(frozen=True, slots=True)
 class Pausing:
-    """Nothing can be done for so long."""
+    """The push waits."""
 
     seconds: float
     reason: str
@@ -62,64 +69,12 @@ Event = Planned | Sent | Finished | Replacing | Pausing
 Show = Callable[[Event], None]
 
 
-class Reporter(Protocol):
-    """Told while a push goes on, on the thread that runs it."""
-
-    def planned(self, files: int, size: int) -> None:
-        """So many files and bytes may have to be sent."""
-
-    def sent(self, size: int) -> None:
-        """So many bytes more were sent or compared."""
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        """One job has ended."""
-
-    def replacing(self, file: FileRecord) -> None:
-        """A conflicting remote file is about to be replaced, as was asked for."""
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """Nothing can be done for so long."""
-
-
-class Teller:
-    """A reporter that makes an event of each call.
-
-    Args:
-        show: Takes the events.
-    """
-
-    def __init__(self, show: Show) -> None:
-        self._show = show
-
-    def planned(self, files: int, size: int) -> None:
-        """So many files and bytes may have to be sent."""
-        self._show(Planned(files, size))
-
-    def sent(self, size: int) -> None:
-        """So many bytes more were sent or compared."""
-        self._show(Sent(size))
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        """One job has ended."""
-        size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
-        message = outcome.message if isinstance(outcome, Failed) else ""
-        self._show(Finished(file.mapping, file.path, type(outcome).__name__, size, message))
-
-    def replacing(self, file: FileRecord) -> None:
-        """A conflicting remote file is about to be replaced."""
-        self._show(Replacing(file.mapping, file.path, str(file.eid), file.remote_name))
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """Nothing can be done for so long."""
-        self._show(Pausing(seconds, reason))
-
-
 class Throttled:
-    """Hands events on, of `Sent` only the sum, and that a few times a second.
+    """Passes events on, those of bytes summed up and a few times a second; usable from any thread.
 
     Args:
-        show: Takes what is handed on, from any thread.
-        clock: Tells when the last sum is old enough for the next.
+        show: Gets the events.
+        clock: The time.
     """
 
     EVERY_S = 0.1
@@ -144,7 +99,7 @@ class Throttled:
         self._show(event)
 
     def flush(self) -> None:
-        """Hand on what has been held back."""
+        """Pass on what has been held back."""
         with self._lock:
             size, self._unsaid = self._unsaid, 0
             if size:

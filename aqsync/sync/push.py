@@ -1,7 +1,7 @@
-"""What a push asks for, round by round: look, list, have everything done, look again, tag.
+"""A push, round by round: scan, fetch lists, have every file done, scan again, tag.
 
-It decides nothing and begins no job: it hands an order to the dispatcher, and waits until nothing
-of it is left.
+It decides nothing and begins no job: it gives its files to the dispatcher, and waits until
+none is left.
 """
 
 from __future__ import annotations
@@ -18,31 +18,32 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.order import TRIES, Order, Round
 from aqsync.sync.planner import probe_is_near
 from aqsync.sync.policies import server_state, undecided
+from aqsync.sync.progress import Pausing, Planned, Replacing, Sent
 from aqsync.sync.work_queue import WorkQueue
 
 POLL_S = 1.0
-"""A push that waits for the dispatcher sees so often whether the server can still be used."""
+"""How often a push that waits for the dispatcher checks whether the server can be used."""
 
 Script = Generator[float, None, bool]
-"""Yields the seconds to wait at most until the order is woken; returns whether to go on."""
+"""Yields how many seconds to wait unless the order is woken; returns whether to go on."""
 Aside = Callable[[Callable[[], bool]], Callable[[], bool]]
-"""Begins something beside everything else; what it returns waits for the end, and gives it."""
+"""Starts a function in parallel; returns a function that waits for its result."""
 
 
 class SessionEnded(Exception):
-    """A new configuration was taken over."""
+    """A new configuration has replaced the session; the push goes on in the next one."""
 
 
 class Push:
     """One push in one session.
 
     Args:
-        engine: Looks, lists and tags.
-        queue: Has the dispatcher decide on files.
-        order: What to push, and what came of it.
+        engine: Scans, fetches lists and tags.
+        queue: Where the dispatcher takes files from.
+        order: What to push, and the result so far.
         windows: When files may be read again.
-        aside: Asks the server while the disk is looked at.
-        ended: Whether the session begins nothing more.
+        aside: Runs the request for lists while the disk is scanned.
+        ended: Returns whether the session was retired.
     """
 
     def __init__(
@@ -66,13 +67,13 @@ class Push:
         self._clock = engine.clock
         self._began = engine.clock.monotonic()
         self._rechecked: set[int] = set()
-        """Found to be other than known when they were hashed again: once in a push."""
+        """Files whose content had changed unseen; each is looked at again once in a push."""
 
     def script(self) -> Generator[float, None, None]:
-        """Push; yields the seconds to wait at most until the order is woken.
+        """Push; yields how many seconds to wait unless the order is woken.
 
         Raises:
-            SessionEnded: The push must go on in the session that follows.
+            SessionEnded: The push must go on in the next session.
             JournalError: The journal can no longer be written; what was recorded stays.
         """
         result = self._order.result
@@ -88,7 +89,7 @@ class Push:
         result.server_problem = server_state(self._journal)
 
     def _all_paused(self) -> bool:
-        """Whether a person wants nothing at all to be changed on the server now."""
+        """Whether everything is paused, so that tags are not applied either."""
         paused = self._journal.pauses.active(self._clock.now_ns())
         return EVERYTHING in paused and not self._limits.at_once
 
@@ -99,7 +100,7 @@ class Push:
     # Looking
 
     def look(self) -> Script:
-        """Scan while the server's file lists are fetched; false if it cannot be used.
+        """Scan while the server's file lists are fetched; false if the server cannot be used.
 
         It yields as `script` does.
         """
@@ -110,7 +111,7 @@ class Push:
             problem = self._journal.remote.server_problem()
             if problem is None:
                 return engine.refresh(asked)
-            # A probe keeps to the pause that the server may have asked for.
+            # If the server asked for a pause, it is not probed before that has passed.
             ordered = problem.ordered and probe_is_near(problem, self._clock.now_ns())
             return not ordered and engine.probe()
 
@@ -133,7 +134,7 @@ class Push:
                 self._engine.scan(mapping, paths)
 
     def _probe_until_usable(self) -> Script:
-        """Probe until the server can be used; false when it is time to give up."""
+        """Probe until the server can be used; false if the push gives up."""
         while (problem := self._journal.remote.server_problem()) is not None:
             if self._stopped or not self._is_worth_waiting_for(problem):
                 return False
@@ -156,7 +157,7 @@ class Push:
     # Rounds
 
     def _rounds(self) -> Script:
-        """Go round until nothing is left to do; false if the server could not be used."""
+        """Repeat rounds until nothing is left to do; false if the server could not be used."""
         while not self._stopped:
             this = yield from self._round()
             if this.acted:
@@ -165,7 +166,7 @@ class Push:
                 if not (yield from self._probe_until_usable()):
                     return False
             elif this.acted:
-                # What the server now lists shows whether it has what it accepted.
+                # The new list shows whether the server has what it accepted.
                 self._engine.refresh(this.acted)
             elif this.cut_short or this.conflicts:  # cut short, though the server is back already
                 self._replace(this.conflicts)
@@ -181,14 +182,14 @@ class Push:
         return True
 
     def _round(self) -> Generator[float, None, Round]:
-        """Have every file decided on, and done what is decided."""
+        """Have every file decided on, and the jobs done."""
         by_mapping = [
             undecided(self._journal, mapping, self._limits.paths_in(mapping.name))
             for mapping in self._mappings
         ]
         turns = zip_longest(*by_mapping)
         waiting: list[Waiting] = [item for items in turns for item in items if item is not None]
-        self._order.reporter.planned(len(waiting), sum(item.size for item in waiting))
+        self._order.show(Planned(len(waiting), sum(item.size for item in waiting)))
         self._order.ask_for(waiting)
         for mapping, files in zip(self._mappings, by_mapping, strict=True):
             self._queue.add(mapping.name, files, first=True)
@@ -199,23 +200,23 @@ class Push:
 
     def _replace(self, conflicts: list[FileRecord]) -> None:
         for file in conflicts:
-            self._order.reporter.replacing(file)
+            self._order.show(Replacing(file.mapping, file.path, str(file.eid), file.remote_name))
         self._journal.outcomes.allow_replacing(conflicts)
         self._order.replace(conflicts)
 
     def _recheck(self, this: Round) -> bool:
-        """Hash again what is due for it; false if nothing is left to do after it."""
+        """Hash again what is due; returns whether that has found files to look at again."""
         for mapping in self._mappings:
             pending = self._engine.rechecks.pending(mapping)
             if pending.files:
-                self._order.reporter.planned(pending.files, pending.bytes)
+                self._order.show(Planned(pending.files, pending.bytes))
             for file in self._engine.rechecks.run(
                 mapping,
                 windows=self._windows,
                 at_once=self._limits.at_once,
                 within=self._limits.paths_in(mapping.name),
                 stop=lambda: self._stopped or self._ended(),
-                progress=self._order.reporter.sent,
+                progress=lambda size: self._order.show(Sent(size)),
             ):
                 if file.id not in self._rechecked:
                     self._rechecked.add(file.id)
@@ -228,7 +229,7 @@ class Push:
 
     def _wait(self, until_ns: int, reason: str) -> Generator[float, None, None]:
         seconds = max(0.0, (until_ns - self._clock.now_ns()) / SECOND_NS)
-        self._order.reporter.waiting(seconds, reason)
+        self._order.show(Pausing(seconds, reason))
         until = self._clock.monotonic() + seconds
         while not self._stopped and (left := until - self._clock.monotonic()) > 0:
             yield from self._pause(left)

@@ -1,4 +1,4 @@
-"""A push from its begin to its report."""
+"""A push with its report."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from aqsync.sync.summary import FileProblem, Summary, summarize
 
 
 def push_and_report(session: Session, order: Order) -> PushReport | None:
-    """Push, and say how everything stands then.
+    """Push, and report the result.
 
     Args:
         session: Serves the order.
-        order: What to push; told what happens.
+        order: What to push.
 
     Returns:
-        None if the session was retired meanwhile: the order goes on in the next one.
+        None if the session was retired: the order goes on in the next one.
 
     Raises:
-        ConfigError: A path to look at is known neither to the disk nor to the journal.
+        ConfigError: A path is neither on the disk nor in the journal.
         JournalError: The journal can no longer be written; what was recorded stays.
     """
     engine, limits, result = session.engine, order.limits, order.result
@@ -53,12 +53,12 @@ def summarize_all(
     windows: Windows,
     now_ns: int,
 ) -> dict[str, Summary]:
-    """How each mapping stands, by name, as far as a push goes.
+    """A summary of each mapping by name, limited to what a push covers.
 
     Args:
         journal: What is known.
         mappings: Which.
-        limits: How far the push goes.
+        limits: What the push covers.
         windows: When files may be sent.
         now_ns: The wall clock, nanoseconds since 1970.
     """
@@ -76,7 +76,7 @@ def summarize_all(
 
 
 def notes_on(journal: Journal, mappings: Sequence[MappingConfig], limits: Limits) -> list[str]:
-    """Which mappings take none of the files that are there, and why."""
+    """Which mappings select none of their files, and why."""
     found = {m.name: selection(journal, m) for m in mappings if not limits.paths_in(m.name)}
     return [
         f"{name}: {note}"
@@ -89,7 +89,7 @@ def notes_on(journal: Journal, mappings: Sequence[MappingConfig], limits: Limits
 def report_on(
     journal: Journal, summaries: Mapping[str, Summary], result: PushResult, notes: list[str]
 ) -> PushReport:
-    """Put together what a push did and how everything stands."""
+    """Make the report of a push."""
     problems = [problem for summary in summaries.values() for problem in summary.problems]
     problems += _tag_problems(journal, summaries)
     failed = any(problem.state is State.FAILED for problem in problems)
@@ -140,14 +140,14 @@ def _tag_problems(journal: Journal, mappings: Iterable[str]) -> list[FileProblem
 
 
 def _note_complete(journal: Journal, summaries: Mapping[str, Summary], now_ns: int) -> None:
-    """Remember when a whole mapping was last in sync, by the server's own list."""
+    """Note when a whole mapping was last in sync, by the server's own list."""
     for name, summary in summaries.items():
         if summary.complete:
             journal.mappings.complete(journal.mappings.get(name).id, now_ns)
 
 
 def _check_known(engine: Engine, mappings: Sequence[MappingConfig], limits: Limits) -> None:
-    """A path that neither the disk nor the journal knows is a slip of the keyboard."""
+    """A path that is neither on the disk nor in the journal is a typing error."""
     journal = engine.journal
     for mapping in mappings:
         mapping_id = journal.mappings.get(mapping.name).id
@@ -155,14 +155,14 @@ def _check_known(engine: Engine, mappings: Sequence[MappingConfig], limits: Limi
             place = mapping.directory / path
             if journal.observations.knows(mapping_id, path):
                 continue
-            with suppress(DiskHangs):  # then nobody can say
+            with suppress(DiskHangs):  # then it is unknown
                 if engine.ask(mapping, partial(_may_exist, place)):
                     continue
                 raise ConfigError(f"{place} does not exist", hint="check the path")
 
 
 def _may_exist(place: Path) -> bool:
-    """Whether something is there; also where that cannot be told, which the report says then."""
+    """Whether something is there, or that is unknown; then the report says so."""
     try:
         place.lstat()
     except OSError as exc:

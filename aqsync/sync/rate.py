@@ -12,17 +12,16 @@ _PIECE_S = 0.05
 _LEAST_PIECE = 512
 _MOST_PIECE = 64 * 1024
 _BURST_S = 0.1
-"""So much of a time in which nothing could be sent is made up for; all that went before is lost,
-else an idle hour would end in an hour without a limit."""
+"""At most this much unused time is made up for; else the limit would not hold after a pause."""
 _CHUNK_S = 0.5
 _LOOK_UP_S = 0.1
 
 
 class RateLimit:
-    """Hands time out to whoever wants to send or receive, piece by piece, in turn.
+    """Gives threads that send or receive their turns, piece by piece.
 
-    Threads share it, and none can take more than one small piece at once: each moves on at its
-    share of the rate. The monotonic clock alone counts.
+    A thread gets one small piece at a time, so each has its share of the rate. Only the monotonic
+    clock counts.
 
     Args:
         bytes_per_s: The rate; None for no limit. It may be set anew at any time.
@@ -34,18 +33,18 @@ class RateLimit:
         self._clock = clock
         self._lock = threading.Lock()
         self._free_at = 0.0
-        """When all that was handed out will be over, by the monotonic clock."""
+        """When the turns given so far will be over, by the monotonic clock."""
         self._never = threading.Event()
 
     def paced(self, chunk: bytes, aborted: Callable[[], bool]) -> Iterator[bytes]:
-        """Give a chunk out in small pieces, each when it may go.
+        """Give out a chunk in small pieces, each when it may be sent.
 
         Args:
             chunk: What is to be sent.
-            aborted: Asked ten times a second while there is a wait.
+            aborted: Asked ten times a second while waiting.
 
         Raises:
-            Interrupted: It was aborted.
+            Interrupted: `aborted` was true.
         """
         start = 0
         while start < len(chunk):
@@ -54,21 +53,21 @@ class RateLimit:
             start += size
 
     def pay(self, size: int, aborted: Callable[[], bool]) -> None:
-        """Wait as long as it takes to have received so many bytes.
+        """Wait until this many bytes may have been received.
 
         Raises:
-            Interrupted: It was aborted.
+            Interrupted: `aborted` was true.
         """
         while size > 0:
             size -= self._turn(size, aborted)
 
     def chunk(self, most: int) -> int:
-        """About as many bytes as go in half a second, and at most `most`."""
+        """The bytes of about half a second, and at most `most`."""
         rate = self.bytes_per_s
         return most if rate is None else max(1, min(most, int(rate * _CHUNK_S)))
 
     def _turn(self, wanted: int, aborted: Callable[[], bool]) -> int:
-        """Wait for one's turn; returns how many of the bytes wanted may go in it."""
+        """Wait for a turn; returns how many of the wanted bytes it allows."""
         rate = self.bytes_per_s
         if rate is None:
             return wanted

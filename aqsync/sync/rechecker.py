@@ -1,6 +1,6 @@
-"""Reads again what was very young when it was uploaded, of one mapping, for ever.
+"""The loop that hashes files of one mapping again that were very young when they were uploaded.
 
-Each mapping has a thread for it: uploads, rescans and other mappings do not wait for it.
+Each mapping has a thread for it, so uploads, rescans and other mappings do not wait for it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.loop import Loop
 
 IDLE_S = 60.0
-"""Between steps while nothing is due."""
+"""The longest pause between two steps."""
 LEAST_S = 5.0
-"""Between two steps: what becomes due meanwhile is done in one go."""
+"""The shortest pause between two steps, so that files that become due are read together."""
 
 
 class Rechecker:
-    """Steps through what is due.
+    """Hashes again what is due.
 
     Args:
         engine: Does it.
         mapping: Whose files.
-        rescanner: Told of files that are not as they are known to be; what it finds of them is
-            uploaded.
-        windows: When files may be sent; outside of them nothing is read again either.
+        rescanner: Looks again at files that have changed unseen.
+        windows: When files may be sent; outside of them files are not read again either.
         stop: Asked between chunks; true ends a step.
         loop: Told of progress.
     """
@@ -49,7 +48,7 @@ class Rechecker:
         self._loop = loop
 
     def step(self) -> float:
-        """Read what is due; returns the seconds until a step should follow."""
+        """Read what is due; returns the seconds until the next step."""
         for file in self._rechecks.run(
             self._mapping, windows=self._windows, stop=self._stop, progress=self._read
         ):

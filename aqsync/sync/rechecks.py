@@ -1,9 +1,9 @@
-"""Files that are in sync as far as their signature tells, hashed again once it can be believed.
+"""Hashes files again whose unchanged signature does not yet prove that they are unchanged.
 
-A version is read while it is very young, or a program that could write closes the file: a store
-through mmap may then have changed bytes and neither size nor times. So it is read once more when
-the kernel has written back all that was stored to; from then on, any store shows. It is done file
-by file and needs no server: uploads do not wait for it. A disk that hangs is given up, as in a job.
+If a version is very young when it is read, or a program that could write closes the file, a store
+through mmap may have changed bytes but not size or times. So the file is read once more when the
+kernel has written all dirty pages back; from then on, any store shows. This needs no server, and
+uploads do not wait for it. A disk that hangs is given up, as in a job.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from aqsync.clock import Clock
 from aqsync.config import MappingConfig, Windows
@@ -42,10 +43,10 @@ from aqsync.sync.work_queue import WorkQueue
 from aqsync.timestamps import recheck_at_ns
 
 READ_RATE = 64 * 1024 * 1024
-"""Bytes per second that are read again, of all mappings together: a third of what a hard disk
-gives, so that measurements are not disturbed. What goes over the line has a limit of its own."""
+"""Bytes per second that are read again, for all mappings together: a third of what a hard disk
+delivers, so that measurements are not disturbed. Transfers have a limit of their own."""
 NOTED_AT_ONCE = 200
-"""Files that passed, noted in one transaction."""
+"""Unchanged files noted in one transaction at most."""
 NOTED_AFTER_S = 1.0
 JUMP_NS = SECOND_NS
 """Seconds by which a wall clock may drift from the monotonic one unnoticed."""
@@ -54,14 +55,14 @@ log = Log(__name__)
 
 
 class Rechecks:
-    """When versions are hashed again, and doing it; usable from several threads.
+    """Plans when versions are hashed again, and does it; usable from several threads.
 
     Args:
-        journal: Knows what is planned.
+        journal: Has the plan.
         clock: The time.
-        disk: Where the files are, and what a store may leave unseen.
-        queue: Which files somebody works on.
-        errands: By whom a disk that does not answer is given up.
+        disk: Where the files are.
+        queue: Which files are in hand.
+        errands: Gives up a disk that does not answer.
         aborted: Asked between chunks; true breaks off.
     """
 
@@ -86,7 +87,7 @@ class Rechecks:
         self._ahead_ns: int | None = None
         """By how much the wall clock was ahead of the monotonic one when last asked."""
         self._all_young_until = 0.0
-        """Until then, by the monotonic clock, times of files say nothing about their age."""
+        """Until then, by the monotonic clock, every file counts as young."""
 
     # Planning
 
@@ -106,26 +107,26 @@ class Rechecks:
         now_ns = self._attend_to_clock()
         signature, synced = outcome.signature, file.synced
         if self._clock.monotonic() < self._all_young_until:
-            return now_ns + self._write_back_ns  # it may have been set since the job began
+            return now_ns + self._write_back_ns  # the clock may have been set since the job began
         planned_ns = recheck_at_ns(signature, began_ns, self._write_back_ns)
         if planned_ns is not None or synced is None or synced.recheck_at_ns is None:
             return planned_ns
         if synced.signature.is_unknown:
-            return began_ns + self._write_back_ns  # it was stored to unseen, perhaps once more
+            return began_ns + self._write_back_ns  # it was changed unseen before, and may be again
         return synced.recheck_at_ns if synced.signature == signature else None
 
     def closed(self, mapping: MappingConfig, paths: Iterable[str]) -> None:
-        """Programs that could write have closed these files, and no change of them shows."""
+        """Programs that could write have closed these files, and they show no change."""
         if mapping.recheck:
             at_ns = self._clock.now_ns() + self._write_back_ns
             self._journal.rechecks.closed(self._id(mapping), paths, at_ns)
 
     def _attend_to_clock(self) -> int:
-        """The wall clock; where it was set, what was planned by it is put off by a whole time.
+        """The wall clock. If it was set, everything planned is postponed by the write-back time.
 
-        For so long every file counts as young. The journal remembers how the clocks stood, since
-        this may be another process; that after a start of the machine they stand otherwise does
-        no harm.
+        Until then every file counts as young. The journal keeps the difference of the clocks for
+        the next process. After a start of the machine the difference is another one; that
+        postpones too, and does no harm.
         """
         with self._lock:
             now_ns, now = self._clock.now_ns(), self._clock.monotonic()
@@ -144,7 +145,7 @@ class Rechecks:
     # Doing
 
     def pending(self, mapping: MappingConfig) -> Pending:
-        """What of a mapping is due now."""
+        """What is due in a mapping now."""
         if not mapping.recheck:
             return Pending(0, 0, None)
         return self._journal.rechecks.pending(self._id(mapping), self._attend_to_clock())
@@ -170,15 +171,15 @@ class Rechecks:
         Args:
             mapping: Whose files.
             windows: When files may be sent; outside of them nothing is read again either.
-            at_once: Neither they nor pauses count.
+            at_once: Ignore them, and pauses.
             within: Only files at and below these paths; none, or an empty path: all.
             stop: Asked between chunks; true ends it.
             progress: Called with the number of bytes just read.
 
         Returns:
-            The files, as they were, that must be looked at and decided on: their content is not
-            the synced one, or they changed or vanished under the reading. What is left for its
-            disk hangs is not among them: it stays due.
+            The files that must be scanned and decided on, as they were: their content is not the
+            synced one, or they changed or vanished meanwhile. Files that were not read because
+            their disk hangs stay due.
 
         Raises:
             Interrupted: All transfers are broken off.
@@ -197,7 +198,11 @@ class Rechecks:
                 if not (is_chosen(file.path, within) and self._queue.claim(file.id)):
                     continue
                 try:
-                    verdict = self._attended_check(mapping, file, stop, progress)
+                    # While the disk does not answer, the file stays claimed.
+                    errand = self._errands.job(mapping.directory, file.path)
+                    errand.when_over(partial(self._queue.release, file.id))
+                    check = partial(self._check, mapping, file, stop, progress)
+                    verdict = self._errands.attend(errand, check)
                 except DiskHangs as exc:
                     self._queue.lose(file.id)
                     place = str(mapping.directory / file.path)
@@ -227,22 +232,6 @@ class Rechecks:
             again_ns = self._clock.now_ns() + self._write_back_ns
             self._journal.rechecks.passed(passed, again_ns)
 
-    def _attended_check(
-        self,
-        mapping: MappingConfig,
-        file: FileRecord,
-        stop: Callable[[], bool],
-        progress: Callable[[int], None],
-    ) -> bool | None:
-        """As `_check`; as long as the disk does not answer, the file stays claimed.
-
-        Raises:
-            DiskHangs: It does not answer.
-        """
-        errand = self._errands.job(mapping.directory, file.path)
-        errand.when_over(lambda: self._queue.release(file.id))
-        return self._errands.attend(errand, lambda: self._check(mapping, file, stop, progress))
-
     def _check(
         self,
         mapping: MappingConfig,
@@ -250,7 +239,7 @@ class Rechecks:
         stop: Callable[[], bool],
         progress: Callable[[int], None],
     ) -> bool | None:
-        """Whether a file still has its synced content; None: nothing was found out."""
+        """Whether a file still has its synced content; None: that is unknown."""
         assert file.local is not None  # noqa: S101 - it is in sync
         assert file.synced is not None  # noqa: S101 - it is in sync
         digest = hashlib.sha256()
@@ -273,7 +262,7 @@ class Rechecks:
         if not self._journal.rechecks.found_changed(file, file.synced, self._clock.now_ns()):
             return None
         log.warning(
-            "changed, though neither its size nor its times did; it is sent again",
+            "content changed with the same size and times; it is sent again",
             path=str(mapping.directory / file.path),
             mapping=mapping.name,
         )

@@ -1,4 +1,4 @@
-"""Whose a refusal is: one file's, its experiment's, or the token's."""
+"""Finds out whether a refusal concerns one file, its experiment, or the token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from aqsync.model import (
 )
 from aqsync.sync.planner import action_of, backoff_ns
 
-_DEEDS = {
+_WHAT = {
     Action.SEND: "uploads",
     Action.COMPARE: "downloads for comparing",
     Action.REMOVE: "removals",
@@ -32,19 +32,19 @@ log = Log(__name__)
 
 
 class Refusing:
-    """Notes what the server does not allow (403), and that it does again.
+    """Notes what the server refuses (403), and when it allows it again.
 
-    A single refusal is the file's. Three different files of an experiment in a row, each refused
-    for the first time and none accepted in between, are the experiment's; three such experiments
-    are the token's. So is a refusal where even the probe, which stores nothing, is refused. Each
-    is told once. From then on one file at a time tries it, with growing pauses, and the first
-    that is accepted ends it.
+    A single refusal concerns the file. If three different files of an experiment are refused in a
+    row, each for the first time and none accepted in between, it concerns the experiment; three
+    such experiments, the token. If even the probe, which stores nothing, is refused, it concerns
+    the token too. Each is logged once. From then on one file at a time tries it, with growing
+    pauses, and the first that is accepted ends the refusal.
 
     Args:
-        journal: Keeps it.
-        clock: For the pauses.
+        journal: Keeps the refusals.
+        clock: The time.
         probe: Tries whether uploads can arrive at all.
-        changed: Called when policies that were worked out before may be past.
+        changed: Called when policies computed before may be outdated.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Refusing:
         self._has_accepted = False
 
     def trying(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> None:
-        """A job begins: where all like it are refused, it is the one that tries."""
+        """A job begins; if its action is refused, it is the one that tries again."""
         refused = self._journal.refusals.current()
         if not refused:
             return
@@ -76,18 +76,18 @@ class Refusing:
                 self._changed()
 
     def explains(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> bool:
-        """Whether it is told already why a step like this one fails."""
+        """Whether a known refusal explains why a step fails."""
         refused, action = self._journal.refusals.current(), action_of(step)
         return any((eid, action) in refused for eid in (str(file.eid), EVERYWHERE))
 
     def accepted(self, file: FileRecord, step: Upload | Compare | RemoveRemote) -> None:
-        """The server did what it was asked about a file."""
+        """The server has accepted a request about a file."""
         action = action_of(step)
         self._has_accepted = self._has_accepted or action is Action.SEND
         healed = self._journal.refusals.accepted(str(file.eid), action)
         for eid in healed:
             about = eid or None
-            log.info("recovered: allowed again", experiment=about, what=_DEEDS[action])
+            log.info("recovered: allowed again", experiment=about, what=_WHAT[action])
         if healed:
             self._changed()
 
@@ -97,12 +97,12 @@ class Refusing:
         """The server did not allow something for a file.
 
         Raises:
-            RemoteError: The probe failed otherwise: it is the server's state.
+            RemoteError: The probe failed for another reason: the server cannot be used.
         """
         eid, action = str(file.eid), action_of(step)
         refused = self._journal.refusals.current()
         known = [each for each in (eid, EVERYWHERE) if (each, action) in refused]
-        if known:  # one that tried, or was under way
+        if known:  # this job tried again, or was running already
             for each in known:
                 newest = replace(refused[each, action], why=_not_allowed(each, action, exc))
                 self._journal.refusals.set(each, action, newest)
@@ -112,7 +112,7 @@ class Refusing:
             self._all_refused(EVERYWHERE, action, exc)
             return
         if file.failure is not None:
-            return  # its own pauses come to their ends: that speaks for no other file
+            return  # it was refused before, so this says nothing about other files
         files, everywhere = self._journal.refusals.refused(eid, action, file.id)
         if files >= IN_A_ROW:
             self._all_refused(eid, action, exc)
@@ -120,10 +120,10 @@ class Refusing:
             self._all_refused(EVERYWHERE, action, exc)
 
     def _probe_passes(self) -> bool:
-        """False: the probe is refused too, and that means something.
+        """False if the probe is refused too, and that proves something.
 
-        A server may refuse it to everybody, for it names an experiment that does not exist; where
-        it never passed though uploads were accepted, it proves nothing.
+        The probe names an experiment that does not exist, so a server may refuse it to everybody.
+        If uploads were accepted though no probe has passed, a refused probe proves nothing.
         """
         try:
             self._probe()
@@ -146,4 +146,4 @@ class Refusing:
 
 def _not_allowed(eid: str, action: Action, exc: Forbidden) -> Explanation:
     whose = f"for experiment {eid}" if eid != EVERYWHERE else "with this token"
-    return Reason.NOT_ALLOWED.explain(what=_DEEDS[action], whose=whose, said=exc.message)
+    return Reason.NOT_ALLOWED.explain(what=_WHAT[action], whose=whose, said=exc.message)

@@ -19,21 +19,20 @@ from aqsync.sync.server_clock import ServerClock
 
 SHORTEST_WINDOW_S = 2.0
 WINDOW_IN_LISTS = 20.0
-"""What others store is noticed if they store it at least this long before we do: so many seconds,
-or so many times as long as the experiment's list takes, whichever is longer. Half of it is kept
-for what is sent after the check."""
+"""What others store is noticed if they store it at least this long before our upload: seconds, or a
+multiple of the time that the experiment's list takes, whichever is longer. Half of it is kept for
+sending the bytes that follow the check."""
 DEAR_S = 0.1
-"""If a list takes longer than this, the server is asked for the one name instead ..."""
+"""If a list takes longer than this, the server is asked about the single name instead ..."""
 SPARE_SHARE = 0.1
-"""... as long as that takes no more than this share of the time, a fortieth of what four workers
-have. Most uploads come one by one: then even what others stored a moment before is noticed, and
-no upload waits for a list."""
+"""... as long as that takes at most this share of the time. Most uploads come one by one: then even
+what others stored a moment before is noticed, and no upload waits for a list."""
 MOST_SPARE_S = 0.25
-"""So much time for single names is saved up for uploads that come together."""
+"""How much time for single names is saved up at most, for uploads that come together."""
 MOST_DEBT_S = 1.0
-"""A single name that took long counts for no more than this, so that names are asked for again."""
+"""A single name counts for at most this, however long it took, so that the debt is soon paid."""
 COARSE_S = 2.0
-"""The file systems of some servers keep the time of a file in steps of so many seconds."""
+"""The file systems of some servers keep times in steps of this many seconds."""
 
 log = Log(__name__)
 
@@ -43,25 +42,14 @@ class Outdated(Exception):
 
 
 class RemoteCheck:
-    """Makes sure, for the workers, that nobody else has changed what they are about to change.
+    """Checks for the workers that nobody else has changed what they are about to change.
 
-    A server that checks conditions itself is not asked. For any other, the list must be young
-    enough, or the server is asked for the one name, whichever costs less. Threads may share it.
-
-    Args:
-        server: The server that is asked.
-        journal: Holds what the newest list said.
-        lists: Fetches lists.
-        clock: The time.
+    A server that checks conditions itself is not asked. For others, the list must be young enough,
+    or the server is asked about the single name, whichever is cheaper. Usable from several
+    threads.
     """
 
-    def __init__(
-        self,
-        server: Client,
-        journal: Journal,
-        lists: Lists,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, server: Client, journal: Journal, lists: Lists, clock: Clock) -> None:
         self._server = server
         self._journal = journal
         self._lists = lists
@@ -69,20 +57,20 @@ class RemoteCheck:
         self._server_clock = ServerClock(clock)
         self._guard = threading.Lock()
         self._spare_s = MOST_SPARE_S
-        """Seconds left for asking for single names, as of `_spare_at`."""
+        """Seconds left for single names, as of `_spare_at`."""
         self._spare_at = clock.monotonic()
         self._checks = False
         """Whether the server checked the condition of the last request that had one."""
 
     def expected(self, file: FileRecord) -> Expected | None:
-        """The condition of a request: what must stand under the name; None: that is not known."""
+        """The condition of a request: what must stand under the name; None: unknown."""
         synced = file.synced
         if synced is None or file.remote.listed_sequence > synced.sequence:
             return Expected(file.remote.modified_at)
         return None if synced.modified_at is None else Expected(synced.modified_at)
 
     def answered(self, *, expected: Expected | None, checked: bool) -> None:
-        """A request was done.
+        """A request has succeeded.
 
         Args:
             expected: Its condition.
@@ -93,19 +81,19 @@ class RemoteCheck:
         self._checks = checked
         if not checked:
             log.warning(
-                "the server no longer looks at what an upload expects to find; it is asked instead",
+                "the server no longer checks the condition of an upload; it is asked instead",
                 hint="does a proxy on the way remove the header `Aqueduct-Expect`?",
             )
 
     def stored_between(self, receipt: UploadReceipt, began: float) -> tuple[float, float] | None:
-        """Between which times on the server's clock it stored an upload that has just ended.
+        """Between which times, by its own clock, the server stored an upload that has just ended.
 
         Args:
             receipt: Its answer.
             began: When its request began, by the monotonic clock.
 
         Returns:
-            Seconds since 1970; None: nobody knows.
+            Seconds since 1970; None: unknown.
         """
         if receipt.server_date is not None:
             self._server_clock.heard(receipt.server_date.timestamp(), began)
@@ -114,10 +102,10 @@ class RemoteCheck:
         return None if earliest is None or latest is None else (earliest - COARSE_S, latest)
 
     def confirm(self, job: Job) -> None:
-        """Ask the server as far as necessary; afterwards the journal knows what it holds.
+        """Ask the server if necessary; afterwards the journal knows what it holds.
 
         Raises:
-            Outdated: The server holds something else than the decision was made by.
+            Outdated: The server holds something other than the decision assumed.
             RemoteError: The server cannot be asked.
         """
         file = job.file
@@ -138,11 +126,11 @@ class RemoteCheck:
             return
         if age <= longest / 2:
             return
-        # One thread renews a list before it is too old; the others wait only if it is too old.
+        # One thread renews a list before it is too old; others wait only once it is too old.
         self._fetch(eid, lambda: self._lists.age(eid) <= longest / 2, wait=age > longest)
 
     def _fetch(self, eid: str, enough: Callable[[], bool], *, wait: bool = True) -> None:
-        """Have a list that is good enough.
+        """Get a list that is good enough.
 
         Raises:
             Outdated: The server does not show it any more.
@@ -151,17 +139,17 @@ class RemoteCheck:
             raise Outdated
 
     def still_as_decided(self, job: Job) -> None:
-        """Compare what the newest list says with what the decision was made by.
+        """Compare the newest list with what the decision assumed.
 
         Raises:
-            Outdated: It says something else.
+            Outdated: They differ.
         """
         now = self._journal.observations.records([job.file.id])
         if not now or now[0].remote.modified_at != job.file.remote.modified_at:
             raise Outdated
 
     def refused(self, job: Job, exc: RemoteChanged, asked: float) -> ChangedMeanwhile:
-        """The server refused a request since it holds something else than was expected.
+        """The server refused a request, as it holds something other than was expected.
 
         Args:
             job: Which.
@@ -169,10 +157,10 @@ class RemoteCheck:
             asked: When the request began.
 
         Returns:
-            The file is to be decided on anew, by a list that was asked for since.
+            An outcome by which the file is decided on again, by a newer list.
 
         Raises:
-            RemoteChanged: That list says what was expected: the two do not go together.
+            RemoteChanged: The newer list contradicts the refusal.
         """
         try:
             self.renew(job, asked)
@@ -184,21 +172,21 @@ class RemoteCheck:
         """Get a newer list, since an answer did not fit the newest one.
 
         Args:
-            job: The job whose decision was made by the list.
-            asked: When the server was asked for what did not fit.
+            job: The job that was decided by the list.
+            asked: When the request began whose answer did not fit.
 
         Raises:
-            Outdated: The server holds something else than the decision was made by.
+            Outdated: The server holds something other than the decision assumed.
         """
         eid = str(job.file.eid)
         self._fetch(eid, lambda: self._lists.asked_at(eid) > asked)
         self.still_as_decided(job)
 
     def _finds_our_upload(self, job: Job) -> bool:
-        """Whether what stands under the name is our last upload, as far as shows without a list.
+        """Whether our last upload still stands under the name, as far as shows without a list.
 
-        A list would tell no more than this look: that the time is within the bounds of the upload.
-        Without the look, each upload of a growing file would fetch the list.
+        A list would show no more: that the time is within the bounds of the upload. Without this
+        check, each upload of a growing file would fetch the list.
         """
         bounds, synced = self._journal.outcomes.time_of_upload(job.file), job.file.synced
         if bounds is None or synced is None:
@@ -211,7 +199,7 @@ class RemoteCheck:
         return bounds.not_before <= found.modified_second <= bounds.not_after - 1
 
     def _learn_time(self, file: FileRecord) -> None:
-        """Fetch the list that shows which time our last upload got; the file is decided on anew."""
+        """Fetch the list that shows the time of our last upload; the file is decided on again."""
         assert file.synced is not None  # noqa: S101 - else there was no upload
         sequence = file.synced.sequence
 
@@ -230,11 +218,11 @@ class RemoteCheck:
             return self._spare_s > 0
 
     def _tells_apart(self, file: FileRecord, expected: Expected | None) -> bool:
-        """Whether the answer for the one name would tell enough.
+        """Whether the answer about the single name would be precise enough.
 
-        The head of a download names the time in whole seconds. So it tells the expected version
-        only from those that were stored in another second. All that came after the list did, if the
-        list was asked for in a later second than that of the expected version.
+        The head of a download has the time in whole seconds. So it tells the expected version
+        only from versions of other seconds. Everything that was stored after the list is one, if
+        the list was requested in a later second than that of the expected version.
         """
         if expected is None or expected.modified_at is None:
             return True
@@ -254,12 +242,12 @@ class RemoteCheck:
 
 
 def was_listed(second: int | None, listed: str) -> bool:
-    """Whether a file that finished in this second can be the one that is listed with this time."""
+    """Whether a file stored in this second can be the one that is listed with this time."""
     return second is None or second == _second(listed)
 
 
 def _fits(found: RemoteProbe | None, expected: Expected | None, size: int | None) -> bool:
-    """Whether what was found under a name is the version that was expected."""
+    """Whether the file found under a name is the expected version."""
     if found is None or expected is None or expected.modified_at is None:
         return found is None and (expected is None or expected.modified_at is None)
     return found.modified_second == _second(expected.modified_at) and (
@@ -268,7 +256,7 @@ def _fits(found: RemoteProbe | None, expected: Expected | None, size: int | None
 
 
 def _size(file: FileRecord) -> int | None:
-    """The size of the version that is listed, in bytes; None where it is not known."""
+    """The size of the listed version, in bytes; None: unknown."""
     listed = file.remote.modified_at
     if file.synced is not None and file.synced.modified_at == listed:
         return file.synced.signature.size

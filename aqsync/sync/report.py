@@ -1,4 +1,4 @@
-"""What a push says in the end, as data: told here, or sent to where it is told."""
+"""The result of a push as data, which a command or the daemon's client prints."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class PushReport:
     """What a push did and how everything stands after it."""
 
     counts: dict[str, int]
-    """Files by what became of them, and ``tags``."""
+    """Files by result, and ``tags``."""
     bytes: int
     seconds: float
     interrupted: bool
     complete: bool
     """Whether everything that was to be pushed is in sync, its tags included."""
     server: Explanation | None
-    """Why the server could not be used; None where it could."""
+    """Why the server could not be used; None: it could."""
     problems: list[FileProblem]
     notes: list[str]
-    """What is no problem, but may not be what was meant, for a person."""
+    """Things that may not be as intended, for a person."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit status of a command that ends with this."""
+        """The exit status of the command."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
         if self.server is not None:
@@ -38,7 +38,7 @@ class PushReport:
         return ExitCode.OK if self.complete else ExitCode.INCOMPLETE
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON knows it."""
+        """As JSON."""
         server = self.server and {
             "code": self.server.reason.value,
             "reason": self.server.message,

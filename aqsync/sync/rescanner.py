@@ -1,7 +1,7 @@
 """Rescans one root: hints, timers and doubts become scans, scans become queued files.
 
-Events are hints, the scan is the truth. Whatever may have made an event go missing makes the
-rescanner look at everything again; and it does so now and then without any reason.
+Events are hints, the scan is the truth. If an event may have been lost, the rescanner scans
+everything again; it also does so from time to time without a reason.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from aqsync.sync.watch_supervisor import ROOT_CHECK_S, Watch, WatchSupervisor
 from aqsync.sync.work_queue import WorkQueue
 
 HINT_GAP_S = 0.05
-"""Hints that come closer together are looked at together."""
+"""Hints that come within this time of each other are scanned together."""
 MOST_QUIET_S = 60.0
-"""The longest pause between two looks at a path that is hinted at again and again."""
+"""The longest pause between two scans of a path that gets many hints."""
 MOST_PATHS = 5_000
-"""Paths looked at in one step."""
+"""Paths scanned in one step."""
 JUDGE_S = 2.0
-"""So long an event may take to tell of what a look has found already."""
+"""How much later than a scan an event may arrive for the same change."""
 REST = 5.0
-"""At least so many times as long as a scan took is not scanned again without a reason."""
+"""The pause after a routine scan is at least this many times as long as the scan took."""
 JITTER = 0.1
 FEW = 10
-"""So many troubles are told one by one."""
+"""Up to this many troubles are logged one by one."""
 
 log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look at everything.
+    """How often to scan everything.
 
     Args:
-        rescan: Seconds, where events are believed.
-        rescan_without_events: Seconds, where they are not.
-        chance: Makes both vary a little.
+        rescan: Seconds, if events are trusted.
+        rescan_without_events: Seconds, if they are not.
+        chance: Varies both a little.
     """
 
     rescan: float
@@ -57,18 +57,18 @@ class Pace:
 
 
 class Rescanner:
-    """Looks at one mapping's root for ever.
+    """The loop that scans one mapping's root.
 
-    `later`, `everything` and `wake` may be called from any thread; `step` on one alone.
+    `later` and `everything` may be called from any thread, `step` on one only.
 
     Args:
         engine: Scans.
         mapping: Which mapping.
         queue: Gets the files that need a decision.
-        pace: How often to look at everything.
+        pace: How often to scan everything.
         watch: Makes a watcher of the root.
-        loop: Takes its steps; told to begin one at once, and of progress.
-        stop: Asked within long scans; true ends them.
+        loop: Takes its steps.
+        stop: Asked during scans; true ends them.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Rescanner:
         stop: Callable[[], bool],
     ) -> None:
         self.began = threading.Event()
-        """Set when the first look at everything has begun, with watches in place if possible."""
+        """Set when the first scan has begun, with watches in place if possible."""
         self._engine = engine
         self._journal = engine.journal
         self._clock = engine.clock
@@ -95,7 +95,7 @@ class Rescanner:
         self._lock = threading.Lock()
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
-        # What was written after a look has not settled so long after that look either.
+        # A file that was written after a scan has not settled within this time after the scan.
         self._quiet_s = min(mapping.settle, MOST_QUIET_S)
         self._looked: dict[str, float] = {}
         """The paths looked at in the last `_quiet_s`, in order."""
@@ -104,24 +104,24 @@ class Rescanner:
         self._not_before = 0.0
         self._hints_at = 0.0
         self._closed: set[str] = set()
-        """Files that a program which could write has closed, not looked at since."""
+        """Files closed by programs that could write, and not scanned since."""
         self._suspects: set[str] = set()
-        """What a routine look has found, and no event has told of yet."""
+        """Changes found by a routine scan for which no event has arrived yet."""
         self._judge_at = float("inf")
         self._silent = False
-        """The last routine look found what no event had told of."""
+        """The last routine scan found a change for which no event had arrived."""
         self._paused = False
         self._troubles: dict[str, Explanation] = {}
 
     # What others ask for
 
     def later(self, path: str, seconds: float) -> None:
-        """Look at a path, relative to the root, again after so many seconds."""
+        """Scan a path, relative to the root, after so many seconds."""
         self._look_at(path, self._clock.monotonic() + seconds)
         self._loop.wake()
 
     def everything(self, reason: str) -> None:
-        """Look at everything as soon as can be."""
+        """Scan everything as soon as possible."""
         self._doubt(reason)
         self._loop.wake()
 
@@ -132,7 +132,7 @@ class Rescanner:
     # The step
 
     def step(self) -> float:
-        """Do what is due; returns the seconds until something will be."""
+        """Do what is due; returns the seconds until the next step."""
         if self._is_paused():
             return ROOT_CHECK_S
         self._watch.attend(self._clock.monotonic(), soon=self._why_everything is not None)
@@ -147,7 +147,7 @@ class Rescanner:
         return self._seconds_to_next()
 
     def _is_paused(self) -> bool:
-        """While people want quiet the disk is left alone too; then everything is looked at."""
+        """While the mapping is paused the disk is not read; afterwards everything is scanned."""
         pauses = self._journal.pauses.active(self._clock.now_ns())
         paused = EVERYTHING in pauses or self._mapping.name in pauses
         if self._paused and not paused:
@@ -172,7 +172,7 @@ class Rescanner:
             self._suspects.clear()
         self._closed |= hints.closed
         for path in hints.paths:
-            # What happens below a place in trouble may mean that it is over.
+            # An event below a place in trouble may mean that the trouble is over.
             seen = nearest(path, self._troubles) or path
             quiet_until = self._looked.get(seen, -MOST_QUIET_S) + self._quiet_s
             self._look_at(seen, now if path in self._troubles else max(now, quiet_until))
@@ -226,7 +226,7 @@ class Rescanner:
 
     def _plan_next(self, took: float) -> None:
         now = self._clock.monotonic()
-        # Of a root that is in doubt, no event need tell when it is the right one again.
+        # If the root is in doubt, there may be no event when the right one is back.
         trusted = self._watch.trusted and not self._silent and "" not in self._troubles
         every = self._pace.rescan if trusted else self._pace.rescan_without_events
         self._everything_at = now + max(self._about(every), REST * took)
@@ -266,7 +266,7 @@ class Rescanner:
         return paths
 
     def _remember(self, paths: list[str], now: float) -> None:
-        """When these were looked at, and no longer when those of long ago were."""
+        """Note when these paths were scanned, and forget old ones."""
         for path in paths:
             self._looked.pop(path, None)
             self._looked[path] = now
@@ -279,7 +279,7 @@ class Rescanner:
             del self._looked[path]
 
     def _look_into(self, ended: Collection[str]) -> None:
-        """What could not be watched before is, and what changed until then is looked at."""
+        """Watch places whose trouble has ended, and scan what had no watch until now."""
         for path in self._watch.reach(ended):
             self._look_at(path, self._clock.monotonic())
 
@@ -289,12 +289,12 @@ class Rescanner:
             self._queue.add(self._mapping.name, files)
 
     def _recheck_closed(self, looked_at: set[str]) -> None:
-        """What was closed and shows no change may have been stored to through mmap all the same."""
+        """Have closed files hashed again: a store through mmap may show in no change."""
         if looked_at:
             self._engine.rechecks.closed(self._mapping, looked_at)
             self._closed = self._closed - looked_at
 
-    # Events that went missing show when a routine look finds something that none told of
+    # If a routine scan finds changes without events, events are being lost
 
     def _suspect(self, report: ScanReport, expected: set[str]) -> None:
         self._silent = False
@@ -307,7 +307,7 @@ class Rescanner:
         self._judge_at = self._clock.monotonic() + JUDGE_S
 
     def _judge(self, now: float) -> None:
-        """By now events would have told of what was found, were they to be trusted."""
+        """By now the events for what the scan has found should have arrived."""
         suspects, self._suspects, self._judge_at = self._suspects, set(), float("inf")
         if not suspects or self._why_everything is not None:
             return
@@ -324,7 +324,7 @@ class Rescanner:
     # What is told
 
     def _tell_troubles(self, report: ScanReport) -> None:
-        """What begins to be in the way of looking, and what ends."""
+        """Log which places can no longer be scanned, and which can again."""
         before = self._troubles
         self._troubles = {path: trouble.why for path, trouble in report.troubles.items()}
         new = [path for path, why in self._troubles.items() if before.get(path) != why]
@@ -362,5 +362,5 @@ class Rescanner:
 
 
 def _untold(found: Iterable[str], told: set[str] | frozenset[str]) -> set[str]:
-    """What was found and neither told of itself nor by a directory above it."""
+    """The found paths that have no event, and no directory above them has one."""
     return {path for path in found if not lies_within(path, told)}

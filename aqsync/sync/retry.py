@@ -1,4 +1,4 @@
-"""`aqsync retry`: held and failed files are tried again, and changed roots are accepted."""
+"""`aqsync retry`: tries held and failed files again, and accepts changed roots."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def set_free(
         paths: Only files at and below these. An emptied file that is named is sent as it is,
             and named deletions are carried out. None: all files but emptied and deleted ones.
         now_ns: The wall clock, nanoseconds since 1970.
-        accept_roots: The mappings' directories are right as they are now.
+        accept_roots: Accept the mappings' directories as they are now.
         disk: Where these are.
-        errands: Give up a disk that does not answer; None: wait for it without a limit.
+        errands: Gives up a disk that does not answer; None: a new one.
 
     Returns:
         How many files.

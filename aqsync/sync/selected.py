@@ -1,4 +1,4 @@
-"""Which files a mapping's patterns select, as the journal knows it."""
+"""Which files a mapping's patterns select, by the journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aqsync.local.selection import Selection, unmatched
 
 
 def selection(journal: Journal, mapping: MappingConfig) -> Selection:
-    """What the last scan of everything selected and left out."""
+    """What the last scan of everything has selected and left out."""
     record = journal.mappings.get(mapping.name)
     return Selection(
         journal.observations.count(record.id),

@@ -1,4 +1,4 @@
-"""What the server's clock shows, as far as the dates of its answers tell."""
+"""Estimates the server's clock by the dates of its answers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from aqsync.clock import Clock
 _MARGIN_S = 0.05
 """Clocks drift, and a file system stamps a file by a clock that ticks."""
 _DATED_BEFORE_S = 2.0
-"""A date is cut to whole seconds, and some servers write it anew only once a second."""
+"""A date has whole seconds, and some servers renew it only once a second."""
 _LATE_S = 1.0
-"""A busy server writes it anew later than that. Where its dates contradict each other by no more
-than this, the one that shows the latest time is true to a second."""
+"""A busy server renews it later than that. If dates contradict each other by at most this, the
+latest one is right to a second."""
 _KEEP_S = 600.0
-"""After so long the bounds are learned anew: the server's clock may have been set."""
+"""How often the bounds are learned again, as the server's clock may have been set."""
 
 
 class _Bounds(NamedTuple):
-    """Of the server's time minus the monotonic clock here, in seconds."""
+    """Bounds of the server's time minus the monotonic clock here, in seconds."""
 
     least: float
     most: float
@@ -28,9 +28,8 @@ class _Bounds(NamedTuple):
 class ServerClock:
     """Bounds of the server's time at any moment; usable from several threads.
 
-    Each dated answer narrows them. What is learned is never wrong by more than a margin unless the
-    server's clock is set, which shows as bounds that exclude each other by far: then it begins
-    anew.
+    Each dated answer narrows them. If the server's clock is set, the bounds contradict each other
+    by far, and learning begins again.
 
     Args:
         clock: The monotonic clock here.
@@ -44,7 +43,7 @@ class ServerClock:
         self._next_since = 0.0
 
     def heard(self, date_s: float, asked: float) -> None:
-        """An answer came just now.
+        """An answer has just come.
 
         Args:
             date_s: Its date, seconds since 1970.
@@ -62,12 +61,12 @@ class ServerClock:
                 self._next = _both(self._next, heard)
 
     def earliest(self, at: float) -> float | None:
-        """What it showed at least at a moment of the monotonic clock; None: nobody knows."""
+        """The earliest time it can have shown at a moment of the monotonic clock; None: unknown."""
         bounds = self._now
         return None if bounds is None else at + bounds.least - _MARGIN_S
 
     def latest(self, at: float) -> float | None:
-        """What it showed at most at a moment of the monotonic clock; None: nobody knows."""
+        """The latest time it can have shown at a moment of the monotonic clock; None: unknown."""
         bounds = self._now
         if bounds is None:
             return None
@@ -75,7 +74,7 @@ class ServerClock:
 
 
 def _both(known: _Bounds | None, heard: _Bounds) -> _Bounds:
-    """What is true by both; where that is nothing, the clock was set, and the newer counts."""
+    """The intersection of both; if there is none, the clock was set, and the newer one counts."""
     if known is None:
         return heard
     both = _Bounds(max(known.least, heard.least), min(known.most, heard.most))

@@ -1,7 +1,7 @@
-"""Polls the server: what is asked of it now and then, besides the files' own transfers.
+"""The loop that polls the server, apart from transfers of files.
 
-The mirror on its schedule, the probe while the server is away, the lists that confirm what was
-uploaded, the tags that were earned, and the journal's own housekeeping.
+It fetches lists on their schedule and to confirm uploads, probes the server while it is away,
+applies tags, and keeps the journal small.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import islice
 
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
@@ -20,39 +19,39 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.loop import Loop
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.planner import LONGEST_SEARCH_PAUSE_S, probe_is_near
-from aqsync.sync.policies import undecided
+from aqsync.sync.policies import batched, undecided
 from aqsync.sync.summary import is_complete
 from aqsync.sync.work_queue import WorkQueue
 
 CONFIRM_AFTER_S = 5.0
-"""So long after the last upload the server's list is asked whether it is there ..."""
+"""Uploads are confirmed by a list this long after the last of them ..."""
 CONFIRM_AT_LATEST_S = 60.0
-"""... or so long after the first, while more come."""
+"""... or this long after the first, while more follow."""
 CONFIRM_REST = 50.0
-"""At least so many times as long as that took last time nothing is confirmed again: the list of a
-very large experiment is dear on both sides."""
+"""The pause is at least this many times as long as the last confirmation took, since the list of a
+very large experiment is expensive for both sides."""
 IDLE_S = 60.0
-"""Between steps that nobody asks for."""
+"""The longest pause between two steps."""
 MOST_HISTORY = 1_000_000
-"""Lines of history that are kept, however young."""
+"""Lines of history that are kept at most."""
 MOST_PAST_VERSIONS = 1_000_000
-"""Past versions of files that are kept, some hundred bytes each."""
+"""Past versions of files that are kept at most, some hundred bytes each."""
 MOST_CANDIDATES = 20
-"""Files that are brought up to try what is refused as a whole: the first that can be sent does."""
+"""Files that are queued to try a refused action again; the first that can be sent tries it."""
 
 log = Log(__name__)
 
 
 class ServerPoller:
-    """What one engine asks of the server, and the tidying of its journal.
+    """Polls the server for one session.
 
     `changed_on_server`, `mirror_soon` and `clean_soon` may be called from any thread.
 
     Args:
-        engine: Asks and is told.
-        ready: Gets the files that a new list bears on.
+        engine: Sends the requests.
+        queue: Gets the files that a new list concerns.
         keep_history_s: How long history is kept.
-        loop: Takes its steps; told to begin one at once, and of progress.
+        loop: Takes its steps.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class ServerPoller:
         self._loop = loop
         self._lock = threading.Lock()
         self._acted: dict[str, dict[str, list[Waiting]]] = defaultdict(lambda: defaultdict(list))
-        """By EID and mapping, files whose new state no list has shown yet."""
+        """By EID and mapping, files whose new state no list has confirmed yet."""
         self._first_act: float | None = None
         self._last_act = 0.0
         self._confirm_after_s = CONFIRM_AFTER_S
@@ -78,19 +77,19 @@ class ServerPoller:
         self._clean_due = False
         self._first = True
         self._refused: set[Key] = set()
-        """What was refused as a whole when last looked at."""
+        """Which actions were refused for all files at the last check."""
         self._limit: SizeLimit | None = None
         self._offered: dict[Key, int] = {}
-        """By what is refused, the time that its files were brought up for."""
+        """By refused action, the time of its try for which files were queued."""
         engine.outlook_changed = loop.wake
 
     def mirror_soon(self) -> None:
-        """Fetch all lists as soon as can be."""
+        """Fetch all lists as soon as possible."""
         self._mirror_due = True
         self._loop.wake()
 
     def clean_soon(self) -> None:
-        """Do the housekeeping as soon as can be."""
+        """Do the housekeeping as soon as possible."""
         self._clean_due = True
         self._loop.wake()
 
@@ -106,7 +105,7 @@ class ServerPoller:
                 self._loop.wake()
 
     def step(self) -> float:
-        """Do what is due; returns the seconds until something will be."""
+        """Do what is due; returns the seconds until the next step."""
         if self._clean_due:
             self._clean_due = False
             self._clean()
@@ -130,26 +129,29 @@ class ServerPoller:
         problem = self._journal.remote.server_problem()
         if problem is None:
             return False
-        # After a start or a new configuration a plan of ours means nothing, the server's does.
+        # After a start or reload only a pause that the server has asked for is kept.
         if self._first and not problem.ordered:
             return True
         return not probe_is_near(problem, self._clock.now_ns())
 
     def _mirror(self) -> None:
-        self._mirror_due = False  # before it begins: somebody may ask for another meanwhile
+        self._mirror_due = False  # before it begins, as another call may come meanwhile
         self._take_acted()
         if self._learn(self._engine.eids()):
             self._all_listed()
 
     def _all_listed(self) -> None:
-        """Every list is fresh: what bears on any file, tag or mapping is known."""
-        for mapping in self._engine.mappings:
-            self._make_ready(mapping.name, undecided(self._journal, mapping))
-            self._loop.beat()
+        """All lists are new: have every file decided on, and apply tags."""
+        self._queue_all()
         self._after_lists()
 
+    def _queue_all(self) -> None:
+        for mapping in self._engine.mappings:
+            self._queue.add(mapping.name, undecided(self._journal, mapping))
+            self._loop.beat()
+
     def _confirm(self) -> None:
-        """Ask whether the server has what it accepted."""
+        """Fetch lists to see whether the server has what it accepted."""
         acted = self._take_acted()
         began = self._clock.monotonic()
         if not self._learn(acted):
@@ -158,11 +160,11 @@ class ServerPoller:
         self._confirm_after_s = max(CONFIRM_AFTER_S, CONFIRM_REST * took)
         for mappings in acted.values():
             for mapping, files in mappings.items():
-                self._make_ready(mapping, files)
+                self._queue.add(mapping, files)
         self._after_lists()
 
     def _search(self) -> None:
-        """Look for the experiments that could not be used: one may have been made since."""
+        """Search for experiments that could not be used: one may have been created since."""
         missing = self._sought()
         if self._learn(missing) and (found := missing.keys() - self._sought().keys()):
             for eid in sorted(found):
@@ -170,13 +172,12 @@ class ServerPoller:
             self._all_listed()
 
     def _attend_refusals(self) -> None:
-        """Bring up files that may try what is refused as a whole, and all when it no longer is."""
+        """Queue files to try refused actions again, and all files when one is allowed again."""
         refusals = self._journal.refusals
         refused = set(refusals.forget_idle())
         before, self._limit = self._limit, self._journal.limits.size()
         if self._refused - refused or (before is not None and self._limit is None):
-            for mapping in self._engine.mappings:
-                self._make_ready(mapping.name, undecided(self._journal, mapping))
+            self._queue_all()
         names = {mapping.name for mapping in self._engine.mappings}
         for key in refused:
             again_ns = refusals.current()[key].again_ns
@@ -184,11 +185,11 @@ class ServerPoller:
                 self._offered[key] = again_ns
                 for name, file in refusals.candidates(key, MOST_CANDIDATES):
                     if name in names:
-                        self._make_ready(name, [file])
+                        self._queue.add(name, [file])
         self._refused = refused
 
     def _refusal_in(self) -> float:
-        """Seconds until a file may try what is refused as a whole."""
+        """Seconds until a file may try a refused action."""
         ahead = [
             (refusal.again_ns - self._clock.now_ns()) / SECOND_NS
             for key, refusal in self._journal.refusals.current().items()
@@ -197,13 +198,13 @@ class ServerPoller:
         return max(0.0, min(ahead, default=float("inf")))
 
     def _sought(self) -> dict[str, int]:
-        """The experiments that files lead to and that cannot be used; when to look for each."""
+        """The experiments that files need and that cannot be used, and when to search for each."""
         unusable = self._journal.remote.unusable()
         wanted = self._engine.eids() if unusable else set()
         return {eid: again_ns for eid, again_ns in unusable.items() if eid in wanted}
 
     def _search_in(self) -> float:
-        """Seconds until an experiment is looked for again."""
+        """Seconds until the next search for an experiment."""
         now_ns = self._clock.now_ns()
         ahead_s = [(again_ns - now_ns) / SECOND_NS for again_ns in self._sought().values()]
         # One that lies further ahead was planned before the clock was set back.
@@ -217,7 +218,7 @@ class ServerPoller:
         return acted
 
     def _learn(self, eids: Iterable[str]) -> bool:
-        """Fetch lists; what could not be learned now is due once the server can be asked."""
+        """Fetch lists; if that fails, all lists are due once the server can be used."""
         learned = False
         try:
             learned = self._refresh(eids)
@@ -227,16 +228,12 @@ class ServerPoller:
         return learned
 
     def _refresh(self, eids: Iterable[str]) -> bool:
-        """Fetch lists, a request at a time: what cannot wait gets its own in between."""
-        remaining = iter(sorted(eids))
-        while chunk := set(islice(remaining, CHUNK)):
+        """Fetch lists in several requests, so that others can come in between."""
+        for chunk in batched(iter(sorted(eids)), CHUNK):
             if not self._engine.refresh(chunk):
                 return False
             self._loop.beat()
         return True
-
-    def _make_ready(self, mapping: str, files: Iterable[Waiting]) -> None:
-        self._queue.add(mapping, files)
 
     def _after_lists(self) -> None:
         self._journal.make_durable(at_once=True)
@@ -258,7 +255,7 @@ class ServerPoller:
         log.info("housekeeping done", history_pruned=pruned)
 
     def _confirm_in(self) -> float:
-        """Seconds until a list should confirm what was done."""
+        """Seconds until uploads are to be confirmed."""
         with self._lock:
             if self._first_act is None:
                 return float("inf")

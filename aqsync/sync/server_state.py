@@ -1,4 +1,4 @@
-"""Whether the server can be used: that is no single file's state, so it is noted and told once."""
+"""Whether the server can be used; noted and logged once, not for each file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,7 @@ log = Log(__name__)
 
 
 class ServerState:
-    """What keeps the server from being used, and when it is probed; usable from several threads.
-
-    Args:
-        journal: Keeps it.
-        clock: For the pauses between probes.
-    """
+    """What keeps the server from being used, and when it is probed; usable from several threads."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
@@ -34,29 +29,29 @@ class ServerState:
 
     @property
     def problem(self) -> ServerProblem | None:
-        """Why it could not be used when last tried; None: it could."""
+        """Why the server could not be used at the last try; None: it could."""
         return self._problem
 
     def answered(self) -> None:
-        """It gave its lists: that ends every problem but that uploads are denied."""
+        """It has sent its lists; that ends every problem except that uploads are denied."""
         with self._lock:
             if self._problem is not None and not self._problem.denied:
                 self._set(None)
 
     def works(self) -> None:
-        """Uploads can arrive, and it gave its lists."""
+        """A probe has passed, and it has sent its lists."""
         with self._lock:
             self._set(None)
 
     def failed(self, exc: RemoteError) -> None:
-        """It could not be used: one probe backs off, and all files wait."""
+        """It could not be used: all files wait for a probe, which has growing pauses."""
         with self._lock:
             self._note(exc)
 
     def _note(self, exc: RemoteError) -> None:
         before, now_ns = self._problem, self._clock.now_ns()
         count, since_ns = 1, now_ns
-        # Several workers meet the same failure, or somebody asked before the probe's time.
+        # Several workers meet the same failure, or a request came before the probe was due.
         planned = before is not None and probe_is_near(before, now_ns)
         if before is not None:
             count = before.count if planned else before.count + 1
@@ -75,7 +70,7 @@ class ServerState:
         self._set(ServerProblem(why, denied, since_ns, count, probe_at_ns, ordered))
 
     def _set(self, problem: ServerProblem | None) -> None:
-        # The journal first: while it cannot be written, nothing has been learned.
+        # The journal comes first: if it cannot be written, the state stays as it was.
         if problem == self._problem:
             return
         self._journal.remote.set_server_problem(problem)

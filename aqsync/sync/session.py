@@ -9,9 +9,8 @@
     server -> ServerPoller -+           |        +- OutcomeLog
                        Order (a push) --+
 
-A new configuration begins a new session. The old one begins nothing more; jobs that it has in
-flight come to their end beside the new one's. The work queue is the same for both, so that they
-never work on the same file.
+A new configuration begins a new session. The old one begins nothing new and finishes its running
+jobs beside those of the new one. Both use the same work queue, so they never work on one file.
 """
 
 from __future__ import annotations
@@ -46,21 +45,21 @@ from aqsync.sync.watch_supervisor import Watch
 from aqsync.sync.worker_pool import WorkerPool
 
 STUCK_S = 150.0
-"""A loop that has got nothing done for so long within one step hangs."""
+"""A loop hangs if one of its steps makes no progress for longer than this."""
 TRANSFER_STUCK_S = 60.0
-"""So much longer than a stalled transfer is given, and nothing moves: transfers hang."""
+"""Transfers hang if none moves for this much longer than the limits of the server allow."""
 ABORT_S = 2.0
-"""What does not even end so long after it was broken off hangs in a file system."""
+"""How long to wait for jobs that were broken off; those that go on hang in a file system."""
 REPORT_EVERY_S = 0.2
-"""How often a push tells what has happened, and looks whether it is to stop."""
+"""How often a push shows what has happened, and checks whether it is to stop."""
 LOOPS_END_S = 1.0
-"""A loop that does not end so soon after it was told to is left to itself."""
+"""How long to wait for a loop that was told to end."""
 
 log = Log(__name__)
 
 
 class Calendar(Protocol):
-    """What asks for file lists and housekeeping by the clock on the wall."""
+    """Asks for file lists and housekeeping at times of day."""
 
     def start(self) -> None:
         """Begin."""
@@ -70,7 +69,7 @@ class Calendar(Protocol):
 
 
 def in_thread(work: Callable[[], bool]) -> Callable[[], bool]:
-    """Do something on a thread of its own; what is returned waits for its end, and gives it."""
+    """Run a function on a thread of its own; returns a function that waits for its result."""
     ended: SimpleQueue[bool | BaseException] = SimpleQueue()
 
     def run() -> None:
@@ -96,10 +95,10 @@ class Seams:
 
     Args:
         disk: Where the mappings' roots are.
-        watch: Makes the watcher of a root; it calls what it is given when something was heard.
-        pool: Makes the workers.
-        loop: Makes what takes one kind of step for ever.
-        aside: Does something beside everything else.
+        watch: Makes the watcher of a root; the function it gets is called on every event.
+        pool: Makes the worker pool.
+        loop: Makes the loops.
+        aside: Runs a function in parallel.
         chance: Spreads load.
     """
 
@@ -120,12 +119,12 @@ class Session:
     """The parts of one configuration, put together.
 
     Args:
-        config: Which.
+        config: The configuration.
         server: Where files go; closed at the end.
-        shared: What is the same for all sessions.
+        shared: What all sessions of the process share.
         mappings: The mappings to work on.
         seams: Where it meets the world.
-        orders_only: It does nothing but what orders ask for: neither watches nor polls.
+        orders_only: It only serves orders: it does not watch, rescan or poll.
     """
 
     def __init__(
@@ -159,7 +158,7 @@ class Session:
         self.poller: ServerPoller | None = None
         announce = Announce(progress=self._moved)
         if not orders_only:
-            # First comes what finds out what there is.
+            # Loops start in this order: first those that find out what there is to do.
             self.rescanners = {m.name: self._rescanner(m) for m in self.engine.mappings}
             self.poller = self._poller()
             announce = Announce(self.poller.changed_on_server, self._moved)
@@ -220,7 +219,7 @@ class Session:
         """Begin; returns at once.
 
         Args:
-            calendar: Makes what asks the poller for things by the clock on the wall.
+            calendar: Makes the calendar that calls the poller.
         """
         self._shared.queue.changed = self._dispatching.wake
         try:
@@ -233,7 +232,7 @@ class Session:
             self._calendar.start()
 
     def wait_for_first_scans(self, longest_s: float) -> bool:
-        """Wait until every root is being looked at, with its watches in place; false if not yet."""
+        """Wait until the first scan of every root has begun; false if it takes longer."""
         until = self._clock.monotonic() + longest_s
         for rescanner in self.rescanners.values():
             if not rescanner.began.wait(max(0.0, until - self._clock.monotonic())):
@@ -241,12 +240,12 @@ class Session:
         return True
 
     def mirror_soon(self) -> None:
-        """Fetch all file lists as soon as can be."""
+        """Fetch all file lists as soon as possible."""
         if self.poller is not None:
             self.poller.mirror_soon()
 
     def wake(self) -> None:
-        """Something from outside may have changed what there is to do."""
+        """Let every loop check whether there is something to do."""
         for loop in self.loops.values():
             loop.wake()
 
@@ -256,7 +255,7 @@ class Session:
         """Serve an order to its end, on the calling thread.
 
         Returns:
-            False if the session was retired meanwhile: the order goes on in the next one.
+            False if the session was retired: the order goes on in the next one.
 
         Raises:
             JournalError: The journal can no longer be written; what was recorded stays.
@@ -276,7 +275,7 @@ class Session:
         return True
 
     def look(self, order: Order) -> None:
-        """Only look at what an order asks for, on the disk and on the server."""
+        """Only scan and list what an order asks for."""
         self._serve(self._push(order).look(), order)
 
     def _serve(self, script: Iterator[float], order: Order) -> None:
@@ -285,7 +284,7 @@ class Session:
             order.woken.clear()
 
     def script(self, order: Order) -> Iterator[float]:
-        """What `push` does, step by step: yields the seconds until the next, unless woken."""
+        """The steps of `push`: yields how many seconds to wait unless the order is woken."""
         return self._push(order).script()
 
     def _push(self, order: Order) -> Push:
@@ -301,9 +300,9 @@ class Session:
     # Whether it gets on
 
     def stuck(self) -> str | None:
-        """What hangs, or has ended, so that only a new start can help; None if nothing does.
+        """What hangs or has died, so that only a restart helps; None if nothing has.
 
-        A rescanner does not count: what hangs there is a file system, and would hang again.
+        A rescanner that hangs does not count: its file system would hang after a restart too.
         """
         for name, loop in self.loops.items():
             if self._started and not loop.alive:
@@ -317,7 +316,7 @@ class Session:
         return "transfers" if not self.dispatcher.idle and still > longest_s else None
 
     def slow_rescans(self) -> dict[str, float]:
-        """By mapping, for how many seconds a look at its disk has got nowhere, if very long."""
+        """The mappings whose scan makes no progress, and for how many seconds."""
         return {
             name: seconds
             for name in self.rescanners
@@ -331,7 +330,7 @@ class Session:
     # Its end
 
     def retire(self) -> None:
-        """Begin nothing more; what is in flight goes on."""
+        """Begin nothing new; jobs in flight go on."""
         with self._counting:
             self._retired = True
         self.dispatcher.retiring = True
@@ -348,14 +347,14 @@ class Session:
         return self.dispatcher.at_rest and not self._pushes
 
     def finish(self, longest_s: Callable[[], float]) -> bool:
-        """Wait until what was in flight has ended, and end.
+        """Wait for the jobs in flight, and end.
 
         Args:
-            longest_s: Asked again and again for how many seconds more to wait; when none are
-                left, running transfers are broken off.
+            longest_s: Returns how many more seconds to wait, and is called again and again; when
+                none are left, running transfers are broken off.
 
         Returns:
-            Whether everything in flight came to its end.
+            Whether all of them were finished.
         """
         while not self._is_at_rest() and longest_s() > 0 and not self._aborted:
             self._dispatching.join(min(0.1, longest_s()))
@@ -380,7 +379,7 @@ class Session:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Within, it works; at the end, what is in flight comes to its end."""
+        """It works while the context is open; at the end, jobs in flight are finished."""
         self.start()
         try:
             yield
@@ -389,7 +388,7 @@ class Session:
             self.finish(lambda: inf)
 
     def abort(self) -> None:
-        """Break everything off."""
+        """Break all transfers off."""
         self._aborted = True
-        self._server.close()  # what waits for an answer asks for nothing else
+        self._server.close()  # so that nothing waits for an answer
         self._dispatching.hurry()

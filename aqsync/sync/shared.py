@@ -1,4 +1,4 @@
-"""What outlives a configuration, and so is the same for one session and the next."""
+"""What outlives a session, and is used by the next one too."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aqsync.sync.work_queue import WorkQueue
 
 
 class Shared:
-    """What is the same for all sessions of a process.
+    """What all sessions of a process share.
 
     Args:
         journal: What is known.
         clock: The time.
         rate: How fast transfers may go, in all.
-        errands: Through it, what is done on a disk is waited for, or given up.
+        errands: Waits for calls on a disk, or gives them up.
 
     Attributes:
         queue: Every file that needs work.

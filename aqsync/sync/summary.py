@@ -1,4 +1,4 @@
-"""How a mapping stands: counts and problems, from the same decisions that the engine acts on."""
+"""Counts and problems of a mapping, by the same decisions that the engine acts on."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ _OF_MANY = frozenset(
         Reason.LIST_NOT_ALLOWED,
     }
 )
-"""What holds all files of an experiment is told once, and not for each of them."""
+"""Reasons that concern all files of an experiment; reported once, not for each file."""
 
 
 class FileProblem(NamedTuple):
     """Something that is not in sync, for a person."""
 
     path: str
-    """Absolute; or what else is concerned."""
+    """Absolute; or another thing that is concerned."""
     state: State
     why: Explanation
     age_seconds: float | None = None
-    """How long it has been so, if that is known."""
+    """For how long, if that is known."""
     files: int | None = None
-    """How many files it keeps in this state, where it is told once for all of them."""
+    """How many files it concerns, if it is reported once for all of them."""
 
     @property
     def text(self) -> str:
-        """What is so, for a person."""
+        """The reason, for a person."""
         return self.why.message + _how_many(self.files, self.state)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON knows it."""
+        """As JSON."""
         found = {
             "path": self.path,
             "state": self.state.value,
@@ -111,7 +111,7 @@ def summarize(
     windows: Windows = ALWAYS,
     at_once: bool = False,
 ) -> Summary:
-    """Decide on all files of a mapping and count what comes of it.
+    """Decide on all files of a mapping and count the decisions.
 
     Args:
         journal: What is known.
@@ -119,7 +119,7 @@ def summarize(
         now_ns: The wall clock, nanoseconds since 1970.
         within: Only files at and below these paths count; none: all.
         windows: When files may be sent.
-        at_once: Neither they nor pauses count.
+        at_once: Ignore them, and pauses.
     """
     summary = Summary()
     mapping_id = journal.mappings.get(mapping.name).id
@@ -156,11 +156,11 @@ def summarize(
 
 
 class _ToldOnce:
-    """Files that have one problem in common, counted so that it is told once.
+    """Counts files that have one problem in common, so that it is reported once.
 
     Args:
-        untrusted: Why nothing in the root may be believed; it is told with the other troubles.
-        everywhere: What keeps all files of the mapping waiting.
+        untrusted: Why the root is in doubt; that is reported with the other troubles.
+        everywhere: The reasons why all files of the mapping wait.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class _ToldOnce:
         self._everywhere = {problem.why: problem.since_ns for problem in everywhere}
 
     def takes(self, step: Decision) -> bool:
-        """Whether a file's problem is one of those; then the file is counted."""
+        """Whether a file has such a problem; if so, the file is counted."""
         if step.why == self._untrusted:
             return True
         if isinstance(step, Hold) and step.reason in _OF_MANY:
@@ -185,7 +185,7 @@ class _ToldOnce:
 
 
 def is_kept(file: FileRecord) -> bool:
-    """Whether a file that is gone is still on the server, as far as is known."""
+    """Whether a file that is gone is still on the server, as far as known."""
     if file.synced is None:
         return False
     return file.remote.modified_at is not None or (
@@ -194,7 +194,7 @@ def is_kept(file: FileRecord) -> bool:
 
 
 def is_complete(journal: Journal, mapping: MappingConfig, now_ns: int) -> bool:
-    """Whether everything is in sync, as a summary says it; stops at the first file that is not.
+    """Whether everything is in sync, as in a summary; stops at the first file that is not.
 
     Args:
         journal: What is known.

@@ -1,4 +1,4 @@
-"""Applies the tags that synced files have earned, each once."""
+"""Applies the tags of synced files, each once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ CHUNK = 32
 
 
 class Tagger:
-    """Brings earned tags to the server.
-
-    Args:
-        server: Where to.
-        journal: Knows what was earned, and is told what was applied.
-        clock: For when it was.
-    """
+    """Applies earned tags on the server."""
 
     def __init__(self, server: Client, journal: Journal, clock: Clock) -> None:
         self._server = server
@@ -31,7 +25,7 @@ class Tagger:
         self._clock = clock
 
     def reconsider(self, mapping: str, rules: Rules) -> None:
-        """If a mapping's tag rules are new, let every file synced before earn by them too."""
+        """If a mapping's tag rules have changed, apply them to the files synced before too."""
         record = self._journal.mappings.get(mapping)
         if record.tag_rules == rules.tags_fingerprint:
             return
@@ -49,12 +43,12 @@ class Tagger:
         vanished: Callable[[str, ExperimentNotFound], None],
         among: Container[str] | None = None,
     ) -> int:
-        """Apply what was earned and is not known to be there; returns how many tags.
+        """Apply earned tags that are not known to be there; returns how many.
 
-        A tag that the server refuses is noted with its words and tried again on the next call.
+        A tag that the server refuses is noted with the reason and tried again by the next call.
 
         Args:
-            vanished: Told the EID of each experiment that the server no longer knows.
+            vanished: Called with the EID of each experiment that the server no longer knows.
             among: Only the tags of these experiments; None: of all.
 
         Raises:
@@ -87,7 +81,7 @@ class Tagger:
             if len(tags) == 1:
                 self._journal.tags.failed(eid, tags, exc.message, exc.hint)
                 return 0
-            # One of them spoils the request: alone, the others succeed.
+            # One of them is refused: one by one, the others succeed.
             return sum(self._apply(eid, uuid, [tag]) for tag in tags)
         self._journal.tags.applied(eid, tags, self._clock.now_ns())
         return len(tags)
@@ -96,5 +90,5 @@ class Tagger:
         with named_by_eid({uuid: eid}):
             try:
                 self._server.add_tags(uuid, tags)
-            except ServerBusy:  # somebody made the same tag at this moment: now it is there
+            except ServerBusy:  # somebody created it at this moment: it exists now
                 self._server.add_tags(uuid, tags)

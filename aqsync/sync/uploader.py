@@ -1,8 +1,8 @@
 """Sends a file, compares it, or removes its remote copy: takes a job and returns its outcome.
 
-The last bytes of a file leave this machine only after its signature was found unchanged and its
-digest was written to the journal. So a torn version never reaches the server, and a version whose
-answer was lost is recognised as ours later.
+The last bytes of a file leave this machine only after the signature was checked again and the
+digest is in the journal. So a torn version never reaches the server, and a version whose answer
+was lost is recognised as ours later.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ from aqsync.sync.rate import RateLimit
 from aqsync.sync.remote_check import Outdated, RemoteCheck
 
 WORTH_A_SYNC = 8 << 20
-"""A file of at least so many bytes takes so long that a sync of the journal does not matter."""
+"""For a file of at least this many bytes, a sync of the journal takes little of the time."""
 SMALL = 1 << 20
-"""A file of up to so many bytes is read whole before anything is sent, a larger one in chunks of
-this size."""
+"""A file of up to this many bytes is read whole before it is sent, a larger one in chunks of this
+size."""
 
 
 class Uploader:
@@ -70,11 +70,11 @@ class Uploader:
 
     Args:
         server: Where to.
-        journal: Told before the last bytes of a file go out.
-        clock: Measures transfers.
-        check: Finds out whether the server still holds what a job was decided by.
-        aborted: Called between chunks; if it returns true, every transfer is broken off.
-        rate: Limits what is sent and what is compared; None: no limit.
+        journal: Gets the digest before the last bytes of a file leave.
+        clock: The time.
+        check: Checks whether the server still holds what the decision assumed.
+        aborted: Asked between chunks; true breaks every transfer off.
+        rate: Limits uploads and downloads; None: no limit.
         disk: Where the files are.
     """
 
@@ -150,7 +150,7 @@ class Uploader:
         return Uploaded(local, digest.digest(), between, receipt.modified_at, job.step.again)
 
     def _content_if_unchanged(self, job: Job, local: Signature) -> bytes | None:
-        """The digest of a file that was only touched; None if it must be sent."""
+        """The digest of a file whose content is the synced one; None if it must be sent."""
         synced = job.file.synced
         if not (isinstance(job.step, Upload) and job.step.replaces) or synced is None:
             return None
@@ -167,23 +167,23 @@ class Uploader:
     def _body(
         self, job: Job, source: GuardedFile, digest: hashlib._Hash
     ) -> Iterator[Iterable[bytes]]:
-        """All chunks of a small file, or a large one's, each read while the one before is sent.
+        """The chunks: a small file's all at once, a large one's each read while another is sent.
 
-        On a slow line fewer bytes count as small, so that progress is shown while it is made.
+        With a low rate fewer bytes count as small, so that progress shows.
         """
         file = job.file
         small = SMALL if self._rate is None else self._rate.chunk(SMALL)
         if _present(file).size <= small:
             yield list(self._watched(self._content(job, source.chunks(), digest), job.progress))
             return
-        # Else much could be sent in vain. It is asked once more before the last bytes.
+        # This avoids sending much for nothing. It is checked again before the last bytes.
         self._check.confirm(job)
         self._check.still_as_decided(job)
         with closing(read_ahead(self._content(job, source.chunks(small), digest))) as chunks:
             yield self._watched(chunks, job.progress)
 
     def _content(self, job: Job, chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-        """Pass chunks on, the last one only when the digest of all is in the journal."""
+        """Pass chunks on; the last one only once the digest of all is in the journal."""
         file, given = job.file, 0
         size = _present(file).size
         beginning = _must_begin_with(file)
@@ -202,7 +202,7 @@ class Uploader:
             self._remember(job, digest.digest())
 
     def _remember(self, job: Job, sha256: bytes) -> None:
-        """Check the server once more, then note the digest: afterwards the server may have all."""
+        """Check the server once more, then note the digest; after that the last bytes may leave."""
         self._check.confirm(job)
         if not self._journal.outcomes.about_to_send(job.file, sha256, _present(job.file).size):
             raise Outdated
@@ -230,7 +230,7 @@ class Uploader:
         return Removed()
 
     def _is_gone(self, job: Job) -> bool:
-        """Whether the file is still gone, on the same disks as when that was found."""
+        """Whether the file is still gone, with the same root and disks as in the scan."""
         mapping = self._journal.mappings.get(job.file.mapping)
         root = root_identity(job.root, self._disk)
         if mapping.root is None or not root.is_same(mapping.root):
@@ -257,7 +257,7 @@ class Uploader:
 
 
 def _concerns_all(exc: AqsyncError) -> bool:
-    """Whether an error is one of the server or the network, and would hit any other file too."""
+    """Whether an error is of the server or the network, and would hit any other file too."""
     asked_for_a_pause = isinstance(exc, ServerFailed) and exc.retry_after_s is not None
     return isinstance(exc, HeaderDropped) or asked_for_a_pause
 

@@ -1,6 +1,6 @@
-"""A watcher kept on a root: begun anew whenever it must be, and believed only while it deserves it.
+"""Keeps a watcher on a root, restarts it when necessary, and decides whether events are trusted.
 
-Whatever may have made an event go missing is a doubt, and after a doubt everything is looked at.
+If an event may have been lost, that is a doubt; after a doubt everything is scanned.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from aqsync.model import Explanation, Problem, Reason, explain_error
 from aqsync.sync.engine import Engine
 
 ROOT_CHECK_S = 5.0
-"""How often to see whether the root is still the same."""
+"""How often to check whether the root is still the same."""
 AILMENT_CHECK_S = 60.0
-"""How often to ask the system whether the watcher is well: it lists every watch."""
+"""How often to check the watcher itself, which lists every watch."""
 WATCH_AGAIN_S = 60.0
 """How soon to try again where watching failed."""
 REWATCH_S = 600.0
-"""How often to try for watches that were missing: somebody may have raised the limit."""
+"""How often to retry missing watches: the limit of the system may have been raised."""
 TEST_AGAIN_S = 3600.0
 """How often to prove that events arrive."""
 TEST_TIMEOUT_S = 5.0
@@ -50,26 +50,26 @@ class Watch(Protocol):
         """What came since the last call."""
 
     def ailment(self) -> str | None:
-        """Why it no longer hears everything."""
+        """Why it no longer gets all events; None: it does."""
 
     def reach(self, path: str) -> bool:
-        """Watch a directory and what is below it; true if anything of it was not watched."""
+        """Watch a directory and what is below it; true if a part of it had no watch."""
 
     def blind(self, directories: Collection[int]) -> int:
         """How many of these inodes have no watch."""
 
     def proves(self, timeout_s: float) -> bool:
-        """Whether events arrive."""
+        """Whether a test event arrives."""
 
 
 class WatchSupervisor:
     """The watcher of one mapping's root.
 
     Args:
-        engine: Knows the disk, the journal and the time.
+        engine: Gives disk, journal and clock.
         mapping: Which mapping.
         make: Makes a watcher of the root.
-        doubt: Told why everything has to be looked at.
+        doubt: Called with the reason why everything must be scanned.
     """
 
     def __init__(
@@ -93,9 +93,9 @@ class WatchSupervisor:
         self._test_at = 0.0
         self._rewatch_at = 0.0
         self._blind = False
-        """Directories had no watch when they were last counted."""
+        """Some directories had no watch at the last count."""
         self._told: Reason | None = None
-        """Which cause of distrust is in the log."""
+        """The reason for distrust that was logged last."""
 
     @property
     def running(self) -> bool:
@@ -104,12 +104,12 @@ class WatchSupervisor:
 
     @property
     def trusted(self) -> bool:
-        """Whether what no event tells of can be taken to be as it was."""
+        """Whether no event means no change."""
         return self._watch is not None and self._mappings.watch(self._id) is None
 
     @property
     def check_at(self) -> float:
-        """When to attend to it next, by the monotonic clock."""
+        """When to call `attend` next, by the monotonic clock."""
         return self._check_at
 
     def close(self) -> None:
@@ -119,28 +119,28 @@ class WatchSupervisor:
             self._watch = None
 
     def take(self) -> Hints:
-        """What was heard since the last call."""
+        """The events since the last call."""
         return NO_HINTS if self._watch is None else self._watch.take()
 
     def reach(self, paths: Collection[str]) -> list[str]:
-        """Watch directories that can be looked at again, and what is below them.
+        """Watch directories that can be scanned again, and what is below them.
 
         Returns:
-            Those that were not wholly watched: what changed there before went unheard.
+            Those that were not watched completely: changes there had no events.
         """
         watch = self._watch
         if watch is not None:
             return [path for path in paths if watch.reach(path)]
-        if "" in paths:  # what kept it from being watched may be over too
+        if "" in paths:  # perhaps it can be watched again too
             self._begin_at = self._check_at = 0.0
         return []
 
     def attend(self, now: float, *, soon: bool) -> None:
-        """See whether the root and the watcher are as they were, and put right what is not.
+        """Check the root and the watcher, and restart the watcher if necessary.
 
         Args:
             now: The monotonic clock.
-            soon: There is a reason not to wait until it is time.
+            soon: Do it even before `check_at`.
         """
         if now < self._check_at and not soon:
             return
@@ -181,11 +181,11 @@ class WatchSupervisor:
         self._begin_at = now + WATCH_AGAIN_S
         watch = self._make()
         try:
-            # A watcher lists every directory, and none can be given up that hangs.
+            # A watcher lists every directory, and cannot be given up when it hangs.
             self._engine.ask(self._mapping, self._list_a_little)
             watch.start()
         except DiskHangs:
-            return  # the next look says so
+            return  # the next scan reports it
         except EventsUnavailable as exc:
             self._distrust(explain_error(exc))
             return
@@ -196,13 +196,13 @@ class WatchSupervisor:
 
     def _list_a_little(self) -> None:
         with (
-            suppress(OSError),  # the watcher tells
+            suppress(OSError),  # the watcher reports it
             self._engine.disk.listing(self._mapping.directory, "") as listing,
         ):
             next(listing.entries, None)
 
     def _test(self, now: float) -> None:
-        """Whether events of this root can be believed."""
+        """Test whether events of this root can be trusted."""
         assert self._watch is not None  # noqa: S101 - the callers have looked
         self._test_at = now + TEST_AGAIN_S
         directory = self._mapping.directory
@@ -214,7 +214,7 @@ class WatchSupervisor:
             self._trust()
 
     def count_blind(self, report: ScanReport) -> None:
-        """After a look at everything: whether each directory is watched."""
+        """After a scan of everything, check whether each directory has a watch."""
         if self._watch is None or not report.whole:
             return
         unseen = self._watch.blind(report.directory_inodes)
@@ -223,7 +223,7 @@ class WatchSupervisor:
                 self._blind = False
                 self._check_at = self._test_at = 0.0
         elif not self._blind:
-            # Directories made during the scan, or moved in unseen: new watches may reach them.
+            # They were made or moved in during the scan: a new watcher may reach them.
             self._blind = True
             self._rewatch_at = self._engine.clock.monotonic() + REWATCH_S
             self._anew()

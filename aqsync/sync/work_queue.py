@@ -1,7 +1,7 @@
 """Every file that needs work: queued, in hand or in flight, and the orders that ask for some.
 
 A file is in one of these places at a time. So it is decided on once, and no two jobs work on it,
-whatever asks for it: a scan, a list, an order, or the sessions before and after a reload.
+even if a scan, a list, an order, and the sessions before and after a reload all ask for it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from aqsync.model import FileRecord
 from aqsync.sync.order import Order
 
 LARGE = 32 << 20
-"""Bytes from which on a file counts as large."""
+"""A file of at least this many bytes counts as large."""
 
 
 class Lane(Enum):
-    """Large files have workers of their own, so that small files do not wait for them."""
+    """Large and small files are queued apart, so that small files do not wait for large ones."""
 
     SMALL = "small"
     LARGE = "large"
 
 
 def lane_of(size: int) -> Lane:
-    """The lane of a file of so many bytes."""
+    """The lane of a file of this size in bytes."""
     return Lane.LARGE if size >= LARGE else Lane.SMALL
 
 
@@ -63,9 +63,9 @@ class _Held:
 
     holders: int = 1
     again: _Queue | None = None
-    """Where it is queued once nobody holds it."""
+    """Where it is queued when the last holder releases it."""
     lost: bool = False
-    """Its job was given up, and holds it until its disk answers."""
+    """Its job was given up; the file is held until its disk answers."""
 
 
 class WorkQueue:
@@ -93,12 +93,12 @@ class WorkQueue:
     # Queued
 
     def add(self, mapping: str, files: Iterable[Waiting], *, first: bool = False) -> None:
-        """Queue files of a mapping; those that somebody holds are queued when they are released.
+        """Queue files of a mapping; files in hand are queued when they are released.
 
         Args:
             mapping: Its name.
             files: Which.
-            first: They come before the files that no order asks for.
+            first: Take them before the files that no order asks for.
         """
         with self._lock:
             for file in files:
@@ -114,7 +114,7 @@ class WorkQueue:
         self.changed()
 
     def _settle(self, file_id: int) -> None:
-        """No order waits for a disk that does not answer."""
+        """No order waits for the file, as its disk does not answer."""
         for order in self._orders:
             order.forget(file_id)
 
@@ -138,8 +138,8 @@ class WorkQueue:
         Args:
             lane: From which lane.
             most: How many at most.
-            blocked: Mappings of which nothing is taken.
-            blocked_first: Mappings of which nothing is taken even for an order.
+            blocked: Mappings whose files are left, except those that orders ask for.
+            blocked_first: Mappings whose files are left even if orders ask for them.
             first_only: Only what orders ask for.
         """
         with self._lock:
@@ -169,10 +169,10 @@ class WorkQueue:
         return taken
 
     def has_any(self, blocked: frozenset[str]) -> bool:
-        """Whether there is anything to take.
+        """Whether anything is queued.
 
         Args:
-            blocked: Mappings of which nothing is taken.
+            blocked: Mappings that do not count.
         """
         with self._lock:
             return any(name not in blocked for queues in self._queues.values() for name in queues)
@@ -180,7 +180,7 @@ class WorkQueue:
     # In hand and in flight
 
     def claim(self, file_id: int) -> bool:
-        """Take one file into hand; false if somebody holds it."""
+        """Take one file into hand; false if it is in hand already."""
         with self._lock:
             if file_id in self._held:
                 return False
@@ -188,12 +188,12 @@ class WorkQueue:
             return True
 
     def hold(self, file_id: int) -> None:
-        """One holder more of a file in hand: it must be released once more."""
+        """Add a holder to a file in hand; it must be released once more."""
         with self._lock:
             self._held[file_id].holders += 1
 
     def release(self, file_id: int) -> None:
-        """One holder of a file has done with it; after the last it may be taken again."""
+        """A holder releases a file; after the last one has, it may be taken again."""
         with self._lock:
             held = self._held[file_id]
             held.holders -= 1
@@ -205,7 +205,7 @@ class WorkQueue:
         self.changed()
 
     def lose(self, file_id: int) -> None:
-        """What holds a file was given up. Unless its disk has answered, no order waits for it."""
+        """The job on a file was given up: until its disk answers, no order waits for it."""
         with self._lock:
             if file_id in self._held:
                 self._held[file_id].lost = True
@@ -237,7 +237,7 @@ class WorkQueue:
 
     @contextmanager
     def placed(self, order: Order) -> Iterator[None]:
-        """Within, an order is served."""
+        """An order is served while the context is open."""
         with self._lock:
             self._orders = (*self._orders, order)
         try:

@@ -1,6 +1,6 @@
 """Four workers for two lanes, so that small files never wait for the large ones.
 
-A worker whose file system does not answer no longer counts, and another takes its place.
+A worker whose file system does not answer no longer counts, and another one takes its place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aqsync.sync.jobs import Job
 from aqsync.sync.work_queue import Lane
 
 WORKERS = 4
-"""Four connections fill a server; more make a real one slower."""
+"""Four connections are as fast as a server gets; more make a real server slower."""
 HANGS_CHECK_S = 2.0
 """How often to see whether a worker's file system answers."""
 
@@ -27,15 +27,15 @@ _ROOM = {Lane.SMALL: 2 * WORKERS, Lane.LARGE: WORKERS - 1}
 
 
 class Hung:
-    """Instead of an outcome: the file system does not answer, and the worker is lost to it."""
+    """Instead of an outcome: the file system does not answer, and its worker was given up."""
 
 
 class PutBack:
-    """Instead of an outcome: it did not begin, for another file of the same disk hangs."""
+    """Instead of an outcome: the job did not begin, as another file of the same disk hangs."""
 
 
 class Ended(NamedTuple):
-    """A job that ran, and its outcome or what it raised."""
+    """A job that has ended, and its outcome or the error it raised."""
 
     job: Job
     lane: Lane
@@ -59,9 +59,9 @@ class WorkerPool:
         self._changed = threading.Condition(self._lock)
         self._waiting: deque[tuple[Job, Lane]] = deque()
         self._running: dict[int, tuple[Job, Lane, threading.Thread]] = {}
-        """By file, who does what; a worker that is lost is not among them."""
+        """By file, the job that runs and its worker, unless that was given up."""
         self._workers: set[threading.Thread] = set()
-        """Those that count."""
+        """All that were not given up."""
         self._free = 0
         self._short_of_threads = False
         self._closing = False
@@ -83,7 +83,7 @@ class WorkerPool:
             self._call_worker()
 
     def _call_worker(self) -> None:
-        """Have somebody take what waits; the lock is held."""
+        """Wake or start a worker for what waits. The caller holds the lock."""
         if self._free >= len(self._waiting):
             self._changed.notify()
         elif len(self._workers) < WORKERS:
@@ -100,7 +100,7 @@ class WorkerPool:
                 self._short_of_threads = False
 
     def collect(self) -> Ended | None:
-        """The next job that has ended, or was given up; None: there is none yet."""
+        """The next job that has ended or was given up; None if there is none yet."""
         try:
             ended = self._results.get_nowait()
         except Empty:
@@ -109,10 +109,9 @@ class WorkerPool:
         return ended
 
     def give_up_what_hangs(self) -> None:
-        """See which workers wait for a file system that does not answer; others take their place.
+        """Replace the workers whose file system does not answer.
 
-        What they do is collected as `Hung`, and what waits behind them on the same disk as
-        `PutBack`.
+        Their jobs are collected as `Hung`, and jobs that wait on the same disk as `PutBack`.
         """
         with self._lock:
             for job, lane, worker in tuple(self._running.values()):
@@ -164,7 +163,7 @@ class WorkerPool:
                 return
 
     def _work(self, job: Job, lane: Lane) -> bool:
-        """Do a job; false if it was given up meanwhile, so that this thread does not count."""
+        """Do a job; false if it was given up meanwhile, so that this thread must end."""
         with self._lock:
             self._running[job.file.id] = (job, lane, threading.current_thread())
         try:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from aqsync.clock import SystemClock
-from aqsync.sync.progress import Teller
+from aqsync.sync.order import Round
+from aqsync.sync.progress import Pausing
 from aqsync.sync.push import Push
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import InterceptingProxy
@@ -37,7 +38,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def wait(push: Push, until_ns: int, reason: str) -> Generator[float, None, None]:
         seconds = max(0.0, (until_ns - push._clock.now_ns()) / 1e9)
-        push._order.reporter.waiting(seconds, reason)
+        push._order.show(Pausing(seconds, reason))
         pauses.append(seconds)
         yield 0.0
 
@@ -56,11 +57,14 @@ def before_sending(monkeypatch: pytest.MonkeyPatch) -> Arrange:
     def arrange(action: Callable[[], object]) -> None:
         once = [action]
 
-        def planned(_teller: Teller, _files: int, _size: int) -> None:
+        rounds = Push._round
+
+        def before_a_round(push: Push) -> Generator[float, None, Round]:
             if once:
                 once.pop()()
+            return rounds(push)
 
-        monkeypatch.setattr(Teller, "planned", planned)
+        monkeypatch.setattr(Push, "_round", before_a_round)
 
     return arrange
 

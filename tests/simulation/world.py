@@ -121,25 +121,6 @@ class Past:
         return self.power_lost or self.old_journal
 
 
-class Unheard:
-    """A reporter that nobody listens to."""
-
-    def planned(self, files: int, size: int) -> None:
-        pass
-
-    def sent(self, size: int) -> None:
-        pass
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        pass
-
-    def replacing(self, file: FileRecord) -> None:
-        pass
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        pass
-
-
 class RunningPush(SteppedLoop):
     """An order that is served, step by step, through every reload.
 
@@ -430,7 +411,7 @@ class World:
     def push(self, limits: Limits) -> None:
         """Somebody says `aqsync push`."""
         name = f"{PUSH}{len(self.trace)}"
-        self.pushes.append(RunningPush(name, self.clock, self, Order(limits, Unheard())))
+        self.pushes.append(RunningPush(name, self.clock, self, Order(limits, lambda _event: None)))
 
     def restart(self) -> None:
         """The process is stopped in good order, as soon as that can be."""

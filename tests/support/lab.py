@@ -19,6 +19,7 @@ from aqsync.sync.mirror import Mirror
 from aqsync.sync.order import Limits, Order, PushResult
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
+from aqsync.sync.progress import Event, Finished, Pausing, Planned, Replacing
 from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.retry import set_free
 from aqsync.sync.session import Seams, Session
@@ -191,22 +192,18 @@ def new_uploader(lab: Lab, **kept: Any) -> Uploader:
 
 
 class Listener:
-    """A reporter that remembers what it was told, as lines."""
+    """Remembers the events of a push as lines, those of bytes left out."""
 
     def __init__(self, said: list[str]) -> None:
         self._said = said
 
-    def planned(self, files: int, size: int) -> None:
-        self._said.append(f"planned {files} files, {size} bytes")
-
-    def sent(self, size: int) -> None:
-        """Bytes are not remembered."""
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        self._said.append(f"{type(outcome).__name__} {file.path}")
-
-    def replacing(self, file: FileRecord) -> None:
-        self._said.append(f"replacing {file.path}")
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        self._said.append(f"waiting {seconds:.1f} s: {reason}")
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Planned():
+                self._said.append(f"planned {event.files} files, {event.size} bytes")
+            case Finished():
+                self._said.append(f"{event.outcome} {event.path}")
+            case Replacing():
+                self._said.append(f"replacing {event.path}")
+            case Pausing():
+                self._said.append(f"waiting {event.seconds:.1f} s: {event.reason}")

@@ -29,7 +29,6 @@ from aqsync.local.selection import HINT
 from aqsync.model import Compare, RemoveRemote, State, Upload
 from aqsync.sync.order import Limits, Order, PushResult
 from aqsync.sync.policies import decisions, server_state
-from aqsync.sync.progress import Teller
 from aqsync.sync.push_report import notes_on, push_and_report, report_on, summarize_all
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
@@ -123,7 +122,7 @@ def _push(
                 f"the journal was damaged; it is kept as {journal.broken_set_aside} and is being"
                 " rebuilt from the disk and the server's file lists"
             )
-        order = Order(limits, Teller(progress.show))
+        order = Order(limits, progress.show)
         session = _session(config, mappings, journal, clock)
         with session.running(), _ended_early(session, order, journal):
             report = push_and_report(session, order)
@@ -203,7 +202,7 @@ def _rehearse(
     """Everything but the doing, on a copy of the journal in memory."""
     clock, windows = SystemClock(), config.transfer.windows
     with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
-        order = Order(limits, Teller(lambda _event: None))
+        order = Order(limits, lambda _event: None)
         session = _session(config, mappings, journal, clock)
         with session.running(), _ended_early(session, order, journal):
             session.look(order)

@@ -35,7 +35,7 @@ from aqsync.service.web.models import (
 )
 from aqsync.service.web.work import Work
 from aqsync.sync.order import Limits, Order
-from aqsync.sync.progress import Teller, Throttled
+from aqsync.sync.progress import Throttled
 from aqsync.sync.report import PushReport
 from aqsync.sync.retry import set_free
 
@@ -90,7 +90,7 @@ class _Orders:
         limits = self._limits(request)
         log.info("asked to push", mappings=len(request.mappings))
         throttled = Throttled(lambda event: work.tell(event_to_dict(event)), self._clock)
-        report = self._worker.push(Order(limits, Teller(throttled), work.stop))
+        report = self._worker.push(Order(limits, throttled, work.stop))
         throttled.flush()
         return report.to_dict()
 

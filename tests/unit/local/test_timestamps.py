@@ -10,8 +10,9 @@ import pytest
 
 from aqsync.clock import SystemClock
 from aqsync.local.disk import REAL_DISK
-from aqsync.model import SECOND_NS, FileRecord, Outcome, Signature
+from aqsync.model import SECOND_NS, Signature
 from aqsync.sync.order import Limits, Order
+from aqsync.sync.progress import Event, Pausing
 from aqsync.timestamps import granularity_ns, recheck_at_ns, settle_ns
 from tests.support.lab import Lab
 from tests.support.mounts import mounted_ext4
@@ -112,7 +113,7 @@ class RealTime:
 
 
 class Rewriter:
-    """A reporter in whose first pause a program writes all files once more."""
+    """In the first pause that is shown a program writes all files once more."""
 
     def __init__(self, places: list[Path]) -> None:
         self._places = places
@@ -124,20 +125,9 @@ class Rewriter:
             for place in self._places:
                 place.write_bytes(b"new!")
 
-    def waiting(self, _seconds: float, _reason: str) -> None:
-        self.rewrite()
-
-    def planned(self, files: int, size: int) -> None:
-        pass
-
-    def sent(self, size: int) -> None:
-        pass
-
-    def finished(self, file: FileRecord, outcome: Outcome) -> None:
-        pass
-
-    def replacing(self, file: FileRecord) -> None:
-        pass
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Pausing):
+            self.rewrite()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ from aqsync.service.web.models import (
 )
 from aqsync.service.web.server import ControlServer
 from aqsync.sync.order import Order
-from aqsync.sync.progress import Sent
+from aqsync.sync.progress import Pausing, Sent
 from aqsync.sync.report import PushReport
 from aqsync.trust import trusted_users
 from tests.support.lab import Lab
@@ -68,7 +68,7 @@ class Talkative:
 
     def push(self, order: Order) -> PushReport:
         while not order.stopped.is_set():
-            order.reporter.waiting(order.limits.longest_wait_s, self.words)
+            order.show(Pausing(order.limits.longest_wait_s, self.words))
             self.said += 1
         self.stopped.set()
         raise AqsyncError("stopped")

@@ -1,4 +1,4 @@
-"""What an order asks for, and on which thread its reporter is told."""
+"""What an order asks for, and on which thread it shows what happens."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from aqsync.config import MappingConfig
 from aqsync.model import Signature, Uploaded
 from aqsync.sync.order import Limits, Order
+from aqsync.sync.progress import Event, Sent
 from aqsync.sync.push import SessionEnded
 from tests.support.lab import Lab, Listener
 from tests.support.records import NEW
@@ -106,16 +107,17 @@ def test_hashing_again_goes_on_in_the_next_session(lab: Lab) -> None:
     session, pool = lab.new_session()
     checked: list[int] = []
 
-    def sent(size: int) -> None:
-        checked.append(size)
-        session.retire()
+    def show(event: Event) -> None:
+        if isinstance(event, Sent):
+            checked.append(event.size)
+            session.retire()  # a reload comes while it reads
 
-    asked.reporter.sent = sent  # type: ignore[method-assign]  # a reload comes while it reads
+    asked.show = show
     lab.clock.advance(3600)
     with pytest.raises(SessionEnded):
         serve(session, asked, pool, lab.clock)
     assert len(checked) == 1, "the rest is the next session's"
     session, pool = lab.new_session()
-    del asked.reporter.sent  # no other reload
+    asked.show = lambda _event: None
     serve(session, asked, pool, lab.clock)
     assert session.engine.rechecks.pending(lab.mapping).files == 0

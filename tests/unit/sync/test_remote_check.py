@@ -415,7 +415,7 @@ def test_a_proxy_that_strips_the_condition_is_told_of_and_the_server_asked(
     looked(checking)
     with logged() as log:
         decided(checking)()
-    assert len(log.of("no longer looks at what an upload expects")) == 1
+    assert len(log.of("no longer checks the condition of an upload")) == 1
     checking.write("b", OURS)
     checking.engine.scan(checking.mapping)
     do = decided(checking, "b")
