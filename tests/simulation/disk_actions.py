@@ -15,7 +15,7 @@ ActionFunction = Callable[[World, random.Random], None]
 
 
 def new_content(chance: random.Random) -> bytes:
-    """Bytes that no other version has; of two versions, no mixture looks like a third."""
+    """Bytes that no other version has; a mixture of two versions is no third version."""
     mark = bytes(chance.choice(b"abcdefghijklmnopqrstuvwxyz") for _ in range(4))
     return mark * chance.choice([1, 2, 2, 2, 3])
 
@@ -25,9 +25,11 @@ def _mapping(world: World, chance: random.Random) -> MappingConfig:
 
 
 def _place(world: World, chance: random.Random, *, there: bool | None = None) -> str:
-    """A place for a file, of one that is there if so wished and if there is one."""
+    """A place for a file; that of an existing file if so asked and if there is one."""
     if world.oracle.jobs and chance.random() < 0.5:
-        file = world.oracle.jobs[-1].job.file  # what is being sent is of interest above all
+        file = world.oracle.jobs[
+            -1
+        ].job.file  # the file that is being sent is the most interesting one
         return f"{world.oracle.mapping(file.mapping).directory}/{file.path}"
     mapping = _mapping(world, chance)
     visible = sorted(world.oracle.visible[mapping.name])
@@ -45,7 +47,7 @@ def _folder_of(place: str) -> str:
 
 
 def _make_way(world: World, place: str) -> None:
-    """Make the folders above a place, but no root: one that is away stays away."""
+    """Make the folders above a place, but not the root: a missing root stays missing."""
     for mapping in world.mappings:
         root = str(mapping.directory)
         if place.startswith(f"{root}/") and not world.disk.exists(root):
@@ -87,7 +89,7 @@ def overwrite(world: World, chance: random.Random) -> None:
 
 
 def rewrite(world: World, chance: random.Random) -> None:
-    """A program writes a file again and again, always as many bytes."""
+    """A program rewrites a file many times, always with the same size."""
     place = _place(world, chance, there=chance.random() < 0.5)
     _make_way(world, place)
     content = new_content(chance)
@@ -181,7 +183,7 @@ def empty_root(world: World, chance: random.Random) -> None:
 
 
 def rename(world: World, chance: random.Random) -> None:
-    """A file gets another name; what had it is replaced."""
+    """A file is renamed; a file of the new name is replaced."""
     place, other = _place(world, chance, there=True), _place(world, chance)
     _make_way(world, other)
     world.disk.rename(place, other)
@@ -282,17 +284,17 @@ def odd_entry(world: World, chance: random.Random) -> None:
 
 
 def remove_odd(world: World, chance: random.Random) -> None:
-    """Whatever is at a place is deleted, links and FIFOs too."""
+    """A file, link or FIFO is deleted."""
     place = _place(world, chance)
     if place in world.mounts:
         return
     world.disk.remove(place)
-    world.note(f"  {place} is deleted, whatever it was")
+    world.note(f"  {place} is deleted")
     world.touched(place, chance=chance)
 
 
 def file_becomes_folder(world: World, chance: random.Random) -> None:
-    """A file gives way to a folder of its name, or a folder to a file."""
+    """A file is replaced by a folder of its name, or a folder by a file."""
     mapping = _mapping(world, chance)
     place = f"{mapping.directory}/{any_folder(mapping.name, chance)}"
     if place in world.mounts:
@@ -373,7 +375,7 @@ def mount_again(world: World, chance: random.Random) -> None:
 
 
 def other_disk(world: World, chance: random.Random) -> None:
-    """Another disk comes in the place of one that is away, under the same device number."""
+    """Another disk is mounted in the place of a missing one, with the same device number."""
     away = [p for p in sorted(world.away) if _folder_of(p) not in world.away]
     places = [p for p in away if not world.disk.is_mounted(p)]
     if not places:
@@ -381,7 +383,7 @@ def other_disk(world: World, chance: random.Random) -> None:
     place = chance.choice(places)
     right, other = world.away[place], world.disk.new_volume()
     if not right.file_system:
-        return  # nothing would tell the two apart
+        return  # the two could not be told apart
     other.device, other.file_system = right.device, right.file_system + 1
     world.disk.mount(other, place)
     world.note(f"  another disk is mounted at {place}")
@@ -398,7 +400,7 @@ def other_disk(world: World, chance: random.Random) -> None:
 
 
 def swap_root(world: World, chance: random.Random) -> None:
-    """A root gives way to an empty directory, or to a copy of itself, or comes back."""
+    """A root is replaced by an empty directory or by a copy of itself, or comes back."""
     mapping = _mapping(world, chance)
     root, old = str(mapping.directory), f"/data/old {mapping.name}"
     if root in world.mounts:
@@ -424,7 +426,7 @@ def swap_root(world: World, chance: random.Random) -> None:
             content = files[path]
             if kind == "other" and chance.random() < 0.7 and path != IGNORE_FILE:
                 content = new_content(chance)
-                if seen_before:  # else it is the first root that aqsync ever sees
+                if seen_before:  # if not, it is the first root that aqsync sees
                     world.oracle.other_root_has(mapping, path, content)
             world.disk.write(f"{root}/{path}", content)
     world.note(f"  {root} is replaced: {kind}")

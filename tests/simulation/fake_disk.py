@@ -19,7 +19,7 @@ from aqsync.model import EntryKind
 
 MOST_LINKS = 40
 WRITE_BACK_S = 45.0
-"""So long after a store through mmap others leave the times alone."""
+"""How long after a store through mmap further stores leave the times unchanged."""
 SAME_INSTANT_NS = 1_000_000_000
 
 
@@ -42,7 +42,7 @@ class Volume:
         self.top = Folder(self) if top is None else top
 
     def new_inode(self) -> int:
-        """The inode for something new: that of what was deleted last, as many systems do it."""
+        """The inode for a new entry: the one deleted last, as in many file systems."""
         if self._free:
             return self._free.pop()
         self._last_inode += 1
@@ -166,7 +166,7 @@ class FakeDisk:
         covered.mounted = volume
 
     def unmount(self, place: str) -> Volume:
-        """Unmount, whatever is in use; returns what was mounted."""
+        """Unmount, even if it is in use; returns what was mounted."""
         covered = self._uncovered(place)
         volume, covered.mounted = covered.mounted, None
         assert volume is not None, f"nothing is mounted on {place}"
@@ -177,7 +177,7 @@ class FakeDisk:
         return self._uncovered(place).mounted is not None
 
     def mkdir(self, path: str) -> None:
-        """Make a folder, and those above it that lack; one that is there is left as it is."""
+        """Make a folder and the missing ones above it; an existing one is left as it is."""
         folder = self._top
         for part in _parts(path):
             below = folder.entries.get(part)
@@ -209,7 +209,7 @@ class FakeDisk:
         self._set(self._file(path), content[:at] + piece + content[at + len(piece) :])
 
     def file(self, path: str) -> File:
-        """A file, whatever it will be called."""
+        """A file by its node, so that it is found after a rename."""
         return self._file(path)
 
     def store_unseen(self, file: File, at: int, piece: bytes) -> None:
@@ -321,12 +321,12 @@ class FakeDisk:
         return self._get(path).mtime_ns
 
     def names(self, path: str) -> list[str]:
-        """What is in a folder, whoever may read it."""
+        """The entries of a folder, even without permission to read it."""
         node = self._get(path)
         return sorted(node.entries) if isinstance(node, Folder) else []
 
     def files(self, top: str) -> dict[str, bytes]:
-        """All regular files below a folder, by path relative to it, whoever may read them."""
+        """All regular files below a folder by their relative path, permissions ignored."""
         found: dict[str, bytes] = {}
         waiting = [("", self._get(top))]
         while waiting:
@@ -393,7 +393,7 @@ class FakeDisk:
         return _Open(self, node, _place(root, path))
 
     def write_back_ns(self) -> int:
-        """How long stores may go unseen."""
+        """How long a store through mmap may go unseen."""
         return int(WRITE_BACK_S * 1e9)
 
     def _entries(self, folder: Folder, place: str) -> Iterator[tuple[str, Seen | OSError]]:

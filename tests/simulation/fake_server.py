@@ -78,7 +78,7 @@ class Fault:
     """What goes wrong with one request; nothing, if nothing is given."""
 
     seconds: float = 0.0
-    """It takes so long."""
+    """It takes this many seconds."""
     error: RemoteError | None = None
     """It is answered with this, and nothing else is done."""
     breaks_at: float | None = None
@@ -87,7 +87,7 @@ class Fault:
     answer_lost: bool = False
     """All is done, but the answer never arrives."""
     late_s: float | None = None
-    """A proxy takes the whole of an upload, and stores it so long after the client gave up."""
+    """A proxy takes the whole upload, and stores it this many seconds after the client gave up."""
     forgets: bool = False
     """An upload is answered as if it were stored, and is not."""
 
@@ -103,7 +103,7 @@ class StoredFile(NamedTuple):
 
 
 class Who(StrEnum):
-    """Whose doing it is what becomes of a file on the server."""
+    """Who has changed a file on the server."""
 
     US = "us"
     LATE = "late"
@@ -116,7 +116,7 @@ class Who(StrEnum):
 
 
 class Event(NamedTuple):
-    """What became of a file on the server, for whoever judges a history at its end."""
+    """A change of a file on the server."""
 
     who: Who
     uuid: UUID
@@ -124,7 +124,7 @@ class Event(NamedTuple):
     before: StoredFile | None
     after: StoredFile | None
     conditional: bool
-    """The server looks at what requests expect, and tells the exact time of what it stores."""
+    """The server checks conditions, and tells the exact time of what it stores."""
 
     @property
     def ours(self) -> bool:
@@ -159,7 +159,7 @@ class Experiment:
 
 
 class SimulatedServer(Client):
-    """Does what syncing asks of a server, by the same signatures.
+    """Has the methods of a client that syncing uses.
 
     Args:
         clock: Its time, unless `ahead_s` says that it runs ahead of ours.
@@ -171,7 +171,7 @@ class SimulatedServer(Client):
         most_bytes: Of one file; larger ones are refused with 413.
         checks_conditions: Whether it looks at what requests expect and names exact times, as the
             embedded server does; the archived one does neither.
-        events: What became of files, in order.
+        events: All changes of files, in order.
         late: What will be stored yet: uploads that a proxy holds, and what others intend.
     """
 
@@ -239,7 +239,7 @@ class SimulatedServer(Client):
                     self._keep(experiment, name, found, Who.RESTORED)
 
     def store_late(self) -> None:
-        """What was to be stored by now is stored."""
+        """Store the delayed uploads that are due."""
         now = self._clock.monotonic()
         for late in [late for late in self.late if late.at <= now]:
             self.late.remove(late)

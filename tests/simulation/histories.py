@@ -1,4 +1,4 @@
-"""Random histories: what happens in one world, from its seed; and what is left of a failing one."""
+"""Random histories: the actions in one world by its seed, and the shortest failing history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.simulation.world import OVERTAKEN, Ambush, World
 FEWEST, MOST = 15, 70
 """Actions in a history."""
 MOST_LINES = 200
-"""Of a failing history that are printed."""
+"""Lines of a failing history that are printed."""
 
 
 class Action(NamedTuple):
@@ -34,12 +34,12 @@ class Action(NamedTuple):
 
     kind: str
     seed: int
-    """Decides all that is left to chance in it, the same whatever else is left out."""
+    """Makes its random choices, the same even if other actions are left out."""
 
 
 @dataclass
 class Verdict:
-    """What came of a history."""
+    """The result of a history."""
 
     seed: int
     actions: Sequence[Action]
@@ -58,7 +58,7 @@ KINDS = {
     "turn": 8,
     "meanwhile": 16,
 }
-"""How often which kind of action comes."""
+"""How often each kind of action happens."""
 MOMENTS = (
     *(None, "request", "answer", "answer", "chunk", "chunk", "open", "read", "look", "listing"),
     *("entry", "journal", "journal", OVERTAKEN, OVERTAKEN, OVERTAKEN),
@@ -122,7 +122,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
 def turn(world: World, chance: random.Random) -> None:
     """Let one of aqsync's threads go on, or one job, without anything else."""
     if world.in_transaction:
-        return  # whoever writes the journal holds locks that the others would wait for
+        return  # others would wait for its locks
     names = [name for name in world.loops if world.may_step(name)]
     jobs = world.can_begin()
     if not names and not jobs:
@@ -203,7 +203,7 @@ def _fast_folder() -> Path | None:
 
 @contextmanager
 def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
-    """Make everything small enough to be met in a short history, and break it if so wished."""
+    """Make limits small enough for a short history, and apply the mutation."""
     chance = random.Random(f"tuning {seed}")
     read_ahead = chance.choice([eager_read_ahead, lazy_read_ahead])
     with ExitStack() as stack:
@@ -220,7 +220,7 @@ def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
 
 
 def shrunk(verdict: Verdict, mutation: Mutation | None = None, seconds: float = 20.0) -> Verdict:
-    """The same failure with as few actions as can be found in so many seconds."""
+    """The same failure with as few actions as possible, searched for a limited time."""
     end = time.monotonic() + seconds
     best = verdict
     size = max(1, len(best.actions) // 2)
@@ -240,7 +240,7 @@ def shrunk(verdict: Verdict, mutation: Mutation | None = None, seconds: float = 
 
 
 def _kind(verdict: Verdict) -> str:
-    """What of a broken promise is the same in all histories that break it."""
+    """The part of a message that is the same in all histories that break the promise."""
     return re.sub(r"\S*[/0-9.]\S*", "*", verdict.broken[0])[:50]
 
 

@@ -1,4 +1,4 @@
-"""Engines that break a promise on purpose: if one were not caught, nothing would be proved."""
+"""Engines that break a promise on purpose; the simulation must catch each of them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _empty_is_fine(original: Any, self: Scanner, *seen: Any, another: bool) -> b
 
 
 def _missing_is_empty(original: Any, self: Scanner, *args: Any) -> Any:
-    """A root that is not there reads as one without files."""
+    """A missing root counts as an empty one."""
     report = original(self, *args)
     if "" in report.troubles and "does not exist" in report.troubles[""].message:
         record = self._journal.mappings.get(self._mapping.name)
@@ -124,7 +124,7 @@ def _missing_is_empty(original: Any, self: Scanner, *args: Any) -> Any:
 
 @contextmanager
 def _missing_root_is_empty() -> Iterator[None]:
-    """Both who looks and who removes are broken: either alone would prevent it."""
+    """Breaks the scan and the removal, since either of them alone prevents it."""
     looking = _around(Scanner, "_scan", _missing_is_empty)
     removing = _patched((Uploader, "_is_gone", lambda *_: True))
     with looking(), removing():
@@ -149,7 +149,7 @@ def _adopting_by_size(original: Any, self: Comparer, job: Any, _local: Any) -> A
 
 
 def _removing_changed(step: Any, file: Any, policy: Any, _now_ns: int) -> Any:
-    """A copy is removed whoever stored it."""
+    """A copy is removed even if others stored it."""
     if isinstance(step, InSync) and step.reason is Reason.DELETED_COPY_CHANGED:
         return RemoveRemote(said("deleted here"), file.since_ns)
     del policy
@@ -164,7 +164,7 @@ def _differing_in_sync(step: Any, *_: Any) -> Any:
 
 
 def _older_is_synced(original: Any, self: Comparer, *args: Any) -> Any:
-    """What was ours once passes for what the server was last given."""
+    """An older version of ours counts as the last upload."""
     found = original(self, *args)
     if isinstance(found, FoundDifferent) and found.finding is Finding.OLDER:
         return FoundOurOwn(found.size, found.sha256, found.modified_at)
@@ -180,7 +180,7 @@ def _any_beginning(original: Any, self: Comparer, *args: Any) -> Any:
 
 @contextmanager
 def _anything_is_the_beginning() -> Iterator[None]:
-    """Both who compares and who sends are broken: either alone would prevent it."""
+    """Breaks the comparison and the upload, since either of them alone prevents it."""
     comparing = _around(Comparer, "compare", _any_beginning)
     sending = _patched((uploader, "_must_begin_with", lambda _file: None))
     with comparing(), sending():
@@ -188,25 +188,25 @@ def _anything_is_the_beginning() -> Iterator[None]:
 
 
 def _assuming_checks(original: Any, self: RemoteCheck, **kept: Any) -> None:
-    """Whatever it says, the server is taken for one that looks at conditions."""
+    """The server counts as one that checks conditions, even if it says otherwise."""
     original(self, **kept)
     self._checks = True
 
 
 def _replacing_nothing(_self: Any, connection: Any, file: Any, *rest: Any) -> None:
-    """What stood there before is not remembered."""
+    """The replaced version is not remembered."""
     nothing = replace(file.remote, modified_at=None)
     _UPLOADED(connection, replace(file, remote=nothing), *rest)
 
 
 def _without_condition(original: Any, self: MomentServer, *args: Any, **kept: Any) -> Any:
-    """What is expected to be there is not said."""
+    """Requests have no condition."""
     kept["expected"] = None
     return original(self, *args, **kept)
 
 
 def _missing_is_removed(original: Any, file: Any, synced: Any, now_ns: int) -> Any:
-    """Whatever is missing was removed by a person."""
+    """Every missing file counts as removed by a person."""
     return original(file, replace(synced, listed=True), now_ns)
 
 
@@ -248,7 +248,7 @@ def _telling_each_failure(original: Any, self: Engine, exc: Any) -> None:
 
 
 def _listed_afterwards(original: Any, self: Mirror, chunk: Any) -> Any:
-    """A list gets its number when the answer is there, not before it is asked for."""
+    """A list gets its number after the answer, not before the request."""
     journal, ask = self._journal, self._server.list_files
 
     def asking(*args: Any, **kept: Any) -> Any:
@@ -294,7 +294,7 @@ def _following(step: Any, file: Any, *_: Any) -> Any:
 
 
 def _leaving_it_open(database: Database, statement: str, values: Sequence[Any] = ()) -> int:
-    """The note before the last bytes waits to be committed, as outcomes do."""
+    """The note before the last bytes is committed later, as outcomes are."""
     if "SET sent_sha256" not in statement:
         return _WRITE(database, statement, values)
     with database.writing(waits=True) as connection:

@@ -1,7 +1,7 @@
-"""What really happened, beside what aqsync believes; and the promises that hold at each moment.
+"""The oracle: it knows what really happened, and judges each action of aqsync by the promises.
 
-The oracle is told of everything that is done on the disk and on the server. It judges what
-aqsync does there at the moment at which it does it.
+It is told of everything that is done on the disk and on the server, and judges what aqsync does
+there at once.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from tests.support.fake_clock import FakeClock
 SLACK_S = 0.001
 WINDOW_S = SHORTEST_WINDOW_S
 WINDOW_IN_LISTS = 20
-"""What others store is safe from then on, on a server that does not check conditions: after this
-time, or after so many times that of one list."""
+"""What others store is safe after this time, or this many times the duration of one list, even if
+the server does not check conditions."""
 DATED_WITHIN_S = 2.2
-"""So exactly is it known what the server's clock showed."""
+"""How exactly aqsync knows the server's clock."""
 
 
 def sha256(content: bytes) -> bytes:
@@ -56,36 +56,36 @@ class State(NamedTuple):
 
     @property
     def signature(self) -> tuple[int, int, int, int]:
-        """All that a look at it shows."""
+        """What a scan sees of it."""
         return len(self.content), self.mtime_ns, self.ctime_ns, self.inode
 
 
 Signatures = dict[tuple[int, int, int, int], bytes]
-"""Contents by what a look at them shows."""
+"""Contents by their signature."""
 
 
 @dataclass
 class Begun:
-    """A job that was begun, and what it saw."""
+    """A job that has begun, and what it has seen."""
 
     job: Job
     at: float
     opened: float | None = None
     """When it last opened its file."""
     written_s_ago: float = -1.0
-    """How old the file that it opened was then, by the wall clock."""
+    """How old the file was when it was opened, by the wall clock."""
     there: bool = False
-    """Its file was there when it last looked: one that comes later cannot be known of."""
+    """Its file was there at its last look; it cannot know of one that comes later."""
     home: Folder | None = None
-    """Where the file that it opened was, or the one that is to be removed would be."""
+    """The root or disk of the file that it opened, or that it is to remove."""
     renamed_to: str | None = None
-    """Where the file that is to be removed stands under another name."""
+    """The other name of the file that it is to remove."""
     lists_asked_at: dict[str, float] = field(default_factory=dict)
-    """By EID, when the list was asked for by which it was decided."""
+    """By EID, when the list of the decision was requested."""
     given_up: bool = False
-    """Its disk did not answer for so long that nobody waited for it any more."""
+    """It was given up, as its disk did not answer."""
     delayed_s: float = 0.0
-    """How long it stood still, because something else was done on its thread."""
+    """How long it was interrupted by others."""
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Remote:
     ours: bool
     at: float
     passed_for_ours: bool = False
-    """Others stored it so soon after us that no list can tell it from ours."""
+    """Others stored it right after us, so that no list can tell it from ours."""
     others_removed: bool = False
     ours_removed: bool = False
     home: Folder | None = None
@@ -118,14 +118,14 @@ class Oracle:
         clock: Its time.
 
     Attributes:
-        broken: The promises that were broken, in words.
+        broken: The broken promises, in words.
         had: By mapping and path, every content that was ever there.
         gone: By mapping, where and at which path somebody deleted or moved a file away.
-        held: By experiment and name, the digests of all that was ever there, or was said to be.
-        mine: By experiment and name, the digests of what aqsync itself sent there, or found equal.
+        held: By experiment and name, the digests of all that was ever there or reported there.
+        mine: By experiment and name, the digests of what aqsync sent there or found equal.
         versions: By experiment, name and the server's time, what was there.
-        undone: By experiment and name, how often a version of ours was put away again.
-        list_s: How long the slowest list of late took.
+        undone: By experiment and name, how often others replaced or removed our version.
+        list_s: How long the slowest recent list took.
         forgotten: By experiment and name, how often the server did not store what it accepted.
         remote: By experiment and name, whose it is.
         jumps: How often the wall clock jumped.
@@ -154,15 +154,15 @@ class Oracle:
         self.allowed: set[tuple[str, str]] = set()
         """By mapping and path, what a person allowed to be overwritten."""
         self._doubtful_until: dict[tuple[UUID, str], float] = {}
-        """By experiment and name, until when what others store would pass for ours."""
+        """By experiment and name, until when a file of others would count as ours."""
         self._signatures: defaultdict[tuple[str, str], Signatures] = defaultdict(dict)
         self.unseen: dict[tuple[str, str], float] = {}
-        """By mapping and path, when its content last changed without a sign."""
+        """By mapping and path, when its content last changed with the same signature."""
         self.alike: set[tuple[str, str]] = set()
-        """By mapping and path, files that by a clock set back look as with another content."""
+        """By mapping and path, files that had the same signature with another content before."""
         self.jumps = 0
         self.jobs: list[Begun] = []
-        """Those under way, the innermost last."""
+        """The running jobs, the innermost last."""
         self._disk = disk
         self._clock = clock
         self.names: dict[str, set[str]] = {m.name: set() for m in self.mappings}
@@ -171,19 +171,19 @@ class Oracle:
         """By mapping and path, the experiment and the name there."""
         self._paths: dict[tuple[str, str], tuple[MappingConfig, str]] = {}
         self.seen_empty: set[str] = set()
-        """Mappings whose root has nothing in it, and was looked at since."""
+        """Mappings whose root is empty and was scanned since."""
         self._empty_since_ns: dict[str, int] = {}
-        """By mapping, since when nothing at all is in its root."""
+        """By mapping, since when its root is empty."""
         self.other_roots: set[str] = set()
-        """Mappings that had another root in between, or one that a person accepted."""
+        """Mappings that once had another root, or one that a person accepted."""
         self._in_other_roots: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
-        """By mapping and path, what only other directories had when they came into its place."""
+        """By mapping and path, contents of other directories that took the root's place."""
         self.approved: set[str] = set()
-        """Mappings whose root a person ever accepted."""
+        """Mappings whose root a person has accepted."""
         self._checks_until = -1.0
-        """Until when aqsync may believe that the server looks at conditions."""
+        """Until when aqsync may believe that the server checks conditions."""
         self._roots: dict[str, Folder | None] = {}
-        """By mapping, the root that it had when last looked at."""
+        """By mapping, its root at the last look."""
 
     def path_of(self, eid: str, name: str) -> tuple[MappingConfig, str] | None:
         """The mapping and path that a name in an experiment belongs to."""
@@ -195,7 +195,7 @@ class Oracle:
         """See what is on the disk now.
 
         Args:
-            by_action: What is missing was deleted or moved; else it merely cannot be seen.
+            by_action: Missing files were deleted or moved; if false, they only cannot be seen.
         """
         for mapping in self.mappings:
             root = self._root(mapping)
@@ -278,7 +278,7 @@ class Oracle:
             self.alike.add((mapping.name, path))
 
     def server_clock_set(self) -> None:
-        """The server's times tell less than they did."""
+        """The server's clock was set, so its times are less certain."""
         later = self._clock.monotonic() + 150
         self._doubtful_until = dict.fromkeys(self._doubtful_until, later)
 
@@ -294,22 +294,22 @@ class Oracle:
         self._in_other_roots[mapping.name, path].add(content)
 
     def own_contents(self, mapping: MappingConfig, path: str) -> list[bytes]:
-        """What a file ever was, but for what only another directory in its root's place had."""
+        """All contents that a file had, except those of another directory in the root's place."""
         return sorted(self.had[mapping.name, path] - self._in_other_roots[mapping.name, path])
 
     # What aqsync does
 
     def is_empty(self, mapping: MappingConfig) -> bool:
-        """Whether nothing at all is in a root."""
+        """Whether a root is empty."""
         root = self._root(mapping)
         return root is not None and not root.entries
 
     def looked_at(self, mapping: MappingConfig, *, empty: bool) -> None:
-        """A look at a root has ended.
+        """A scan of a root has ended.
 
         Args:
-            mapping: Whose.
-            empty: It was empty when the look began.
+            mapping: Its mapping.
+            empty: It was empty when the scan began.
         """
         if empty and self.is_empty(mapping):
             self.seen_empty.add(mapping.name)
@@ -317,7 +317,7 @@ class Oracle:
             self.seen_empty.discard(mapping.name)
 
     def began(self, job: Job, renamed_to: str | None) -> Begun:
-        """A job is begun: what was decided just before counts."""
+        """A job begins."""
         file = job.file
         mapping = self.mapping(file.mapping)
         if isinstance(job.step, RemoveRemote) and file.mapping in self.seen_empty:
@@ -330,12 +330,12 @@ class Oracle:
         return Begun(job, self._clock.monotonic(), None, -1.0, there, home, renamed_to)
 
     def answered(self, *, checked: bool) -> None:
-        """An answer says whether the condition of a request was looked at."""
+        """An answer says whether the condition of a request was checked."""
         now = self._clock.monotonic()
         self._checks_until = float("inf") if checked else min(self._checks_until, now)
 
     def restarted(self) -> None:
-        """A new process has no jobs, and does not know whether the server looks at conditions."""
+        """A new process has no jobs, and does not know whether the server checks conditions."""
         self.jobs.clear()
         self._checks_until = -1.0
 
@@ -370,23 +370,23 @@ class Oracle:
             self.broken.append(f"{place} was opened, though it was known to be no file")
 
     def sending(self, name: str, digest: bytes) -> None:
-        """A version may be on the server from now on, whatever comes of it."""
+        """From now on the version may be on the server, even if the upload fails."""
         at = self.jobs[-1].job.uuid, name
         self.mine[at].add(digest)
         self.latest[at].add(digest)
 
     def found_equal(self, uuid: UUID, name: str, digest: bytes) -> None:
-        """What is on the server was compared with the file, and is the same."""
+        """A comparison has found the server's version equal to the file."""
         self.mine[uuid, name].add(digest)
         self.latest[uuid, name] = {digest}
 
     def delayed(self, seconds: float) -> None:
-        """Something else was done for so long, in the middle of what jobs are doing."""
+        """The running jobs were interrupted for this many seconds."""
         for begun in self.jobs:
             begun.delayed_s += seconds
 
     def listed(self, seconds: float) -> None:
-        """A list took so long."""
+        """A list took this many seconds."""
         self.list_s = max(self.list_s, seconds)
 
     def stored(self, event: Event) -> None:
@@ -414,9 +414,9 @@ class Oracle:
             self.versions[*at, event.after.modified_at] = version
 
     def _doubt(self, event: Event) -> Begun | None:
-        """From now on, and for a while, what others store would pass for what we sent.
+        """For a while, files of others would count as our upload.
 
-        Unless the server has named the exact time.
+        Not if the server has named the exact time.
         """
         now = self._clock.monotonic()
         begun = self.jobs[-1] if self.jobs else None
@@ -426,9 +426,9 @@ class Oracle:
         return begun
 
     def _pass_for_lost(self, event: Event, before: Remote | None) -> None:
-        """The server lost what we sent: what others stored just before passes for it.
+        """The server has lost our upload: a file that others stored just before counts as it.
 
-        Unless it was listed already when the upload was decided on.
+        Not if that file was listed when the upload was decided on.
         """
         begun = self._doubt(event)
         if begun is None or event.before is None or before is None or event.conditional:
@@ -457,7 +457,7 @@ class Oracle:
         return after
 
     def _is_mine(self, event: Event) -> bool:
-        """Whether what stands there now, or that nothing does, is our own doing."""
+        """Whether what stands there now, or the removal, is ours."""
         if event.who is Who.RESTORED and event.after is not None:
             return sha256(event.after.content) in self.mine[event.uuid, event.name]
         return event.ours
@@ -498,20 +498,20 @@ class Oracle:
         window = max(WINDOW_S, WINDOW_IN_LISTS * self.list_s) + begun.delayed_s + SLACK_S
         age = self._clock.monotonic() - before.at
         if age <= window and not event.conditional:
-            return  # so late that no look at the list would have shown it
+            return  # it was stored too late to be in a list
         if begun.at <= self._checks_until and not event.conditional:
-            return  # its conditions were to be looked at, as the last answer had said
+            return  # by its last answer the server checks conditions
         verb = "removed" if event.after is None else "overwritten"
         self.broken.append(
             f"{event.name}, which others had put on the server {age:.3f} s before, was {verb}"
         )
 
     def _is_ours_to_lose(self, event: Event, begun: Begun) -> bool:
-        """Whether nothing of others is lost with what was there."""
+        """Whether the version that was there may be replaced or removed by us."""
         file = begun.job.file
         assert event.before is not None
         digest = sha256(event.before.content)
-        if event.after is None:  # that it was ours once is not enough to remove it
+        if event.after is None:  # an older version of ours must not be removed
             return digest in self.latest[event.uuid, event.name] or self.forgot()
         return (
             digest in self.mine[event.uuid, event.name]
@@ -522,7 +522,7 @@ class Oracle:
     def _judge_root(
         self, event: Event, before: Remote | None, mapping: MappingConfig, path: str
     ) -> None:
-        """What another directory had in a file's place must not replace what was sent."""
+        """A file of another directory in the root's place must not replace what was sent."""
         assert event.after is not None
         others = self._in_other_roots[mapping.name, path]
         if mapping.name in self.approved or before is None or not before.ours:

@@ -28,7 +28,7 @@ def full_disk(world: World, chance: random.Random) -> None:
 
 
 def retry(world: World, chance: random.Random) -> None:
-    """Somebody says `aqsync retry`."""
+    """A person runs `aqsync retry`."""
     mapping = chance.choice(world.mappings)
     kind = chance.choice(["all", "path", "path", "root"])
     paths = []
@@ -98,7 +98,7 @@ def pause(world: World, chance: random.Random) -> None:
 
 
 def push(world: World, chance: random.Random) -> None:
-    """Somebody says `aqsync push`, beside the daemon's own work."""
+    """A person runs `aqsync push` beside the daemon's own work."""
     mapping = chance.choice(world.mappings)
     with world.unattended():
         paths = [item.path for item in world.known_files(mapping)]
@@ -116,12 +116,12 @@ def push(world: World, chance: random.Random) -> None:
 
 
 def reload(world: World, _chance: random.Random) -> None:
-    """Somebody says `aqsync reload`."""
+    """A person runs `aqsync reload`."""
     world.reload()
 
 
 def ordered(function: ActionFunction) -> ActionFunction:
-    """What a person orders needs a journal that works; else they are told so."""
+    """An order needs a journal that works; if it does not, the person gets an error."""
 
     def order(world: World, chance: random.Random) -> None:
         try:
@@ -176,7 +176,7 @@ def crash(world: World, _chance: random.Random) -> None:
 
 
 def lose_power(world: World, chance: random.Random) -> None:
-    """The power fails, and with it goes what was written last."""
+    """The power fails, and what was written last is lost."""
     world.lose_power(chance.random())
 
 
@@ -198,7 +198,7 @@ def clean(world: World, _chance: random.Random) -> None:
 
 
 def mirror(world: World, _chance: random.Random) -> None:
-    """The lists are asked for ahead of their time."""
+    """The lists are requested early."""
     world.poller.mirror_soon()
 
 

@@ -32,7 +32,7 @@ from tests.simulation.fake_server import Event, SimulatedServer
 from tests.support.fake_clock import FakeClock
 
 Moment = Callable[[str, str], None]
-"""Told what is happening, and to what."""
+"""Called with what happens, and where."""
 
 
 class Crash(BaseException):
@@ -40,13 +40,13 @@ class Crash(BaseException):
 
 
 class Told(Protocol):
-    """What is told of answers once they are there."""
+    """Called about answers that have arrived."""
 
     def listed(self, seconds: float) -> None:
-        """A list took so long."""
+        """A list took this many seconds."""
 
     def answered(self, *, checked: bool) -> None:
-        """Whether the condition of a request was looked at."""
+        """Whether the condition of a request was checked."""
 
 
 class MomentServer(SimulatedServer):
@@ -55,7 +55,7 @@ class MomentServer(SimulatedServer):
     Args:
         clock: The time.
         moment: Told of requests, pieces and answers.
-        stored: Told what became of a file.
+        stored: Called with each change of a file on the server.
         told: Told what the answers say.
         token: A secret that nobody may ever read anywhere.
     """
@@ -291,7 +291,7 @@ def eager_read_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
 
 
 def lazy_read_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
-    """The same with the slowest of helpers."""
+    """The same, with a helper that is always slow."""
     yield from chunks
 
 

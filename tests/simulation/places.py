@@ -1,4 +1,4 @@
-"""What the histories are about: a few mappings, and few enough names that they collide."""
+"""The mappings and names of the histories: so few that they collide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from aqsync.config import MappingConfig
 
 OUTSIDE = "/outside"
-"""A folder that no mapping knows: things are moved from there and back to it."""
+"""A folder outside of all mappings; files are moved from there and back to it."""
 
 FOLDERS = {
     "fixed": ("", "sub", "sub/deep", "new folder"),

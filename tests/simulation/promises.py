@@ -1,4 +1,4 @@
-"""The end of a history: everything is mended, time passes, and then both sides are compared."""
+"""The end of a history: all faults end, time passes, and then both sides are compared."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tests.simulation.places import EIDS, FOLDERS
 from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
 
 LONGEST_S = 6 * 3600.0
-"""By then everything must have come to rest."""
+"""After this time nothing must be left to do."""
 A_MOMENT_S = 1.0
 A_WHILE_S = 20.0
 SECOND_PASS_S = 1.3 * RESCAN_S
 HANGING_S = 240.0
-"""So long other mappings are looked at beside a disk that hangs: all their files are sent, though
-one worker may have to give up every job before them."""
+"""While a disk hangs, all files of other mappings must be sent within this time, even if one worker
+has to give up every job before them."""
 RESENDS = 3
 """How often a version that the server did not keep is sent again in a day."""
 
 
 class Case(NamedTuple):
-    """A file that is here, what aqsync says of it, and what the server really has."""
+    """A local file, the decision of aqsync, and the server's version."""
 
     world: World
     mapping: MappingConfig
@@ -47,7 +47,7 @@ class Case(NamedTuple):
 
     @property
     def passed_for_ours(self) -> bool:
-        """Whether others stored it so soon after us that it passes for ours."""
+        """Whether others stored it right after us, so that it counts as ours."""
         known = self._known()
         return known is not None and known.passed_for_ours
 
@@ -58,7 +58,7 @@ class Case(NamedTuple):
 
     @property
     def removed(self) -> bool:
-        """Whether others ever removed it from where it is now; or we, and then forgot it."""
+        """Whether others have removed it there; or we have, and the journal has lost that."""
         known = self._known()
         return known is not None and (
             known.others_removed or (known.ours_removed and self.world.past.forgot)
@@ -82,14 +82,14 @@ def remote_at(world: World, eid: str, name: str) -> Remote | None:
 
 
 def _foreign(case: Case) -> bool:
-    """What is on the server was never ours, as far as the journal can know."""
+    """The server's version was never ours, as far as the journal can know."""
     if case.remote is None or case.world.past.forgot:
         return case.remote is not None
     return sha256(case.remote) not in case.world.oracle.mine[case.at]
 
 
 def _put_back(case: Case) -> bool:
-    """Our version was put away, or not stored, so often that it is not sent again."""
+    """Our version was replaced, removed or not stored too often to be sent again today."""
     return _times_not_kept(case) >= RESENDS or case.world.past.forgot
 
 
@@ -98,7 +98,7 @@ def _lost(case: Case) -> bool:
 
 
 def _times_not_kept(case: Case) -> int:
-    """How often others put our version away, or the server did not store what it accepted."""
+    """How often others replaced or removed our version, or the server did not store it."""
     return case.world.oracle.undone[case.at] + case.world.oracle.forgotten[case.at]
 
 
@@ -117,7 +117,7 @@ def _no_experiment(case: Case) -> bool:
 
 
 def _root_in_doubt(world: World, mapping: MappingConfig) -> bool:
-    """Whether another directory than the known one is in a root's place, and this is told."""
+    """Whether another directory is in the root's place, and that is reported."""
     record = world.journal.mappings.get(mapping.name)
     known, now = record.root, world.disk.identity(mapping.directory)
     told = "" in world.journal.mappings.troubles(record.id)
@@ -125,7 +125,7 @@ def _root_in_doubt(world: World, mapping: MappingConfig) -> bool:
 
 
 def _is_same(one: RootIdentity, other: RootIdentity) -> bool:
-    """Whether two are the same directory, under another device number perhaps."""
+    """Whether two are the same directory, perhaps with another device number."""
     if one.inode != other.inode:
         return False
     if one.file_system and other.file_system:
@@ -134,13 +134,13 @@ def _is_same(one: RootIdentity, other: RootIdentity) -> bool:
 
 
 def _disk_in_doubt(world: World, mapping: MappingConfig, path: str) -> bool:
-    """Whether a path is on a mounted disk that is told to be another one than before."""
+    """Whether a path is on a mounted disk that is reported as another one than before."""
     mapping_id = world.journal.mappings.get(mapping.name).id
     troubles = world.journal.mappings.troubles(mapping_id)
     place = nearest(path, troubles)
     if place is None or f"{mapping.directory}/{place}" not in world.mounts:
         return False
-    # It is the same one as ever; but that shows only where the disk tells a number of its own.
+    # It is the same one, but only a disk with an identity of its own shows that.
     known = world.journal.mappings.mounts(mapping_id).get(place)
     tells = known is not None and _is_same(world.disk.identity(mapping.directory, place), known)
     return "counts as deleted" in troubles[place].message and not tells
@@ -182,11 +182,11 @@ REASONS: dict[Reason, Callable[[Case], bool]] = {
     Reason.DISK_EMPTY: lambda case: _disk_in_doubt(*case[:3]),
     Reason.DISK_COVERED: lambda case: _disk_in_doubt(*case[:3]),
 }
-"""Why a file may be left as it is, and what justifies it."""
+"""Reasons for which a file may stay unsynced, each with the condition that justifies it."""
 
 
 def check_the_end(world: World, seed: int) -> None:
-    """Mend everything, let time pass, and compare."""
+    """End all faults, let time pass, and compare."""
     chance = random.Random(f"end {seed}")
     world.note("EVERYTHING IS MENDED")
     _heal(world, chance)
@@ -217,7 +217,7 @@ def _heal(world: World, chance: random.Random) -> None:
         if world.disk.exists(ignore):
             world.disk.remove(ignore)
         for folder in (f"{root}/{name}" for name in FOLDERS[mapping.name] if name):
-            # What a link in a folder's place hides cannot be told: it is tried for ever.
+            # Files behind a link in a folder's place cannot be seen: they are tried for ever.
             if world.disk.exists(folder) and isinstance(world.disk._get(folder), Link):
                 world.disk.remove(folder)
     world.disk.open_all()

@@ -1,4 +1,4 @@
-"""Another PC's aqsync, which works on the same experiments under the same names.
+"""The aqsync of another PC, which works on the same experiments with the same names.
 
 It is the real engine with a journal of its own. Nothing goes wrong with it: what it does to the
 server is judged as anything that others do there.
@@ -76,7 +76,7 @@ class Rival:
         )
 
     def turn(self) -> bool:
-        """Look at everything once, and do what is decided; false if there was nothing to do."""
+        """Scan everything once, and do what is decided; false if there was nothing to do."""
         engine, acted = self._engine, False
         self._reached.checks_conditions = self._server.checks_conditions
         for mapping in self._mappings:

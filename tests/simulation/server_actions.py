@@ -1,4 +1,4 @@
-"""What others do to the server, and what the server and the way to it do."""
+"""What others do on the server, and faults of the server and the network."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def server_clock(world: World, chance: random.Random) -> None:
 
 
 def weather(world: World, chance: random.Random) -> None:
-    """The server, or the way to it, changes."""
+    """The server or the network begins or ends to fail."""
     kinds = ["fine", "fine", "down", "flaky", "flaky", "slow", "failing", "losing"]
     kind = chance.choice([*kinds, "buffering", "forgetting"])
     dice = random.Random(chance.random())
@@ -170,7 +170,7 @@ def back_up(world: World, _chance: random.Random) -> None:
 
 
 def restore_server(world: World, chance: random.Random) -> None:
-    """The server's files are put back to what they were at a backup."""
+    """The server's files are restored from a backup."""
     new_times = chance.random() < 0.4
     number = chance.randrange(len(world.backups))
     world.server.restore(world.backups[number], new_times=new_times)
@@ -208,7 +208,7 @@ def put_back(world: World, chance: random.Random) -> None:
 
 
 def rival_turn(world: World, _chance: random.Random) -> None:
-    """Another aqsync, on another machine, does what it has to do."""
+    """The other aqsync works."""
     if world.rival_turn():
         world.note("  the other aqsync did something")
 

@@ -35,7 +35,7 @@ class Strand:
         self._thread = threading.Thread(target=self._run, name="strand", daemon=True)
 
     def go(self) -> None:
-        """Let it run until it stands still or has ended; what it raises comes out here."""
+        """Let it run until it stands still or has ended; raises what it raises."""
         if self.hangs:
             self._may_run.release()
         else:
@@ -45,7 +45,7 @@ class Strand:
             raise self._error
 
     def end(self, error: BaseException) -> None:
-        """Let it end by an error, if it stands still."""
+        """If it stands still, let it end by an error."""
         if self.hangs:
             self._dies_of = error
             self._may_run.release()
@@ -73,10 +73,10 @@ class Hangs:
     """What hangs in one world."""
 
     workers: int
-    """How many jobs are done at once; few are soon all waiting for a disk."""
+    """How many jobs run at once; with few, soon all wait for a disk."""
     below: str = ""
-    """What is below this place cannot be read, and does not fail either; empty: nothing hangs."""
+    """Reads below this place hang; empty: nothing hangs."""
     jobs: list[tuple[Begun, Strand]] = field(default_factory=list)
     """Jobs that stand still, the longest first."""
     running: list[Strand | None] = field(default_factory=list)
-    """On which strands the jobs are that run now, the innermost last; None: on none."""
+    """The strands of the running jobs, the innermost last; None: without a strand."""

@@ -1,9 +1,8 @@
 """One world on one thread: a machine with aqsync on it, a server, and time.
 
-The program's own sessions and journal run here over a disk, a server and clocks that are made up.
-What runs on threads otherwise is taken turn by turn. Between any two things that aqsync does, a
-moment passes in which others may act, another of aqsync's threads may run, or the process may be
-killed.
+The program's own sessions and journal run here on a simulated disk, server and clock. Its threads
+are simulated: they run one after the other, turn by turn. Between any two things that aqsync does
+there is a moment in which others may act, another thread may run, or the process may be killed.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ RESCAN_S = 60.0
 RESCAN_WITHOUT_EVENTS_S = 20.0
 MIRROR_S = 60.0
 MOST_STEPS_AT_ONCE = 300
-"""Whoever steps more often without time passing, spins."""
+"""A loop that steps more often without time passing spins."""
 TICK_S = 0.001
 RECHECKS = "rechecks "
 PUSH = "push "
@@ -76,17 +75,17 @@ TOKEN = "secret-7f3a9c"
 OVERTAKEN = "overtaken"
 _ANOTHER_FILE = 0
 """No file has this id."""
-"""The kind of moment in which a list is asked for, and a job could be done meanwhile."""
+"""The kind of moment in which a list is requested and a job could run meanwhile."""
 DEEPEST = 3
-"""So many things may be in the middle of something at once."""
+"""How many loops and jobs may be interrupted within each other at most."""
 
 
 class Ambush:
-    """Something that happens in a moment to come.
+    """Something that will happen in a later moment.
 
     Args:
-        kind: In which kind of moment; None: in any.
-        countdown: In how many of them from now.
+        kind: The kind of moment; None: any.
+        countdown: How many such moments from now.
         happen: Does it.
     """
 
@@ -98,7 +97,7 @@ class Ambush:
 
 @dataclass
 class Past:
-    """What has ever happened, as far as it explains what is found at the end."""
+    """What has happened in the history and explains its end."""
 
     refused: set[str] = field(default_factory=set)
     """Names on the server that were refused."""
@@ -107,17 +106,16 @@ class Past:
     destroyed: set[str] = field(default_factory=set)
     """Experiments that were removed."""
     least_limit: int = NO_LIMIT
-    """Bytes of the largest file that the server took when it took least."""
+    """The smallest size limit that the server ever had, in bytes."""
     clock_set_unnoticed: bool = False
-    """The clock was set before the first note of how it stood: files may look older than they are.
-    """
+    """The clock was set before aqsync first noted it: files may look older than they are."""
     power_lost: bool = False
     old_journal: bool = False
-    """The journal was put back to what it was earlier."""
+    """The journal was replaced by an older copy."""
 
     @property
     def forgot(self) -> bool:
-        """Whether the journal may lack what it was told."""
+        """Whether the journal may have lost records."""
         return self.power_lost or self.old_journal
 
 
@@ -125,9 +123,9 @@ class RunningPush(SteppedLoop):
     """An order that is served, step by step, through every reload.
 
     Args:
-        name: What it is called here.
+        name: Its name in the trace.
         clock: The time.
-        world: Whose sessions serve it.
+        world: Its sessions serve it.
         order: What is to be pushed.
     """
 
@@ -163,7 +161,7 @@ class World:
     """Everything there is in one history.
 
     Args:
-        seed: Decides how it is at the beginning.
+        seed: Decides its beginning.
         folder: An empty folder, for journals.
 
     Attributes:
@@ -181,9 +179,9 @@ class World:
         self.oracle = Oracle(self.mappings, self.disk, self.clock)
         self.server = MomentServer(self.clock, self.moment, self._stored, self.oracle, TOKEN)
         self.backups: list[Backup] = []
-        """What the server may be put back to."""
+        """Backups of the server's files."""
         self.stubborn: dict[tuple[UUID, str], bytes] = {}
-        """By experiment and name, what somebody puts back again and again."""
+        """By experiment and name, the content that somebody puts back after each upload."""
         self._jumped_s = 0.0
         self.health = WatchHealth(self.unattended)
         self.weather: Callable[[Call], Fault] = lambda _call: FINE
@@ -194,7 +192,7 @@ class World:
         self.mounts: set[str] = set()
         """Where disks belong."""
         self.refusing = self.forbidding = ""
-        """What ends so, the server refuses, or forbids."""
+        """The server refuses, or forbids, files whose names end so."""
         self.hangs = Hangs(self.chance.choice([1, 2, WORKERS]))
         self.past = Past()
         self.oracle.forgot = lambda: self.past.forgot
@@ -268,7 +266,7 @@ class World:
         return self._rival
 
     def rival_turn(self) -> bool:
-        """Let the other aqsync do what it would; false if it has nothing to do."""
+        """Let the other aqsync work; false if it has nothing to do."""
         with self.unattended():
             return self.rival is not None and self.rival.turn()
 
@@ -280,9 +278,9 @@ class World:
     # The process
 
     def _start(self) -> None:
-        """Begin as a new process does, with nothing but the journal."""
+        """Begin as a new process does: only the journal is there."""
         self._dead = self._wants_restart = False
-        self.full = False  # else it would not start, and be started again until it does
+        self.full = False  # else it could not start
         self.ambushes.clear()
         self.busy.clear()
         self.oracle.restarted()
@@ -303,7 +301,7 @@ class World:
         in_flight = self.journal.outcomes._in_flight
 
         def sending(file: FileRecord, sha256: bytes, size: int) -> bool:
-            # With another upload in flight, what comes of this one waits to be committed.
+            # While another upload is in flight, this outcome waits to be committed.
             (in_flight.add if sha256[0] % 2 else in_flight.discard)(_ANOTHER_FILE)
             noted = True
             try:
@@ -315,16 +313,16 @@ class World:
 
         self.journal.outcomes.about_to_send = sending  # type: ignore[method-assign]  # written down
         self.sessions: list[Session] = []
-        """The present one, last, and those before it whose jobs have not ended."""
+        """The present session, last, and earlier ones whose jobs have not ended."""
         self.waiting: deque[tuple[Job, Lane]] = deque()
-        """Jobs that were begun and not done, of every session."""
+        """Jobs of all sessions that have begun and were not done yet."""
         self._pools: dict[int, FakePool] = {}
-        """By file, whose job it is."""
+        """By file, the pool of its job."""
         self.pushes: list[RunningPush] = []
         self._begin_session()
 
     def _begin_session(self) -> None:
-        """Put everything together as the program does, and listen to it."""
+        """Begin a session as the program does, and listen to it."""
         config = config_of(self.mappings, ALWAYS, RESCAN_S, RESCAN_WITHOUT_EVENTS_S)
         seams = Seams(
             self.disk,
@@ -380,7 +378,7 @@ class World:
             empty = self.oracle.is_empty(mapping)
             report = scan(mapping, within, **kept)
             self.oracle.looked_at(mapping, empty=empty)
-            # Of a root in doubt nothing is noted, however much of it was looked at.
+            # While a root is in doubt, nothing that the scan has seen there is noted.
             self.whole_looks[mapping.name] += report.whole or "" in report.troubles
             return report
 
@@ -388,7 +386,7 @@ class World:
 
     @property
     def loops(self) -> dict[str, SteppedLoop]:
-        """Everything that can be stepped, by what it is called here."""
+        """All loops, by their names in the trace."""
         self.sessions = [s for s in self.sessions if s is self.session or not s.dispatcher.at_rest]
         self.pushes = [push for push in self.pushes if not push.over]
         found: dict[str, SteppedLoop] = {push.name: push for push in self.pushes}
@@ -400,7 +398,7 @@ class World:
 
     @property
     def idle(self) -> bool:
-        """Whether no job was begun that has not been taken in."""
+        """Whether every job has been collected."""
         return all(session.dispatcher.idle for session in self.sessions)
 
     def reload(self) -> None:
@@ -414,7 +412,7 @@ class World:
         self.pushes.append(RunningPush(name, self.clock, self, Order(limits, lambda _event: None)))
 
     def restart(self) -> None:
-        """The process is stopped in good order, as soon as that can be."""
+        """The process is stopped in good order, as soon as possible."""
         self._wants_restart = True
         for session in self.sessions:
             session._aborted = session._retired = True
@@ -429,7 +427,7 @@ class World:
         raise Crash
 
     def _leave_as_a_kill_does(self) -> None:
-        """Copy the journal as it is now: what unwinds after this never happened."""
+        """Copy the journal as it is now: what the code does while it unwinds does not count."""
         self.left = self.folder / str(self.crashes) / "journal.db"
         self._copy_journal(self.left)
 
@@ -441,7 +439,7 @@ class World:
                 shutil.copyfile(part, target.with_name(target.name + suffix))
 
     def lose_power(self, share: float) -> None:
-        """With the process, the last transactions are lost: nothing waits for the disk then."""
+        """A power loss: the last transactions are lost too, as they had not reached the disk."""
         self.past.power_lost = True
         try:
             self.crash()
@@ -504,7 +502,7 @@ class World:
 
     @contextmanager
     def unattended(self) -> Iterator[None]:
-        """Within it no moment passes."""
+        """No moment passes within the context."""
         self._quiet += 1
         try:
             yield
@@ -534,7 +532,7 @@ class World:
                         self.oracle.delayed(self.clock.monotonic() - began)
 
     def _overtaken(self, where: str) -> bool:
-        """Whether an answer is on its way that a job can make old before it arrives."""
+        """Whether a list is on its way that a job can make outdated before it arrives."""
         return where == "list_files" and bool(self.can_begin())
 
     def _accessed(self, what: str, where: str) -> None:
@@ -557,7 +555,7 @@ class World:
         return any(where == f"{mapping.directory}/{IGNORE_FILE}" for mapping in self.mappings)
 
     def _does_not_answer(self, what: str, where: str) -> bool:
-        """Whether a disk hangs here: only what jobs read of it, since looks have no strands."""
+        """Whether a disk hangs here; only for jobs, since scans have no strands."""
         return (
             bool(self.hangs.below)
             and what in {"open", "read"}
@@ -576,7 +574,7 @@ class World:
         return self.weather(call)
 
     def _renamed_to(self, job: Job) -> str | None:
-        """Where a file that is to be removed stands under another name, as the journal knows."""
+        """The other name under which the journal knows a file that is to be removed."""
         file = job.file
         if not isinstance(job.step, RemoveRemote) or file.synced is None or file.forced:
             return None
@@ -600,7 +598,7 @@ class World:
         self.server.late.append(Late(at, event.uuid, event.name, again, Who.OTHERS))
 
     def _judge_rename(self, event: Event, begun: Begun) -> None:
-        """An old name goes when the new one is there."""
+        """An old name must not be removed before the new one is on the server."""
         file, path = begun.job.file, begun.renamed_to
         if path is None or event.before is None:
             return
@@ -612,7 +610,7 @@ class World:
         stored = None if new is None else self.oracle.remote.get((new.uuid, name))
         if stored is not None and stored.passed_for_ours:
             return
-        # What others did there since the list by which it was decided is not known yet.
+        # aqsync cannot know yet what others did since the list of the decision.
         decided = min(begun.at, begun.lists_asked_at.get(eid, float("-inf")))
         if stored is not None and not stored.ours and stored.at >= decided:
             return
@@ -624,12 +622,12 @@ class World:
     # Turns
 
     def wake_all(self) -> None:
-        """Something from outside may have changed what there is to do."""
+        """Let every loop check whether there is something to do."""
         for loop in self.loops.values():
             loop.wake()
 
     def may_step(self, name: str) -> bool:
-        """Whether a loop could run now, beside what is in the middle of something."""
+        """Whether a loop could run now, while others are interrupted."""
         if len(self.busy) >= DEEPEST or name in self.busy:
             return False
         loops = [each for each in self.busy if not each.startswith("job ")]
@@ -693,7 +691,7 @@ class World:
         self.hangs.jobs.clear()
 
     def can_begin(self) -> list[int]:
-        """Which of the jobs that wait could be done now, beside what is in the middle of something.
+        """Which of the waiting jobs could run now, while others are interrupted.
 
         A worker that would wait for a list that is being fetched cannot: that is done by what is
         in the middle of it.
@@ -719,7 +717,7 @@ class World:
         return outcome
 
     def look_at_status(self) -> None:
-        """See what `aqsync status` would say of each file, and judge it."""
+        """Judge what `aqsync status` would say of each file now."""
         now_ns = self.clock.now_ns()
         with self.unattended():
             for mapping in self.mappings:
@@ -732,7 +730,7 @@ class World:
                         self._held_as_removed(file)
 
     def known_files(self, mapping: MappingConfig) -> Iterator[FileRecord]:
-        """All that the journal knows of a mapping."""
+        """All records of a mapping in the journal."""
         mapping_id = self.journal.mappings.get(mapping.name).id
         for target in self.journal.observations.targets(mapping_id):
             file = self.journal.observations.record_at(mapping_id, target.path)
@@ -740,7 +738,7 @@ class World:
             yield file
 
     def judge_in_sync(self, file: FileRecord, step: Decision) -> None:
-        """What is called in sync, the last list has shown, unless it was not asked for since."""
+        """A file in sync must be in the last list, unless none was requested since its upload."""
         if not isinstance(step, InSync) or file.local is None or file.synced is None:
             return
         if file.remote.listed_sequence <= file.synced.sequence:
@@ -750,11 +748,11 @@ class World:
         if file.remote.modified_at is not None:
             found = self.oracle.versions[uuid, file.remote_name, file.remote.modified_at]
         right = {file.synced.sha256}
-        if self.past.forgot:  # a newer version of ours may pass for it until the file is looked at
+        if self.past.forgot:  # until the next scan a newer version of ours may count as it
             right |= self.oracle.mine[uuid, file.remote_name]
         if found is not None and (found.sha256 in right or found.passed_for_ours):
             return
-        # What was downloaded since, and found equal, may be younger than the list.
+        # A version that was downloaded since and found equal may be younger than the list.
         there = self.server.experiments[uuid].files.get(file.remote_name)
         if there is None or sha256(there.content) != file.synced.sha256:
             self.oracle.broken.append(
@@ -766,7 +764,7 @@ class World:
         self.oracle.held_as_removed(str(file.eid), uuid, file.remote_name)
 
     def judge_synced(self, file: FileRecord) -> None:
-        """What the journal calls synced, the server was given."""
+        """A version that the journal calls synced must have been given to the server."""
         if file.synced is None or file.eid is None:
             return
         record = self.journal.remote.experiments().get(file.eid)
@@ -779,7 +777,7 @@ class World:
             )
 
     def now(self, *, work: bool = True, chance: random.Random | None = None) -> None:
-        """Let whoever has something to do at this moment do it."""
+        """Let all that have something to do at this moment do it."""
         chance = chance or self.chance
         for _ in range(MOST_STEPS_AT_ONCE):
             self.rise()
@@ -808,7 +806,7 @@ class World:
     def run(
         self, seconds: float, *, work: bool = True, chance: random.Random | None = None
     ) -> None:
-        """Let so much time pass."""
+        """Let time pass."""
         end = self.clock.monotonic() + seconds
         while not self.oracle.broken:
             self.now(work=work, chance=chance)
@@ -831,7 +829,7 @@ class World:
             self.clock.advance(left)
 
     def later(self, seconds: float, happen: Callable[[], None]) -> None:
-        """Something that a program does after so much time, unless it cannot."""
+        """A program does something after this many seconds, if it can."""
         self._letter += 1
         heapq.heappush(self._agenda, (self.clock.monotonic() + seconds, self._letter, happen))
 
@@ -852,7 +850,7 @@ class World:
     # Events of the disk
 
     def touched(self, *places: str, chance: random.Random) -> None:
-        """Something was done at these places: the system tells of it, or does not."""
+        """Something has changed at these places: events may arrive, late or not at all."""
         arrive, late = self.quality
         for place in places:
             for mapping in self.mappings:
@@ -874,7 +872,7 @@ class World:
                 self.loops[f"rescans {name}"].wake()
 
     def overflow(self, name: str) -> None:
-        """The system has thrown events away, and says so."""
+        """The system has lost events, and reports that."""
         if name in self.watches:
             self.watches[name].overflow()
             self.loops[f"rescans {name}"].wake()
@@ -888,7 +886,7 @@ class World:
         self.server.ahead_s -= seconds
 
     def set_server_clock(self, ahead_s: float) -> None:
-        """The server's clock is so much ahead of the true time, wherever ours jumps."""
+        """Set how far the server's clock is ahead of the true time."""
         self.server.ahead_s = ahead_s - self._jumped_s
 
     def note(self, line: str) -> None:
