@@ -1,4 +1,4 @@
-"""One Aqueduct server, one method per thing it does: the layer that syncing stands on."""
+"""The client of an Aqueduct server: one method for each thing the server does."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from aqsync.aqueduct.transport import Request, Timeouts, Transport
 from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
 
 _RESOLVE_CHUNK = 100
-"""So many experiments are asked for in one request."""
+"""Experiments in one request."""
 _TAGS_CHUNK = 500
-"""So many tags the server gives at once."""
+"""Tags in one answer of the server."""
 _MOST_TAGS = 200_000
 
 
@@ -127,10 +127,7 @@ class Client:
         Raises:
             ExperimentNotFound: There is none for this user.
         """
-        [found] = self._experiments("EID", [eid])
-        if found is None:
-            raise ExperimentNotFound(f"experiment {eid} does not exist for this user")
-        return found
+        return self._one_experiment("EID", eid)
 
     def experiment(self, uuid: UUID) -> ExperimentRef:
         """Return the experiment with this UUID.
@@ -138,9 +135,12 @@ class Client:
         Raises:
             ExperimentNotFound: There is none for this user.
         """
-        [found] = self._experiments("UUID", [str(uuid)])
+        return self._one_experiment("UUID", str(uuid))
+
+    def _one_experiment(self, id_type: str, value: str) -> ExperimentRef:
+        [found] = self._experiments(id_type, [value])
         if found is None:
-            raise ExperimentNotFound(f"experiment {uuid} does not exist for this user")
+            raise ExperimentNotFound(f"experiment {value} does not exist for this user")
         return found
 
     def _experiments(self, id_type: str, values: Sequence[str]) -> list[ExperimentRef | None]:
@@ -236,7 +236,7 @@ class Client:
         )
 
     def add_tags(self, uuid: UUID, tags: Sequence[str]) -> None:
-        """Add tags; those already there, in whatever case, change nothing.
+        """Add tags; those already there, in upper or lower case, change nothing.
 
         Raises:
             ExperimentNotFound: There is no such experiment for this user.
@@ -338,8 +338,8 @@ class Client:
             length: Their number.
             throttle: Given each piece of the request's body just before it is sent; gives it back,
                 whole or in parts, as fast as it may go. What it raises passes through unchanged.
-            expected: What must stand under the name. Only the embedded server looks at it, and
-                the receipt says whether it did; others store the file in any case.
+            expected: What must stand under the name. Only the embedded server checks it, and the
+                receipt says whether it did; others store the file in any case.
 
         Raises:
             RemoteChanged: Something else stands there than `expected`; nothing was stored.
@@ -403,8 +403,8 @@ class Client:
     def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:
         """Look at one file without fetching it: the head of its download is read, not its body.
 
-        What little there is of a small file is read all the same, to keep the connection; under a
-        larger one the connection is dropped.
+        A small file is read all the same, to keep the connection; for a larger one the connection
+        is dropped.
 
         Args:
             uuid: The experiment.
@@ -437,8 +437,8 @@ class Client:
         Args:
             uuid: The experiment.
             names: The files' names there, at least one.
-            expected: What must stand under the name, of which there must be one only. As with
-                `upload`, the receipt says whether the server looked at it.
+            expected: What must stand under the name; then `names` must have only one. As with
+                `upload`, the receipt says whether the server checked it.
 
         Raises:
             RemoteChanged: Something else stands there than `expected`; nothing was removed.

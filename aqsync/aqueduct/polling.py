@@ -14,7 +14,7 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 _GROWTH = 1.5
 OUTAGE_S = 120.0
-"""So long a server may fail or be out of reach, as when it restarts, without an end to asking."""
+"""How long polling goes on while the server fails or cannot be reached, as when it restarts."""
 
 
 class Clock(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a server does with extensions: list them, run their actions, tell of the tasks."""
+"""Extensions of a server, and the tasks that run their actions."""
 
 from __future__ import annotations
 
@@ -13,21 +13,18 @@ from aqsync.aqueduct.records import Execution, ExtensionRecord, TaskPage, TaskRe
 from aqsync.errors import OperationFailed, OperationMissing
 
 _START_SECONDS = 600.0
-"""So long a task may take to be accepted: the first one waits for its extension's environment."""
+"""How long a task may take to be accepted: the first waits for its extension's environment."""
 _LONGEST_SECONDS = 86_400.0
-"""So long a server without tasks is given where nobody set a limit."""
+"""How long to wait for a server without tasks if no limit is given."""
 
 Values = Sequence[tuple[str, str]]
-"""Parameters of an action with their values, as the wire has them."""
+"""Parameters of an action with their values, as they are sent."""
 
 
 class ServerTasks:
-    """Extensions and the tasks that run their actions: a part of `Server`.
+    """The part of `Client` for extensions and tasks.
 
-    Its methods raise what `Server` says, and `OperationMissing` on a release without tasks.
-
-    Args:
-        client: The way to the server.
+    Its methods raise what `Client` says, and `OperationMissing` on a release without tasks.
     """
 
     def __init__(self, client: GraphQLClient) -> None:
@@ -43,8 +40,8 @@ class ServerTasks:
     def exist(self) -> bool:
         """Tell whether the server runs actions as tasks; older releases run them at once.
 
-        The server is asked once, and not again. One that does not let itself be asked counts as
-        of the newest release.
+        The server is asked once. If it does not answer such questions, it counts as a server with
+        tasks.
 
         Raises:
             OperationMissing: It does not run actions at all.

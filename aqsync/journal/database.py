@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,6 +169,11 @@ class Database:
                 changed = self._connection.execute(statement, values).rowcount
                 self._commit()
             return changed
+
+    def write_each(self, statement: str, rows: Iterable[Sequence[Value]]) -> None:
+        """One statement that writes, for each row of values, in one transaction."""
+        with self.writing() as connection:
+            connection.executemany(statement, rows)
 
     def commit(self) -> None:
         """Commit a transaction that waits for the next one."""

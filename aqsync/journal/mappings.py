@@ -119,12 +119,11 @@ class Mappings:
 
     def accepted_is_known(self, mapping_id: int, places: dict[str, RootIdentity]) -> None:
         """The root was looked at: this acceptance has done its work, a later one has not."""
-        with self._database.writing() as connection:
-            connection.executemany(
-                "DELETE FROM accepted WHERE mapping_id = ? AND path = ?"
-                " AND device = ? AND inode = ? AND file_system = ?",
-                ((mapping_id, stored(path), *identity) for path, identity in places.items()),
-            )
+        self._database.write_each(
+            "DELETE FROM accepted WHERE mapping_id = ? AND path = ?"
+            " AND device = ? AND inode = ? AND file_system = ?",
+            ((mapping_id, stored(path), *identity) for path, identity in places.items()),
+        )
 
     def mounts(self, mapping_id: int) -> dict[str, RootIdentity]:
         """The tops of the disks that are mounted below the root, by path."""

@@ -184,22 +184,21 @@ class Observations:
         An entry that was no file before, such as a link, had no target and gets one now. A person's
         wish to send a file as it is ends when the file becomes empty.
         """
-        with self._database.writing() as connection:
-            connection.executemany(
-                _OBSERVE,
+        self._database.write_each(
+            _OBSERVE,
+            (
                 (
-                    (
-                        mapping_id,
-                        *split(e.path),
-                        int(e.kind),
-                        *e.signature,
-                        e.since_ns,
-                        e.eid,
-                        e.remote_name,
-                    )
-                    for e in entries
-                ),
-            )
+                    mapping_id,
+                    *split(e.path),
+                    int(e.kind),
+                    *e.signature,
+                    e.since_ns,
+                    e.eid,
+                    e.remote_name,
+                )
+                for e in entries
+            ),
+        )
 
     def gone(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
         """Files that are no longer there; files that were never sent are forgotten."""
@@ -223,27 +222,24 @@ class Observations:
 
     def forget_newer(self, mapping_id: int, paths: Iterable[str], newest: int) -> None:
         """Of these paths, forget those that were noted after the file with this id."""
-        with self._database.writing() as connection:
-            connection.executemany(
-                f"DELETE FROM file WHERE {AT_PATH} AND id > ?",
-                ((mapping_id, *split(path), newest) for path in paths),
-            )
+        self._database.write_each(
+            f"DELETE FROM file WHERE {AT_PATH} AND id > ?",
+            ((mapping_id, *split(path), newest) for path in paths),
+        )
 
     def forget(self, mapping_id: int, paths: Iterable[str]) -> None:
         """Forget paths that the rules no longer select."""
-        with self._database.writing() as connection:
-            connection.executemany(
-                f"DELETE FROM file WHERE {AT_PATH}",
-                ((mapping_id, *split(path)) for path in paths),
-            )
+        self._database.write_each(
+            f"DELETE FROM file WHERE {AT_PATH}",
+            ((mapping_id, *split(path)) for path in paths),
+        )
 
     def retarget(self, mapping_id: int, moved: Iterable[Retargeted]) -> None:
         """Paths that now have another experiment or name, where nothing of them was sent yet."""
-        with self._database.writing() as connection:
-            connection.executemany(
-                f"UPDATE file SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE} WHERE {AT_PATH}",
-                ((m.eid, m.remote_name, mapping_id, *split(m.path)) for m in moved),
-            )
+        self._database.write_each(
+            f"UPDATE file SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE} WHERE {AT_PATH}",
+            ((m.eid, m.remote_name, mapping_id, *split(m.path)) for m in moved),
+        )
 
     def targets(self, mapping_id: int) -> list[Retargeted]:
         """Every known path with its present target."""

@@ -307,12 +307,11 @@ class Outcomes:
 
         Comparisons are repeated, and the count of repeated uploads starts at zero.
         """
-        with self._database.writing() as connection:
-            connection.executemany(
-                f"UPDATE file SET insisted = 1, {NO_FAILURE},"
-                f" {NOT_COMPARED}, {NOT_RESENT} WHERE id = ?",
-                ((identity,) for identity in identities),
-            )
+        self._database.write_each(
+            f"UPDATE file SET insisted = 1, {NO_FAILURE},"
+            f" {NOT_COMPARED}, {NOT_RESENT} WHERE id = ?",
+            ((identity,) for identity in identities),
+        )
 
     def end_pauses(self, mapping_id: int) -> None:
         """End the pauses after earlier failures, as a person asked: try once more now."""
@@ -324,11 +323,10 @@ class Outcomes:
 
     def allow_replacing(self, files: Iterable[FileRecord]) -> None:
         """A person wants these conflicts ended in favour of the local file, as listed now."""
-        with self._database.writing() as connection:
-            connection.executemany(
-                "UPDATE file SET may_replace = ? WHERE id = ?",
-                ((f.remote.modified_at, f.id) for f in files),
-            )
+        self._database.write_each(
+            "UPDATE file SET may_replace = ? WHERE id = ?",
+            ((f.remote.modified_at, f.id) for f in files),
+        )
 
 
 def at(file: FileRecord) -> tuple[int, str | None, str]:

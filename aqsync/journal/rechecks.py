@@ -79,12 +79,11 @@ class Rechecks:
         A planned hashing is not delayed by it, as it reads what was written before the close. But
         a hashing that is under way does not count any more.
         """
-        with self._database.writing() as connection:
-            connection.executemany(
-                "UPDATE file AS f SET recheck_at_ns = coalesce(recheck_at_ns + 1, ?)"
-                f" WHERE {AT_PATH} AND {UNCHANGED}",
-                ((at_ns, mapping_id, *split(path)) for path in paths),
-            )
+        self._database.write_each(
+            "UPDATE file AS f SET recheck_at_ns = coalesce(recheck_at_ns + 1, ?)"
+            f" WHERE {AT_PATH} AND {UNCHANGED}",
+            ((at_ns, mapping_id, *split(path)) for path in paths),
+        )
 
     def clock_ahead_ns(self) -> int | None:
         """By how much the wall clock was ahead of the monotonic one when last noted."""
@@ -110,19 +109,18 @@ class Rechecks:
             files: As they were when their reading began.
             again_ns: When to read those again that were closed by a writer meanwhile.
         """
-        with self._database.writing() as connection:
-            connection.executemany(
-                "UPDATE file AS f SET recheck_at_ns ="
-                " CASE WHEN recheck_at_ns = ? THEN NULL ELSE max(recheck_at_ns, ?) END,"
-                f" {NO_FAILURE}"
-                f" WHERE {AT} AND synced_sha256 = ? AND {UNCHANGED}"
-                " AND recheck_at_ns IS NOT NULL",
-                (
-                    (version.recheck_at_ns, again_ns, *at(file), version.sha256)
-                    for file in files
-                    if (version := file.synced) is not None
-                ),
-            )
+        self._database.write_each(
+            "UPDATE file AS f SET recheck_at_ns ="
+            " CASE WHEN recheck_at_ns = ? THEN NULL ELSE max(recheck_at_ns, ?) END,"
+            f" {NO_FAILURE}"
+            f" WHERE {AT} AND synced_sha256 = ? AND {UNCHANGED}"
+            " AND recheck_at_ns IS NOT NULL",
+            (
+                (version.recheck_at_ns, again_ns, *at(file), version.sha256)
+                for file in files
+                if (version := file.synced) is not None
+            ),
+        )
 
     def found_changed(self, file: FileRecord, synced: SyncedVersion, now_ns: int) -> bool:
         """The file has other content than its synced version, under the same signature.

@@ -116,14 +116,6 @@ class Remote:
                 raise KeyError(eid)
             return self._uuids.setdefault(eid, str(row[0]))
 
-    def problem(self, eid: str) -> Problem | None:
-        """Why an experiment cannot be used."""
-        row = self._database.row(
-            f"SELECT {_PROBLEM} FROM experiment WHERE eid = ? AND problem_message IS NOT NULL",
-            (eid,),
-        )
-        return None if row is None else _problem(row)
-
     def mapped_eids(
         self,
         mapping_ids: Collection[int],
@@ -201,19 +193,18 @@ class Remote:
             problems: What is wrong, by EID.
             again_ns: When each is searched for again, by EID; those that are missing: at once.
         """
-        with self._database.writing() as connection:
-            connection.executemany(
-                f"INSERT INTO experiment (eid, {_PROBLEM}, problem_again_ns, problem_looks)"
-                " VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT (eid) DO UPDATE SET"
-                " problem_code = excluded.problem_code,"
-                " problem_message = excluded.problem_message, problem_hint = excluded.problem_hint,"
-                " problem_since_ns = coalesce(problem_since_ns, excluded.problem_since_ns),"
-                " problem_again_ns = excluded.problem_again_ns, problem_looks = problem_looks + 1",
-                (
-                    (eid, *explained(problem.why), problem.since_ns, (again_ns or {}).get(eid))
-                    for eid, problem in problems.items()
-                ),
-            )
+        self._database.write_each(
+            f"INSERT INTO experiment (eid, {_PROBLEM}, problem_again_ns, problem_looks)"
+            " VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT (eid) DO UPDATE SET"
+            " problem_code = excluded.problem_code,"
+            " problem_message = excluded.problem_message, problem_hint = excluded.problem_hint,"
+            " problem_since_ns = coalesce(problem_since_ns, excluded.problem_since_ns),"
+            " problem_again_ns = excluded.problem_again_ns, problem_looks = problem_looks + 1",
+            (
+                (eid, *explained(problem.why), problem.since_ns, (again_ns or {}).get(eid))
+                for eid, problem in problems.items()
+            ),
+        )
 
     def digest(self, uuids: Sequence[str]) -> bytes | None:
         """The digest of the last answer to a question for just these experiments' lists."""

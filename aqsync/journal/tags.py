@@ -30,20 +30,18 @@ class Tags:
 
     def applied(self, eid: str, tags: Sequence[str], now_ns: int) -> None:
         """These tags are on the server."""
-        with self._database.writing() as connection:
-            connection.executemany(
-                "UPDATE tag SET applied_at_ns = ?, failure_message = NULL, failure_hint = NULL"
-                " WHERE eid = ? AND tag = ?",
-                ((now_ns, eid, tag) for tag in tags),
-            )
+        self._database.write_each(
+            "UPDATE tag SET applied_at_ns = ?, failure_message = NULL, failure_hint = NULL"
+            " WHERE eid = ? AND tag = ?",
+            ((now_ns, eid, tag) for tag in tags),
+        )
 
     def failed(self, eid: str, tags: Sequence[str], message: str, hint: str) -> None:
         """These tags could not be applied."""
-        with self._database.writing() as connection:
-            connection.executemany(
-                "UPDATE tag SET failure_message = ?, failure_hint = ? WHERE eid = ? AND tag = ?",
-                ((words(message), words(hint), eid, tag) for tag in tags),
-            )
+        self._database.write_each(
+            "UPDATE tag SET failure_message = ?, failure_hint = ? WHERE eid = ? AND tag = ?",
+            ((words(message), words(hint), eid, tag) for tag in tags),
+        )
 
     def failures(
         self, mapping_ids: Collection[int] | None = None

@@ -15,10 +15,6 @@ class Lists:
 
     Usable from several threads. If answers overtake each other, the journal keeps the list that
     was requested last.
-
-    Args:
-        mirror: Fetches them.
-        clock: The time.
     """
 
     def __init__(self, mirror: Mirror, clock: Clock) -> None:

@@ -14,12 +14,7 @@ POLICY_S = 1.0
 
 
 class PolicyCache:
-    """The policies of all mappings, computed again when they may be outdated.
-
-    Args:
-        engine: Knows the mappings, the journal and the time.
-        windows: When files may be sent.
-    """
+    """The policies of all mappings, computed again when they may be outdated."""
 
     def __init__(self, engine: Engine, windows: Windows) -> None:
         self._engine = engine

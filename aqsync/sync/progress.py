@@ -70,12 +70,7 @@ Show = Callable[[Event], None]
 
 
 class Throttled:
-    """Passes events on, those of bytes summed up and a few times a second; usable from any thread.
-
-    Args:
-        show: Gets the events.
-        clock: The time.
-    """
+    """Passes events on; those of bytes summed up, a few times a second. Usable from any thread."""
 
     EVERY_S = 0.1
 

@@ -30,9 +30,6 @@ class ServerClock:
 
     Each dated answer narrows them. If the server's clock is set, the bounds contradict each other
     by far, and learning begins again.
-
-    Args:
-        clock: The monotonic clock here.
     """
 
     def __init__(self, clock: Clock) -> None:

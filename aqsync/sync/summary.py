@@ -122,6 +122,14 @@ def summarize(
         at_once: Ignore them, and pauses.
     """
     summary = Summary()
+
+    def add(
+        path: str, state: State, why: Explanation, since_ns: int, files: int | None = None
+    ) -> None:
+        age_seconds = round(max(0, now_ns - since_ns) / 1e9, 3)
+        place = str(mapping.directory / path)
+        summary.problems.append(FileProblem(place, state, why, age_seconds, files))
+
     mapping_id = journal.mappings.get(mapping.name).id
     quiet = journal.observations.quiet(mapping_id, within, keep=keeps(mapping))
     summary.kept += quiet.kept
@@ -141,17 +149,12 @@ def summarize(
         if isinstance(step, InSync | Recheck) or told_once.takes(step):
             continue
         why = step.why if isinstance(step, Hold | Wait) else replace(step.why, hint="")
-        age = _seconds(step.since_ns, now_ns)
-        place = str(mapping.directory / file.path)
-        summary.problems.append(FileProblem(place, step.state, why, age))
+        add(file.path, step.state, why, step.since_ns)
     for (state, why, since_ns), files in told_once.files.items():
-        age = _seconds(since_ns, now_ns)
-        summary.problems.append(FileProblem(str(mapping.directory), state, why, age, files))
+        add("", state, why, since_ns, files)
     for path, trouble in journal.mappings.troubles(mapping_id).items():
         summary.files[State.FAILED] += 1
-        age = _seconds(trouble.since_ns, now_ns)
-        place = str(mapping.directory / path)
-        summary.problems.append(FileProblem(place, State.FAILED, trouble.why, age))
+        add(path, State.FAILED, trouble.why, trouble.since_ns)
     return summary
 
 
@@ -204,7 +207,3 @@ def is_complete(journal: Journal, mapping: MappingConfig, now_ns: int) -> bool:
     if journal.mappings.troubles(journal.mappings.get(mapping.name).id):
         return False
     return not any(step.state in _OPEN for _, step in decisions(journal, mapping, now_ns))
-
-
-def _seconds(since_ns: int, now_ns: int) -> float:
-    return round(max(0, now_ns - since_ns) / 1e9, 3)

@@ -87,7 +87,8 @@ class WatchSupervisor:
         self._id = self._mappings.get(mapping.name).id
         self._watch: Watch | None = None
         self._root: RootIdentity | None = None
-        self._check_at = 0.0
+        self.check_at = 0.0
+        """When to call `attend` next, by the monotonic clock."""
         self._begin_at = 0.0
         self._ailment_at = 0.0
         self._test_at = 0.0
@@ -106,11 +107,6 @@ class WatchSupervisor:
     def trusted(self) -> bool:
         """Whether no event means no change."""
         return self._watch is not None and self._mappings.watch(self._id) is None
-
-    @property
-    def check_at(self) -> float:
-        """When to call `attend` next, by the monotonic clock."""
-        return self._check_at
 
     def close(self) -> None:
         """Watch no longer."""
@@ -132,7 +128,7 @@ class WatchSupervisor:
         if watch is not None:
             return [path for path in paths if watch.reach(path)]
         if "" in paths:  # perhaps it can be watched again too
-            self._begin_at = self._check_at = 0.0
+            self._begin_at = self.check_at = 0.0
         return []
 
     def attend(self, now: float, *, soon: bool) -> None:
@@ -142,9 +138,9 @@ class WatchSupervisor:
             now: The monotonic clock.
             soon: Do it even before `check_at`.
         """
-        if now < self._check_at and not soon:
+        if now < self.check_at and not soon:
             return
-        self._check_at = now + ROOT_CHECK_S
+        self.check_at = now + ROOT_CHECK_S
         root = self._identity()
         if root != self._root:
             self._doubt("the directory is missing, or another one than before")
@@ -221,7 +217,7 @@ class WatchSupervisor:
         if not unseen:
             if self._blind:
                 self._blind = False
-                self._check_at = self._test_at = 0.0
+                self.check_at = self._test_at = 0.0
         elif not self._blind:
             # They were made or moved in during the scan: a new watcher may reach them.
             self._blind = True

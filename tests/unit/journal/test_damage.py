@@ -94,7 +94,7 @@ def test_a_verdict_that_is_no_text_is_damage(filled: Path) -> None:
 def test_text_that_is_no_text_is_damage(filled: Path) -> None:
     with Journal.open_for_writing(filled, NOW) as journal:
         by_sql("UPDATE experiment SET problem_message = CAST(x'ff' AS TEXT)")(filled)
-        with pytest.raises(JournalBroken, match="no UTF-8"):
+        with pytest.raises(JournalBroken, match="not UTF-8"):
             journal.remote.experiments()
         assert journal.met_damage
 

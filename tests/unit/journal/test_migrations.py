@@ -117,7 +117,7 @@ def test_reasons_without_codes_keep_their_words(path: Path) -> None:
         noted = notes(journal)
         assert journal.mappings.watch(noted.mapping_id) == earlier("w")
         assert journal.mappings.troubles(noted.mapping_id) == {"": earlier("t")}
-        assert journal.remote.problem(EID) == earlier("e")
+        assert journal.remote.problems()[EID][0] == earlier("e")
         server = journal.remote.server_problem()
         assert server is not None
         assert server.why == earlier("s").why

@@ -59,13 +59,13 @@ def test_an_experiment_is_found(journal: Journal) -> None:
 def test_an_experiment_is_not_found_and_later_it_is(journal: Journal) -> None:
     journal.remote.not_found({EID: LOST})
     journal.remote.not_found({EID: replace_since(LOST, NOW + 9)})
-    assert journal.remote.problem(EID) == LOST, "an older problem keeps its age"
+    assert journal.remote.problems()[EID][0] == LOST, "an older problem keeps its age"
     with pytest.raises(KeyError):
         journal.remote.uuid(EID)
     journal.remote.found({EID: UUID_A})
-    assert journal.remote.problem(EID) is None
+    assert EID not in journal.remote.problems()
     journal.remote.not_found({EID: replace_since(LOST, NOW + 9)})
-    assert journal.remote.problem(EID) == replace_since(LOST, NOW + 9)
+    assert journal.remote.problems()[EID][0] == replace_since(LOST, NOW + 9)
     assert journal.remote.uuid(EID) == UUID_A
 
 
@@ -334,7 +334,7 @@ def test_a_server_may_say_anything(journal: Journal) -> None:
     assert found is not None
     assert (found.message, found.hint) == ("said \\ud800", "\\udcff")
     journal.remote.not_found({EID: Problem(said("\udcff", "\ud800"), NOW)})
-    assert journal.remote.problem(EID) == Problem(said("\\udcff", "\\ud800"), NOW)
+    assert journal.remote.problems()[EID][0] == Problem(said("\\udcff", "\\ud800"), NOW)
 
 
 def test_a_file_goes_through_its_life(journal: Journal) -> None:

@@ -391,8 +391,7 @@ def test_a_vanished_experiment_stops_the_mapping_and_nothing_else(
     outcome = lab.engine.perform(job_of(lab.engine, file, step))
     assert isinstance(outcome, Failed)
     assert problem(lab) is None
-    found = lab.journal.remote.problem(EID)
-    assert found is not None
+    found = lab.journal.remote.problems()[EID][0]
     assert found.message == f"the server no longer knows experiment {EID}"
     assert found.hint
     assert lab.decision("a").state is State.HELD

@@ -97,8 +97,7 @@ def test_an_experiment_that_vanished_keeps_no_other_from_its_tags(lab: Lab, tagg
     assert apply(lab, tagger) == 1
     assert lab.server.called("add_tags") == ["a,b", "c"]
     assert lab.journal.tags.failures() == []
-    problem = lab.journal.remote.problem(EID)
-    assert problem is not None
+    problem = lab.journal.remote.problems()[EID][0]
     assert problem.message == f"the server no longer knows experiment {EID}"
     assert lab.journal.tags.unapplied() == {EID: ["a", "b"]}
 
