@@ -1,7 +1,8 @@
-"""How large a file the server takes, as its refusals have shown."""
+"""How large a file the server accepts, as its refusals have shown."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 from aqsync.journal.database import Database
@@ -17,6 +18,7 @@ class Limits:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._changing = threading.Lock()
         self._found: SizeLimit | None = None
         self._loaded = False
         self._largest_accepted = -1
@@ -50,32 +52,35 @@ class Limits:
         Returns:
             The limit as it is known now; None if the refusal was not about the size alone.
         """
-        before = self.size()
-        if named is not None:
-            most = named
-        elif size <= self._largest_accepted:
-            return None
-        else:
-            most = min(size - 1, size if before is None else before.bytes)
-        if not 0 <= most < size:
-            return None
-        self._set(SizeLimit(most, named is not None, why, again_ns))
-        return self.size()
+        with self._changing:
+            before = self.size()
+            if named is not None:
+                most = named
+            elif size <= self._largest_accepted:
+                return None
+            else:
+                most = min(size - 1, size if before is None else before.bytes)
+            if not 0 <= most < size:
+                return None
+            self._set(SizeLimit(most, named is not None, why, again_ns))
+            return self.size()
 
     def accepted(self, size: int) -> bool:
         """A file of this size was accepted; returns whether that ends a limit."""
-        self._largest_accepted = max(self._largest_accepted, size)
-        limit = self.size()
-        if limit is None or size <= limit.bytes:
-            return False
-        self._set(None)
-        return True
+        with self._changing:
+            self._largest_accepted = max(self._largest_accepted, size)
+            limit = self.size()
+            if limit is None or size <= limit.bytes:
+                return False
+            self._set(None)
+            return True
 
     def tried(self, again_ns: int) -> None:
-        """A file that is too large tries it: the next one may then."""
-        limit = self.size()
-        if limit is not None:
-            self._set(replace(limit, again_ns=again_ns))
+        """A file that is too large tries the limit now; the next one may at `again_ns`."""
+        with self._changing:
+            limit = self.size()
+            if limit is not None:
+                self._set(replace(limit, again_ns=again_ns))
 
     def _set(self, limit: SizeLimit | None) -> None:
         with self._database.writing() as connection:
