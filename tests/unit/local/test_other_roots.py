@@ -90,14 +90,14 @@ def test_another_version_of_one_synced_file(filled: Lab, away: Path, content: by
 def test_the_same_times_and_another_size(filled: Lab, away: Path) -> None:
     filled.write("run/c", b"longer than before")
     shutil.copystat(away / "run/c", filled.root / "run/c")
-    assert "holds other versions of 1 synced files" in doubt(filled)
+    assert "holds other versions of 1 synced file" in doubt(filled)
 
 
 def test_a_file_that_lacks_and_one_that_differs(filled: Lab, away: Path) -> None:
     del away
     filled.write("run/c", age_s=60)
     (filled.root / "a").unlink()
-    assert "lacks 1 known files and holds other versions of 1 synced files" in doubt(filled)
+    assert "lacks 1 known file and holds other versions of 1 synced file" in doubt(filled)
 
 
 def test_another_root_says_nothing_about_its_own_files(filled: Lab, away: Path) -> None:
@@ -105,7 +105,7 @@ def test_another_root_says_nothing_about_its_own_files(filled: Lab, away: Path) 
     del away
     filled.write(".aqsyncignore", b"run/\n")
     filled.write("run/c", b"else", age_s=60)
-    assert "holds other versions of 1 synced files" in doubt(filled)
+    assert "holds other versions of 1 synced file" in doubt(filled)
 
 
 def test_what_was_deleted_before_must_not_come_back_as_something_else(
@@ -118,7 +118,7 @@ def test_what_was_deleted_before_must_not_come_back_as_something_else(
     filled.root.rename(tmp_path / "away")
     shutil.copytree(tmp_path / "away", filled.root)
     filled.write("run/c", b"another measurement")
-    assert "holds other versions of 1 synced files" in doubt(filled)
+    assert "holds other versions of 1 synced file" in doubt(filled)
 
 
 def test_what_was_never_sent_may_be_otherwise(filled: Lab, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_what_was_sent_without_an_answer_may_be_on_the_server(filled: Lab, tmp_p
     shutil.copytree(tmp_path / "away", filled.root)
     filled.write("new", b"another")
     filled.scan()
-    assert "holds other versions of 1 synced files" in filled.troubles()[""]
+    assert "holds other versions of 1 synced file" in filled.troubles()[""]
 
 
 def test_what_cannot_be_looked_at_may_be_anything(filled: Lab, away: Path) -> None:

@@ -455,7 +455,7 @@ def test_a_replaced_root_that_lacks_files_reads_as_nothing(lab: Lab, tmp_path: P
     replace_root(lab, tmp_path, "a")
     for _ in range(2):
         lab.scan()
-        assert "is not the one known before, and lacks 1 known files" in lab.troubles()[""]
+        assert "is not the one known before, and lacks 1 known file" in lab.troubles()[""]
         assert known(lab) == {"a", "b"}
     shutil.copy2(tmp_path / "away/b", lab.root / "b")
     lab.scan()
