@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 
 from aqsync import errors
+from aqsync.cli.doctor.examination import CHECKS
+from aqsync.cli.doctor.findings import Verdict
 from aqsync.cli.main import COMMANDS, aqsync, load
 from aqsync.errors import AqsyncError, ExitCode
 from aqsync.model import Reason
@@ -36,6 +38,7 @@ def pages() -> dict[str, str]:
     return {
         "api.md": api_page(_made_by()),
         "commands.md": commands_page(),
+        "doctor.md": doctor_page(),
         "errors.md": errors_page(),
         "reasons.md": reasons_page(),
     }
@@ -104,6 +107,35 @@ def reasons_page() -> str:
     lines += [
         f"| `{reason}` | {_text(reason.template)} | {_text(reason.hint_template)} |"
         for reason in Reason
+    ]
+    return "\n".join([*lines, ""])
+
+
+def doctor_page() -> str:
+    """Every check of `aqsync doctor` with its code."""
+    verdicts = {
+        Verdict.OK: "all is well",
+        Verdict.WARNING: "it works, and something should be seen to",
+        Verdict.FAULT: "it does not work, or soon will not; the exit code is 1",
+        Verdict.SKIPPED: "it was not looked at, and the message says why",
+    }
+    lines = [
+        "# The checks of `aqsync doctor`",
+        "",
+        _made_by(),
+        "",
+        "Each check has a code that never changes. With `--json` the answer is an object with",
+        "`version`, `faults` and `warnings` (their numbers) and `findings`: a list of objects with",
+        "`code`, `verdict`, `message` and `cure`. A check may find several things, or the same of",
+        "several mappings. Where a fault itself advises nothing better, its cure is the one below.",
+        "",
+        "| verdict | meaning |",
+        "|---|---|",
+        *(f"| `{verdict}` | {verdicts[verdict]} |" for verdict in Verdict),
+        "",
+        "| code | looks at | cure |",
+        "|---|---|---|",
+        *(f"| `{each.code}` | {_text(each.looks_at)} | {_text(each.cure)} |" for each in CHECKS),
     ]
     return "\n".join([*lines, ""])
 

@@ -456,6 +456,15 @@ class Client:
         check_file_answer(answer, what)
         return RemovalReceipt(conditions.was_checked(expected, answer.headers))
 
+    def server_time(self) -> datetime | None:
+        """Ask what the server's clock shows: UTC, whole seconds; None if it does not say.
+
+        Whoever asks is told, also without a token.
+        """
+        request = graphql_request(json.dumps({"query": graphql.NOTHING}).encode())
+        answer = self._transport.exchange(request, "look at the server's clock", repeatable=True)
+        return date_of(answer)
+
     def check_file_name_header(self) -> None:
         """Prove that uploads can arrive: that no proxy drops a header with an underscore.
 

@@ -37,6 +37,8 @@ FIND = f"""query($offset: Int!, $limit: Int!, $filters: ExperimentFiltersInput) 
   experiments(offset: $offset, limit: $limit, filters: $filters) {{
     totalExperimentsCount experimentsData {{ {EXPERIMENT_FIELDS} }} }} }}"""
 
+NOTHING = "{ __typename }"
+"""What any server of GraphQL answers, for what stands in the head of the answer."""
 TAGS = """query($offset: Int!, $limit: Int!) {
   tags(offset: $offset, limit: $limit) { totalTagsCount tagsData } }"""
 

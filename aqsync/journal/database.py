@@ -32,6 +32,7 @@ from aqsync.journal.schema import APPLICATION_ID, VERSION, migrate
 from aqsync.journal.trusted import require_trusted
 
 BUSY_TIMEOUT_S = 10.0
+SQLITE_VERSION = sqlite3.sqlite_version
 
 _HELD_BY_OTHERS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -217,6 +218,11 @@ class Database:
         """The first column of the first row; None if there is no row."""
         row = self.row(question, values)
         return None if row is None else row[0]
+
+    def damage(self) -> str | None:
+        """What is wrong in the file, by every check; None: nothing."""
+        with self.reading() as connection:
+            return damage_in_pages(connection) or damage_in_content(connection)
 
     def version(self) -> Version:
         """A value that changes with every write of any process; call it inside `reading`."""

@@ -135,6 +135,16 @@ class Journal:
             with translated(self._database.path):
                 self._durable.sync()
 
+    def damage(self) -> str | None:
+        """What is wrong in the file, by every check that reads it through; None: nothing.
+
+        It takes a second for 100,000 files, holds no writer up, and changes nothing.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+        return self._database.damage()
+
     @property
     def met_damage(self) -> bool:
         """Whether damage was found; the next opening sets the journal aside."""

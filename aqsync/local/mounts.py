@@ -44,12 +44,21 @@ def without_events(path: Path) -> str | None:
         The kind as the kernel calls it, such as ``nfs4`` or ``fuse.sshfs``; None for a local file
         system and where it cannot be known.
     """
+    kind = kind_at(path)
+    return kind if kind is not None and _is_remote(kind) else None
+
+
+def kind_at(path: Path) -> str | None:
+    """The kind of file system that a path lies on, as the kernel calls it; None: not known.
+
+    Args:
+        path: Of anything; symbolic links in it are followed.
+    """
     try:
         table = _MOUNTS.read_bytes()
     except OSError:
         return None
-    kind = kind_of_mount(os.path.realpath(path), table)
-    return kind if kind is not None and _is_remote(kind) else None
+    return kind_of_mount(os.path.realpath(path), table)
 
 
 def mounts_below(root: str) -> frozenset[str]:

@@ -6,8 +6,10 @@ import errno
 import os
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
+_PROCESSES = Path("/proc")
 _DESCRIPTIONS = Path("/proc/self/fdinfo")
 _LIMITS = Path("/proc/sys/fs/inotify")
 _WATCH = re.compile(rb"^inotify wd:[0-9a-f]+ ino:([0-9a-f]+)", re.MULTILINE)
@@ -35,6 +37,24 @@ def watched_inodes(descriptor: int | None = None) -> set[int] | None:
     except OSError:
         return None
     return set().union(*(_described(place) or () for place in places))
+
+
+def watches_in_use(user: int, without: int | None = None) -> int:
+    """How many watches the processes of a user have, as far as this process may see.
+
+    Args:
+        user: Its number.
+        without: A process that does not count.
+    """
+    found = 0
+    for process in _PROCESSES.glob("[0-9]*"):
+        if process.name == str(without):
+            continue
+        with suppress(OSError):  # it has ended, or is another's
+            if process.stat().st_uid == user:
+                for place in (process / "fdinfo").iterdir():
+                    found += len(_WATCH.findall(place.read_bytes()))
+    return found
 
 
 def watch_limit() -> int | None:
@@ -85,7 +105,12 @@ def limit_problem(blind: int, total: int) -> tuple[str, str]:
         f"most likely because the system's limit of watches is reached{now}"
     )
     wanted = max(_FEWEST_WATCHES, 2 * (limit or 0), (limit or 0) + 2 * blind, 2 * total)
-    return message, _raise_limit("max_user_watches", 1 << (wanted - 1).bit_length())
+    return message, limit_cure(wanted)
+
+
+def limit_cure(wanted: int) -> str:
+    """How a person raises the limit, so that at least so many watches are allowed."""
+    return _raise_limit("max_user_watches", 1 << (wanted - 1).bit_length())
 
 
 def start_problem(exc: OSError, root: Path) -> tuple[str, str]:

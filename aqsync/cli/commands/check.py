@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
 
 import click
 
 from aqsync.aqueduct.address import is_readable_on_the_way
 from aqsync.aqueduct.client import Client
 from aqsync.cli.config_options import config_option
+from aqsync.cli.journal_place import check_journal
 from aqsync.cli.output import complain, report_error, say
 from aqsync.cli.starting_server import connect_once_started
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
-from aqsync.journal import Journal
 from aqsync.local.errands import Errands
 from aqsync.local.scanner import load_rules, root_identity
 from aqsync.local.selection import HINT, survey
@@ -54,7 +51,7 @@ def check(*, config: Config, online: bool) -> ExitCode:
     """Validate the configuration, and with --online what it expects of the server."""
     say(f"ok: {config.path}: {counted(len(config.mappings), 'mapping')}")
     findings = _Findings()
-    findings.passes(f"journal {config.journal}", partial(_check_journal, config.journal))
+    findings.passes(f"journal {config.journal}", partial(check_journal, config.journal))
     known = findings.passes(_token_text(config), config.token)
     if known:
         _tell_of_open_token(config)
@@ -82,29 +79,6 @@ def _token_text(config: Config) -> str:
         if config.token() is None:
             return "no token is configured"
     return "the token can be read"
-
-
-def _check_journal(path: Path) -> None:
-    """It can be read, or made where it shall be; nothing is left behind.
-
-    Raises:
-        JournalError: It is there, and cannot be used.
-        ConfigError: It cannot be made.
-    """
-    if os.path.lexists(path):
-        Journal.open_for_reading(path).close()
-        return
-    folder = next(parent for parent in path.parents if os.path.lexists(parent))
-    if folder != path.parent and str(path.parent) == os.environ.get("STATE_DIRECTORY"):
-        return  # systemd makes it at the first start of the service
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as exc:
-        raise ConfigError(
-            f"the journal {path} cannot be made: {folder}: {exc.strerror}",
-            hint="name a file in a folder on a local disk where this user may write",
-        ) from exc
 
 
 def _check_root(mapping: MappingConfig) -> None:

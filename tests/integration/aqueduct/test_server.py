@@ -312,3 +312,14 @@ def test_a_restarted_server_is_found_again_at_once(tmp_path: Path) -> None:
         embedded.restart()
         server.create_experiment("another", "")
         assert names(server, experiment) == {"small", "large"}
+
+
+def test_the_server_tells_its_time_to_anybody(server: Client, tmp_path: Path) -> None:
+    shown = server.server_time()
+    assert shown is not None
+    assert abs(shown - datetime.now(UTC)) < timedelta(minutes=1)
+    with (
+        EmbeddedServer(tmp_path / "data", token="a-token-of-some-length") as closed,
+        Client(closed.url) as without,
+    ):
+        assert without.server_time() is not None

@@ -421,3 +421,21 @@ def test_beside_the_daemon_itself(project: Project) -> None:
     assert "Traceback" not in err
     assert not socket_path(project.journal).exists()
     assert project.run("reload").exit_code == 1
+
+
+# doctor
+
+
+def test_doctor_reads_the_journal_of_a_daemon_of_another_release(
+    project: Project, daemon: FakeDaemon
+) -> None:
+    project.write_some(3)
+    project.pushed()
+    ran = project.run("doctor", "--json")
+    found = {each["code"]: each for each in ran.json["findings"]}
+    assert {code for code, each in found.items() if each["verdict"] == "fault"} == {"versions"}
+    assert f"and this is {__version__}" in found["versions"]["message"]
+    assert found["daemon"]["verdict"] == found["journal"]["verdict"] == "ok"
+    assert daemon.asked == ["push"]
+    project.write("more.csv")
+    project.pushed()

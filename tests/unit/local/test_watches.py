@@ -16,6 +16,7 @@ from aqsync.local.watches import (
     start_problem,
     watch_limit,
     watched_inodes,
+    watches_in_use,
 )
 
 DESCRIPTION = b"""pos:\t0
@@ -196,3 +197,17 @@ def test_a_process_with_too_many_open_files_is_told_apart(tmp_path: Path) -> Non
 def test_the_system_has_a_limit() -> None:
     limit = watch_limit()
     assert limit is None or limit > 0
+
+
+def test_the_watches_of_a_user_are_counted_over_all_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "_PROCESSES", tmp_path)
+    for process in ("7", "8", "self"):
+        (tmp_path / process / "fdinfo").mkdir(parents=True)
+        (tmp_path / process / "fdinfo" / "3").write_bytes(DESCRIPTION)
+    (tmp_path / "9").mkdir()  # it has just ended
+    me = tmp_path.stat().st_uid
+    assert watches_in_use(me) == 4
+    assert watches_in_use(me, without=8) == 2
+    assert watches_in_use(me + 1) == 0

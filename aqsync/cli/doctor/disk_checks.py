@@ -1,0 +1,191 @@
+"""The disks here: room, kinds of file systems, and what may be read and watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from aqsync.cli.doctor.findings import Result, Verdict, fault, faults_of, ok, skipped, warning
+from aqsync.cli.doctor.subject import POSIX, CannotLook, Subject
+from aqsync.cli.output import printable, size_text
+from aqsync.config import MappingConfig
+from aqsync.errors import AqsyncError, ServiceFailed
+from aqsync.local.mounts import kind_at, without_events
+from aqsync.local.reach import Reach
+from aqsync.local.watches import limit_cure, watch_limit, watches_in_use
+
+_LITTLE, _TOO_LITTLE = 1 << 30, 100 << 20
+"""Bytes that are free."""
+_FORGETFUL = {"tmpfs", "ramfs"}
+Look = Callable[[MappingConfig], Iterator[Result]]
+
+
+def look_at_room(subject: Subject) -> Iterator[Result]:
+    """Whether the journal can grow, and instruments can write."""
+    yield room_result("the disk of the journal", *_room(_nearest(subject.config.journal)))
+
+    def look(mapping: MappingConfig) -> Iterator[Result]:
+        room = subject.errands.ask(mapping.directory, lambda: _room(mapping.directory))
+        yield room_result(f"the disk of {mapping.name}", *room, ours=False)
+
+    yield from _in_each(subject, look)
+
+
+def room_result(what: str, free: int, entries: int | None, *, ours: bool = True) -> Result:
+    """What the room on a disk means.
+
+    Args:
+        what: Which disk.
+        free: Bytes.
+        entries: How many files more it takes; None: as many as fit.
+        ours: Whether aqsync itself writes there.
+    """
+    if entries == 0:
+        message = f"{what} takes no more files: it has no free inodes"
+        return fault(message) if ours else warning(message)
+    message = f"{what} has {size_text(free)} free"
+    if ours and free < _TOO_LITTLE:
+        return fault(message)
+    return warning(message) if free < _LITTLE else ok(message)
+
+
+def look_at_file_systems(subject: Subject) -> Iterator[Result]:
+    """Which kinds there are, and what these can and cannot do."""
+    journal = subject.config.journal
+    yield journal_kind_result(kind_at(journal), remote=without_events(journal) is not None)
+    rescans = subject.config.schedule.rescan_without_events
+
+    def look(mapping: MappingConfig) -> Iterator[Result]:
+        root = mapping.directory
+        kind, deaf = subject.errands.ask(root, lambda: (kind_at(root), without_events(root)))
+        message = f"{mapping.name}: {root} lies on {kind or 'an unknown kind'}"
+        if deaf is not None:
+            message += f"; what other machines change is found by a look every {rescans:g} s"
+        yield ok(message)
+
+    yield from _in_each(subject, look)
+
+
+def journal_kind_result(kind: str | None, *, remote: bool) -> Result:
+    """What the kind of the journal's file system means.
+
+    Args:
+        kind: As the kernel calls it; None: not known.
+        remote: Whether it is a file system of the network or the like.
+    """
+    message = f"the journal lies on {kind or 'an unknown kind'}"
+    cure = "name a file on a local disk as `journal` in the configuration"
+    if remote:
+        return fault(f"{message}, where locks and memory maps cannot be relied on", cure)
+    if kind in _FORGETFUL:
+        lost = "which is lost when the machine stops: everything is compared anew then"
+        return warning(f"{message}, {lost}", cure)
+    return ok(message)
+
+
+def look_at_permissions(subject: Subject) -> Iterator[Result]:
+    """Whether each root, and each file in it that is not ignored, can be read."""
+    service = subject.own_service
+    if service is not None and service.runs_as_another:
+        if os.geteuid() == 0:
+            yield from _as_the_services_user(subject)
+            return
+        yield warning(
+            f"looked at as this user, and the service runs as {service.run_as}",
+            "call it with sudo: then it looks as the user of the service",
+        )
+    for mapping in subject.config.mappings:
+        reach = subject.reach[mapping.name]
+        if isinstance(reach, AqsyncError):
+            yield from faults_of(reach)
+        else:
+            yield permission_result(mapping, reach)
+
+
+def permission_result(mapping: MappingConfig, reach: Reach) -> Result:
+    """What a look below a root means."""
+    whole = "" if reach.whole else f"; only the first {reach.entries:,} entries were looked at"
+    if reach.closed:
+        first = printable(str(mapping.directory / reach.closed[0]))
+        more = f" and {len(reach.closed) - 1:,} more" if len(reach.closed) > 1 else ""
+        return fault(f"{mapping.name}: {first}{more} cannot be read{whole}")
+    return ok(f"{mapping.name}: all that is not ignored can be read{whole}")
+
+
+def look_at_watches(subject: Subject) -> Iterator[Result]:
+    """Whether each directory can have a watch."""
+    limit = watch_limit()
+    if limit is None:
+        raise CannotLook("this system has no limit of watches")
+    wanted = 0
+    for mapping in subject.config.mappings:
+        reach = subject.reach[mapping.name]
+        if isinstance(reach, AqsyncError):
+            yield skipped(f"{mapping.name}: its directory cannot be looked at")
+        elif without_events(mapping.directory) is None:
+            wanted += reach.directories
+    daemon = subject.daemon
+    process = None if daemon is None or isinstance(daemon, AqsyncError) else daemon.process
+    yield watches_result(wanted, limit, watches_in_use(subject.user, process))
+
+
+def watches_result(wanted: int, limit: int, used: int) -> Result:
+    """What the limit of watches means.
+
+    Args:
+        wanted: Directories.
+        limit: Watches that a user may have.
+        used: Those that other programs of the user have.
+    """
+    message = (
+        f"the directories need {wanted:,} watches; of {limit:,} for this user"
+        f" other programs use {used:,}"
+    )
+    if wanted + used <= limit:
+        return ok(message)
+    return fault(message, limit_cure(2 * (wanted + used)))
+
+
+def _in_each(subject: Subject, look: Look) -> Iterator[Result]:
+    """Look at each mapping; one that cannot be looked at is a fault of its permissions."""
+    for mapping in subject.config.mappings:
+        try:
+            yield from look(mapping)
+        except (AqsyncError, OSError):
+            yield skipped(f"{mapping.name}: its directory cannot be looked at")
+
+
+def _room(place: Path) -> tuple[int, int | None]:
+    """Free bytes and files for this user; None where a file system has no such number."""
+    if not POSIX:
+        return shutil.disk_usage(place).free, None
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None
+
+
+def _nearest(path: Path) -> Path:
+    return next(folder for folder in path.parents if folder.exists())
+
+
+def _as_the_services_user(subject: Subject) -> Iterator[Result]:
+    """The same check, by a process of that user: root itself may read everything."""
+    from aqsync.service.account import service_user  # noqa: PLC0415 - POSIX alone has it
+    from aqsync.service.conditions import own_command  # noqa: PLC0415 - the same
+
+    service = subject.own_service
+    assert service is not None  # noqa: S101 - asked before
+    command = [*own_command(), "doctor", "--json", "--only", "permissions"]
+    account = service_user(service.run_as or "")
+    ran = account.run([*command, "--config", str(subject.path)], service.state)
+    try:
+        findings = json.loads(ran.stdout)["findings"]
+        for found in findings:
+            yield Result(Verdict(found["verdict"]), found["message"], found["cure"])
+    except (KeyError, TypeError, ValueError) as exc:
+        said = ran.stderr.strip().splitlines()
+        raise ServiceFailed(
+            f"{account.name} cannot look: {said[-1] if said else f'it ended with {ran.returncode}'}"
+        ) from exc

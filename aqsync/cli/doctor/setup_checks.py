@@ -1,0 +1,71 @@
+"""Configuration, token, and which releases are at work."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+
+from aqsync import __version__
+from aqsync.aqueduct.address import is_readable_on_the_way
+from aqsync.cli.doctor.findings import Result, fault, faults_of, ok, skipped, warning
+from aqsync.cli.doctor.subject import Subject
+from aqsync.config.token import read_token
+from aqsync.errors import AqsyncError, ConfigError
+from aqsync.journal.database import SQLITE_VERSION
+from aqsync.wording import counted
+
+
+def look_at_config(subject: Subject) -> Iterator[Result]:
+    """Each thing that is wrong in the configuration, line by line."""
+    path, loaded = subject.path, subject.loaded
+    if isinstance(loaded, ConfigError):
+        yield from faults_of(loaded)
+    else:
+        yield ok(f"{path}: {counted(len(loaded.mappings), 'mapping')}")
+
+
+def look_at_token(subject: Subject) -> Iterator[Result]:
+    """Whether it can be read, and who else could read it on its way."""
+    section = subject.section
+    token = read_token(section.token_file, os.environ)
+    if token is None:
+        yield ok("no token is configured, so none is sent")
+    elif is_readable_on_the_way(section.url):
+        yield warning(
+            f"the token goes to {section.url} for all on the way to read",
+            "put a proxy with TLS before the server; write https:// in server.url",
+        )
+    else:
+        yield ok("the token can be read")
+
+
+def look_at_versions(subject: Subject) -> Iterator[Result]:
+    """The releases here, and whether the daemon is of this one."""
+    system = f"{platform.system()} {platform.release()}"
+    yield ok(
+        f"aqsync {__version__}, Python {platform.python_version()},"
+        f" SQLite {SQLITE_VERSION}, {system}"
+    )
+    if isinstance(subject.loaded, ConfigError):
+        return
+    daemon = subject.daemon
+    if daemon is None or isinstance(daemon, AqsyncError):
+        return
+    if daemon.version == __version__:
+        yield ok(f"the daemon is aqsync {daemon.version} too")
+    else:
+        yield fault(f"the daemon is aqsync {daemon.version}, and this is {__version__}")
+
+
+def look_at_daemon(subject: Subject) -> Iterator[Result]:
+    """Whether one runs for this journal, answers, and means the same configuration."""
+    daemon = subject.daemon
+    if daemon is None:
+        yield skipped("no daemon runs: files are uploaded when `aqsync push` is called")
+    elif isinstance(daemon, AqsyncError):
+        yield from faults_of(daemon)
+    elif os.path.realpath(daemon.config) != os.path.realpath(subject.path):
+        yield warning(f"the daemon works by another configuration: {daemon.config}")
+    else:
+        yield ok(f"it answers (process {daemon.process})")

@@ -1,0 +1,33 @@
+"""Whether a journal can be used, or made where it shall be."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from aqsync.errors import ConfigError
+from aqsync.journal import Journal
+
+
+def check_journal(path: Path) -> None:
+    """It can be read, or made where it shall be; nothing is left behind.
+
+    Raises:
+        JournalError: It is there, and cannot be used.
+        ConfigError: It cannot be made.
+    """
+    if os.path.lexists(path):
+        Journal.open_for_reading(path).close()
+        return
+    folder = next(parent for parent in path.parents if os.path.lexists(parent))
+    if folder != path.parent and str(path.parent) == os.environ.get("STATE_DIRECTORY"):
+        return  # systemd makes it at the first start of the service
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as exc:
+        raise ConfigError(
+            f"the journal {path} cannot be made: {folder}: {exc.strerror}",
+            hint="name a file in a folder on a local disk where this user may write",
+        ) from exc
