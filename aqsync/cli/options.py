@@ -14,6 +14,7 @@ json_option = click.option("--json", is_flag=True, help="Print JSON instead of l
 no_scan_option = click.option(
     "--no-scan", is_flag=True, help="Do not scan the disk now; use the last scan."
 )
+hash_option = click.option("--hash", "show_hash", is_flag=True, help="Print SHA-256 too.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask, do it.")
 
 

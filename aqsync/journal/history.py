@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from itertools import chain
 from sqlite3 import Connection
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import below, loaded, stored, words
+from aqsync.journal.rows import below, loaded, marks, stored, words
 from aqsync.model import Reason, reason_of
 
 _PRUNED_AT_ONCE = 5_000
@@ -39,14 +40,50 @@ class Event(NamedTuple):
     text: str
     reason: Reason | None = None
     """Why; None for events without a reason."""
+    size: int | None = None
+    """Of what was uploaded or adopted, in bytes."""
+    sha256: str | None = None
+    """And its SHA-256, in hexadecimal digits."""
+
+
+class Counted(NamedTuple):
+    """What happened on one day."""
+
+    day: str
+    """By the local calendar: ``2026-11-23``."""
+    kind: HistoryKind
+    times: int
+    """How often."""
+    size: int
+    """Of what was uploaded or adopted, in bytes."""
+
+
+class Wanted(NamedTuple):
+    """Which events are asked for."""
+
+    mapping: str | None = None
+    """Only those of this mapping; None: all."""
+    path: str = ""
+    """Only those at and below this path of the mapping; empty: all."""
+    since_ns: int | None = None
+    """Only those from then on."""
+    until_ns: int | None = None
+    """Only those up to then."""
+    kinds: Collection[HistoryKind] = ()
+    """Only those of these kinds; none: of all."""
+
+
+ALL = Wanted()
 
 
 def note(connection: Connection, event: Event) -> None:
     """Write down an event; inside a transaction."""
-    at_ns, kind, mapping, path, text, reason = event
+    at_ns, kind, mapping, path, text, reason, size, sha256 = event
+    code = reason and reason.value
     connection.execute(
-        "INSERT INTO history (at_ns, kind, mapping, path, text, code) VALUES (?, ?, ?, ?, ?, ?)",
-        (at_ns, kind.value, mapping, stored(path), words(text), reason and reason.value),
+        "INSERT INTO history (at_ns, kind, mapping, path, text, code, size, sha256)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (at_ns, kind.value, mapping, stored(path), words(text), code, size, sha256),
     )
 
 
@@ -61,40 +98,40 @@ class History:
         with self._database.writing() as connection:
             note(connection, event)
 
-    def recent(
-        self,
-        most: int,
-        *,
-        mapping: str | None = None,
-        path: str = "",
-        since_ns: int | None = None,
-    ) -> list[Event]:
+    def recent(self, most: int, wanted: Wanted = ALL) -> list[Event]:
         """The youngest events, the youngest last.
 
         Args:
             most: How many.
-            mapping: Only those of this mapping; None: all.
-            path: Only those at and below this path of the mapping; empty: all.
-            since_ns: Only those from then on.
+            wanted: Which of them.
         """
-        conditions, values = ["TRUE"], list[int | str | bytes]()
-        if since_ns is not None:
-            conditions, values = ["at_ns >= ?"], [since_ns]
-        if mapping is not None:
-            conditions.append("mapping = ?")
-            values.append(mapping)
-        if path:
-            conditions.append("(path = ? OR path > ? AND path < ? OR path > ? AND path < ?)")
-            values += [stored(path), *chain.from_iterable(below(path))]
+        condition, values = _condition(wanted)
         rows = self._database.rows(
-            "SELECT at_ns, kind, mapping, path, text, code FROM history"
-            f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?",
+            "SELECT at_ns, kind, mapping, path, text, code, size, sha256 FROM history"
+            f" WHERE {condition} ORDER BY id DESC LIMIT ?",
             (*values, most),
         )
         return [
-            Event(at_ns, HistoryKind(kind), name, loaded(where), text, code and reason_of(code))
-            for at_ns, kind, name, where, text, code in reversed(rows)
+            Event(
+                at_ns, HistoryKind(kind), name, loaded(where), text, code and reason_of(code), *rest
+            )
+            for at_ns, kind, name, where, text, code, *rest in reversed(rows)
         ]
+
+    def counted(self, wanted: Wanted = ALL) -> list[Counted]:
+        """How often each kind of event was, day by day, the youngest day last.
+
+        Args:
+            wanted: Which events.
+        """
+        condition, values = _condition(wanted)
+        rows = self._database.rows(
+            "SELECT date(at_ns / 1000000000, 'unixepoch', 'localtime') AS day, kind, count(*),"
+            f" coalesce(sum(size), 0) FROM history WHERE {condition}"
+            " GROUP BY day, kind ORDER BY day, kind",
+            values,
+        )
+        return [Counted(day, HistoryKind(kind), *rest) for day, kind, *rest in rows]
 
     def prune(self, before_ns: int, most_rows: int) -> int:
         """Forget events that are too old or too many; returns how many were forgotten.
@@ -119,3 +156,23 @@ class History:
             deleted += some
             if some < _PRUNED_AT_ONCE:
                 return deleted
+
+
+def _condition(wanted: Wanted) -> tuple[str, list[int | str | bytes]]:
+    """In SQL, with its values."""
+    conditions, values = ["TRUE"], list[int | str | bytes]()
+    for condition, value in (
+        ("at_ns >= ?", wanted.since_ns),
+        ("at_ns <= ?", wanted.until_ns),
+        ("mapping = ?", wanted.mapping),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if wanted.kinds:
+        conditions.append(f"kind IN ({marks(wanted.kinds)})")
+        values += [kind.value for kind in wanted.kinds]
+    if wanted.path:
+        conditions.append("(path = ? OR path > ? AND path < ? OR path > ? AND path < ?)")
+        values += [stored(wanted.path), *chain.from_iterable(below(wanted.path))]
+    return " AND ".join(conditions), values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from sqlite3 import Connection
 from typing import NamedTuple
 
@@ -336,31 +337,26 @@ def at(file: FileRecord) -> tuple[int, str | None, str]:
 
 def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     """The event for the history, if the outcome is worth one."""
-    reason = None
+    event = partial(Event, now_ns, mapping=file.mapping, path=file.path)
     match outcome:
         case Uploaded(signature, sha256):
-            kind, text = HistoryKind.UPLOADED, _content(signature.size, sha256)
+            return event(HistoryKind.UPLOADED, text="", size=signature.size, sha256=sha256.hex())
         case FoundOurOwn(size, sha256) if _known_version(file, sha256) is None:
-            kind, text = HistoryKind.UPLOADED, _content(size, sha256)
+            return event(HistoryKind.UPLOADED, text="", size=size, sha256=sha256.hex())
         case Adopted(signature, sha256):
-            kind, text = HistoryKind.ADOPTED, _content(signature.size, sha256)
+            return event(HistoryKind.ADOPTED, text="", size=signature.size, sha256=sha256.hex())
         case Removed():
-            kind, text = HistoryKind.REMOVED, f"from {file.eid}"
+            return event(HistoryKind.REMOVED, text=f"from {file.eid}")
         case Failed(why, permanent=True):
-            kind, text, reason = HistoryKind.FAILED, why.message, why.reason
+            return event(HistoryKind.FAILED, text=why.message, reason=why.reason)
         case _:
             return None
-    return Event(now_ns, kind, file.mapping, file.path, text, reason)
 
 
 def _known_version(file: FileRecord, sha256: bytes) -> SyncedVersion | None:
     """The version known to be on the server, if it is this one; else its answer was lost."""
     synced = file.synced
     return synced if synced is not None and synced.sha256 == sha256 else None
-
-
-def _content(size: int, sha256: bytes) -> str:
-    return f"{size} bytes, SHA-256 {sha256.hex()}"
 
 
 def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:

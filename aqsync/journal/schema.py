@@ -346,6 +346,15 @@ CREATE TABLE accepted (
 ) WITHOUT ROWID;
 """
 
+_HISTORY_OF_CONTENT = """
+-- Of what was uploaded: the size and the SHA-256 in hexadecimal digits. Before, both stood in the
+-- text, always in the same words.
+ALTER TABLE history ADD COLUMN size INTEGER;
+ALTER TABLE history ADD COLUMN sha256 TEXT;
+UPDATE history SET size = CAST(text AS INTEGER), sha256 = substr(text, -64), text = ''
+    WHERE kind IN ('uploaded', 'adopted') AND text GLOB '[0-9]* bytes, SHA-256 *';
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -367,6 +376,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0018-unanswered", _UNANSWERED),
     ("0019-reasons", _REASONS),
     ("0020-accepted", _ACCEPTED),
+    ("0021-history-of-content", _HISTORY_OF_CONTENT),
 )
 
 VERSION = len(MIGRATIONS)

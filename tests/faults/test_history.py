@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 
 import pytest
 
@@ -60,6 +61,30 @@ def test_only_some_of_it(happened: Project) -> None:
     assert len(paths("--since", "2d")) == 4
     assert len(paths("-n", "2")) == 2
     assert paths("--since", "2d", "-n", "1", str(root / "run/a.csv")) == [str(root / "run/a.csv")]
+    assert paths("--until", "2d") == ["former: old.csv"]
+    assert paths("--kind", "server-away") == ["server away"]
+    assert len(paths("--kind", "uploaded", "--kind", "server-away")) == 5
+
+
+def test_hashes_only_where_they_are_wanted(happened: Project) -> None:
+    assert "SHA-256" not in happened.run("history").out
+    assert happened.run("history", "--hash").out.count("SHA-256") == 3
+    path = str(happened.root / "run/a.csv")
+    digest = sha256(b"12345").hexdigest()
+    assert digest not in happened.run("why", path).out
+    assert digest in happened.run("why", path, "--hash").out
+
+
+def test_a_summary_counts_by_day(happened: Project) -> None:
+    ran = happened.run("history", "--summary", "--kind", "uploaded")
+    assert ran.out.splitlines()[0].split() == ["DAY", "WHAT", "COUNT", "SIZE"]
+    assert ran.out.splitlines()[-1].startswith("in all: 4 uploaded (")
+    days = happened.run("history", "--summary", "--since", "2d", "--json").json["days"]
+    assert {(day["what"], day["count"]) for day in days} >= {("server away", 1)}
+    assert sum(day["count"] for day in days if day["what"] == "uploaded") == 3
+    assert sum(day["bytes"] for day in days) >= 5
+    assert happened.run("history", "--summary", "-n", "3").exit_code == 2
+    assert happened.run("history", "--summary", "--until", "2000-01-01").out.startswith("nothing")
 
 
 def test_the_json_answer(happened: Project) -> None:
@@ -71,6 +96,8 @@ def test_the_json_answer(happened: Project) -> None:
         "mapping": "main",
         "path": str(happened.root / "run/a.csv"),
         "code": None,
+        "bytes": 5,
+        "sha256": sha256(b"12345").hexdigest(),
     }
 
 

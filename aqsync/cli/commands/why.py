@@ -9,7 +9,7 @@ import click
 
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import journal_after_scan
-from aqsync.cli.options import json_option
+from aqsync.cli.options import hash_option, json_option
 from aqsync.cli.output import age_text, iso_text, say, say_json, seconds_text
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
 from aqsync.clock import SystemClock
@@ -43,8 +43,9 @@ from aqsync.sync.summary import Summary, summarize
 @click.command()
 @click.argument("path", type=Path, help="A file or directory in a mapped directory.")
 @config_option
+@hash_option
 @json_option
-def why(*, path: Path, config: Config, json: bool) -> ExitCode:
+def why(*, path: Path, config: Config, show_hash: bool, json: bool) -> ExitCode:
     """Say what is decided for a path, why, since when, and what happens next."""
     windows = config.transfer.windows
     place = locate(config.mappings, path)
@@ -56,7 +57,7 @@ def why(*, path: Path, config: Config, json: bool) -> ExitCode:
             policy = policies(journal, place.mapping, now_ns, windows)(file)
             step = decide(file, policy, now_ns)
             doubt = policy.place_problem or policy.root_problem
-            _explain(place, file, step, doubt, now_ns, json=json)
+            _explain(place, file, step, doubt, now_ns, show_hash=show_hash, json=json)
             if not json and doubt is None and LOOK not in journal.hangs.of(file.mapping):
                 _tell_of_permission(place, step)
             in_sync = isinstance(step, InSync | Recheck) and doubt is None
@@ -76,6 +77,7 @@ def _explain(
     doubt: Problem | None,
     now_ns: int,
     *,
+    show_hash: bool,
     json: bool,
 ) -> None:
     path = str(place.mapping.directory / file.path)
@@ -103,6 +105,8 @@ def _explain(
     else:
         say(path)
         _tell(file, step, next_step, doubt, now_ns)
+        if show_hash and file.synced is not None:
+            say(f"  SHA-256:    {file.synced.sha256.hex()}")
 
 
 def _tell_of_permission(place: Place, step: Decision) -> None:
@@ -134,7 +138,7 @@ def _tell(
     if file.eid is not None:
         say(f"  goes to:    {file.eid} as {file.remote_name}")
     if synced is not None:
-        say(f"  synced:     {age_text(synced.at_ns, now_ns)}, SHA-256 {synced.sha256.hex()}")
+        say(f"  synced:     {age_text(synced.at_ns, now_ns)}")
 
 
 def _hint(step: Decision) -> str:

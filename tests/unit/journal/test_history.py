@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from aqsync.errors import JournalError
 from aqsync.journal import Journal
-from aqsync.journal.history import Event, HistoryKind
+from aqsync.journal.history import Counted, Event, HistoryKind, Wanted
 from aqsync.model import (
+    SECOND_NS,
     Adopted,
     ChangedMeanwhile,
     Failed,
@@ -20,6 +23,7 @@ from aqsync.model import (
 )
 from tests.support.notes import AT1, EID, NOT_UTF8, NOW, SHA1, V1, V2, notes
 from tests.support.reasons import said
+from tests.support.time_zone import BERLIN, local_time_zone
 
 UPLOADED = HistoryKind.UPLOADED
 
@@ -44,14 +48,18 @@ def test_the_youngest_events_come_last(journal: Journal) -> None:
 def test_what_concerns_a_path_is_found_at_and_below_it(journal: Journal) -> None:
     note(journal, "run", "run/a", "run/x/b", "run-2/c", "run0", "ru")
     note(journal, "run/other", mapping="n")
-    assert paths(journal.history.recent(9, mapping="m", path="run")) == ["run", "run/a", "run/x/b"]
-    assert paths(journal.history.recent(9, mapping="n")) == ["run/other"]
+    assert paths(journal.history.recent(9, Wanted(mapping="m", path="run"))) == [
+        "run",
+        "run/a",
+        "run/x/b",
+    ]
+    assert paths(journal.history.recent(9, Wanted(mapping="n"))) == ["run/other"]
 
 
 @pytest.mark.parametrize("odd", NOT_UTF8, ids=ascii)
 def test_any_name_is_found_again(journal: Journal, odd: str) -> None:
     note(journal, odd, f"{odd}/below", f"{odd}/\udcff", "other")
-    found = paths(journal.history.recent(9, mapping="m", path=odd))
+    found = paths(journal.history.recent(9, Wanted(mapping="m", path=odd)))
     assert found == [odd, f"{odd}/below", f"{odd}/\udcff"]
     assert paths(journal.history.recent(9)) == [*found, "other"]
 
@@ -59,8 +67,8 @@ def test_any_name_is_found_again(journal: Journal, odd: str) -> None:
 def test_only_what_happened_since_a_moment(journal: Journal) -> None:
     note(journal, "a", at_ns=NOW)
     note(journal, "b", at_ns=NOW + 1)
-    assert paths(journal.history.recent(9, since_ns=NOW + 1)) == ["b"]
-    assert paths(journal.history.recent(9, since_ns=NOW + 1, mapping="m", path="a")) == []
+    assert paths(journal.history.recent(9, Wanted(since_ns=NOW + 1))) == ["b"]
+    assert paths(journal.history.recent(9, Wanted(since_ns=NOW + 1, mapping="m", path="a"))) == []
 
 
 def test_what_is_old_is_forgotten(journal: Journal) -> None:
@@ -106,11 +114,40 @@ def test_what_comes_of_jobs_is_history(journal: Journal) -> None:
     journal.outcomes.record(noted.at("run/a.csv"), Removed(), NOW + 5)
     assert kinds(journal) == [
         ("failed", "run/a.csv", "too large"),
-        ("uploaded", "run/a.csv", f"10 bytes, SHA-256 {sha256}"),
-        ("adopted", "run/a.csv", f"20 bytes, SHA-256 {sha256}"),
+        ("uploaded", "run/a.csv", ""),
+        ("adopted", "run/a.csv", ""),
         ("removed", "run/a.csv", f"from {EID}"),
     ]
     assert {(e.mapping, e.at_ns) for e in journal.history.recent(1)} == {("m", NOW + 5)}
+    contents = [(e.size, e.sha256) for e in journal.history.recent(9) if e.size is not None]
+    assert contents == [(10, sha256), (20, sha256)]
+
+
+def test_only_some_kinds_and_only_until_a_moment(journal: Journal) -> None:
+    note(journal, "a", at_ns=NOW)
+    note(journal, "b", at_ns=NOW + 1)
+    journal.history.note(Event(NOW, HistoryKind.REMOVED, "m", "c", "from x"))
+    assert paths(journal.history.recent(9, Wanted(until_ns=NOW))) == ["a", "c"]
+    assert paths(journal.history.recent(9, Wanted(kinds=[HistoryKind.REMOVED]))) == ["c"]
+    both = [HistoryKind.REMOVED, UPLOADED]
+    assert paths(journal.history.recent(9, Wanted(kinds=both, since_ns=NOW + 1))) == ["b"]
+
+
+def test_days_are_those_of_the_local_calendar(journal: Journal) -> None:
+    late = int(datetime(2026, 11, 23, 23, 30, tzinfo=UTC).timestamp()) * SECOND_NS
+    for path, size in (("a", 1), ("b", 2)):
+        journal.history.note(Event(late, UPLOADED, "m", path, "", size=size))
+    journal.history.note(Event(late + 3600 * SECOND_NS, HistoryKind.REMOVED, "m", "a", "from x"))
+    with local_time_zone("UTC0"):
+        assert journal.history.counted() == [
+            Counted("2026-11-23", UPLOADED, 2, 3),
+            Counted("2026-11-24", HistoryKind.REMOVED, 1, 0),
+        ]
+    with local_time_zone(BERLIN):
+        assert {each.day for each in journal.history.counted()} == {"2026-11-24"}
+        assert journal.history.counted(Wanted(path="b", mapping="m")) == [
+            Counted("2026-11-24", UPLOADED, 1, 2)
+        ]
 
 
 @pytest.mark.parametrize("odd", NOT_UTF8, ids=ascii)

@@ -100,6 +100,8 @@ def begin_without_codes(path: Path) -> None:
             f" VALUES ('{EID}', 'e', 'eh', {NOW});"
             f"INSERT INTO server_problem VALUES ('s', 'sh', 0, {NOW}, 1, {NOW}, 0);"
             f"INSERT INTO history VALUES (1, {NOW}, 'server away', '', '', 's');"
+            f"INSERT INTO history VALUES (2, {NOW}, 'uploaded', 'm', 'a',"
+            f" '10 bytes, SHA-256 {SHA1.hex()}');"
             "INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode,"
             " since_ns, eid, remote_name, failure_message, failure_hint, failure_permanent,"
             " failure_count, failure_at_ns)"
@@ -124,8 +126,9 @@ def test_reasons_without_codes_keep_their_words(path: Path) -> None:
         failure = noted.at("a").failure
         assert failure is not None
         assert (failure.why, failure.permanent) == (earlier("f").why, True)
-        [event] = journal.history.recent(9)
-        assert (event.text, event.reason) == ("s", None)
+        [event, uploaded] = journal.history.recent(9)
+        assert (event.text, event.reason, event.size) == ("s", None, None)
+        assert (uploaded.text, uploaded.size, uploaded.sha256) == ("", 10, SHA1.hex())
 
 
 def test_a_copy_of_a_journal_of_the_first_format_knows_the_same(path: Path) -> None:
