@@ -12,7 +12,7 @@ import pytest
 
 def mount_tmpfs(place: Path, size: str = "1m") -> None:
     """Mount it; the test is skipped where that is not permitted."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "aqsync-test", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "aqsync-test", str(place)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
