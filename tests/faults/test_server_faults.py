@@ -226,7 +226,7 @@ REFUSALS: dict[str, tuple[Reaction, str, str]] = {
             "413 Request Entity Too Large",
             b'{"detail": "Maximum file size limit (3 bytes) exceeded."}',
         ),
-        "Maximum file size limit (3 bytes) exceeded",
+        "9 bytes, and the server takes at most 3",
         "",
     ),
     "413 html": (
@@ -290,7 +290,7 @@ def test_a_real_size_limit(tmp_path: Path) -> None:
         ran = project.push()
         assert ran.exit_code == 1
         [problem] = ran.json["problems"]
-        assert "limit" in problem["reason"]
+        assert "9000000 bytes, and the server takes at most 2000000" in problem["reason"]
         assert problem["state"] == "held"
         assert project.remote() == {"small.csv": b"small"}
         project.close()
