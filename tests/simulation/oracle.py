@@ -381,7 +381,7 @@ class Oracle:
         self.latest[uuid, name] = {digest}
 
     def delayed(self, seconds: float) -> None:
-        """The running jobs were interrupted for this many seconds."""
+        """The running jobs were interrupted, or their requests took, for this many seconds."""
         for begun in self.jobs:
             begun.delayed_s += seconds
 

@@ -571,7 +571,10 @@ class World:
             return Fault(
                 error=TransferRefused(f"the server refused it: {call.names[0]}", status=422)
             )
-        return self.weather(call)
+        fault = self.weather(call)
+        if call.method in {"upload", "remove_files"}:  # what others do meanwhile is seen by no look
+            self.oracle.delayed(fault.seconds)
+        return fault
 
     def _renamed_to(self, job: Job) -> str | None:
         """The other name under which the journal knows a file that is to be removed."""
