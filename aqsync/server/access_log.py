@@ -6,7 +6,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aqsync.server.exchange import BY, DEEDS, Exchange
+from aqsync.server.exchange import BY, AUDITED, Exchange
 from aqsync.server.trail import Trail
 
 _REFUSALS = frozenset({401, 403, 408, 413, 429, 507})
@@ -43,7 +43,7 @@ class AccessLog:
             await send(message)
 
         began = time.perf_counter()
-        scope[DEEDS] = []
+        scope[AUDITED] = []
         try:
             await self._app(scope, receive, noting)
         finally:
@@ -55,9 +55,9 @@ class AccessLog:
         who = {"client": exchange.client, "by": scope.get(BY, "nobody"), "status": status}
         request = {"method": exchange.method, "path": scope["path"]}
         self._trail.access(who | request | {"bytes": sent, "ms": round(seconds * 1000, 1)})
-        for deed in scope[DEEDS]:
-            self._trail.audit(who | deed)
-        if status in _REFUSALS and not scope[DEEDS]:
+        for entry in scope[AUDITED]:
+            self._trail.audit(who | entry)
+        if status in _REFUSALS and not scope[AUDITED]:
             # Anybody can send what is refused: it must not push out what matters.
             request["path"] = request["path"][:_LONGEST_PATH]
             self._trail.audit(who | {"what": "refused"} | request)

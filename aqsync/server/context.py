@@ -18,12 +18,12 @@ class Context:
     Args:
         storage: What the server keeps.
         tasks: Extensions and tasks.
-        deeds: What one request changes, for the audit log.
+        audited: What one request changes, for the audit log.
     """
 
     storage: Storage
     tasks: TaskService
-    deeds: list[dict[str, object]] = field(default_factory=list)
+    audited: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def catalog(self) -> Catalog:

@@ -18,7 +18,7 @@ _SMALL_BODY = 1024 * 1024
 
 JSON = b"application/json"
 
-DEEDS = "aqsync.deeds"
+AUDITED = "aqsync.audited"
 """In the scope: what a request changes, for the audit log."""
 BY = "aqsync.by"
 """In the scope: how the client has shown who it is, for both logs."""
@@ -71,15 +71,15 @@ class Exchange:
             experiment: To which experiment.
             names: To which files; of many, only some are noted.
         """
-        deed = {"what": what, "experiment": experiment, "files": names[:_MOST_NAMES]}
+        entry = {"what": what, "experiment": experiment, "files": names[:_MOST_NAMES]}
         if len(names) > _MOST_NAMES:
-            deed["of"] = len(names)
-        self.scope[DEEDS].append(deed)
+            entry["of"] = len(names)
+        self.scope[AUDITED].append(entry)
 
     def note_login(self, what: str, refused: str = "") -> None:
         """Note a login or a logout, for the audit log."""
-        deed = {"what": what} | ({"refused": refused} if refused else {})
-        self.scope[DEEDS].append(deed)
+        entry = {"what": what} | ({"refused": refused} if refused else {})
+        self.scope[AUDITED].append(entry)
 
     def header(self, name: bytes) -> str | None:
         """Return the first header of this lower-case name, decoded as Latin-1."""

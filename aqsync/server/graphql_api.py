@@ -19,7 +19,7 @@ from strawberry.types import ExecutionContext
 from aqsync.server import rules
 from aqsync.server.context import Context
 from aqsync.server.errors import FileRefused, OperationRefused
-from aqsync.server.exchange import DEEDS, ClientLeft, Exchange
+from aqsync.server.exchange import AUDITED, ClientLeft, Exchange
 from aqsync.server.graphql.executor import FileListExecutor
 from aqsync.server.graphql.limits import RequestLimits, check_variables
 from aqsync.server.graphql.mutation import Mutation
@@ -80,11 +80,11 @@ class GraphQLEndpoint:
         except ClientLeft:
             return
         answer = await get_running_loop().run_in_executor(
-            self._workers, self._answer, body, scope[DEEDS]
+            self._workers, self._answer, body, scope[AUDITED]
         )
         await exchange.answer(*answer)
 
-    def _answer(self, body: bytes, deeds: list[dict[str, object]]) -> tuple[int, bytes]:
+    def _answer(self, body: bytes, audited: list[dict[str, object]]) -> tuple[int, bytes]:
         try:
             request = _Request(body)
         except _NoOperation as exc:
@@ -98,7 +98,7 @@ class GraphQLEndpoint:
                 request.query,
                 variable_values=request.variables,
                 operation_name=request.operation_name,
-                context_value=replace(self._context, deeds=deeds),
+                context_value=replace(self._context, audited=audited),
             )
         except CannotGetOperationTypeError as exc:
             return 400, _encode({"detail": exc.as_http_error_reason()})

@@ -332,7 +332,7 @@ def test_what_cannot_be_looked_at_is_not_gone(machine: Machine) -> None:
 # The fake itself
 
 
-def test_the_same_deeds_make_the_same_disk(tmp_path: Path) -> None:
+def test_the_same_actions_make_the_same_disk(tmp_path: Path) -> None:
     def history() -> list[object]:
         machine = Machine(tmp_path / str(len(list(tmp_path.iterdir()))))
         seen: list[object] = []

@@ -23,14 +23,14 @@ def _create_experiment(
     info: Info, create_experiment_input: ExperimentCreateInput
 ) -> ExperimentData:
     wanted = create_experiment_input
-    with noted(info, "create experiment") as deed:
+    with noted(info, "create experiment") as entry:
         created = info.context.catalog.create(
             wanted.title,
             wanted.description,
             wanted.tags,
             create_folder=info.context.files.folders.create,
         )
-        deed |= {"experiment": created.uuid, "eid": created.eid}
+        entry |= {"experiment": created.uuid, "eid": created.eid}
     return ExperimentData.of(created)
 
 

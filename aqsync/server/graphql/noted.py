@@ -25,10 +25,10 @@ def noted(
     Yields:
         The note, for what is known later.
     """
-    deed: dict[str, object] = {"what": what, "experiment": experiment, **more}
-    info.context.deeds.append(deed)
+    entry: dict[str, object] = {"what": what, "experiment": experiment, **more}
+    info.context.audited.append(entry)
     try:
-        yield deed
+        yield entry
     except OperationRefused as exc:
-        deed["refused"] = str(exc)
+        entry["refused"] = str(exc)
         raise

@@ -55,18 +55,18 @@ def execute_extension(info: Info, execute_extension_input: ExecuteExtensionInput
     """Run an action."""
     wanted = execute_extension_input
     action = {"extension": wanted.extension, "action": wanted.action}
-    with noted(info, "run an action", wanted.experiment_uuid, **action) as deed:
+    with noted(info, "run an action", wanted.experiment_uuid, **action) as entry:
         task = info.context.tasks.execute(
             wanted.experiment_uuid, wanted.extension, wanted.action, wanted.params
         )
-        deed["task"] = task.uuid
+        entry["task"] = task.uuid
     return TaskData.of(task)
 
 
 def cancel_task(info: Info, cancel_task_input: CancelTaskInput) -> TaskData:
     """Stop a task."""
     wanted = cancel_task_input.task_id
-    with noted(info, "cancel a task", task=wanted) as deed:
+    with noted(info, "cancel a task", task=wanted) as entry:
         task = info.context.tasks.cancel(wanted)
-        deed["experiment"] = task.experiment
+        entry["experiment"] = task.experiment
     return TaskData.of(task)
