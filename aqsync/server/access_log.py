@@ -6,7 +6,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aqsync.server.exchange import BY, AUDITED, Exchange
+from aqsync.server.exchange import AUDITED, BY, Exchange
 from aqsync.server.trail import Trail
 
 _REFUSALS = frozenset({401, 403, 408, 413, 429, 507})
