@@ -18,7 +18,7 @@ TEST_JOBS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
-.PHONY: demo test test-long test-all lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs lock sbom clean format
+.PHONY: demo test test-long test-all lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs man lock sbom clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -108,6 +108,11 @@ sbom: $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
 		sed "s/^dynamic = .*/version = $$version/" pyproject.toml > $(SBOM_VENV)/pyproject.toml
 	$(SBOM_VENV)/bin/cyclonedx-py environment --pyproject $(SBOM_VENV)/pyproject.toml \
 		-o "$$SBOM" $(INSTALLED_VENV)/bin/python
+
+# The manual pages: make man [MAN=~/.local/share/man], then `man aqsync-push`.
+MAN ?= build/man
+man: $(VENV)/.dev-installed
+	$(BIN)/python -m docs.man_pages $(MAN)/man1
 
 # The locks hold names, versions and hashes for every supported Python and platform: all that is
 # needed, so pip resolves nothing (--no-deps; else a newer release of what is asked for with an

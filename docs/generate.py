@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 REFERENCE = HERE / "reference"
 COMMAND = "python -m docs.generate"
 
+EXAMPLE = "Example: "
+"""So begins what the help of each command ends with."""
 EXIT_CODES = {
     ExitCode.OK: "all is well; for `push` and `status`: all in sync",
     ExitCode.INCOMPLETE: "something is held, waiting or failed, or differs on the server",
@@ -152,6 +154,7 @@ def commands_page() -> str:
         if not isinstance(command, click.Group):
             lines += ["```", f"{name} {' '.join(command.collect_usage_pieces(context))}", "```", ""]
         lines += [_text(command.help), "", *_table(context)]
+        lines += ["```", _text(command.epilog).removeprefix(EXAMPLE), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from aqsync.cli.completion import complete_mappings
+from aqsync.cli.local_path import PATH
 from aqsync.config import Config, MappingConfig, find_config, load_config
 from aqsync.errors import ConfigError
 
@@ -23,14 +25,20 @@ def configuration(explicit: Path | None) -> Config:
 config_option = click.option(
     "--config",
     "-c",
-    type=Path,
+    type=PATH,
     callback=lambda _context, _option, path: configuration(path),
     help="The configuration file. By default it is searched for.",
 )
 """The command gets the configuration, read and checked."""
 
 mappings_option = click.option(
-    "--mapping", "-m", "names", multiple=True, help="Only this mapping; may be repeated."
+    "--mapping",
+    "-m",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_mappings,
+    help="Only this mapping; may be repeated.",
 )
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "extensions": "List and show the server's extensions, and run their actions.",
     "tasks": "List, show and cancel tasks: the runs of extensions' actions.",
     "service": "Make the daemon a service of systemd, see how it is, and take it away.",
+    "completion": "Print what lets a shell complete commands, options, EIDs and mapping names.",
 }
 """Each command's summary, so that ``aqsync --help`` imports none; the rest is in its module."""
 
@@ -66,6 +67,7 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
+    epilog="Example: aqsync push --dry-run",
     commands={name: click.Command(name, short_help=line) for name, line in COMMANDS.items()},
 )
 @click.version_option(__version__, message="aqsync %(version)s", help="Print the version.")

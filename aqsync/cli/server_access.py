@@ -14,6 +14,8 @@ import click
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
+from aqsync.cli.completion import complete_eids
+from aqsync.cli.local_path import PATH
 from aqsync.cli.starting_server import await_start
 from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
@@ -21,7 +23,9 @@ from aqsync.errors import ConfigError, ExitCode
 from aqsync.paths import absolute
 from aqsync.sync.by_eid import named_by_eid
 
-eid_argument = click.argument("eid", help="The experiment's EID (or UUID).")
+eid_argument = click.argument(
+    "eid", shell_complete=complete_eids, help="The experiment's EID (or UUID)."
+)
 
 _URL_VARIABLE = "AQSYNC_URL"
 _CONNECT_S = 5.0
@@ -90,12 +94,12 @@ def with_server(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     """
 
     @click.option(
-        "--config", "-c", type=Path, help="The configuration file; only its `server` is read."
+        "--config", "-c", type=PATH, help="The configuration file; only its `server` is read."
     )
     @click.option("--url", help="The server's address; else $AQSYNC_URL, else the configuration's.")
     @click.option(
         "--token-file",
-        type=Path,
+        type=PATH,
         help="A file with the token; else $AQSYNC_API_TOKEN, $API_TOKEN or the configuration's.",
     )
     @functools.wraps(function)

@@ -44,7 +44,7 @@ class _Findings:
         return True
 
 
-@click.command()
+@click.command(epilog="Example: aqsync check --online")
 @config_option
 @click.option("--online", is_flag=True, help="Also ask the server.")
 def check(*, config: Config, online: bool) -> ExitCode:

@@ -19,6 +19,7 @@ import click
 
 from aqsync.aqueduct.api import API
 from aqsync.aqueduct.experiment import Experiment
+from aqsync.cli.local_path import PATH
 from aqsync.cli.output import complain, say, size_text
 from aqsync.config import Config, load_config
 from aqsync.demo.processes import run, running_server, serve_arguments, shown
@@ -41,11 +42,11 @@ _OWN_FOLDER_TAGS = """\
 _ANSWER_TIMEOUT_S = 30.0
 
 
-@click.command()
+@click.command(epilog="Example: aqsync demo ~/measurements")
 @click.argument(
     "directory",
     required=False,
-    type=Path,
+    type=PATH,
     help="Your own folder, which is only read; by default a sample of lab files is made.",
 )
 def demo(*, directory: Path | None) -> ExitCode:

@@ -11,15 +11,16 @@ from aqsync import __version__
 from aqsync.cli.doctor.examination import CHECKS, examine
 from aqsync.cli.doctor.findings import Finding, Verdict
 from aqsync.cli.doctor.subject import Subject
+from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option
 from aqsync.cli.output import say, say_json
 from aqsync.errors import ExitCode
 from aqsync.wording import counted
 
 
-@click.command()
+@click.command(epilog="Example: aqsync doctor --only journal")
 @click.option(
-    "--config", "-c", type=Path, help="The configuration file. By default it is searched for."
+    "--config", "-c", type=PATH, help="The configuration file. By default it is searched for."
 )
 @click.option("--name", default="aqsync", show_default=True, help="The name of the service.")
 @click.option(

@@ -11,6 +11,7 @@ from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
 from aqsync.cli.as_json import experiment_as_json, file_as_json
+from aqsync.cli.completion import complete_eids
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, say_files
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
@@ -24,12 +25,12 @@ from aqsync.wording import counted
 _PAGE = 500
 
 
-@click.group()
+@click.group(epilog="Example: aqsync experiment create 'T1 of qubit 3'")
 def experiment() -> None:
     """Create, find, show, change and remove experiments."""
 
 
-@experiment.command()
+@experiment.command(epilog="Example: aqsync experiment create 'T1 of qubit 3' --tag qubit:q3")
 @click.argument("title", help="At most 256 characters.")
 @click.option("--description", default="", help="At most 5,000 characters.")
 @click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
@@ -50,7 +51,7 @@ def create(
     return ExitCode.OK
 
 
-@experiment.command()
+@experiment.command(epilog="Example: aqsync experiment find 'qubit 3'")
 @click.argument("text", required=False, help="Part of a title or EID, in any case.")
 @click.option("--tag", "tags", multiple=True, help="With this tag; repeated, with any of them.")
 @click.option("--all-tags", is_flag=True, help="With all of these tags, not just any of them.")
@@ -113,7 +114,7 @@ def find(
     return ExitCode.OK
 
 
-@experiment.command()
+@experiment.command(epilog="Example: aqsync experiment show 20261123-1")
 @eid_argument
 @with_server
 @json_option
@@ -146,7 +147,7 @@ def show(server: Client, *, eid: str, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-@experiment.command("set")
+@experiment.command("set", epilog="Example: aqsync experiment set 20261123-1 --title 'T1, again'")
 @eid_argument
 @click.option("--title", help="The new title.")
 @click.option("--description", help="The new description.")
@@ -173,8 +174,14 @@ def change(
     return ExitCode.OK
 
 
-@experiment.command()
-@click.argument("eids", nargs=-1, required=True, help="The experiments' EIDs (or UUIDs).")
+@experiment.command(epilog="Example: aqsync experiment remove 20261123-1")
+@click.argument(
+    "eids",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_eids,
+    help="The experiments' EIDs (or UUIDs).",
+)
 @yes_option
 @with_server
 @json_option

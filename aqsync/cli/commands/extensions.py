@@ -12,6 +12,7 @@ from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import Execution, Parameter, TaskRecord, TaskStatus
 from aqsync.cli.actions import action_of, extension_by, pairs, wanted_values
 from aqsync.cli.as_json import extension_as_json, task_as_json
+from aqsync.cli.completion import complete_eids
 from aqsync.cli.options import Duration, json_option
 from aqsync.cli.output import complain, pass_on, say, say_json
 from aqsync.cli.server_access import with_server
@@ -21,12 +22,12 @@ from aqsync.errors import ExitCode, Interrupted, OperationMissing, TaskUnfinishe
 extension_argument = click.argument("extension", help="The extension's name.")
 
 
-@click.group()
+@click.group(epilog="Example: aqsync extensions list")
 def extensions() -> None:
     """List and show the server's extensions, and run their actions."""
 
 
-@extensions.command("list")
+@extensions.command("list", epilog="Example: aqsync extensions list --json")
 @with_server
 @json_option
 def list_extensions(server: Client, *, json: bool) -> ExitCode:
@@ -51,7 +52,7 @@ def list_extensions(server: Client, *, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-@extensions.command()
+@extensions.command(epilog="Example: aqsync extensions show plot-csv")
 @extension_argument
 @with_server
 @json_option
@@ -83,7 +84,7 @@ def show(server: Client, *, extension: str, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-@extensions.command()
+@extensions.command(epilog="Example: aqsync extensions run plot-csv plot --experiment 20261123-1")
 @extension_argument
 @click.argument("action", help="The action's name.")
 @click.option(
@@ -94,7 +95,12 @@ def show(server: Client, *, extension: str, json: bool) -> ExitCode:
     multiple=True,
     help="A parameter; may be repeated.",
 )
-@click.option("--experiment", metavar="EID", help="The EID (or UUID) of the experiment to run on.")
+@click.option(
+    "--experiment",
+    metavar="EID",
+    shell_complete=complete_eids,
+    help="The EID (or UUID) of the experiment to run on.",
+)
 @click.option("--no-wait", is_flag=True, help="Print the task's UUID at once, and nothing else.")
 @click.option(
     "--timeout",

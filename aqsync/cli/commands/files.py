@@ -14,6 +14,7 @@ from aqsync.cli.as_json import file_as_json
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, require, say_files
 from aqsync.cli.file_moves import Moves, Transfer
+from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
@@ -23,12 +24,12 @@ from aqsync.errors import ConfigError, ExitCode, LocalError
 _NAMED_IN_QUESTION = 5
 
 
-@click.group()
+@click.group(epilog="Example: aqsync files get 20261123-1 --to data")
 def files() -> None:
     """List, upload, download and remove the files of an experiment."""
 
 
-@files.command("list")
+@files.command("list", epilog="Example: aqsync files list 20261123-1")
 @eid_argument
 @with_server
 @json_option
@@ -48,13 +49,13 @@ def list_files(server: Client, *, eid: str, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-@files.command()
+@files.command(epilog="Example: aqsync files get 20261123-1 --to data")
 @eid_argument
 @click.argument("names", nargs=-1, help="Names in the experiment; all files, if left out.")
 @click.option(
     "--to",
     "directory",
-    type=Path,
+    type=PATH,
     default=Path(),
     help="The directory to put them in; made if missing. By default the current one.",
 )
@@ -119,9 +120,9 @@ def get(
         return Moves("downloaded", found, json=json).run(transfers, download)
 
 
-@files.command()
+@files.command(epilog="Example: aqsync files put 20261123-1 iq.hdf5")
 @eid_argument
-@click.argument("paths", nargs=-1, required=True, type=Path, help="The files to upload.")
+@click.argument("paths", nargs=-1, required=True, type=PATH, help="The files to upload.")
 @click.option("--name", help="For one file: its name in the experiment.")
 @click.option("--overwrite", is_flag=True, help="Replace files in the experiment.")
 @with_server
@@ -161,7 +162,7 @@ def put(
         return Moves("uploaded", found, json=json).run(transfers, upload)
 
 
-@files.command()
+@files.command(epilog="Example: aqsync files remove 20261123-1 iq.hdf5")
 @eid_argument
 @click.argument("names", nargs=-1, required=True, help="Names in the experiment.")
 @yes_option

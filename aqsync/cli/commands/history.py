@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from aqsync.cli.config_options import chosen, config_option
+from aqsync.cli.local_path import PATH
 from aqsync.cli.options import hash_option, json_option, since_option, until_option
 from aqsync.cli.output import iso_text, say, say_json, size_text
 from aqsync.cli.tables import say_table
@@ -26,8 +27,8 @@ _KINDS = {kind.value.replace(" ", "-"): kind for kind in HistoryKind}
 _NOTHING = "nothing is known to have happened"
 
 
-@click.command()
-@click.argument("path", required=False, type=Path, help="Only this file or directory.")
+@click.command(epilog="Example: aqsync history --since 1d")
+@click.argument("path", required=False, type=PATH, help="Only this file or directory.")
 @config_option
 @click.option("--mapping", "-m", help="Only this mapping.")
 @since_option

@@ -16,6 +16,7 @@ from aqsync.cli.interview import (
     ask_for_patterns,
     ask_for_server,
 )
+from aqsync.cli.local_path import PATH
 from aqsync.cli.main import load
 from aqsync.cli.output import say
 from aqsync.config import MappingDraft, render_config
@@ -35,17 +36,17 @@ class _Answers(NamedTuple):
     include: tuple[str, ...]
 
 
-@click.command()
+@click.command(epilog="Example: aqsync init --output lab.yaml")
 @click.option(
     "--output",
-    type=Path,
+    type=PATH,
     default=Path("aqsync.yaml"),
     show_default=True,
     help="Where to write it.",
 )
 @click.option("--url", help="The server's address.")
-@click.option("--token-file", type=Path, help="The file that holds the token.")
-@click.option("--directory", type=Path, help="The directory to upload.")
+@click.option("--token-file", type=PATH, help="The file that holds the token.")
+@click.option("--directory", type=PATH, help="The directory to upload.")
 @click.option("--experiment", help="The EID, such as 20261123-1.")
 @click.option("--path", help='With --experiment "{eid}": where it stands, "{eid}_*/**".')
 @click.option("--name", help="The mapping's name.")

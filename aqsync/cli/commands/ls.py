@@ -12,6 +12,7 @@ from typing import NamedTuple
 import click
 
 from aqsync.aqueduct.typed import instant
+from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, no_scan_option
@@ -70,8 +71,14 @@ class _Lists(NamedTuple):
     """What could not be looked at, here or there."""
 
 
-@click.command()
-@click.argument("names", metavar="[MAPPING]...", nargs=-1, help="Only these mappings.")
+@click.command(epilog="Example: aqsync ls fridge-1")
+@click.argument(
+    "names",
+    metavar="[MAPPING]...",
+    nargs=-1,
+    shell_complete=complete_mappings,
+    help="Only these mappings.",
+)
 @config_option
 @click.option("--remote-only", is_flag=True, help="Only what is on the server and not here.")
 @click.option("--local-only", is_flag=True, help="Only what is here and not on the server.")

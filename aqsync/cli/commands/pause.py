@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.options import Duration
 from aqsync.cli.output import say, until_text
@@ -16,8 +17,13 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import SECOND_NS
 
 
-@click.command()
-@click.argument("mapping", required=False, help="A mapping's name; by default all.")
+@click.command(epilog="Example: aqsync pause fridge-1 --for 2h")
+@click.argument(
+    "mapping",
+    required=False,
+    shell_complete=complete_mappings,
+    help="A mapping's name; by default all.",
+)
 @config_option
 @click.option(
     "--for", "seconds", type=Duration(), help="How long; by default until `aqsync resume`."

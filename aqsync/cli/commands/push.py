@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aqsync.cli.config_options import chosen, config_option, mappings_option
+from aqsync.cli.local_path import PATH
 from aqsync.cli.options import Duration, json_option
 from aqsync.cli.output import complain, say, say_json, size_text
 from aqsync.cli.progress_lines import Lines
@@ -43,8 +44,8 @@ STANDS_CHECK_S = 5.0
 """How often a push sees whether its journal is still there."""
 
 
-@click.command()
-@click.argument("paths", nargs=-1, type=Path, help="Only these files and directories.")
+@click.command(epilog="Example: aqsync push --dry-run")
+@click.argument("paths", nargs=-1, type=PATH, help="Only these files and directories.")
 @config_option
 @mappings_option
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")

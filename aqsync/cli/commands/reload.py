@@ -11,7 +11,7 @@ from aqsync.config import Config
 from aqsync.errors import ExitCode, NoDaemon
 
 
-@click.command()
+@click.command(epilog="Example: aqsync reload")
 @config_option
 def reload(*, config: Config) -> ExitCode:
     """Have the running daemon take over the configuration as it is now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.output import say, until_text
 from aqsync.cli.through_daemon import through_daemon
@@ -14,8 +15,13 @@ from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
 
 
-@click.command()
-@click.argument("mapping", required=False, help="A mapping's name; by default all.")
+@click.command(epilog="Example: aqsync resume fridge-1")
+@click.argument(
+    "mapping",
+    required=False,
+    shell_complete=complete_mappings,
+    help="A mapping's name; by default all.",
+)
 @config_option
 def resume(*, mapping: str | None, config: Config) -> ExitCode:
     """End the pause of a mapping, or every pause.

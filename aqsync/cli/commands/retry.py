@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from aqsync.cli.config_options import chosen, config_option, mappings_option
+from aqsync.cli.local_path import PATH
 from aqsync.cli.output import say
 from aqsync.cli.through_daemon import through_daemon
 from aqsync.clock import SystemClock
@@ -21,8 +22,8 @@ from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
 
 
-@click.command()
-@click.argument("paths", nargs=-1, type=Path, help="Only these files and directories.")
+@click.command(epilog="Example: aqsync retry ~/measurements/run-7")
+@click.argument("paths", nargs=-1, type=PATH, help="Only these files and directories.")
 @config_option
 @mappings_option
 def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> ExitCode:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from aqsync.cli.config_options import configuration
+from aqsync.cli.local_path import PATH
 from aqsync.clock import SystemClock
 from aqsync.errors import AqsyncError, ExitCode, JournalInUse
 from aqsync.journal import Journal
@@ -25,9 +26,9 @@ from aqsync.sync.connection import connect
 log = Log(__name__)
 
 
-@click.command()
+@click.command(epilog="Example: aqsync run --log-level debug")
 @click.option(
-    "--config", "-c", type=Path, help="The configuration file. By default it is searched for."
+    "--config", "-c", type=PATH, help="The configuration file. By default it is searched for."
 )
 @click.option("--log-json", is_flag=True, help="One JSON object a line, for collectors.")
 @click.option(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from aqsync.cli.local_path import PATH
 from aqsync.config import parse_size
 from aqsync.config.token import read_token
 from aqsync.errors import ExitCode, ServeFailed
@@ -28,13 +29,13 @@ class _Size(click.ParamType[int, str]):
             self.fail(f"{exc}; write it like 4 GiB", param, ctx)
 
 
-@click.command()
-@click.option("--data", type=Path, required=True, help="The directory for all data.")
+@click.command(epilog="Example: aqsync serve --data ~/aqueduct-data")
+@click.option("--data", type=PATH, required=True, help="The directory for all data.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=int, default=8000, show_default=True, help="The port; 0 takes a free one."
 )
-@click.option("--token-file", type=Path, help="A file with the token that clients must send.")
+@click.option("--token-file", type=PATH, help="A file with the token that clients must send.")
 @click.option(
     "--max-file",
     "max_file_bytes",
@@ -44,7 +45,7 @@ class _Size(click.ParamType[int, str]):
     help="The largest file to accept.",
 )
 @click.option(
-    "--extensions", type=Path, help="The directory that holds a folder for each extension."
+    "--extensions", type=PATH, help="The directory that holds a folder for each extension."
 )
 @click.option(
     "--max-tasks",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from aqsync.cli.local_path import PATH
 from aqsync.cli.output import say
 from aqsync.config import find_config
 from aqsync.errors import ExitCode
@@ -36,17 +37,17 @@ name_option = click.option(
 )
 
 
-@click.group()
+@click.group(epilog="Example: aqsync service status")
 def service() -> None:
     """Make the daemon a service of systemd, see how it is, and take it away."""
 
 
-@service.command()
+@service.command(epilog="Example: aqsync service install --user")
 @user_option
 @click.option(
     "--config",
     "-c",
-    type=Path,
+    type=PATH,
     help="The configuration file; by default /etc/NAME/config.yaml, and with --user the one that"
     " is found.",
 )
@@ -79,7 +80,7 @@ def install(
     return ExitCode.OK
 
 
-@service.command()
+@service.command(epilog="Example: aqsync service uninstall --user")
 @user_option
 @name_option
 def uninstall(*, user: bool, name: str) -> ExitCode:
@@ -91,7 +92,7 @@ def uninstall(*, user: bool, name: str) -> ExitCode:
     return ExitCode.OK
 
 
-@service.command()
+@service.command(epilog="Example: aqsync service status --user")
 @user_option
 @name_option
 def status(*, user: bool, name: str) -> ExitCode:

@@ -60,7 +60,7 @@ class _ServerSide(NamedTuple):
     pauses: dict[str, Pause]
 
 
-@click.command()
+@click.command(epilog="Example: aqsync status --mapping fridge-1")
 @config_option
 @mappings_option
 @no_scan_option

@@ -8,6 +8,7 @@ import click
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
+from aqsync.cli.completion import complete_eids
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
@@ -15,12 +16,12 @@ from aqsync.cli.server_access import eid_argument, experiment_by, with_server
 from aqsync.errors import ExitCode, OperationFailed
 
 
-@click.group()
+@click.group(epilog="Example: aqsync tags list 20261123-1")
 def tags() -> None:
     """Add, remove and list tags."""
 
 
-@tags.command()
+@tags.command(epilog="Example: aqsync tags add 20261123-1 qubit:q3")
 @eid_argument
 @click.argument(
     "tags", nargs=-1, required=True, help="Each 1 to 64 characters of A-Z a-z 0-9 - _ : /."
@@ -40,7 +41,7 @@ def add(server: Client, *, eid: str, tags: Sequence[str], json: bool) -> ExitCod
     return ExitCode.OK
 
 
-@tags.command()
+@tags.command(epilog="Example: aqsync tags remove 20261123-1 qubit:q3")
 @eid_argument
 @click.argument("tags", nargs=-1, required=True, help="The tags, in any case.")
 @yes_option
@@ -71,9 +72,12 @@ def remove(server: Client, *, eid: str, tags: Sequence[str], yes: bool, json: bo
     return ExitCode.OK
 
 
-@tags.command("list")
+@tags.command("list", epilog="Example: aqsync tags list 20261123-1")
 @click.argument(
-    "eid", required=False, help="The experiment's EID (or UUID); all tags, if left out."
+    "eid",
+    required=False,
+    shell_complete=complete_eids,
+    help="The experiment's EID (or UUID); all tags, if left out.",
 )
 @with_server
 @json_option

@@ -12,6 +12,7 @@ import click
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import TaskPage, TaskRecord
 from aqsync.cli.as_json import task_as_json
+from aqsync.cli.completion import complete_eids
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
 from aqsync.cli.options import json_option, since_option, until_option
 from aqsync.cli.output import pass_on, say, say_json
@@ -24,13 +25,18 @@ _PAGE = 500
 task_argument = click.argument("task_id", metavar="ID", type=click.UUID, help="The task's UUID.")
 
 
-@click.group()
+@click.group(epilog="Example: aqsync tasks list")
 def tasks() -> None:
     """List, show and cancel tasks: the runs of extensions' actions."""
 
 
-@tasks.command("list")
-@click.option("--experiment", metavar="EID", help="Run on this experiment (EID or UUID).")
+@tasks.command("list", epilog="Example: aqsync tasks list --experiment 20261123-1")
+@click.option(
+    "--experiment",
+    metavar="EID",
+    shell_complete=complete_eids,
+    help="Run on this experiment (EID or UUID).",
+)
 @click.option("--extension", help="Of this extension.")
 @click.option("--action", help="Of actions of this name.")
 @click.option("--user", help="Started by this user.")
@@ -92,7 +98,7 @@ def list_tasks(
     return ExitCode.OK
 
 
-@tasks.command()
+@tasks.command(epilog="Example: aqsync tasks show 6f9619ff-8b86-4d01-b42d-00cf4fc964ff")
 @task_argument
 @with_server
 @json_option
@@ -135,7 +141,7 @@ def show(server: Client, *, task_id: UUID, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-@tasks.command()
+@tasks.command(epilog="Example: aqsync tasks cancel 6f9619ff-8b86-4d01-b42d-00cf4fc964ff")
 @task_argument
 @with_server
 @json_option

@@ -9,6 +9,7 @@ import click
 
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import journal_after_scan
+from aqsync.cli.local_path import PATH
 from aqsync.cli.options import hash_option, json_option
 from aqsync.cli.output import age_text, iso_text, say, say_json, seconds_text
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
@@ -40,8 +41,8 @@ from aqsync.sync.policies import policies
 from aqsync.sync.summary import Summary, summarize
 
 
-@click.command()
-@click.argument("path", type=Path, help="A file or directory in a mapped directory.")
+@click.command(epilog="Example: aqsync why ~/measurements/run-7/iq.hdf5")
+@click.argument("path", type=PATH, help="A file or directory in a mapped directory.")
 @config_option
 @hash_option
 @json_option

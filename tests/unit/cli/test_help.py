@@ -1,0 +1,56 @@
+"""The help of every command: readable by people, and with an example that the command takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from aqsync.cli.main import aqsync
+from docs.generate import EXAMPLE, commands
+
+ALL = [click.Context(aqsync, info_name="aqsync"), *commands()]
+LEAVES = {each.command_path: each for each in ALL if not isinstance(each.command, click.Group)}
+
+
+def named(context: click.Context) -> str:
+    return context.command_path
+
+
+def example(context: click.Context) -> str:
+    """The last line of the help."""
+    *_, last = context.get_help().strip().splitlines()
+    assert last.startswith(f"  {EXAMPLE}"), last
+    return last.removeprefix(f"  {EXAMPLE}")
+
+
+@pytest.mark.parametrize("context", ALL, ids=named)
+def test_it_ends_with_an_example_of_this_very_command(context: click.Context) -> None:
+    shown = example(context)
+    path = context.command_path
+    assert shown == path or shown.startswith(f"{path} ")
+
+
+@pytest.mark.parametrize("context", ALL, ids=named)
+def test_the_command_takes_its_example(
+    context: click.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aqsync.yaml").write_text(
+        "server: {url: 'http://127.0.0.1:8000'}\n"
+        "mappings: [{name: fridge-1, directory: data, experiment: 20261123-1}]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(example(context))
+    name = next(" ".join(words[:n]) for n in (3, 2) if " ".join(words[:n]) in LEAVES)
+    leaf = LEAVES[name]
+    taken = leaf.command.make_context(leaf.info_name, words[len(name.split()) :], leaf.parent)
+    assert not taken.args
+
+
+@pytest.mark.parametrize("context", ALL, ids=named)
+def test_no_names_of_python_are_shown(context: click.Context) -> None:
+    shown = context.get_help()
+    assert not re.search(r"<[a-zA-Z]|list\[|tuple\[|Path\b|None|Sequence", shown), shown
