@@ -15,6 +15,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
         JournalReplaced              it was deleted or replaced while it was in use
       LocalError                     a file or directory on this machine
         RootUnusable                 a mapping's directory is missing, unreadable or replaced
+          RootBehindLink             others could have made a symbolic link that leads to it
           DiskHangs                  its file system does not answer
           RootInDoubt                another one may stand in its place
         FileUnreadable               a file cannot be opened or read
@@ -165,6 +166,10 @@ class LocalError(AqsyncError):
 
 class RootUnusable(LocalError):
     """A mapping's directory is missing, not a directory, unreadable, or another one than before."""
+
+
+class RootBehindLink(RootUnusable):
+    """A mapping's directory is reached through a symbolic link that other users could have made."""
 
 
 class DiskHangs(RootUnusable):

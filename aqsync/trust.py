@@ -61,6 +61,23 @@ def distrust_from_the_top(path: Path, users: Collection[int]) -> str | None:
     return None
 
 
+def distrust_of_entry(folder: Path, owner: int, users: Collection[int]) -> str | None:
+    """Why an entry of a folder, such as a link, may be the doing of other users.
+
+    Args:
+        folder: Absolute, without symbolic links. It and each folder above count.
+        owner: The user whom the entry belongs to.
+        users: Who may make it.
+
+    Raises:
+        OSError: A folder cannot be looked at.
+    """
+    for place in (*reversed(folder.parents), folder):
+        if why := _why_not(place, users, sticky_will_do=True):
+            return f"{place} {why}"
+    return None if owner in users else f"it belongs to {_user(owner)}"
+
+
 def _why_not(place: Path, users: Collection[int], *, sticky_will_do: bool = False) -> str | None:
     if sys.platform == "win32":
         return None

@@ -22,7 +22,7 @@ from aqsync.cli.starting_server import await_start
 from aqsync.config.patterns import EID, brace_names, check_pattern
 from aqsync.config.token import checked_token, read_token, store_token, token_place
 from aqsync.errors import AqsyncError, ConfigError, ExperimentNotFound, TokenRefused
-from aqsync.local.scanner import root_identity
+from aqsync.local.roots import root_identity
 from aqsync.paths import absolute
 from aqsync.wording import counted
 

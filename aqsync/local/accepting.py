@@ -6,7 +6,7 @@ from aqsync.config import MappingConfig
 from aqsync.journal import Journal
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import REAL_DISK, Disk
-from aqsync.local.scanner import root_identity
+from aqsync.local.roots import held_root
 from aqsync.local.submounts import Submounts
 
 
@@ -18,15 +18,15 @@ def as_it_stands(
     Raises:
         RootUnusable: There is no root that could be accepted.
     """
-    root = root_identity(mapping.directory, disk)
     mapping_id = journal.mappings.get(mapping.name).id
-    mounts = Submounts(
-        disk,
-        mapping.directory,
-        root.device,
-        known=journal.mappings.mounts(mapping_id),
-        accepts=lambda *_: True,
-    )
-    for path in journal.mappings.troubles(mapping_id):
-        mounts.met_at(path)  # not every system has a table of mounts
-    return {"": root, **mounts.there}
+    with held_root(mapping.directory, disk) as root:
+        mounts = Submounts(
+            root.disk,
+            mapping.directory,
+            root.identity.device,
+            known=journal.mappings.mounts(mapping_id),
+            accepts=lambda *_: True,
+        )
+        for path in journal.mappings.troubles(mapping_id):
+            mounts.met_at(path)  # not every system has a table of mounts
+    return {"": root.identity, **mounts.there}

@@ -30,6 +30,14 @@ class AttendedDisk:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
+    @contextmanager
+    def holding(self, root: Path) -> Iterator[Disk]:
+        """The same disk, with what stands at a root now."""
+        with ExitStack() as stack:
+            with timed(""):
+                held = stack.enter_context(self._disk.holding(root))
+            yield AttendedDisk(held)
+
     def identity(self, root: Path, path: str = "") -> RootIdentity:
         """Which directory this is."""
         with timed(path):
@@ -47,10 +55,15 @@ class AttendedDisk:
     @contextmanager
     def listing(self, root: Path, path: str) -> Iterator[Listing]:
         """A directory's entries."""
-        with ExitStack() as stack:
+        listing = self._disk.listing(root, path)
+        opened: Listing | None = None
+        try:
             with timed(path):
-                opened = stack.enter_context(self._disk.listing(root, path))
+                opened = listing.__enter__()  # by hand, as an ExitStack takes longer
             yield Listing(opened.identity, _in_batches(path, opened.entries))
+        finally:
+            if opened is not None:
+                listing.__exit__(None, None, None)
 
     def look(self, root: Path, path: str) -> Seen:
         """What is at a path below the root."""

@@ -1,8 +1,8 @@
 """Access to this disk: everything is looked at, listed and read through one object, a `Disk`.
 
-Nothing is opened for writing, and nothing outside a root is opened: where the system can open
-relative to a directory (Linux, macOS), every part of a file's path is opened without following
-a symbolic link. Elsewhere the whole path is checked first.
+Nothing is opened for writing, and nothing outside a root is looked at: where the system can open
+relative to a directory (Linux, macOS), every part of a path is opened without following a symbolic
+link, from `/` on (`handles`). Elsewhere the whole path is checked first.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from aqsync.journal.mappings import RootIdentity
+from aqsync.local.handles import HeldRoot
 from aqsync.local.mounts import mounts_below
 from aqsync.local.writeback import write_back_ns
 from aqsync.model import EntryKind
 from aqsync.paths import parents
 
-RELATIVE_OPEN = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+BY_HANDLES = {os.open, os.stat, os.readlink} <= os.supports_dir_fd and (
+    os.scandir in os.supports_fd and hasattr(os, "O_NOFOLLOW")
+)
 
-_ROOT = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
-_DIRECTORY = _ROOT | getattr(os, "O_NOFOLLOW", 0)
 # Without O_NONBLOCK, opening a FIFO in a file's place would block for ever.
 _FILE = (
     os.O_RDONLY
@@ -73,8 +74,15 @@ class Disk(Protocol):
 
     Every method raises `OSError`: `FileNotFoundError` where nothing is there, and
     `NotADirectoryError` where the way leads through a symbolic link or anything else that is no
-    directory. Only the root itself may be reached through a symbolic link.
+    directory. Only the root itself may be reached through symbolic links, which nobody but the user
+    that aqsync runs as, and root, may have made; others raise `UntrustedLink`.
     """
+
+    def holding(self, root: Path) -> AbstractContextManager[Disk]:
+        """The same disk, with what stands at a root now: what takes its place later is not seen.
+
+        The disk that it gives is for this root and for one thread.
+        """
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:
         """Which directory this is; `NotADirectoryError` where it is none."""
@@ -132,57 +140,135 @@ def _kind_of(status: os.stat_result) -> EntryKind | None:
 class RealDisk:
     """The disk of this machine."""
 
+    @contextmanager
+    def holding(self, root: Path) -> Iterator[Disk]:
+        """The same disk, with what stands at a root now."""
+        if not BY_HANDLES:
+            yield _ByPath()
+            return
+        held = HeldRoot(root)
+        try:
+            yield _ByHandles(held)
+        finally:
+            held.close()
+
     def identity(self, root: Path, path: str = "") -> RootIdentity:
         """Which directory this is."""
-        place = f"{root}/{path}" if path else str(root)
-        if path:
-            _check_way(root, path)
-            status = os.lstat(place)
-        else:
-            status = root.stat()
-        if not stat.S_ISDIR(status.st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        return _identity(status, _file_system(place))
+        with self.holding(root) as held:
+            return held.identity(root, path)
 
     def mounts_below(self, root: Path) -> frozenset[str]:
         """Where something is mounted below the root."""
-        return mounts_below(os.path.realpath(root))
+        try:
+            with self.holding(root) as held:
+                return held.mounts_below(root)
+        except OSError:
+            return frozenset()
 
     @contextmanager
     def listing(self, root: Path, path: str) -> Iterator[Listing]:
-        """A directory's entries; for speed, only its own name is checked for being a link."""
-        place = f"{root}/{path}"
-        if os.scandir not in os.supports_fd:
-            with os.scandir(place) as entries:
-                yield Listing(self.identity(root, path), _look_through(entries))
-            return
-        try:
-            descriptor = os.open(place, _DIRECTORY if path else _ROOT)
-        except OSError as exc:
-            if path and exc.errno == errno.ELOOP:  # some systems report a link like this
-                raise NotADirectoryError(errno.ENOTDIR, exc.strerror) from exc
-            raise
-        try:
-            with os.scandir(descriptor) as entries:
-                yield Listing(_identity(os.fstat(descriptor)), _look_through(entries))
-        finally:
-            os.close(descriptor)
+        """A directory's entries."""
+        with self.holding(root) as held, held.listing(root, path) as listing:
+            yield listing
 
     def look(self, root: Path, path: str) -> Seen:
         """What is at a path below the root."""
-        _check_way(root, path)
-        return seen_in(os.lstat(f"{root}/{path}"))
+        with self.holding(root) as held:
+            return held.look(root, path)
 
     def open(self, root: Path, path: str) -> OpenFile:
         """Open a file below the root."""
-        return _RealFile(_open(root, path))
+        with self.holding(root) as held:
+            return held.open(root, path)
 
     def write_back_ns(self) -> int:
         """As the kernel is set."""
         return write_back_ns()
 
 
+class _ByHandles(RealDisk):
+    """This disk, with one root held."""
+
+    def __init__(self, held: HeldRoot) -> None:
+        self._held = held
+
+    @contextmanager
+    def holding(self, root: Path) -> Iterator[Disk]:  # noqa: ARG002 - it is held
+        yield self
+
+    def identity(self, root: Path, path: str = "") -> RootIdentity:  # noqa: ARG002
+        handle = self._held.directory(path)
+        return _identity(os.fstat(handle), _file_system(handle))
+
+    def mounts_below(self, root: Path) -> frozenset[str]:  # noqa: ARG002
+        return mounts_below(self._held.real)
+
+    @contextmanager
+    def listing(self, root: Path, path: str) -> Iterator[Listing]:  # noqa: ARG002
+        handle = self._held.begin_list(path)
+        try:
+            with os.scandir(handle) as entries:
+                yield Listing(_identity(os.fstat(handle)), _look_through(entries))
+        finally:
+            self._held.end_list(path, handle)
+
+    def look(self, root: Path, path: str) -> Seen:  # noqa: ARG002
+        directory, name = self._held.parent(path)
+        return seen_in(os.stat(name, dir_fd=directory, follow_symlinks=False))
+
+    def open(self, root: Path, path: str) -> OpenFile:  # noqa: ARG002
+        directory, name = self._held.parent(path)
+        return _RealFile(os.open(name, _FILE, dir_fd=directory))
+
+
+class _ByPath(RealDisk):
+    """This disk where the system knows no handles of directories."""
+
+    @contextmanager
+    def holding(self, root: Path) -> Iterator[Disk]:  # noqa: ARG002 - it cannot be held
+        yield self
+
+    def identity(self, root: Path, path: str = "") -> RootIdentity:
+        _check_way(root, path)
+        place = f"{root}/{path}"
+        status = os.lstat(place) if path else root.stat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return _identity(status, _file_system(place))
+
+    def mounts_below(self, root: Path) -> frozenset[str]:
+        return mounts_below(os.path.realpath(root))
+
+    @contextmanager
+    def listing(self, root: Path, path: str) -> Iterator[Listing]:
+        identity = self.identity(root, path)
+        with os.scandir(f"{root}/{path}") as entries:
+            yield Listing(identity, _look_through(entries))
+
+    def look(self, root: Path, path: str) -> Seen:
+        _check_way(root, path)
+        return seen_in(os.lstat(f"{root}/{path}"))
+
+    def open(self, root: Path, path: str) -> OpenFile:
+        _check_way(root, f"{path}/")
+        return _RealFile(os.open(root / path, _FILE))
+
+
 REAL_DISK = RealDisk()
+
+
+def real_root(root: Path) -> str:
+    """A root's path without symbolic links.
+
+    Raises:
+        UntrustedLink: Others could have made a link in it.
+        OSError: It cannot be reached.
+    """
+    if not BY_HANDLES:
+        return os.path.realpath(root)
+    held = HeldRoot(root)
+    held.close()
+    return held.real
 
 
 class _RealFile:
@@ -203,7 +289,7 @@ def _identity(status: os.stat_result, file_system: int = 0) -> RootIdentity:
     return RootIdentity(status.st_dev, status.st_ino & _INODE_MASK, file_system)
 
 
-def _file_system(place: str) -> int:
+def _file_system(place: str | int) -> int:
     """The number that stays with a file system, whatever its device number is; 0: unknown."""
     if not hasattr(os, "statvfs"):
         return 0
@@ -231,19 +317,3 @@ def _check_way(root: Path, path: str) -> None:
     for parent in parents(path):
         if os.path.islink(f"{root}/{parent}"):  # noqa: PTH114 - no error, whatever is there
             raise NotADirectoryError(errno.ENOTDIR, f"{parent} is a symbolic link")
-
-
-def _open(root: Path, path: str) -> int:
-    if not RELATIVE_OPEN:
-        _check_way(root, f"{path}/")
-        return os.open(root / path, _FILE)
-    *above, name = path.split("/")
-    directory = os.open(root, _ROOT)
-    try:
-        for part in above:
-            below = os.open(part, _DIRECTORY, dir_fd=directory)
-            os.close(directory)
-            directory = below
-        return os.open(name, _FILE, dir_fd=directory)
-    finally:
-        os.close(directory)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from aqsync.clock import Clock
 from aqsync.config import MappingConfig
@@ -24,6 +23,7 @@ from aqsync.local.errands import Errands
 from aqsync.local.ignore_file import read_ignore_file
 from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
+from aqsync.local.roots import StandingRoot, held_root, root_identity
 from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
@@ -54,31 +54,6 @@ class ScanReport:
     """Paths whose trouble has ended: everything below them must be decided on again."""
     troubles_changed: bool = False
     """Some began, ended or changed, so policies that were worked out before are out of date."""
-
-
-def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
-    """Which directory a mapping's root is now.
-
-    Raises:
-        RootUnusable: It is missing, no directory, or cannot be entered.
-    """
-    try:
-        return disk.identity(directory)
-    except FileNotFoundError as exc:
-        raise RootUnusable(
-            f"the directory {directory} does not exist",
-            hint="is its disk mounted? else correct `directory` in the configuration; a service of"
-            " the system sees a new place only after `aqsync service install`",
-        ) from exc
-    except NotADirectoryError as exc:
-        raise RootUnusable(
-            f"{directory} is not a directory", hint="correct `directory` in the configuration"
-        ) from exc
-    except OSError as exc:
-        raise RootUnusable(
-            f"the directory {directory} cannot be looked at: {exc.strerror}",
-            hint="let the user that aqsync runs as read and enter it",
-        ) from exc
 
 
 def load_rules(
@@ -190,13 +165,13 @@ class Scanner:
         record = self._journal.mappings.get(self._mapping.name)
         self._accepted = self._journal.mappings.accepted(record.id)
         try:
-            before = root_identity(self._mapping.directory, self._disk)
-            if paths and (self._accepted or not self._is_as_known(record, before)):
-                paths = ()
-            if not paths or not self._rules_read:
-                self.rules = load_rules(self._mapping, self._disk, self.rules)
-                self._rules_read = True
-            return self._walk(record, before, paths, goes_on)
+            with held_root(self._mapping.directory, self._disk) as root:
+                if paths and (self._accepted or not self._is_as_known(record, root)):
+                    paths = ()
+                if not paths or not self._rules_read:
+                    self.rules = load_rules(self._mapping, root.disk, self.rules)
+                    self._rules_read = True
+                return self._walk(record, root, paths, goes_on)
         except RootUnusable as exc:
             return self._unusable(exc)
 
@@ -211,7 +186,7 @@ class Scanner:
     def _walk(
         self,
         record: MappingRecord,
-        root: RootIdentity,
+        root: StandingRoot,
         within: tuple[str, ...],
         goes_on: Callable[[], bool],
     ) -> ScanReport:
@@ -226,7 +201,7 @@ class Scanner:
         if another:
             self._journal.mappings.doubt_root(record.id, newest)
         walk = Walk(
-            WalkSource(self._disk, directory, mounts, self.rules, self.observed, goes_on),
+            WalkSource(root.disk, directory, mounts, self.rules, self.observed, goes_on),
             self._journal.observations,
             record.id,
             reselect=record.selection_rules != self.rules.selection_fingerprint,
@@ -241,7 +216,7 @@ class Scanner:
         for path, reason in verdict.troubles.items():
             place = directory / path
             self._note(report, path, reason.explain(place=place, mapping=self._mapping.name))
-        replaced = not root_identity(directory, self._disk).is_same(root)
+        replaced = not root_identity(directory, self._disk).is_same(root.identity)
         if replaced:
             self._note(report, "", Reason.ROOT_REPLACED.explain(root=directory))
         else:  # only a root that stayed the same shows what is mounted in it
@@ -251,11 +226,11 @@ class Scanner:
             pass  # paths that it did not meet may still be there
         elif not replaced and (
             record.root is None
-            or self._is_accepted("", root)
+            or self._is_accepted("", root.identity)
             or self._trusts(walk, verdict.gone, report, another=another)
         ):
             gone = verdict.gone
-            self._note_gone(record, root, gone, now_ns)
+            self._note_gone(record, root.identity, gone, now_ns)
         else:
             self._journal.mappings.doubt_root(record.id, newest)
         report.gone = len(gone)
@@ -275,20 +250,24 @@ class Scanner:
         self._journal.mappings.scanned(record.id, rules, walk.left_out, began_ns)
 
     def _submounts(
-        self, record: MappingRecord, root: RootIdentity, goes_on: Callable[[], bool]
+        self, record: MappingRecord, root: StandingRoot, goes_on: Callable[[], bool]
     ) -> Submounts:
         def accepts(path: str, top: RootIdentity, known: RootIdentity | None) -> bool:
             if record.root is None or self._is_accepted(path, top):
                 return True
-            found = self._likeness(record, path, goes_on)
+            found = self._likeness(record, root.disk, path, goes_on)
             proven = known is not None and found.proves(top, known)
             return proven or found.objection is None
 
         known = self._journal.mappings.mounts(record.id)
-        if self._is_accepted("", root):  # so was that nothing is mounted elsewhere
+        if self._is_accepted("", root.identity):  # so was that nothing is mounted elsewhere
             known = {path: top for path, top in known.items() if path in self._accepted}
         return Submounts(
-            self._disk, self._mapping.directory, root.device, known=known, accepts=accepts
+            root.disk,
+            self._mapping.directory,
+            root.identity.device,
+            known=known,
+            accepts=accepts,
         )
 
     def _is_accepted(self, path: str, now: RootIdentity) -> bool:
@@ -298,7 +277,7 @@ class Scanner:
     def _is_another(
         self,
         record: MappingRecord,
-        root: RootIdentity,
+        root: StandingRoot,
         mounts: Submounts,
         goes_on: Callable[[], bool],
     ) -> bool:
@@ -307,10 +286,12 @@ class Scanner:
         Raises:
             RootUnusable: It must not be taken for the root.
         """
-        if record.root is None or root.is_same(record.root) or self._is_accepted("", root):
+        if record.root is None or root.identity.is_same(record.root):
             return False
-        found = self._likeness(record, "", goes_on, mounts.hides)
-        if found.proves(root, record.root):
+        if self._is_accepted("", root.identity):
+            return False
+        found = self._likeness(record, root.disk, "", goes_on, mounts.hides)
+        if found.proves(root.identity, record.root):
             return False
         if found.objection is not None:
             raise self._in_doubt(f"is not the one known before, and {found.objection}")
@@ -328,13 +309,13 @@ class Scanner:
             self._journal.mappings.accepted_is_known(record.id, self._accepted)
         self._journal.observations.gone(record.id, gone, now_ns)
 
-    def _is_as_known(self, record: MappingRecord, root: RootIdentity) -> bool:
-        if record.root is not None and not root.is_same(record.root):
+    def _is_as_known(self, record: MappingRecord, root: StandingRoot) -> bool:
+        if record.root is not None and not root.identity.is_same(record.root):
             return False
         if "" in self._journal.mappings.troubles(record.id):
             return False
         try:
-            with self._disk.listing(self._mapping.directory, "") as root_listing:
+            with root.disk.listing(self._mapping.directory, "") as root_listing:
                 return any(True for _ in root_listing.entries)
         except OSError:
             return False
@@ -357,6 +338,7 @@ class Scanner:
     def _likeness(
         self,
         record: MappingRecord,
+        disk: Disk,
         path: str,
         goes_on: Callable[[], bool],
         hides: Callable[[str], bool] = lambda _directory: False,
@@ -365,6 +347,7 @@ class Scanner:
 
         Args:
             record: The mapping's.
+            disk: Holds the root.
             path: A directory below the root; empty: the root itself.
             goes_on: Asked before each directory.
             hides: Whether a directory is on a disk that is away, so that it tells nothing.
@@ -382,7 +365,7 @@ class Scanner:
             return {name: v for name, v in versions.items() if selects(within + name)}
 
         return likeness(
-            self._disk,
+            disk,
             self._mapping.directory,
             (d for d in observations.directories(record.id, path) if not hides(d)),
             versions_in,

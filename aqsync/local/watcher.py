@@ -35,7 +35,7 @@ from watchdog.events import (
 from watchdog.observers.api import BaseObserver
 
 from aqsync.errors import EventsUnavailable
-from aqsync.local.disk import REAL_DISK
+from aqsync.local.disk import REAL_DISK, real_root
 from aqsync.local.hints import Hints, PendingHints
 from aqsync.local.watches import blind, start_problem, watched_inodes
 
@@ -225,7 +225,7 @@ class Watcher:
     """Listens for changes below one root, from `start` to `stop`; it is not started again.
 
     Args:
-        root: A directory; it may itself be a symbolic link, those below are not followed.
+        root: A directory, reached as `local.disk` reaches it; links below it are not followed.
         wake: Called in any thread when there is something to take; it must return at once.
     """
 
@@ -246,10 +246,10 @@ class Watcher:
             EventsUnavailable: The root cannot be watched; its hint names the cure.
         """
         _quieten_watchdog()
-        root = os.path.realpath(self._named)
-        self._prefix = root.rstrip(os.sep) + os.sep
         listener = None
         try:
+            root = real_root(self._named)
+            self._prefix = root.rstrip(os.sep) + os.sep
             status = Path(root).stat()
             with os.scandir(root):  # one that may not be read would be watched without a word
                 pass

@@ -276,6 +276,7 @@ class Reason(StrEnum):
     FILE_VANISHED = "file-vanished", "{said}", "{advice}"
     PLACE_UNREADABLE = "place-unreadable", "{place} cannot be looked at: {said}", "{advice}"
     ROOT_UNUSABLE = "root-unusable", "{said}", "{advice}"
+    ROOT_BEHIND_LINK = "root-behind-link", "{said}", "{advice}"
     ROOT_IN_DOUBT = (
         "root-in-doubt",
         "the directory {root} {doubt}; none of them counts as deleted, and nothing is sent",
@@ -356,6 +357,7 @@ _OF_ERRORS: dict[type[AqsyncError], Reason] = {
     errors.AqsyncError: Reason.ERROR,
     errors.LocalError: Reason.LOCAL_ERROR,
     errors.RootUnusable: Reason.ROOT_UNUSABLE,
+    errors.RootBehindLink: Reason.ROOT_BEHIND_LINK,
     errors.DiskHangs: Reason.DISK_HANGS,
     errors.RootInDoubt: Reason.ROOT_IN_DOUBT,
     errors.FileUnreadable: Reason.FILE_UNREADABLE,

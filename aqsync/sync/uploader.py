@@ -33,7 +33,7 @@ from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import GuardedFile, is_gone
-from aqsync.local.scanner import root_identity
+from aqsync.local.roots import held_root
 from aqsync.local.submounts import Submounts
 from aqsync.model import (
     ChangedMeanwhile,
@@ -232,16 +232,16 @@ class Uploader:
     def _is_gone(self, job: Job) -> bool:
         """Whether the file is still gone, with the same root and disks as in the scan."""
         mapping = self._journal.mappings.get(job.file.mapping)
-        root = root_identity(job.root, self._disk)
-        if mapping.root is None or not root.is_same(mapping.root):
-            return False
         known = self._journal.mappings.mounts(mapping.id)
-        mounts = Submounts(
-            self._disk, job.root, root.device, known=known, accepts=lambda *_another: False
-        )
         path = job.file.path
-        mounts.met_at(path.rpartition("/")[0])
-        return not mounts.hides(path) and is_gone(job.root, path, self._disk)
+        with held_root(job.root, self._disk) as (disk, root):
+            if mapping.root is None or not root.is_same(mapping.root):
+                return False
+            mounts = Submounts(
+                disk, job.root, root.device, known=known, accepts=lambda *_another: False
+            )
+            mounts.met_at(path.rpartition("/")[0])
+            return not mounts.hides(path) and is_gone(job.root, path, disk)
 
     def _digest(self, job: Job, chunks: Iterable[bytes]) -> bytes:
         digest = hashlib.sha256()

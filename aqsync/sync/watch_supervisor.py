@@ -14,7 +14,8 @@ from aqsync.errors import DiskHangs, EventsUnavailable, RootUnusable
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.hints import Hints
 from aqsync.local.mounts import without_events
-from aqsync.local.scanner import ScanReport, root_identity
+from aqsync.local.roots import root_identity
+from aqsync.local.scanner import ScanReport
 from aqsync.local.watches import limit_problem
 from aqsync.log import Log
 from aqsync.model import Explanation, Problem, Reason, explain_error

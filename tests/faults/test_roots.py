@@ -52,6 +52,27 @@ def test_a_root_that_is_a_file(project: Project) -> None:
     assert "is not a directory" in trouble(project.push(), project.root)["reason"]
 
 
+def test_a_root_swapped_for_a_link_of_others_is_not_used(filled: Project) -> None:
+    secrets = filled.folder / "secrets"
+    secrets.mkdir()
+    (secrets / "token").write_text("secret")
+    (secrets / "run").mkdir()
+    (secrets / "run" / "0.csv").write_text("other content")
+    filled.root.rename(filled.folder / "aside")
+    filled.root.symlink_to(secrets)
+    before = filled.remote()
+    shared = filled.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    link = shared / "root"
+    filled.root.rename(link)
+    filled.configure(directory=str(link), on_local_delete="remove")
+    problem = trouble(filled.push(), link)
+    assert problem["code"] == "root-behind-link"
+    assert f"{shared} can be written to by every user" in problem["reason"]
+    assert filled.remote() == before
+
+
 @pytest.mark.parametrize("mode", [0o000, 0o300, 0o600])
 def test_a_root_that_may_not_be_read(filled: Project, mode: int) -> None:
     filled.root.chmod(mode)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from aqsync.clock import Clock
 from aqsync.journal.mappings import RootIdentity
-from aqsync.local.disk import Listing, OpenFile, Seen
+from aqsync.local.disk import Disk, Listing, OpenFile, Seen
+from aqsync.local.handles import UntrustedLink
 from aqsync.model import EntryKind
 
 MOST_LINKS = 40
@@ -109,6 +110,8 @@ class Link(Node):
     def __init__(self, volume: Volume, target: str) -> None:
         super().__init__(volume)
         self.target = target
+        self.foreign = False
+        """Another user of the machine could have made it."""
 
     @property
     def size(self) -> int:
@@ -257,9 +260,13 @@ class FakeDisk:
         file.links += 1
         file.ctime_ns = self._stamp(file)
 
-    def symlink(self, path: str, target: str) -> None:
+    def symlink(self, path: str, target: str, *, foreign: bool = False) -> None:
         """Make a symbolic link."""
         self._add(path, lambda volume: Link(volume, target))
+        if foreign:
+            link = self._get(path)
+            assert isinstance(link, Link)
+            link.foreign = True
 
     def mkfifo(self, path: str) -> None:
         """Make a FIFO."""
@@ -340,18 +347,23 @@ class FakeDisk:
 
     # What aqsync does
 
-    def identity(self, root: Path, path: str = "") -> RootIdentity:
+    @contextmanager
+    def holding(self, root: Path) -> Iterator[Disk]:
+        """The same disk, with what stands at a root now."""
+        yield _Held(self, _through(self._follow(str(root))))
+
+    def identity(self, root: Path, path: str = "", top: Node | None = None) -> RootIdentity:
         """Which directory this is."""
         self.on_access("identity", _place(root, path))
-        node = self._below(root, path)
+        node = self._below(root, path, top)
         if not isinstance(node, Folder):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory")
         return node.identity()
 
-    def mounts_below(self, root: Path) -> frozenset[str]:
+    def mounts_below(self, root: Path, top: Node | None = None) -> frozenset[str]:
         """Where something is mounted below the root."""
         try:
-            top = self._follow(str(root))
+            top = self._below(root, "", top)
         except OSError:
             return frozenset()
         found: set[str] = set()
@@ -367,25 +379,25 @@ class FakeDisk:
         return frozenset(found)
 
     @contextmanager
-    def listing(self, root: Path, path: str) -> Iterator[Listing]:
+    def listing(self, root: Path, path: str, top: Node | None = None) -> Iterator[Listing]:
         """A directory's entries."""
         self.on_access("listing", _place(root, path))
-        node = self._below(root, path)
+        node = self._below(root, path, top)
         if not isinstance(node, Folder):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory")
         if node.barred:
             raise _refused()
         yield Listing(node.identity(), self._entries(node, _place(root, path)))
 
-    def look(self, root: Path, path: str) -> Seen:
+    def look(self, root: Path, path: str, top: Node | None = None) -> Seen:
         """What is at a path below the root."""
         self.on_access("look", _place(root, path))
-        return self._below(root, path).seen()
+        return self._below(root, path, top).seen()
 
-    def open(self, root: Path, path: str) -> OpenFile:
+    def open(self, root: Path, path: str, top: Node | None = None) -> OpenFile:
         """Open what is at a path below the root."""
         self.on_access("open", _place(root, path))
-        node = self._below(root, path)
+        node = self._below(root, path, top)
         if isinstance(node, Link):
             raise OSError(errno.ELOOP, "a symbolic link")
         if node.barred:
@@ -413,9 +425,15 @@ class FakeDisk:
 
     # How
 
-    def _below(self, root: Path, path: str) -> Node:
-        """What is at a path, reached from the root without following a link."""
-        node = self._follow(str(root))
+    def _below(self, root: Path, path: str, top: Node | None) -> Node:
+        """What is at a path, reached from the root without following a link.
+
+        Args:
+            root: The root.
+            path: Relative to it.
+            top: The root's own folder, if it is held.
+        """
+        node = self._follow(str(root)) if top is None else top
         for part in path.split("/") if path else ():
             folder = _entered(node)
             if part not in folder.entries:
@@ -424,7 +442,7 @@ class FakeDisk:
         return node
 
     def _follow(self, path: str) -> Node:
-        """What is at a path, links followed."""
+        """What is at a path, links followed, but for those of others."""
         waiting = list(reversed(_parts(path)))
         way: list[Node] = [_covering(self._top)]
         links = 0
@@ -440,6 +458,8 @@ class FakeDisk:
             if not isinstance(node, Link):
                 way.append(node)
                 continue
+            if node.foreign:
+                raise UntrustedLink(errno.EACCES, "a symbolic link that others could change")
             links += 1
             if links > MOST_LINKS:
                 raise OSError(errno.ELOOP, "too many symbolic links")
@@ -500,6 +520,34 @@ class FakeDisk:
             now_ns = self._last_ns + 1
         self._last_ns = now_ns
         return now_ns
+
+
+class _Held:
+    """A disk with one root held: what takes its place is not seen."""
+
+    def __init__(self, disk: FakeDisk, top: Node) -> None:
+        self._disk = disk
+        self._top = top
+        self.write_back_ns = disk.write_back_ns
+
+    @contextmanager
+    def holding(self, root: Path) -> Iterator[Disk]:  # noqa: ARG002 - it is held
+        yield self
+
+    def identity(self, root: Path, path: str = "") -> RootIdentity:
+        return self._disk.identity(root, path, self._top)
+
+    def mounts_below(self, root: Path) -> frozenset[str]:
+        return self._disk.mounts_below(root, self._top)
+
+    def listing(self, root: Path, path: str) -> AbstractContextManager[Listing]:
+        return self._disk.listing(root, path, self._top)
+
+    def look(self, root: Path, path: str) -> Seen:
+        return self._disk.look(root, path, self._top)
+
+    def open(self, root: Path, path: str) -> OpenFile:
+        return self._disk.open(root, path, self._top)
 
 
 class _Open:

@@ -26,8 +26,10 @@ def bind(source: Path, place: Path) -> None:
         pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
 
 
-def unmount(place: Path) -> None:
-    subprocess.run(["umount", str(place)], check=True, capture_output=True)
+def unmount(place: Path, *, in_use: bool = False) -> None:
+    """Unmount it, also while something of it is open if that is said."""
+    how = ["--lazy"] if in_use else []
+    subprocess.run(["umount", *how, str(place)], check=True, capture_output=True)
 
 
 @contextmanager

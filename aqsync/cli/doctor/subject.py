@@ -18,7 +18,8 @@ from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.errands import Errands
 from aqsync.local.reach import Reach, look_below
-from aqsync.local.scanner import load_rules, root_identity
+from aqsync.local.roots import root_identity
+from aqsync.local.scanner import load_rules
 from aqsync.paths import absolute
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import DaemonStatus

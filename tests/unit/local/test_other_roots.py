@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from aqsync.errors import RootUnusable
 from aqsync.journal.mappings import RootIdentity
-from aqsync.local.disk import REAL_DISK, RealDisk
+from aqsync.local.disk import REAL_DISK, Disk, RealDisk
 from aqsync.local.scanner import Scanner
 from aqsync.model import Hold, Uploaded
 from tests.support.lab import Lab
@@ -239,10 +240,16 @@ class Numbered(RealDisk):
         self._root = root
         self.device, self.file_system = device, file_system
 
-    def identity(self, root: Path, path: str = "") -> RootIdentity:
-        """The root's own, and of what lies below, the real one with this device."""
-        found = super().identity(root, path)
-        return RootIdentity(self.device, found.inode, self.file_system)
+    @contextmanager
+    def holding(self, root: Path) -> Iterator[Disk]:
+        with super().holding(root) as held:
+            identity = held.identity
+
+            def numbered(root: Path, path: str = "") -> RootIdentity:
+                return RootIdentity(self.device, identity(root, path).inode, self.file_system)
+
+            vars(held)["identity"] = numbered
+            yield held
 
 
 def numbered(lab: Lab, device: int, file_system: int) -> None:

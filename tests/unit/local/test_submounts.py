@@ -46,9 +46,9 @@ class Disks:
         bind(aside, place)
         self._mounted.append(place)
 
-    def unmount(self, path: str) -> None:
+    def unmount(self, path: str, *, in_use: bool = False) -> None:
         place = self._lab.root / path
-        unmount(place)
+        unmount(place, in_use=in_use)
         self._mounted.remove(place)
 
     def close(self) -> None:
@@ -407,7 +407,7 @@ def test_a_root_that_is_away_for_a_moment_of_the_scan(lab: Lab, disks: Disks) ->
     def beat() -> None:
         beats.append(None)
         if len(beats) == 2:
-            disks.unmount("")
+            disks.unmount("", in_use=True)
         elif len(beats) == 3:
             disks.mount("")
 
