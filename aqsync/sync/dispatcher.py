@@ -136,8 +136,8 @@ class Dispatcher:
         """Mappings for which transfers are blocked."""
         self._full: frozenset[str] = frozenset()
         """Mappings whose disk hangs and already has as many workers as it may have."""
-        self._refused: frozenset[str] = frozenset()
-        """Those of them in which no worker was free for an order that no pause holds up."""
+        self._told: frozenset[str] = frozenset()
+        """Mappings of which every order is told that their disk does not answer."""
         self._returned: list[FileRecord] = []
         """Taken in this step and not begun; queued again at its end, so that every step ends."""
         self._hanging: dict[str, frozenset[str]] = {}
@@ -353,7 +353,7 @@ class Dispatcher:
             self._policies.forget()
         self._blocked = frozenset(found)
         self._full = frozenset(name for name in self._mappings if not self._engine.admits(name))
-        self._refused &= self._full
+        self._told = frozenset(n for n, b in found.items() if b.reason is Reason.MAPPING_HANGS)
         opens = [why.until_ns for why in found.values() if why.until_ns is not None]
         self._opens_at_ns = min(opens, default=None)
 
@@ -380,7 +380,7 @@ class Dispatcher:
             lane,
             BATCH,
             self._blocked | self._full,
-            (self._full - self._blocked) | self._refused,  # an order hears of a pause at once
+            self._full - self._told,
             first_only=self._orders_only,
         ):
             self._taken[lane] = taken
@@ -450,7 +450,6 @@ class Dispatcher:
             return None
         if not self._engine.admits(file.mapping):
             self._full |= {file.mapping}
-            self._refused |= {file.mapping}
             self._returned.append(file)
             return None
         takers = tuple(order for order in orders if order.admit(file, step))
