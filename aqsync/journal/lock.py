@@ -121,8 +121,10 @@ class JournalLock:
 
 def _closed_state(journal: Path) -> str | None:
     """What changes whenever the journal's content does; None where that is not all in one file."""
-    if journal.with_name(journal.name + "-wal").exists():
-        return None
+    with contextlib.suppress(FileNotFoundError):
+        # An empty one is left by a command that has only read the journal.
+        if journal.with_name(journal.name + "-wal").stat().st_size:
+            return None
     try:
         status = journal.stat()
     except FileNotFoundError:

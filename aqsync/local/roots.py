@@ -24,6 +24,21 @@ def root_identity(directory: Path, disk: Disk = REAL_DISK) -> RootIdentity:
         return disk.identity(directory)
 
 
+def require_enterable(directory: Path, entry: str, disk: Disk) -> None:
+    """See whether it is a root itself that is closed, and not just an entry of it.
+
+    Args:
+        directory: The root.
+        entry: The name of something that is there, and cannot be opened.
+        disk: Where the root is.
+
+    Raises:
+        RootUnusable: It is the root.
+    """
+    with _telling_what_is_wrong(directory):
+        disk.look(directory, entry)
+
+
 class StandingRoot(NamedTuple):
     """What stands at a root."""
 

@@ -23,7 +23,7 @@ from aqsync.local.errands import Errands
 from aqsync.local.ignore_file import read_ignore_file
 from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
-from aqsync.local.roots import StandingRoot, held_root, root_identity
+from aqsync.local.roots import StandingRoot, held_root, require_enterable, root_identity
 from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
@@ -73,6 +73,8 @@ def load_rules(
     try:
         text = read_ignore_file(mapping.directory, disk)
     except OSError as exc:
+        if isinstance(exc, PermissionError):
+            require_enterable(mapping.directory, IGNORE_FILE, disk)
         raise RootUnusable(
             f"{path} cannot be read: {exc.strerror}",
             hint="make it a small file that aqsync can read, or remove it",

@@ -14,6 +14,7 @@ from aqsync.cli.doctor.examination import CHECKS
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
+from tests.support.permissions import bound_by_permissions
 from tests.support.project import BOUND_BY_PERMISSIONS, Project, Ran, run
 
 Findings = dict[str, list[dict[str, str]]]
@@ -220,6 +221,17 @@ def test_what_may_not_be_read_below_a_root(project: Project) -> None:
     [found] = json.loads(ran.stdout)["findings"]
     assert (ran.returncode, found["verdict"]) == (1, "fault")
     assert "and 1 more cannot be read" in found["message"]
+
+
+def test_a_root_that_may_not_be_entered(project: Project) -> None:
+    project.write("1.csv")
+    project.root.chmod(0o444)
+    with bound_by_permissions():
+        fault = the_fault(examined(project, "--only", "permissions"))
+    project.root.chmod(0o755)
+    assert (
+        fault["message"] == f"the directory {project.root} cannot be looked at: Permission denied"
+    )
 
 
 def test_only_what_is_asked_for(project: Project) -> None:

@@ -155,6 +155,11 @@ class Boot:
         require("it is enabled", so=shown("UnitFileState") == "enabled")
         require("it is the user's", so=shown("User") == "aqsync")
 
+    def check_doctor_looks_as_the_user_of_the_service(self) -> None:
+        said = run(AQSYNC, "doctor", fails=True)
+        closed = f"fault: permissions: the directory {DATA} cannot be looked at"
+        require(f"only {DATA} is closed: {said}", so=closed in said and "1 fault," in said)
+
     def check_a_member_of_the_group_may_read(self) -> None:
         run("usermod", "--append", "--groups", "lab", "aqsync")
         run("systemctl", "stop", UNIT)
@@ -174,6 +179,14 @@ class Boot:
         listed = run("journalctl", "--unit", UNIT, "--quiet", "--no-pager")
         require("the token is not in the log", so=TOKEN not in listed)
         wait_for("the upload is in the log", in_journal("after.csv"))
+
+    def check_doctor_finds_no_fault(self) -> None:
+        said = run(AQSYNC, "doctor")
+        for well in ("service: aqsync.service is active", "daemon: it answers", "access: "):
+            require(f"{well}: {said}", so=f"ok: {well}" in said)
+        require(f"the journal is the service's: {said}", so="/var/lib/aqsync/journal.db" in said)
+        said = run("setpriv", "--reuid=anna", "--regid=lab", "--clear-groups", AQSYNC, "doctor")
+        require(f"anna is told to call it with sudo: {said}", so="call it with sudo" in said)
 
     def check_the_daemon_may_write_nothing_but_its_state(self) -> None:
         inside = ("nsenter", "--mount", f"--target={shown('MainPID')}")
@@ -393,6 +406,7 @@ class Boot:
         run("systemctl", "daemon-reload")
         run("systemctl", "restart", UNIT)
         self.arrives("closed~closed.csv")
+        run(AQSYNC, "doctor", "--only", "permissions")
 
     def check_uninstall(self) -> None:
         run(AQSYNC, "service", "uninstall")

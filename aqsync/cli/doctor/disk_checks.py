@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aqsync.cli.doctor.findings import Result, Verdict, fault, faults_of, ok, skipped, warning
 from aqsync.cli.doctor.subject import POSIX, CannotLook, Subject
@@ -17,6 +19,9 @@ from aqsync.local.mounts import kind_at, without_events
 from aqsync.local.reach import Reach
 from aqsync.local.watches import limit_cure, watch_limit, watches_in_use
 
+if TYPE_CHECKING:
+    from aqsync.service.installed import Installed
+
 _LITTLE, _TOO_LITTLE = 1 << 30, 100 << 20
 """Bytes that are free."""
 _FORGETFUL = {"tmpfs", "ramfs"}
@@ -25,13 +30,13 @@ Look = Callable[[MappingConfig], Iterator[Result]]
 
 def look_at_room(subject: Subject) -> Iterator[Result]:
     """Whether the journal can grow, and instruments can write."""
-    yield room_result("the disk of the journal", *_room(_nearest(subject.config.journal)))
 
     def look(mapping: MappingConfig) -> Iterator[Result]:
         room = subject.errands.ask(mapping.directory, lambda: _room(mapping.directory))
         yield room_result(f"the disk of {mapping.name}", *room, ours=False)
 
     yield from _in_each(subject, look)
+    yield room_result("the disk of the journal", *_room(_nearest(subject.journal)))
 
 
 def room_result(what: str, free: int, entries: int | None, *, ours: bool = True) -> Result:
@@ -54,8 +59,6 @@ def room_result(what: str, free: int, entries: int | None, *, ours: bool = True)
 
 def look_at_file_systems(subject: Subject) -> Iterator[Result]:
     """Which kinds there are, and what these can and cannot do."""
-    journal = subject.config.journal
-    yield journal_kind_result(kind_at(journal), remote=without_events(journal) is not None)
     rescans = subject.config.schedule.rescan_without_events
 
     def look(mapping: MappingConfig) -> Iterator[Result]:
@@ -67,6 +70,8 @@ def look_at_file_systems(subject: Subject) -> Iterator[Result]:
         yield ok(message)
 
     yield from _in_each(subject, look)
+    journal = subject.journal
+    yield journal_kind_result(kind_at(journal), remote=without_events(journal) is not None)
 
 
 def journal_kind_result(kind: str | None, *, remote: bool) -> Result:
@@ -88,15 +93,11 @@ def journal_kind_result(kind: str | None, *, remote: bool) -> Result:
 
 def look_at_permissions(subject: Subject) -> Iterator[Result]:
     """Whether each root, and each file in it that is not ignored, can be read."""
+    subject.require_own_eyes()
     service = subject.own_service
-    if service is not None and service.runs_as_another:
-        if os.geteuid() == 0:
-            yield from _as_the_services_user(subject)
-            return
-        yield warning(
-            f"looked at as this user, and the service runs as {service.run_as}",
-            "call it with sudo: then it looks as the user of the service",
-        )
+    if service is not None and service.runs_as_another and not service.reads_everything:
+        yield from _as_the_services_user(service, subject.path)
+        return
     for mapping in subject.config.mappings:
         reach = subject.reach[mapping.name]
         if isinstance(reach, AqsyncError):
@@ -120,15 +121,16 @@ def look_at_watches(subject: Subject) -> Iterator[Result]:
     limit = watch_limit()
     if limit is None:
         raise CannotLook("this system has no limit of watches")
-    wanted = 0
+    wanted, process = 0, None
     for mapping in subject.config.mappings:
         reach = subject.reach[mapping.name]
         if isinstance(reach, AqsyncError):
             yield skipped(f"{mapping.name}: its directory cannot be looked at")
         elif without_events(mapping.directory) is None:
             wanted += reach.directories
-    daemon = subject.daemon
-    process = None if daemon is None or isinstance(daemon, AqsyncError) else daemon.process
+    with suppress(CannotLook):
+        daemon = subject.daemon
+        process = None if daemon is None or isinstance(daemon, AqsyncError) else daemon.process
     yield watches_result(wanted, limit, watches_in_use(subject.user, process))
 
 
@@ -170,16 +172,14 @@ def _nearest(path: Path) -> Path:
     return next(folder for folder in path.parents if folder.exists())
 
 
-def _as_the_services_user(subject: Subject) -> Iterator[Result]:
+def _as_the_services_user(service: Installed, config: Path) -> Iterator[Result]:
     """The same check, by a process of that user: root itself may read everything."""
     from aqsync.service.account import service_user  # noqa: PLC0415 - POSIX alone has it
     from aqsync.service.conditions import own_command  # noqa: PLC0415 - the same
 
-    service = subject.own_service
-    assert service is not None  # noqa: S101 - asked before
     command = [*own_command(), "doctor", "--json", "--only", "permissions"]
     account = service_user(service.run_as or "")
-    ran = account.run([*command, "--config", str(subject.path)], service.state)
+    ran = account.run([*command, "--config", str(config)], service.state)
     try:
         findings = json.loads(ran.stdout)["findings"]
         for found in findings:

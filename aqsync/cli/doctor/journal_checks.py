@@ -14,7 +14,7 @@ from aqsync.journal import Journal
 
 def look_at_journal(subject: Subject) -> Iterator[Result]:
     """Every check of its content; it is only read, also beside a daemon."""
-    path = subject.config.journal
+    path = subject.journal
     if not os.path.lexists(path):
         check_journal(path)
         yield ok(f"there is no journal yet; {path} can be made")

@@ -27,6 +27,7 @@ def look_at_server(subject: Subject) -> Iterator[Result]:
 def look_at_access(subject: Subject) -> Iterator[Result]:
     """Whether it lets this user in."""
     refusal = subject.refusal
+    subject.require_own_eyes()
     if isinstance(refusal, AccessDenied):
         yield from faults_of(refusal)
     elif refusal is not None:

@@ -28,6 +28,7 @@ def look_at_config(subject: Subject) -> Iterator[Result]:
 def look_at_token(subject: Subject) -> Iterator[Result]:
     """Whether it can be read, and who else could read it on its way."""
     section = subject.section
+    subject.require_own_eyes()
     token = read_token(section.token_file, os.environ)
     if token is None:
         yield ok("no token is configured, so none is sent")

@@ -18,7 +18,7 @@ from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.errands import Errands
 from aqsync.local.reach import Reach, look_below
-from aqsync.local.roots import root_identity
+from aqsync.local.roots import held_root
 from aqsync.local.scanner import load_rules
 from aqsync.paths import absolute
 from aqsync.service.web.client import DaemonClient
@@ -157,6 +157,26 @@ class Subject:
                 return self.service
         return None
 
+    def require_own_eyes(self) -> None:
+        """What belongs to the service of another user, only root sees as that user does.
+
+        Raises:
+            CannotLook: It is so, and somebody else calls.
+        """
+        found = self.own_service
+        if found is not None and found.runs_as_another and os.geteuid() != 0:
+            raise CannotLook(f"the service runs as {found.run_as}: call it with sudo to look at it")
+
+    @property
+    def journal(self) -> Path:
+        """The journal.
+
+        Raises:
+            CannotLook: It is not known, or another user's.
+        """
+        self.require_own_eyes()
+        return self.config.journal
+
     @contextmanager
     def as_the_service(self) -> Iterator[None]:
         """Within, root has the variables of the service, so that both mean the same.
@@ -194,8 +214,9 @@ class Subject:
         root, disk = mapping.directory, AttendedDisk(REAL_DISK)
 
         def look() -> Reach:
-            root_identity(root, disk)
-            return look_below(root, load_rules(mapping, disk), _MOST_LOOKED_AT, disk)
+            with held_root(root, disk) as standing:
+                rules = load_rules(mapping, standing.disk)
+                return look_below(root, rules, _MOST_LOOKED_AT, standing.disk)
 
         try:
             return self.errands.run(root, look)
@@ -204,9 +225,14 @@ class Subject:
 
     @cached_property
     def daemon(self) -> DaemonStatus | AqsyncError | None:
-        """What the running daemon says of itself, or why it says nothing; None: none runs."""
+        """What the running daemon says of itself, or why it says nothing; None: none runs.
+
+        Raises:
+            CannotLook: Its journal is not known, or another user's.
+        """
+        journal = self.journal
         try:
-            daemon = DaemonClient.find(self.config.journal)
+            daemon = DaemonClient.find(journal)
             if daemon is None:
                 return None
             with daemon:

@@ -126,6 +126,26 @@ def test_permissions_are_those_of_the_services_user(
     assert command[-5:] == ["--json", "--only", "permissions", "--config", str(config)]
 
 
+@root_only
+def test_a_service_that_may_read_everything_is_looked_at_as_root(
+    systemd: FakeSystemd, config: Path
+) -> None:
+    tells(systemd, config, User="daemon", AmbientCapabilities="cap_dac_read_search")
+    _, found = examined(config, "permissions")
+    assert found == [("ok", "a: all that is not ignored can be read")]
+
+
+def test_who_is_not_root_cannot_see_what_is_the_services(
+    systemd: FakeSystemd, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwnam("nobody").pw_uid)
+    tells(systemd, config, User="daemon")
+    ran, found = examined(config, "token", "access", "journal", "permissions", "daemon", "disk")
+    told = [message for verdict, message in found if verdict == "skipped"]
+    assert told == ["the service runs as daemon: call it with sudo to look at it"] * 6
+    assert ran.exit_code == 0
+
+
 class Answer:
     """What a process of the service's user prints."""
 

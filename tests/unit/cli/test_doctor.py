@@ -34,6 +34,7 @@ RUNNING = {
     "NRestarts": "0",
     "NeedDaemonReload": "no",
     "User": "aqsync",
+    "AmbientCapabilities": "",
     "ExecStart": "{ path=/opt/aqsync ; argv[]=/opt/aqsync run --config /etc/a.yaml ; pid=1 }",
 }
 

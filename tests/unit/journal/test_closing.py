@@ -54,6 +54,15 @@ def test_one_closed_in_good_order_is_not_read_through(path: Path, checks: list[s
     assert checks == []
 
 
+def test_one_that_was_only_read_since_is_not_read_through(path: Path, checks: list[str]) -> None:
+    open_and_close(path)
+    Journal.open_for_reading(path).close()
+    assert path.with_name(f"{path.name}-wal").stat().st_size == 0, "a reader leaves it behind"
+    checks.clear()
+    open_and_close(path)
+    assert checks == []
+
+
 def test_one_that_anything_has_touched_is(path: Path, checks: list[str]) -> None:
     open_and_close(path)
     checks.clear()
