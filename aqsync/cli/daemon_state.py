@@ -14,8 +14,11 @@ from aqsync.errors import AqsyncError
 from aqsync.journal.pauses import EVERYTHING, Pause
 from aqsync.model import SECOND_NS
 from aqsync.service.web.client import DaemonClient
-from aqsync.service.web.models import DaemonStatus
+from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.wording import counted
+
+_MEASURED_S = 1.0
+"""A file that has been sent for a shorter time has no rate yet."""
 
 
 class DaemonState:
@@ -36,6 +39,14 @@ class DaemonState:
                     self._status = daemon.status()
         except AqsyncError as exc:
             self._problem = exc
+
+    def slowest(self, mapping: str) -> FileUnderWay | None:
+        """The file of a mapping that is sent at the lowest rate; None if none is long under way."""
+        under_way = [] if self._status is None else self._status.under_way
+        measured = [
+            file for file in under_way if file.mapping == mapping and file.seconds >= _MEASURED_S
+        ]
+        return min(measured, key=lambda file: file.sent / file.seconds, default=None)
 
     def as_json(self) -> dict[str, Any] | None:
         """For a program; None where no daemon runs."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aqsync.cli.output import iso_text, say, seconds_text
+from aqsync.cli.output import iso_text, say, seconds_text, size_text
+from aqsync.cli.problem_groups import Group, grouped
 from aqsync.config import MappingConfig
 from aqsync.model import State
+from aqsync.sync.not_there import FileNotThere
 from aqsync.sync.summary import FileProblem, Summary
 
 SHOWN_PROBLEMS = 20
@@ -22,20 +24,53 @@ def counts_text(summary: Summary, *more: str) -> str:
 
 
 def report_problems(problems: Sequence[FileProblem], *, everything: bool = False) -> None:
-    """One line for each problem, with its hint below; the first few unless all are wanted."""
-    shown = problems if everything else problems[:SHOWN_PROBLEMS]
-    for problem in shown:
-        say(f"{problem.state}: {problem.path}: {problem.text}{_for_so_long(problem)}")
-        if problem.why.hint:
-            say(f"  hint: {problem.why.hint}")
-    if len(shown) < len(problems):
-        say(f"... and {len(problems) - len(shown)} more; `aqsync status --all` shows every one")
+    """One line for each reason, or each problem if `everything` is wanted, with its hint below.
+
+    Without `everything`, the first few.
+    """
+    groups = [Group([each]) for each in problems] if everything else grouped(problems)
+    shown = groups if everything else groups[:SHOWN_PROBLEMS]
+    for group in shown:
+        say(_line(group))
+        if group.first.why.hint:
+            say(f"  hint: {group.first.why.hint}")
+    if len(shown) < len(groups):
+        say(f"... and {len(groups) - len(shown)} more; `aqsync status --all` shows every one")
+    elif len(groups) < len(problems):
+        say("`aqsync status --all` names every file")
 
 
-def _for_so_long(problem: FileProblem) -> str:
-    if problem.state is not State.WAITING or (problem.age_seconds or 0.0) < _WORTH_TELLING_S:
+def _line(group: Group) -> str:
+    problem, longest = group.first, _for_so_long(group)
+    if len(group.problems) == 1:
+        return f"{problem.state}: {problem.path}: {problem.text}{longest}"
+    size = f", {size_text(group.size)}" if group.size else ""
+    example = "" if group.is_the_same else f"such as {problem.path}: "
+    return (
+        f"{problem.state}: {group.files} files below {group.place}{size}: {example}{problem.text}"
+        f"{longest}"
+    )
+
+
+def _for_so_long(group: Group) -> str:
+    longest = max(problem.age_seconds or 0.0 for problem in group.problems)
+    if group.first.state is not State.WAITING or longest < _WORTH_TELLING_S:
         return ""
-    return f" (for {seconds_text(problem.age_seconds or 0.0)})"
+    up_to = "" if len(group.problems) == 1 else "up to "
+    return f" (for {up_to}{seconds_text(longest)})"
+
+
+def waiting_lines(problems: Sequence[FileProblem]) -> list[str]:
+    """One line for each problem: size, age of the file, state, path, reason."""
+    return [
+        f"{'' if problem.size is None else size_text(problem.size):>9}"
+        f"  {_age(problem):>8}  {problem.state}: {problem.path}: {problem.text}"
+        for problem in problems
+    ]
+
+
+def _age(problem: FileProblem) -> str:
+    return "" if problem.file_age_seconds is None else seconds_text(problem.file_age_seconds)
 
 
 def summary_as_json(
@@ -51,5 +86,23 @@ def summary_as_json(
         "bytes_missing": sum(summary.bytes.values()) - summary.bytes[State.IN_SYNC],
         "complete": summary.complete,
         "last_complete_sync": iso_text(complete_at_ns),
+        "not_there": {
+            "files": summary.not_there.files,
+            "bytes": summary.not_there.bytes,
+            "oldest": _file_as_json(mapping, summary.not_there.oldest),
+            "largest": _file_as_json(mapping, summary.not_there.largest),
+        },
         "problems": [problem.to_dict() for problem in summary.problems],
+        "groups": [group.to_dict() for group in grouped(summary.problems)],
+    }
+
+
+def _file_as_json(mapping: MappingConfig, file: FileNotThere | None) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    return {
+        "path": str(mapping.directory / file.path),
+        "state": file.state.value,
+        "bytes": file.size,
+        "since": iso_text(file.since_ns),
     }

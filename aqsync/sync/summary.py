@@ -24,9 +24,10 @@ from aqsync.model import (
     Wait,
     explanation_of,
 )
+from aqsync.sync.not_there import NotThere
 from aqsync.sync.policies import ALWAYS, decisions, keeps, transfers_blocked
 
-_OPEN = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
+NOT_IN_SYNC = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
 """States in which a file is not on the server as it should be."""
 _OF_MANY = frozenset(
     {
@@ -50,6 +51,10 @@ class FileProblem(NamedTuple):
     """For how long, if that is known."""
     files: int | None = None
     """How many files it concerns, if it is reported once for all of them."""
+    size: int | None = None
+    """Of the file, or of all of them, in bytes."""
+    file_age_seconds: float | None = None
+    """For how long the file has been as it is, by its own times."""
 
     @property
     def text(self) -> str:
@@ -65,6 +70,8 @@ class FileProblem(NamedTuple):
             "reason": self.text,
             "hint": self.why.hint,
             "age_seconds": self.age_seconds,
+            "bytes": self.size,
+            "file_age_seconds": self.file_age_seconds,
         }
         return found if self.files is None else {**found, "files": self.files}
 
@@ -79,7 +86,8 @@ class FileProblem(NamedTuple):
         state, files = State(found["state"]), found.get("files")
         message = str(found["reason"]).removesuffix(_how_many(files, state))
         why = explanation_of(found["code"], message, found["hint"])
-        return cls(found["path"], state, why, found["age_seconds"], files)
+        ages = found["age_seconds"], found.get("file_age_seconds")
+        return cls(found["path"], state, why, ages[0], files, found.get("bytes"), ages[1])
 
 
 def _how_many(files: int | None, state: State) -> str:
@@ -94,12 +102,13 @@ class Summary:
     bytes: Counter[State] = field(default_factory=Counter)
     kept: int = 0
     """Deleted here, kept on the server."""
+    not_there: NotThere = field(default_factory=NotThere)
     problems: list[FileProblem] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
         """Whether everything is in sync."""
-        return not any(self.files[state] for state in _OPEN)
+        return not any(self.files[state] for state in NOT_IN_SYNC)
 
 
 def summarize(
@@ -110,6 +119,7 @@ def summarize(
     *,
     windows: Windows = ALWAYS,
     at_once: bool = False,
+    each: bool = False,
 ) -> Summary:
     """Decide on all files of a mapping and count the decisions.
 
@@ -120,15 +130,13 @@ def summarize(
         within: Only files at and below these paths count; none: all.
         windows: When files may be sent.
         at_once: Ignore them, and pauses.
+        each: Report what many files have in common for each of them too.
     """
     summary = Summary()
 
-    def add(
-        path: str, state: State, why: Explanation, since_ns: int, files: int | None = None
-    ) -> None:
-        age_seconds = round(max(0, now_ns - since_ns) / 1e9, 3)
+    def problem(path: str, state: State, why: Explanation, since_ns: int) -> FileProblem:
         place = str(mapping.directory / path)
-        summary.problems.append(FileProblem(place, state, why, age_seconds, files))
+        return FileProblem(place, state, why, _seconds(since_ns, now_ns))
 
     mapping_id = journal.mappings.get(mapping.name).id
     quiet = journal.observations.quiet(mapping_id, within, keep=keeps(mapping))
@@ -146,15 +154,20 @@ def summarize(
             continue
         summary.files[step.state] += 1
         summary.bytes[step.state] += file.size
-        if isinstance(step, InSync | Recheck) or told_once.takes(step):
+        if step.state in NOT_IN_SYNC and file.local is not None:
+            summary.not_there.count(file, step.state)
+        if isinstance(step, InSync | Recheck) or (not each and told_once.takes(file, step)):
             continue
         why = step.why if isinstance(step, Hold | Wait) else replace(step.why, hint="")
-        add(file.path, step.state, why, step.since_ns)
-    for (state, why, since_ns), files in told_once.files.items():
-        add("", state, why, since_ns, files)
+        found = problem(file.path, step.state, why, step.since_ns)
+        age = _seconds(file.since_ns, now_ns)
+        summary.problems.append(found._replace(size=file.size, file_age_seconds=age))
+    for key, files in told_once.files.items():
+        found = problem("", *key)
+        summary.problems.append(found._replace(files=files, size=told_once.bytes[key]))
     for path, trouble in journal.mappings.troubles(mapping_id).items():
         summary.files[State.FAILED] += 1
-        add(path, State.FAILED, trouble.why, trouble.since_ns)
+        summary.problems.append(problem(path, State.FAILED, trouble.why, trouble.since_ns))
     return summary
 
 
@@ -171,20 +184,23 @@ class _ToldOnce:
     ) -> None:
         self.files: Counter[tuple[State, Explanation, int]] = Counter()
         """By state, explanation and since when."""
+        self.bytes: Counter[tuple[State, Explanation, int]] = Counter()
         self._untrusted = None if untrusted is None else untrusted.why
         self._everywhere = {problem.why: problem.since_ns for problem in everywhere}
 
-    def takes(self, step: Decision) -> bool:
-        """Whether a file has such a problem; if so, the file is counted."""
+    def takes(self, file: FileRecord, step: Decision) -> bool:
+        """Whether a file's problem is one of those; if so, the file is counted."""
         if step.why == self._untrusted:
             return True
         if isinstance(step, Hold) and step.reason in _OF_MANY:
-            self.files[step.state, step.why, step.since_ns] += 1
-            return True
-        if isinstance(step, Wait) and step.why in self._everywhere:
-            self.files[step.state, step.why, self._everywhere[step.why]] += 1
-            return True
-        return False
+            since_ns = step.since_ns
+        elif isinstance(step, Wait) and step.why in self._everywhere:
+            since_ns = self._everywhere[step.why]
+        else:
+            return False
+        self.files[step.state, step.why, since_ns] += 1
+        self.bytes[step.state, step.why, since_ns] += file.size
+        return True
 
 
 def is_kept(file: FileRecord) -> bool:
@@ -206,4 +222,8 @@ def is_complete(journal: Journal, mapping: MappingConfig, now_ns: int) -> bool:
     """
     if journal.mappings.troubles(journal.mappings.get(mapping.name).id):
         return False
-    return not any(step.state in _OPEN for _, step in decisions(journal, mapping, now_ns))
+    return not any(step.state in NOT_IN_SYNC for _, step in decisions(journal, mapping, now_ns))
+
+
+def _seconds(since_ns: int, now_ns: int) -> float:
+    return round(max(0, now_ns - since_ns) / 1e9, 3)

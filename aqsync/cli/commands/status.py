@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import click
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
 from aqsync.cli.journal_view import journal_after_scan
+from aqsync.cli.live import shown_live
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import (
     age_text,
@@ -18,10 +20,12 @@ from aqsync.cli.output import (
     lists_text,
     say,
     say_json,
+    say_lines,
     seconds_text,
     size_text,
 )
-from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
+from aqsync.cli.problem_groups import Order, ordered
+from aqsync.cli.summaries import counts_text, report_problems, summary_as_json, waiting_lines
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig, Windows
 from aqsync.errors import ExitCode
@@ -29,10 +33,12 @@ from aqsync.journal import Journal
 from aqsync.journal.pauses import Pause
 from aqsync.journal.rechecks import Pending
 from aqsync.local.selection import HINT, Selection
+from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem, ServerProblem, State
+from aqsync.service.web.models import FileUnderWay
 from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.selected import selection
-from aqsync.sync.summary import Summary, summarize
+from aqsync.sync.summary import NOT_IN_SYNC, Summary, summarize
 from aqsync.wording import counted
 
 
@@ -47,6 +53,8 @@ class _MappingState(NamedTuple):
     watch: Problem | None
     """Why its file events cannot be trusted."""
     rechecks: Pending
+    slowest: FileUnderWay | None
+    """Of the files that the daemon sends."""
 
 
 class _ServerSide(NamedTuple):
@@ -64,48 +72,112 @@ class _ServerSide(NamedTuple):
 @config_option
 @mappings_option
 @no_scan_option
-@click.option("--all", "everything", is_flag=True, help="Every problem, not just the first 20.")
+@click.option("--all", "everything", is_flag=True, help="Every problem and every file by its name.")
+@click.option(
+    "--waiting",
+    is_flag=True,
+    help="One line for each file that is not on the server as it is here, and nothing else.",
+)
+@click.option(
+    "--sort",
+    "order",
+    type=click.Choice(Order, case_sensitive=False),
+    help="By what problems and files are sorted: the oldest, the largest first.",
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Show it live until Ctrl-C, as the daemon or a push notes it; the disk is left alone.",
+)
 @json_option
 def status(
-    *, config: Config, names: Sequence[str], no_scan: bool, everything: bool, json: bool
+    *,
+    config: Config,
+    names: Sequence[str],
+    no_scan: bool,
+    everything: bool,
+    waiting: bool,
+    order: Order | None,
+    watch: bool,
+    json: bool,
 ) -> ExitCode:
     """Say how each mapping stands: is everything up there?
 
     The disk is looked at as it is now, the server's side is as last fetched. Exit status: 0 all
     in sync, 1 not.
     """
-    mappings = chosen(config, names)
-    now_ns = SystemClock().now_ns()
-    with journal_after_scan(config, mappings, scan=not no_scan) as (journal, _):
-        windows = config.transfer.windows
-        found = [_mapping_state(journal, mapping, windows, now_ns) for mapping in mappings]
-        server = _server_side(journal, mappings, now_ns)
-    daemon = DaemonState(config)
-    if json:
-        _print_json(config, found, server, daemon, now_ns)
-    else:
-        for each in found:
-            _tell_mapping(each, now_ns)
-            report_problems(each.summary.problems, everything=everything)
-        tell_pauses(server.pauses, now_ns)
-        daemon.tell(now_ns)
-        say(f"by the configuration {config.path}, with the server {config.server.url}")
-        _tell_server(server, now_ns)
-    complete = all(each.summary.complete for each in found)
-    return ExitCode.OK if complete else ExitCode.INCOMPLETE
+    mappings, clock = chosen(config, names), SystemClock()
+
+    def answer() -> ExitCode:
+        now_ns, daemon = clock.now_ns(), DaemonState(config)
+        with journal_after_scan(config, mappings, scan=not (no_scan or watch)) as (journal, _):
+            windows = config.transfer.windows
+            found = [
+                _mapping_state(journal, mapping, windows, now_ns, daemon, order, each=waiting)
+                for mapping in mappings
+            ]
+            server = _server_side(journal, mappings, now_ns)
+        if json:
+            _print_json(config, found, server, daemon, now_ns)
+        elif waiting:
+            _tell_waiting(found)
+        else:
+            if watch:
+                say(local_text(now_ns / SECOND_NS))
+            _tell(config, found, server, daemon, now_ns, everything=everything)
+        complete = all(each.summary.complete for each in found)
+        return ExitCode.OK if complete else ExitCode.INCOMPLETE
+
+    if not watch:
+        return answer()
+    return shown_live(answer, clock, on_screen=sys.stdout.isatty() and not json)
+
+
+def _tell(
+    config: Config,
+    found: Sequence[_MappingState],
+    server: _ServerSide,
+    daemon: DaemonState,
+    now_ns: int,
+    *,
+    everything: bool,
+) -> None:
+    for each in found:
+        _tell_mapping(each, now_ns)
+        report_problems(each.summary.problems, everything=everything)
+    tell_pauses(server.pauses, now_ns)
+    daemon.tell(now_ns)
+    say(f"by the configuration {config.path}, with the server {config.server.url}")
+    _tell_server(server, now_ns)
+
+
+def _tell_waiting(found: Sequence[_MappingState]) -> None:
+    for each in found:
+        not_there = [problem for problem in each.summary.problems if problem.state in NOT_IN_SYNC]
+        say_lines(waiting_lines(not_there))
 
 
 def _mapping_state(
-    journal: Journal, mapping: MappingConfig, windows: Windows, now_ns: int
+    journal: Journal,
+    mapping: MappingConfig,
+    windows: Windows,
+    now_ns: int,
+    daemon: DaemonState,
+    order: Order | None,
+    *,
+    each: bool,
 ) -> _MappingState:
     record = journal.mappings.get(mapping.name)
+    summary = summarize(journal, mapping, now_ns, windows=windows, each=each)
+    summary.problems = ordered(summary.problems, order)
     return _MappingState(
         mapping,
-        summarize(journal, mapping, now_ns, windows=windows),
+        summary,
         record.complete_at_ns,
         selection(journal, mapping),
         journal.mappings.watch(record.id),
         journal.rechecks.pending(record.id),
+        daemon.slowest(mapping.name),
     )
 
 
@@ -137,6 +209,7 @@ def _print_json(
                     "left_out": each.selection.left_out,
                     "unmatched_patterns": list(each.selection.unmatched),
                     "recheck": _recheck_as_json(each, now_ns),
+                    "slowest": None if each.slowest is None else each.slowest.model_dump(),
                 }
                 for each in found
             },
@@ -183,6 +256,7 @@ def _tell_mapping(each: _MappingState, now_ns: int) -> None:
         more.append(f"{found.left_out} not selected by `include`")
     say(f"{mapping.name}: {mapping.directory} -> {mapping.experiment}")
     say(f"  {counts_text(summary, *more)}")
+    _tell_not_there(each, now_ns)
     say(
         f"  {size_text(summary.bytes[State.IN_SYNC])} on the server;"
         f" last complete sync {age_text(each.complete_at_ns, now_ns)}"
@@ -194,6 +268,24 @@ def _tell_mapping(each: _MappingState, now_ns: int) -> None:
         say(f"    hint: {HINT}")
     _tell_rechecks(each, now_ns)
     _tell_watch(each.watch, now_ns)
+
+
+def _tell_not_there(each: _MappingState, now_ns: int) -> None:
+    """What a person asks for first: how much is still to come, and what stands out of it."""
+    found, slowest = each.summary.not_there, each.slowest
+    if not found.files:
+        return
+    verb = "is" if found.files == 1 else "are"
+    say(f"  {counted(found.files, 'file')} ({size_text(found.bytes)}) {verb} still to come:")
+    if found.oldest is not None and found.largest is not None:
+        age = seconds_text(max(0, now_ns - found.oldest.since_ns) / SECOND_NS)
+        say(f"    oldest:  {found.oldest.path}, here for {age}")
+        say(f"    largest: {found.largest.path}, {size_text(found.largest.size)}")
+    if slowest is not None:
+        say(
+            f"    slowest: {slowest.path}, {size_text(slowest.sent)} of {size_text(slowest.size)}"
+            f" at {size_text(slowest.sent / slowest.seconds)}/s"
+        )
 
 
 def _tell_rechecks(each: _MappingState, now_ns: int) -> None:

@@ -157,7 +157,7 @@ def test_problems_come_with_their_hints(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_of_many_problems_the_first_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    many = problems(SHOWN_PROBLEMS + 3)
+    many = [p._replace(path=f"experiment {p.path}") for p in problems(SHOWN_PROBLEMS + 3)]
     report_problems(many)
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("held") for line in lines) == SHOWN_PROBLEMS
