@@ -6,18 +6,23 @@ import errno
 import os
 import re
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 _PROCESSES = Path("/proc")
 _DESCRIPTIONS = Path("/proc/self/fdinfo")
 _LIMITS = Path("/proc/sys/fs/inotify")
 _WATCH = re.compile(rb"^inotify wd:[0-9a-f]+ ino:([0-9a-f]+)", re.MULTILINE)
 
+_INSTANCE = "anon_inode:inotify"
+"""Where the descriptor of an instance leads."""
 _INODE_BITS = 0x7FFF_FFFF_FFFF_FFFF
 """The journal knows inodes by 63 bits."""
 _FEWEST_WATCHES = 1 << 16
 _FEWEST_INSTANCES = 512
+_FILES_OF_A_WATCHER = 8
+"""To look at the root, and for inotify and a pipe."""
 _SETTINGS_FILE = "/etc/sysctl.d/60-aqsync.conf"
 
 
@@ -39,22 +44,38 @@ def watched_inodes(descriptor: int | None = None) -> set[int] | None:
     return set().union(*(_described(place) or () for place in places))
 
 
-def watches_in_use(user: int, without: int | None = None) -> int:
-    """How many watches the processes of a user have, as far as this process may see.
+class Need(NamedTuple):
+    """What inotify is needed for, or has, or may have."""
+
+    watches: int
+    """One for each directory."""
+    instances: int
+    """One for each root."""
+
+
+def inotify_in_use(user: int, without: int | None = None) -> Need:
+    """What the processes of a user have of inotify, as far as this process may see.
 
     Args:
         user: Its number.
         without: A process that does not count.
     """
-    found = 0
+    watches = instances = 0
     for process in _PROCESSES.glob("[0-9]*"):
         if process.name == str(without):
             continue
         with suppress(OSError):  # it has ended, or is another's
             if process.stat().st_uid == user:
                 for place in (process / "fdinfo").iterdir():
-                    found += len(_WATCH.findall(place.read_bytes()))
-    return found
+                    watches += len(_WATCH.findall(place.read_bytes()))
+                    instances += (process / "fd" / place.name).readlink().name == _INSTANCE
+    return Need(watches, instances)
+
+
+def inotify_limits() -> Need | None:
+    """What a user may have of it, all programs together; None where the system does not tell."""
+    watches, instances = watch_limit(), _limit("max_user_instances")
+    return None if watches is None or instances is None else Need(watches, instances)
 
 
 def watch_limit() -> int | None:
@@ -113,6 +134,11 @@ def limit_cure(wanted: int) -> str:
     return _raise_limit("max_user_watches", 1 << (wanted - 1).bit_length())
 
 
+def instances_cure(wanted: int) -> str:
+    """The same for so many instances."""
+    return _raise_limit("max_user_instances", max(_FEWEST_INSTANCES, wanted))
+
+
 def start_problem(exc: OSError, root: Path) -> tuple[str, str]:
     """What to tell people where watching a root could not begin.
 
@@ -133,7 +159,7 @@ def start_problem(exc: OSError, root: Path) -> tuple[str, str]:
         now = "" if limit is None else f" ({limit:,} for this user, all programs together)"
         return (
             f"{root} cannot be watched: the system's limit of inotify instances is reached{now}",
-            _raise_limit("max_user_instances", max(_FEWEST_INSTANCES, 2 * (limit or 0))),
+            instances_cure(2 * (limit or 0)),
         )
     if exc.errno == errno.EMFILE:
         return (
@@ -174,9 +200,11 @@ def _limit(name: str) -> int | None:
 
 
 def _files_exhausted() -> bool:
-    """EMFILE has two causes; with this one, no file can be opened either."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError as exc:
-        return exc.errno == errno.EMFILE
+    """EMFILE has two causes; with this one, not as many files can be opened as a watcher needs."""
+    with ExitStack() as opened:
+        for _ in range(_FILES_OF_A_WATCHER):
+            try:
+                opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            except OSError as exc:
+                return exc.errno == errno.EMFILE
     return False

@@ -11,11 +11,19 @@ from pathlib import Path
 import pytest
 
 from aqsync.cli.doctor.examination import CHECKS
+from aqsync.local import watches
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
 from tests.support.permissions import bound_by_permissions
 from tests.support.project import BOUND_BY_PERMISSIONS, Project, Ran, run
+
+
+@pytest.fixture(autouse=True)
+def _no_other_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else runs on this machine, and watches, is no matter of these tests."""
+    monkeypatch.setattr(watches, "_PROCESSES", tmp_path / "none")
+
 
 Findings = dict[str, list[dict[str, str]]]
 

@@ -17,7 +17,13 @@ from aqsync.config import MappingConfig
 from aqsync.errors import AqsyncError, ServiceFailed
 from aqsync.local.mounts import kind_at, without_events
 from aqsync.local.reach import Reach
-from aqsync.local.watches import limit_cure, watch_limit, watches_in_use
+from aqsync.local.watches import (
+    Need,
+    inotify_in_use,
+    inotify_limits,
+    instances_cure,
+    limit_cure,
+)
 
 if TYPE_CHECKING:
     from aqsync.service.installed import Installed
@@ -118,37 +124,43 @@ def permission_result(mapping: MappingConfig, reach: Reach) -> Result:
 
 def look_at_watches(subject: Subject) -> Iterator[Result]:
     """Whether each directory can have a watch."""
-    limit = watch_limit()
-    if limit is None:
+    limits = inotify_limits()
+    if limits is None:
         raise CannotLook("this system has no limit of watches")
-    wanted, process = 0, None
+    directories = roots = 0
     for mapping in subject.config.mappings:
         reach = subject.reach[mapping.name]
         if isinstance(reach, AqsyncError):
             yield skipped(f"{mapping.name}: its directory cannot be looked at")
         elif without_events(mapping.directory) is None:
-            wanted += reach.directories
+            directories += reach.directories
+            roots += 1
+    process = None
     with suppress(CannotLook):
         daemon = subject.daemon
         process = None if daemon is None or isinstance(daemon, AqsyncError) else daemon.process
-    yield watches_result(wanted, limit, watches_in_use(subject.user, process))
+    used = inotify_in_use(subject.user, process)
+    yield from watches_results(Need(directories, roots), limits, used)
 
 
-def watches_result(wanted: int, limit: int, used: int) -> Result:
-    """What the limit of watches means.
+def watches_results(need: Need, limits: Need, used: Need) -> Iterator[Result]:
+    """What the limits of watches mean.
 
     Args:
-        wanted: Directories.
-        limit: Watches that a user may have.
-        used: Those that other programs of the user have.
+        need: What the daemon needs.
+        limits: What a user may have.
+        used: What other programs of the user have.
     """
-    message = (
-        f"the directories need {wanted:,} watches; of {limit:,} for this user"
-        f" other programs use {used:,}"
-    )
-    if wanted + used <= limit:
-        return ok(message)
-    return fault(message, limit_cure(2 * (wanted + used)))
+    for what, wanted, limit, others, cure in (
+        ("inotify watches", need.watches, limits.watches, used.watches, limit_cure),
+        ("inotify instances", need.instances, limits.instances, used.instances, instances_cure),
+    ):
+        message = (
+            f"{what}: the mappings need {wanted:,}; of {limit:,} for this user"
+            f" other programs use {others:,}"
+        )
+        enough = wanted + others <= limit
+        yield ok(message) if enough else fault(message, cure(2 * (wanted + others)))
 
 
 def _in_each(subject: Subject, look: Look) -> Iterator[Result]:

@@ -101,8 +101,9 @@ CHECKS = (
     ),
     Check(
         "watches",
-        "the system's limit of watches is enough for all directories",
-        "raise fs.inotify.max_user_watches",
+        "the system's limits of inotify are enough: a watch for each directory, an instance for"
+        " each mapping",
+        "raise fs.inotify.max_user_watches or fs.inotify.max_user_instances",
         look_at_watches,
     ),
     Check(

@@ -10,7 +10,7 @@ from aqsync.cli.doctor.disk_checks import (
     journal_kind_result,
     permission_result,
     room_result,
-    watches_result,
+    watches_results,
 )
 from aqsync.cli.doctor.examination import CHECKS, examine
 from aqsync.cli.doctor.findings import Check, Finding, Result, Verdict, ok
@@ -21,6 +21,7 @@ from aqsync.config import MappingConfig
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.reach import Reach, look_below
 from aqsync.local.rules import Rules
+from aqsync.local.watches import Need
 from aqsync.service.installed import Installed
 
 MIB = 1 << 20
@@ -95,10 +96,12 @@ def test_where_the_journal_lies() -> None:
 
 
 def test_watches() -> None:
-    assert watches_result(60, 100, 40).verdict is Verdict.OK
-    found = watches_result(61, 100, 40)
-    assert found.verdict is Verdict.FAULT
-    assert "fs.inotify.max_user_watches=256" in found.cure
+    few, limits, used = Need(60, 2), Need(100, 128), Need(40, 126)
+    assert [each.verdict for each in watches_results(few, limits, used)] == ["ok", "ok"]
+    one, other = watches_results(Need(61, 3), limits, used)
+    assert (one.verdict, other.verdict) == ("fault", "fault")
+    assert "fs.inotify.max_user_watches=256" in one.cure
+    assert "fs.inotify.max_user_instances=512" in other.cure
 
 
 def test_permissions_name_the_first_and_count_the_rest() -> None:

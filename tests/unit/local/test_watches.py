@@ -12,11 +12,12 @@ import pytest
 from aqsync.local import watches
 from aqsync.local.watches import (
     blind,
+    inotify_in_use,
+    inotify_limits,
     limit_problem,
     start_problem,
     watch_limit,
     watched_inodes,
-    watches_in_use,
 )
 
 DESCRIPTION = b"""pos:\t0
@@ -199,15 +200,24 @@ def test_the_system_has_a_limit() -> None:
     assert limit is None or limit > 0
 
 
-def test_the_watches_of_a_user_are_counted_over_all_processes(
+def test_what_a_user_has_is_counted_over_all_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watches, "_PROCESSES", tmp_path)
     for process in ("7", "8", "self"):
-        (tmp_path / process / "fdinfo").mkdir(parents=True)
+        for folder in ("fdinfo", "fd"):
+            (tmp_path / process / folder).mkdir(parents=True)
         (tmp_path / process / "fdinfo" / "3").write_bytes(DESCRIPTION)
+        (tmp_path / process / "fd" / "3").symlink_to("anon_inode:inotify")
     (tmp_path / "9").mkdir()  # it has just ended
     me = tmp_path.stat().st_uid
-    assert watches_in_use(me) == 4
-    assert watches_in_use(me, without=8) == 2
-    assert watches_in_use(me + 1) == 0
+    assert inotify_in_use(me) == (4, 2)
+    assert inotify_in_use(me, without=8) == (2, 1)
+    assert inotify_in_use(me + 1) == (0, 0)
+
+
+def test_the_limits_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits(tmp_path, monkeypatch, max_user_watches=8192)
+    assert inotify_limits() is None
+    limits(tmp_path, monkeypatch, max_user_instances=128)
+    assert inotify_limits() == (8192, 128)
