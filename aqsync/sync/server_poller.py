@@ -81,6 +81,11 @@ class ServerPoller:
         self._limit: SizeLimit | None = None
         self._offered: dict[Key, int] = {}
         """By refused action, the time of its try for which files were queued."""
+        self._scanned_before = {
+            mapping.name: self._journal.mappings.get(mapping.name).scanned_at_ns
+            for mapping in engine.mappings
+        }
+        """What came since then is not known before the first scan of this session."""
         engine.outlook_changed = loop.wake
 
     def mirror_soon(self) -> None:
@@ -241,9 +246,10 @@ class ServerPoller:
         if applied:
             log.info("tags applied", tags=applied)
         for mapping in self._engine.mappings:
-            now_ns = self._clock.now_ns()
-            if is_complete(self._journal, mapping, now_ns):
-                self._journal.mappings.complete(self._journal.mappings.get(mapping.name).id, now_ns)
+            now_ns, record = self._clock.now_ns(), self._journal.mappings.get(mapping.name)
+            looked_at = record.scanned_at_ns != self._scanned_before.get(mapping.name)
+            if looked_at and is_complete(self._journal, mapping, now_ns):
+                self._journal.mappings.complete(record.id, now_ns)
             self._loop.beat()
 
     def _clean(self) -> None:

@@ -438,6 +438,17 @@ def test_when_all_is_there_is_written_down(lab: Lab, tmp_path: Path) -> None:
     assert lab.journal.mappings.get("other").complete_at_ns is None
 
 
+def test_nothing_is_complete_before_it_was_looked_at(lab: Lab) -> None:
+    lab.push()
+    before = lab.journal.mappings.get("lab").complete_at_ns
+    lab.clock.advance(60)
+    harness = Harness(lab)
+    lab.write("came while nobody looked", age_s=60)
+    harness.poller.step()
+    assert lists(harness) > 0
+    assert lab.journal.mappings.get("lab").complete_at_ns == before
+
+
 def test_housekeeping_prunes_what_is_old(harness: Harness) -> None:
     """The harness keeps an hour."""
     history = harness.lab.journal.history
