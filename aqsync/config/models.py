@@ -163,6 +163,10 @@ class Settings(Section):
         default=DEFAULT_REMOVE_SHARE, description="a share such as 50% or 0.5"
     )
     """The largest share of a mapping's files that ``on_local_delete: remove`` removes at once."""
+    require_owner: tuple[str | Annotated[int, Field(ge=0)], ...] = Field(
+        default=(), description='a list of users, such as ["alice", 1001]'
+    )
+    """By name or number; empty: files of all users are uploaded."""
     recheck: bool = Field(default=True, description="on or off")
     """Whether a file that was very young when it was uploaded is read once more a minute later."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -31,11 +31,11 @@ class AttendedDisk:
         self._disk = disk
 
     @contextmanager
-    def holding(self, root: Path) -> Iterator[Disk]:
+    def holding(self, root: Path, owners: Collection[int] = ()) -> Iterator[Disk]:
         """The same disk, with what stands at a root now."""
         with ExitStack() as stack:
             with timed(""):
-                held = stack.enter_context(self._disk.holding(root))
+                held = stack.enter_context(self._disk.holding(root, owners))
             yield AttendedDisk(held)
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -78,10 +78,14 @@ class Disk(Protocol):
     that aqsync runs as, and root, may have made; others raise `UntrustedLink`.
     """
 
-    def holding(self, root: Path) -> AbstractContextManager[Disk]:
+    def holding(self, root: Path, owners: Collection[int] = ()) -> AbstractContextManager[Disk]:
         """The same disk, with what stands at a root now: what takes its place later is not seen.
 
         The disk that it gives is for this root and for one thread.
+
+        Args:
+            root: Which.
+            owners: The numbers of users, if files of others are to be `EntryKind.OTHERS`.
         """
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:
@@ -107,16 +111,20 @@ class Disk(Protocol):
         """Nanoseconds for which a page that was written to may change again without a sign."""
 
 
-def seen_in(status: os.stat_result) -> Seen:
+def seen_in(status: os.stat_result, owners: Collection[int] = ()) -> Seen:
     """The kind and the signature that a stat result shows.
 
     Fast, as every scan calls it for every file.
+
+    Args:
+        status: The result.
+        owners: As for `Disk.holding`.
     """
     mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
     if not (-_LATEST_NS <= mtime_ns <= _LATEST_NS and -_LATEST_NS <= ctime_ns <= _LATEST_NS):
         mtime_ns, ctime_ns = _within_64_bits(mtime_ns), _within_64_bits(ctime_ns)
     return (
-        _A_FILE if stat.S_ISREG(status.st_mode) else _kind_of(status),
+        _A_FILE if not owners and stat.S_ISREG(status.st_mode) else _kind_of(status, owners),
         status.st_size,
         mtime_ns,
         ctime_ns,
@@ -128,10 +136,10 @@ def _within_64_bits(time_ns: int) -> int:
     return max(-_LATEST_NS, min(time_ns, _LATEST_NS))
 
 
-def _kind_of(status: os.stat_result) -> EntryKind | None:
+def _kind_of(status: os.stat_result, owners: Collection[int]) -> EntryKind | None:
     """What an entry is; None for a directory."""
     if stat.S_ISREG(status.st_mode):
-        return EntryKind.FILE
+        return EntryKind.OTHERS if owners and status.st_uid not in owners else EntryKind.FILE
     if stat.S_ISDIR(status.st_mode):
         return None
     return EntryKind.SYMLINK if stat.S_ISLNK(status.st_mode) else EntryKind.SPECIAL
@@ -141,14 +149,14 @@ class RealDisk:
     """The disk of this machine."""
 
     @contextmanager
-    def holding(self, root: Path) -> Iterator[Disk]:
+    def holding(self, root: Path, owners: Collection[int] = ()) -> Iterator[Disk]:
         """The same disk, with what stands at a root now."""
         if not BY_HANDLES:
-            yield _ByPath()
+            yield _ByPath(owners)
             return
         held = HeldRoot(root)
         try:
-            yield _ByHandles(held)
+            yield _ByHandles(held, owners)
         finally:
             held.close()
 
@@ -189,11 +197,12 @@ class RealDisk:
 class _ByHandles(RealDisk):
     """This disk, with one root held."""
 
-    def __init__(self, held: HeldRoot) -> None:
+    def __init__(self, held: HeldRoot, owners: Collection[int]) -> None:
         self._held = held
+        self._owners = owners
 
     @contextmanager
-    def holding(self, root: Path) -> Iterator[Disk]:  # noqa: ARG002 - it is held
+    def holding(self, root: Path, owners: Collection[int] = ()) -> Iterator[Disk]:  # noqa: ARG002
         yield self
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:  # noqa: ARG002
@@ -208,24 +217,27 @@ class _ByHandles(RealDisk):
         handle = self._held.begin_list(path)
         try:
             with os.scandir(handle) as entries:
-                yield Listing(_identity(os.fstat(handle)), _look_through(entries))
+                yield Listing(_identity(os.fstat(handle)), _look_through(entries, self._owners))
         finally:
             self._held.end_list(path, handle)
 
     def look(self, root: Path, path: str) -> Seen:  # noqa: ARG002
         directory, name = self._held.parent(path)
-        return seen_in(os.stat(name, dir_fd=directory, follow_symlinks=False))
+        return seen_in(os.stat(name, dir_fd=directory, follow_symlinks=False), self._owners)
 
     def open(self, root: Path, path: str) -> OpenFile:  # noqa: ARG002
         directory, name = self._held.parent(path)
-        return _RealFile(os.open(name, _FILE, dir_fd=directory))
+        return _RealFile(os.open(name, _FILE, dir_fd=directory), self._owners)
 
 
 class _ByPath(RealDisk):
-    """This disk where the system knows no handles of directories."""
+    """This disk where the system knows no handles of directories, so that none is held."""
+
+    def __init__(self, owners: Collection[int]) -> None:
+        self._owners = owners
 
     @contextmanager
-    def holding(self, root: Path) -> Iterator[Disk]:  # noqa: ARG002 - it cannot be held
+    def holding(self, root: Path, owners: Collection[int] = ()) -> Iterator[Disk]:  # noqa: ARG002
         yield self
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:
@@ -243,15 +255,15 @@ class _ByPath(RealDisk):
     def listing(self, root: Path, path: str) -> Iterator[Listing]:
         identity = self.identity(root, path)
         with os.scandir(f"{root}/{path}") as entries:
-            yield Listing(identity, _look_through(entries))
+            yield Listing(identity, _look_through(entries, self._owners))
 
     def look(self, root: Path, path: str) -> Seen:
         _check_way(root, path)
-        return seen_in(os.lstat(f"{root}/{path}"))
+        return seen_in(os.lstat(f"{root}/{path}"), self._owners)
 
     def open(self, root: Path, path: str) -> OpenFile:
         _check_way(root, f"{path}/")
-        return _RealFile(os.open(root / path, _FILE))
+        return _RealFile(os.open(root / path, _FILE), self._owners)
 
 
 REAL_DISK = RealDisk()
@@ -272,11 +284,12 @@ def real_root(root: Path) -> str:
 
 
 class _RealFile:
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, owners: Collection[int]) -> None:
         self._descriptor = descriptor
+        self._owners = owners
 
     def look(self) -> Seen:
-        return seen_in(os.fstat(self._descriptor))
+        return seen_in(os.fstat(self._descriptor), self._owners)
 
     def read(self, size: int) -> bytes:
         return os.read(self._descriptor, size)
@@ -299,11 +312,13 @@ def _file_system(place: str | int) -> int:
         return 0
 
 
-def _look_through(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, Seen | OSError]]:
+def _look_through(
+    entries: Iterator[os.DirEntry[str]], owners: Collection[int]
+) -> Iterator[tuple[str, Seen | OSError]]:
     """Fast, as every scan calls it for every file."""
     for entry in entries:
         try:
-            yield entry.name, seen_in(entry.stat(follow_symlinks=False))
+            yield entry.name, seen_in(entry.stat(follow_symlinks=False), owners)
         except FileNotFoundError:
             continue  # deleted since the directory was read
         except PermissionError:

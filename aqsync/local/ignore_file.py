@@ -28,7 +28,10 @@ def read_ignore_file(root: Path, disk: Disk) -> str:
             raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed") from exc
         raise
     try:
-        if opened.look()[0] is not EntryKind.FILE:
+        kind = opened.look()[0]
+        if kind is EntryKind.OTHERS:
+            raise OSError(errno.EPERM, "it belongs to a user whom `require_owner` does not name")
+        if kind is not EntryKind.FILE:
             raise OSError(errno.EINVAL, "it is not a file")
         content = b""
         while piece := opened.read(MOST_BYTES + 1 - len(content)):

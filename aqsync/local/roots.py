@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -48,15 +48,20 @@ class StandingRoot(NamedTuple):
 
 
 @contextmanager
-def held_root(directory: Path, disk: Disk) -> Iterator[StandingRoot]:
+def held_root(directory: Path, disk: Disk, owners: Collection[int] = ()) -> Iterator[StandingRoot]:
     """Hold what stands at a mapping's root.
+
+    Args:
+        directory: The root.
+        disk: Where it is.
+        owners: As for `Disk.holding`.
 
     Raises:
         RootUnusable: As `root_identity`.
     """
     with ExitStack() as stack:
         with _telling_what_is_wrong(directory):
-            held = stack.enter_context(disk.holding(directory))
+            held = stack.enter_context(disk.holding(directory, owners))
         yield StandingRoot(held, root_identity(directory, held))
 
 

@@ -19,10 +19,11 @@ from aqsync.journal.mappings import MappingRecord, RootIdentity
 from aqsync.journal.observations import KnownVersion, Observed, Retargeted
 from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
-from aqsync.local.errands import Errands
+from aqsync.local.errands import Errands, timed
 from aqsync.local.ignore_file import read_ignore_file
 from aqsync.local.likeness import Likeness, likeness
 from aqsync.local.naming import remote_name
+from aqsync.local.owners import owners_of
 from aqsync.local.roots import StandingRoot, held_root, require_enterable, root_identity
 from aqsync.local.rules import IGNORE_FILE, Rules
 from aqsync.local.submounts import Submounts
@@ -167,7 +168,9 @@ class Scanner:
         record = self._journal.mappings.get(self._mapping.name)
         self._accepted = self._journal.mappings.accepted(record.id)
         try:
-            with held_root(self._mapping.directory, self._disk) as root:
+            with timed(""):  # users may be looked up in a network
+                owners = owners_of(self._mapping)
+            with held_root(self._mapping.directory, self._disk, owners) as root:
                 if paths and (self._accepted or not self._is_as_known(record, root)):
                     paths = ()
                 if not paths or not self._rules_read:

@@ -223,6 +223,11 @@ class Reason(StrEnum):
         "map the directory that it points to, or put the file itself here",
     )
     SPECIAL_FILE = "special-file", "FIFO, socket or device, never opened"
+    FILE_OF_OTHERS = (
+        "file-of-others",
+        "it belongs to a user whom `require_owner` does not name, so it is not read",
+        "it may be a hard link to a file elsewhere; if not, name its owner in `require_owner`",
+    )
 
     # Experiments, and what the server does not allow
 

@@ -25,6 +25,8 @@ class EntryKind(IntEnum):
     SYMLINK = 1
     SPECIAL = 2
     """A FIFO, a socket or a device."""
+    OTHERS = 3
+    """A file of a user whom the mapping's ``require_owner`` does not name."""
 
 
 class Signature(NamedTuple):

@@ -131,6 +131,13 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     return _obstacle(file, policy, step, now_ns) or step
 
 
+_SKIPPED = {
+    EntryKind.SYMLINK: Reason.SYMBOLIC_LINK,
+    EntryKind.SPECIAL: Reason.SPECIAL_FILE,
+    EntryKind.OTHERS: Reason.FILE_OF_OTHERS,
+}
+
+
 def _held_by(problem: Problem) -> Hold:
     return Hold(problem.why, problem.since_ns)
 
@@ -140,8 +147,7 @@ def _held_by_experiment(problem: Problem, again_ns: int | None) -> Hold:
 
 
 def _skipped(file: FileRecord) -> Hold:
-    reason = Reason.SYMBOLIC_LINK if file.kind is EntryKind.SYMLINK else Reason.SPECIAL_FILE
-    return Hold(reason.explain(), file.since_ns, State.SKIPPED)
+    return Hold(_SKIPPED[file.kind].explain(), file.since_ns, State.SKIPPED)
 
 
 def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:

@@ -399,6 +399,19 @@ def other_disk(world: World, chance: random.Random) -> None:
                     world.disk.write(target, content)
 
 
+def _put_in_place_of_root(world: World, root: str, chance: random.Random) -> str:
+    """What comes where a root was."""
+    kinds = ["missing", "empty", "copied", "partly copied", "other", "other", "a link"]
+    kind = chance.choice(kinds)
+    if kind == "a link":
+        world.disk.mkdir("/data/elsewhere")
+        world.disk.write("/data/elsewhere/token", b"of no root")
+        world.disk.symlink(root, "/data/elsewhere", foreign=True)
+    elif kind != "missing":
+        world.disk.mkdir(root)
+    return kind
+
+
 def swap_root(world: World, chance: random.Random) -> None:
     """A root is replaced by an empty directory or by a copy of itself, or comes back."""
     mapping = _mapping(world, chance)
@@ -417,9 +430,7 @@ def swap_root(world: World, chance: random.Random) -> None:
     known = world.journal.mappings.find(mapping.name)
     seen_before = known is not None and known.root is not None
     world.disk.rename(root, old)
-    kind = chance.choice(["missing", "empty", "copied", "partly copied", "other", "other"])
-    if kind != "missing":
-        world.disk.mkdir(root)
+    kind = _put_in_place_of_root(world, root, chance)
     for path in sorted(files):
         if kind in {"copied", "other"} or (kind == "partly copied" and chance.random() < 0.5):
             world.disk.mkdir(_folder_of(f"{root}/{path}"))

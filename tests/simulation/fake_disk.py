@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -348,8 +348,9 @@ class FakeDisk:
     # What aqsync does
 
     @contextmanager
-    def holding(self, root: Path) -> Iterator[Disk]:
+    def holding(self, root: Path, owners: Collection[int] = ()) -> Iterator[Disk]:
         """The same disk, with what stands at a root now."""
+        assert not owners, "nobody else is on this machine"
         yield _Held(self, _through(self._follow(str(root))))
 
     def identity(self, root: Path, path: str = "", top: Node | None = None) -> RootIdentity:
@@ -531,7 +532,7 @@ class _Held:
         self.write_back_ns = disk.write_back_ns
 
     @contextmanager
-    def holding(self, root: Path) -> Iterator[Disk]:  # noqa: ARG002 - it is held
+    def holding(self, root: Path, owners: Collection[int] = ()) -> Iterator[Disk]:  # noqa: ARG002
         yield self
 
     def identity(self, root: Path, path: str = "") -> RootIdentity:

@@ -48,7 +48,7 @@ from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.uploader import Uploader
 from aqsync.sync.worker_pool import WorkerPool
-from tests.simulation.fake_disk import FakeDisk
+from tests.simulation.fake_disk import FakeDisk, Link
 from tests.simulation.parts import MomentServer
 from tests.simulation.promises import CONFLICTS
 from tests.support.reasons import said
@@ -65,6 +65,12 @@ class Broken(NamedTuple):
     """Which of the promises it breaks."""
     mutation: Mutation
     """While it is entered, the engine is broken."""
+
+
+def _trusted(disk: FakeDisk, path: str, target: str, *, foreign: bool = False) -> None:
+    """A link, whose ever it is."""
+    del foreign
+    disk._add(path, lambda volume: Link(volume, target))
 
 
 def _patched(*places: tuple[Any, str, object]) -> Mutation:
@@ -425,6 +431,9 @@ MUTATIONS: dict[str, Broken] = {
         "9: the token", _around(Engine, "_server_failed", _journaling_the_token)
     ),
     "link-followed": Broken("10: links", _decide(_following)),
+    "root-behind-a-link": Broken(
+        "6, 10: a root that others swapped for a link", _patched((FakeDisk, "symlink", _trusted))
+    ),
     "each-failure-told": Broken(
         "an outage is one line", _around(Engine, "_server_failed", _telling_each_failure)
     ),

@@ -209,7 +209,8 @@ def _heal(world: World, chance: random.Random) -> None:
     disk_actions.mount_again(world, chance)
     for mapping in world.mappings:
         root, old = str(mapping.directory), f"/data/old {mapping.name}"
-        if world.disk.exists(old) and (chance.random() < 0.6 or not world.disk.exists(root)):
+        usable = world.disk.exists(root) and not isinstance(world.disk._get(root), Link)
+        if world.disk.exists(old) and (chance.random() < 0.6 or not usable):
             if world.disk.exists(root):
                 world.disk.rename(root, f"{old} replaced")
             world.disk.rename(old, root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -241,8 +241,8 @@ class Numbered(RealDisk):
         self.device, self.file_system = device, file_system
 
     @contextmanager
-    def holding(self, root: Path) -> Iterator[Disk]:
-        with super().holding(root) as held:
+    def holding(self, root: Path, owners: Collection[int] = ()) -> Iterator[Disk]:
+        with super().holding(root, owners) as held:
             identity = held.identity
 
             def numbered(root: Path, path: str = "") -> RootIdentity:
