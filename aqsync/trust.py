@@ -56,7 +56,9 @@ def distrust_from_the_top(path: Path, users: Collection[int]) -> str | None:
     """
     for whole in dict.fromkeys((_absolute(path), Path(os.path.realpath(path)))):
         for place in (*reversed(whole.parents), whole):
-            if why := _why_not(place, users, sticky_will_do=place not in {whole, whole.parent}):
+            # A file could be put beside it there; a folder that is there cannot be replaced.
+            strict = {whole} if whole.is_dir() else {whole, whole.parent}
+            if why := _why_not(place, users, sticky_will_do=place not in strict):
                 return f"{place} {why}"
     return None
 

@@ -12,6 +12,7 @@ from aqsync.server.incoming_file import IncomingFile
 from aqsync.server.space import Space
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
+from tests.support.patience import HANG_S
 from tests.support.visit import FILE_START, Visit, connected, upload_head
 
 
@@ -85,7 +86,7 @@ def test_a_client_is_told_before_it_sends_the_file(tmp_path: Path) -> None:
         assert "quota" in refused.json()["detail"]
         with connected(server.url) as peer:
             peer.sendall(upload_head(uuid, "c", 50_000_000) + FILE_START)
-            peer.settimeout(30)
+            peer.settimeout(HANG_S)
             assert peer.recv(100).startswith(b"HTTP/1.1 507 ")
         assert visit.names(uuid) == ["a"]
         assert visit.delete(uuid, ["a"]).status_code == 200

@@ -51,7 +51,8 @@ def test_push_is_the_same_with_a_daemon(tmp_path: Path, embedded_server: Embedde
         ran = project.run("push", *arguments)
         out = ran.out.partition(" in ")[0]
         if "--json" in arguments:
-            problems = [{**problem, "age_seconds": 0} for problem in ran.json["problems"]]
+            ages = {"age_seconds": 0, "file_age_seconds": 0}
+            problems = [problem | ages for problem in ran.json["problems"]]
             out = json.dumps({**ran.json, "seconds": 0, "problems": problems})
         private = {str(project.folder): "FOLDER", project.eid: "EID"}
         for text, name in private.items():
