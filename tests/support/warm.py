@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, AnyStr
 
 _COLD = ("preexec_fn", "pass_fds", "shell", "gid", "gids", "uid")
-_AT_THE_START = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
+_COUNT_AT_THE_START = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
 """So begin the names of variables that count when a program starts, and not later."""
 _SERVER = ("aqsync.server.run",)
 """The server alone imports nothing of the rest, which would set up a log for it."""
@@ -92,15 +92,16 @@ def _can_be_warm(given: Mapping[str, Any], environment: Mapping[str, str]) -> bo
     if isinstance(given["args"], str | bytes) or any(given[name] for name in _COLD):
         return False
     return list(given["args"])[:2] in ([sys.executable, "-c"], [sys.executable, "-m"]) and (
-        _at_the_start(environment) == _STARTED_WITH
+        _at_the_start(environment) == AT_THE_START
     )
 
 
 def _at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {n: value for n, value in environment.items() if n.startswith(_AT_THE_START)}
+    return {n: value for n, value in environment.items() if n.startswith(_COUNT_AT_THE_START)}
 
 
-_STARTED_WITH = _at_the_start(os.environ)
+AT_THE_START = _at_the_start(os.environ)
+"""The variables that a warm process must have just so."""
 
 
 class _Nursery:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -26,29 +28,18 @@ from aqsync.service.web.models import (
 )
 from docs.generate import HERE, commands
 from tests.support.embedded import EmbeddedServer
+from tests.support.pages import PAGES, TOP, blocks, named, texts
 
-TOP = HERE.parent
-PAGES = sorted({TOP / "README.md", *HERE.glob("*.md"), *(HERE / "how-to").glob("*.md")})
 MINIMAL = {
     "server": {"url": "http://127.0.0.1:8000"},
     "mappings": [{"name": "a", "directory": "/data/a", "experiment": "20261123-1"}],
 }
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(
-        rf"^ *```{language}\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL
-    )
-
-
-def named(value: object) -> str:
-    return str(value.relative_to(TOP)) if isinstance(value, Path) else str(value)
-
-
 def command_lines() -> Iterator[tuple[Path, str]]:
     """Every call of aqsync in a page's shell commands, without what stands around it."""
     for page in PAGES:
-        for block in blocks(page, "sh"):
+        for block in texts(page, "sh"):
             for line in block.splitlines():
                 for call in re.findall(r"\baqsync (?=[a-z])[^|>&)]*", line.split(" #")[0]):
                     if not re.search(
@@ -84,9 +75,48 @@ def test_a_wrong_command_is_noticed() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_configurations_are_valid(page: Path) -> None:
-    for block in blocks(page, "yaml"):
+    for block in texts(page, "yaml"):
         whole = MINIMAL | yaml.safe_load(block)
         parse_config(yaml.safe_dump(whole), Path("/etc/aqsync/config.yaml"))
+
+
+def elsewhere() -> Iterator[tuple[Path, str]]:
+    """The lines of the blocks that tests cannot run; what ends with a backslash goes on."""
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "sh" and not block.is_run:
+                yield from ((page, line) for line in block.text.splitlines() if line[:1] != "#")
+
+
+@cache
+def help_of(program: str) -> str | None:
+    """What a program prints about its options; None where it is not installed."""
+    if shutil.which(program) is None:
+        return None
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("page", "line"), list(elsewhere()), ids=named)
+def test_what_no_test_can_run_could_be_typed(page: Path, line: str) -> None:
+    parsed = subprocess.run(["bash", "-n", "-c", line], capture_output=True, check=False)
+    assert parsed.returncode == 0, page
+    for call in re.split(r"\|\|?|&&", line):
+        program, *words = shlex.split(call, comments=True)
+        options = [word.split("=")[0] for word in words if word.startswith("--")]
+        if program == "make":
+            rules = (TOP / "Makefile").read_text()
+            assert all(re.search(rf"^{w}:", rules, re.MULTILINE) for w in words if "=" not in w)
+            assert all(word.split("=")[0] in rules for word in words)
+        elif program == ".venv/bin/python":
+            sources = (TOP / words[1].replace(".", "/")).glob("*.py")
+            known = "".join(source.read_text() for source in sources)
+            assert known, words[1]
+            assert all(f'"{option}"' in known for option in options)
+        elif options and (text := help_of(program)) is not None:
+            assert all(option in text for option in options)
+        for path in re.findall(r"(?<![\w/])(?:requirements|systemd|tests)/[\w./-]+", call):
+            assert (TOP / path).exists(), path
 
 
 def test_reasons_that_are_named_exist() -> None:
@@ -112,14 +142,14 @@ def test_curl_asks_the_daemon_what_it_understands() -> None:
 
 
 def uses_the_client(page: Path) -> bool:
-    return any("from aqsync import" in block for block in blocks(page, "python"))
+    return any("from aqsync import" in block for block in texts(page, "python"))
 
 
 @pytest.mark.parametrize("page", [each for each in PAGES if uses_the_client(each)], ids=named)
 def test_python_runs(page: Path, tmp_path: Path) -> None:
     extensions = HERE / "examples" / "extensions"
     with EmbeddedServer(tmp_path / "data", extensions=extensions) as server:
-        script = "\n".join(blocks(page, "python")).replace("http://127.0.0.1:8000", server.url)
+        script = "\n".join(texts(page, "python")).replace("http://127.0.0.1:8000", server.url)
         (tmp_path / "script.py").write_text(script)
         done = subprocess.run(
             [sys.executable, "script.py"],
