@@ -105,7 +105,7 @@ def test_reads_that_hang_stop_no_other_mapping(
     daemon.wait(lambda: daemon.lines("a file system does not answer"), "the log")
     assert project.remote_names() == uploads(project.remote_names())
 
-    ran = command(project, disk, "status")
+    ran = command(project, disk, "status", "--all")
     assert ran.exit_code == 1
     assert "does not answer" in ran.out
     assert "/hanging/" in ran.out
