@@ -90,7 +90,7 @@ def serve(
     except ImportError as exc:
         raise ServeFailed(
             f"the embedded server is not installed ({exc.name} is missing)",
-            hint="pip install 'aqsync[server]'",
+            hint="in a clone of aqsync: pip install '.[server]'",
         ) from exc
     try:
         settings = ServerSettings(

@@ -183,7 +183,7 @@ def test_without_the_extra_it_says_what_to_install(temporary: Path, tmp_path: Pa
 
     assert done.returncode == ExitCode.USAGE
     assert "the embedded server is not installed (strawberry is missing)" in done.stderr
-    assert "pip install 'aqsync[server]'" in done.stderr
+    assert "pip install '.[server]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
