@@ -18,7 +18,7 @@ TEST_JOBS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
-.PHONY: demo test test-long test-all lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs man lock sbom clean format
+.PHONY: demo test test-long test-all first-hour lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs man lock sbom clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -41,6 +41,10 @@ test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(SBOM_VENV)/.in
 	$(BIN)/pytest -n $(TEST_JOBS) -m long $(PYTEST_FLAGS)
 
 test-all: test test-long
+
+# README and quick start as typed, with what pip really installs: it needs a package index.
+first-hour: $(VENV)/.dev-installed
+	AQSYNC_PACKAGE_INDEX=1 $(BIN)/pytest -n 0 -m long tests/integration/docs/test_blocks.py
 
 # Which lines and branches of the program the tests of every day run within their own process.
 coverage: $(VENV)/.dev-installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -211,6 +212,7 @@ def test_the_quick_start_follows_the_installation(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.skipif("AQSYNC_PACKAGE_INDEX" not in os.environ, reason="`make first-hour` runs it")
 def test_the_first_hour_with_what_pip_installs(tmp_path: Path) -> None:
     """README and quick start with nothing put in anybody's place; it needs a package index."""
     home = Home(tmp_path / "home", f"http://127.0.0.1:{port()}")
