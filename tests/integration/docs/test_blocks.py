@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,13 @@ def check(page: Path, shown: list[Block], typed: Typed, home: Home) -> None:
             assert re.fullmatch(pattern, said.strip(), re.DOTALL), said
     failures = set(map(home.made_up, typed.failures))
     assert failures == FAILS.get(page.name, set()), "\n".join(typed.outputs)
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short path: that of the daemon's socket below it may have 107 bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
