@@ -459,7 +459,7 @@ class Client:
     def server_time(self) -> datetime | None:
         """Ask what the server's clock shows: UTC, whole seconds; None if it does not say.
 
-        Whoever asks is told, also without a token.
+        The server answers this without a token too.
         """
         request = graphql_request(json.dumps({"query": graphql.NOTHING}).encode())
         answer = self._transport.exchange(request, "look at the server's clock", repeatable=True)

@@ -1,6 +1,6 @@
 """What a shell offers when a person presses the tabulator: EIDs and names of mappings.
 
-Nothing that goes wrong here is told: a message would land in the middle of the line that is typed.
+Errors are not shown: a message would appear in the middle of the line that the person types.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def _from_environment() -> Path | None:
 
 
 def _require_trusted(found: Path) -> None:
-    """Whoever writes the configuration decides where the token goes and what is uploaded."""
+    """Refuse one that others could write: it decides where the token goes and what is uploaded."""
     try:
         why = distrust(found, trusted_users())
     except OSError:  # it cannot be read then, and reading it reports that

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -299,8 +299,12 @@ def connect(path: Path, now_ns: int, *, known_good: bool) -> Database:
 
 
 def _make_private(path: Path) -> None:
-    """Give the file mode 0600 under any umask; SQLite gives the files beside it the same mode."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    """Make a new file with mode 0600; SQLite gives the files beside it the same mode.
+
+    One that is there is not opened: to close it would drop the locks of this process on it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path, oldest: int = 0) -> None:

@@ -21,7 +21,7 @@ from apscheduler.triggers.cron import CronTrigger
 from aqsync.clock import Clock, SystemClock
 from aqsync.config import Cron, Schedule
 from aqsync.log import Log
-from aqsync.service.local_time import LocalTime
+from aqsync.service.time_zone import LocalTime
 
 CHECK_S = 60.0
 """How often the plan is compared with the clock."""

@@ -61,7 +61,7 @@ class Daemon:
 
     Args:
         config: The first configuration; later ones are read from its path.
-        journal: Open for writing, and closed by whoever opened it.
+        journal: Open for writing; the caller closes it.
         connect: From a configuration to its server.
         clock: The time.
         notifier: Tells systemd.

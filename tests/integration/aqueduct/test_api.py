@@ -24,14 +24,7 @@ from aqsync.errors import (
     ServerUnreachable,
     WrongArgument,
 )
-from tests.support.embedded import EmbeddedServer
 from tests.support.raw_server import Peer, RawServer
-
-
-@pytest.fixture
-def api(embedded_server: EmbeddedServer) -> Iterator[API]:
-    with API(embedded_server.url, 10) as found:
-        yield found
 
 
 @pytest.fixture

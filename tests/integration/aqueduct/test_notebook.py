@@ -24,15 +24,8 @@ from aqsync.errors import (
     WrongArgument,
 )
 from docs.docstrings import public_members
-from tests.support.embedded import EmbeddedServer
 
 NOBODY = "http://127.0.0.1:1"
-
-
-@pytest.fixture
-def api(embedded_server: EmbeddedServer) -> Iterator[API]:
-    with API(embedded_server.url, 10) as found:
-        yield found
 
 
 @pytest.fixture

@@ -19,25 +19,11 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root installs for
 
 
 @pytest.fixture
-def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
-    made = FakeSystemd(tmp_path / "systemd")
-    for name, value in made.environment(os.environ["PATH"]).items():
-        monkeypatch.setenv(name, value)
+def systemd(systemd: FakeSystemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config-home"))
     monkeypatch.setattr(installation, "SYSTEM_UNITS", tmp_path / "system")
     monkeypatch.setattr(conditions, "_OWN_TMP", ())  # tests live there
-    return made
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    (tmp_path / "data").mkdir()
-    file = tmp_path / "aqsync.yaml"
-    file.write_text(
-        "server: {url: 'http://127.0.0.1:1'}\n"
-        f"mappings: [{{name: a, directory: {tmp_path}/data, experiment: 20261123-1}}]\n"
-    )
-    return file
+    return systemd
 
 
 def user_unit(tmp_path: Path) -> Path:
