@@ -90,6 +90,11 @@ class _Server(uvicorn.Server):
         await self._end.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # asyncio loses a connection that it has accepted and not begun when its server closes.
+        for listener in sockets or ():
+            self.loop.remove_reader(listener)
+        for _ in range(2):
+            await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):
                 connection.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -43,7 +44,7 @@ from aqsync.sync.report import PushReport
 from aqsync.sync.session import Session
 from tests.support.fake_daemon import FakeDaemon, listening
 from tests.support.lab import EID, Lab
-from tests.support.patience import HANG_S
+from tests.support.patience import HANG_S, wait_until
 from tests.support.stepping import shared_by
 
 ALIVE = {"event": "alive"}
@@ -513,6 +514,26 @@ def test_a_folder_of_the_socket_that_others_may_write_to_is_told_of(
     control.path.parent.chmod(0o777)
     with pytest.raises(NoDaemon, match=r"can be written to by every user \(mode 0777\)"):
         found(worker)
+
+
+def test_who_connects_as_it_ends_is_hung_up_on(worker: FakeDaemon) -> None:
+    """Else asyncio forgets the connection, and its socket stays open."""
+    server = ControlServer(worker.config.journal, worker, SystemClock())
+    server.start()
+    peers: list[socket.socket] = []
+    with ExitStack() as stack:
+
+        def connect_and_end() -> None:
+            peers.extend(stack.enter_context(asking(server.path)).sock for _ in range(4))
+            server._server.loop.call_soon(server._server._end.set)
+
+        server._server.loop.call_soon_threadsafe(connect_and_end)
+        wait_until(lambda: len(peers) == 4, "the connections")
+        server.stop()
+        gc.collect()  # a socket that was left open is an error here
+        for peer in peers:
+            with suppress(ConnectionResetError):  # it was not even accepted
+                assert peer.recv(1) == b""
 
 
 def test_what_a_dead_daemon_left_is_replaced(worker: FakeDaemon) -> None:
