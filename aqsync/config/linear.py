@@ -127,15 +127,17 @@ def _rewritten(blocks: Sequence[_Block], end: str, *, deep: bool) -> str:
 
 
 def _of_part(part: _Part, end: str) -> str:
-    text = part.head
+    text = [part.head]
+    names = [index for index, (wild, _) in enumerate(part.runs) if _NAMED.fullmatch(wild)]
+    last_name = names[-1] if names else -1
     for index, (wild, fixed) in enumerate(part.runs):
-        rest = _Part("", part.runs[index + 1 :])
-        if not rest.runs:
-            text += wild + fixed  # it ends where the part ends
-        elif _NAMED.fullmatch(wild):
-            text += f"(?>{wild}{fixed})"
-        elif rest.named:
-            text += f"(?>{wild}{fixed}(?={_of_part(rest.without_names(), end)}{end}))"
+        if index == len(part.runs) - 1:
+            text.append(wild + fixed)  # it ends where the part ends
+        elif index in names:
+            text.append(f"(?>{wild}{fixed})")
+        elif index < last_name:
+            rest = _Part("", part.runs[index + 1 :]).without_names()
+            text.append(f"(?>{wild}{fixed}(?={_of_part(rest, end)}{end}))")
         else:
-            text += f"(?>{wild}?{fixed})"
-    return text
+            text.append(f"(?>{wild}?{fixed})")
+    return "".join(text)

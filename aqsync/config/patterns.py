@@ -28,6 +28,8 @@ _BRACE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BACKSLASHED = re.compile(r"\\.", re.DOTALL)
 _BRACKETS = re.compile(r"\[[!^]?\]?[^\]]*\]")
 _PLACEHOLDERS = range(0xE000, 0xF8FF)
+_MOST_CHARACTERS = 1024
+"""Of a pattern; what is made of one may grow faster than it."""
 _DIRECTORY_MARK = "(?P<ps_d>/)"
 _NO_GROUPS: Mapping[str, str] = MappingProxyType({})
 
@@ -53,7 +55,12 @@ def _translate(pattern: str, groups: Mapping[str, str] = _NO_GROUPS) -> tuple[st
     Args:
         pattern: The line.
         groups: By the character that stands for it in the pattern, a group.
+
+    Raises:
+        ValueError: The line is no pattern.
     """
+    if len(pattern) > _MOST_CHARACTERS:
+        raise ValueError(f"it has more than {_MOST_CHARACTERS} characters")
     try:
         regex, selects = GitIgnoreSpecPattern.pattern_to_regex(pattern)
     except GitIgnorePatternError as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import islice
 
 from aqsync.config import MappingConfig, patterns
 from aqsync.config.models import MAX_TAG_LENGTH
@@ -84,8 +85,9 @@ class Rules:
             (line.removesuffix("\r"), f"{IGNORE_FILE}, line {number}")
             for number, line in enumerate(root_lines, start=1)
         ]
-        self._ignore = tuple(_compile_ignore(lines))
-        if len(self._ignore) > len(mapping.ignore) + MOST_ROOT_PATTERNS:
+        most = len(mapping.ignore) + MOST_ROOT_PATTERNS
+        self._ignore = tuple(islice(_compile_ignore(lines), most + 1))
+        if len(self._ignore) > most:
             raise ConfigError(f"{IGNORE_FILE} has more than {MOST_ROOT_PATTERNS} patterns")
         self._any_name, self._any_path = _compile_quick(self._ignore)
         self._include = tuple(filter(None, map(patterns.inside_regex, mapping.include)))

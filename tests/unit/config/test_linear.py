@@ -92,3 +92,12 @@ def test_a_bracket_is_no_slash() -> None:
     assert found is not None
     assert found[0].search("a/c") is None
     assert found[0].search("axc") is not None
+
+
+@pytest.mark.parametrize("piece", ["*", "*?", "*a", "a/**/", "*a/**/", "[", "*[a-z]", "{a", "**a"])
+def test_a_pattern_that_fills_an_ignore_file_is_refused_at_once(piece: str) -> None:
+    """It would take minutes to translate, or more stack than there is."""
+    with pytest.raises(ValueError, match="more than 1024 characters"):
+        patterns.entry_regex(piece * (65536 // len(piece)))
+    with pytest.raises(ValueError, match="more than 1024 characters"):
+        patterns.compile_path_pattern("x" * 1025)

@@ -164,6 +164,11 @@ def test_a_line_that_is_no_pattern_is_named() -> None:
         rules("[z-a]\n")
 
 
+def test_no_more_patterns_are_looked_at_than_are_allowed() -> None:
+    with pytest.raises(ConfigError, match="more than 1000 patterns"):
+        rules("a\n" * 1001 + "x\\\n")
+
+
 def test_a_path_deeper_than_any_stack() -> None:
     deep = "/".join(["d"] * 3000)
 
