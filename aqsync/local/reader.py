@@ -64,6 +64,11 @@ class GuardedFile:
     ) -> None:
         self._file.close()
 
+    @property
+    def size(self) -> int:
+        """Bytes of the version wanted."""
+        return self._expected.size
+
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """The content, once; the last chunk comes only after the second check.
 

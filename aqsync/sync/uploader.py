@@ -30,9 +30,10 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.local.attended import AttendedDisk
+from aqsync.local.content import Content
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.read_ahead import read_ahead
-from aqsync.local.reader import GuardedFile, is_gone
+from aqsync.local.reader import CHUNK, GuardedFile, is_gone
 from aqsync.local.roots import held_root
 from aqsync.local.submounts import Submounts
 from aqsync.model import (
@@ -141,7 +142,7 @@ class Uploader:
             began = self._clock.monotonic()
             try:
                 receipt = self._server.upload(
-                    job.uuid, file.remote_name, body, local.size, self._pace, expected=expected
+                    job.uuid, file.remote_name, body, source.size, self._pace, expected=expected
                 )
             except RemoteChanged as exc:
                 return self._check.refused(job, exc, began)
@@ -164,30 +165,30 @@ class Uploader:
         return digest if digest == synced.sha256 else None
 
     @contextmanager
-    def _body(
-        self, job: Job, source: GuardedFile, digest: hashlib._Hash
-    ) -> Iterator[Iterable[bytes]]:
+    def _body(self, job: Job, source: Content, digest: hashlib._Hash) -> Iterator[Iterable[bytes]]:
         """The chunks: a small file's all at once, a large one's each read while another is sent.
 
         With a low rate fewer bytes count as small, so that progress shows.
         """
-        file = job.file
         small = SMALL if self._rate is None else self._rate.chunk(SMALL)
-        if _present(file).size <= small:
-            yield list(self._watched(self._content(job, source.chunks(), digest), job.progress))
+        if source.size <= small:
+            content = self._content(job, source, CHUNK, digest)
+            yield list(self._watched(content, job.progress))
             return
         # This avoids sending much for nothing. It is checked again before the last bytes.
         self._check.confirm(job)
         self._check.still_as_decided(job)
-        with closing(read_ahead(self._content(job, source.chunks(small), digest))) as chunks:
+        content = self._content(job, source, small, digest)
+        with closing(read_ahead(content)) as chunks:
             yield self._watched(chunks, job.progress)
 
-    def _content(self, job: Job, chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    def _content(
+        self, job: Job, source: Content, chunk_size: int, digest: hashlib._Hash
+    ) -> Iterator[bytes]:
         """Pass chunks on; the last one only once the digest of all is in the journal."""
         file, given = job.file, 0
-        size = _present(file).size
         beginning = _must_begin_with(file)
-        for chunk in chunks:
+        for chunk in source.chunks(chunk_size):
             if beginning is not None and given < beginning.size <= given + len(chunk):
                 start = digest.copy()
                 start.update(chunk[: beginning.size - given])
@@ -195,19 +196,19 @@ class Uploader:
                     raise FileChanged(f"{file.path} no longer begins with what the server has")
             digest.update(chunk)
             given += len(chunk)
-            if given == size:
-                self._remember(job, digest.digest())
+            if given == source.size:
+                self._remember(job, digest.digest(), given)
             yield chunk
-        if size == 0:
-            self._remember(job, digest.digest())
+        if source.size == 0:
+            self._remember(job, digest.digest(), 0)
 
-    def _remember(self, job: Job, sha256: bytes) -> None:
+    def _remember(self, job: Job, sha256: bytes, size: int) -> None:
         """Check the server once more, then note the digest; after that the last bytes may leave."""
         self._check.confirm(job)
-        if not self._journal.outcomes.about_to_send(job.file, sha256, _present(job.file).size):
+        if not self._journal.outcomes.about_to_send(job.file, sha256, size):
             raise Outdated
         # For a small file a sync would take as long as the upload.
-        self._journal.make_durable(at_once=_present(job.file).size >= WORTH_A_SYNC)
+        self._journal.make_durable(at_once=size >= WORTH_A_SYNC)
 
     def _watched(self, chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
         for chunk in chunks:
