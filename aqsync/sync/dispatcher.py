@@ -37,6 +37,8 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.engine import Engine
+from aqsync.sync.files_in_hand import FilesInHand
+from aqsync.sync.hanging_disks import HangingDisks
 from aqsync.sync.jobs import Job
 from aqsync.sync.order import Order
 from aqsync.sync.outcome_log import OutcomeLog
@@ -46,8 +48,6 @@ from aqsync.sync.policy_cache import PolicyCache
 from aqsync.sync.work_queue import Lane, WorkQueue, lane_of
 from aqsync.sync.worker_pool import HANGS_CHECK_S, Ended, Hung, PutBack, WorkerPool
 
-BATCH = 100
-"""Records loaded at once; few, since a loaded record can be outdated before its turn comes."""
 IDLE_S = 60.0
 """The longest pause between two steps."""
 MOST_IN_BACKGROUND = 2
@@ -120,10 +120,11 @@ class Dispatcher:
         self._rescanners = rescanners or {}
         self._announce = announce
         self._mappings = {mapping.name: mapping for mapping in engine.mappings}
-        self._taken: dict[Lane, list[int]] = {lane: [] for lane in Lane}
-        self._loaded: dict[Lane, deque[FileRecord]] = {lane: deque() for lane in Lane}
-        self._lists_fetched = dict.fromkeys(Lane, 0)
-        """By lane, how many lists had been fetched when its files were loaded."""
+        self._disks = HangingDisks(engine, pool)
+        self._in_hand = {
+            lane: FilesInHand(engine, partial(self._take_from_queue, lane), self._forget)
+            for lane in Lane
+        }
         self._policies = PolicyCache(engine, windows)
         self._changed_meanwhile: Counter[int] = Counter()
         """How often in a row a file had changed when its job began."""
@@ -134,15 +135,8 @@ class Dispatcher:
         self._in_background: set[int] = set()
         self._blocked: frozenset[str] = frozenset()
         """Mappings for which transfers are blocked."""
-        self._full: frozenset[str] = frozenset()
-        """Mappings whose disk hangs and already has as many workers as it may have."""
-        self._told: frozenset[str] = frozenset()
-        """Mappings of which every order is told that their disk does not answer."""
         self._returned: list[FileRecord] = []
         """Taken in this step and not begun; queued again at its end, so that every step ends."""
-        self._hanging: dict[str, frozenset[str]] = {}
-        """By mapping, the paths that hung at the last check."""
-        self._hangs_at = 0.0
         self._opens_at_ns: int | None = None
 
     @property
@@ -154,11 +148,13 @@ class Dispatcher:
         """Collect what has ended, and begin as many jobs as there is room for."""
         retiring = self.retiring
         try:
-            self._give_up_what_hangs()
+            self._disks.give_up()
             self._take_in()
             if retiring:
                 self._put_all_back()
-            self._see_what_answers()
+            for mapping, path in self._disks.answering():
+                self._look_later(mapping, path, 0.0)
+                self._policies.forget()
             if not retiring:
                 self._begin()
         except BaseException as exc:
@@ -170,28 +166,6 @@ class Dispatcher:
             self.at_rest = retiring and self.idle
         self._outcomes.tell(self._clock.monotonic(), idle=self.idle and not len(self._queue))
         return self._seconds_to_next()
-
-    # Disks that do not answer
-
-    def _give_up_what_hangs(self) -> None:
-        now = self._clock.monotonic()
-        if now >= self._hangs_at:
-            self._hangs_at = now + HANGS_CHECK_S
-            self._pool.give_up_what_hangs()
-
-    def _see_what_answers(self) -> None:
-        """Note what hangs now, and look again at what no longer hangs."""
-        self._engine.note_hangs()
-        for name in self._mappings:
-            hanging = self._journal.hangs.of(name).keys()
-            if not hanging and name not in self._hanging:
-                continue
-            for path in self._hanging.pop(name, frozenset()) - hanging:
-                log.info("a file system answers again", path=self._mappings[name].directory / path)
-                self._look_later(name, path, 0.0)
-                self._policies.forget()
-            if hanging:
-                self._hanging[name] = frozenset(hanging)
 
     # What has ended
 
@@ -290,12 +264,11 @@ class Dispatcher:
 
     def _put_all_back(self) -> None:
         """Put all files in hand back, for the dispatcher of the next session."""
-        for lane in Lane:
-            self._put_back(self._loaded[lane])
-            self._loaded[lane].clear()
-            for file_id in self._taken[lane]:
+        for in_hand in self._in_hand.values():
+            files, taken = in_hand.drain()
+            self._put_back(files)
+            for file_id in taken:
                 self._queue.release(file_id)
-            self._taken[lane] = []
         self._put_back(self._put_off)
         self._put_off.clear()
 
@@ -321,23 +294,20 @@ class Dispatcher:
     def _begin_in_background(self) -> None:
         """Begin background comparisons if nothing else is queued."""
         while self._put_off and self._engine.usable and self._has_time():
-            file = self._put_off.popleft()
+            file = self._put_off[0]
             lane = lane_of(file.size)
             if not self._pool.has_room(lane):
-                self._put_off.append(file)
+                self._put_off.rotate(-1)
                 return
-            try:
-                job = self._job(self._engine.again(file), put_off=False)
-            except BaseException:
-                self._put_off.appendleft(file)  # nothing is lost when the journal fails
-                raise
+            job = self._job(self._engine.again(file), put_off=False)
+            self._put_off.popleft()  # not before: nothing is lost when the journal fails
             if job is not None:
                 self._in_background.add(file.id)
                 self._pool.start(job, lane)
 
     def _has_time(self) -> bool:
-        in_hand = any(self._loaded.values()) or any(self._taken.values())
-        queued = in_hand or self._queue.has_any(self._blocked | self._full)
+        left = self._blocked | self._disks.full
+        queued = any(self._in_hand.values()) or self._queue.has_any(left)
         few = self._orders_only or len(self._in_background) < MOST_IN_BACKGROUND
         return few and not (self.retiring or queued)
 
@@ -352,53 +322,27 @@ class Dispatcher:
         if found.keys() != self._blocked:
             self._policies.forget()
         self._blocked = frozenset(found)
-        self._full = frozenset(name for name in self._mappings if not self._engine.admits(name))
-        self._told = frozenset(n for n, b in found.items() if b.reason is Reason.MAPPING_HANGS)
+        self._disks.check()
         opens = [why.until_ns for why in found.values() if why.until_ns is not None]
         self._opens_at_ns = min(opens, default=None)
 
     def _next_job(self, lane: Lane) -> Job | None:
         """The next job of a lane; None if there is none."""
-        loaded = self._loaded[lane]
-        while not self.retiring and self._engine.usable and (loaded or self._load(lane)):
-            file = loaded.popleft()
-            try:
-                if self._lists_fetched[lane] != self._engine.lists_fetched:
-                    file = self._engine.again(file)
-                job = self._job(file)
-            except BaseException:
-                loaded.appendleft(file)  # nothing is lost when the journal fails
-                raise
+        in_hand = self._in_hand[lane]
+        while not self.retiring and self._engine.usable:
+            file = in_hand.first()
+            if file is None:
+                return None
+            job = self._job(file)
+            in_hand.pop()
             if job is not None:
                 return job
         return None
 
-    def _load(self, lane: Lane) -> bool:
-        """Take files into hand; false if none is queued."""
-        # Files that were taken when the journal failed come first.
-        while taken := self._taken[lane] or self._queue.take(
-            lane,
-            BATCH,
-            self._blocked | self._full,
-            self._full - self._told,
-            first_only=self._orders_only,
-        ):
-            self._taken[lane] = taken
-            fetched = self._engine.lists_fetched
-            records = self._journal.observations.records(taken)
-            self._taken[lane] = []
-            for file_id in set(taken) - {file.id for file in records}:
-                self._forget(file_id)
-            # Nothing is done about files of a mapping that is no longer configured.
-            known = [file for file in records if file.mapping in self._mappings]
-            for file in records:
-                if file.mapping not in self._mappings:
-                    self._forget(file.id)
-            if known:
-                self._lists_fetched[lane] = fetched
-                self._loaded[lane].extend(known)
-                return True
-        return False
+    def _take_from_queue(self, lane: Lane, most: int) -> list[int]:
+        full, told = self._disks.full, self._disks.told
+        left = self._blocked | full
+        return self._queue.take(lane, most, left, full - told, first_only=self._orders_only)
 
     def _forget(self, file_id: int) -> None:
         for order in self._queue.orders:
@@ -448,8 +392,7 @@ class Dispatcher:
         if put_off and isinstance(step, Compare) and step.background:
             self._put_off.append(file)
             return None
-        if not self._engine.admits(file.mapping):
-            self._full |= {file.mapping}
+        if not self._disks.admits(file.mapping):
             self._returned.append(file)
             return None
         takers = tuple(order for order in orders if order.admit(file, step))
@@ -503,7 +446,7 @@ class Dispatcher:
         self._queue.release(file.id)
 
     def _wait(self, file: FileRecord, step: Wait, *, blocked: bool) -> None:
-        if file.path in self._hanging.get(file.mapping, ()):
+        if self._disks.hangs(file):
             return  # it is looked at again once its file system answers
         if blocked:
             if not self._orders_only:
@@ -519,7 +462,7 @@ class Dispatcher:
         if self.retiring:
             return IDLE_S if self.idle else HANGS_CHECK_S
         seconds = [IDLE_S, self._outcomes.due_in(self._clock.monotonic())]
-        if self._hanging or not self.idle:
+        if self._disks or not self.idle:
             seconds.append(HANGS_CHECK_S)
         if self._opens_at_ns is not None and len(self._queue):
             seconds.append((self._opens_at_ns - self._clock.now_ns()) / SECOND_NS)
