@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 from aqsync.server.errors import ServerStartError
@@ -29,6 +30,9 @@ def main() -> int:
         "--max-tasks", type=int, default=DEFAULT_MAX_TASKS, help="how many tasks run at once"
     )
     parser.add_argument("--allowed-host", action="append", default=[], help="one more name of it")
+    parser.add_argument(
+        "--proxy", type=ip_address, action="append", default=[], help="a proxy in front of it"
+    )
     parser.add_argument("--quota", type=int, help="how many bytes all files may have")
     parser.add_argument("--keep-free", type=int, help="how many bytes of the disk stay free")
     parser.add_argument(
@@ -45,6 +49,7 @@ def main() -> int:
             frozenset(map(str.lower, arguments.allowed_host)),
             arguments.quota,
             arguments.keep_free,
+            frozenset(arguments.proxy),
         )
         insecure = arguments.insecure
         serve(settings, host=arguments.host, port=arguments.port, insecure=insecure)

@@ -28,6 +28,7 @@ from aqsync.server.extensions.variables import ServerAccess
 from aqsync.server.failed_logins import FailedLogins
 from aqsync.server.files_api import FilesEndpoint
 from aqsync.server.graphql_api import GraphQLEndpoint
+from aqsync.server.proxies import Proxies
 from aqsync.server.running_requests import RunningRequests
 from aqsync.server.served_files import ServedFiles
 from aqsync.server.settings import ServerSettings
@@ -89,6 +90,7 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
             *(Route(path, pages) for path in PATHS),
         ],
         middleware=[
+            Middleware(Proxies, known=settings.proxies),
             Middleware(AccessLog, trail=storage.trail),
             Middleware(RunningRequests, tasks=requests),
             _gate(settings, failed),

@@ -64,6 +64,7 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )

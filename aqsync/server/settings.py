@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aqsync.server.proxies import Addresses
+
 DEFAULT_MAX_FILE_BYTES = 4 * 1024**3
 """4 GiB, as on an Aqueduct server whose settings were left alone."""
 
@@ -25,6 +27,7 @@ class ServerSettings:
         allowed_hosts: Further names under which the server may be asked for, in lower case.
         quota: How many bytes all files together may have; none: as many as fit.
         reserve: How many bytes of the disk stay free; none: 5 % of it, but at most 1 GiB.
+        proxies: The addresses of the proxies in front of it.
     """
 
     data: Path
@@ -35,3 +38,4 @@ class ServerSettings:
     allowed_hosts: frozenset[str] = frozenset()
     quota: int | None = None
     reserve: int | None = None
+    proxies: Addresses = frozenset()

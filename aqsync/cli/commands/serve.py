@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import click
@@ -27,6 +28,23 @@ class _Size(click.ParamType[int, str]):
             return parse_size(value)
         except ValueError as exc:
             self.fail(f"{exc}; write it like 4 GiB", param, ctx)
+
+
+class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
+    """An IP address."""
+
+    name = "address"
+
+    def convert(
+        self,
+        value: str | IPv4Address | IPv6Address,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> IPv4Address | IPv6Address:
+        try:
+            return ip_address(value)
+        except ValueError:
+            self.fail(f"{value!r} is no IP address such as 127.0.0.1", param, ctx)
 
 
 @click.command(epilog="Example: aqsync serve --data ~/aqueduct-data")
@@ -60,6 +78,13 @@ class _Size(click.ParamType[int, str]):
     multiple=True,
     help="A further name under which the server is asked for; may be repeated.",
 )
+@click.option(
+    "--proxy",
+    "proxies",
+    type=_Address(),
+    multiple=True,
+    help="The address of a proxy in front, which sets X-Forwarded-For; may be repeated.",
+)
 @click.option("--quota", type=_Size(), help="How much all files together may take.")
 @click.option(
     "--keep-free",
@@ -77,6 +102,7 @@ def serve(
     extensions: Path | None,
     max_tasks: int,
     allowed_hosts: tuple[str, ...],
+    proxies: tuple[IPv4Address | IPv6Address, ...],
     quota: int | None,
     keep_free: int | None,
     insecure: bool,
@@ -102,6 +128,7 @@ def serve(
             frozenset(map(str.lower, allowed_hosts)),
             quota,
             keep_free,
+            frozenset(proxies),
         )
         run(settings, host=host, port=port, insecure=insecure)
     except ServerStartError as exc:

@@ -36,7 +36,8 @@ def test_changes_logins_and_refusals_are_told(tmp_path: Path) -> None:
             program.put(uuid, "a.txt", b"a")
             program.delete(uuid, ["a.txt"])
             program.delete(uuid, ["a.txt"])
-            person.http.get("/api/files/x/y", headers={"Authorization": "Bearer wrong-wrong"})
+            made_up = {"Authorization": "Bearer wrong-wrong", "X-Forwarded-For": "10.0.0.1"}
+            person.http.get("/api/files/x/y", headers=made_up)
             person.http.post("/login", data={"token": "wrong"}, headers=OWN)
             person.http.post("/login", data={"token": TOKEN}, headers=OWN)
             headers = {**OWN, "Content-Type": MULTIPART}
