@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import click
@@ -15,6 +17,8 @@ from aqsync import errors
 from aqsync.cli.doctor.examination import CHECKS
 from aqsync.cli.doctor.findings import Verdict
 from aqsync.cli.main import COMMANDS, aqsync, load
+from aqsync.config import presets as preset_files
+from aqsync.config.presets import presets
 from aqsync.errors import AqsyncError, ExitCode
 from aqsync.model import Reason
 from docs.api_page import api_page
@@ -42,6 +46,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "doctor.md": doctor_page(),
         "errors.md": errors_page(),
+        "presets.md": presets_page(),
         "reasons.md": reasons_page(),
     }
 
@@ -111,6 +116,53 @@ def reasons_page() -> str:
         for reason in Reason
     ]
     return "\n".join([*lines, ""])
+
+
+def presets_page() -> str:
+    """Every preset with what it sets."""
+    lines = [
+        "# Presets",
+        "",
+        _made_by(),
+        "",
+        "What the files of a known program need. `preset: qcodes` in a mapping counts as if the",
+        "preset's keys stood there; a key that is written beside it counts instead. In `defaults`",
+        "it does the same for all mappings that name no preset. `ignore` of a preset adds to what",
+        "is ignored by default. `aqsync init` recognises a program by names in the folder.",
+        "",
+        "| preset | written by | known by | its files |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| [`{name}`](#{name}) | {preset.software} | "
+        f"{', '.join(f'`{each}`' for each in preset.found_by)} | {preset.about} |"
+        for name, preset in presets().items()
+    ]
+    for name in presets():
+        written = (files(preset_files) / f"{name}.yaml").read_text("utf-8")
+        settings = textwrap.dedent(written.partition("settings:\n")[2]).rstrip()
+        lines += ["", f"## {name}", "", "```yaml", settings, "```"]
+    return "\n".join([*lines, "", _OWN_PRESETS])
+
+
+_OWN_PRESETS = """\
+## Your own
+
+Under `presets`, with the keys that `defaults` has. One with the name of a preset above replaces it.
+
+```yaml
+presets:
+  our-rig:
+    settle: 20s
+    ignore: ["*.raw"]
+
+mappings:
+  - name: rig
+    directory: /data/rig
+    experiment: 20261123-1
+    preset: our-rig
+```
+"""
 
 
 def doctor_page() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +19,7 @@ from aqsync.cli.output import printable, report_error, say
 from aqsync.cli.server_access import Access, connected
 from aqsync.cli.starting_server import await_start
 from aqsync.config.patterns import EID, brace_names, check_pattern
+from aqsync.config.presets import presets, recognised
 from aqsync.config.token import checked_token, read_token, store_token, token_place
 from aqsync.errors import AqsyncError, ConfigError, ExperimentNotFound, TokenRefused
 from aqsync.local.roots import root_identity
@@ -153,11 +153,39 @@ def _experiment(client: Client, answer: str) -> str:
     return made.eid
 
 
-def ask_for_patterns(root: Path, given: Sequence[str]) -> tuple[str, ...]:
+class Entries(NamedTuple):
+    """The names of what lies below a directory, without their paths; the first 20,000."""
+
+    folders: list[str]
+    files: list[str]
+
+
+def entries_below(root: Path) -> Entries:
+    """Look through a directory."""
+    found = Entries([], [])
+    for _, folders, names in os.walk(root):
+        found.folders.extend(folders)
+        found.files.extend(names)
+        if len(found.folders) + len(found.files) >= _MOST_LOOKED_AT:
+            break
+    return found
+
+
+def ask_for_preset(entries: Entries) -> str | None:
+    """Suggest the preset of the program that has written into the directory."""
+    for name in recognised([*entries.folders, *entries.files]):
+        software = presets()[name].software
+        question = f"It looks like the data of {software}. Use the preset {name}?"
+        if click.confirm(question, default=True):
+            return name
+    return None
+
+
+def ask_for_patterns(entries: Entries, given: Sequence[str]) -> tuple[str, ...]:
     """Ask which files are meant, by what lies in the directory; empty means all."""
     if given:
         return tuple(map(check_pattern, given))
-    kinds = kinds_of_files(root)
+    kinds = kinds_of_files(entries.files)
     if len(kinds) < 2:  # noqa: PLR2004 - nothing to choose from
         return ()
     shown = ", ".join(f"{counted(n, f'{kind} file')}" for kind, n in kinds)
@@ -175,8 +203,7 @@ def ask_for_patterns(root: Path, given: Sequence[str]) -> tuple[str, ...]:
     return ask_until_good(f"Which files: all, or patterns such as {patterns}", "all", None, use)
 
 
-def kinds_of_files(root: Path) -> list[tuple[str, int]]:
-    """The most frequent endings of the files in a directory, with their numbers."""
-    names = (name for _, _, names in os.walk(root) for name in names)
-    endings = Counter(Path(name).suffix for name in islice(names, _MOST_LOOKED_AT))
+def kinds_of_files(names: Sequence[str]) -> list[tuple[str, int]]:
+    """The most frequent endings of these files, with their numbers."""
+    endings = Counter(Path(name).suffix for name in names)
     return [(ending or "other", n) for ending, n in endings.most_common(_SHOWN)]

@@ -10,7 +10,8 @@ import platformdirs
 from pydantic import ValidationError
 
 from aqsync.config.checks import find_conflicts
-from aqsync.config.models import Config, MappingConfig, ServerConfig, Settings
+from aqsync.config.models import Config, Defaults, MappingConfig, ServerConfig, Settings
+from aqsync.config.presets import as_written, presets
 from aqsync.config.problems import config_error, problems_of, unknown_key, where_written
 from aqsync.config.section import Section
 from aqsync.config.yamltree import Location, Problem, Tree
@@ -21,6 +22,8 @@ from aqsync.trust import distrust, trusted_users
 FOUND_HERE = "aqsync.yaml"
 """The name by which a configuration is found in the working directory."""
 _MAX_BYTES = 1024 * 1024
+_MERGED = {"presets", "defaults"}
+"""Sections that only mappings use."""
 _Model = TypeVar("_Model", bound=Section)
 
 
@@ -121,15 +124,17 @@ class _Reader:
         self._tree = tree
         self._document = document
         self._problems = list(tree.problems)
+        self._presets: dict[str, dict[str, object]] = {}
 
     def read(self) -> Config:
-        document = {key: value for key, value in self._document.items() if key != "defaults"}
+        document = {key: self._document[key] for key in self._document.keys() - _MERGED}
         for section in ("transfer", "schedule"):
             if document.get(section, ()) is None:  # all its keys are commented out
                 del document[section]
         if "path" in document:
             self._problems.append(unknown_key(("path",), self._tree))
         document["path"] = self._folder / self._path.name
+        self._presets = self._own_presets()
         placed = self._mappings()
         listed = self._document.get("mappings")
         if listed and isinstance(listed, tuple):
@@ -158,10 +163,14 @@ class _Reader:
 
     def _mappings(self) -> list[tuple[int, MappingConfig]]:
         defaults = self._defaults()
+        with_preset = self._with_preset(defaults, ("defaults",))
         listed = self._document.get("mappings")
         placed = []
         for index, raw in enumerate(listed if isinstance(listed, tuple) else ()):
-            merged = {**defaults, **raw} if isinstance(raw, dict) else raw
+            merged: object = raw
+            if isinstance(raw, dict):
+                own = self._with_preset(raw, ("mappings", index))
+                merged = {**(defaults if "preset" in raw else with_preset), **own}
             mapping = self._validate(MappingConfig, merged, ("mappings", index))
             if mapping is not None:
                 placed.append((index, mapping))
@@ -172,8 +181,39 @@ class _Reader:
         raw = self._document.get("defaults")
         if raw is None:  # left out, or all its keys commented out
             return {}
-        valid = self._validate(Settings, raw, ("defaults",)) is not None
+        valid = self._validate(Defaults, raw, ("defaults",)) is not None
         return raw if valid and isinstance(raw, dict) else {}
+
+    def _own_presets(self) -> dict[str, dict[str, object]]:
+        raw = self._document.get("presets")
+        if raw is None:
+            return {}
+        if not isinstance(raw, dict):
+            spot = self._tree.spot(("presets",))
+            what = f"this is {spot.kind}; expected a section with a section for each preset"
+            self._problems.append(Problem(spot.line, ("presets",), what))
+            return {}
+        valid = {
+            name
+            for name, settings in raw.items()
+            if self._validate(Settings, settings, ("presets", name)) is not None
+        }
+        return {name: settings if name in valid else {} for name, settings in raw.items()}
+
+    def _with_preset(self, section: dict[str, object], at: Location) -> dict[str, object]:
+        """A section, with what its preset sets and it does not say itself."""
+        name = section.get("preset")
+        if not isinstance(name, str):
+            return section
+        if name in self._presets:
+            return {**as_written(self._presets[name]), **section}
+        if name in presets():
+            return {**as_written(presets()[name].settings), **section}
+        at = (*at, "preset")
+        known = ", ".join([*self._presets, *presets()])
+        what = f"there is no preset {name!r}; expected one of {known}, or one under presets"
+        self._problems.append(Problem(self._tree.spot(at).line, at, what))
+        return section
 
     def _validate(self, model: type[_Model], value: object, at: Location) -> _Model | None:
         try:

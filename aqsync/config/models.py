@@ -171,7 +171,15 @@ class Settings(Section):
     """Whether a file that was very young when it was uploaded is read once more a minute later."""
 
 
-class MappingConfig(Settings):
+class Defaults(Settings):
+    """The section ``defaults``; what a preset sets counts as if it stood here."""
+
+    preset: str | None = Field(
+        default=None, description="the name of a preset, such as qcodes, or of one under presets"
+    )
+
+
+class MappingConfig(Defaults):
     """One local directory tied to one experiment or, by a pattern, to several."""
 
     name: str = Field(description="a name of 1 to 64 letters, digits, . _ and -, such as fridge-1")

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from aqsync.config.models import Config, MappingConfig, ServerConfig, Settings, TagRule, known_keys
+from aqsync.config.models import (
+    Config,
+    Defaults,
+    MappingConfig,
+    ServerConfig,
+    Settings,
+    TagRule,
+    known_keys,
+)
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
@@ -19,7 +27,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "server": ServerConfig,
     "transfer": Transfer,
     "schedule": Schedule,
-    "defaults": Settings,
+    "presets": Settings,
+    "defaults": Defaults,
     "mappings": MappingConfig,
     "tags": TagRule,
 }
@@ -56,7 +65,7 @@ def unknown_key(location: Location, tree: Tree) -> Problem:
     section = section_at(location[:-1])
     known = [name for name in known_keys(section) if section is not Config or name != "path"]
     if section is Config:
-        known.insert(-1, "defaults")
+        known[-1:-1] = ["presets", "defaults"]
     close = difflib.get_close_matches(key.lower(), known, n=1)
     elsewhere = [name for name, model in _SECTIONS.items() if key in known_keys(model)]
     if close:

@@ -76,6 +76,8 @@ class MappingDraft:
     prefix: str | None = None
     include: tuple[str, ...] = ()
     """Patterns of what is uploaded; empty: all files."""
+    preset: str | None = None
+    """Settings for the files of a known program."""
 
 
 def render_config(
@@ -134,6 +136,7 @@ def _mapping(draft: MappingDraft) -> str:
         "experiment": draft.experiment,
         "path": draft.path,
         "prefix": draft.prefix,
+        "preset": draft.preset,
     }
     lines = [f"{key}: {_quoted(value)}\n" for key, value in values.items() if value is not None]
     if draft.include:

@@ -14,12 +14,15 @@ from aqsync.cli.interview import (
     ask_for_directory,
     ask_for_experiment,
     ask_for_patterns,
+    ask_for_preset,
     ask_for_server,
+    entries_below,
 )
 from aqsync.cli.local_path import PATH
 from aqsync.cli.main import load
 from aqsync.cli.output import say
 from aqsync.config import MappingDraft, render_config
+from aqsync.config.presets import presets
 from aqsync.errors import ConfigError, ExitCode
 from aqsync.paths import absolute
 
@@ -34,6 +37,7 @@ class _Answers(NamedTuple):
     directory: Path
     experiment: str
     include: tuple[str, ...]
+    preset: str | None
 
 
 @click.command(epilog="Example: aqsync init --output lab.yaml")
@@ -52,6 +56,9 @@ class _Answers(NamedTuple):
 @click.option("--name", help="The mapping's name.")
 @click.option("--prefix", help="What every remote name begins with.")
 @click.option("--include", multiple=True, help="A pattern of what is uploaded; may be repeated.")
+@click.option(
+    "--preset", type=click.Choice(list(presets())), help="Settings for a known program's files."
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def init(
     *,
@@ -64,6 +71,7 @@ def init(
     name: str | None,
     prefix: str | None,
     include: tuple[str, ...],
+    preset: str | None,
     force: bool,
 ) -> ExitCode:
     """Write a commented configuration, from options or a few questions.
@@ -76,7 +84,8 @@ def init(
         raise ConfigError(f"{output} exists already", hint="choose another --output, or --force")
     token_file = None if token_file is None else absolute(token_file)
     asked = sys.stdin.isatty() and sys.stdout.isatty()
-    answers = (_asked if asked else _as_given)(url, token_file, directory, experiment, include)
+    given = (url, token_file, directory, experiment, include, preset)
+    answers = (_asked if asked else _as_given)(*given)
     draft = MappingDraft(
         experiment=answers.experiment,
         name=name or _NOT_IN_NAMES.sub("-", answers.directory.name).strip("-._") or "data",
@@ -84,6 +93,7 @@ def init(
         path=path,
         prefix=prefix,
         include=answers.include,
+        preset=answers.preset,
     )
     token = None if answers.token_file is None else str(answers.token_file)
     text = render_config(answers.url, [draft], token_file=token, at=absolute(output))
@@ -109,13 +119,19 @@ def _asked(
     directory: Path | None,
     experiment: str | None,
     include: tuple[str, ...],
+    preset: str | None,
 ) -> _Answers:
     """Ask for what is missing, and try everything."""
     server = ask_for_server(url, token_file)
     with server.client:
         root = ask_for_directory(directory)
         eid = ask_for_experiment(server.client, experiment)
-    return _Answers(server.url, server.token_file, root, eid, ask_for_patterns(root, include))
+    entries = entries_below(root)
+    if preset is None and not include:
+        preset = ask_for_preset(entries)
+    if preset is None:  # one knows which of its program's files matter
+        include = ask_for_patterns(entries, include)
+    return _Answers(server.url, server.token_file, root, eid, include, preset)
 
 
 def _as_given(
@@ -124,13 +140,14 @@ def _as_given(
     directory: Path | None,
     experiment: str | None,
     include: tuple[str, ...],
+    preset: str | None,
 ) -> _Answers:
     if directory is None:
         raise _missing("--directory")
     if experiment is None:
         raise _missing("--experiment")
     root = absolute(directory.expanduser())
-    return _Answers(url or DEFAULT_URL, token_file, root, experiment, include)
+    return _Answers(url or DEFAULT_URL, token_file, root, experiment, include, preset)
 
 
 def _missing(option: str) -> ConfigError:

@@ -81,12 +81,34 @@ def test_what_the_options_say_is_tried_and_not_asked_for(remote: Remote, data: P
     assert "?" not in shown
 
 
+def test_a_program_is_recognised_by_its_files(remote: Remote, data: Path) -> None:
+    (data / "run8.tdms").touch()
+    options = ["--url", remote.url, "--directory", str(data), "--experiment", remote.eid]
+    code, shown = on_terminal(["init", *options], talk=[("Use the preset tdms?", "\n")])
+    assert code == 0, shown
+    assert "Which files" not in shown
+    assert load_config(Path("aqsync.yaml")).mappings[0].preset == "tdms"
+
+
+def test_a_refused_preset_leaves_the_choice_of_files(remote: Remote, data: Path) -> None:
+    (data / "run8.tdms").touch()
+    options = ["--url", remote.url, "--directory", str(data), "--experiment", remote.eid]
+    talk = [("Use the preset tdms?", "n\n"), ("Which files", "*.csv\n")]
+    code, shown = on_terminal(["init", *options], talk=talk)
+    assert code == 0, shown
+    assert load_config(Path("aqsync.yaml")).mappings[0].preset is None
+
+
 def test_where_nobody_can_be_asked_the_options_must_say_it(remote: Remote, data: Path) -> None:
     ran = run("init", "--url", remote.url, "--directory", data)
     assert (ran.exit_code, "--experiment is missing" in ran.err) == (2, True)
     ran = run("init", "--directory", "measurements", "--experiment", "20261123-1")
     assert (ran.exit_code, ran.out.startswith("wrote aqsync.yaml; next: ")) == (0, True)
     assert load_config(Path("aqsync.yaml")).mappings[0].directory == data
+    ran = run(
+        "init", "--directory", data, "--experiment", "20261123-1", "--preset", "zarr", "--force"
+    )
+    assert (ran.exit_code, load_config(Path("aqsync.yaml")).mappings[0].preset) == (0, "zarr")
 
 
 def test_a_token_takes_the_place_of_another(tmp_path: Path) -> None:
