@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import JOINED, LISTED, UNCHANGED, joined, marks
+from aqsync.journal.rows import JOINED, LISTED, UNCHANGED, joined, loaded, marks
 
 _BATCH = 1_000
 """Rows fetched at once, so that memory stays small and others can use the journal between."""
+_OF_A_STORE = (".zarray", ".zgroup", "zarr.json")
+"""The metadata of zarr, of its releases 2 and 3."""
 
 
 class SyncStatus(StrEnum):
@@ -98,6 +100,20 @@ class Comparisons:
                 yield LocalFile(SyncStatus(status), joined(directory, name), *facts)
             if len(rows) < _BATCH:
                 return
+
+    def stores(self, mapping_id: int, crowd: int) -> set[str]:
+        """Directories whose files make sense only together.
+
+        These are the stores of zarr, known by their metadata, and directories with at least
+        `crowd` files.
+        """
+        rows = self._database.rows(
+            "SELECT directory FROM file WHERE mapping_id = ? AND size IS NOT NULL"
+            " GROUP BY directory"
+            f" HAVING count(*) >= ? OR max(name IN ({marks(_OF_A_STORE)}))",
+            (mapping_id, crowd, *_OF_A_STORE),
+        )
+        return {loaded(directory) for (directory,) in rows}
 
     def remote_only(self, eid: str, mapping_ids: Collection[int]) -> Iterator[RemoteFile]:
         """The names in an experiment's list that no file here has, in order.

@@ -142,3 +142,28 @@ def test_nothing_on_either_side(project: Project) -> None:
     assert project.run("ls", "--differs").out.startswith(nothing), "others may be missing there"
     assert project.run("ls", "--json").json["files"] == []
     assert project.run("ls", "none").exit_code == 2
+
+
+def test_a_store_is_one_line_for_each_state(project: Project) -> None:
+    for name in ("zarr.json", "c/0", "c/1"):
+        project.write(f"run.zarr/{name}")
+    project.write("runs.csv")
+    project.pushed()
+    project.write("run.zarr/c/2")
+
+    lines = project.run("ls").out.splitlines()
+
+    store = f"{project.root}/run.zarr/"
+    assert [line.split()[0] for line in lines if line.endswith(f"{store}  3 files")] == ["="]
+    assert [line.split()[0] for line in lines if line.endswith(f"{store}  1 file")] == [">"]
+    assert sum("run.zarr" in line for line in lines) == 2
+    assert sum("/runs.csv" in line for line in lines) == 1
+    assert sum("run.zarr/" in line for line in project.run("ls", "--each").out.splitlines()) == 4
+
+
+def test_a_folder_with_a_thousand_files_is_one_line(project: Project) -> None:
+    for number in range(1000):
+        project.write(f"frames/{number}.dat")
+    ran = project.run("ls")
+    assert f"{project.root}/frames/  1000 files" in ran.out
+    assert len(ran.out.splitlines()) < 6

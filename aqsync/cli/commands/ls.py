@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -26,11 +26,15 @@ from aqsync.journal import Journal
 from aqsync.journal.comparison import SyncStatus
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem
+from aqsync.paths import parents
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import batched, experiments_known_of
+from aqsync.wording import counted
 
 _LINES = 500
 """So many are written at once."""
+_CROWD = 1000
+"""So many files in one directory are told together."""
 _MARKS = {
     SyncStatus.IN_SYNC: "=",
     SyncStatus.LOCAL_ONLY: ">",
@@ -63,6 +67,21 @@ class Row(NamedTuple):
     listed_at: str | None
 
 
+class _Store(NamedTuple):
+    """Files of one directory that are told together."""
+
+    files: int
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    """Of the newest; 0 where none is here."""
+
+    def with_one(self, row: Row) -> _Store:
+        """With one file more."""
+        newest = max(self.mtime_ns, row.mtime_ns or 0)
+        return _Store(self.files + 1, self.size + (row.size or 0), newest)
+
+
 class _Lists(NamedTuple):
     """What is known of the server's file lists."""
 
@@ -84,6 +103,9 @@ class _Lists(NamedTuple):
 @click.option("--local-only", is_flag=True, help="Only what is here and not on the server.")
 @click.option("--differs", is_flag=True, help="Only what is on both sides and not in sync.")
 @no_scan_option
+@click.option(
+    "--each", is_flag=True, help="Each file, also of stores and of folders with many files."
+)
 @click.option("--refresh", is_flag=True, help="Ask the server for its file lists now.")
 @json_option
 def ls(
@@ -94,13 +116,15 @@ def ls(
     local_only: bool,
     differs: bool,
     no_scan: bool,
+    each: bool,
     refresh: bool,
     json: bool,
 ) -> ExitCode:
     """List both sides, file by file: what is here, what is on the server, what differs.
 
     Marks: `=` in sync, `>` only here, `<` only on the server, `!` on both sides and not in sync,
-    `?` the server's list was never fetched. The disk is looked at as it is now, the server's side
+    `?` the server's list was never fetched. A zarr store, and a folder with 1,000 files and more,
+    is one line for each mark. The disk is looked at as it is now, the server's side
     is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
     modified, on_server_since, experiment and remote_name.
     """
@@ -124,7 +148,8 @@ def ls(
         if json:
             _write_json(rows, lists)
         else:
-            _tell(rows, lists, only)
+            stores = set[str]() if each else _stores(journal, config, mappings)
+            _tell(rows, lists, only, stores)
     return ExitCode.OK
 
 
@@ -188,20 +213,57 @@ def _rows(
                 )
 
 
-def _tell(rows: Iterator[Row], lists: _Lists, only: SyncStatus | None) -> None:
+def _stores(journal: Journal, config: Config, mappings: Sequence[MappingConfig]) -> set[str]:
+    """The directories, as absolute paths, whose files are told together."""
+    roots = {mapping.name: str(mapping.directory).rstrip("/") for mapping in config.mappings}
+    return {
+        f"{roots[mapping.name]}/{directory}"
+        for mapping in mappings
+        for directory in journal.comparisons.stores(journal.mappings.get(mapping.name).id, _CROWD)
+        if directory  # a mapping of many files is told file by file
+    }
+
+
+def _tell(
+    rows: Iterator[Row], lists: _Lists, only: SyncStatus | None, stores: Collection[str]
+) -> None:
     counts: Counter[SyncStatus] = Counter()
+    together: dict[tuple[str, SyncStatus], _Store] = {}
     for batch in batched(rows, _LINES):
         if reader_has_gone():
             return
         if not counts:
             say(_HEADING)
         counts.update(row.status for row in batch)
-        say_lines(map(_line, batch))
+        alone = []
+        for row in batch:
+            if (place := _store_of(row, stores)) is None:
+                alone.append(row)
+            else:
+                store = together.get((place, row.status), _Store(0, 0, 0))
+                together[place, row.status] = store.with_one(row)
+        say_lines(map(_line, alone))
+    say_lines(_store_line(*key, store) for key, store in sorted(together.items()))
     found = [f"{_MARKS[s]} {counts[s]} {s}" for s in SyncStatus if counts[s]]
     say(", ".join(found) or _NONE[only])
     say(lists_text(lists.oldest_ns, SystemClock().now_ns()))
     for problem in lists.problems:
         complain(f"{problem['path']}: {problem['reason']}")
+
+
+def _store_of(row: Row, stores: Collection[str]) -> str | None:
+    """The topmost of these directories that a file lies in."""
+    if not stores or row.path is None:
+        return None
+    return next((place for place in parents(row.path) if place in stores), None)
+
+
+def _store_line(place: str, status: SyncStatus, store: _Store) -> str:
+    newest = "" if not store.mtime_ns else local_text(store.mtime_ns / SECOND_NS)
+    return (
+        f"{_MARKS[status]} {size_text(store.size):>9}  {newest:25}  {'':25}"
+        f"  {place}/  {counted(store.files, 'file')}"
+    )
 
 
 def _line(row: Row) -> str:
