@@ -12,26 +12,24 @@ from dataclasses import dataclass, field
 
 from aqsync.clock import Clock
 from aqsync.config import MappingConfig
-from aqsync.errors import ConfigError, DiskHangs, RootInDoubt, RootUnusable
+from aqsync.errors import DiskHangs, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK, Hanging
-from aqsync.journal.mappings import MappingRecord, RootIdentity
-from aqsync.journal.observations import KnownVersion, Observed, Retargeted
+from aqsync.journal.mappings import MappingRecord
+from aqsync.journal.observations import Observed, Retargeted
 from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands, timed
-from aqsync.local.ignore_file import read_ignore_file
-from aqsync.local.likeness import Likeness, likeness
+from aqsync.local.ignore_file import load_rules
 from aqsync.local.naming import remote_name
 from aqsync.local.owners import owners_of
-from aqsync.local.roots import StandingRoot, held_root, require_enterable, root_identity
-from aqsync.local.rules import IGNORE_FILE, Rules
-from aqsync.local.submounts import Submounts
+from aqsync.local.recognition import Recognition
+from aqsync.local.roots import StandingRoot, held_root, root_identity
+from aqsync.local.rules import Rules
 from aqsync.local.walk import MOST_CHANGED, Walk, WalkSource
 from aqsync.model import EntryKind, Explanation, Problem, Reason, Signature, explain_error
 from aqsync.paths import lies_within
 from aqsync.timestamps import settle_ns
-from aqsync.wording import counted
 
 
 @dataclass(slots=True)
@@ -55,37 +53,6 @@ class ScanReport:
     """Paths whose trouble has ended: everything below them must be decided on again."""
     troubles_changed: bool = False
     """Some began, ended or changed, so policies that were worked out before are out of date."""
-
-
-def load_rules(
-    mapping: MappingConfig, disk: Disk = REAL_DISK, before: Rules | None = None
-) -> Rules:
-    """A mapping's rules, with what the root's own ignore file adds.
-
-    Args:
-        mapping: Which.
-        disk: Where its root is.
-        before: Its rules as last loaded; they are returned if the ignore file is the same.
-
-    Raises:
-        RootUnusable: The ignore file exists and is not valid, so it is unknown what to ignore.
-    """
-    path = mapping.directory / IGNORE_FILE
-    try:
-        text = read_ignore_file(mapping.directory, disk)
-    except OSError as exc:
-        if isinstance(exc, PermissionError):
-            require_enterable(mapping.directory, IGNORE_FILE, disk)
-        raise RootUnusable(
-            f"{path} cannot be read: {exc.strerror}",
-            hint="make it a small file that aqsync can read, or remove it",
-        ) from exc
-    if before is not None and before.root_ignore == text:
-        return before
-    try:
-        return Rules(mapping, text)
-    except ConfigError as exc:
-        raise RootUnusable(exc.message, hint=f"correct {path}") from exc
 
 
 class Scanner:
@@ -116,8 +83,6 @@ class Scanner:
         self._disk = AttendedDisk(disk)
         self._errands = Errands(clock) if errands is None else errands
         self._settle_ns = mapping.settle_ns
-        self._accepted: dict[str, RootIdentity] = {}
-        """What a person had accepted, by path, when this look began."""
         self._turn = threading.Lock()
 
     def scan(
@@ -166,17 +131,20 @@ class Scanner:
 
     def _scan(self, paths: tuple[str, ...], goes_on: Callable[[], bool]) -> ScanReport:
         record = self._journal.mappings.get(self._mapping.name)
-        self._accepted = self._journal.mappings.accepted(record.id)
+        accepted = self._journal.mappings.accepted(record.id)
         try:
             with timed(""):  # users may be looked up in a network
                 owners = owners_of(self._mapping)
             with held_root(self._mapping.directory, self._disk, owners) as root:
-                if paths and (self._accepted or not self._is_as_known(record, root)):
+                if paths and (accepted or not self._is_as_known(record, root)):
                     paths = ()
                 if not paths or not self._rules_read:
                     self.rules = load_rules(self._mapping, root.disk, self.rules)
                     self._rules_read = True
-                return self._walk(record, root, paths, goes_on)
+                known = Recognition(
+                    self._mapping, self._journal, record, accepted, root, self.rules, goes_on
+                )
+                return self._walk(known, paths)
         except RootUnusable as exc:
             return self._unusable(exc)
 
@@ -188,17 +156,11 @@ class Scanner:
         self._note_troubles(record.id, report)
         return report
 
-    def _walk(
-        self,
-        record: MappingRecord,
-        root: StandingRoot,
-        within: tuple[str, ...],
-        goes_on: Callable[[], bool],
-    ) -> ScanReport:
+    def _walk(self, known: Recognition, within: tuple[str, ...]) -> ScanReport:
         now_ns = self._clock.now_ns()
-        directory = self._mapping.directory
-        mounts = self._submounts(record, root, goes_on)
-        another = self._is_another(record, root, mounts, goes_on)
+        directory, record, root = self._mapping.directory, known.record, known.root
+        mounts = known.submounts()
+        another = known.is_another(mounts)
         self._journal.observations.clock_set_back(record.id, now_ns)
         if record.target_rules != self.rules.target_fingerprint:
             self._retarget(record.id)
@@ -206,7 +168,7 @@ class Scanner:
         if another:
             self._journal.mappings.doubt_root(record.id, newest)
         walk = Walk(
-            WalkSource(root.disk, directory, mounts, self.rules, self.observed, goes_on),
+            WalkSource(root.disk, directory, mounts, self.rules, self.observed, known.goes_on),
             self._journal.observations,
             record.id,
             reselect=record.selection_rules != self.rules.selection_fingerprint,
@@ -229,15 +191,11 @@ class Scanner:
         gone: list[str] = []
         if walk.stopped:
             pass  # paths that it did not meet may still be there
-        elif not replaced and (
-            record.root is None
-            or self._is_accepted("", root.identity)
-            or self._trusts(walk, verdict.gone, report, another=another)
-        ):
-            gone = verdict.gone
-            self._note_gone(record, root.identity, gone, now_ns)
-        else:
+        elif replaced or self._doubts(known, verdict.gone, report, another=another):
             self._journal.mappings.doubt_root(record.id, newest)
+        else:
+            gone = verdict.gone
+            self._note_gone(known, gone, now_ns)
         report.gone = len(gone)
         few = walk.changes + report.gone <= MOST_CHANGED
         report.changed_paths = walk.changed + gone if few else None
@@ -254,64 +212,25 @@ class Scanner:
         rules = record.selection_rules if walk.troubles else self.rules.selection_fingerprint
         self._journal.mappings.scanned(record.id, rules, walk.left_out, began_ns)
 
-    def _submounts(
-        self, record: MappingRecord, root: StandingRoot, goes_on: Callable[[], bool]
-    ) -> Submounts:
-        def accepts(path: str, top: RootIdentity, known: RootIdentity | None) -> bool:
-            if record.root is None or self._is_accepted(path, top):
-                return True
-            found = self._likeness(record, root.disk, path, goes_on)
-            proven = known is not None and found.proves(top, known)
-            return proven or found.objection is None
-
-        known = self._journal.mappings.mounts(record.id)
-        if self._is_accepted("", root.identity):  # so was that nothing is mounted elsewhere
-            known = {path: top for path, top in known.items() if path in self._accepted}
-        return Submounts(
-            root.disk,
-            self._mapping.directory,
-            root.identity.device,
-            known=known,
-            accepts=accepts,
-        )
-
-    def _is_accepted(self, path: str, now: RootIdentity) -> bool:
-        """Whether a person has accepted this directory, and no other, in this place."""
-        return path in self._accepted and now.is_same(self._accepted[path])
-
-    def _is_another(
-        self,
-        record: MappingRecord,
-        root: StandingRoot,
-        mounts: Submounts,
-        goes_on: Callable[[], bool],
+    def _doubts(
+        self, known: Recognition, missing: Sequence[str], report: ScanReport, *, another: bool
     ) -> bool:
-        """Whether it is a directory that was not the root before, but may be from now on.
+        """Whether missing files may not count as gone, which the report then tells."""
+        empty = report.whole and report.entries == 0
+        doubt = known.doubt(missing, empty=empty, another=another)
+        if doubt is not None:
+            self._note(report, "", explain_error(doubt))
+        return doubt is not None
 
-        Raises:
-            RootUnusable: It must not be taken for the root.
-        """
-        if record.root is None or root.identity.is_same(record.root):
-            return False
-        if self._is_accepted("", root.identity):
-            return False
-        found = self._likeness(record, root.disk, "", goes_on, mounts.hides)
-        if found.proves(root.identity, record.root):
-            return False
-        if found.objection is not None:
-            raise self._in_doubt(f"is not the one known before, and {found.objection}")
-        return True
-
-    def _note_gone(
-        self, record: MappingRecord, root: RootIdentity, gone: Sequence[str], now_ns: int
-    ) -> None:
+    def _note_gone(self, known: Recognition, gone: Sequence[str], now_ns: int) -> None:
+        record, root = known.record, known.root.identity
         if record.newest_undoubted is not None:
             # Files that were only seen in the other directory were not deleted in this one.
             self._journal.observations.forget_newer(record.id, gone, record.newest_undoubted)
         if record.root != root or record.newest_undoubted is not None:
             self._journal.mappings.pin_root(record.id, root)
-        if self._accepted:
-            self._journal.mappings.accepted_is_known(record.id, self._accepted)
+        if known.accepted:
+            self._journal.mappings.accepted_is_known(record.id, known.accepted)
         self._journal.observations.gone(record.id, gone, now_ns)
 
     def _is_as_known(self, record: MappingRecord, root: StandingRoot) -> bool:
@@ -324,64 +243,6 @@ class Scanner:
                 return any(True for _ in root_listing.entries)
         except OSError:
             return False
-
-    def _trusts(
-        self, walk: Walk, missing: Sequence[str], report: ScanReport, *, another: bool
-    ) -> bool:
-        """Whether missing files may count as gone."""
-        if not missing:
-            return True
-        if another:  # files were deleted since they were compared with the known ones
-            doubt = self._in_doubt("is not the one known before, and is being changed")
-        elif report.whole and walk.entries == 0:
-            doubt = self._in_doubt(f"is empty and lacks {counted(len(missing), 'known file')}")
-        else:
-            return True
-        self._note(report, "", explain_error(doubt))
-        return False
-
-    def _likeness(
-        self,
-        record: MappingRecord,
-        disk: Disk,
-        path: str,
-        goes_on: Callable[[], bool],
-        hides: Callable[[str], bool] = lambda _directory: False,
-    ) -> Likeness:
-        """How what stands at a path compares with what is known to be there.
-
-        Args:
-            record: The mapping's.
-            disk: Holds the root.
-            path: A directory below the root; empty: the root itself.
-            goes_on: Asked before each directory.
-            hides: Whether a directory is on a disk that is away, so that it tells nothing.
-        """
-        observations = self._journal.observations
-        # Another root must not leave out what it lacks by patterns of its own.
-        selects = self.rules.selects if path else Rules(self._mapping).selects
-        reselect = record.selection_rules != self.rules.selection_fingerprint
-
-        def versions_in(directory: str) -> dict[str, KnownVersion]:
-            versions = observations.versions_in(record.id, directory)
-            if not reselect:
-                return versions
-            within = f"{directory}/" if directory else ""
-            return {name: v for name, v in versions.items() if selects(within + name)}
-
-        return likeness(
-            disk,
-            self._mapping.directory,
-            (d for d in observations.directories(record.id, path) if not hides(d)),
-            versions_in,
-            goes_on,
-        )
-
-    def _in_doubt(self, doubt: str) -> RootInDoubt:
-        why = Reason.ROOT_IN_DOUBT.explain(
-            root=self._mapping.directory, doubt=doubt, mapping=self._mapping.name
-        )
-        return RootInDoubt(why.message, hint=why.hint)
 
     def _retarget(self, mapping_id: int) -> None:
         """The rules have changed: files with another target now start anew there."""

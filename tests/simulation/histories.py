@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from aqsync.local import scanner
+from aqsync.local import ignore_file, recognition, scanner
 from aqsync.sync import uploader, watch_supervisor, work_queue
 from tests.simulation import disk_actions, other_actions, server_actions
 from tests.simulation.disk_actions import ActionFunction
@@ -212,7 +212,8 @@ def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
         stack.enter_context(patch(uploader, "read_ahead", read_ahead))
         stack.enter_context(patch(work_queue, "LARGE", chance.choice([8, 1 << 20])))
         stack.enter_context(patch(watch_supervisor, "ROOT_CHECK_S", 15.0))
-        stack.enter_context(patch(scanner, "Rules", rules_of))
+        for module in (ignore_file, recognition, scanner):
+            stack.enter_context(patch(module, "Rules", rules_of))
         stack.enter_context(patch(watch_supervisor, "without_events", lambda _path: None))
         if mutation is not None:
             stack.enter_context(mutation())

@@ -22,6 +22,7 @@ from aqsync.local import scanner
 from aqsync.local.errands import Errand
 from aqsync.local.likeness import Likeness
 from aqsync.local.reader import GuardedFile
+from aqsync.local.recognition import Recognition
 from aqsync.local.scanner import Scanner
 from aqsync.log import Log
 from aqsync.model import (
@@ -113,8 +114,8 @@ def _decide(change: Callable[..., Any]) -> Mutation:
     return _patched(*((owner, "decide", changed) for owner in (engine, *judges)))
 
 
-def _empty_is_fine(original: Any, self: Scanner, *seen: Any, another: bool) -> bool:
-    return bool(original(self, *seen, another=another)) or not another
+def _empty_is_fine(original: Any, self: Recognition, missing: Any, **kept: bool) -> Any:
+    return original(self, missing, **{**kept, "empty": False})
 
 
 def _missing_is_empty(original: Any, self: Scanner, *args: Any) -> Any:
@@ -408,9 +409,9 @@ MUTATIONS: dict[str, Broken] = {
         "5: only our own version is removed", _decide(_removing_changed)
     ),
     "missing-root-is-empty": Broken("6: a missing root", _missing_root_is_empty),
-    "empty-root": Broken("6: an empty root", _around(Scanner, "_trusts", _empty_is_fine)),
+    "empty-root": Broken("6: an empty root", _around(Recognition, "doubt", _empty_is_fine)),
     "replaced-root": Broken(
-        "6: a replaced root", _patched((Scanner, "_is_another", lambda *_: False))
+        "6: a replaced root", _patched((Recognition, "is_another", lambda *_: False))
     ),
     "disk-known-by-device": Broken(
         "6: another disk under the same number",

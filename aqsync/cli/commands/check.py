@@ -18,8 +18,8 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
 from aqsync.local.errands import Errands
+from aqsync.local.ignore_file import load_rules
 from aqsync.local.roots import root_identity
-from aqsync.local.scanner import load_rules
 from aqsync.local.selection import HINT, survey
 from aqsync.wording import counted
 

@@ -26,7 +26,7 @@ from aqsync.demo.processes import run, running_server, serve_arguments, shown
 from aqsync.demo.sample import SAMPLE_TAGS, make_sample
 from aqsync.demo.verify import differences, selected_files
 from aqsync.errors import ConfigError, ExitCode
-from aqsync.local.scanner import load_rules
+from aqsync.local.ignore_file import load_rules
 from aqsync.local_time import local_text
 from aqsync.paths import absolute
 from aqsync.sync.connection import connect

@@ -17,9 +17,9 @@ from aqsync.errors import AqsyncError, ConfigError, ServiceFailed
 from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.errands import Errands
+from aqsync.local.ignore_file import load_rules
 from aqsync.local.reach import Reach, look_below
 from aqsync.local.roots import held_root
-from aqsync.local.scanner import load_rules
 from aqsync.paths import absolute
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import DaemonStatus
