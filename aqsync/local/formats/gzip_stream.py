@@ -1,0 +1,40 @@
+"""gzip. Only unpacking shows where it ends, so only what is small and in memory is unpacked."""
+
+from __future__ import annotations
+
+import zlib
+
+from aqsync.local.formats.view import Completeness, View
+
+MAGIC = b"\x1f\x8b\x08"
+_MOST_BYTES = 64 << 10
+_MOST_UNPACKED = 1 << 20
+"""A millisecond or two."""
+_WITH_HEADER = 16 + zlib.MAX_WBITS
+
+
+def recognises(beginning: bytes) -> bool:
+    """Whether a file that begins so is of gzip."""
+    return beginning.startswith(MAGIC)
+
+
+def completeness(view: View) -> Completeness:
+    """Whether the last of the members in it ends; what is larger cannot be told."""
+    if view.size > min(_MOST_BYTES, len(view.beginning)):
+        return Completeness.CANNOT_TELL
+    packed, left = view.beginning, _MOST_UNPACKED
+    while packed.startswith(MAGIC):
+        member = zlib.decompressobj(_WITH_HEADER)
+        try:
+            left -= len(member.decompress(packed, left))
+        except zlib.error:
+            return Completeness.CANNOT_TELL
+        if not member.eof:
+            more = member.unconsumed_tail or left <= 0
+            return Completeness.CANNOT_TELL if more else Completeness.BEING_WRITTEN
+        packed = member.unused_data
+        if left <= 0 and packed:
+            return Completeness.CANNOT_TELL
+    return (
+        Completeness.BEING_WRITTEN if packed and MAGIC.startswith(packed) else Completeness.FINISHED
+    )
