@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -211,22 +211,8 @@ class _Timed:
         self._errand.leave()
 
 
-class _Untimed:
-    """For a thread without an errand: nothing is timed."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
-
-_UNTIMED = _Untimed()
+_UNTIMED = nullcontext()
+"""For a thread without an errand; one for all, for speed."""
 
 
 def timed(path: str) -> AbstractContextManager[None]:
@@ -238,7 +224,7 @@ def timed(path: str) -> AbstractContextManager[None]:
 class Errands:
     """All errands of a process; usable from any thread.
 
-    A directory hangs for every configuration that names it, so generations share this.
+    A directory hangs for every configuration that names it, so all sessions share this.
 
     Args:
         clock: The time.

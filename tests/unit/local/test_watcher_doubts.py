@@ -23,7 +23,7 @@ from watchdog.observers.inotify_c import (
 )
 
 from aqsync.errors import EventsUnavailable
-from aqsync.local import watcher as watcher_module
+from aqsync.local import listener
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.hints import Hints
 from aqsync.local.watcher import Watcher
@@ -397,7 +397,7 @@ while True:
 
 
 def test_stop_in_a_storm(root: Path, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher_module, "STOP_S", HANG_S)
+    monkeypatch.setattr(listener, "STOP_S", HANG_S)
     before = resources()[0]
     with subprocess.Popen(
         [sys.executable, "-c", STORM, str(root)], stdout=subprocess.PIPE
@@ -417,7 +417,7 @@ def test_stop_in_a_storm(root: Path, listen: Listen, monkeypatch: pytest.MonkeyP
 def test_stop_does_not_wait_for_a_file_system_that_hangs(
     listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watcher_module, "STOP_S", 0.05)
+    monkeypatch.setattr(listener, "STOP_S", 0.05)
     before = set(threading.enumerate())
     listening = listen()
     with listening.group._lock:  # as in a walk through a directory that never answers
