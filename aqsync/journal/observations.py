@@ -14,8 +14,10 @@ from aqsync.journal.rows import (
     NOT_COMPARED,
     NOT_RESENT,
     NOT_SENT,
+    OTHER_FORMAT,
     QUIET,
     RECORD,
+    SQLITE,
     below,
     file_record,
     joined,
@@ -49,6 +51,8 @@ class Observed(NamedTuple):
     since_ns: int
     eid: str | None
     remote_name: str
+    is_database: bool | None = None
+    """Whether it is a SQLite database; None: it was not looked into."""
 
 
 class Retargeted(NamedTuple):
@@ -82,12 +86,13 @@ class Quiet(NamedTuple):
 
 
 _OBSERVE = f"""
-INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode,
-                  since_ns, eid, remote_name)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode, log,
+                  since_ns, eid, remote_name, format)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     kind = excluded.kind, size = excluded.size, mtime_ns = excluded.mtime_ns,
-    ctime_ns = excluded.ctime_ns, inode = excluded.inode, since_ns = excluded.since_ns,
+    ctime_ns = excluded.ctime_ns, inode = excluded.inode, log = excluded.log,
+    since_ns = excluded.since_ns, format = coalesce(excluded.format, format),
     eid = coalesce(eid, excluded.eid),
     remote_name = CASE remote_name WHEN '' THEN excluded.remote_name ELSE remote_name END,
     insisted = CASE excluded.size WHEN 0 THEN 0 ELSE insisted END,
@@ -99,7 +104,7 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
 
 FORGET_REMOTE_SIDE = f"""
     synced_size = NULL, synced_mtime_ns = NULL, synced_ctime_ns = NULL, synced_inode = NULL,
-    synced_sha256 = NULL, synced_at_ns = NULL, synced_sequence = NULL,
+    synced_log = 0, synced_sha256 = NULL, synced_at_ns = NULL, synced_sequence = NULL,
     synced_modified_at = NULL, synced_not_before = NULL, synced_not_after = NULL,
     {NOT_SENT}, {NOT_COMPARED}, {NOT_RESENT},
     synced_listed = 1, synced_replaced = NULL, unanswered_ns = NULL,
@@ -195,9 +200,29 @@ class Observations:
                     e.since_ns,
                     e.eid,
                     e.remote_name,
+                    None if e.is_database is None else SQLITE if e.is_database else OTHER_FORMAT,
                 )
                 for e in entries
             ),
+        )
+
+    def databases(self, mapping_id: int) -> dict[str, dict[str, int]]:
+        """By directory, the names of the databases that are here, with their `Signature.log`."""
+        found: dict[str, dict[str, int]] = {}
+        rows = self._database.rows(
+            "SELECT directory, name, log FROM file"
+            f" WHERE mapping_id = ? AND format = '{SQLITE}' AND size IS NOT NULL",
+            (mapping_id,),
+        )
+        for directory, name, log in rows:
+            found.setdefault(loaded(directory), {})[loaded(name)] = log
+        return found
+
+    def found_database(self, mapping_id: int, path: str) -> None:
+        """A file that has not changed was looked into, and is a database."""
+        self._database.write(
+            f"UPDATE file SET format = '{SQLITE}', recheck_at_ns = NULL WHERE {AT_PATH}",
+            (mapping_id, *split(path)),
         )
 
     def gone(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:

@@ -32,7 +32,7 @@ from aqsync.model import (
 
 _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
-    synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
+    synced_log = ?, synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
     {NOT_SENT}, {NOT_COMPARED}, removing = 0, {NO_FAILURE}
 """
 
@@ -363,7 +363,8 @@ def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:
     """A condition: what was learned about an old version must not be stored with a newer one."""
     if file.local is None:
         return "size IS NULL", ()
-    return "size = ? AND mtime_ns = ? AND ctime_ns = ? AND inode = ?", tuple(file.local)
+    here = "size = ? AND mtime_ns = ? AND ctime_ns = ? AND inode = ? AND log = ?"
+    return here, tuple(file.local)
 
 
 def earn(connection: Connection, tags: Iterable[tuple[str | None, str]], now_ns: int) -> None:

@@ -134,7 +134,7 @@ class Rechecks:
         with self._database.writing() as connection:
             news = connection.execute(
                 "UPDATE file AS f SET synced_mtime_ns = 0, synced_ctime_ns = 0, synced_inode = 0,"
-                f" {NO_FAILURE}"
+                f" synced_log = 0, {NO_FAILURE}"
                 f" WHERE {AT} AND synced_sha256 = ? AND {UNCHANGED}",
                 (*at(file), synced.sha256),
             ).rowcount

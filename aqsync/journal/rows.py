@@ -73,16 +73,20 @@ def marks(values: Collection[object]) -> str:
     return ",".join("?" * len(values))
 
 
+SQLITE, OTHER_FORMAT = "sqlite", ""
+"""What the column `format` says of a file that was looked into; NULL: it was not."""
+
 AT_PATH = "mapping_id = ? AND directory = ? AND name = ?"
 
 UNCHANGED = """
     f.size = f.synced_size AND f.mtime_ns = f.synced_mtime_ns
-    AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode
+    AND f.ctime_ns = f.synced_ctime_ns AND f.inode = f.synced_inode AND f.log = f.synced_log
 """
 
 UNSYNCED = """
     (f.synced_size IS NOT f.size OR f.synced_mtime_ns IS NOT f.mtime_ns
-    OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode)
+    OR f.synced_ctime_ns IS NOT f.ctime_ns OR f.synced_inode IS NOT f.inode
+    OR f.synced_log IS NOT f.log)
 """
 """The version last seen is not the synced one, or there is none."""
 
@@ -121,8 +125,9 @@ JOINED = """
 
 RECORD = f"""
     SELECT f.id, m.name, f.directory, f.name, f.kind,
-        f.size, f.mtime_ns, f.ctime_ns, f.inode, f.since_ns, f.eid, f.remote_name,
-        f.synced_size, f.synced_mtime_ns, f.synced_ctime_ns, f.synced_inode,
+        f.size, f.mtime_ns, f.ctime_ns, f.inode, f.log, f.since_ns, f.eid,
+        f.remote_name,
+        f.synced_size, f.synced_mtime_ns, f.synced_ctime_ns, f.synced_inode, f.synced_log,
         f.synced_sha256, f.synced_at_ns, f.synced_sequence, f.synced_modified_at,
         f.synced_listed, f.recheck_at_ns,
         f.sent_sha256, f.sent_size, {LISTED}, r.modified_at,
@@ -131,16 +136,16 @@ RECORD = f"""
         f.failure_code, f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
         f.failure_at_ns,
         f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns, f.removing,
-        f.resends, f.resends_since_ns
+        f.resends, f.resends_since_ns, f.format
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST = (
-    slice(0, 12),
-    slice(12, 22),
-    slice(22, 26),
-    slice(26, 31),
-    slice(31, 37),
-    slice(37, 44),
+    slice(0, 13),
+    slice(13, 24),
+    slice(24, 28),
+    slice(28, 33),
+    slice(33, 39),
+    slice(39, 47),
 )
 """Which columns of `RECORD` belong together."""
 
@@ -155,7 +160,8 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
     """One row of `RECORD`."""
     identity, mapping, directory, name, kind, *local, since_ns, eid, remote_name = row[_HERE]
     sent_sha256, sent_size, listed_sequence, listed_modified_at = row[_SENT]
-    removed_at_ns, insisted, may_replace, changing_since_ns, removing, resends, since = row[_REST]
+    removed_at_ns, insisted, may_replace, changing_since_ns, removing, *rest = row[_REST]
+    resends, since, known_format = rest
     return FileRecord(
         id=identity,
         mapping=mapping,
@@ -176,6 +182,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         changing_since_ns=changing_since_ns,
         removing=bool(removing),
         resends=None if since is None else Resends(resends, since),
+        is_database=known_format == SQLITE,
     )
 
 

@@ -355,6 +355,15 @@ UPDATE history SET size = CAST(text AS INTEGER), sha256 = substr(text, -64), tex
     WHERE kind IN ('uploaded', 'adopted') AND text GLOB '[0-9]* bytes, SHA-256 *';
 """
 
+_DATABASES = """
+-- Of a database, `log` changes with its log or its journal. `format` is NULL until a file is looked
+-- into.
+ALTER TABLE file ADD COLUMN log INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN synced_log INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN format TEXT;
+CREATE INDEX file_databases ON file (mapping_id) WHERE format = 'sqlite';
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -377,6 +386,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0019-reasons", _REASONS),
     ("0020-accepted", _ACCEPTED),
     ("0021-history-of-content", _HISTORY_OF_CONTENT),
+    ("0022-databases", _DATABASES),
 )
 
 VERSION = len(MIGRATIONS)

@@ -94,6 +94,6 @@ def likeness(
             if seen is None or isinstance(seen, OSError) or seen[0] is None:
                 lacking += version.here
             elif version.sent is not None:
-                same += seen[1:] == version.sent
+                same += seen[1:] == version.sent.own
                 other += seen[1:3] != version.sent[:2]
     return Likeness(same, lacking, other, unseen)

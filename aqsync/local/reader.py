@@ -104,7 +104,7 @@ class GuardedFile:
     def _check(self, seen: Seen) -> None:
         if seen[0] is not EntryKind.FILE:
             raise FileVanished(f"{self._root / self._path} is no longer a regular file")
-        if seen[1:] != self._expected:
+        if seen[1:] != self._expected.own:
             raise FileChanged(f"{self._root / self._path} changed while it was about to be sent")
 
     def _ask(self, call: Callable[[*_Given], _T], *given: *_Given) -> _T:

@@ -99,7 +99,10 @@ class Rules:
         )
         self._ignored_directory = lru_cache(_REMEMBERED_DIRECTORIES)(self._find_ignored_directory)
 
-        self.selection_fingerprint = _fingerprint(mapping.include, mapping.ignore, root_lines)
+        # The last part: earlier releases took the parts of databases for files.
+        self.selection_fingerprint = _fingerprint(
+            mapping.include, mapping.ignore, root_lines, "snapshot"
+        )
         """Changes when other files may be selected."""
         self.target_fingerprint = target_fingerprint(mapping)
         """Changes when files may go elsewhere."""

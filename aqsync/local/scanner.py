@@ -259,7 +259,14 @@ class Scanner:
         eid = self.rules.experiment_of(path)
         return eid, "" if eid is None else remote_name(path, self._mapping.prefix)
 
-    def observed(self, path: str, kind: EntryKind, signature: Signature) -> Observed:
+    def observed(
+        self,
+        path: str,
+        kind: EntryKind,
+        signature: Signature,
+        *logs: Signature,
+        is_database: bool | None = None,
+    ) -> Observed:
         """An entry seen in a state that the journal does not know.
 
         The file itself says how long it has been in this state, not the time of the scan, as
@@ -273,13 +280,24 @@ class Scanner:
         look old, so it may be read too early once. That costs an upload, not a wrong file: a
         file that changes during the read is not sent whole, and one that changes after it is
         sent again.
+
+        Args:
+            path: Its path.
+            kind: What it is.
+            signature: As it was seen.
+            logs: Of a database, its log and its journal: it has been as it is since the last of
+                them was written.
+            is_database: Whether it is one; None: it was not looked into.
         """
-        now_ns = self._clock.now_ns()
-        since_ns = signature.mtime_ns
+        since_ns = max(map(self._since_ns, (signature, *logs)))
+        eid, name = self.target(path) if kind is EntryKind.FILE else (None, "")
+        return Observed(path, kind, signature, since_ns, eid, name, is_database)
+
+    def _since_ns(self, signature: Signature) -> int:
+        now_ns, since_ns = self._clock.now_ns(), signature.mtime_ns
         if since_ns + settle_ns(signature, self._settle_ns) >= now_ns:
             since_ns = min(now_ns, max(since_ns, signature.ctime_ns))
-        eid, name = self.target(path) if kind is EntryKind.FILE else (None, "")
-        return Observed(path, kind, signature, since_ns, eid, name)
+        return since_ns
 
     def _note(self, report: ScanReport, path: str, why: Explanation) -> None:
         report.troubles[path] = Problem(why, self._clock.now_ns())

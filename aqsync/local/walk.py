@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aqsync.journal.observations import KnownEntry, Observations, Observed
 from aqsync.local.disk import Disk, Seen
+from aqsync.local.found_databases import looks_like_database
 from aqsync.local.rules import LeftOut, Rules
+from aqsync.local.sqlite_files import JOURNAL, LOG, PARTS, database_of, log_number
 from aqsync.local.submounts import Submounts
 from aqsync.model import EntryKind, Explanation, Reason, Signature
 from aqsync.paths import parents
@@ -25,6 +28,20 @@ FEW = 50
 _NOT_INCLUDED = LeftOut.NOT_INCLUDED  # looking it up each time takes longer than all the rest
 
 
+class Observe(Protocol):
+    """Makes an observation of what was seen at a path: see `Scanner.observed`."""
+
+    def __call__(
+        self,
+        path: str,
+        kind: EntryKind,
+        signature: Signature,
+        *logs: Signature,
+        is_database: bool | None = None,
+    ) -> Observed:
+        """The observation of what was seen."""
+
+
 class WalkSource(NamedTuple):
     """Where a walk goes, and how it turns entries into observations."""
 
@@ -32,7 +49,7 @@ class WalkSource(NamedTuple):
     root: Path
     mounts: Submounts
     rules: Rules
-    observed: Callable[[str, EntryKind, Signature], Observed]
+    observed: Observe
     goes_on: Callable[[], bool] = lambda: True
     """Asked before each directory; false ends the walk."""
 
@@ -129,10 +146,12 @@ class Walk:
         Returns:
             Those that are directories; and those that are none, but were perhaps known as one.
         """
-        known = self._observations.known_at(self._mapping_id, directory, names)
+        asked = self._with_parts(directory, names)
+        known = self._observations.known_at(self._mapping_id, directory, asked)
         self._mounts.met_at(directory)
         inside, nothing = list[str](), list[str]()
-        for name in names:
+        met, failed = dict[str, Seen](), set[str]()
+        for name in asked:
             path, before = _join(directory, name), known.get(name)
             missing = {} if before is None else {name: before}
             try:
@@ -141,19 +160,30 @@ class Walk:
                 self._all_missing(directory, missing)
             except PermissionError as exc:
                 self._trouble(directory, exc)  # every other entry would fail in the same way
+                failed.update(asked)
                 break
             except OSError as exc:
                 self._trouble(path, exc)
+                failed.add(name)
                 continue
             else:
                 if seen[0] is None:
                     inside.append(name)
                     self._all_missing(directory, missing)  # it was known as a file
                     continue
-                self._entry(path, before, seen)
-            if before is None or before[1] is None:  # it was no file when last seen
-                nothing.append(name)
+                met[name] = seen
+            if name in names and (before is None or before[1] is None):
+                nothing.append(name)  # it was no file when last seen
+        here = self._databases.get(directory, {})
+        self._met(directory, met, known, {n: here[n] for n in here if n in met}, failed)
         return inside, nothing
+
+    def _with_parts(self, directory: str, names: Sequence[str]) -> list[str]:
+        """These names, and those of the databases that they belong to, with all of their parts."""
+        here = self._databases.get(directory, {})
+        bases = {base for base in map(database_of, names) if base} | (here.keys() & names)
+        others = {base + part for base in bases for part in ("", *PARTS)}
+        return [*names, *sorted(others.difference(names))]
 
     def _lost_below(self, directory: str, names: Sequence[str]) -> None:
         """These are no directories now, so everything known below them is missing."""
@@ -187,9 +217,13 @@ class Walk:
         self._visited.add(directory)
         subdirectories: list[str] = []
         known = self._known(directory)
+        databases = self._databases.get(directory, {})
+        parts = _taken_out(known, databases)
+        met, failed = dict[str, Seen](), set[str]()
         prefix = f"{directory}/" if directory else ""
         reselect = self._reselect
         entries_before = self.entries
+        whole = True
         try:
             self._check_mounts(directory)
             with self._disk.listing(self._root, directory) as (identity, entries):
@@ -202,17 +236,25 @@ class Walk:
                         del known[name]
                         self.entries += 1
                     elif isinstance(seen, OSError):
-                        known.pop(name, None)
+                        failed.add(name)
                         self._trouble(prefix + name, seen)
                     elif seen[0] is None:
                         subdirectories.append(name)  # a file of this name is missing
                     else:
-                        self._entry(prefix + name, known.pop(name, None), seen)
+                        met[name] = seen
         except (FileNotFoundError, NotADirectoryError):
             pass  # deleted since its parent was read: what was known in it is missing
         except OSError as exc:
             self._trouble(directory, exc)
+            failed.update(_families({*met, *databases}))
+            whole = False
+        known |= parts
+        there = {n: log for n, log in databases.items() if n in met or n not in known}
+        self._met(directory, met, known, there, failed)
+        if not whole:
             return subdirectories
+        for name in failed:
+            known.pop(name, None)
         self._all_missing(directory, known)
         if self.entries > entries_before:
             self._mounts.inhabited(directory)
@@ -236,21 +278,155 @@ class Walk:
     def _known(self, directory: str) -> dict[str, KnownEntry]:
         return self._observations.known_in(self._mapping_id, directory)
 
-    def _entry(self, path: str, known: KnownEntry | None, seen: Seen) -> None:
-        if known is None or self._reselect:
-            left_out = self._rules.left_out(path)
-            if left_out is not None:
-                self.left_out += left_out is _NOT_INCLUDED
-                if known is not None:
-                    self.forgotten.append(path)
+    @cached_property
+    def _databases(self) -> dict[str, dict[str, int]]:
+        """By directory, the names of the known databases, with the number of their log."""
+        return self._observations.databases(self._mapping_id)
+
+    def _met(
+        self,
+        directory: str,
+        met: dict[str, Seen],
+        known: dict[str, KnownEntry],
+        databases: Mapping[str, int],
+        failed: Collection[str],
+    ) -> None:
+        """Compare the entries of a directory that are new, changed, or parts of a database.
+
+        Args:
+            directory: Which.
+            met: What was seen of them.
+            known: What is known in the directory; what is compared is taken out.
+            databases: The known databases that are there, changed or not, with their log's number.
+            failed: Entries that could not be seen. A database with one of those as its part is
+                compared in a later scan.
+        """
+        bases = {base for base in map(database_of, met) if base} | databases.keys()
+        for base in sorted(bases):
+            family = {base, *(base + part for part in PARTS)}
+            if not family.isdisjoint(failed):
+                for name in family:
+                    met.pop(name, None)
+                    known.pop(name, None)
+            else:
+                self._family(directory, base, met, known, databases.get(base))
+        for name, seen in met.items():
+            self._entry(_join(directory, name), known.pop(name, None), seen)
+
+    def _family(
+        self,
+        directory: str,
+        base: str,
+        met: dict[str, Seen],
+        known: dict[str, KnownEntry],
+        log: int | None,
+    ) -> None:
+        """Compare a file and those that are its parts by their names, if it is a database.
+
+        Else what was met of them is left to be compared as ordinary files.
+
+        Args:
+            directory: Where.
+            base: The file's name.
+            met: As for `_met`.
+            known: As for `_met`.
+            log: The number of its log, if it is known as a database.
+        """
+        logs = met.get(base + LOG), met.get(base + JOURNAL)
+        path, number = _join(directory, base), log_number(*logs)
+        seen = met.get(base)
+        if seen is not None or log != number:
+            try:
+                seen = self._look_at(path) if seen is None else seen
+            except OSError:
                 return
-        self.entries += 1
-        if known == seen:
+            unchanged = log is not None and known.get(base, seen) == seen
+            found = unchanged or looks_like_database(self._disk, self._root, path, seen, logs)
+            if not (found or (found is None and log is not None)):
+                if log is not None and base in met:
+                    del met[base]
+                    self._entry(path, known.pop(base, None), seen, is_database=False)
+                return
+            self._database(path, met.pop(base, None), known.pop(base, None), seen, log, logs)
+        for part in PARTS:
+            if (part_seen := met.pop(base + part, None)) is not None:
+                self._part(path + part, known.pop(base + part, None), part_seen)
+
+    def _database(
+        self,
+        path: str,
+        met: Seen | None,
+        known: KnownEntry | None,
+        seen: Seen,
+        log: int | None,
+        logs: tuple[Seen | None, ...],
+    ) -> None:
+        """Note a database, if it or its log has changed, or if it was not known to be one.
+
+        Args:
+            path: Its path.
+            met: What was seen of it, if that is new or changed.
+            known: What is known of it; None also where nothing of it has changed.
+            seen: What was seen of it.
+            log: The known number of its log; None: it was not known as a database.
+            logs: Its log and its journal.
+        """
+        if met is not None and not self._selected(path, known):
             return
-        self._changed(path)
+        self.entries += met is not None
+        number = log_number(*logs)
+        if number == (log or 0) and (met is None or known == seen):
+            if log is None:
+                self._observations.found_database(self._mapping_id, path)
+            return
+        full = [Signature(*part[1:]) for part in logs if part is not None and part[1]]
+        self._observe(path, Signature(*seen[1:], number), *full, is_database=True)
+
+    def _part(self, path: str, known: KnownEntry | None, seen: Seen) -> None:
+        if seen[0] is EntryKind.FILE:
+            seen = (EntryKind.DATABASE_PART, *seen[1:])
+        self._entry(path, known, seen)
+
+    def _entry(
+        self,
+        path: str,
+        known: KnownEntry | None,
+        seen: Seen,
+        *,
+        is_database: bool | None = None,
+    ) -> None:
+        if not self._selected(path, known):
+            return
+        self.entries += 1
+        if known == seen and is_database is None:
+            return
         kind, *signature = seen
         assert kind is not None  # noqa: S101 - a directory is no entry
-        self._batch.append(self._observed(path, kind, Signature(*signature)))
+        self._observe(path, Signature(*signature), kind=kind, is_database=is_database)
+
+    def _selected(self, path: str, known: KnownEntry | None) -> bool:
+        """Whether the rules take an entry; a known one is only asked about if they have changed."""
+        if known is not None and not self._reselect:
+            return True
+        left_out = self._rules.left_out(path)
+        if left_out is None:
+            return True
+        self.left_out += left_out is _NOT_INCLUDED
+        if known is not None:
+            self.forgotten.append(path)
+        return False
+
+    def _observe(
+        self,
+        path: str,
+        signature: Signature,
+        *logs: Signature,
+        kind: EntryKind = EntryKind.FILE,
+        is_database: bool | None = None,
+    ) -> None:
+        self._changed(path)
+        seen = self._observed(path, kind, signature, *logs, is_database=is_database)
+        self._batch.append(seen)
         if len(self._batch) >= BATCH:
             self.flush()
 
@@ -280,6 +456,18 @@ class Walk:
         self.troubles[path] = Reason.PLACE_UNREADABLE.explain(
             place=self._root / path, said=exc.strerror or exc, advice=advice
         )
+
+
+def _taken_out(known: dict[str, KnownEntry], databases: Iterable[str]) -> dict[str, KnownEntry]:
+    """Take the parts of databases out of what is known, so that they are met in any case."""
+    names = [base + part for base in databases for part in PARTS]
+    return {name: known.pop(name) for name in names if name in known}
+
+
+def _families(names: Iterable[str]) -> set[str]:
+    """The names of the databases among them, or that they belong to, and of all their parts."""
+    bases = {database_of(name) or name for name in names}
+    return {base + part for base in bases for part in PARTS}
 
 
 def _by_directory(chosen: set[str]) -> dict[str, list[str]]:

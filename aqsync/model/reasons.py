@@ -222,6 +222,10 @@ class Reason(StrEnum):
         "symbolic link, not followed",
         "map the directory that it points to, or put the file itself here",
     )
+    DATABASE_PART = (
+        "database-part",
+        "part of the database {name}: it is sent with it, never by itself",
+    )
     SPECIAL_FILE = "special-file", "FIFO, socket or device, never opened"
     FILE_OF_OTHERS = (
         "file-of-others",

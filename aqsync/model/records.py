@@ -27,6 +27,8 @@ class EntryKind(IntEnum):
     """A FIFO, a socket or a device."""
     OTHERS = 3
     """A file of a user whom the mapping's ``require_owner`` does not name."""
+    DATABASE_PART = 4
+    """The log or the index of a database: what it holds is sent with the database."""
 
 
 class Signature(NamedTuple):
@@ -36,6 +38,8 @@ class Signature(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+    log: int = 0
+    """Of a database: changes whenever its log or journal does; 0: neither holds anything."""
 
     @classmethod
     def unknown(cls, size: int) -> Signature:
@@ -43,9 +47,14 @@ class Signature(NamedTuple):
         return cls(size, 0, 0, 0)
 
     @property
+    def own(self) -> tuple[int, int, int, int]:
+        """What the file itself shows of it."""
+        return self[:4]
+
+    @property
     def is_unknown(self) -> bool:
         """Whether it is that placeholder, which no file has."""
-        return self[1:] == (0, 0, 0)
+        return self[1:] == (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,8 @@ class FileRecord:
     """We asked the server to remove it while it was gone here, so we may be why it is missing."""
     resends: Resends | None = None
     """None: never, or so long ago that it no longer counts."""
+    is_database: bool = False
+    """It was seen to be a SQLite database."""
 
     @property
     def size(self) -> int:

@@ -135,6 +135,7 @@ _SKIPPED = {
     EntryKind.SYMLINK: Reason.SYMBOLIC_LINK,
     EntryKind.SPECIAL: Reason.SPECIAL_FILE,
     EntryKind.OTHERS: Reason.FILE_OF_OTHERS,
+    EntryKind.DATABASE_PART: Reason.DATABASE_PART,
 }
 
 
@@ -147,7 +148,11 @@ def _held_by_experiment(problem: Problem, again_ns: int | None) -> Hold:
 
 
 def _skipped(file: FileRecord) -> Hold:
-    return Hold(_SKIPPED[file.kind].explain(), file.since_ns, State.SKIPPED)
+    reason = _SKIPPED[file.kind]
+    values = {}
+    if reason is Reason.DATABASE_PART:
+        values = {"name": file.path.rpartition("/")[2].rpartition("-")[0]}
+    return Hold(reason.explain(**values), file.since_ns, State.SKIPPED)
 
 
 def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from aqsync.config import MappingConfig
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.scanner import ScanReport
+from aqsync.local.sqlite_files import database_of
 from aqsync.log import Log
 from aqsync.model import Explanation
 from aqsync.paths import lies_within, nearest
@@ -171,12 +172,14 @@ class Rescanner:
             self._doubt(hints.everything)
             self._suspects.clear()
         self._closed |= hints.closed
-        for path in hints.paths:
+        # What is written to its log changes a database.
+        paths = hints.paths.union(filter(None, map(database_of, hints.paths)))
+        for path in paths:
             # An event below a place in trouble may mean that the trouble is over.
             seen = nearest(path, self._troubles) or path
             quiet_until = self._looked.get(seen, -MOST_QUIET_S) + self._quiet_s
             self._look_at(seen, now if path in self._troubles else max(now, quiet_until))
-        self._suspects = _untold(self._suspects, hints.paths)
+        self._suspects = _untold(self._suspects, paths)
 
     def _look_at(self, path: str, at: float) -> None:
         with self._lock:

@@ -586,7 +586,7 @@ class World:
             same = state.inode == file.synced.signature.inode
             if same and sha256(state.content) == file.synced.sha256:
                 known = self.journal.observations.record_at(mapping_id, path)
-                if known is not None and known.local == state.signature:
+                if known is not None and known.local and known.local.own == state.signature:
                     return path
         return None
 

@@ -45,7 +45,7 @@ def test_any_name_comes_back_as_it_was(journal: Journal, odd: str) -> None:
     noted.see(odd)
     directory, _, name = odd.rpartition("/")
     assert noted.at(odd).path == odd
-    assert noted.journal.observations.known_in(noted.mapping_id, directory) == {name: (0, *V1)}
+    assert noted.journal.observations.known_in(noted.mapping_id, directory) == {name: (0, *V1.own)}
     assert journal.observations.directories(noted.mapping_id) == [directory]
     assert [t.path for t in journal.observations.targets(noted.mapping_id)] == [odd]
     assert journal.observations.knows(noted.mapping_id, odd)
@@ -255,7 +255,7 @@ def test_known_entries_of_one_directory(journal: Journal) -> None:
     noted.sync("run/gone")
     journal.observations.gone(noted.mapping_id, ["run/gone"], NOW)
     known = journal.observations.known_in(noted.mapping_id, "run")
-    assert known == {"b": (0, *V2), "gone": (0, None, *V1[1:])}
+    assert known == {"b": (0, *V2.own), "gone": (0, None, *V1.own[1:])}
     assert noted.count_present() == 4
 
 

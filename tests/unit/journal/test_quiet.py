@@ -35,7 +35,7 @@ ALL = [
     Facts(*values)
     for values in itertools.product(
         (0, 1),
-        (V1, V2, EMPTY, None),
+        (V1, V1._replace(log=1), V2, EMPTY, None),
         (V1, EMPTY, None),
         (0, 3, 5, 6),
         (OURS, None),
@@ -55,7 +55,7 @@ def fill(noted: Notes) -> None:
     for number, facts in enumerate(ALL):
         eid = eids[facts.listed_sequence, facts.problem or ""]
         local = facts.local or V1
-        synced: tuple[object, ...] = (None,) * 8
+        synced: tuple[object, ...] = (*(None,) * 4, 0, *(None,) * 4)
         if facts.synced:
             proof = (b"x", 1, facts.synced_sequence, facts.synced_modified_at)
             synced = (*facts.synced, *proof)
@@ -74,9 +74,10 @@ def fill(noted: Notes) -> None:
         connection.executemany("INSERT INTO remote_file VALUES (?, ?, ?)", remote_files)
         connection.executemany(
             "INSERT INTO file (mapping_id, directory, since_ns, name, kind, size, mtime_ns,"
-            " ctime_ns, inode, eid, remote_name, synced_size, synced_mtime_ns, synced_ctime_ns,"
-            " synced_inode, synced_sha256, synced_at_ns, synced_sequence, synced_modified_at)"
-            f" VALUES (?, '', {LONG_AGO}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " ctime_ns, inode, log, eid, remote_name, synced_size, synced_mtime_ns,"
+            " synced_ctime_ns, synced_inode, synced_log, synced_sha256, synced_at_ns,"
+            " synced_sequence, synced_modified_at)"
+            f" VALUES (?, '', {LONG_AGO}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             files,
         )
 

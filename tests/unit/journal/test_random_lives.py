@@ -61,7 +61,13 @@ class Taken(NamedTuple):
 SHARED = Bundle[Taken]("taken")
 
 signatures = st.sampled_from(
-    [Signature(10, 1, 1, 7), Signature(10, 2, 2, 7), Signature(20, 2, 2, 8), Signature(0, 3, 3, 7)]
+    [
+        Signature(10, 1, 1, 7),
+        Signature(10, 2, 2, 7),
+        Signature(20, 2, 2, 8),
+        Signature(0, 3, 3, 7),
+        Signature(10, 1, 1, 7, log=5),
+    ]
 )
 mappings = st.sampled_from(MAPPINGS)
 paths = st.sampled_from(PATHS)

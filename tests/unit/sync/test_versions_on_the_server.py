@@ -321,7 +321,7 @@ def test_a_file_that_no_longer_begins_so_is_not_sent_though_no_time_shows_it(lab
     file, step = lab.record("log"), lab.decision("log")
     assert isinstance(step, Upload)
     assert file.local is not None
-    disk = UnseenStores((EntryKind.FILE, *file.local))
+    disk = UnseenStores((EntryKind.FILE, *file.local.own))
     shared = shared_by(lab.journal, lab.clock)
     engine = Engine([lab.mapping], lab.server, shared, disk=disk)
     job = engine.job(file, step)

@@ -1,0 +1,69 @@
+"""What the files of a SQLite database tell by their names and their first bytes. All is pure.
+
+Beside a database ``X`` SQLite keeps ``X-wal`` (the log of the WAL mode, which holds what is not in
+``X`` yet), ``X-shm`` (an index of the log, which can always be made anew) and ``X-journal`` (what
+``X`` held before a transaction that is under way, or whose writer was killed).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from aqsync.local.disk import Seen
+
+HEADER = 16
+"""Bytes by which a database is known."""
+LOG, INDEX, JOURNAL = "-wal", "-shm", "-journal"
+PARTS = (LOG, INDEX, JOURNAL)
+"""What is put behind a database's name in the names of its parts."""
+
+_DATABASE = b"SQLite format 3\0"
+_LOGS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+"""The last bit says in which byte order the checksums are."""
+_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+
+
+def database_of(path: str) -> str | None:
+    """The path of the database that a file is a part of, by its name; None: it has no such name."""
+    if not path.endswith(PARTS):  # asked for each new file
+        return None
+    for part in PARTS:
+        if path.endswith(part):
+            base = path[: -len(part)]
+            return base if base and not base.endswith("/") else None
+    return None
+
+
+def begins_database(first: bytes) -> bool:
+    """Whether a file with these first bytes, `HEADER` at least, is a database."""
+    return first.startswith(_DATABASE)
+
+
+def begins_log(first: bytes) -> bool:
+    """Whether a file with these first bytes is the log of a database."""
+    return first.startswith(_LOGS)
+
+
+def begins_journal(first: bytes) -> bool:
+    """Whether a file with these first bytes is a journal that SQLite may have to roll back.
+
+    The journal of a transaction that was committed begins with zeros, or is empty.
+    """
+    return first.startswith(_JOURNAL)
+
+
+def log_number(*parts: Seen | None) -> int:
+    """A number that changes whenever one of these parts of a database does.
+
+    Args:
+        parts: Its log and its journal, in this order; None where there is none. What is empty
+            counts as not there: SQLite makes and removes empty ones without changing anything.
+
+    Returns:
+        0 if all are empty; else at least 1 and less than 2 to the power of 63.
+    """
+    full = [part[1:] if part is not None and part[1] else None for part in parts]
+    if not any(full):
+        return 0
+    digest = hashlib.blake2b(repr(full).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1
