@@ -8,6 +8,7 @@ from aqsync.config.loading import (
     load_server,
     parse_config,
 )
+from aqsync.config.measurement import Measurement
 from aqsync.config.models import Config, MappingConfig, ServerConfig, Settings, TagRule
 from aqsync.config.template import MappingDraft, render_config
 from aqsync.config.timing import Schedule, Transfer
@@ -20,6 +21,7 @@ __all__ = [
     "Cron",
     "MappingConfig",
     "MappingDraft",
+    "Measurement",
     "Schedule",
     "ServerConfig",
     "Settings",

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
@@ -23,7 +22,15 @@ from pydantic import (
 
 from aqsync.config import patterns
 from aqsync.config.junk import DEFAULT_IGNORE
-from aqsync.config.section import A_DURATION, Duration, Section, TimeLimit
+from aqsync.config.measurement import Measurement
+from aqsync.config.section import (
+    A_DURATION,
+    SOME_PATTERNS,
+    Duration,
+    Patterns,
+    Section,
+    TimeLimit,
+)
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
 from aqsync.config.units import parse_share
@@ -73,9 +80,6 @@ def _local_path(value: object, info: ValidationInfo) -> object:
 
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
-Patterns = tuple[Annotated[str, AfterValidator(patterns.check_pattern)], ...]
-
-_PATTERNS = 'a list of gitignore-style patterns such as ["*.tmp", ".git/"]'
 
 
 class ServerConfig(Section):
@@ -148,9 +152,9 @@ class TagRule(Section):
 class Settings(Section):
     """Keys of ``defaults`` and of a mapping; the mapping's value counts."""
 
-    include: Patterns = Field(default=(), description=_PATTERNS)
+    include: Patterns = Field(default=(), description=SOME_PATTERNS)
     """Empty: all files."""
-    ignore: Patterns = Field(default=DEFAULT_IGNORE, description=_PATTERNS)
+    ignore: Patterns = Field(default=DEFAULT_IGNORE, description=SOME_PATTERNS)
     on_local_delete: OnLocalDelete = Field(
         default=OnLocalDelete.KEEP, strict=False, description="keep or remove"
     )
@@ -169,6 +173,11 @@ class Settings(Section):
     """By name or number; empty: files of all users are uploaded."""
     recheck: bool = Field(default=True, description="on or off")
     """Whether a file that was very young when it was uploaded is read once more a minute later."""
+    measurement: Measurement | None = Field(
+        default=None,
+        description="a section with the keys " + ", ".join(Measurement.model_fields) + ", or null",
+    )
+    """Which folders belong together; None: each file stands for itself."""
 
 
 class Defaults(Settings):

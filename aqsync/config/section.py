@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
 
+from aqsync.config import patterns
 from aqsync.config.units import parse_duration
 
 DAY = 86400.0
 A_DURATION = "a duration such as 5s, 500ms or 1h30m"
+SOME_PATTERNS = 'a list of gitignore-style patterns such as ["*.tmp", ".git/"]'
 
 
 class Section(BaseModel):
@@ -34,3 +43,4 @@ def duration(value: object, info: ValidationInfo) -> object:
 
 Duration = Annotated[float, BeforeValidator(duration), Field(ge=0, le=30 * DAY)]
 TimeLimit = Annotated[float, BeforeValidator(duration), Field(gt=0, le=DAY)]
+Patterns = tuple[Annotated[str, AfterValidator(patterns.check_pattern)], ...]

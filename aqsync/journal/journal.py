@@ -22,6 +22,7 @@ from aqsync.journal.history import History
 from aqsync.journal.limits import Limits
 from aqsync.journal.lock import JournalLock
 from aqsync.journal.mappings import Mappings
+from aqsync.journal.measurements import Measurements
 from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.pauses import Pauses
@@ -43,6 +44,7 @@ class Journal:
     def __init__(self, database: Database, lock: JournalLock | None, broken: Path | None) -> None:
         self.mappings = Mappings(database)
         self.observations = Observations(database)
+        self.measurements = Measurements(database)
         self.outcomes = Outcomes(database)
         self.rechecks = Rechecks(database)
         self.removals = Removals(database)

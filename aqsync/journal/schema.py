@@ -364,6 +364,26 @@ ALTER TABLE file ADD COLUMN format TEXT;
 CREATE INDEX file_databases ON file (mapping_id) WHERE format = 'sqlite';
 """
 
+_MEASUREMENTS = """
+-- Which files were open for writing when the system was last asked; NULL: it does not tell.
+ALTER TABLE mapping ADD COLUMN open_asked_ns INTEGER;
+CREATE TABLE open_file (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    directory NOT NULL,
+    name NOT NULL,
+    PRIMARY KEY (mapping_id, directory, name)
+) WITHOUT ROWID;
+
+-- How each measurement stood when that was last told; nothing is ever decided from it.
+CREATE TABLE measurement (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    folder NOT NULL,
+    state TEXT NOT NULL,
+    since_ns INTEGER NOT NULL,
+    PRIMARY KEY (mapping_id, folder)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -387,6 +407,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0020-accepted", _ACCEPTED),
     ("0021-history-of-content", _HISTORY_OF_CONTENT),
     ("0022-databases", _DATABASES),
+    ("0023-measurements", _MEASUREMENTS),
 )
 
 VERSION = len(MIGRATIONS)

@@ -53,6 +53,9 @@ class Wait(_Step):
     state: State = State.WAITING
     again: bool = False
     """The file waits to be sent again: see `Upload.again`."""
+    folder: str | None = None
+    """The folder of the measurement that it waits for. What happens there ends the wait, so the
+    file itself is not looked at meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from aqsync.model.measurements import Unready
 from aqsync.model.reasons import Explained, Explanation
 
 
@@ -119,3 +120,5 @@ class Policy:
     server_problem: ServerProblem | None = None
     recheck: bool = True
     """Whether young versions are hashed again."""
+    unready: Unready | None = None
+    """What of the file's measurement must happen before the file is sent; None: nothing."""

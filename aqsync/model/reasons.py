@@ -162,6 +162,26 @@ class Reason(StrEnum):
         "perhaps renamed to {place}, which is not on the server yet{failure}",
         "`aqsync why` tells what keeps that; `aqsync retry PATH` removes this copy all the same",
     )
+    MEASUREMENT_COMPLETE = "measurement-complete", "complete: {met}"
+    MEASUREMENT_CHANGING = (
+        "measurement-changing",
+        "its measurement {folder} is still being taken: something in it has just changed",
+    )
+    MEASUREMENT_INCOMPLETE = (
+        "measurement-incomplete",
+        "its measurement {folder} is still being taken: {missing}",
+        "if it never becomes complete, `aqsync retry PATH` sends what is there",
+    )
+    MEASUREMENT_UNREADABLE = (
+        "measurement-unreadable",
+        "its measurement {folder} cannot be looked at as a whole: {said}",
+        "{advice}",
+    )
+    MEASUREMENT_LAST = (
+        "measurement-last",
+        "sent after {others} of its measurement not on the server yet, such as {path}{failure}",
+        "`aqsync why` tells what keeps that; `aqsync retry PATH` sends this one all the same",
+    )
     PAUSED = "paused", "paused by a person", "`{command}` ends the pause"
     OUTSIDE_WINDOWS = (
         "outside-windows",

@@ -206,7 +206,8 @@ class Engine:
         """
         step = decide(file, policy_of(file), self.clock.now_ns())
         eid = str(file.eid)
-        waits = isinstance(step, Wait) and step.until_ns is None and policy_of(file).blocked is None
+        waits = isinstance(step, Wait) and step.until_ns is None and step.folder is None
+        waits = waits and policy_of(file).blocked is None
         if not waits or self._lists.age(eid) <= NEWEST_S:
             return file, step
         if not self.refresh({eid}):

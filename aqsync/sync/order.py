@@ -310,7 +310,8 @@ class Order:
             failed = step.state is State.FAILED
             reason = step.message if failed else f"files {step.message}"
             self._round.wait_until(step.until_ns, reason)
-            self._round.look_again.setdefault(file.mapping, []).append(file.path)
+            place = file.path if step.folder is None else step.folder
+            self._round.look_again.setdefault(file.mapping, []).append(place)
 
     def _is_worth_waiting_for(self, file: FileRecord, step: Wait) -> bool:
         if step.again:

@@ -335,6 +335,9 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
         return Wait(policy.blocked.why, policy.blocked.since_ns, policy.blocked.until_ns)
     if (settling := _settling(file, policy, now_ns)) is not None:
         return settling
+    if isinstance(step, Upload) and policy.unready is not None and not file.forced:
+        unready = policy.unready
+        return Wait(unready.why, unready.since_ns, unready.until_ns, folder=unready.folder)
     if (failing := _failing(file, now_ns)) is not None:
         return failing
     server = policy.server_problem

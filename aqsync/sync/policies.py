@@ -27,6 +27,7 @@ from aqsync.model import (
     Twin,
 )
 from aqsync.paths import nearest
+from aqsync.sync.measured import measured_of
 from aqsync.sync.planner import decide, removal_barrier
 
 BATCH = 500
@@ -111,11 +112,14 @@ def policies(
         recheck=mapping.recheck,
     )
     base, by_eid = _by_experiment(journal, base)
+    measured = measured_of(journal, mapping, now_ns)
 
     def policy_of(file: FileRecord) -> Policy:
         policy = base if file.eid is None else by_eid.get(file.eid, base)
         if file.id in twins:
             policy = replace(policy, twin=twins[file.id])
+        if measured is not None and (unready := measured.unready(file)) is not None:
+            policy = replace(policy, unready=unready)
         if hangs and file.path in hangs:
             policy = replace(policy, blocked=hangs[file.path])
         place = nearest(file.path, troubles) if troubles else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aqsync.config import Windows
+from aqsync.config import MappingConfig, Windows
 from aqsync.model import FileRecord, Policy
 from aqsync.sync.engine import Engine
 from aqsync.sync.policies import keeps, policies
@@ -26,6 +26,9 @@ class PolicyCache:
         self._seen = (0, 0)
         """How many scans and lists were taken into account."""
         self._outlook = 0
+        self._measuring = {m.name: m for m in engine.mappings if m.measurement is not None}
+        self._measured: dict[tuple[bool, str], tuple[int, int]] = {}
+        """What was taken into account for the mappings whose files wait for each other."""
 
     def forget(self) -> None:
         """Something has changed that concerns many files."""
@@ -49,9 +52,16 @@ class PolicyCache:
             self._seen = seen
             self._until = clock.monotonic() + POLICY_S
         if at_once not in self._known:
-            journal, now_ns = self._engine.journal, clock.now_ns()
             self._known[at_once] = {
-                mapping.name: policies(journal, mapping, now_ns, self._windows, at_once=at_once)
-                for mapping in self._engine.mappings
+                mapping.name: self._of_all(mapping, at_once=at_once) for mapping in engine.mappings
             }
+        mapping = self._measuring.get(file.mapping)
+        if mapping is not None and self._measured.get((at_once, mapping.name)) != seen:
+            # A measurement that was complete a moment ago need not be complete now.
+            self._measured[at_once, mapping.name] = seen
+            self._known[at_once][mapping.name] = self._of_all(mapping, at_once=at_once)
         return self._known[at_once][file.mapping](file)
+
+    def _of_all(self, mapping: MappingConfig, *, at_once: bool) -> Callable[[FileRecord], Policy]:
+        now_ns = self._engine.clock.now_ns()
+        return policies(self._engine.journal, mapping, now_ns, self._windows, at_once=at_once)

@@ -34,8 +34,9 @@ def set_free(
     Args:
         journal: Open for writing.
         mappings: In which mappings.
-        paths: Only files at and below these. An emptied file that is named is sent as it is,
-            and named deletions are carried out. None: all files but emptied and deleted ones.
+        paths: Only files at and below these. An emptied file that is named is sent as it is, so is
+            a file whose measurement is not complete, and named deletions are carried out. None:
+            all files but those three.
         now_ns: The wall clock, nanoseconds since 1970.
         accept_roots: Accept the mappings' directories as they are now.
         disk: Where these are.
@@ -81,10 +82,15 @@ def set_free(
 def _stuck(
     journal: Journal, mapping: MappingConfig, tops: Sequence[str], now_ns: int
 ) -> Iterator[FileRecord]:
-    """Held and failed files; emptied and deleted ones only if their path was named."""
+    """Held and failed files.
+
+    Emptied and deleted ones, and those that wait for others of their measurement, only if their
+    path was named.
+    """
     for file, step in decisions(journal, mapping, now_ns, tops):
-        sent_again_later = isinstance(step, Wait) and step.again
-        if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not sent_again_later:
+        of_measurement = isinstance(step, Wait) and step.folder is not None
+        may_go = (bool(tops) and of_measurement) or (isinstance(step, Wait) and step.again)
+        if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not may_go:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
         if tops or not emptied_or_deleted:

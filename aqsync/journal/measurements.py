@@ -1,0 +1,188 @@
+"""What is observed of folders whose files belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from aqsync.journal.database import Database
+from aqsync.journal.rows import (
+    JOINED,
+    LISTED,
+    UNSYNCED,
+    below,
+    joined,
+    loaded,
+    marks,
+    split,
+    stored,
+)
+
+# A file that is here and not on the server with this content, as far as known: the planner calls no
+# such file in sync, and a test compares the two.
+NOT_THERE = f"""(
+    f.kind = 0 AND f.size IS NOT NULL AND (
+        {UNSYNCED} OR f.failure_message IS NOT NULL OR e.problem_message IS NOT NULL
+        OR ({LISTED} > f.synced_sequence
+            AND (r.modified_at IS NULL OR r.modified_at IS NOT f.synced_modified_at))
+    )
+)"""
+
+_Values = list[int | str | bytes]
+
+
+class DirectoryFacts(NamedTuple):
+    """What is known of the files that lie in one directory."""
+
+    directory: str
+    files: int
+    bytes: int
+    not_there: int
+    """How many are not on the server as they are here."""
+    changed_ns: int
+    """When one of them changed last. A time that lies ahead of the clock does not count, unless
+    nothing else is known."""
+
+
+class OpenFiles(NamedTuple):
+    """Which files of a mapping were open for writing when the system was last asked."""
+
+    asked_ns: int
+    paths: frozenset[str]
+
+
+class Measurements:
+    """Questions about folders; none of them reads more than it must."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def facts(self, mapping_id: int, now_ns: int, folder: str = "") -> list[DirectoryFacts]:
+        """What is known of each directory that has files, at and below a folder.
+
+        Args:
+            mapping_id: Whose.
+            now_ns: The wall clock, nanoseconds since 1970.
+            folder: Which; empty: everywhere.
+        """
+        rows = self._ask(
+            "SELECT f.directory, count(*), sum(f.size), sum("
+            f"{NOT_THERE}), max(CASE WHEN f.ctime_ns BETWEEN f.since_ns AND {now_ns:d}"
+            f" THEN f.ctime_ns ELSE f.since_ns END) FROM {JOINED}",
+            mapping_id,
+            folder,
+            "f.kind = 0 AND f.size IS NOT NULL GROUP BY f.directory",
+        )
+        return [DirectoryFacts(loaded(row[0]), *row[1:]) for row in rows]
+
+    def directories(self, mapping_id: int) -> list[str]:
+        """Every directory that has files."""
+        rows = self._database.rows(
+            "SELECT DISTINCT directory FROM file"
+            " WHERE mapping_id = ? AND kind = 0 AND size IS NOT NULL",
+            (mapping_id,),
+        )
+        return [loaded(directory) for (directory,) in rows]
+
+    def changed_since(self, mapping_id: int, since_ns: int) -> list[tuple[str, int]]:
+        """The directories with files that have changed since then, and when each was last changed.
+
+        It costs little while they are few, however many files there are.
+        """
+        rows = self._database.rows(
+            "SELECT directory, max(since_ns) FROM file INDEXED BY file_by_age"
+            " WHERE mapping_id = ? AND since_ns > ? AND size IS NOT NULL AND kind = 0"
+            " GROUP BY directory",
+            (mapping_id, since_ns),
+        )
+        return [(loaded(directory), changed_ns) for directory, changed_ns in rows]
+
+    def paths(
+        self, mapping_id: int, folder: str = "", names: Collection[str] | None = None
+    ) -> Iterator[str]:
+        """The files at and below a folder.
+
+        Args:
+            mapping_id: Whose.
+            folder: Which; empty: everywhere.
+            names: Only those with these names; None: all.
+        """
+        condition, values = "f.size IS NOT NULL AND f.kind = 0", _Values()
+        if names is not None:
+            condition += f" AND f.name IN ({marks(names)})"
+            values += [stored(name) for name in names]
+        question = "SELECT f.directory, f.name FROM file f"
+        rows = self._ask(question, mapping_id, folder, condition, values)
+        return (joined(directory, name) for directory, name in rows)
+
+    def not_there(self, mapping_id: int, folder: str) -> list[tuple[int, str, str]]:
+        """The files of a folder that are not on the server as they are here, failed ones first.
+
+        Returns:
+            Of each its id, its path and why it failed, empty where nothing has.
+        """
+        rows = self._ask(
+            f"SELECT f.id, f.directory, f.name, coalesce(f.failure_message, '') FROM {JOINED}",
+            mapping_id,
+            folder,
+            NOT_THERE,
+        )
+        found = [(row[0], joined(row[1], row[2]), row[3]) for row in rows]
+        return sorted(found, key=lambda each: (not each[2], each[1]))
+
+    def open_files(self, mapping_id: int) -> OpenFiles | None:
+        """Which files were open for writing; None: the system was not asked, or does not tell."""
+        asked_ns = self._database.value(
+            "SELECT open_asked_ns FROM mapping WHERE id = ?", (mapping_id,)
+        )
+        if asked_ns is None:
+            return None
+        rows = self._database.rows(
+            "SELECT directory, name FROM open_file WHERE mapping_id = ?", (mapping_id,)
+        )
+        return OpenFiles(asked_ns, frozenset(joined(directory, name) for directory, name in rows))
+
+    def set_open_files(self, mapping_id: int, found: OpenFiles | None) -> None:
+        """The system was asked which files are open for writing; None: it does not tell."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM open_file WHERE mapping_id = ?", (mapping_id,))
+            connection.execute(
+                "UPDATE mapping SET open_asked_ns = ? WHERE id = ?",
+                (None if found is None else found.asked_ns, mapping_id),
+            )
+            connection.executemany(
+                "INSERT INTO open_file (mapping_id, directory, name) VALUES (?, ?, ?)",
+                ((mapping_id, *split(path)) for path in (found.paths if found else ())),
+            )
+
+    def paths_of(self, mapping_id: int, inodes: Collection[int]) -> list[str]:
+        """The files that have one of these inodes."""
+        rows = self._database.rows(
+            "SELECT directory, name FROM file"
+            f" WHERE mapping_id = ? AND size IS NOT NULL AND inode IN ({marks(inodes)})",
+            (mapping_id, *inodes),
+        )
+        return [joined(directory, name) for directory, name in rows]
+
+    def _ask(
+        self,
+        question: str,
+        mapping_id: int,
+        folder: str,
+        condition: str,
+        values: Iterable[int | str | bytes] = (),
+    ) -> Iterator[Any]:
+        """The rows of a question about the files at and below a folder.
+
+        Each part is a range of one index; SQLite would not use the index for an OR.
+        """
+        ranges = [("TRUE", _Values())]
+        if folder:
+            between = "f.directory > ? AND f.directory < ?"
+            ranges = [("f.directory = ?", [stored(folder)])]
+            ranges += [(between, [*bounds]) for bounds in below(folder)]
+        for place, bounds in ranges:
+            yield from self._database.rows(
+                f"{question} WHERE f.mapping_id = ? AND {place} AND {condition}",
+                (mapping_id, *bounds, *values),
+            )

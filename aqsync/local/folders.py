@@ -1,0 +1,94 @@
+"""Which files belong together: a mapping's pattern of folders, compiled.
+
+A folder that the pattern names is a *measurement*, with all that lies in it. Where it names a
+folder inside another, the outer one is the measurement: every file belongs to one at most.
+
+Paths are relative to a mapping's root, with ``/`` between the parts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from aqsync.config import Measurement, patterns
+
+_REMEMBERED_DIRECTORIES = 4096
+_SPECIAL = re.compile(r"[\\*?\[\]!/#]")
+_DIGITS = re.compile("([0-9]+)")
+
+
+class Folders:
+    """The patterns of a mapping's measurements. Safe to share between threads.
+
+    Args:
+        measurement: The section of the configuration.
+    """
+
+    def __init__(self, measurement: Measurement) -> None:
+        self._folder = patterns.compile_path_pattern(measurement.folder)
+        self._sentinel = _any_of(measurement.complete.sentinel)
+        self._last = _any_of(measurement.last)
+        self._of_directory = lru_cache(_REMEMBERED_DIRECTORIES)(self._find)
+        names = measurement.complete.sentinel
+        self.sentinel_names = None if any(map(_SPECIAL.search, names)) else tuple(names)
+        """The names of all sentinels; None if their patterns are no plain names."""
+
+    def of(self, path: str) -> str | None:
+        """The folder of the measurement that a file belongs to; None: it belongs to none."""
+        return self.of_directory(path.rpartition("/")[0])
+
+    def of_directory(self, directory: str) -> str | None:
+        """The same for all files that lie in a directory."""
+        return self._of_directory(directory)
+
+    def is_sentinel(self, path: str) -> bool:
+        """Whether a file says that its measurement is complete."""
+        return self._is_one(self._sentinel, path)
+
+    def is_last(self, path: str) -> bool:
+        """Whether a file is sent after all others of its measurement."""
+        return self._is_one(self._last, path)
+
+    def _is_one(self, matches: tuple[tuple[re.Pattern[str], bool], ...], path: str) -> bool:
+        if not matches or (folder := self.of(path)) is None:
+            return False
+        inside = path[len(folder) + 1 :]
+        return next((takes for regex, takes in reversed(matches) if regex.search(inside)), False)
+
+    def _find(self, directory: str) -> str | None:
+        end = -1
+        while end < len(directory):
+            end = directory.find("/", end + 1)
+            end = len(directory) if end < 0 else end
+            if end and self._folder.fullmatch(f"{directory[:end]}/"):
+                return directory[:end]
+        return None
+
+
+@lru_cache(64)
+def folders_of(measurement: Measurement) -> Folders:
+    """The compiled patterns of a section, made once for all that ask."""
+    return Folders(measurement)
+
+
+def by_name(folder: str) -> tuple[list[str | int], str]:
+    """Orders folders by name, numbers in it by value: ``run_9`` comes before ``run_10``."""
+    parts = _DIGITS.split(folder)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], folder
+
+
+def newest_beside(folders: Iterable[str]) -> dict[str, str]:
+    """For each directory that holds some of these folders, the one with the latest name."""
+    newest: dict[str, str] = {}
+    for folder in folders:
+        place = folder.rpartition("/")[0]
+        known = newest.get(place)
+        if known is None or by_name(folder) > by_name(known):
+            newest[place] = folder
+    return newest
+
+
+def _any_of(lines: Iterable[str]) -> tuple[tuple[re.Pattern[str], bool], ...]:
+    return tuple(filter(None, map(patterns.inside_regex, lines)))

@@ -1,0 +1,255 @@
+"""The measurements of a mapping as the journal knows them, each worked out when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from aqsync.config import MappingConfig, Measurement
+from aqsync.journal import Journal
+from aqsync.journal.measurements import DirectoryFacts, OpenFiles
+from aqsync.local.folders import by_name, folders_of, newest_beside
+from aqsync.model import (
+    SECOND_NS,
+    Completeness,
+    Conditions,
+    Explanation,
+    FileRecord,
+    MeasurementState,
+    MeasurementView,
+    Problem,
+    Reason,
+    Sending,
+    Unready,
+)
+from aqsync.paths import lies_within, parents
+from aqsync.sync.measurements import completeness
+from aqsync.wording import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a measurement stands."""
+
+    folder: str
+    state: MeasurementState
+    why: Explanation
+    """Why it is complete, or is not."""
+    since_ns: int
+    """When something in it changed last."""
+    until_ns: int | None
+    """When it may be complete though nothing changes."""
+    files: int
+    bytes: int
+    not_there: int
+    """How many files are not on the server as they are here."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more is expected."""
+        return self.state is not MeasurementState.BEING_TAKEN
+
+
+class Measured:
+    """The measurements of one mapping at one moment, each worked out once.
+
+    A folder counts from its first file on, as the journal knows no others.
+
+    Args:
+        journal: What is known.
+        mapping: Which mapping.
+        measurement: Its section of that name.
+        now_ns: The wall clock, nanoseconds since 1970.
+    """
+
+    def __init__(
+        self, journal: Journal, mapping: MappingConfig, measurement: Measurement, now_ns: int
+    ) -> None:
+        self.folders = folders_of(measurement)
+        self._journal = journal
+        self._mapping_id = journal.mappings.get(mapping.name).id
+        self._measurement = measurement
+        self._now_ns = now_ns
+        self._conditions = conditions_of(mapping, measurement)
+        self._complete: dict[str, Completeness] = {}
+        self._facts: dict[str, list[DirectoryFacts]] = {}
+        self._waiting: dict[str, Unready | None] = {}
+        self._sentinels: dict[str, str] | None = None
+        """Those of all measurements, once these were asked for."""
+
+    def unready(self, file: FileRecord) -> Unready | None:
+        """Why a file is not sent before something else of its measurement has happened."""
+        folder = self.folders.of(file.path)
+        if folder is None:
+            return None
+        is_last = self.folders.is_last(file.path)
+        if not is_last and self._measurement.send is Sending.AS_SETTLED:
+            return None
+        found = self.completeness(folder)
+        if not found.complete:
+            return Unready(found.why, found.since_ns, found.until_ns, folder)
+        if not is_last:
+            return None
+        if folder not in self._waiting:
+            self._waiting[folder] = self._after_others(folder)
+        return self._waiting[folder]
+
+    def completeness(self, folder: str) -> Completeness:
+        """Whether the measurement in a folder is complete."""
+        known = self._complete.get(folder)
+        if known is None:
+            known = completeness(self._view(folder), self._conditions, self._now_ns)
+            self._complete[folder] = known
+        return known
+
+    def standing(self, folder: str) -> Standing | None:
+        """How the measurement in a folder stands; None: no file of it is there."""
+        facts = self._facts_of(folder)
+        if not facts:
+            return None
+        found, not_there = self.completeness(folder), sum(each.not_there for each in facts)
+        state = MeasurementState.BEING_TAKEN
+        if found.complete:
+            state = MeasurementState.ON_ITS_WAY if not_there else MeasurementState.ON_SERVER
+        return Standing(
+            folder,
+            state,
+            found.why,
+            found.since_ns,
+            found.until_ns,
+            files=sum(each.files for each in facts),
+            bytes=sum(each.bytes for each in facts),
+            not_there=not_there,
+        )
+
+    def all(self) -> list[Standing]:
+        """Every measurement, by name."""
+        grouped: dict[str, list[DirectoryFacts]] = {}
+        for each in self._journal.measurements.facts(self._mapping_id, self._now_ns):
+            folder = self.folders.of_directory(each.directory)
+            if folder is not None:
+                grouped.setdefault(folder, []).append(each)
+        self._facts = grouped
+        if self._conditions.sentinel:
+            self._sentinels = self._sentinels_in("")
+        standings = (self.standing(folder) for folder in sorted(grouped, key=by_name))
+        return [standing for standing in standings if standing is not None]
+
+    def others(self, folder: str) -> list[tuple[int, str, str]]:
+        """The files of a measurement that the last ones wait for: id, path and failure of each."""
+        return self._not_there(folder, last=False)
+
+    def last(self, folder: str) -> list[int]:
+        """The ids of its last files, of those that are not on the server."""
+        return [identity for identity, *_ in self._not_there(folder, last=True)]
+
+    def _not_there(self, folder: str, *, last: bool) -> list[tuple[int, str, str]]:
+        found = self._journal.measurements.not_there(self._mapping_id, folder)
+        return [each for each in found if self.folders.is_last(each[1]) is last]
+
+    def _after_others(self, folder: str) -> Unready | None:
+        others = self.others(folder)
+        if not others:
+            return None
+        _, path, failure = others[0]
+        why = Reason.MEASUREMENT_LAST.explain(
+            others=counted(len(others), "file"),
+            path=path,
+            failure=f": {failure}" if failure else "",
+        )
+        return Unready(why, self.completeness(folder).since_ns, None, folder)
+
+    def _view(self, folder: str) -> MeasurementView:
+        if folder in self._unsettled:
+            changed_ns = self._unsettled[folder]
+            return MeasurementView(folder, changed_ns, trouble=self._trouble_in(folder))
+        conditions = self._conditions
+        sentinel = followed_by = open_file = None
+        if conditions.sentinel:
+            found = self._sentinels
+            found = self._sentinels_in(folder) if found is None else found
+            sentinel = found.get(folder)
+        if conditions.newer_sibling:
+            newest = self._newest[folder.rpartition("/")[0]]
+            followed_by = newest if by_name(newest) > by_name(folder) else None
+        asked = self._open if conditions.closed else None
+        if asked is not None:
+            inside = (path for path in asked.paths if lies_within(path, (folder,)))
+            open_file = min(inside, default=None)
+        return MeasurementView(
+            folder,
+            max((each.changed_ns for each in self._facts_of(folder)), default=0),
+            sentinel,
+            followed_by,
+            None if asked is None else asked.asked_ns,
+            open_file,
+            self._trouble_in(folder),
+        )
+
+    def _facts_of(self, folder: str) -> list[DirectoryFacts]:
+        if folder not in self._facts:
+            facts = self._journal.measurements.facts(self._mapping_id, self._now_ns, folder)
+            self._facts[folder] = facts
+        return self._facts[folder]
+
+    def _sentinels_in(self, folder: str) -> dict[str, str]:
+        """By measurement, a sentinel that is there."""
+        names = self.folders.sentinel_names
+        paths = self._journal.measurements.paths(self._mapping_id, folder, names)
+        found = filter(self.folders.is_sentinel, paths)
+        return {self.folders.of(path) or "": path for path in sorted(found, reverse=True)}
+
+    def _trouble_in(self, folder: str) -> Explanation | None:
+        """What keeps the folder from being looked at as a whole."""
+        above = {*parents(folder), folder}
+        for path, trouble in self._troubles.items():
+            if path in above or lies_within(path, (folder,)):
+                return trouble.why
+        return None
+
+    @cached_property
+    def _troubles(self) -> dict[str, Problem]:
+        return self._journal.mappings.troubles(self._mapping_id)
+
+    @cached_property
+    def _unsettled(self) -> dict[str, int]:
+        """Measurements in which something has just changed, and when: most that are asked for."""
+        since_ns = self._now_ns - self._conditions.settle_ns
+        found: dict[str, int] = {}
+        for directory, at_ns in self._journal.measurements.changed_since(
+            self._mapping_id, since_ns
+        ):
+            if (folder := self.folders.of_directory(directory)) is not None:
+                found[folder] = max(at_ns, found.get(folder, at_ns))
+        return found
+
+    @cached_property
+    def _newest(self) -> dict[str, str]:
+        found = map(
+            self.folders.of_directory, self._journal.measurements.directories(self._mapping_id)
+        )
+        return newest_beside({folder for folder in found if folder is not None})
+
+    @cached_property
+    def _open(self) -> OpenFiles | None:
+        return self._journal.measurements.open_files(self._mapping_id)
+
+
+def conditions_of(mapping: MappingConfig, measurement: Measurement) -> Conditions:
+    """What makes a mapping's measurements complete."""
+    complete = measurement.complete
+    return Conditions(
+        mapping.settle_ns,
+        " or ".join(complete.sentinel),
+        complete.newer_sibling,
+        None if complete.quiet is None else int(complete.quiet * SECOND_NS),
+        complete.closed,
+        complete.needs,
+    )
+
+
+def measured_of(journal: Journal, mapping: MappingConfig, now_ns: int) -> Measured | None:
+    """The measurements of a mapping as of now; None: its files do not belong together."""
+    if mapping.measurement is None:
+        return None
+    return Measured(journal, mapping, mapping.measurement, now_ns)

@@ -1,0 +1,104 @@
+"""Whether a measurement is complete: a pure rule.
+
+It is complete when any (or all) of the named conditions holds, and nothing in it has changed for
+the settle time. So a late change makes it incomplete until that has settled, and what holds then
+is asked anew: a sentinel or a newer folder that is still there is enough.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aqsync.model import (
+    SECOND_NS,
+    Completeness,
+    Conditions,
+    MeasurementView,
+    Needs,
+    Reason,
+)
+
+ASKED_AGAIN_NS = 10 * SECOND_NS
+"""How soon the system is asked again which files are open: a file may be closed without a sign."""
+
+
+class _Condition(NamedTuple):
+    met: bool
+    words: str
+    """What holds, or what is missing."""
+    until_ns: int | None = None
+    """When it may be met though nothing changes; None: only something new can meet it."""
+
+
+def completeness(view: MeasurementView, conditions: Conditions, now_ns: int) -> Completeness:
+    """Whether a measurement is complete.
+
+    Args:
+        view: What is observed of it.
+        conditions: What makes it complete.
+        now_ns: The wall clock, nanoseconds since 1970.
+    """
+    folder = view.folder
+    # A change "in the future": the clock was set back since.
+    changed_ns = min(view.changed_ns, now_ns)
+    if (trouble := view.trouble) is not None:
+        why = Reason.MEASUREMENT_UNREADABLE.explain(
+            folder=folder, said=trouble.message, advice=trouble.hint
+        )
+        return Completeness(complete=False, why=why, since_ns=changed_ns)
+    settled_ns = changed_ns + conditions.settle_ns
+    if now_ns < settled_ns:
+        why = Reason.MEASUREMENT_CHANGING.explain(folder=folder)
+        return Completeness(complete=False, why=why, since_ns=changed_ns, until_ns=settled_ns)
+    found = _found(view, conditions, changed_ns, now_ns)
+    met = [each for each in found if each.met]
+    missing = [each for each in found if not each.met]
+    if not missing or (met and conditions.needs is Needs.ANY):
+        why = Reason.MEASUREMENT_COMPLETE.explain(met="; ".join(each.words for each in met))
+        return Completeness(complete=True, why=why, since_ns=changed_ns)
+    words = "; ".join(each.words for each in missing)
+    why = Reason.MEASUREMENT_INCOMPLETE.explain(folder=folder, missing=words)
+    until_ns = _until(missing, conditions.needs)
+    return Completeness(complete=False, why=why, since_ns=changed_ns, until_ns=until_ns)
+
+
+def _found(
+    view: MeasurementView, conditions: Conditions, changed_ns: int, now_ns: int
+) -> list[_Condition]:
+    found = []
+    if conditions.sentinel:
+        there = view.sentinel is not None
+        words = f"{view.sentinel} is there" if there else f"no file {conditions.sentinel} is there"
+        found.append(_Condition(there, words))
+    if conditions.newer_sibling:
+        newer = view.followed_by is not None
+        words = f"{view.followed_by} is newer" if newer else "no folder beside it is newer"
+        found.append(_Condition(newer, words))
+    if conditions.quiet_ns is not None:
+        seconds, at_ns = conditions.quiet_ns / SECOND_NS, changed_ns + conditions.quiet_ns
+        quiet = now_ns >= at_ns
+        words = f"quiet for {'' if quiet else 'less than '}{seconds:g} s"
+        found.append(_Condition(quiet, words, at_ns))
+    if conditions.closed:
+        found.append(_closed(view, changed_ns, now_ns))
+    return found
+
+
+def _closed(view: MeasurementView, changed_ns: int, now_ns: int) -> _Condition:
+    if view.asked_ns is None:
+        return _Condition(met=False, words="the system does not tell which files are open")
+    # What was open before the last change says nothing about its writer.
+    if view.asked_ns < changed_ns or view.asked_ns > now_ns:
+        words = "it is not known yet whether its files are closed"
+        return _Condition(met=False, words=words, until_ns=now_ns)
+    if view.open_file is not None:
+        words = f"{view.open_file} is open for writing"
+        return _Condition(met=False, words=words, until_ns=view.asked_ns + ASKED_AGAIN_NS)
+    return _Condition(met=True, words="none of its files is open for writing")
+
+
+def _until(missing: list[_Condition], needs: Needs) -> int | None:
+    times = [each.until_ns for each in missing if each.until_ns is not None]
+    if needs is Needs.ANY:
+        return min(times, default=None)
+    return max(times) if len(times) == len(missing) else None
