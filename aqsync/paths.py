@@ -42,6 +42,11 @@ def is_chosen(path: str, within: Collection[str]) -> bool:
     return not within or "" in within or lies_within(path, within)
 
 
+def bears_on(place: str, within: Collection[str]) -> bool:
+    """Whether what is wrong at a place concerns what is chosen: it lies there, below or above."""
+    return is_chosen(place, within) or not place or any(lies_within(p, {place}) for p in within)
+
+
 def nearest(path: str, places: Collection[str]) -> str | None:
     """The innermost of some places that a path is, or lies below; the root is none of them."""
     return next((p for p in (path, *reversed([*parents(path)])) if p in places), None)

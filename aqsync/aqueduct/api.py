@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import NonNegativeInt, PositiveInt
 
+from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.checked import brief, brief_items, checked
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
@@ -44,6 +45,7 @@ class API:
         ConfigError: The URL, timeout, token or file of authorities cannot be used.
     """
 
+    @checked
     def __init__(
         self,
         url: str,
@@ -56,7 +58,7 @@ class API:
             raise ConfigError(f"a timeout of {timeout!r} s cannot be used; it must be above 0")
         self._timeout = timeout
         self._server = Client(
-            str(url),
+            url,
             token if token is not None else _token_from_environment(),
             verify=verify,
             connect_timeout=timeout,
@@ -231,7 +233,9 @@ class API:
         Raises:
             ExperimentNotFound: There is none for this user.
         """
-        self._server.remove_experiment(self._server.experiment_by_eid(eid).uuid)
+        found = self._server.experiment_by_eid(eid)
+        with named_by_eid({found.uuid: found.eid}):
+            self._server.remove_experiment(found.uuid)
 
     @brief
     def get_extensions(self) -> list[Extension]:

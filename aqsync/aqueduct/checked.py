@@ -9,17 +9,20 @@ from typing import Any, ParamSpec, TypeVar
 
 from pydantic import ValidationError, validate_call
 
+from aqsync.aqueduct.by_eid import HasEid, name_by_eid
 from aqsync.errors import AqsyncError, WrongArgument
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=Exception)
 
 _WANTED = {
     "None": "None",
     "PositiveInt": "a whole number from 1 on",
     "NonNegativeInt": "a whole number from 0 on",
     "str": "a text (str)",
+    "float": "a number",
     "Path": "a Path",
     "bool": "True or False",
     "datetime": "a datetime",
@@ -32,6 +35,8 @@ _WANTED = {
 """What to call the types of parameters, by how they are written in the signatures."""
 _LONGEST = 80
 """A longer argument is not repeated."""
+_NOT_REPEATED = {"token"}
+"""Parameters whose arguments are secrets."""
 _BY_PLACE = "unexpected_positional_argument"
 _MISUSED = {"missing_argument", "unexpected_keyword_argument", "multiple_argument_values"}
 
@@ -39,7 +44,8 @@ _MISUSED = {"missing_argument", "unexpected_keyword_argument", "multiple_argumen
 def brief(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Let errors of the library come out without the frames and causes inside it.
 
-    What lies behind an error stays in its ``__context__``.
+    What lies behind an error stays in its ``__context__``. An error of an experiment's method names
+    the experiment by its EID.
     """
 
     @functools.wraps(function)
@@ -48,7 +54,7 @@ def brief(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **kwargs)
         except AqsyncError as exc:
             error = exc
-        raise error.with_traceback(None) from None
+        raise _outward(error, args) from None
 
     return called
 
@@ -82,25 +88,33 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
             error = WrongArgument(_in_one_line(function, exc))
         except AqsyncError as exc:
             error = exc
-        raise error.with_traceback(None) from None
+        raise _outward(error, args) from None
 
     return called
+
+
+def _outward(error: _E, arguments: tuple[object, ...]) -> _E:
+    """Give an error as whoever called the method with these arguments is to see it."""
+    if isinstance(error, AqsyncError) and isinstance(arguments[0], HasEid):
+        name_by_eid(error, {arguments[0].uuid: arguments[0].eid})
+    return error.with_traceback(None)
 
 
 def _in_one_line(function: Callable[..., Any], problems: ValidationError) -> str:
     """Say what the first wrong argument should have been."""
     parameters = list(inspect.signature(function).parameters.values())
+    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
     first = problems.errors(include_url=False, include_context=False)[0]
     place = first["loc"][0]
     if first["type"] == _BY_PLACE:
-        return f"{function.__name__}: too many arguments without a name"
+        return f"{called}: too many arguments without a name"
     if first["type"] in _MISUSED:
-        return f"{function.__name__}: {first['msg'].lower()}: {place!r}"
+        return f"{called}: {first['msg'].lower()}: {place!r}"
     [parameter] = [each for index, each in enumerate(parameters) if place in {index, each.name}]
     kinds = str(parameter.annotation).split(" | ")
     wanted = " or ".join(_WANTED.get(kind, kind) for kind in kinds)
-    given = _argument(first["input"])
-    about = "" if parameter.name == function.__name__ else f"{function.__name__}: "
+    given = _argument(first["input"], secret=parameter.name in _NOT_REPEATED)
+    about = "" if parameter.name == called else f"{called}: "
     item = f" (its item {first['loc'][1]})" if _is_in_a_list(first["loc"]) else ""
     return f"{about}{parameter.name} must be {wanted}; {given} is not{item}"
 
@@ -109,8 +123,8 @@ def _is_in_a_list(location: tuple[int | str, ...]) -> bool:
     return len(location) > 1 and isinstance(location[1], int)
 
 
-def _argument(value: object) -> str:
+def _argument(value: object, *, secret: bool) -> str:
     shown = repr(value)
-    if len(shown) > _LONGEST or not shown.isprintable():
+    if secret or len(shown) > _LONGEST or not shown.isprintable():
         return f"a value of type {type(value).__name__}"
     return shown

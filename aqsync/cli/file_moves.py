@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+from aqsync.aqueduct.by_eid import name_by_eid
 from aqsync.aqueduct.local_files import Progress
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.cli.output import printable, report_error, say, say_json, size_text
@@ -91,7 +92,7 @@ class Moves:
             say(f"{self._verb} {transfer.name} ({size_text(size)})")
 
     def _failed(self, transfer: Transfer, exc: AqsyncError) -> None:
-        exc.message = exc.message.replace(str(self._found.uuid), self._found.eid)
+        name_by_eid(exc, {self._found.uuid: self._found.eid})
         place = {"name": transfer.name, "path": str(transfer.path)}
         self._problems.append({**place, "reason": exc.message, "hint": exc.hint})
         if not self._json:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import click
 
+from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.cli.completion import complete_eids
@@ -21,7 +22,6 @@ from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
 from aqsync.errors import ConfigError, ExitCode
 from aqsync.paths import absolute
-from aqsync.sync.by_eid import named_by_eid
 
 eid_argument = click.argument(
     "eid", shell_complete=complete_eids, help="The experiment's EID (or UUID)."

@@ -23,10 +23,15 @@ def counts_text(summary: Summary, *more: str) -> str:
     return ", ".join([*counts, *more]) or "no files"
 
 
-def report_problems(problems: Sequence[FileProblem], *, everything: bool = False) -> None:
+def report_problems(
+    problems: Sequence[FileProblem],
+    *,
+    everything: bool = False,
+    command: str = "aqsync status --all",
+) -> None:
     """One line for each reason, or each problem if `everything` is wanted, with its hint below.
 
-    Without `everything`, the first few.
+    Without `everything`, the first few, and the command that shows the others.
     """
     groups = [Group([each]) for each in problems] if everything else grouped(problems)
     shown = groups if everything else groups[:SHOWN_PROBLEMS]
@@ -35,9 +40,9 @@ def report_problems(problems: Sequence[FileProblem], *, everything: bool = False
         if group.first.why.hint:
             say(f"  hint: {group.first.why.hint}")
     if len(shown) < len(groups):
-        say(f"... and {len(groups) - len(shown)} more; `aqsync status --all` shows every one")
+        say(f"... and {len(groups) - len(shown)} more; `{command}` shows every one")
     elif len(groups) < len(problems):
-        say("`aqsync status --all` names every file")
+        say(f"`{command}` names every file")
 
 
 def _line(group: Group) -> str:

@@ -370,7 +370,7 @@ class Reason(StrEnum):
 
     # A path that is not in the journal
 
-    NEVER_SEEN = "never-seen", "there is no such file, and none was ever seen"
+    NEVER_SEEN = "never-seen", "there is no such file, and none was ever seen", "check the path"
     NOT_SEEN_BY_SCAN = "not-seen-by-scan", "it was not seen by the scan"
     NOT_SELECTED = "not-selected", "{said}"
 

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from aqsync.aqueduct.address import server_address
+from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.errors import Forbidden
 from aqsync.journal import Journal
 from aqsync.model import Problem, Reason
-from aqsync.sync.by_eid import named_by_eid
 from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50

@@ -15,7 +15,7 @@ from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
 from aqsync.model import FileRecord, State, Wait
-from aqsync.paths import nearest
+from aqsync.paths import bears_on
 from aqsync.sync.policies import decisions
 
 
@@ -61,12 +61,13 @@ def set_free(
         mapping_id = journal.mappings.get(place.mapping.name).id
         if not journal.observations.knows(mapping_id, place.path):
             troubles = journal.mappings.troubles(mapping_id)
-            trouble = troubles.get(nearest(place.path, troubles) or "")
-            if trouble is not None:
+            concerned = [path for path in troubles if bears_on(path, [place.path])]
+            if concerned:
+                trouble = troubles[max(concerned, key=len)]
                 raise ConfigError(trouble.message, hint=trouble.hint)
             raise ConfigError(
                 f"nothing is known of {place.mapping.directory / place.path}",
-                hint="check the path; a new file needs no retry",
+                hint="check the path; what no push has looked at yet needs no retry",
             )
         tops.setdefault(place.mapping.name, []).append(place.path)
     freed = 0

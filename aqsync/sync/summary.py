@@ -24,6 +24,7 @@ from aqsync.model import (
     Wait,
     explanation_of,
 )
+from aqsync.paths import bears_on
 from aqsync.sync.not_there import NotThere
 from aqsync.sync.policies import ALWAYS, decisions, keeps, transfers_blocked
 
@@ -127,7 +128,8 @@ def summarize(
         journal: What is known.
         mapping: Which mapping.
         now_ns: The wall clock, nanoseconds since 1970.
-        within: Only files at and below these paths count; none: all.
+        within: Only files at and below these paths count, and what could not be looked at there
+            or above; none: all.
         windows: When files may be sent.
         at_once: Ignore them, and pauses.
         each: Report what many files have in common for each of them too.
@@ -166,6 +168,8 @@ def summarize(
         found = problem("", *key)
         summary.problems.append(found._replace(files=files, size=told_once.bytes[key]))
     for path, trouble in journal.mappings.troubles(mapping_id).items():
+        if not bears_on(path, within):
+            continue
         summary.files[State.FAILED] += 1
         summary.problems.append(problem(path, State.FAILED, trouble.why, trouble.since_ns))
     return summary

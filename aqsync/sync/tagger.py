@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
+from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.errors import ExperimentNotFound, Forbidden, OperationFailed, ServerBusy
 from aqsync.journal import Journal
 from aqsync.local.rules import Rules
-from aqsync.sync.by_eid import named_by_eid
 
 CHUNK = 32
 """Tags in one request."""

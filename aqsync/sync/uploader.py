@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
+from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.errors import (
@@ -53,7 +54,6 @@ from aqsync.model import (
     Uploaded,
     explain_error,
 )
-from aqsync.sync.by_eid import named_by_eid
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.jobs import Job, Progress
 from aqsync.sync.rate import RateLimit

@@ -55,3 +55,44 @@ def test_a_synced_file_needs_no_retry(project: Project) -> None:
     project.pushed()
     ran = project.run("retry", file)
     assert (ran.exit_code, ran.out) == (0, f"nothing to retry: {file} is in sync\n")
+
+
+def test_what_is_closed_elsewhere_is_no_fault_of_a_path(closed: Project) -> None:
+    """Before: `push PATH` failed, and `why PATH` counted what lies in other folders."""
+    closed.write("open/b.csv")
+    closed.write("open/sub/c.csv")
+    closed.run("push")
+    for command in ("push", "why"):
+        ran = closed.run(command, closed.root / "open")
+        assert (ran.exit_code, str(closed.root / "closed") in ran.text) == (0, False), ran.text
+    rehearsed = closed.run("push", "--dry-run", closed.root / "open")
+    assert str(closed.root / "closed") not in rehearsed.text
+    assert rehearsed.exit_code == 0
+
+
+def test_retry_of_a_folder_tells_what_is_closed_in_it(project: Project) -> None:
+    project.write("run/closed/a.csv")
+    (project.root / "run" / "closed").chmod(0)
+    with bound_by_permissions():
+        project.run("push")
+        retried = project.run("retry", project.root / "run")
+    (project.root / "run" / "closed").chmod(0o700)
+    assert (retried.exit_code, "cannot be looked at: Permission denied" in retried.err) == (2, True)
+
+
+def test_what_is_not_there_may_still_come(project: Project) -> None:
+    told = project.run("why", project.root / "coming.csv").out
+    assert "not there" in told
+    assert "never uploaded" not in told
+
+
+def test_many_files_with_one_reason_are_one_line(project: Project) -> None:
+    for number in range(9):
+        project.write(f"run/{number}").chmod(0)
+    with bound_by_permissions():
+        project.run("push", "--max-wait", "0s")
+        short = project.run("why", project.root / "run").out
+        long = project.run("why", "--all", project.root / "run").out
+    assert "failed: 9 files below" in short
+    assert "`aqsync why --all` names every file" in short
+    assert all(f"{project.root}/run/{number}: " in long for number in range(9))

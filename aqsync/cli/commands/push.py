@@ -28,6 +28,7 @@ from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
 from aqsync.local.selection import HINT
 from aqsync.model import Compare, RemoveRemote, State, Upload
+from aqsync.paths import bears_on
 from aqsync.sync.order import Limits, Order, PushResult
 from aqsync.sync.policies import decisions, server_state
 from aqsync.sync.push_report import notes_on, push_and_report, report_on, summarize_all
@@ -221,7 +222,7 @@ def _rehearse(
                     verb = _VERBS.get(type(step), str(step.state))
                     say(f"{verb}: {mapping.directory / file.path}: {step.message}")
             if not json:
-                _tell_troubles(journal, mapping)
+                _tell_troubles(journal, mapping, limits.paths_in(mapping.name))
         summaries = summarize_all(journal, mappings, limits, windows, now_ns)
         server_problem = server_state(journal)
         result = PushResult(server_problem=server_problem, interrupted=order.stopped.is_set())
@@ -237,9 +238,11 @@ def _rehearse(
     return report.exit_code
 
 
-def _tell_troubles(journal: Journal, mapping: MappingConfig) -> None:
+def _tell_troubles(journal: Journal, mapping: MappingConfig, within: Sequence[str]) -> None:
     """Directories that could not be looked at: what they hold is not in the list."""
     for path, trouble in journal.mappings.troubles(journal.mappings.get(mapping.name).id).items():
+        if not bears_on(path, within):
+            continue
         say(f"{State.FAILED}: {mapping.directory / path}: {trouble.message}")
         if trouble.hint:
             say(f"  hint: {trouble.hint}")

@@ -44,9 +44,10 @@ from aqsync.sync.summary import Summary, summarize
 @click.command(epilog="Example: aqsync why ~/measurements/run-7/iq.hdf5")
 @click.argument("path", type=PATH, help="A file or directory in a mapped directory.")
 @config_option
+@click.option("--all", "everything", is_flag=True, help="Of a directory, every file by its name.")
 @hash_option
 @json_option
-def why(*, path: Path, config: Config, show_hash: bool, json: bool) -> ExitCode:
+def why(*, path: Path, config: Config, everything: bool, show_hash: bool, json: bool) -> ExitCode:
     """Say what is decided for a path, why, since when, and what happens next."""
     windows = config.transfer.windows
     place = locate(config.mappings, path)
@@ -67,7 +68,7 @@ def why(*, path: Path, config: Config, show_hash: bool, json: bool) -> ExitCode:
         # Unlike `Path.is_dir`, this raises no error if the path may not be looked at.
         if answers and os.path.isdir(place.mapping.directory / place.path):  # noqa: PTH112
             summary = summarize(journal, place.mapping, now_ns, [place.path], windows=windows)
-            return _explain_directory(place, summary, json=json)
+            return _explain_directory(place, summary, everything=everything, json=json)
         return _explain_absence(place, scanners[place.mapping.name], journal, json=json)
 
 
@@ -201,35 +202,35 @@ def _tried_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
     return f"what holds it is looked into again in {seconds}, or by the next push"
 
 
-def _explain_directory(place: Place, summary: Summary, *, json: bool) -> ExitCode:
+def _explain_directory(place: Place, summary: Summary, *, everything: bool, json: bool) -> ExitCode:
     if json:
         say_json(summary_as_json(place.mapping, summary, None))
     else:
         say(f"{place.mapping.directory / place.path}: {counts_text(summary)}")
-        report_problems(summary.problems, everything=True)
+        report_problems(summary.problems, everything=everything, command="aqsync why --all")
     return ExitCode.OK if summary.complete else ExitCode.INCOMPLETE
 
 
 def _explain_absence(place: Place, scanner: Scanner, journal: Journal, *, json: bool) -> ExitCode:
     absolute = place.mapping.directory / place.path
     troubles = journal.mappings.troubles(journal.mappings.get(place.mapping.name).id)
-    state = "not selected"
     doubt = troubles.get(nearest(place.path, troubles) or "")
     if doubt is not None:
         found, state = doubt.why, "not looked at"
     elif not os.path.lexists(absolute):
-        found = Reason.NEVER_SEEN.explain()
+        found, state = Reason.NEVER_SEEN.explain(), "not there"
     elif (said := scanner.rules.explain(place.path)) is not None:
-        found = Reason.NOT_SELECTED.explain(said=said)
+        found, state = Reason.NOT_SELECTED.explain(said=said), "not selected"
     else:
-        found = Reason.NOT_SEEN_BY_SCAN.explain()
+        found, state = Reason.NOT_SEEN_BY_SCAN.explain(), "not known"
     if json:
         facts = {"path": str(absolute), "mapping": place.mapping.name, "decision": None}
         code, reason, hint = found.reason.value, found.message, found.hint
         say_json({**facts, "state": state, "code": code, "reason": reason, "hint": hint})
     else:
         say(f"{absolute}")
-        say(f"  state:      {state}{'' if doubt else ': it is never uploaded'}")
+        never = ": it is never uploaded" if found.reason is Reason.NOT_SELECTED else ""
+        say(f"  state:      {state}{never}")
         say(f"  reason:     {found.message}")
         if found.hint:
             say(f"  hint:       {found.hint}")

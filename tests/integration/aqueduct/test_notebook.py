@@ -18,7 +18,10 @@ from aqsync.aqueduct.extension_data import ExtensionActionData, ExtensionParamet
 from aqsync.aqueduct.transfer_bar import transfer_bar
 from aqsync.errors import (
     AlreadyThere,
+    ConfigError,
+    ExperimentNotFound,
     FileDownloadError,
+    RemoteError,
     RemoteFileNotFound,
     ServerUnreachable,
     WrongArgument,
@@ -191,6 +194,16 @@ WRONG: list[tuple[Callable[[API], Any], str]] = [
         lambda api: api.get_experiment_by_eid("a", "b"),  # type: ignore[call-arg]
         "get_experiment_by_eid: too many arguments without a name",
     ),
+    (lambda _: API(None), "API: url must be a text (str); None is not"),  # type: ignore[arg-type]
+    (lambda _: API(), "API: missing required argument: 'url'"),  # type: ignore[call-arg]
+    (
+        lambda _: API(NOBODY, "soon"),  # type: ignore[arg-type]
+        "API: timeout must be a number; 'soon' is not",
+    ),
+    (
+        lambda _: API(NOBODY, token=["secret"]),  # type: ignore[arg-type]
+        "API: token must be a text (str) or None; a value of type list is not",
+    ),
 ]
 
 
@@ -222,6 +235,36 @@ def test_a_server_that_is_down_is_a_short_traceback(call: Callable[[API], Any]) 
     assert shown.count("Traceback") == 1
     assert len(caught.traceback) <= 3  # this test, the call, and the library's outermost function
     assert caught.value.__context__ is not None
+
+
+def test_a_url_that_cannot_be_used_is_a_short_traceback() -> None:
+    with pytest.raises(ConfigError) as caught:
+        API("localhost:8000")
+    assert len(caught.traceback) <= 3
+
+
+def test_errors_name_an_experiment_by_its_eid(experiment: Experiment) -> None:
+    """Before: by its UUID, wherever a request carries that."""
+    calls: list[Callable[[], object]] = [
+        lambda: experiment.download_file("not there", "."),
+        lambda: experiment.remove_files(["not there"]),
+        lambda: experiment.add_tags(["not a tag"]),
+        lambda: experiment.remove_tag("not there"),
+        lambda: setattr(experiment, "title", "t" * 300),
+    ]
+    for call in calls:
+        with pytest.raises(RemoteError) as refused:
+            call()
+        assert experiment.eid in str(refused.value)
+        assert str(experiment.uuid) not in str(refused.value)
+
+
+def test_so_do_errors_of_one_that_was_removed(api: API) -> None:
+    gone = api.create_experiment("gone", "")
+    api.remove_experiment_by_eid(gone.eid)
+    for ask in (lambda: gone.title, lambda: gone.files):
+        with pytest.raises(ExperimentNotFound, match=gone.eid):
+            ask()
 
 
 def test_an_error_of_a_callback_passes_as_it_is(experiment: Experiment, source: Path) -> None:
