@@ -10,6 +10,7 @@ from aqsync.config import MappingConfig, Settings, parse_config
 from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.presets import as_written, presets, recognised
 from aqsync.errors import ConfigError
+from aqsync.local.folders import Folders
 
 HERE = Path("/etc/aqsync/config.yaml")
 GOOD = """\
@@ -105,3 +106,36 @@ def test_what_a_program_wrote_shows_which_it_was() -> None:
 
 def test_a_preset_without_ignore_leaves_the_default_alone() -> None:
     assert as_written({"settle": "1s"}) == {"settle": "1s"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "path", "folder"),
+    [
+        (
+            "plottr",
+            "2026-11-30/2026-11-30T101500_1a2b3c4d-t1/data.ddh5",
+            "2026-11-30/2026-11-30T101500_1a2b3c4d-t1",
+        ),
+        (
+            "quantify",
+            "20261130/20261130-101500-123-1a2b3c-t1/dataset.hdf5",
+            "20261130/20261130-101500-123-1a2b3c-t1",
+        ),
+        ("qua", "2026-11-30/#7_t1_142233/node.json", "2026-11-30/#7_t1_142233"),
+        ("zarr", "run.zarr/c/0/0", "run.zarr"),
+        ("zarr", "2026/11/run.zarr/zarr.json", "2026/11/run.zarr"),
+    ],
+)
+def test_the_folders_of_a_program_are_measurements(preset: str, path: str, folder: str) -> None:
+    measurement = mapping(f"preset: {preset}").measurement
+    assert measurement is not None
+    assert Folders(measurement).of(path) == folder
+
+
+def test_what_others_wait_for_is_sent_last() -> None:
+    measurement = mapping("preset: zarr").measurement
+    assert measurement is not None
+    folders = Folders(measurement)
+    assert folders.is_last("run.zarr/zarr.json")
+    assert folders.is_last("run.zarr/group/.zarray")
+    assert not folders.is_last("run.zarr/c/0/0")
