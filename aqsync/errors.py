@@ -32,6 +32,7 @@ without a change is pointless (``permanent``), and the exit code of a command th
           ServerFailed               with a failure of its own (5xx, 408, 429)
             ServerBusy               somebody else did the same just now; nothing was changed
           BadAnswer                  with something that is not Aqueduct's
+            AnswerTooLarge           with more than one answer may have
           OperationFailed            it refused a GraphQL operation
             ExperimentNotFound       no such experiment for this user
             TaskNotFound             no such task for this user
@@ -254,6 +255,10 @@ class BadAnswer(RemoteOperationError):
     """The answer is not one that an Aqueduct server gives."""
 
     exit_code = ExitCode.SERVER
+
+
+class AnswerTooLarge(BadAnswer):
+    """The answer would have been, or is, larger than this program or the server allows."""
 
 
 class OperationFailed(RemoteOperationError):

@@ -10,6 +10,7 @@ from uuid import UUID
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, RemoteFile
 from aqsync.aqueduct.typed import instant, listed, text, text_or_empty, whole
 from aqsync.errors import (
+    AnswerTooLarge,
     BadAnswer,
     ExperimentNotFound,
     OperationFailed,
@@ -216,6 +217,8 @@ def _error_of(message: str, what: str) -> RemoteError:
         return TaskNotFound(f"{what}: the task does not exist for this user")
     if "duplicate key" in lowered:  # two clients made the same tag at once; again succeeds
         return ServerBusy(f"{what}: the server's database was busy with the same thing")
+    if "ask for less at once" in lowered:
+        return AnswerTooLarge(f"{what}: the server does not tell so much in one answer")
     if "cannot query field" in lowered or "unknown type" in lowered:
         return OperationMissing(
             f"{what}: the server's release cannot do this", hint="update the server"

@@ -23,7 +23,14 @@ from aqsync.aqueduct.connections import Connections
 from aqsync.aqueduct.http_libraries import httpcore, httpx, socksio
 from aqsync.aqueduct.multipart import UploadBody
 from aqsync.aqueduct.sockets import CLOSED, StaleConnection, TooSlow, WatchedSockets
-from aqsync.errors import BadAnswer, ConfigError, NameNotSendable, RemoteError, ServerUnreachable
+from aqsync.errors import (
+    AnswerTooLarge,
+    BadAnswer,
+    ConfigError,
+    NameNotSendable,
+    RemoteError,
+    ServerUnreachable,
+)
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
@@ -254,7 +261,7 @@ class Transport:
             response.extensions["network_stream"].close()
         url = self.url + request.path
         if good and len(body) > most:
-            raise BadAnswer(
+            raise AnswerTooLarge(
                 f"{what}: {url} answers with more than {most // MIB} MiB; the rest was not read",
                 hint="see whether this is an Aqueduct server, and whether it is in order",
             )

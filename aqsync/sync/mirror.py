@@ -9,13 +9,13 @@ from aqsync.aqueduct.address import server_address
 from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
-from aqsync.errors import Forbidden
+from aqsync.errors import AnswerTooLarge, Forbidden
 from aqsync.journal import Journal
 from aqsync.model import Problem, Reason
 from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50
-"""Experiments whose lists are asked for in one request."""
+"""Experiments whose lists are asked for in one request, unless they are too long together."""
 SPEAK_FOR_ALL = 3
 """If the lists of the first so many experiments are all refused, it concerns the token."""
 
@@ -32,6 +32,7 @@ class Mirror:
         self._journal = journal
         self._clock = clock
         self._address = server_address(server.url)
+        self._at_once = CHUNK
 
     def resolve(self, eids: Collection[str]) -> None:
         """Look these experiments up, and note which do not exist."""
@@ -77,12 +78,18 @@ class Mirror:
         listable = {UUID(known[eid].uuid): eid for eid in eids if eid in known and known[eid].uuid}
         uuids = sorted(listable)
         vanished: set[str] = set()
-        for start in range(0, len(uuids), CHUNK):
-            chunk = {uuid: listable[uuid] for uuid in uuids[start : start + CHUNK]}
+        while uuids:
+            chunk = {uuid: listable[uuid] for uuid in uuids[: self._at_once]}
             try:
                 vanished |= self._list_chunk(chunk)
             except Forbidden as exc:
                 vanished |= self._list_one_by_one(chunk, exc)
+            except AnswerTooLarge:
+                if len(chunk) == 1:
+                    raise
+                self._at_once = len(chunk) // 2
+                continue
+            uuids = uuids[len(chunk) :]
         return vanished
 
     def _list_one_by_one(self, chunk: dict[UUID, str], exc: Forbidden) -> set[str]:

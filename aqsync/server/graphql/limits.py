@@ -7,7 +7,7 @@ grow exponentially. So documents are measured first, with fragments written out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 from graphql import (
     DocumentNode,
@@ -22,6 +22,8 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 
+from aqsync.server.errors import OperationRefused
+
 MAX_TEXT = 128 * 1024
 """Characters in the text of a request's operations."""
 MAX_TOKENS = 10_000
@@ -35,8 +37,22 @@ MAX_NESTING = 32
 """Rules tell clients of a much lower limit, for fields; this one also counts fragments."""
 MAX_VALUES = 20_000
 """Values within the variables of a request."""
+MAX_SCHEMAS = 10
+"""How often a request may ask for the schema or one of its types."""
 MAX_LISTED = 50_000
-"""Experiments, tasks and other items of lists in one answer; files are cheap and not counted."""
+"""Experiments, tasks and other items of lists in one answer, but for files."""
+MAX_SHOWN = 150_000
+"""Values of fields in one answer, but for those of files."""
+MAX_SHOWN_BYTES = 64 << 20
+"""Of their texts, as JSON writes them. Clients of this project take no more."""
+MAX_FILE_VALUES = 1_000_000
+"""Values of fields of files in one answer; the first list of files has no limit."""
+
+_OF_SCHEMAS = frozenset({"__schema", "__type"})
+_LONGEST_ESCAPED = 12
+"""Bytes of a character such as an emoji in JSON."""
+_FIELDS_OF_FILES = 4
+"""Name, path, time, and the name of the type."""
 
 
 class RequestLimits(SchemaExtension):
@@ -102,6 +118,7 @@ class _Measure:
         self._fragments = fragments
         self._selections = 0
         self._aliases = 0
+        self._schemas = 0
 
     def add(self, root: SelectionSetNode) -> None:
         """Count one definition."""
@@ -136,11 +153,60 @@ class _Measure:
         self._selections += 1
         if self._selections > MAX_SELECTIONS:
             raise _too_much(f"fields ({MAX_SELECTIONS} at most, with fragments written out)")
-        if isinstance(selection, FieldNode) and selection.alias is not None:
-            self._aliases += 1
-            if self._aliases > MAX_ALIASES:
-                raise _too_much(f"aliases ({MAX_ALIASES} at most)")
+        if not isinstance(selection, FieldNode):
+            return
+        self._aliases += selection.alias is not None
+        if self._aliases > MAX_ALIASES:
+            raise _too_much(f"aliases ({MAX_ALIASES} at most)")
+        self._schemas += selection.name.value in _OF_SCHEMAS
+        if self._schemas > MAX_SCHEMAS:
+            raise _too_much(f"questions about the schema ({MAX_SCHEMAS} at most)")
+
+
+class AnswerSize:
+    """Counts what an answer comes to: a short request can ask for a long list many times.
+
+    Every method raises `OperationRefused` once it is too much.
+    """
+
+    def __init__(self) -> None:
+        self._items = 0
+        self._values = 0
+        self._bytes = 0
+        self._of_files = 0
+
+    def add_list(self, items: object) -> None:
+        """Count a list, but for one of files."""
+        self._items += len(items) if isinstance(items, Sized) else 0
+        if self._items > MAX_LISTED:
+            raise _too_long(f"list more than {MAX_LISTED} items")
+
+    def add_value(self, value: object) -> None:
+        """Count a field that is no object and no list."""
+        self._values += 1
+        if isinstance(value, str):
+            self._bytes += len(value) if value.isascii() else _LONGEST_ESCAPED * len(value)
+        if self._values > MAX_SHOWN:
+            raise _too_long(f"have more than {MAX_SHOWN} values")
+        if self._bytes > MAX_SHOWN_BYTES:
+            raise _too_long(f"have more than {MAX_SHOWN_BYTES >> 20} MiB of text")
+
+    def add_files(self, fields: int, count: int = 0) -> None:
+        """Count a list of files: before it is read, and before it is made.
+
+        Args:
+            fields: How many values there are to a file.
+            count: How many files there are.
+        """
+        is_first = self._of_files == 0 and fields <= _FIELDS_OF_FILES
+        self._of_files += fields * count
+        if self._of_files > MAX_FILE_VALUES and not is_first:
+            raise _too_long(f"list more than {MAX_FILE_VALUES} values of files")
 
 
 def _too_much(what: str) -> GraphQLError:
     return GraphQLError(f"The request has too many {what}. Ask for less at once.")
+
+
+def _too_long(what: str) -> OperationRefused:
+    return OperationRefused(f"The answer would {what}. Ask for less at once.")

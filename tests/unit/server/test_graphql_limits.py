@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -11,9 +12,11 @@ from graphql import GraphQLError
 from aqsync.server.graphql import limits
 from aqsync.server.graphql.limits import check_variables
 from aqsync.server.graphql_api import schema
+from aqsync.server.listing import FileListing, ListingCache
 
 EXPERIMENT = 'experiment(experimentIdentifier: {type: EID, value: "x"})'
 LIST = "experiments(offset: 0, limit: 1)"
+SCHEMA = "fragment S on __Schema {types {name}}"
 TWICE = "fragment F on Experiments {totalExperimentsCount totalExperimentsCount}"
 
 
@@ -41,6 +44,7 @@ def chained_fragments(count: int, each: int) -> str:
         ("{" + "__typename " * limits.MAX_TOKENS + "}", "tokens"),
         ("{" + " ".join(f"a{n}: __typename" for n in range(3000)) + "}", "aliases"),
         ("{" + "__typename " * 100 + "}", "one name at one place"),
+        (f"{{{' '.join(f's{n}: __schema {{...S}}' for n in range(11))}}} {SCHEMA}", "the schema"),
         (f"{{{f'{LIST} {{totalExperimentsCount}} ' * 100}}}", "one name at one place"),
         (f"{{{f'{LIST} {{...F}} ' * 15}}} {TWICE}", "one name at one place"),
         (chained_fragments(8, 5), "aliases"),
@@ -87,7 +91,7 @@ def test_a_hundred_experiments_with_all_their_fields_are_few() -> None:
 
 
 def test_long_lists_are_not_given_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aqsync.server.graphql.executor.MAX_LISTED", 10)
+    monkeypatch.setattr(limits, "MAX_LISTED", 10)
     catalog = SimpleNamespace(tags=Mock(return_value=["a", "b", "c"]))
     context = SimpleNamespace(catalog=catalog)
     assert not errors("{a: tags {tagsData} b: tags {tagsData} c: tags {tagsData}}", context)
@@ -95,6 +99,36 @@ def test_long_lists_are_not_given_many_times(monkeypatch: pytest.MonkeyPatch) ->
         "{" + " ".join(f"a{n}: tags {{tagsData}}" for n in range(4)) + "}", context
     )
     assert "more than 10 items" in message
+
+
+def test_long_texts_are_not_given_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_SHOWN_BYTES", 100)
+    catalog = SimpleNamespace(tags=Mock(return_value=["a" * 30]))
+    context = SimpleNamespace(catalog=catalog)
+    thrice = "{a: tags {tagsData} b: tags {tagsData} c: tags {tagsData}}"
+    assert not errors(thrice, context)
+    catalog.tags.return_value = ["\U0001f600" * 3]
+    assert "MiB of text" in errors(thrice, context)[0]
+    monkeypatch.setattr(limits, "MAX_SHOWN", 2)
+    catalog.tags.return_value = ["a"]
+    assert "more than 2 values" in errors(thrice, context)[0]
+
+
+def test_files_are_not_listed_many_times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(limits, "MAX_FILE_VALUES", 12)
+    for number in range(5):
+        (tmp_path / f"{number}").touch()
+    experiment = Mock(tags=())
+    listing = FileListing(tmp_path, "x", ListingCache())
+    context = SimpleNamespace(
+        catalog=SimpleNamespace(by_eid=Mock(return_value=experiment)),
+        files=SimpleNamespace(listing=Mock(return_value=listing)),
+    )
+    assert not errors(f"{{{EXPERIMENT} {{files {{name path modifiedAt __typename}}}}}}", context)
+    twice = "a: files {name modifiedAt} b: files {name modifiedAt}"
+    assert "12 values of files" in errors(f"{{{EXPERIMENT} {{{twice}}}}}", context)[0]
+    wide = " ".join(f"f{number}: name" for number in range(5))
+    assert "12 values of files" in errors(f"{{{EXPERIMENT} {{files {{{wide}}}}}}}", context)[0]
 
 
 def test_variables_with_too_many_values() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from unittest.mock import Mock
+from uuid import UUID
+
 import pytest
 
-from aqsync.errors import Forbidden, ServerUnreachable
+from aqsync.aqueduct.records import FileLists
+from aqsync.errors import AnswerTooLarge, Forbidden, ServerUnreachable
 from aqsync.journal.remote import ExperimentRecord
 from aqsync.model import Problem, Reason, Upload
 from aqsync.sync.mirror import CHUNK, Mirror
@@ -56,6 +61,32 @@ def test_what_is_missing_is_looked_for_in_growing_pauses(lab: Lab, mirror: Mirro
     lab.server.remove(NOWHERE)
     mirror.refresh([NOWHERE])
     assert record(lab, NOWHERE).again_ns == lab.clock.now_ns() + 5 * SECOND_NS
+
+
+def test_lists_that_are_too_long_together_are_asked_for_apart(
+    lab: Lab, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eids = [OTHER, *(f"20261123-{number}" for number in range(3, 9))]
+    for eid in eids[1:]:
+        lab.server.add(eid)
+    asked: list[int] = []
+    plain = lab.server.list_files
+
+    def at_most_two(
+        uuids: Sequence[UUID], *, known_digest: bytes | None = None
+    ) -> FileLists | None:
+        asked.append(len(uuids))
+        if len(uuids) > 2:
+            raise AnswerTooLarge("too large")
+        return plain(uuids, known_digest=known_digest)
+
+    monkeypatch.setattr(lab.server, "list_files", at_most_two)
+    assert mirror.refresh(eids) == set(eids)
+    assert asked == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+    assert all(record(lab, eid).listed_sequence for eid in eids)
+    monkeypatch.setattr(lab.server, "list_files", Mock(side_effect=AnswerTooLarge("too large")))
+    with pytest.raises(AnswerTooLarge):
+        mirror.refresh([OTHER])
 
 
 def test_nothing_to_find_asks_nothing(lab: Lab, mirror: Mirror) -> None:
