@@ -24,6 +24,8 @@ class HistoryKind(StrEnum):
     REMOVED = "removed"
     FAILED = "failed"
     FOUND_CHANGED = "found changed"
+    MEASUREMENT_COMPLETE = "measurement complete"
+    MEASUREMENT_ON_SERVER = "measurement on server"
     SERVER_AWAY = "server away"
     SERVER_BACK = "server back"
 

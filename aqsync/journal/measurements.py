@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database
+from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.rows import (
     JOINED,
     LISTED,
@@ -17,6 +18,7 @@ from aqsync.journal.rows import (
     split,
     stored,
 )
+from aqsync.model import MeasurementState
 
 # A file that is here and not on the server with this content, as far as known: the planner calls no
 # such file in sync, and a test compares the two.
@@ -42,6 +44,31 @@ class DirectoryFacts(NamedTuple):
     changed_ns: int
     """When one of them changed last. A time that lies ahead of the clock does not count, unless
     nothing else is known."""
+
+
+class NotThere(NamedTuple):
+    """A file that is not on the server as it is here."""
+
+    id: int
+    path: str
+    size: int
+    failure: str
+    """Why it failed; empty where nothing has."""
+
+
+class Told(NamedTuple):
+    """How a measurement stands, as it is told."""
+
+    folder: str
+    state: MeasurementState
+    text: str
+    """For the history."""
+
+
+_KINDS = {
+    MeasurementState.ON_ITS_WAY: HistoryKind.MEASUREMENT_COMPLETE,
+    MeasurementState.ON_SERVER: HistoryKind.MEASUREMENT_ON_SERVER,
+}
 
 
 class OpenFiles(NamedTuple):
@@ -115,20 +142,17 @@ class Measurements:
         rows = self._ask(question, mapping_id, folder, condition, values)
         return (joined(directory, name) for directory, name in rows)
 
-    def not_there(self, mapping_id: int, folder: str) -> list[tuple[int, str, str]]:
-        """The files of a folder that are not on the server as they are here, failed ones first.
-
-        Returns:
-            Of each its id, its path and why it failed, empty where nothing has.
-        """
+    def not_there(self, mapping_id: int, folder: str) -> list[NotThere]:
+        """The files of a folder that are not on the server as they are here, failed ones first."""
         rows = self._ask(
-            f"SELECT f.id, f.directory, f.name, coalesce(f.failure_message, '') FROM {JOINED}",
+            "SELECT f.id, f.directory, f.name, f.size, coalesce(f.failure_message, '')"
+            f" FROM {JOINED}",
             mapping_id,
             folder,
             NOT_THERE,
         )
-        found = [(row[0], joined(row[1], row[2]), row[3]) for row in rows]
-        return sorted(found, key=lambda each: (not each[2], each[1]))
+        found = [NotThere(row[0], joined(row[1], row[2]), *row[3:]) for row in rows]
+        return sorted(found, key=lambda each: (not each.failure, each.path))
 
     def open_files(self, mapping_id: int) -> OpenFiles | None:
         """Which files were open for writing; None: the system was not asked, or does not tell."""
@@ -163,6 +187,38 @@ class Measurements:
             (mapping_id, *inodes),
         )
         return [joined(directory, name) for directory, name in rows]
+
+    def told(self, mapping: str) -> dict[str, MeasurementState]:
+        """How each measurement of a mapping stood when that was last told, by folder."""
+        rows = self._database.rows(
+            "SELECT folder, state FROM measurement"
+            " WHERE mapping_id = (SELECT id FROM mapping WHERE name = ?)",
+            (mapping,),
+        )
+        return {loaded(folder): MeasurementState(state) for folder, state in rows}
+
+    def tell(self, mapping: str, news: Iterable[Told], gone: Iterable[str], now_ns: int) -> None:
+        """Write down how measurements stand; the history gets those that are complete.
+
+        Args:
+            mapping: Its name.
+            news: What stands otherwise than before.
+            gone: Folders that hold no file any more.
+            now_ns: The wall clock, nanoseconds since 1970.
+        """
+        of = "mapping_id = (SELECT id FROM mapping WHERE name = ?) AND folder = ?"
+        with self._database.writing() as connection:
+            connection.executemany(
+                f"DELETE FROM measurement WHERE {of}", ((mapping, stored(each)) for each in gone)
+            )
+            for folder, state, text in news:
+                connection.execute(
+                    "INSERT OR REPLACE INTO measurement (mapping_id, folder, state, since_ns)"
+                    " SELECT id, ?, ?, ? FROM mapping WHERE name = ?",
+                    (stored(folder), state.value, now_ns, mapping),
+                )
+                if (kind := _KINDS.get(state)) is not None:
+                    note(connection, Event(now_ns, kind, mapping, folder, text))
 
     def _ask(
         self,

@@ -56,6 +56,8 @@ class Wait(_Step):
     folder: str | None = None
     """The folder of the measurement that it waits for. What happens there ends the wait, so the
     file itself is not looked at meanwhile."""
+    last: bool = False
+    """Its measurement is complete, and it is sent after others of it."""
 
 
 @dataclass(frozen=True, slots=True)

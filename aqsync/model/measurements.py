@@ -85,3 +85,5 @@ class Unready(Explained):
     until_ns: int | None
     """When to decide again; None: after something else has happened."""
     folder: str
+    last: bool = False
+    """The measurement is complete; the file is sent after others of it."""

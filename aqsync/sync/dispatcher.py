@@ -453,6 +453,9 @@ class Dispatcher:
                 self._blocked |= {file.mapping}
                 self._queue.add(file.mapping, [Waiting.of(file)])
             return
+        if step.folder is not None:
+            self._engine.measurements[file.mapping].waits(step)
+            return
         seconds = IDLE_S
         if step.until_ns is not None:
             seconds = max(0.0, (step.until_ns - self._clock.now_ns()) / SECOND_NS)

@@ -41,6 +41,7 @@ from aqsync.model import (
     Reason,
     Removed,
     RemoveRemote,
+    Touched,
     Upload,
     Uploaded,
     Wait,
@@ -48,6 +49,7 @@ from aqsync.model import (
 )
 from aqsync.sync.jobs import Job, Progress, unwatched
 from aqsync.sync.lists import Lists
+from aqsync.sync.measurement_watch import MeasurementWatch
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import (
     LIMIT_TRIED_EVERY_NS,
@@ -120,6 +122,12 @@ class Engine:
             journal, clock, server.check_file_name_header, self._change_outlook
         )
         self._state = shared.state
+        self.measurements = {
+            m.name: MeasurementWatch(m, m.measurement, journal, clock, self._change_outlook)
+            for m in self.mappings
+            if m.measurement is not None
+        }
+        """By mapping, what sees its measurements become complete."""
 
     def scan(
         self,
@@ -140,6 +148,8 @@ class Engine:
         report = self._scanners[mapping.name].scan(within, beat, stop)
         if report.changed or report.gone:
             self.changes_seen += 1
+            if mapping.name in self.measurements:
+                self.measurements[mapping.name].changed(report.changed_paths)
         if report.troubles_changed:
             self._change_outlook()
         return report
@@ -316,7 +326,13 @@ class Engine:
         mapping = self._by_name[job.file.mapping]
         recheck_at_ns = self.rechecks.needed(mapping, job.file, outcome, began_ns)
         self.journal.outcomes.record(job.file, outcome, self.clock.now_ns(), tags, recheck_at_ns)
+        self._tell_measurement(job.file, outcome)
         return outcome
+
+    def _tell_measurement(self, file: FileRecord, outcome: Outcome) -> None:
+        there = isinstance(outcome, Uploaded | Touched | Adopted | FoundOurOwn)
+        if there and file.mapping in self.measurements:
+            self.measurements[file.mapping].sent(file.path)
 
     def explains(self, job: Job) -> bool:
         """Whether the cause of a failed job concerns more than this file, and is logged already."""

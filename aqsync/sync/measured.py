@@ -7,7 +7,8 @@ from functools import cached_property
 
 from aqsync.config import MappingConfig, Measurement
 from aqsync.journal import Journal
-from aqsync.journal.measurements import DirectoryFacts, OpenFiles
+from aqsync.journal.measurements import DirectoryFacts, NotThere, OpenFiles
+from aqsync.journal.observations import Waiting
 from aqsync.local.folders import by_name, folders_of, newest_beside
 from aqsync.model import (
     SECOND_NS,
@@ -135,29 +136,29 @@ class Measured:
         standings = (self.standing(folder) for folder in sorted(grouped, key=by_name))
         return [standing for standing in standings if standing is not None]
 
-    def others(self, folder: str) -> list[tuple[int, str, str]]:
-        """The files of a measurement that the last ones wait for: id, path and failure of each."""
+    def others(self, folder: str) -> list[NotThere]:
+        """The files of a measurement that the last ones wait for."""
         return self._not_there(folder, last=False)
 
-    def last(self, folder: str) -> list[int]:
-        """The ids of its last files, of those that are not on the server."""
-        return [identity for identity, *_ in self._not_there(folder, last=True)]
+    def last(self, folder: str) -> list[Waiting]:
+        """Its last files, of those that are not on the server."""
+        return [Waiting(each.id, each.size) for each in self._not_there(folder, last=True)]
 
-    def _not_there(self, folder: str, *, last: bool) -> list[tuple[int, str, str]]:
+    def _not_there(self, folder: str, *, last: bool) -> list[NotThere]:
         found = self._journal.measurements.not_there(self._mapping_id, folder)
-        return [each for each in found if self.folders.is_last(each[1]) is last]
+        return [each for each in found if self.folders.is_last(each.path) is last]
 
     def _after_others(self, folder: str) -> Unready | None:
         others = self.others(folder)
         if not others:
             return None
-        _, path, failure = others[0]
+        first = others[0]
         why = Reason.MEASUREMENT_LAST.explain(
             others=counted(len(others), "file"),
-            path=path,
-            failure=f": {failure}" if failure else "",
+            path=first.path,
+            failure=f": {first.failure}" if first.failure else "",
         )
-        return Unready(why, self.completeness(folder).since_ns, None, folder)
+        return Unready(why, self.completeness(folder).since_ns, None, folder, last=True)
 
     def _view(self, folder: str) -> MeasurementView:
         if folder in self._unsettled:

@@ -305,7 +305,7 @@ class Order:
         elif (
             isinstance(step, Wait)
             and step.until_ns is not None
-            and self._is_worth_waiting_for(file, step)
+            and self._is_worth_waiting_for(file, step, now_ns)
         ):
             failed = step.state is State.FAILED
             reason = step.message if failed else f"files {step.message}"
@@ -313,9 +313,12 @@ class Order:
             place = file.path if step.folder is None else step.folder
             self._round.look_again.setdefault(file.mapping, []).append(place)
 
-    def _is_worth_waiting_for(self, file: FileRecord, step: Wait) -> bool:
+    def _is_worth_waiting_for(self, file: FileRecord, step: Wait, now_ns: int) -> bool:
         if step.again:
             return False  # that may take minutes
+        if step.folder is not None and step.until_ns is not None:
+            ahead_s = (step.until_ns - now_ns) / SECOND_NS
+            return self.limits.wait_for_settling and ahead_s <= self.limits.longest_wait_s
         if file.failure is not None:
             return file.failure.count < TRIES
         return self.limits.wait_for_settling

@@ -32,6 +32,7 @@ from aqsync.model import (
     State,
     SyncedVersion,
     Twin,
+    Unready,
     Upload,
     Wait,
 )
@@ -336,8 +337,7 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
     if (settling := _settling(file, policy, now_ns)) is not None:
         return settling
     if isinstance(step, Upload) and policy.unready is not None and not file.forced:
-        unready = policy.unready
-        return Wait(unready.why, unready.since_ns, unready.until_ns, folder=unready.folder)
+        return _not_ready(policy.unready)
     if (failing := _failing(file, now_ns)) is not None:
         return failing
     server = policy.server_problem
@@ -346,6 +346,12 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
     if policy.refusals and isinstance(step, Upload | Compare | RemoveRemote):
         return _refused(file, policy.refusals.get(action_of(step)), now_ns)
     return None
+
+
+def _not_ready(unready: Unready) -> Wait:
+    """A wait for other files of the same measurement, or for the end of it."""
+    why, since_ns, until_ns = unready.why, unready.since_ns, unready.until_ns
+    return Wait(why, since_ns, until_ns, folder=unready.folder, last=unready.last)
 
 
 def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold | None:

@@ -21,6 +21,7 @@ from aqsync.model import Explanation
 from aqsync.paths import lies_within, nearest
 from aqsync.sync.engine import Engine
 from aqsync.sync.loop import Loop
+from aqsync.sync.measurement_watch import Turned
 from aqsync.sync.policies import undecided
 from aqsync.sync.watch_supervisor import ROOT_CHECK_S, Watch, WatchSupervisor
 from aqsync.sync.work_queue import WorkQueue
@@ -92,6 +93,9 @@ class Rescanner:
         self._pace = pace
         self._loop = loop
         self._stop = stop
+        self._measurements = engine.measurements.get(mapping.name)
+        if self._measurements is not None:
+            self._measurements.woken = loop.wake
         self._watch = WatchSupervisor(engine, mapping, watch, self._doubt)
         self._lock = threading.Lock()
         self._due: dict[str, float] = {}
@@ -140,11 +144,13 @@ class Rescanner:
         self._take_hints()
         now = self._clock.monotonic()
         if now >= self._judge_at:
-            self._judge(now)
+            self._judge_suspects(now)
         if self._everything_is_due(now):
             self._look_at_everything()
         else:
             self._look_at_due(now)
+        if self._measurements is not None:
+            self._turn(self._measurements.arrived())
         return self._seconds_to_next()
 
     def _is_paused(self) -> bool:
@@ -209,6 +215,7 @@ class Rescanner:
             self._tell_troubles(report)
             self._look_into(report.ended)
             self._watch.count_blind(report)
+            self._judge(None)
             self._make_ready(())
             self._recheck_closed(self._closed)
         except BaseException:
@@ -240,21 +247,29 @@ class Rescanner:
 
     def _look_at_due(self, now: float) -> None:
         paths = self._take_due(now)
-        if not paths:
+        folders = [] if self._measurements is None else self._measurements.due(now)
+        if not paths and not folders:
             return
         try:
-            report = self._engine.scan(self._mapping, paths, beat=self._loop.beat, stop=self._stop)
+            report = self._engine.scan(
+                self._mapping, [*paths, *folders], beat=self._loop.beat, stop=self._stop
+            )
             self._tell_troubles(report)
             if "" in report.troubles:
                 soon = now + self._about(self._pace.rescan_without_events)
                 self._everything_at = min(self._everything_at, soon)
             self._look_into(report.ended)
             everything = report.whole or "" in report.ended
+            self._judge(None if everything else folders)
+            if folders:  # of these only what has changed
+                paths += folders if report.changed_paths is None else report.changed_paths
             self._make_ready(() if everything else [*paths, *report.ended])
             self._recheck_closed(self._closed - _untold(self._closed, set(paths)))
         except BaseException:
             for path in paths:
                 self._look_at(path, now)
+            if self._measurements is not None:
+                self._measurements.again(folders, now)
             raise
 
     def _take_due(self, now: float) -> list[str]:
@@ -291,6 +306,19 @@ class Rescanner:
         if files:
             self._queue.add(self._mapping.name, files)
 
+    # Measurements
+
+    def _judge(self, folders: Collection[str] | None) -> None:
+        if self._measurements is not None and (folders is None or folders):
+            self._turn(self._measurements.judge(folders))
+
+    def _turn(self, turned: Turned) -> None:
+        """Have files decided on whose measurement has become complete, or lacks nothing else."""
+        if turned.complete:
+            self._make_ready(turned.complete)
+        if turned.last:
+            self._queue.add(self._mapping.name, turned.last)
+
     def _recheck_closed(self, looked_at: set[str]) -> None:
         """Have closed files hashed again: a store through mmap may show in no change."""
         if looked_at:
@@ -309,7 +337,7 @@ class Rescanner:
         self._suspects = _untold(found, told)
         self._judge_at = self._clock.monotonic() + JUDGE_S
 
-    def _judge(self, now: float) -> None:
+    def _judge_suspects(self, now: float) -> None:
         """By now the events for what the scan has found should have arrived."""
         suspects, self._suspects, self._judge_at = self._suspects, set(), float("inf")
         if not suspects or self._why_everything is not None:
@@ -359,6 +387,8 @@ class Rescanner:
                 at.append(self._heap[0][0])
             if self._why_everything is not None:
                 at.append(self._not_before)
+        if self._measurements is not None:
+            at.append(self._measurements.next_at)
         if self._hints_at > now:
             at.append(self._hints_at)
         return max(0.0, min(at) - now)

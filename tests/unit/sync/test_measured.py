@@ -253,7 +253,7 @@ def test_only_what_the_planner_calls_in_sync_is_on_the_server(noted: Notes) -> N
     for listing in ({}, {"d/run/listed": "2026-11-23T10:00:00", "d/run/other": "x"}):
         if listing:
             noted.list(listing)
-        missing = {path for _, path, _ in rows.not_there(noted.mapping_id, "d/run")}
+        missing = {each.path for each in rows.not_there(noted.mapping_id, "d/run")}
         for path in ("new", "accepted", "listed", "other", "lost", "changed"):
             there = isinstance(step(noted, f"d/run/{path}", by), InSync | Recheck)
             assert there == (f"d/run/{path}" not in missing), path

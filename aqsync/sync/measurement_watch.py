@@ -1,0 +1,243 @@
+"""Sees when a mapping's measurements become complete, so that their files are decided on again.
+
+What it keeps are hints: whether a measurement is complete follows from the journal each time. A
+change in one lets it be looked at as a whole once it has stood still; one that is being written is
+not looked at. Of a complete one it counts what is still to come, as its last files wait for that.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from aqsync.clock import Clock
+from aqsync.config import MappingConfig, Measurement
+from aqsync.journal import Journal
+from aqsync.journal.measurements import Told
+from aqsync.journal.observations import Waiting
+from aqsync.local.folders import folders_of
+from aqsync.log import Log
+from aqsync.model import SECOND_NS, Wait
+from aqsync.sync.measured import Measured, Standing
+from aqsync.wording import counted
+
+LOOKED_AGAIN_S = 300.0
+"""How soon a measurement whose last files wait is looked at again, whatever was told of it."""
+FEW = 10
+"""Up to so many measurements are logged one by one."""
+
+log = Log(__name__)
+
+
+@dataclass(slots=True)
+class Turned:
+    """What has changed with some measurements."""
+
+    complete: list[str] = field(default_factory=list)
+    """These folders are complete now: all their files are to be decided on."""
+    last: list[Waiting] = field(default_factory=list)
+    """For these files nothing of their measurement is to come any more."""
+
+
+@dataclass(slots=True)
+class _Left:
+    """How many files of a complete measurement are to come: all, and those before the last ones."""
+
+    files: int
+    others: int
+
+
+class MeasurementWatch:
+    """The measurements of one mapping. Every method may be called from any thread.
+
+    Args:
+        mapping: Which mapping.
+        measurement: Its section of that name.
+        journal: What is known.
+        clock: The time.
+        turned: Called when policies worked out before may be outdated.
+
+    Attributes:
+        woken: Called when there is something to look at sooner.
+    """
+
+    def __init__(
+        self,
+        mapping: MappingConfig,
+        measurement: Measurement,
+        journal: Journal,
+        clock: Clock,
+        turned: Callable[[], None],
+    ) -> None:
+        self.woken: Callable[[], None] = lambda: None
+        self._mapping = mapping
+        self._measurement = measurement
+        self._folders = folders_of(measurement)
+        self._journal = journal
+        self._clock = clock
+        self._turned = turned
+        self._lock = threading.Lock()
+        self._checks: dict[str, float] = {}
+        """When to look at a folder as a whole, by the monotonic clock."""
+        self._complete: dict[str, bool] = {}
+        """Whether a measurement was complete when last judged."""
+        self._left: dict[str, _Left] = {}
+        self._arrived: set[str] = set()
+        """Measurements of which nothing, or nothing but the last files, may be to come."""
+        self._all = False
+        """All are to be judged anew."""
+
+    # What others tell
+
+    def changed(self, paths: Iterable[str] | None) -> None:
+        """A scan has seen these files new, changed or gone; None: too many to name."""
+        of = map(self._folders.of, paths or ())
+        found = {folder for folder in of if folder is not None}
+        at = self._clock.monotonic() + self._mapping.settle
+        with self._lock:
+            self._all = self._all or paths is None
+            for folder in found:
+                self._checks[folder] = at
+                if self._complete.get(folder):
+                    self._complete[folder] = False
+        if found or paths is None:
+            self.woken()
+
+    def waits(self, step: Wait) -> None:
+        """A file waits for what happens in its measurement."""
+        assert step.folder is not None  # noqa: S101 - the caller knows that it waits for one
+        seconds, now = LOOKED_AGAIN_S, self._clock.monotonic()
+        if step.until_ns is not None:
+            seconds = max(0.0, (step.until_ns - self._clock.now_ns()) / SECOND_NS)
+        with self._lock:
+            if step.last:
+                if step.folder not in self._left:
+                    self._arrived.add(step.folder)
+            else:
+                self._complete[step.folder] = False
+            if step.last or step.until_ns is not None:
+                self._checks.setdefault(step.folder, now + seconds)
+        self.woken()
+
+    def sent(self, path: str) -> None:
+        """A file is on the server now."""
+        folder = self._folders.of(path)
+        with self._lock:
+            left = None if folder is None else self._left.get(folder)
+            if folder is None or left is None:
+                return
+            is_other = not self._folders.is_last(path)
+            left.files -= 1
+            left.others -= is_other
+            if left.files > 0 and not (is_other and left.others == 0):
+                return
+            self._arrived.add(folder)
+        self.woken()
+
+    # What the rescanner asks
+
+    @property
+    def next_at(self) -> float:
+        """When there is something to do, by the monotonic clock."""
+        with self._lock:
+            if self._arrived or self._all:
+                return 0.0
+            return min(self._checks.values(), default=float("inf"))
+
+    def due(self, now: float) -> list[str]:
+        """The folders that are to be looked at as a whole now, and then judged."""
+        with self._lock:
+            found = [folder for folder, at in self._checks.items() if at <= now]
+            for folder in found:
+                del self._checks[folder]
+        return found
+
+    def again(self, folders: Iterable[str], now: float) -> None:
+        """The look at these folders failed."""
+        with self._lock:
+            for folder in folders:
+                self._checks.setdefault(folder, now)
+
+    def arrived(self) -> Turned:
+        """Judge the measurements of which nothing more may be to come."""
+        with self._lock:
+            found, self._arrived = self._arrived, set()
+            everything, self._all = self._all, False
+        return self.judge(None if everything else found) if found or everything else Turned()
+
+    def judge(self, folders: Collection[str] | None) -> Turned:
+        """Find out how measurements stand now, and tell it.
+
+        Args:
+            folders: Which, all looked at just before; None: all.
+        """
+        measured = Measured(self._journal, self._mapping, self._measurement, self._clock.now_ns())
+        if folders is None:
+            found = measured.all()
+        else:
+            asked = (measured.standing(folder) for folder in folders)
+            found = [standing for standing in asked if standing is not None]
+        turned = Turned()
+        with self._lock:
+            met = {standing.folder for standing in found}
+            gone = (self._complete.keys() if folders is None else set(folders)) - met
+            self._beside(met - self._complete.keys(), gone & self._complete.keys())
+            for folder in gone:
+                self._complete.pop(folder, None)
+                self._left.pop(folder, None)
+        for standing in found:
+            self._judged(standing, measured, turned)
+        self._tell(found, gone)
+        if turned.complete or turned.last:
+            self._turned()
+        return turned
+
+    def _beside(self, new: Collection[str], gone: Collection[str]) -> None:
+        """What a newer folder says of those beside it has changed."""
+        if not self._measurement.complete.newer_sibling:
+            return
+        places = {folder.rpartition("/")[0] for folder in (*new, *gone)}
+        now = self._clock.monotonic()
+        for folder, complete in self._complete.items():
+            if folder.rpartition("/")[0] in places and (gone or not complete):
+                self._complete[folder] = False
+                self._checks.setdefault(folder, now)
+
+    def _judged(self, standing: Standing, measured: Measured, turned: Turned) -> None:
+        folder, left = standing.folder, None
+        if standing.complete:
+            others = measured.others(folder) if standing.not_there else []
+            left = _Left(standing.not_there, len(others))
+            if standing.not_there and not others:
+                turned.last += measured.last(folder)
+        with self._lock:
+            before = self._complete.get(folder)
+            self._complete[folder] = standing.complete
+            if left is None:
+                self._left.pop(folder, None)
+            else:
+                self._left[folder] = left
+            if left is not None and not before:
+                turned.complete.append(folder)
+            if standing.until_ns is not None:
+                seconds = max(0.0, (standing.until_ns - self._clock.now_ns()) / SECOND_NS)
+                self._checks[folder] = self._clock.monotonic() + seconds
+
+    def _tell(self, found: Iterable[Standing], gone: Collection[str]) -> None:
+        """Write down what stands otherwise than it was told last; the history gets it too."""
+        kept = self._journal.measurements
+        told = kept.told(self._mapping.name)
+        news = [
+            Told(each.folder, each.state, f"{counted(each.files, 'file')}; {each.why.message}")
+            for each in found
+            if told.get(each.folder) is not each.state
+        ]
+        lost = [folder for folder in gone if folder in told]
+        if news or lost:
+            kept.tell(self._mapping.name, news, lost, self._clock.now_ns())
+        for each in news[:FEW]:
+            place = self._mapping.directory / each.folder
+            log.info("a measurement stands otherwise", path=place, state=each.state)
+        if (more := len(news) - FEW) > 0:
+            log.info("measurements stand otherwise", others=more, mapping=self._mapping.name)

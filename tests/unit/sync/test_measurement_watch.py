@@ -1,0 +1,246 @@
+"""The daemon sends measurements as they become complete, without looking for that all the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aqsync.journal.history import HistoryKind, Wanted
+from aqsync.model import InSync, Outcome, Wait
+from aqsync.sync.jobs import Job
+from aqsync.sync.measurement_watch import LOOKED_AGAIN_S
+from tests.support.harness import Harness, looks_of
+from tests.support.lab import EID, Lab
+from tests.support.stepping import RESCAN_S
+
+SETTLED_S = 6.0
+"""A little longer than the settle time."""
+TAG = {"sentinel": ("done.tag",)}
+
+
+@pytest.fixture
+def start(lab: Lab) -> Callable[..., Harness]:
+    def started(complete: dict[str, Any] = TAG, **keys: Any) -> Harness:
+        section = {"folder": "{run}/", "complete": complete, "send": "when_complete", **keys}
+        lab.configure(measurement=section)
+        harness = Harness(lab)
+        harness.run(1)
+        return harness
+
+    return started
+
+
+class _Forgetful(dict[str, Any]):
+    """Outcomes find nothing that they could count."""
+
+    def get(self, _key: str, _default: object = None) -> None:
+        return None
+
+
+def completions(lab: Lab) -> list[tuple[str, str]]:
+    """What the history tells of measurements."""
+    kinds = [HistoryKind.MEASUREMENT_COMPLETE, HistoryKind.MEASUREMENT_ON_SERVER]
+    events = lab.journal.history.recent(100, Wanted(kinds=kinds))
+    return [(event.kind.value.removeprefix("measurement "), event.path) for event in events]
+
+
+def test_a_sentinel_lets_all_go_the_last_ones_at_the_end(start: Callable[..., Harness]) -> None:
+    harness = start(last=("*.json",))
+    sent: list[str] = []
+    perform = harness.performing
+
+    def performing(job: Job) -> Outcome:
+        sent.append(job.file.path)
+        return perform(job)
+
+    harness.performing = performing
+    for name in ("a.csv", "b.csv", "node.json"):
+        harness.write(f"run/{name}")
+    harness.run(120)
+    assert harness.remote == {}
+
+    harness.write("run/done.tag", b"")
+    harness.run(SETTLED_S)
+    assert sorted(sent[:3]) == ["run/a.csv", "run/b.csv", "run/done.tag"]
+    assert sent[3:] == ["run/node.json"]
+    harness.run(1)
+    assert completions(harness.lab) == [("complete", "run"), ("on server", "run")]
+
+
+def test_nothing_is_looked_at_while_nothing_happens(start: Callable[..., Harness]) -> None:
+    harness = start()
+    for run in range(5):
+        harness.write(f"run_{run}/a.csv")
+    harness.run(30)
+    with looks_of(harness.engine) as looks:
+        harness.run(RESCAN_S / 2)
+    assert looks == []
+
+
+def test_one_that_is_being_written_is_not_looked_at_as_a_whole(
+    start: Callable[..., Harness],
+) -> None:
+    harness = start()
+    with looks_of(harness.engine) as looks:
+        for number in range(20):
+            harness.write(f"run/{number}.csv")
+            harness.run(2)
+    assert all("run" not in look for look in looks)
+    harness.run(SETTLED_S)
+    assert harness.remote == {}
+
+
+def test_quiet_ends_by_itself(start: Callable[..., Harness]) -> None:
+    harness = start({"quiet": 600.0})
+    harness.write("run/a.csv")
+    harness.run(500)
+    assert harness.remote == {}
+    harness.write("run/b.csv")
+    harness.run(599)
+    assert harness.remote == {}
+    harness.run(2)
+    assert set(harness.remote) == {"run~a.csv", "run~b.csv"}
+
+
+def test_a_newer_folder_lets_the_one_before_it_go(start: Callable[..., Harness]) -> None:
+    harness = start({"newer_sibling": True})
+    harness.write("run_9/a.csv")
+    harness.run(60)
+    assert harness.remote == {}
+    harness.write("run_10/a.csv")
+    harness.run(SETTLED_S)
+    assert set(harness.remote) == {"run_9~a.csv"}
+
+
+def test_a_late_change_is_sent_once_it_has_settled(start: Callable[..., Harness]) -> None:
+    harness = start()
+    harness.write("run/done.tag")
+    harness.write("run/a.csv", b"first")
+    harness.run(SETTLED_S)
+    assert harness.remote["run~a.csv"] == b"first"
+
+    harness.write("run/a.csv", b"second")
+    harness.run(3)
+    harness.write("run/b.csv")
+    harness.run(3)
+    assert harness.remote["run~a.csv"] == b"first", "not before all of it has settled"
+    harness.run(3)
+    assert harness.remote["run~a.csv"] == b"second"
+    assert "run~b.csv" in harness.remote
+    assert completions(harness.lab) == [("complete", "run"), ("on server", "run")] * 2
+
+
+def test_a_late_change_stops_what_waits_for_a_worker(start: Callable[..., Harness]) -> None:
+    """The policies of a moment ago say that it is complete."""
+    harness = start()
+    for number in range(20):
+        harness.write(f"run/{number:02}.csv", age_s=60)
+    harness.write("run/done.tag", age_s=60)
+    harness.working = False
+    harness.run(0.2)
+    begun = len(harness.pool.waiting)
+    assert 0 < begun < 20
+
+    harness.write("run/late.csv")
+    harness.rescanner.step()
+    harness.working = True
+    harness.run(0.5)
+    assert len(harness.remote) == begun
+    harness.run(SETTLED_S)
+    assert len(harness.remote) == 22
+
+
+def test_a_restart_goes_on(start: Callable[..., Harness]) -> None:
+    harness = start({"quiet": 600.0})
+    harness.write("run/a.csv")
+    harness.run(300)
+    again = Harness(harness.lab)
+    again.run(299)
+    assert again.remote == {}
+    again.run(2)
+    assert set(again.remote) == {"run~a.csv"}
+    assert completions(again.lab) == [("complete", "run"), ("on server", "run")]
+    Harness(harness.lab).run(60)
+    assert len(completions(again.lab)) == 2, "nothing is told twice"
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(start: Callable[..., Harness]) -> None:
+    harness = start({"quiet": 60.0})
+    harness.write("run/a.csv")
+    harness.run(1)
+    harness.clock.set_back(86400.0)
+    harness.hint("run/a.csv")
+    harness.run(70)
+    assert set(harness.remote) == {"run~a.csv"}
+
+
+def test_what_keeps_the_last_file_is_named_and_ends(start: Callable[..., Harness]) -> None:
+    harness = start(last=("*.json",))
+    harness.lab.server.put(EID, "run~b.csv", b"others")
+    for name in ("a.csv", "b.csv", "node.json", "done.tag"):
+        harness.write(f"run/{name}", age_s=60)
+    harness.run(600)
+    waiting = harness.lab.decision("run/node.json")
+    assert isinstance(waiting, Wait)
+    assert "run/b.csv" in waiting.message
+    assert "run~node.json" not in harness.remote
+
+    (harness.lab.root / "run/b.csv").unlink()
+    harness.hint("run/b.csv")
+    harness.run(SETTLED_S)
+    assert isinstance(harness.lab.decision("run/node.json"), InSync)
+
+
+def test_a_last_file_that_no_outcome_sets_free_is_looked_at_all_the_same(
+    start: Callable[..., Harness],
+) -> None:
+    harness = start(last=("*.json",))
+    for name in ("a.csv", "node.json", "done.tag"):
+        harness.write(f"run/{name}", age_s=60)
+    harness.engine.measurements["lab"]._left = _Forgetful()
+    harness.run(LOOKED_AGAIN_S + 10)
+    assert "run~node.json" in harness.remote
+
+
+def test_a_push_of_a_measurement(start: Callable[..., Harness]) -> None:
+    """It waits for what is named to pass, sends the last files last, and ends."""
+    harness = start({"quiet": 60.0}, last=("*.json",))
+    lab = harness.lab
+    before = lab.clock.monotonic()
+    for name in ("node.json", "a.csv"):
+        lab.write(f"run/{name}", age_s=20)
+    assert lab.push("run", wait_for_settling=False).uploaded == 0
+    assert lab.push("run", longest_wait_s=30.0).uploaded == 0, "it would take longer"
+    assert lab.push("run", at_once=True).uploaded == 2
+    assert lab.clock.monotonic() - before < 45
+    assert "node.json" in lab.server.called("upload")[-1]
+
+
+def test_a_push_ends_though_a_measurement_is_never_complete(lab: Lab) -> None:
+    lab.configure(measurement={"folder": "{run}/", "complete": TAG, "send": "when_complete"})
+    lab.write("run/a.csv")
+    lab.write("a.csv")
+    before = lab.clock.monotonic()
+    assert lab.push().uploaded == 1
+    assert lab.clock.monotonic() - before < 10
+
+
+def test_without_the_section_there_is_nothing_to_watch(lab: Lab) -> None:
+    assert Harness(lab).engine.measurements == {}
+
+
+def test_a_folder_that_is_gone_is_forgotten(start: Callable[..., Harness], tmp_path: Path) -> None:
+    harness = start({"newer_sibling": True})
+    harness.write("run_1/a.csv", age_s=60)
+    harness.write("run_2/a.csv", age_s=60)
+    harness.run(SETTLED_S)
+    assert set(harness.remote) == {"run_1~a.csv"}
+    (harness.lab.root / "run_2").rename(tmp_path / "away")
+    harness.hint("run_2")
+    harness.run(SETTLED_S)
+    harness.write("run_1/b.csv", age_s=60)
+    harness.run(SETTLED_S)
+    assert set(harness.remote) == {"run_1~a.csv"}, "it is the newest now"
