@@ -49,7 +49,7 @@ class Log:
         self._write(logging.WARNING, message, fields, exc)
 
     def error(self, message: str, /, *, exc: BaseException | None = None, **fields: object) -> None:
-        """Something that a person must mend.
+        """Something that a person must correct.
 
         Args:
             message: What happened.

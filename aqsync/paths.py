@@ -33,7 +33,7 @@ def parents(path: str) -> Iterator[str]:
 
 
 def lies_within(path: str, places: Collection[str]) -> bool:
-    """Whether a path is one of some places, or lies below one; the root is none of them."""
+    """Whether a path is one of some places, or lies below one; the root does not count."""
     return path in places or any(parent in places for parent in parents(path))
 
 
@@ -48,5 +48,5 @@ def bears_on(place: str, within: Collection[str]) -> bool:
 
 
 def nearest(path: str, places: Collection[str]) -> str | None:
-    """The innermost of some places that a path is, or lies below; the root is none of them."""
+    """The innermost of some places that a path is, or lies below; the root does not count."""
     return next((p for p in (path, *reversed([*parents(path)])) if p in places), None)

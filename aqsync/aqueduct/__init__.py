@@ -1,7 +1,7 @@
 """The client library: everything an Aqueduct server offers, from Python.
 
 ``api.py``, ``experiment.py``, ``extensions.py`` and ``task.py`` hold the objects that people work
-with in scripts and notebooks. They stand on ``server.py`` and ``server_tasks.py``, the thin,
+with in scripts and notebooks. They stand on ``client.py`` and ``server_tasks.py``, the thin,
 thread-safe lower layer: one method per thing the server does. Nothing here knows about syncing.
 
 The modules ``api``, ``experiment``, ``extensions``, ``task`` and ``exceptions`` are named as in

@@ -264,7 +264,7 @@ def _detail(body: bytes | bytearray) -> str:
 
 
 def _said(answer: Answer) -> str:
-    """Return the gist of an answer, led by a colon: its detail, a page's title, or a few words."""
+    """Return what an answer says, after a colon: its detail, a page's title, or a few words."""
     words = _detail(answer.body)
     if not words:
         text = bytes(answer.body[:2000]).decode("utf-8", "replace")

@@ -22,7 +22,7 @@ from aqsync.errors import ConfigError
 
 _TOKEN_VARIABLES = ("AQSYNC_API_TOKEN", "API_TOKEN")
 _PAGE = 100
-"""So many experiments are asked for at once where all are wanted."""
+"""Experiments in one request where all are wanted."""
 
 
 class API:

@@ -15,7 +15,7 @@ Page = Callable[[datetime | None, int], ExperimentPage]
 _MOST = 1_000_000
 """No server has so many experiments."""
 _MOST_BARREN = 100
-"""So many pages in a row may bring nothing new: what was made above moves the list."""
+"""Pages in a row that may bring nothing new: experiments created meanwhile move the list."""
 
 
 def by_age(page: Page, size: int, end: datetime | None) -> Iterator[ExperimentRef]:

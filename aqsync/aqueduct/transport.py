@@ -81,7 +81,7 @@ class Request(NamedTuple):
     timeout: float | None = None
     """Seconds to wait for the answer, where neither limit fits."""
     longest: int = MIB
-    """So many bytes a good answer may have, unless it is a file."""
+    """Bytes that a good answer may have at most, unless it is a file."""
 
 
 class OpenAnswer(NamedTuple):

@@ -1,4 +1,4 @@
-"""Whether a journal can be used, or made where it shall be."""
+"""Whether a journal can be used, or made where it is to be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aqsync.journal import Journal
 
 
 def check_journal(path: Path) -> None:
-    """It can be read, or made where it shall be; nothing is left behind.
+    """See that it can be read, or made where it is to be; nothing is left behind.
 
     Raises:
         JournalError: It is there, and cannot be used.

@@ -11,7 +11,7 @@ from aqsync.model import State
 from aqsync.sync.summary import FileProblem
 
 _FEW = 3
-"""So many files with one reason are still told one by one."""
+"""Up to this many files with one reason are listed one by one."""
 
 
 class Order(StrEnum):

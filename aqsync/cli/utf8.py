@@ -19,7 +19,7 @@ _SWITCH = ["-X", "utf8"]
 
 
 def read_names_as_utf8() -> None:
-    """Start the same command anew if this process decodes names by another encoding.
+    """Start the same command again if this process decodes names by another encoding.
 
     It keeps its process id, its open files and its environment. In a UTF-8 locale, in the C
     locale, on macOS and on Windows there is nothing to do.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SYNC_EVERY_S = 1.0
-"""A power loss costs at most the commits of about so many seconds."""
+"""A power loss costs at most the commits of about this many seconds."""
 
 _sync = getattr(os, "fdatasync", os.fsync)
 

@@ -47,7 +47,7 @@ AT = "id = ? AND eid IS ? AND remote_name = ?"
 """Conditions: the outcome of a job does not count if its file has another target by then."""
 
 MAY_ARRIVE_NS = 3600 * SECOND_NS
-"""For so long an upload without an answer may still arrive, from a proxy that held it back. Its
+"""How long an upload without an answer may still arrive, from a proxy that held it back. Its
 time may then lie within the bounds of a later upload, and only its content shows which it is."""
 _UNLESS_ONE_MAY_ARRIVE = (
     f"CASE WHEN ? - unanswered_ns BETWEEN 0 AND {MAY_ARRIVE_NS} THEN NULL ELSE ? END"

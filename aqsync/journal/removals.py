@@ -11,7 +11,7 @@ from aqsync.model import SECOND_NS, Twin
 AT_ONCE_NS = 3600 * SECOND_NS
 """Removals within this time count together."""
 LATELY_NS = 24 * 3600 * SECOND_NS
-"""A mapping without a scan for so long may no longer be configured."""
+"""A mapping without a scan for this long may no longer be configured."""
 _SLACK_NS = 60 * SECOND_NS
 """How far a disk's clock may be ahead of ours."""
 

@@ -1,4 +1,4 @@
-"""What a person accepts who says that a root is right as it is: what stands there then."""
+"""What a person accepts by saying that a root is right: what stands there at that moment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aqsync.local.submounts import Submounts
 def as_it_stands(
     mapping: MappingConfig, journal: Journal, disk: Disk = REAL_DISK
 ) -> dict[str, RootIdentity]:
-    """A mapping's root, by the empty path, and the disks that are mounted below it, by theirs.
+    """By path, a mapping's root (the empty path) and the disks that are mounted below it.
 
     Raises:
         RootUnusable: There is no root that could be accepted.

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
 
 from aqsync.clock import Clock, SystemClock
@@ -116,12 +115,7 @@ class Errand:
         _current.errand = self
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._taking_part -= 1
             _current.errand = self._before[threading.get_ident()].pop()
@@ -202,12 +196,7 @@ class _Timed:
     def __enter__(self) -> None:
         self._errand.enter(self._path)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._errand.leave()
 
 

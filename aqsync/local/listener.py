@@ -113,7 +113,7 @@ if sys.platform == "linux":
                 self._pending.doubt("a file system was unmounted")
 
     class _Group(InotifyWatchGroup):
-        """The watches below one root, which come also to directories that were closed at first."""
+        """The watches below one root; directories that could not be entered get theirs later."""
 
         def on_event(self, event: InotifyEvent) -> None:
             if event.is_attrib and event.is_directory:
@@ -130,7 +130,7 @@ if sys.platform == "linux":
                 return self._is_active and self._reach(path)
 
         def _reach(self, path: bytes) -> bool:
-            """It is watched and those in it are not where it could be listed and not entered."""
+            """Where a directory could be listed but not entered, those in it have no watch yet."""
             unwatched = []
             if path not in self._active_callbacks_by_path:
                 unwatched.append(path)

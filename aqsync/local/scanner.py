@@ -245,7 +245,7 @@ class Scanner:
             return False
 
     def _retarget(self, mapping_id: int) -> None:
-        """The rules have changed: files with another target now start anew there."""
+        """The rules have changed: files with another target are new there."""
         moved = []
         for path, eid, name in self._journal.observations.targets(mapping_id):
             new_eid, new_name = self.target(path)

@@ -56,7 +56,7 @@ class Watcher:
             root = real_root(self._named)
             self._prefix = root.rstrip(os.sep) + os.sep
             status = Path(root).stat()
-            with os.scandir(root):  # one that may not be read would be watched without a word
+            with os.scandir(root):  # one that may not be read would be watched without an error
                 pass
             listener = Listener(self._pending)
             listener.schedule(Handler(self._heard), root, recursive=True, event_filter=HEARD)

@@ -27,5 +27,5 @@ def raise_file_limit() -> int:
 
 
 def connections_for(files: int) -> int:
-    """Return how many connections there may be, so that none is refused for want of files."""
+    """Return how many connections there may be, so that none is refused for lack of files."""
     return max(1, min(MAX_CONNECTIONS, (files - _OWN_FILES) // _FILES_EACH))

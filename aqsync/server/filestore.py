@@ -1,8 +1,8 @@
 """The file store: one folder an experiment, holding its files under their own names.
 
 The folders are the only record of files, so no other record can contradict them. A file arrives
-under a passing name in another folder, and is renamed into place when it is whole and on the disk:
-a reader sees the old file or the new one.
+under a temporary name in another folder, and is renamed into place when it is whole and on the
+disk: a reader sees the old file or the new one.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class IncomingFile:
     """A file on its way in; one thread at a time may call.
 
     Args:
-        path: Its passing name; the file is made when the first bytes are written.
+        path: Its temporary name; the file is made when the first bytes are written.
         space: Counts its bytes.
     """
 

@@ -14,7 +14,7 @@ _OWN = frozenset({"server.lock", "catalog.db"})
 def make_private(data: Path) -> None:
     """Make the data directory (0700) if it is missing, and close an open one to other users.
 
-    One that holds other things than a server's is somebody else's to close: `--data /tmp` must not
+    One that holds other things than a server's is left open: `--data /tmp` must not
     lock everybody out of it.
 
     Raises:

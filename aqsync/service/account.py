@@ -103,7 +103,7 @@ def make_default_user(home: Path) -> bool:
     """Make the user that system services run as, unless it is there.
 
     Args:
-        home: What shall be its home folder; it is not made here.
+        home: Its home folder, which is not made here.
 
     Returns:
         Whether it was made.

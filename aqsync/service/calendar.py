@@ -84,7 +84,7 @@ class Calendar:
         self._watch.start()
 
     def stop(self) -> None:
-        """Call for nothing more; never from what it calls. Doing it twice, or at once, is well."""
+        """Call for nothing more; a second call does nothing. Never from what it calls."""
         self._stopping.set()
         watch, self._watch = self._watch, None
         if watch is not None:
@@ -92,11 +92,11 @@ class Calendar:
             self._scheduler.shutdown(wait=False)
 
     def next_runs(self) -> dict[str, datetime]:
-        """When what is called for next, in local time; by the names of the schedule's keys."""
+        """When each is called for next, in local time, by its key in the schedule."""
         return {job.id: job.next_run_time.astimezone() for job in self._scheduler.get_jobs()}
 
     def check_clock(self) -> None:
-        """Plan anew what a clock that was set back would keep waiting; wake what slept too long."""
+        """Plan again what a clock that was set back would delay; wake what slept too long."""
         now = self._now()
         for job in self._scheduler.get_jobs():
             fresh = job.trigger.get_next_fire_time(None, now)
@@ -114,7 +114,7 @@ class Calendar:
 
 
 def next_time(occasion: float | Cron, now: datetime) -> datetime:
-    """When an occasion comes next.
+    """The next time of an occasion.
 
     Args:
         occasion: Seconds from now, or times of the local day. A time that is skipped as clocks are

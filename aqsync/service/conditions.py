@@ -76,7 +76,7 @@ def require_visible(config: Config, command: Sequence[str]) -> None:
 
 
 def require_safe(unit: Unit, run_as: str) -> None:
-    """What root has systemd run, nobody can change but root and the user whom it runs as.
+    """See that only root, or the user whom it runs as, can change what root has systemd run.
 
     Raises:
         ServiceFailed: Somebody else can change the program, what it imports or the configuration.
@@ -143,5 +143,5 @@ def check_as(account: Account, unit: Unit, say: Say) -> None:
         told = "\n".join(problems) or f"it ended with {ran.returncode}"
         raise ConfigError(
             f"`aqsync check`, run as {account.name}:\n{told}",
-            hint=f"mend it, and see: aqsync check --config {unit.config}",
+            hint=f"correct it, and see: aqsync check --config {unit.config}",
         )

@@ -35,8 +35,8 @@ def folders_to_see(config: Config, command: Sequence[str]) -> list[Path]:
     """The folders that a service has to see besides `SYSTEM`.
 
     Of a root it is the folder around it, so that what comes later in its place, or replaces it,
-    is seen too. Who may swap a root owns that folder, and could as well move what is in it into
-    the root.
+    is seen too. A user who can replace a root owns that folder, and could move its content into
+    the root anyway.
 
     Args:
         config: What the service works by.
@@ -72,7 +72,7 @@ def require_seen(config: Config, environment: Mapping[str, str]) -> None:
             f"the service does not see {', '.join(map(str, unseen))}: its unit was written for"
             " other directories",
             hint="call `aqsync service install` again, with the options of the first time; it"
-            " writes the unit anew and restarts the service",
+            " writes the unit again and restarts the service",
         )
 
 
@@ -114,12 +114,12 @@ def _around(root: Path) -> Path:
 
 
 def _that_a_unit_can_name(place: Path) -> Path:
-    """Unit files are lines of UTF-8: for other names, the folder around."""
+    """The place, or the nearest folder around it whose name a unit file can hold."""
     return next(p for p in (place, *place.parents) if str(p).isprintable())
 
 
 def _outermost(places: Iterable[Path]) -> list[Path]:
-    """Without those that others bring along."""
+    """The folders, without those that lie in others or in `SYSTEM`."""
     found: list[Path] = []
     for place in sorted({Path(os.path.abspath(place)) for place in places}):  # noqa: PTH100 - links stay
         if not any(place.is_relative_to(other) for other in (*map(Path, SYSTEM), *found)):

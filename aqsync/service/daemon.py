@@ -96,8 +96,8 @@ class Daemon:
         """Work until a signal ends it, or damage in the journal; on the main thread."""
         lost = False
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
-            log.info("started", version=__version__, process=os.getpid(), config=self._config.path)
-            warn_of_unseen(self._config, os.environ)
+            log.info("started", version=__version__, process=os.getpid(), config=self.config.path)
+            warn_of_unseen(self.config, os.environ)
             control = self._take_orders()
             self._start(self._now)
             if not self._now.wait_for_first_scans(SLOW_START_S):
@@ -109,7 +109,7 @@ class Daemon:
                     log.error("the journal is damaged; at the next start it is rebuilt")
                     break
                 if (problem := self._journal.displaced()) is not None:
-                    log.error("the journal is lost; the daemon ends, to begin anew", reason=problem)
+                    log.error("the journal is lost; the daemon ends", reason=problem)
                     lost = True
                     break
             # What a lost journal does not hold is not sent.
@@ -122,7 +122,7 @@ class Daemon:
 
     def _take_orders(self) -> ControlServer | None:
         """Listen on the Unix socket; without one the daemon does its work all the same."""
-        control = ControlServer(self._config.journal, self, self._clock)
+        control = ControlServer(self.config.journal, self, self._clock)
         try:
             control.start()
         except (ConfigError, OSError) as exc:
@@ -147,7 +147,7 @@ class Daemon:
         if stuck is None:
             self._notifier.watchdog()
         elif not self._stuck_told:
-            log.error("hangs; under systemd it is started anew", what=stuck)
+            log.error("hangs; under systemd it is started again", what=stuck)
         self._stuck_told = stuck is not None
         slow = self._now.slow_rescans()
         for name in slow.keys() - self._slow:
@@ -177,16 +177,12 @@ class Daemon:
                 for session in (self._now, *self._retired):
                     session.abort()
         with contextlib.suppress(JournalError):  # a full disk, or damage: the log has it already
-            for mapping in self._config.mappings:  # nobody listens, so nothing is amiss with that
+            for mapping in self.config.mappings:  # without a daemon nobody relies on events
                 self._journal.mappings.set_watch(self._journal.mappings.get(mapping.name).id, None)
         outcomes = self._shared.outcomes
         log.info("stopped", uploaded=outcomes.counts["uploaded"], bytes=outcomes.bytes)
 
     # Sessions
-
-    @property
-    def _config(self) -> Config:
-        return self._now.config
 
     def _session(self, config: Config) -> Session:
         server = self._connect(config)
@@ -238,8 +234,8 @@ class Daemon:
                 self._begin_anew()
             # Not while others are kept from changing anything: a stop must not wait for a disk.
             self._now.wait_for_first_scans(SLOW_START_S)
-            mappings = len(self._config.mappings)
-            log.info("reloaded", config=self._config.path, mappings=mappings)
+            mappings = len(self.config.mappings)
+            log.info("reloaded", config=self.config.path, mappings=mappings)
         finally:
             if self._stop_at is None:
                 self._notifier.ready(self.summary())
@@ -250,7 +246,7 @@ class Daemon:
             raise DaemonStopped("the daemon is stopping", hint="start it again afterwards")
         self._notifier.reloading()
         try:
-            config = self._checked(load_config(self._config.path))
+            config = self._checked(load_config(self.config.path))
             new = self._session(config)
         except AqsyncError as exc:
             log.error("the new configuration is refused, the old one stays", exc=exc)
@@ -264,7 +260,7 @@ class Daemon:
         self._start(new)
 
     def _checked(self, config: Config) -> Config:
-        if config.journal != self._config.journal:
+        if config.journal != self.config.journal:
             raise ConfigError(
                 f"{config.path}: journal: it is another one than the daemon has open",
                 hint="restart the daemon to go on with another journal",
@@ -290,7 +286,7 @@ class Daemon:
                 return report
 
     def pause(self, mapping: str | None, seconds: float | None) -> None:
-        """Leave a mapping, or all, alone for so long, or until `resume`."""
+        """Send nothing of a mapping, or of all, for so many seconds, or until `resume`."""
         now_ns = self._clock.now_ns()
         until_ns = None if seconds is None else now_ns + int(seconds * SECOND_NS)
         self._journal.pauses.pause(mapping or EVERYTHING, now_ns, until_ns)
@@ -298,7 +294,7 @@ class Daemon:
         self._now.wake()
 
     def resume(self, mapping: str | None) -> None:
-        """Go on with a mapping, or with all."""
+        """End the pause of a mapping, or every pause."""
         self._journal.pauses.resume(mapping or EVERYTHING)
         log.info("resumed", mapping=mapping or "all")
         self._now.wake()
@@ -312,7 +308,7 @@ class Daemon:
     @property
     def config(self) -> Config:
         """What it works by now."""
-        return self._config
+        return self._now.config
 
     @property
     def journal(self) -> Journal:
@@ -325,8 +321,8 @@ class Daemon:
         return DaemonStatus(
             process=os.getpid(),
             version=__version__,
-            config=str(self._config.path),
-            mappings=[mapping.name for mapping in self._config.mappings],
+            config=str(self.config.path),
+            mappings=[mapping.name for mapping in self.config.mappings],
             started_at_ns=self._started_ns,
             uploaded=self._shared.outcomes.counts["uploaded"],
             bytes=self._shared.outcomes.bytes,
@@ -348,7 +344,7 @@ class Daemon:
         uploaded = self._shared.outcomes.counts["uploaded"]
         since = local_text(self._started_ns / SECOND_NS)
         parts = [
-            counted(len(self._config.mappings), "mapping"),
+            counted(len(self.config.mappings), "mapping"),
             f"{counted(uploaded, 'file')} uploaded since {since}",
         ]
         if under_way := len(self._shared.queue.in_flight()):

@@ -74,7 +74,7 @@ class Systemctl:
 
         Args:
             unit: Such as ``aqsync.service``.
-            count: So many at most.
+            count: How many at most.
         """
         which = "--user-unit" if self._user else "--unit"
         command = ["journalctl", which, unit, "--no-pager", "--quiet", "--output", "short-iso"]

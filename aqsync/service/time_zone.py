@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 class LocalTime(tzinfo):
     """The system's own time zone, as it is at the moment of asking.
 
-    Needs neither a name nor a database of zones, and follows when somebody sets the zone anew.
+    Needs neither a name nor a database of zones, and follows when somebody changes the zone.
     """
 
     def utcoffset(self, shown: datetime | None) -> timedelta | None:

@@ -120,7 +120,7 @@ class Unit:
 
 
 def _bound(folder: Path) -> str:
-    """A path as systemd reads it where a colon parts one path from another."""
+    """A path as systemd reads it where colons separate paths."""
     return re.sub(r"([\s\\\"':;])", r"\\\1", str(folder).replace("%", "%%"))
 
 

@@ -1,1 +1,1 @@
-"""Keeping the server filled: deciding, doing, and the engine that drives both."""
+"""Keeping the server filled: deciding, doing, and the loops that drive both."""

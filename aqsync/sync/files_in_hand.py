@@ -18,8 +18,8 @@ class FilesInHand:
     Args:
         engine: Knows the records.
         take: Takes up to so many files from the queue.
-        forget: Called with a file of which the journal has no record any longer, or whose mapping
-            is no longer configured: nothing is done about it.
+        forget: Called with a file that the journal no longer knows, or whose mapping is no longer
+            configured.
     """
 
     def __init__(

@@ -60,7 +60,7 @@ class HangingDisks:
         return file.path in self._hanging.get(file.mapping, ())
 
     def check(self) -> None:
-        """Find out anew what `full` and `told` are."""
+        """Find out which mappings are `full` and `told` now."""
         hangs = self._engine.journal.hangs
         names = [mapping.name for mapping in self._engine.mappings]
         self.full = frozenset(name for name in names if not self._engine.admits(name))

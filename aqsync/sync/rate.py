@@ -24,7 +24,7 @@ class RateLimit:
     clock counts.
 
     Args:
-        bytes_per_s: The rate; None for no limit. It may be set anew at any time.
+        bytes_per_s: The rate; None for no limit. It may be changed at any time.
         clock: The time.
     """
 

@@ -177,9 +177,8 @@ class Rechecks:
             progress: Called with the number of bytes just read.
 
         Returns:
-            The files that must be scanned and decided on, as they were: their content is not the
-            synced one, or they changed or vanished meanwhile. Files that were not read because
-            their disk hangs stay due.
+            Files that must be scanned and decided on, as they were: their content is not the
+            synced one, or they changed or vanished meanwhile. If their disk hangs, they stay due.
 
         Raises:
             Interrupted: All transfers are broken off.
@@ -202,15 +201,15 @@ class Rechecks:
                     errand = self._errands.job(mapping.directory, file.path)
                     errand.when_over(partial(self._queue.release, file.id))
                     check = partial(self._check, mapping, file, stop, progress)
-                    verdict = self._errands.attend(errand, check)
+                    same = self._errands.attend(errand, check)
                 except DiskHangs as exc:
                     self._queue.lose(file.id)
-                    place = str(mapping.directory / file.path)
+                    place = mapping.directory / file.path
                     log.error("a file system does not answer", path=place, hint=exc.hint)
                     return
-                if verdict is True:
+                if same:
                     passed.append(file)
-                elif verdict is False:
+                elif same is False:
                     yield file
                 now = self._clock.monotonic()
                 if len(passed) >= NOTED_AT_ONCE or now >= note_at:

@@ -150,7 +150,7 @@ class WatchSupervisor:
         elif self._watch is not None and now >= self._ailment_at:
             self._ailment_at = now + AILMENT_CHECK_S
             if (ailment := self._watch.ailment()) is not None:
-                log.warning("watching begins anew", mapping=self._mapping.name, reason=ailment)
+                log.warning("watching begins again", mapping=self._mapping.name, reason=ailment)
                 self._anew()
         if self._blind and now >= self._rewatch_at:
             self._rewatch_at = now + REWATCH_S

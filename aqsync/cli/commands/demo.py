@@ -58,7 +58,7 @@ def demo(*, directory: Path | None) -> ExitCode:
     if directory is not None:
         directory = _usable(directory)
     try:
-        # Whatever ends it, server and folder go in reverse order.
+        # However it ends, the server is stopped, and then its folder removed.
         with _interrupted_once(), tempfile.TemporaryDirectory(prefix="aqsync-demo-") as temporary:
             return _show(Path(temporary), directory)
     except KeyboardInterrupt:

@@ -32,9 +32,9 @@ from aqsync.sync.policies import batched, experiments_known_of
 from aqsync.wording import counted
 
 _LINES = 500
-"""So many are written at once."""
+"""Lines written at once."""
 _CROWD = 1000
-"""So many files in one directory are told together."""
+"""With this many files or more, a directory is shown as one line."""
 _MARKS = {
     SyncStatus.IN_SYNC: "=",
     SyncStatus.LOCAL_ONLY: ">",

@@ -201,7 +201,7 @@ def _tell_notes(report: PushReport) -> None:
 def _rehearse(
     config: Config, mappings: Sequence[MappingConfig], limits: Limits, *, json: bool
 ) -> ExitCode:
-    """Everything but the doing, on a copy of the journal in memory."""
+    """A dry run: everything but the jobs, on a copy of the journal in memory."""
     clock, windows = SystemClock(), config.transfer.windows
     with Journal.copy_in_memory(config.journal, clock.now_ns()) as journal:
         order = Order(limits, lambda _event: None)

@@ -92,7 +92,7 @@ def journal_kind_result(kind: str | None, *, remote: bool) -> Result:
     if remote:
         return fault(f"{message}, where locks and memory maps cannot be relied on", cure)
     if kind in _FORGETFUL:
-        lost = "which is lost when the machine stops: everything is compared anew then"
+        lost = "which is lost when the machine stops: everything is compared again then"
         return warning(f"{message}, {lost}", cure)
     return ok(message)
 

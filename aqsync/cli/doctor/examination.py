@@ -130,7 +130,7 @@ CHECKS = (
 
 
 def examine(subject: Subject, only: Collection[str] = ()) -> Iterator[Finding]:
-    """Go through the checks; whatever happens in one keeps none of the others from its turn.
+    """Make the checks; an error in one does not keep the others from being made.
 
     Args:
         subject: What is examined.

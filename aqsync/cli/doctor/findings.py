@@ -16,7 +16,7 @@ class Verdict(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """It works, and something should be seen to."""
+    """It works, but something needs attention."""
     FAULT = "fault"
     SKIPPED = "skipped"
     """It was not looked at, and the message says why."""
@@ -48,7 +48,7 @@ def skipped(message: str) -> Result:
 
 
 def warning(message: str, cure: str = "") -> Result:
-    """Something should be seen to."""
+    """Something needs attention."""
     return Result(Verdict.WARNING, message, cure)
 
 

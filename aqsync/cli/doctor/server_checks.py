@@ -11,7 +11,7 @@ from aqsync.errors import AccessDenied, HeaderDropped
 from aqsync.model import SECOND_NS
 
 _DATED_BEFORE_S = 2.0
-"""A date is cut to whole seconds, and some servers write it anew only once a second."""
+"""A date is cut to whole seconds, and some servers renew it only once a second."""
 _NOTED_S, _WRONG_S = 5.0, 60.0
 
 

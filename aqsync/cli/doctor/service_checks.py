@@ -38,14 +38,14 @@ def state_result(found: Installed) -> Result:
     if known["LoadState"] != "loaded":
         return fault(
             f"{unit} cannot be loaded ({known['LoadState']})",
-            "see `systemctl status`; `aqsync service install` writes the unit anew",
+            "see `systemctl status`; `aqsync service install` writes the unit again",
         )
     if known["ActiveState"] in {"active", "reloading"}:
         restarts = known["NRestarts"]
         after = "" if restarts in {"", "0"} else f", after {restarts} restarts"
         return ok(f"{unit} is active{after}")
     if known["SubState"] == "auto-restart":
-        return fault(f"{unit} ends again and again ({known['Result']}), and is started anew")
+        return fault(f"{unit} ends again and again ({known['Result']}), and is started again")
     if known["ActiveState"] == "activating":
         return warning(f"{unit} is starting", "look again in a minute")
     failed = f" ({known['Result']})" if known["Result"] not in {"", "success"} else ""

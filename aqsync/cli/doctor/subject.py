@@ -33,7 +33,7 @@ _MOST_LOOKED_AT = 1_000_000
 
 
 class CannotLook(Exception):
-    """Something else is in the way of a check, and is told of by another one."""
+    """A check cannot be made, for a reason that another check reports."""
 
 
 class Subject:
@@ -158,10 +158,10 @@ class Subject:
         return None
 
     def require_own_eyes(self) -> None:
-        """What belongs to the service of another user, only root sees as that user does.
+        """See that this process can look at what belongs to the service: only root can for others.
 
         Raises:
-            CannotLook: It is so, and somebody else calls.
+            CannotLook: The service runs as another user, and the caller is not root.
         """
         found = self.own_service
         if found is not None and found.runs_as_another and os.geteuid() != 0:

@@ -16,7 +16,7 @@ def recognises(beginning: bytes) -> bool:
 
 
 def completeness(view: View) -> Completeness:
-    """Whether the last chunk is there, be it that something stands behind it."""
+    """Whether the last chunk is there; something may stand behind it."""
     at = len(MAGIC)
     if view.at(view.size - len(_LAST), len(_LAST)) == _LAST:
         return Completeness.FINISHED

@@ -30,7 +30,7 @@ MAX_TOKENS = 10_000
 MAX_SELECTIONS = 10_000
 """Fields and fragments, once fragments are written out wherever they are used."""
 MAX_ALIASES = 500
-"""Fields under another name, written out likewise. Clients ask for 100 experiments at once."""
+"""Fields under another name, written out too. Clients ask for 100 experiments at once."""
 MAX_REPEATS = 20
 """How often one field may stand at one place; validation compares each with each."""
 MAX_NESTING = 32

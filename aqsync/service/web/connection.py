@@ -29,7 +29,7 @@ class Connection(H11Protocol):
     """Serves only this user, few clients at once, and none that sends or takes nothing.
 
     The application finds an event `stop` in the state of its scope. It is set once the client
-    closes its side, has gone, or the server stops: then the answer shall come soon.
+    closes its side, has gone, or the server stops: then the answer should come soon.
     """
 
     _request_limit: asyncio.TimerHandle | None = None

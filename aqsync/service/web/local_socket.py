@@ -1,6 +1,6 @@
 """The daemon's Unix socket: it stands beside the journal, in a folder that only its user may enter.
 
-A system without such sockets has no control of a running daemon; all that differs stands here.
+On a system without such sockets commands cannot reach a daemon. What depends on the system is here.
 """
 
 from __future__ import annotations

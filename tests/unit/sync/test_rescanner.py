@@ -372,7 +372,7 @@ def test_a_watcher_that_has_died_is_replaced(started: Harness) -> None:
     assert not old.running
     assert started.watch["lab"].running
     assert looks[0] == EVERYTHING
-    assert len(log.of("watching begins anew")) == 1
+    assert len(log.of("watching begins again")) == 1
     assert "unheard" in started.remote
 
 
