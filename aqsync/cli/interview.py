@@ -16,23 +16,33 @@ import click
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.cli.output import printable, report_error, say
-from aqsync.cli.server_access import Access, connected
+from aqsync.cli.server_access import URL_VARIABLE, Access, connected
 from aqsync.cli.starting_server import await_start
+from aqsync.config import MappingConfig
 from aqsync.config.patterns import EID, brace_names, check_pattern
 from aqsync.config.presets import presets, recognised
 from aqsync.config.token import checked_token, read_token, store_token, token_place
+from aqsync.config.written_path import written_path
 from aqsync.errors import AqsyncError, ConfigError, ExperimentNotFound, TokenRefused
 from aqsync.local.roots import root_identity
-from aqsync.paths import absolute
+from aqsync.local.rules import Rules
 from aqsync.wording import counted
 
 T = TypeVar("T")
 
-DEFAULT_URL = "http://127.0.0.1:8000"
 _MOST_LOOKED_AT = 20_000
 """Entries of the folder; so many take a tenth of a second."""
 _SHOWN = 5
 """How many experiments, and how many kinds of files, are shown."""
+
+
+def default_url() -> str:
+    """The address of the server that is probably meant."""
+    return os.environ.get(URL_VARIABLE) or "http://127.0.0.1:8000"
+
+
+_RULES = Rules(MappingConfig(name="any", directory=Path("/"), experiment="20000101-1"))
+"""What a mapping selects that says nothing about it."""
 
 
 class Server(NamedTuple):
@@ -76,7 +86,7 @@ def ask_for_server(given: str | None, token_file: Path | None) -> Server:
         say("the server wants a token" if token is None else "the server refuses the token")
         return _with_new_token(url)
 
-    return ask_until_good("The server's address", DEFAULT_URL, given, use)
+    return ask_until_good("The server's address", default_url(), given, use)
 
 
 def _answering(url: str, token: str | None) -> Client | None:
@@ -116,12 +126,25 @@ def _with_new_token(url: str) -> Server:
     return Server(client, url, None)
 
 
-def ask_for_directory(given: Path | None) -> Path:
-    """Find a directory that can be looked at."""
+def directory_named(answer: str) -> Path:
+    """Return the path of a directory that a person named.
+
+    Raises:
+        ConfigError: It is no path.
+    """
+    try:
+        return written_path(answer, Path())
+    except ValueError as exc:
+        raise ConfigError(f"this is no directory: {exc}") from exc
+
+
+def ask_for_directory(given: Path | None, check: Callable[[Path], None]) -> Path:
+    """Find a directory that can be looked at, and that passes a check."""
 
     def use(answer: str) -> Path:
-        root = absolute(Path(answer).expanduser())
+        root = directory_named(answer)
         root_identity(root)
+        check(root)
         return root
 
     return ask_until_good(
@@ -204,6 +227,6 @@ def ask_for_patterns(entries: Entries, given: Sequence[str]) -> tuple[str, ...]:
 
 
 def kinds_of_files(names: Sequence[str]) -> list[tuple[str, int]]:
-    """The most frequent endings of these files, with their numbers."""
-    endings = Counter(Path(name).suffix for name in names)
+    """The most frequent endings of these files, with their numbers; junk is left out."""
+    endings = Counter(Path(name).suffix for name in names if _RULES.selects(name))
     return [(ending or "other", n) for ending, n in endings.most_common(_SHOWN)]

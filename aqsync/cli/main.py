@@ -110,5 +110,7 @@ def _run() -> int:
         exc.show()
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():  # the shell's next prompt begins a line
+            click.echo(err=True)
         return ExitCode.INTERRUPTED
     return int(status or ExitCode.OK)

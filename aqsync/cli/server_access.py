@@ -27,7 +27,7 @@ eid_argument = click.argument(
     "eid", shell_complete=complete_eids, help="The experiment's EID (or UUID)."
 )
 
-_URL_VARIABLE = "AQSYNC_URL"
+URL_VARIABLE = "AQSYNC_URL"
 _CONNECT_S = 5.0
 
 
@@ -60,7 +60,7 @@ def access(config: Path | None, url: str | None, token_file: Path | None) -> Acc
     if url is not None and config is not None:
         raise ConfigError("--url and --config cannot stand together", hint="leave one of them out")
     if url is None and config is None:
-        url = os.environ.get(_URL_VARIABLE) or None
+        url = os.environ.get(URL_VARIABLE) or None
     if url is not None:
         token = _token(token_file, None)
         return Access(url, token, verify=True, timeout=30.0, stall_timeout=60.0)
@@ -142,7 +142,7 @@ def _config_file(explicit: Path | None) -> Path:
     try:
         return find_config(explicit)
     except ConfigError as exc:
-        hint = f"name the server by --url or {_URL_VARIABLE}, or {exc.hint}"
+        hint = f"name the server by --url or {URL_VARIABLE}, or {exc.hint}"
         raise ConfigError(exc.message, hint=hint) from exc
 
 

@@ -33,7 +33,9 @@ def find_conflicts(
     for location, file in private_files.items():
         for _, mapping in mappings:
             if _is_inside(real_path(file), real[mapping.directory]):
-                reason = f"it lies in the directory of mapping {mapping.name} and would be uploaded"
+                reason = (
+                    f"{file} lies in the directory of mapping {mapping.name} and would be uploaded"
+                )
                 findings.append((location, reason))
     return findings
 

@@ -93,19 +93,20 @@ def load_server(path: Path) -> ServerConfig:
     return _Reader(path, tree, server).server()
 
 
-def parse_config(text: str, path: Path) -> Config:
+def parse_config(text: str, path: Path, *, is_written: bool = True) -> Config:
     """Validate a configuration's text.
 
     Args:
         text: The YAML.
         path: The file it comes from or will go to, for messages and relative paths.
+        is_written: Whether it stands in that file: then messages name file and lines.
 
     Raises:
         ConfigError: As `load_config`.
     """
     tree = Tree(text)
     if isinstance(tree.value, dict):
-        return _Reader(path, tree, tree.value).read()
+        return _Reader(path, tree, tree.value, is_written=is_written).read()
     raise _no_sections(path, tree)
 
 
@@ -118,8 +119,11 @@ class _OnlyServer(Section):
 class _Reader:
     """Validates a document part by part, so that one wrong part hides no other."""
 
-    def __init__(self, path: Path, tree: Tree, document: dict[str, object]) -> None:
+    def __init__(
+        self, path: Path, tree: Tree, document: dict[str, object], *, is_written: bool = True
+    ) -> None:
         self._path = path
+        self._shown = path if is_written else None
         self._folder = absolute(path).parent
         self._tree = tree
         self._document = document
@@ -151,7 +155,7 @@ class _Reader:
             line = self._tree.spot(where_written(location, self._tree)).line
             self._problems.append(Problem(line, location, what))
         if self._problems or config is None:
-            raise config_error(self._path, self._problems)
+            raise config_error(self._shown, self._problems)
         return config
 
     def server(self) -> ServerConfig:

@@ -34,6 +34,7 @@ from aqsync.config.section import (
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
 from aqsync.config.units import parse_share
+from aqsync.config.written_path import written_path
 from aqsync.model import SECOND_NS, OnLocalDelete
 from aqsync.paths import absolute
 
@@ -42,8 +43,6 @@ DEFAULT_REMOVE_SHARE = 0.5
 
 MAX_TAG_LENGTH = 64
 _TAG = re.compile(r"[A-Za-z0-9_:/-]+")
-_VARIABLE = re.compile(r"\$\{?[A-Za-z_][A-Za-z0-9_]*\}?|%[A-Za-z_]+%")
-_WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _API_PATH = "/api/graphql"
 _MAPPING_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_PREFIX_BYTES = 64
@@ -60,22 +59,7 @@ def _local_path(value: object, info: ValidationInfo) -> object:
         return absolute(folder / value)
     if not isinstance(value, str):
         return value
-    if not value.strip():
-        raise ValueError("the path is empty")
-    if "\0" in value:
-        raise ValueError("the path holds a NUL character")
-    if variable := _VARIABLE.match(value):
-        raise ValueError(f"{variable[0]} is not filled in here: write the whole path, or ~")
-    if os.name != "nt" and _WINDOWS_PATH.match(value):
-        raise ValueError(f"{value} is a path of Windows; here paths look like /data")
-    try:
-        os.fsencode(value)
-        path = Path(value).expanduser()
-    except UnicodeEncodeError as error:
-        raise ValueError("the path holds what cannot stand in a path") from error
-    except RuntimeError as error:
-        raise ValueError(f"the home folder in {value!r} is not known") from error
-    return absolute(folder / path)
+    return written_path(value, folder)
 
 
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]

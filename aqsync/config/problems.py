@@ -18,6 +18,7 @@ from aqsync.config.models import (
     known_keys,
 )
 from aqsync.config.timing import Schedule, Transfer
+from aqsync.config.yaml_slips import is_glued
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
 
@@ -34,10 +35,12 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
-def config_error(file: Path, problems: Iterable[Problem]) -> ConfigError:
-    """One error that lists every problem, in the order of the file."""
+def config_error(file: Path | None, problems: Iterable[Problem]) -> ConfigError:
+    """One error that lists every problem, in the order of the file; None: it is not written yet."""
     lines = [
-        f"{file}:{problem.line}: {_key_path(problem.location)}{problem.what}"
+        ("" if file is None else f"{file}:{problem.line}: ")
+        + _key_path(problem.location)
+        + problem.what
         for problem in sorted(
             set(problems), key=lambda problem: (problem.line, *map(str, problem.location))
         )
@@ -105,6 +108,8 @@ def _problem(kind: str, context: dict[str, object], location: Location, tree: Tr
         what = "this list is empty"
     elif kind not in _TYPE_ERRORS:
         what = f"{spot.shown} is not allowed"
+    elif kind == "model_type" and is_glued(spot.shown):
+        what = f"put a space after the colon in {spot.shown}"
     elif kind in _TEXT_WANTED and spot.is_mistaken_text:
         what = f"YAML takes {spot.shown} for {spot.kind} (in quotes it is text)"
     else:

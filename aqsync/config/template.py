@@ -125,7 +125,7 @@ def render_config(
         + "\n".join(_mapping(draft) for draft in mappings)
         + _MAPPING_OPTIONS
     )
-    parse_config(text, at)
+    parse_config(text, at, is_written=False)
     return text
 
 

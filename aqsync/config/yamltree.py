@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import yaml
 
-from aqsync.config.yaml_slips import advice
+from aqsync.config.yaml_slips import advice, what_is_open
 
 try:
     from yaml import CSafeLoader as Loader
@@ -49,7 +49,7 @@ class Spot(NamedTuple):
     kind: str
     """What YAML takes it for, in words."""
     shown: str = ""
-    """A scalar as it is written, shortened; empty for lists, sections and nothing at all."""
+    """A scalar as it is written, shortened, or a name in braces; else empty."""
 
     @property
     def is_mistaken_text(self) -> bool:
@@ -83,7 +83,7 @@ class Tree:
         except yaml.MarkedYAMLError as error:
             about = ": ".join(part for part in (error.context, error.problem) if part)
             line, place = _place(text, error.problem_mark or error.context_mark)
-            meant = _advice_at(text, error.problem_mark) or _advice_at(text, error.context_mark)
+            meant = _advice_on(text, error)
             why = f"{meant} ({about})" if meant else about
             self._complain(line, (), f"this is not YAML{place}: {why}")
             return
@@ -127,7 +127,7 @@ class Tree:
                 for index, item in enumerate(node.value)
             )
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
-            self.spots[location] = Spot(line, "a section")
+            self.spots[location] = Spot(line, "a section", _in_braces(node))
             return dict(self._items(node, location, depth))
         self._refuse_tag(node, location, line)
         return None
@@ -174,6 +174,15 @@ class Tree:
         self._complain(line, location, f"the YAML tag {_cut(tag)} means nothing here{advice}")
 
 
+def _in_braces(node: yaml.MappingNode) -> str:
+    """A section that was perhaps meant as a text, as in ``experiment: {eid}``."""
+    if len(node.value) != 1:
+        return ""
+    key, value = node.value[0]
+    both = isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)
+    return f"{{{_cut(key.value)}}}" if both and not value.value and node.flow_style else ""
+
+
 class _Date:
     """What YAML takes for a date; no key wants one."""
 
@@ -205,11 +214,13 @@ def _place(text: str, mark: yaml.Mark | None) -> tuple[int, str]:
     return mark.line + 1, f", column {mark.column + 1}"
 
 
-def _advice_at(text: str, mark: yaml.Mark | None) -> str:
+def _advice_on(text: str, error: yaml.MarkedYAMLError) -> str:
     lines = _BREAK.split(text)
-    if mark is None or mark.line >= len(lines):
-        return ""
-    return advice(lines[mark.line], mark.column, lines[mark.line - 1] if mark.line else "")
+    marks = [error.problem_mark, error.context_mark]
+    places = [(mark.line, mark.column) for mark in marks if mark and mark.line < len(lines)]
+    said = [advice(lines, line, column) for line, column in places]
+    said += [what_is_open(lines[line], column) for line, column in places[1:]]
+    return next(filter(None, said), "")
 
 
 def _line(node: yaml.Node) -> int:

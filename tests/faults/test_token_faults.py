@@ -96,4 +96,7 @@ def test_a_token_that_all_on_the_way_can_read_is_warned_of(
     project.configure(server={"url": url, **more})
     ran = project.run("check")
     assert ran.exit_code == 0, ran.text
-    assert ("for all on the way to read" in ran.err) is warned
+    said = f"the token goes to {url} without encryption"
+    assert (said in ran.err) is warned
+    examined = project.run("doctor", "--only", "token")
+    assert (examined.exit_code, f"warning: token: {said}" in examined.out) == (0, warned)

@@ -8,8 +8,8 @@ from functools import partial
 
 import click
 
-from aqsync.aqueduct.address import is_readable_on_the_way
 from aqsync.aqueduct.client import Client
+from aqsync.cli import open_token
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_place import check_journal
 from aqsync.cli.output import complain, report_error, say
@@ -70,9 +70,9 @@ def check(*, config: Config, online: bool) -> ExitCode:
 
 
 def _tell_of_open_token(config: Config) -> None:
-    if is_readable_on_the_way(config.server.url) and config.token() is not None:
-        complain(f"warning: the token goes to {config.server.url} for all on the way to read")
-        complain("  hint: put a proxy with TLS before the server; write https:// in server.url")
+    if said := open_token.danger(config.server, config.token()):
+        complain(f"warning: {said}")
+        complain(f"  hint: {open_token.CURE}")
 
 
 def _token_text(config: Config) -> str:
@@ -99,7 +99,8 @@ def _tell_selection(mapping: MappingConfig) -> None:
 def _check_online(config: Config, server: Client, findings: _Findings) -> None:
     eids = sorted({m.experiment for m in config.mappings if m.path is None})
     url = config.server.url
-    if not findings.passes(f"{url} answers and accepts the token", lambda: server.find(limit=1)):
+    answers = f"{url} answers{'' if config.token() is None else ' and accepts the token'}"
+    if not findings.passes(answers, lambda: server.find(limit=1)):
         return
     findings.passes(
         "uploads can arrive: their file_name header survives the way", server.check_file_name_header

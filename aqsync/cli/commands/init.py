@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import NamedTuple
 import click
 
 from aqsync.cli.interview import (
-    DEFAULT_URL,
     ask_for_directory,
     ask_for_experiment,
     ask_for_patterns,
     ask_for_preset,
     ask_for_server,
+    default_url,
+    directory_named,
     entries_below,
 )
 from aqsync.cli.local_path import PATH
@@ -27,6 +29,7 @@ from aqsync.errors import ConfigError, ExitCode
 from aqsync.paths import absolute
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_ANY_EID = "20000101-1"
 
 
 class _Answers(NamedTuple):
@@ -48,7 +51,7 @@ class _Answers(NamedTuple):
     show_default=True,
     help="Where to write it.",
 )
-@click.option("--url", help="The server's address.")
+@click.option("--url", help="The server's address; else $AQSYNC_URL.")
 @click.option("--token-file", type=PATH, help="The file that holds the token.")
 @click.option("--directory", type=PATH, help="The directory to upload.")
 @click.option("--experiment", help="The EID, such as 20261123-1.")
@@ -82,13 +85,14 @@ def init(
     """
     if output.exists() and not force:
         raise ConfigError(f"{output} exists already", hint="choose another --output, or --force")
+    _require_room_for(absolute(output))
     token_file = None if token_file is None else absolute(token_file)
     asked = sys.stdin.isatty() and sys.stdout.isatty()
     given = (url, token_file, directory, experiment, include, preset)
-    answers = (_asked if asked else _as_given)(*given)
+    answers = _asked(*given, at=absolute(output)) if asked else _as_given(*given)
     draft = MappingDraft(
         experiment=answers.experiment,
-        name=name or _NOT_IN_NAMES.sub("-", answers.directory.name).strip("-._") or "data",
+        name=name or _name_of(answers.directory),
         directory=str(answers.directory),
         path=path,
         prefix=prefix,
@@ -113,6 +117,24 @@ def init(
     return ExitCode.OK if rehearsed == ExitCode.INCOMPLETE else ExitCode(rehearsed)
 
 
+def _require_room_for(output: Path) -> None:
+    """Find out before anything is asked whether the answers can be written.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    folder = next(parent for parent in output.parents if parent.exists())
+    if not os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise ConfigError(
+            f"{output} cannot be written: this user may not write into {folder}",
+            hint="change into a folder of your own, or choose another --output",
+        )
+
+
+def _name_of(directory: Path) -> str:
+    return _NOT_IN_NAMES.sub("-", directory.name).strip("-._") or "data"
+
+
 def _asked(
     url: str | None,
     token_file: Path | None,
@@ -120,11 +142,19 @@ def _asked(
     experiment: str | None,
     include: tuple[str, ...],
     preset: str | None,
+    *,
+    at: Path,
 ) -> _Answers:
     """Ask for what is missing, and try everything."""
     server = ask_for_server(url, token_file)
+
+    def check(root: Path) -> None:
+        draft = MappingDraft(_name_of(root), str(root), _ANY_EID)
+        token = None if server.token_file is None else str(server.token_file)
+        render_config(server.url, [draft], token_file=token, at=at)
+
     with server.client:
-        root = ask_for_directory(directory)
+        root = ask_for_directory(directory, check)
         eid = ask_for_experiment(server.client, experiment)
     entries = entries_below(root)
     if preset is None and not include:
@@ -146,8 +176,8 @@ def _as_given(
         raise _missing("--directory")
     if experiment is None:
         raise _missing("--experiment")
-    root = absolute(directory.expanduser())
-    return _Answers(url or DEFAULT_URL, token_file, root, experiment, include, preset)
+    root = directory_named(str(directory))
+    return _Answers(url or default_url(), token_file, root, experiment, include, preset)
 
 
 def _missing(option: str) -> ConfigError:

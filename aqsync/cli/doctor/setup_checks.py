@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator
 
 from aqsync import __version__
-from aqsync.aqueduct.address import is_readable_on_the_way
+from aqsync.cli import open_token
 from aqsync.cli.doctor.findings import Result, fault, faults_of, ok, skipped, warning
 from aqsync.cli.doctor.subject import Subject
 from aqsync.config.token import read_token
@@ -32,11 +32,8 @@ def look_at_token(subject: Subject) -> Iterator[Result]:
     token = read_token(section.token_file, os.environ)
     if token is None:
         yield ok("no token is configured, so none is sent")
-    elif is_readable_on_the_way(section.url):
-        yield warning(
-            f"the token goes to {section.url} for all on the way to read",
-            "put a proxy with TLS before the server; write https:// in server.url",
-        )
+    elif said := open_token.danger(section, token):
+        yield warning(said, open_token.CURE)
     else:
         yield ok("the token can be read")
 

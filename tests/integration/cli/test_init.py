@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from aqsync.cli.interview import kinds_of_files
 from aqsync.config import load_config
 from aqsync.config.token import store_token
 from tests.support.embedded import EmbeddedServer
+from tests.support.permissions import bound_by_permissions
 from tests.support.project import run
 from tests.support.remote import Remote, on_terminal
 
@@ -109,6 +111,53 @@ def test_where_nobody_can_be_asked_the_options_must_say_it(remote: Remote, data:
         "init", "--directory", data, "--experiment", "20261123-1", "--preset", "zarr", "--force"
     )
     assert (ran.exit_code, load_config(Path("aqsync.yaml")).mappings[0].preset) == (0, "zarr")
+
+
+@pytest.mark.parametrize(
+    ("directory", "said"),
+    [
+        ("~nobody-of-this-name/x", "the home folder in '~nobody-of-this-name/x' is not known"),
+        ("$HOME/x", "$HOME is not filled in here"),
+    ],
+)
+def test_what_is_no_directory_is_told(remote: Remote, directory: str, said: str) -> None:
+    ran = run("init", "--url", remote.url, "--directory", directory, "--experiment", remote.eid)
+    assert (ran.exit_code, said in ran.err) == (2, True), ran.text
+
+
+def test_no_line_is_named_of_what_is_not_written(data: Path) -> None:
+    ran = run("init", "--directory", data, "--experiment", "1")
+    assert ran.err.startswith("error: mappings[0].experiment: '1' is not")
+    assert not Path("aqsync.yaml").exists()
+
+
+def test_the_server_of_the_shell_is_meant(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AQSYNC_URL", "http://lab.example")
+    assert run("init", "--directory", data, "--experiment", "20261123-1").exit_code == 0
+    assert load_config(Path("aqsync.yaml")).server.url == "http://lab.example"
+
+
+def test_a_folder_that_is_not_ours_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    with bound_by_permissions():
+        ran = run("init", "--output", closed / "new" / "aqsync.yaml")
+    assert f"this user may not write into {closed}" in ran.err
+
+
+def test_a_directory_with_the_journal_is_refused_at_once(
+    remote: Remote, data: Path, tmp_path: Path
+) -> None:
+    """Before: after the last question, and all answers were lost."""
+    code, shown = on_terminal(
+        ["init", "--url", remote.url, "--experiment", remote.eid, "--include", "*.csv"],
+        talk=[("directory to upload", f"{tmp_path}\n"), ("directory to upload", f"{data}\n")],
+    )
+    assert (code, "and would be uploaded" in shown) == (0, True), shown
+
+
+def test_junk_is_not_among_the_kinds_of_files() -> None:
+    assert kinds_of_files(["a.csv", "b.tmp", ".c.swp", "d.csv"]) == [(".csv", 2)]
 
 
 def test_a_token_takes_the_place_of_another(tmp_path: Path) -> None:

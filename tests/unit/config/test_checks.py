@@ -112,5 +112,6 @@ def test_files_of_our_own_inside_a_root() -> None:
 
     found = find_conflicts([(0, mapping)], {("journal",): Path("/a/b/../j.db")})
 
-    assert found == [(("journal",), "it lies in the directory of mapping a and would be uploaded")]
+    said = "/a/b/../j.db lies in the directory of mapping a and would be uploaded"
+    assert found == [(("journal",), said)]
     assert find_conflicts([(0, mapping)], {("journal",): Path("/ab/j.db")}) == []

@@ -218,7 +218,10 @@ ONE_PROBLEM = [
     (GOOD + "defaults: {settle: x}\n", "6: defaults.settle: 'x' is not a duration; expected a dur"),
     (GOOD + "journal: !!python/name:os.system x\n", "6: journal: the YAML tag !!python/name:os."),
     (GOOD + "journal:\n", "6: journal: this is no value; expected the path of the journal, a file"),
-    (GOOD + "journal: /data/fridge-1/j.db\n", "6: journal: it lies in the directory of mapping f"),
+    (
+        GOOD + "journal: /data/fridge-1/j.db\n",
+        "6: journal: /data/fridge-1/j.db lies in the directory of mapping f",
+    ),
     (
         GOOD + "transfer: 5\n",
         "6: transfer: 5 is a number; expected a section with the keys windows",
@@ -253,7 +256,10 @@ ONE_PROBLEM = [
     (GOOD.replace('url: "http://127.0.0.1:8000"', ""), "1: server.url: missing; expected the ser"),
     (GOOD.replace("}", ", timeout: 0s}", 1), "1: server.timeout: 0s is not allowed; expected a"),
     (GOOD.replace("}", ", stall_timeout: 9}", 1), "1: server.stall_timeout: the number has no u"),
-    (GOOD.replace("}", ", token_file: /data/fridge-1/t}", 1), "1: server.token_file: it lies in"),
+    (
+        GOOD.replace("}", ", token_file: /data/fridge-1/t}", 1),
+        "1: server.token_file: /data/fridge-1/t lies in",
+    ),
     (GOOD.replace("}", ', ca_file: "a\\0b"}', 1), "1: server.ca_file: the path holds a NUL"),
     ("server: {url: 'http://a'}\n", "1: mappings: missing; expected a list of mappings"),
     ("server: {url: 'http://a'}\nmappings: []\n", "2: mappings: this list is empty; expected a l"),

@@ -45,6 +45,13 @@ def refusal(old: str, new: str) -> str:
         ("/data", r'"C:\data"', 8, "use single quotes, or /"),
         ("/data", "/data: x", 8, "put quotes around a text that holds a colon"),
         ("name: main", "name:main", 8, "put a space after the colon"),
+        ("url: http", "url:http", 1, "put a space after the colon in url:http"),
+        ("20261123-1", "{eid}", 9, "YAML takes {eid} for a section (in quotes it is text)"),
+        ("    directory", "   directory", 8, "it must begin below the first letter"),
+        ("    directory", "      directory", 8, "it must begin below the first letter"),
+        ('"]', '"', 6, "after the `[`, a comma or its `]` is missing"),
+        ("/data", '"/data', 9, 'the text that begins with `"` has no `"` at its end'),
+        ("/data", "{/data", 9, "after the `{`, a comma or its `}` is missing"),
     ],
 )
 def test_yaml(old: str, new: str, line: int, advice: str) -> None:
