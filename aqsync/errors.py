@@ -2,67 +2,14 @@
 
 Each carries a message for a person, a hint that says what to do, whether trying again
 without a change is pointless (``permanent``), and the exit code of a command that ends with it.
-
-::
-
-    AqsyncError
-      ConfigError                    the configuration, or what it names, cannot be used
-      JournalError                   the journal cannot be used
-        JournalInUse                 another process writes it
-        JournalBroken                its content is damaged
-        JournalTooNew                a newer aqsync wrote it
-        JournalDiskFull              its disk has no room
-        JournalReplaced              it was deleted or replaced while it was in use
-      LocalError                     a file or directory on this machine
-        RootUnusable                 a mapping's directory is missing, unreadable or replaced
-          RootBehindLink             others could have made a symbolic link that leads to it
-          DiskHangs                  its file system does not answer
-          RootInDoubt                another one may stand in its place
-        FileUnreadable               a file cannot be opened or read
-        FileVanished                 a file is gone
-          FileToUploadNotFoundError  the same from ``upload_file``; it is also a FileNotFoundError
-        FileChanged                  a file changed while it was read
-        EventsUnavailable            changes below a directory cannot be heard of
-      RemoteError                    anything between us and the server
-        ServerUnreachable            no connection, no answer, no progress
-        AccessDenied
-          TokenRefused               401: the token is missing or not accepted
-          Forbidden                  403: this user may not do this
-        RemoteOperationError         the server answered, but not as it was asked
-          ServerFailed               with a failure of its own (5xx, 408, 429)
-            ServerBusy               somebody else did the same just now; nothing was changed
-          BadAnswer                  with something that is not Aqueduct's
-            AnswerTooLarge           with more than one answer may have
-          OperationFailed            it refused a GraphQL operation
-            ExperimentNotFound       no such experiment for this user
-            TaskNotFound             no such task for this user
-            OperationMissing         its release does not have the operation
-            BadParameters            an action of an extension does not take these values
-          TransferRefused            it refused one file (400, 409, 412, 413, 422)
-            RemoteChanged            412: another version stands there than was expected
-            HeaderDropped            a proxy on the way removes the header ``file_name``
-            RemoteFileNotFound       404 for a file
-        NameNotSendable              a file name that the protocol cannot carry
-        TaskUnfinished               a task had not ended in the time it was given; it goes on
-      AlreadyThere                   a file of this name is there; it is also a FileExistsError
-      NoDaemon                       no daemon runs for a journal, or it does not answer
-        DaemonStopped                it stopped before it had answered
-      BadRequest                     the daemon does not understand what a command asks for
-      ServeFailed                    the embedded server could not start
-      ServiceFailed                  the daemon could not be made a service of systemd
-      Interrupted                    a person ended the work before its end
-        GivenUp                      a file system answered too late: nobody waits any longer
-      FileUploadError                ``upload_file``: see below
-      FileDownloadError              ``download_file``
-      FileRemovalError               ``remove_files``
+`docs/reference/errors.md` shows them as a tree.
 
 Scripts written for pyaqueduct catch its names, and here they catch the same as there.
 ``PyAqueductError``, ``ForbiddenError`` and ``UnAuthorizedError`` are other names of `AqsyncError`,
-`Forbidden` and `TokenRefused`. `RemoteOperationError` stands in the tree. The three about files are
-never raised alone: what ``download_file`` raises is both what the tree calls it and a
-`FileDownloadError`; what ``upload_file`` and ``remove_files`` raise is also a `FileUploadError` or
-`FileRemovalError` if it is a `ServerUnreachable`. So a script may ask either way: what happened, or
-what was being done.
+`Forbidden` and `TokenRefused`; `RemoteOperationError` stands in the tree. What ``download_file``
+raises is both what the tree calls it and a `FileDownloadError`. What ``upload_file`` and
+``remove_files`` raise is also a `FileUploadError` or `FileRemovalError` if it is a
+`ServerUnreachable`. So a script may ask either way: what happened, or what was being done.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def _errors() -> Iterator[str]:
     yield "All errors stand below `aqsync.errors.AqsyncError`; [errors.md](errors.md) has the tree."
     yield "Each has a `message`, and a `hint` that says what to do."
     yield ""
-    about_old_names = (errors.__doc__ or "").partition("remove_files``\n\n")[2]
+    about_old_names = (errors.__doc__ or "").split("\n\n")[-1]
     yield from (_prose(about_old_names.strip()), "")
 
 

@@ -18,7 +18,6 @@ from docs.generate import (
     HERE,
     REFERENCE,
     commands,
-    error_classes,
     pages,
 )
 
@@ -60,17 +59,6 @@ def test_every_command_is_in_the_readme() -> None:
 @pytest.mark.parametrize("code", errors.ExitCode)
 def test_every_exit_code_is_in_the_page_of_errors(code: errors.ExitCode) -> None:
     assert f"| {code.value} | {EXIT_CODES[code]} |" in (REFERENCE / "errors.md").read_text()
-
-
-def test_the_tree_drawn_in_errors_is_the_tree() -> None:
-    assert errors.__doc__ is not None
-    drawing = errors.__doc__.partition("::\n")[2]
-    drawn = [
-        (len(indent) // 2 - 2, name)
-        for indent, name in re.findall(r"^( +)(\w+)", drawing, re.MULTILINE)
-    ]
-
-    assert drawn == [(depth, kind.__name__) for depth, kind in error_classes()]
 
 
 def needed() -> dict[str, Requirement]:
