@@ -46,8 +46,9 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
         ServerStartError: The address, the data directory, the extensions or the token cannot be
             used, or the network would be let in by accident.
     """
-    # The client that sent a broken form is told; the log need not be.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # A client that sends what makes no sense is told; it must not fill the log.
+    for name in ("python_multipart", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with _log_to_stderr(), _listening_socket(host, port) as listener:
         check_exposure(listener.getsockname()[0], settings.token, insecure=insecure)
         names = settings.allowed_hosts | names_in(host)
