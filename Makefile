@@ -7,6 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The old client, in an environment of its own, for tests/compat: it wants an old httpx.
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
+# What laboratories measure with (a gigabyte), for `make bench` and tests/system.
+export MEASUREMENTS_VENV ?= .venv-measurements
 # What writes the bill of materials, and beside it an installation that has nothing else.
 SBOM_VENV ?= .venv-sbom
 INSTALLED_VENV ?= .venv-installed
@@ -37,7 +39,7 @@ unit: $(VENV)/.dev-installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" $(PYTEST_FLAGS)
 
 # What takes long: simulation, crashes, spoiled connections, browser, the old client, memory.
-test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
+test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(MEASUREMENTS_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m long $(PYTEST_FLAGS)
 
 test-all: test test-long
@@ -94,7 +96,7 @@ simulate: $(VENV)/.dev-installed
 simulate-mutations: $(VENV)/.dev-installed
 	$(SIMULATE) --mutations
 
-bench: $(VENV)/.demo-installed
+bench: $(VENV)/.demo-installed $(MEASUREMENTS_VENV)/.installed
 	$(BIN)/python -m bench $(BENCH)
 
 format: $(VENV)/.dev-installed
@@ -127,8 +129,15 @@ lock: $(VENV)/.dev-installed
 	$(BIN)/uv pip compile pyproject.toml --extra server --group dev $(UV_FLAGS) -o requirements/dev.lock
 	echo 'cyclonedx-bom>=7.5' | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/sbom.lock
 	echo 'pyaqueduct==0.1.0' | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/pyaqueduct.lock
+	printf '%s\n' $(MEASURED) | $(BIN)/uv pip compile - $(UV_FLAGS) \
+		$(addprefix --no-emit-package=,$(UNUSED)) -o requirements/measurements.lock
 UV_FLAGS = --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --quiet --upgrade
+# quantify-core imports what QCoDeS 0.57 has no more.
+MEASURED = 'qcodes<0.57' plottr quantify-core xarray h5netcdf zarr nptdms qualang-tools
+# What these ask for and no writer here imports: half a gigabyte.
+UNUSED = cftime datadog-api-client debugpy ipykernel ipywidgets jedi joblib jupyterlab-widgets \
+	lxml netcdf4 pyarrow pydap requests-cache scikit-learn widgetsnbextension
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
@@ -165,6 +174,13 @@ $(PYAQUEDUCT_VENV)/.installed: $(BIN)/python requirements/pyaqueduct.lock
 		$(PYAQUEDUCT_VENV)/bin/pip install --quiet --disable-pip-version-check \
 			--no-deps --require-hashes -r requirements/pyaqueduct.lock && touch $@; \
 	fi
+
+# Where these packages do not install, what needs them says so and is skipped.
+$(MEASUREMENTS_VENV)/.installed: $(BIN)/python requirements/measurements.lock
+	@rm -rf $(MEASUREMENTS_VENV) && $(BIN)/python -m venv $(MEASUREMENTS_VENV)
+	@if $(MEASUREMENTS_VENV)/bin/pip install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/measurements.lock; then touch $@; \
+		else rm -rf $(MEASUREMENTS_VENV); echo "what laboratories measure with: not installed" >&2; fi
 
 clean:
 	rm -rf $(VENV) .venv-* .bytecode build dist .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,6 +18,7 @@ from bench.daemon_idle import daemon_idle
 from bench.figures import Figure, table
 from bench.large_file import large_file
 from bench.latency import latency
+from bench.measurements import measurements
 from bench.no_change import no_change
 from bench.processes import BenchError
 from bench.processor_time import processor_time
@@ -38,8 +39,19 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "asking": asking,
     "crowded": crowded,
     "window": window,
+    "measurements": measurements,
 }
-USUAL = ("small", "server", "large", "cpu", "no-change", "daemon", "latency", "burst")
+USUAL = (
+    "small",
+    "server",
+    "large",
+    "cpu",
+    "no-change",
+    "daemon",
+    "latency",
+    "burst",
+    "measurements",
+)
 """The others measure what hardly changes, for the documentation."""
 ROUNDS = 5
 QUICK_ROUNDS = 2
@@ -57,9 +69,8 @@ def main() -> int:
             stack.enter_context(tempfile.TemporaryDirectory("-bench", "aqsync-", given.folder))
         )
         data = None if given.url else folder / "server"
-        url = given.url or stack.enter_context(
-            embedded_server(folder / "server", archived=given.archived)
-        )
+        module = "bench.archived" if given.archived else "aqsync.server"
+        url = given.url or stack.enter_context(embedded_server(folder / "server", module))
         rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
         stage = Stage(url.rstrip("/"), folder, given.quick, rounds, data, given.before)
         for name in given.only or USUAL:

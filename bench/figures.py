@@ -45,12 +45,23 @@ def table(figures: Sequence[Figure]) -> str:
         (f.name, _shown(f.value, f.unit), _range(f), _target(f), _verdict(f.passed))
         for f in figures
     ]
+    return columns(rows, 1, 1)
+
+
+def columns(rows: Sequence[Sequence[str]], left: int, left_at_end: int = 0) -> str:
+    """Rows in columns, a line below the first.
+
+    Args:
+        rows: As many cells each; the first is the heading.
+        left: How many of the first columns are words, which begin below each other.
+        left_at_end: How many of the last ones are.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    words = {*range(left), *range(len(widths) - left_at_end, len(widths))}
     lines = [
         "  ".join(
-            [row[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(row[1:4], widths[1:4], strict=True)]
-            + [row[4]]
+            cell.ljust(width) if number in words else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]

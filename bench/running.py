@@ -64,6 +64,10 @@ class Running:
             self._process.kill()
             self._process.wait()
 
+    def status(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self._process.poll()
+
     def wait_for(self, what: str, true: Callable[[], bool], most_s: float, every_s: float) -> None:
         """Wait until something is true.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,16 +23,19 @@ AQSYNC = (sys.executable, "-m", "aqsync")
 
 
 @contextmanager
-def embedded_server(data: Path, *, archived: bool = False) -> Iterator[str]:
+def embedded_server(
+    data: Path, module: str = "aqsync.server", variables: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Run the embedded server and give its URL.
 
     Args:
         data: Where it keeps everything.
-        archived: It answers as the archived server does.
+        module: That runs it: as it is, or changed.
+        variables: For its environment, in addition to this process's.
     """
-    module = "bench.archived" if archived else "aqsync.server"
     command = [sys.executable, "-m", module, "--data", str(data), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    given = {**os.environ, **(variables or {})}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=given) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line.startswith("listening on "):

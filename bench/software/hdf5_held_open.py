@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
+import numpy as np
+
 from bench.software.pace import Pace, Seen
 
 RUN_S = 104.0
@@ -11,9 +14,6 @@ ROW_S = 8.0
 
 
 def write(folder: Path, pace: Pace) -> None:
-    import h5py
-    import numpy as np
-
     with (
         h5py.File(folder / "flushed.h5", "w") as flushed,
         h5py.File(folder / "not-flushed.h5", "w") as unflushed,
@@ -27,9 +27,6 @@ def write(folder: Path, pace: Pace) -> None:
 
 
 def read(file: Path) -> Seen:
-    import h5py
-    import numpy as np
-
     with h5py.File(file, "r") as opened:
         whole = all(
             np.array_equal(opened[f"row {number:03d}"], np.full(5000, float(number)))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plottr.data.datadict import DataDict
+from plottr.data.datadict_storage import DDH5Writer, datadict_from_hdf5
+
 from bench.software.pace import Pace, Seen
 
 SWEEPS = 3
@@ -13,9 +16,6 @@ BETWEEN_S = 8.0
 
 
 def write(folder: Path, pace: Pace) -> None:
-    from plottr.data.datadict import DataDict
-    from plottr.data.datadict_storage import DDH5Writer
-
     for sweep in range(SWEEPS):
         data = DataDict(frequency={"unit": "Hz"}, signal={"axes": ["frequency"], "unit": "V"})
         with DDH5Writer(data, str(folder), name=f"sweep {sweep}") as writer:
@@ -27,8 +27,6 @@ def write(folder: Path, pace: Pace) -> None:
 
 
 def read(file: Path) -> Seen:
-    from plottr.data.datadict_storage import datadict_from_hdf5
-
     data = datadict_from_hdf5(str(file))
     data.validate()
     rows = data.nrecords() or 0

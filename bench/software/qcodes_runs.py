@@ -6,6 +6,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from qcodes.dataset import (
+    Measurement,
+    initialise_or_create_database_at,
+    load_by_id,
+    load_or_create_experiment,
+)
+from qcodes.dataset.sqlite.database import connect
+from qcodes.parameters import ManualParameter
+
 from bench.software.pace import Pace, Seen
 
 FILE = "experiments.db"
@@ -15,16 +24,11 @@ POINT_S = 0.05
 FLUSH_S = 5.0
 """QCoDeS's own default for ``write_period``."""
 BETWEEN_S = 3.0
+LOOK_POINTS = 10
+"""After so many points it is noted how many QCoDeS has committed."""
 
 
 def write(folder: Path, pace: Pace) -> None:
-    from qcodes.dataset import (
-        Measurement,
-        initialise_or_create_database_at,
-        load_or_create_experiment,
-    )
-    from qcodes.parameters import ManualParameter
-
     initialise_or_create_database_at(str(folder / FILE))
     experiment = load_or_create_experiment("cooldown 7", "sample µ1")
     current, voltage = ManualParameter("current"), ManualParameter("voltage")
@@ -35,13 +39,11 @@ def write(folder: Path, pace: Pace) -> None:
         measurement.register_parameter(voltage, setpoints=[current])
         measurement.write_period = FLUSH_S * pace.scale
         with measurement.run() as saver:
-            flushed = saver._last_save_time
             for number in pace.points(POINT_S, RUN_S):
                 saver.add_result((current, number), (voltage, number * 0.5))
-                rows += 1
-                if saver._last_save_time != flushed:
-                    flushed = saver._last_save_time
-                    pace.note(FILE, rows)
+                if number % LOOK_POINTS == 0:
+                    pace.note(FILE, rows + saver.dataset.number_of_results)
+        rows += number + 1
         pace.note(FILE, rows)
         pace.pause(BETWEEN_S)
 
@@ -52,9 +54,6 @@ def read(file: Path) -> Seen:
     Raises:
         ValueError: SQLite finds it damaged, or rows are missing between others.
     """
-    from qcodes.dataset import load_by_id
-    from qcodes.dataset.sqlite.database import connect
-
     with closing(sqlite3.connect(file)) as plain:
         [[said]] = plain.execute("PRAGMA integrity_check").fetchall()
         if said != "ok":

@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+from qualang_tools.results import DataHandler
+
 from bench.software.pace import Pace, Seen
 
 NODES = 6
@@ -13,10 +18,6 @@ SHOTS = 200_000
 
 
 def write(folder: Path, pace: Pace) -> None:
-    import numpy as np
-    from matplotlib.figure import Figure
-    from qualang_tools.results import DataHandler
-
     for number in pace.points(NODE_S, NODES * NODE_S):
         handler = DataHandler("T1", root_data_folder=folder)
         handler.create_data_folder()
@@ -29,9 +30,6 @@ def write(folder: Path, pace: Pace) -> None:
 
 
 def read(file: Path) -> Seen:
-    import numpy as np
-    from PIL import Image
-
     if file.suffix == ".json":
         json.loads(file.read_text())
     elif file.suffix == ".npz":

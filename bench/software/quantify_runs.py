@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from qcodes.parameters import ManualParameter, Parameter
+from quantify_core.data.handling import load_dataset_from_path, set_datadir
+from quantify_core.measurement import MeasurementControl
+
 from bench.software.pace import Pace, Seen
 
 RUNS = 3
@@ -16,11 +21,6 @@ BETWEEN_S = 8.0
 
 
 def write(folder: Path, pace: Pace) -> None:
-    import numpy as np
-    from qcodes.parameters import ManualParameter, Parameter
-    from quantify_core.data.handling import set_datadir
-    from quantify_core.measurement import MeasurementControl
-
     set_datadir(folder)
     control = MeasurementControl("control")
     control.update_interval(max(UPDATE_S * pace.scale, LEAST_S))
@@ -39,8 +39,5 @@ def write(folder: Path, pace: Pace) -> None:
 
 
 def read(file: Path) -> Seen:
-    import numpy as np
-    from quantify_core.data.handling import load_dataset_from_path
-
     dataset = load_dataset_from_path(file)
     return Seen(int(np.count_nonzero(~np.isnan(dataset["y0"].values))))

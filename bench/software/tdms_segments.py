@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from nptdms import ChannelObject, TdmsFile, TdmsWriter
+
 from bench.software.pace import Pace, Seen
 
 FILE = "trace.tdms"
@@ -14,9 +17,6 @@ SAMPLES = 1700
 
 
 def write(folder: Path, pace: Pace) -> None:
-    import numpy as np
-    from nptdms import ChannelObject, TdmsWriter
-
     with TdmsWriter(str(folder / FILE), index_file=True) as writer:
         for number in pace.points(SEGMENT_S, RUN_S):
             values = np.full(SAMPLES, float(number))
@@ -26,7 +26,5 @@ def write(folder: Path, pace: Pace) -> None:
 
 def read(file: Path) -> Seen:
     """Open a version; a segment of which a part is missing is told by its length."""
-    from nptdms import TdmsFile
-
     values = TdmsFile.read(str(file))["trace"]["signal"][:]
     return Seen(len(values) // SAMPLES, len(values) % SAMPLES == 0)

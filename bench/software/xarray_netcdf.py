@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import xarray as xr
+
 from bench.software.pace import Pace, Seen
 
 FILE = "spectrum.nc"
@@ -13,9 +16,6 @@ COLUMNS = 20_000
 
 
 def write(folder: Path, pace: Pace) -> None:
-    import numpy as np
-    import xarray as xr
-
     for number in pace.points(ROW_S, RUN_S):
         rows = np.tile(np.arange(number + 1.0)[:, None], (1, COLUMNS))
         xr.Dataset({"signal": (("row", "column"), rows)}, {"row": np.arange(number + 1)}).to_netcdf(
@@ -25,8 +25,6 @@ def write(folder: Path, pace: Pace) -> None:
 
 
 def read(file: Path) -> Seen:
-    import xarray as xr
-
     with xr.open_dataset(file, engine="h5netcdf") as opened:
         signal = opened["signal"].values
         return Seen(len(signal), bool((signal[:, -1] == range(len(signal))).all()))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import zarr
+
 from bench.software.pace import Pace, Seen
 
 STORE = "map.zarr"
@@ -13,9 +16,6 @@ CHUNK = 500
 
 
 def write(folder: Path, pace: Pace) -> None:
-    import numpy as np
-    import zarr
-
     count = round(RUN_S / CHUNK_S)
     group = zarr.open_group(folder / STORE, mode="w")
     signal = group.create_array("signal", shape=(count * CHUNK,), chunks=(CHUNK,), dtype="f8")
@@ -26,8 +26,6 @@ def write(folder: Path, pace: Pace) -> None:
 
 def read(folder: Path) -> Seen:
     """Open a store; where a chunk is missing, zarr gives zeros and says nothing."""
-    import zarr
-
     signal = zarr.open_group(folder, mode="r")["signal"]
     values = signal[CHUNK - 1 :: CHUNK]
     rows = int((values > 0).sum())
