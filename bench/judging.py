@@ -13,6 +13,10 @@ from pathlib import Path
 
 from bench.laboratory import Opened, Opener, Software
 from bench.recording import Version
+from bench.snapshots import SnapshotTimes
+
+SEEN_LATE_S = 1.0
+"""So much later than it began a snapshot may have been seen."""
 
 
 @dataclass(slots=True)
@@ -41,10 +45,17 @@ class Judge:
         truth: What the software noted that it has stored.
         opener: Opens what was there.
         room: An empty folder for the time being.
+        snapshots: When snapshots were begun, if it was aqsync that sent them.
     """
 
     def __init__(
-        self, software: Software, folder: Path, truth: Path, opener: Opener, room: Path
+        self,
+        software: Software,
+        folder: Path,
+        truth: Path,
+        opener: Opener,
+        room: Path,
+        snapshots: SnapshotTimes | None,
     ) -> None:
         self._software = software
         self._opener = opener
@@ -55,9 +66,10 @@ class Judge:
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.endswith(software.passing or ("\0",))
         }
-        self._stored = {
-            line["what"]: line["rows"] for line in map(json.loads, truth.read_text().splitlines())
-        }
+        self._snapshots = snapshots
+        self._stored = dict[str, list[tuple[float, int]]]()
+        for line in map(json.loads, truth.read_text().splitlines()):
+            self._stored.setdefault(line["what"], []).append((line["at"], line["rows"]))
         self._right = set[str]()
         self._rows = dict[str, int]()
         self.verdict = Verdict(final=sum((folder / path).stat().st_size for path in self._final))
@@ -124,7 +136,20 @@ class Judge:
             self.verdict.unreadable.append(f"{when}: {lost} rows fewer than before")
         elif not found.whole and not self._software.store:
             self.verdict.unreadable.append(f"{when}: something is missing in it")
+        elif found.rows < (due := self._rows_due(thing, version)):
+            self.verdict.unreadable.append(f"{when}: {found.rows} rows, and {due} were committed")
         self._rows[thing] = max(found.rows, self._rows.get(thing, 0))
+
+    def _rows_due(self, thing: str, version: Version) -> int:
+        """How many rows of a database were committed for certain before its snapshot began."""
+        if self._snapshots is None or not self._software.database:
+            return 0
+        begun = self._snapshots.begun_before(version.at)
+        if begun is None:
+            return 0
+        return max(
+            (rows for at, rows in self._stored[thing] if at < begun - SEEN_LATE_S), default=0
+        )
 
     def _opened(self, thing: str) -> Opened:
         """Open a copy, since whatever reads may write."""
@@ -148,10 +173,20 @@ class Judge:
                 self.verdict.missing.append(f"{path}: not there")
                 continue
             found = self._opened(path)
-            if self._software.name != "QCoDeS" or found.error:
+            _, stored = self._stored[path][-1]
+            if not self._software.database or found.error:
                 self.verdict.missing.append(f"{path}: differs {found.error}")
-            elif found.rows != self._stored[path]:
-                self.verdict.missing.append(f"{path}: {found.rows} of {self._stored[path]} rows")
+            elif found.rows != stored:
+                self.verdict.missing.append(f"{path}: {found.rows} of {stored} rows")
+
+
+def facts_of(root: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Of all below a root: inode, size, and the times of its content and of its entry."""
+    found = {}
+    for path in root.rglob("*"):
+        facts = path.stat()
+        found[str(path)] = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return found
 
 
 def _digest(path: Path) -> bytes:

@@ -23,7 +23,7 @@ SETTLE_S = 5.0
 """aqsync's default; as long does the rival wait that sends what is quiet."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Software:
     """One of the packages.
 
@@ -46,6 +46,8 @@ class Software:
     companions: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
+    database: bool = False
+    """Whether versions are snapshots, which have other bytes than the file."""
     most_opened: int = 300
     """How many states of one thing are opened, at most."""
 
@@ -81,6 +83,7 @@ SOFTWARE = (
         {"preset": "qcodes"},
         companions=("-wal", "-shm"),
         passing=("-wal", "-shm"),
+        database=True,
     ),
     Software(
         "plottr_sweeps",
