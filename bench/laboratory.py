@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from aqsync.config.presets import presets
+from aqsync.config.units import parse_duration
 from bench.processes import BenchError, environment
 from bench.running import Running
 
@@ -19,6 +21,8 @@ ENVIRONMENT = os.environ.get("MEASUREMENTS_VENV", ".venv-measurements")
 PYTHON = CHECKOUT / ENVIRONMENT / "bin" / "python"
 """With the packages that measure."""
 INSTALLED = PYTHON.parents[1] / ".installed"
+LONGEST_S = 30.0
+"""Longer times of presets are shortened to this."""
 SETTLE_S = 5.0
 """aqsync's default; as long does the rival wait that sends what is quiet."""
 
@@ -30,7 +34,7 @@ class Software:
     Args:
         module: In `bench.software`.
         name: For people.
-        settings: Of the mapping, without times.
+        settings: Of the mapping.
         marker: The name of a file that says, where it stands, that its folder is whole.
         store: The ending of folders that are opened as a whole; empty: files are.
         companions: What is appended to a file's name for those that are opened with it.
@@ -75,6 +79,28 @@ class Software:
         unit = self.unit(path)
         return unit is not None and path == f"{unit}/{self.marker}"
 
+    def mapping(self, scale: float) -> dict[str, object]:
+        """The settings of its mapping, with times for a run that takes ``scale`` of two minutes.
+
+        Nobody waits ten minutes for a run of two: what a preset says of longer times is shortened.
+        """
+        preset = self.settings.get("preset")
+        settings = dict(presets()[str(preset)].settings) if preset else {}
+        timed = {key: settings[key] for key in ("settle", "measurement") if key in settings}
+        found = _shortened({**timed, **self.settings}, scale)
+        assert isinstance(found, dict)
+        return found
+
+
+def _shortened(value: object, scale: float, key: str = "") -> object:
+    if isinstance(value, Mapping):
+        return {name: _shortened(below, scale, name) for name, below in value.items()}
+    if key in _TIMES:
+        return f"{min(parse_duration(str(value)), LONGEST_S) * scale * 1000:.0f}ms"
+    return value
+
+
+_TIMES = {"settle", "quiet", "every"}
 
 SOFTWARE = (
     Software(
