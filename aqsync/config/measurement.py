@@ -42,7 +42,7 @@ class Measurement(Section):
         default=Sending.AS_SETTLED, strict=False, description="as_settled or when_complete"
     )
     last: Patterns = Field(default=(), description=SOME_PATTERNS)
-    """Files that are sent after all others of their measurement."""
+    """Files that are sent after all others of their measurement, in this order."""
 
     @field_validator("folder")
     @classmethod

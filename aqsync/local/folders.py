@@ -18,6 +18,11 @@ _REMEMBERED_DIRECTORIES = 4096
 _SPECIAL = re.compile(r"[\\*?\[\]!/#]")
 _DIGITS = re.compile("([0-9]+)")
 
+Turn = tuple[int, int]
+"""Files of a measurement with a smaller one are sent before those with a larger one."""
+FIRST: Turn = (0, 0)
+_Matches = tuple[tuple[re.Pattern[str], bool], ...]
+
 
 class Folders:
     """The patterns of a mapping's measurements. Safe to share between threads.
@@ -47,15 +52,27 @@ class Folders:
         """Whether a file says that its measurement is complete."""
         return self._is_one(self._sentinel, path)
 
-    def is_last(self, path: str) -> bool:
-        """Whether a file is sent after all others of its measurement."""
-        return self._is_one(self._last, path)
+    def turn(self, path: str) -> Turn:
+        """When a file is sent: after all others of its measurement that have an earlier turn.
 
-    def _is_one(self, matches: tuple[tuple[re.Pattern[str], bool], ...], path: str) -> bool:
+        Of the last files, those of an earlier pattern come before those of a later one, and deeper
+        ones before those above them: who sees the very last one has all.
+        """
+        place, inside = self._matched(self._last, path)
+        return FIRST if place is None else (place + 1, -inside.count("/"))
+
+    def _is_one(self, matches: _Matches, path: str) -> bool:
+        return self._matched(matches, path)[0] is not None
+
+    def _matched(self, matches: _Matches, path: str) -> tuple[int | None, str]:
+        """The place of the pattern that takes a file, if any, and the path that it is asked for."""
         if not matches or (folder := self.of(path)) is None:
-            return False
+            return None, path
         inside = path[len(folder) + 1 :]
-        return next((takes for regex, takes in reversed(matches) if regex.search(inside)), False)
+        for place, (regex, takes) in reversed(list(enumerate(matches))):
+            if regex.search(inside):
+                return (place if takes else None), inside
+        return None, inside
 
     def _find(self, directory: str) -> str | None:
         end = -1
@@ -90,5 +107,5 @@ def newest_beside(folders: Iterable[str]) -> dict[str, str]:
     return newest
 
 
-def _any_of(lines: Iterable[str]) -> tuple[tuple[re.Pattern[str], bool], ...]:
+def _any_of(lines: Iterable[str]) -> _Matches:
     return tuple(filter(None, map(patterns.inside_regex, lines)))

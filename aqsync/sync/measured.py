@@ -8,8 +8,7 @@ from functools import cached_property
 from aqsync.config import MappingConfig, Measurement
 from aqsync.journal import Journal
 from aqsync.journal.measurements import DirectoryFacts, NotThere, OpenFiles
-from aqsync.journal.observations import Waiting
-from aqsync.local.folders import by_name, folders_of, newest_beside
+from aqsync.local.folders import FIRST, Turn, by_name, folders_of, newest_beside
 from aqsync.model import (
     SECOND_NS,
     Completeness,
@@ -74,7 +73,7 @@ class Measured:
         self._conditions = conditions_of(mapping, measurement)
         self._complete: dict[str, Completeness] = {}
         self._facts: dict[str, list[DirectoryFacts]] = {}
-        self._waiting: dict[str, Unready | None] = {}
+        self._not_there: dict[str, list[NotThere]] = {}
         self._sentinels: dict[str, str] | None = None
         """Those of all measurements, once these were asked for."""
 
@@ -83,17 +82,13 @@ class Measured:
         folder = self.folders.of(file.path)
         if folder is None:
             return None
-        is_last = self.folders.is_last(file.path)
-        if not is_last and self._measurement.send is Sending.AS_SETTLED:
+        turn = self.folders.turn(file.path)
+        if turn == FIRST and self._measurement.send is Sending.AS_SETTLED:
             return None
         found = self.completeness(folder)
         if not found.complete:
             return Unready(found.why, found.since_ns, found.until_ns, folder)
-        if not is_last:
-            return None
-        if folder not in self._waiting:
-            self._waiting[folder] = self._after_others(folder)
-        return self._waiting[folder]
+        return None if turn == FIRST else self._after_others(folder, turn)
 
     def completeness(self, folder: str) -> Completeness:
         """Whether the measurement in a folder is complete."""
@@ -136,20 +131,22 @@ class Measured:
         standings = (self.standing(folder) for folder in sorted(grouped, key=by_name))
         return [standing for standing in standings if standing is not None]
 
-    def others(self, folder: str) -> list[NotThere]:
-        """The files of a measurement that the last ones wait for."""
-        return self._not_there(folder, last=False)
+    def next(self, folder: str) -> list[NotThere]:
+        """The files of a measurement whose turn it is, of those that are not on the server."""
+        first = min(map(self._turn, self._missing(folder)), default=FIRST)
+        return [each for each in self._missing(folder) if self._turn(each) == first]
 
-    def last(self, folder: str) -> list[Waiting]:
-        """Its last files, of those that are not on the server."""
-        return [Waiting(each.id, each.size) for each in self._not_there(folder, last=True)]
+    def _turn(self, file: NotThere) -> Turn:
+        return self.folders.turn(file.path)
 
-    def _not_there(self, folder: str, *, last: bool) -> list[NotThere]:
-        found = self._journal.measurements.not_there(self._mapping_id, folder)
-        return [each for each in found if self.folders.is_last(each.path) is last]
+    def _missing(self, folder: str) -> list[NotThere]:
+        if folder not in self._not_there:
+            found = self._journal.measurements.not_there(self._mapping_id, folder)
+            self._not_there[folder] = found
+        return self._not_there[folder]
 
-    def _after_others(self, folder: str) -> Unready | None:
-        others = self.others(folder)
+    def _after_others(self, folder: str, turn: Turn) -> Unready | None:
+        others = [each for each in self._missing(folder) if self._turn(each) < turn]
         if not others:
             return None
         first = others[0]

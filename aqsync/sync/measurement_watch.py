@@ -16,7 +16,7 @@ from aqsync.config import MappingConfig, Measurement
 from aqsync.journal import Journal
 from aqsync.journal.measurements import Told
 from aqsync.journal.observations import Waiting
-from aqsync.local.folders import folders_of
+from aqsync.local.folders import FIRST, Turn, folders_of
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, Wait
 from aqsync.sync.measured import Measured, Standing
@@ -37,15 +37,18 @@ class Turned:
     complete: list[str] = field(default_factory=list)
     """These folders are complete now: all their files are to be decided on."""
     last: list[Waiting] = field(default_factory=list)
-    """For these files nothing of their measurement is to come any more."""
+    """For these files nothing of their measurement that comes before them is to come any more."""
 
 
 @dataclass(slots=True)
 class _Left:
-    """How many files of a complete measurement are to come: all, and those before the last ones."""
+    """How many files of a complete measurement are to come."""
 
     files: int
-    others: int
+    turn: Turn
+    """Whose turn it is."""
+    in_turn: int
+    """How many these are."""
 
 
 class MeasurementWatch:
@@ -127,10 +130,10 @@ class MeasurementWatch:
             left = None if folder is None else self._left.get(folder)
             if folder is None or left is None:
                 return
-            is_other = not self._folders.is_last(path)
+            in_turn = self._folders.turn(path) == left.turn
             left.files -= 1
-            left.others -= is_other
-            if left.files > 0 and not (is_other and left.others == 0):
+            left.in_turn -= in_turn
+            if left.files > 0 and not (in_turn and left.in_turn == 0):
                 return
             self._arrived.add(folder)
         self.woken()
@@ -207,10 +210,11 @@ class MeasurementWatch:
     def _judged(self, standing: Standing, measured: Measured, turned: Turned) -> None:
         folder, left = standing.folder, None
         if standing.complete:
-            others = measured.others(folder) if standing.not_there else []
-            left = _Left(standing.not_there, len(others))
-            if standing.not_there and not others:
-                turned.last += measured.last(folder)
+            found = measured.next(folder) if standing.not_there else []
+            turn = self._folders.turn(found[0].path) if found else FIRST
+            left = _Left(standing.not_there, turn, len(found))
+            if turn != FIRST:
+                turned.last += [Waiting(each.id, each.size) for each in found]
         with self._lock:
             before = self._complete.get(folder)
             self._complete[folder] = standing.complete

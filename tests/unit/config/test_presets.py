@@ -132,10 +132,17 @@ def test_the_folders_of_a_program_are_measurements(preset: str, path: str, folde
     assert Folders(measurement).of(path) == folder
 
 
-def test_what_others_wait_for_is_sent_last() -> None:
-    measurement = mapping("preset: zarr").measurement
+@pytest.mark.parametrize(
+    ("preset", "ordered"),
+    [
+        ("zarr", ["run.zarr/a/c/0/0", "run.zarr/a/zarr.json", "run.zarr/zarr.json"]),
+        ("zarr", ["r.zarr/a/0.0", "r.zarr/a/.zarray", "r.zarr/.zgroup", "r.zarr/.zmetadata"]),
+        ("qua", ["d/#1_t1/arrays.npz", "d/#1_t1/data.json", "d/#1_t1/node.json"]),
+        ("plottr", ["d/run/data.ddh5", "d/run/__complete__.tag"]),
+    ],
+)
+def test_who_sees_the_very_last_file_has_all(preset: str, ordered: list[str]) -> None:
+    measurement = mapping(f"preset: {preset}").measurement
     assert measurement is not None
-    folders = Folders(measurement)
-    assert folders.is_last("run.zarr/zarr.json")
-    assert folders.is_last("run.zarr/group/.zarray")
-    assert not folders.is_last("run.zarr/c/0/0")
+    turns = list(map(Folders(measurement).turn, ordered))
+    assert turns == sorted(set(turns))

@@ -6,7 +6,7 @@ import pytest
 
 from aqsync.config import Measurement
 from aqsync.config.measurement import Completion
-from aqsync.local.folders import Folders, by_name, newest_beside
+from aqsync.local.folders import FIRST, Folders, by_name, newest_beside
 
 
 def folders(folder: str, *, sentinel: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> Folders:
@@ -42,9 +42,17 @@ def test_patterns_of_files_are_taken_from_their_folder() -> None:
     assert not of.is_sentinel("run_1/raw/done.tag")
     assert of.is_sentinel("run_1/raw/all.ok")
     assert not of.is_sentinel("all.ok")  # it lies in no measurement
-    assert of.is_last("run_1/node.json")
-    assert not of.is_last("run_1/raw/node.json")
-    assert not of.is_last("run_1/iq.csv")
+    assert of.turn("run_1/node.json") > FIRST
+    assert of.turn("run_1/raw/node.json") == of.turn("run_1/iq.csv") == FIRST
+
+
+def test_last_files_have_an_order_by_their_pattern_and_then_by_their_depth() -> None:
+    of = folders("{run}/", last=("*.json", "*.tag", "node.json"))
+    ordered = ["a/iq.csv", "a/raw/data.json", "a/data.json", "a/b.tag", "a/node.json"]
+
+    turns = list(map(of.turn, ordered))
+    assert turns == sorted(set(turns))
+    assert of.turn("a/b.tag") == of.turn("a/c.tag")
 
 
 def test_plain_names_of_sentinels_can_be_looked_up() -> None:

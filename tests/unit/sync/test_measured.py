@@ -121,6 +121,19 @@ def test_without_when_complete_only_the_last_files_wait(noted: Notes) -> None:
     assert isinstance(step(noted, "d/run/node.json", by), Upload)
 
 
+def test_each_of_the_last_files_waits_for_those_before_it(noted: Notes) -> None:
+    by = mapping(last=("*.json", "n.json"))
+    paths = ["d/run/iq.csv", "d/run/done.tag", "d/run/a/x.json", "d/run/x.json", "d/run/n.json"]
+    see(noted, *paths)
+
+    for sent, path in enumerate(paths[:-1]):
+        assert isinstance(step(noted, path, by), Upload)
+        later = {step(noted, each, by).reason for each in paths[max(2, sent + 1) :]}
+        assert later == {Reason.MEASUREMENT_LAST}
+        upload(noted, path)
+    assert isinstance(step(noted, paths[-1], by), Upload)
+
+
 def test_the_last_file_names_one_that_failed_first(noted: Notes) -> None:
     see(noted, "d/run/a.csv", "d/run/b.csv", "d/run/node.json", "d/run/done.tag")
     failed = Failed(said("the disk gave an error", "check it"), permanent=True)

@@ -48,7 +48,7 @@ def completions(lab: Lab) -> list[tuple[str, str]]:
 
 
 def test_a_sentinel_lets_all_go_the_last_ones_at_the_end(start: Callable[..., Harness]) -> None:
-    harness = start(last=("*.json",))
+    harness = start(last=("*.json", "node.json"))
     sent: list[str] = []
     perform = harness.performing
 
@@ -57,7 +57,7 @@ def test_a_sentinel_lets_all_go_the_last_ones_at_the_end(start: Callable[..., Ha
         return perform(job)
 
     harness.performing = performing
-    for name in ("a.csv", "b.csv", "node.json"):
+    for name in ("a.csv", "b.csv", "node.json", "raw.json", "deep/1.json", "deep/2.json"):
         harness.write(f"run/{name}")
     harness.run(120)
     assert harness.remote == {}
@@ -65,7 +65,8 @@ def test_a_sentinel_lets_all_go_the_last_ones_at_the_end(start: Callable[..., Ha
     harness.write("run/done.tag", b"")
     harness.run(SETTLED_S)
     assert sorted(sent[:3]) == ["run/a.csv", "run/b.csv", "run/done.tag"]
-    assert sent[3:] == ["run/node.json"]
+    assert sorted(sent[3:5]) == ["run/deep/1.json", "run/deep/2.json"]
+    assert sent[5:] == ["run/raw.json", "run/node.json"]
     harness.run(1)
     assert completions(harness.lab) == [("complete", "run"), ("on server", "run")]
 
