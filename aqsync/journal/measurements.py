@@ -44,6 +44,8 @@ class DirectoryFacts(NamedTuple):
     changed_ns: int
     """When one of them changed last. A time that lies ahead of the clock does not count, unless
     nothing else is known."""
+    newest: int
+    """The id of the file that was noted last."""
 
 
 class NotThere(NamedTuple):
@@ -75,7 +77,10 @@ class OpenFiles(NamedTuple):
     """Which files of a mapping were open for writing when the system was last asked."""
 
     asked_ns: int
-    paths: frozenset[str]
+    newest: int
+    """The id of the last file that was known by then."""
+    paths: frozenset[str] | None
+    """None: the system does not tell."""
 
 
 class Measurements:
@@ -95,7 +100,7 @@ class Measurements:
         rows = self._ask(
             "SELECT f.directory, count(*), sum(f.size), sum("
             f"{NOT_THERE}), max(CASE WHEN f.ctime_ns BETWEEN f.since_ns AND {now_ns:d}"
-            f" THEN f.ctime_ns ELSE f.since_ns END) FROM {JOINED}",
+            f" THEN f.ctime_ns ELSE f.since_ns END), max(f.id) FROM {JOINED}",
             mapping_id,
             folder,
             "f.kind = 0 AND f.size IS NOT NULL GROUP BY f.directory",
@@ -155,28 +160,31 @@ class Measurements:
         return sorted(found, key=lambda each: (not each.failure, each.path))
 
     def open_files(self, mapping_id: int) -> OpenFiles | None:
-        """Which files were open for writing; None: the system was not asked, or does not tell."""
-        asked_ns = self._database.value(
-            "SELECT open_asked_ns FROM mapping WHERE id = ?", (mapping_id,)
-        )
+        """Which files were open for writing; None: the system was never asked."""
+        asked_ns, newest, told = self._database.row(
+            "SELECT open_asked_ns, open_asked_newest, open_told FROM mapping WHERE id = ?",
+            (mapping_id,),
+        ) or (None, 0, 0)
         if asked_ns is None:
             return None
         rows = self._database.rows(
             "SELECT directory, name FROM open_file WHERE mapping_id = ?", (mapping_id,)
         )
-        return OpenFiles(asked_ns, frozenset(joined(directory, name) for directory, name in rows))
+        paths = frozenset(joined(directory, name) for directory, name in rows)
+        return OpenFiles(asked_ns, newest, paths if told else None)
 
-    def set_open_files(self, mapping_id: int, found: OpenFiles | None) -> None:
-        """The system was asked which files are open for writing; None: it does not tell."""
+    def set_open_files(self, mapping_id: int, found: OpenFiles) -> None:
+        """The system was asked which files are open for writing."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM open_file WHERE mapping_id = ?", (mapping_id,))
             connection.execute(
-                "UPDATE mapping SET open_asked_ns = ? WHERE id = ?",
-                (None if found is None else found.asked_ns, mapping_id),
+                "UPDATE mapping SET open_asked_ns = ?, open_asked_newest = ?, open_told = ?"
+                " WHERE id = ?",
+                (found.asked_ns, found.newest, found.paths is not None, mapping_id),
             )
             connection.executemany(
                 "INSERT INTO open_file (mapping_id, directory, name) VALUES (?, ?, ?)",
-                ((mapping_id, *split(path)) for path in (found.paths if found else ())),
+                ((mapping_id, *split(path)) for path in found.paths or ()),
             )
 
     def paths_of(self, mapping_id: int, inodes: Collection[int]) -> list[str]:

@@ -365,7 +365,7 @@ CREATE INDEX file_databases ON file (mapping_id) WHERE format = 'sqlite';
 """
 
 _MEASUREMENTS = """
--- Which files were open for writing when the system was last asked; NULL: it does not tell.
+-- Which files were open for writing when the system was last asked; NULL: it never was.
 ALTER TABLE mapping ADD COLUMN open_asked_ns INTEGER;
 CREATE TABLE open_file (
     mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
@@ -382,6 +382,12 @@ CREATE TABLE measurement (
     since_ns INTEGER NOT NULL,
     PRIMARY KEY (mapping_id, folder)
 ) WITHOUT ROWID;
+"""
+
+_OPEN_FILES = """
+-- The last file that was known when the system was asked which files are open, and whether it told.
+ALTER TABLE mapping ADD COLUMN open_asked_newest INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mapping ADD COLUMN open_told INTEGER NOT NULL DEFAULT 1;
 """
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
@@ -408,6 +414,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0021-history-of-content", _HISTORY_OF_CONTENT),
     ("0022-databases", _DATABASES),
     ("0023-measurements", _MEASUREMENTS),
+    ("0024-open-files", _OPEN_FILES),
 )
 
 VERSION = len(MIGRATIONS)

@@ -12,6 +12,7 @@ from typing import TypeVar, TypeVarTuple
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import Disk, Listing, OpenFile, Seen
 from aqsync.local.errands import current, timed
+from aqsync.local.open_files import OpenForWriting
 
 _T = TypeVar("_T")
 _Given = TypeVarTuple("_Given")
@@ -47,6 +48,11 @@ class AttendedDisk:
         """Where something is mounted below the root."""
         with timed(""):
             return self._disk.mounts_below(root)
+
+    def open_for_writing(self, root: Path) -> OpenForWriting | None:
+        """The files below a root that are open for writing."""
+        with timed(""):
+            return self._disk.open_for_writing(root)
 
     def write_back_ns(self) -> int:
         """Nanoseconds for which a page that was written to may change again without a sign."""

@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.handles import HeldRoot
 from aqsync.local.mounts import mounts_below
+from aqsync.local.open_files import OpenForWriting, open_for_writing
 from aqsync.local.writeback import write_back_ns
 from aqsync.model import EntryKind
 from aqsync.paths import parents
@@ -107,6 +108,9 @@ class Disk(Protocol):
     def open(self, root: Path, path: str) -> OpenFile:
         """Open what is at a path below the root; it need not be a file, and is never waited for."""
 
+    def open_for_writing(self, root: Path) -> OpenForWriting | None:
+        """The files below a root that are open for writing; None: the system does not tell."""
+
     def write_back_ns(self) -> int:
         """Nanoseconds for which a page that was written to may change again without a sign."""
 
@@ -189,6 +193,11 @@ class RealDisk:
         with self.holding(root) as held:
             return held.open(root, path)
 
+    def open_for_writing(self, root: Path) -> OpenForWriting | None:
+        """The files below a root that are open for writing."""
+        with self.holding(root) as held:
+            return held.open_for_writing(root)
+
     def write_back_ns(self) -> int:
         """As the kernel is set."""
         return write_back_ns()
@@ -211,6 +220,10 @@ class _ByHandles(RealDisk):
 
     def mounts_below(self, root: Path) -> frozenset[str]:  # noqa: ARG002
         return mounts_below(self._held.real)
+
+    def open_for_writing(self, root: Path) -> OpenForWriting | None:  # noqa: ARG002
+        device = os.fstat(self._held.directory("")).st_dev
+        return open_for_writing(self._held.real, device)
 
     @contextmanager
     def listing(self, root: Path, path: str) -> Iterator[Listing]:  # noqa: ARG002
@@ -250,6 +263,9 @@ class _ByPath(RealDisk):
 
     def mounts_below(self, root: Path) -> frozenset[str]:
         return mounts_below(os.path.realpath(root))
+
+    def open_for_writing(self, root: Path) -> OpenForWriting | None:  # noqa: ARG002
+        return None  # a system without handles of directories does not tell
 
     @contextmanager
     def listing(self, root: Path, path: str) -> Iterator[Listing]:

@@ -16,12 +16,15 @@ from aqsync.errors import DiskHangs, RootUnusable
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.mappings import MappingRecord
+from aqsync.journal.measurements import OpenFiles
 from aqsync.journal.observations import Observed, Retargeted
 from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands, timed
+from aqsync.local.folders import folders_of
 from aqsync.local.ignore_file import load_rules
 from aqsync.local.naming import remote_name
+from aqsync.local.open_files import OpenForWriting
 from aqsync.local.owners import owners_of
 from aqsync.local.recognition import Recognition
 from aqsync.local.roots import StandingRoot, held_root, root_identity
@@ -51,6 +54,8 @@ class ScanReport:
     """By path; the root's own is the empty path."""
     ended: set[str] = field(default_factory=set)
     """Paths whose trouble has ended: everything below them must be decided on again."""
+    asked: bool = False
+    """The system was asked which files are open for writing."""
     troubles_changed: bool = False
     """Some began, ended or changed, so policies that were worked out before are out of date."""
 
@@ -144,9 +149,42 @@ class Scanner:
                 known = Recognition(
                     self._mapping, self._journal, record, accepted, root, self.rules, goes_on
                 )
-                return self._walk(known, paths)
+                # First, so that what was written before is seen by the walk.
+                opened = self._asked_open(root, paths)
+                report = self._walk(known, paths)
+                if opened is not None:
+                    self._note_open(record, *opened)
+                    report.asked = True
+                return report
         except RootUnusable as exc:
             return self._unusable(exc)
+
+    def _asked_open(
+        self, root: StandingRoot, within: Sequence[str]
+    ) -> tuple[int, OpenForWriting | None] | None:
+        """Ask which files are open for writing, where a whole measurement is looked at.
+
+        Returns:
+            When it was asked, and the answer; None: it was not.
+        """
+        section = self._mapping.measurement
+        if section is None or not section.complete.closed:
+            return None
+        of = folders_of(section).of_directory
+        if within and not any(of(path) == path for path in within):
+            return None
+        now_ns = self._clock.now_ns()
+        return now_ns, root.disk.open_for_writing(self._mapping.directory)
+
+    def _note_open(
+        self, record: MappingRecord, asked_ns: int, found: OpenForWriting | None
+    ) -> None:
+        kept, paths = self._journal.measurements, None
+        if found is not None:
+            paths = found.paths.union(kept.paths_of(record.id, found.inodes))
+        # A file that came between the question and the walk has a later time.
+        newest = self._journal.observations.newest()
+        kept.set_open_files(record.id, OpenFiles(asked_ns, newest, paths))
 
     def _unusable(self, exc: RootUnusable) -> ScanReport:
         """A report of a scan that saw nothing: only the root's problem is known."""

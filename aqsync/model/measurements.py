@@ -49,7 +49,9 @@ class MeasurementView:
     followed_by: str | None = None
     """A newer folder beside it."""
     asked_ns: int | None = None
-    """When the system was last asked which files are open; None: never, or it does not tell."""
+    """When the system was last asked which files are open; None: not since a file came."""
+    tells: bool = True
+    """Whether it has told."""
     open_file: str | None = None
     """A file of it that was open for writing then."""
     trouble: Explanation | None = None

@@ -112,7 +112,7 @@ class Engine:
         self._aborted = aborted
         self._scanners = {m.name: Scanner(m, journal, clock, disk, errands) for m in self.mappings}
         self.changes_seen = 0
-        """How many scans have found something new, changed or gone."""
+        """How many scans have found something new, changed, gone, open or closed."""
         self.outlook = 0
         """A count that grows whenever policies computed before may be outdated."""
         self.outlook_changed: Callable[[], None] = lambda: None
@@ -146,7 +146,7 @@ class Engine:
             stop: Asked before each directory; true ends the scan, which then reports nothing gone.
         """
         report = self._scanners[mapping.name].scan(within, beat, stop)
-        if report.changed or report.gone:
+        if report.changed or report.gone or report.asked:
             self.changes_seen += 1
             if mapping.name in self.measurements:
                 self.measurements[mapping.name].changed(report.changed_paths)

@@ -170,16 +170,21 @@ class Measured:
         if conditions.newer_sibling:
             newest = self._newest[folder.rpartition("/")[0]]
             followed_by = newest if by_name(newest) > by_name(folder) else None
+        facts = self._facts_of(folder)
         asked = self._open if conditions.closed else None
-        if asked is not None:
+        # If some of its files were not known then, it was not asked about them.
+        if asked is not None and any(each.newest > asked.newest for each in facts):
+            asked = None
+        if asked is not None and asked.paths is not None:
             inside = (path for path in asked.paths if lies_within(path, (folder,)))
             open_file = min(inside, default=None)
         return MeasurementView(
             folder,
-            max((each.changed_ns for each in self._facts_of(folder)), default=0),
+            max((each.changed_ns for each in facts), default=0),
             sentinel,
             followed_by,
             None if asked is None else asked.asked_ns,
+            asked is None or asked.paths is not None,
             open_file,
             self._trouble_in(folder),
         )
@@ -199,7 +204,7 @@ class Measured:
 
     def _trouble_in(self, folder: str) -> Explanation | None:
         """What keeps the folder from being looked at as a whole."""
-        above = {*parents(folder), folder}
+        above = {"", *parents(folder), folder}
         for path, trouble in self._troubles.items():
             if path in above or lies_within(path, (folder,)):
                 return trouble.why

@@ -24,6 +24,9 @@ from aqsync.wording import counted
 
 LOOKED_AGAIN_S = 300.0
 """How soon a measurement whose last files wait is looked at again, whatever was told of it."""
+LEAST_PAUSE_S = 1.0
+"""The pause between two looks at one measurement: one that has taught nothing is not repeated at
+once."""
 FEW = 10
 """Up to so many measurements are logged one by one."""
 
@@ -225,8 +228,8 @@ class MeasurementWatch:
             if left is not None and not before:
                 turned.complete.append(folder)
             if standing.until_ns is not None:
-                seconds = max(0.0, (standing.until_ns - self._clock.now_ns()) / SECOND_NS)
-                self._checks[folder] = self._clock.monotonic() + seconds
+                seconds = (standing.until_ns - self._clock.now_ns()) / SECOND_NS
+                self._checks[folder] = self._clock.monotonic() + max(LEAST_PAUSE_S, seconds)
 
     def _tell(self, found: Iterable[Standing], gone: Collection[str]) -> None:
         """Write down what stands otherwise than it was told last; the history gets it too."""

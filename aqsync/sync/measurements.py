@@ -85,10 +85,10 @@ def _found(
 
 
 def _closed(view: MeasurementView, changed_ns: int, now_ns: int) -> _Condition:
-    if view.asked_ns is None:
+    if not view.tells:
         return _Condition(met=False, words="the system does not tell which files are open")
     # What was open before the last change says nothing about its writer.
-    if view.asked_ns < changed_ns or view.asked_ns > now_ns:
+    if view.asked_ns is None or not changed_ns <= view.asked_ns <= now_ns:
         words = "it is not known yet whether its files are closed"
         return _Condition(met=False, words=words, until_ns=now_ns)
     if view.open_file is not None:

@@ -16,6 +16,7 @@ from aqsync.clock import Clock
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.disk import Disk, Listing, OpenFile, Seen
 from aqsync.local.handles import UntrustedLink
+from aqsync.local.open_files import OpenForWriting
 from aqsync.model import EntryKind
 
 MOST_LINKS = 40
@@ -405,6 +406,11 @@ class FakeDisk:
             raise _refused()
         return _Open(self, node, _place(root, path))
 
+    def open_for_writing(self, root: Path) -> OpenForWriting | None:
+        """Nobody keeps a file open here."""
+        self.on_access("locks", str(root))
+        return OpenForWriting(frozenset(), frozenset())
+
     def write_back_ns(self) -> int:
         """How long a store through mmap may go unseen."""
         return int(WRITE_BACK_S * 1e9)
@@ -529,6 +535,7 @@ class _Held:
     def __init__(self, disk: FakeDisk, top: Node) -> None:
         self._disk = disk
         self._top = top
+        self.open_for_writing = disk.open_for_writing
         self.write_back_ns = disk.write_back_ns
 
     @contextmanager

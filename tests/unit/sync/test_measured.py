@@ -208,14 +208,17 @@ def test_an_open_file_keeps_it_incomplete(noted: Notes) -> None:
     see(noted, "d/run/iq.csv", "d/run_2/iq.csv")
     kept = noted.journal.measurements
 
-    assert "does not tell" in step(noted, "d/run/iq.csv", by).message
-    kept.set_open_files(noted.mapping_id, OpenFiles(NOW, frozenset({"d/run/iq.csv"})))
+    assert "not known yet" in step(noted, "d/run/iq.csv", by).message
+    kept.set_open_files(noted.mapping_id, OpenFiles(NOW, 99, frozenset({"d/run/iq.csv"})))
     assert "d/run/iq.csv is open for writing" in step(noted, "d/run/iq.csv", by).message
     assert isinstance(step(noted, "d/run_2/iq.csv", by), Upload)
-    kept.set_open_files(noted.mapping_id, OpenFiles(NOW, frozenset()))
+    kept.set_open_files(noted.mapping_id, OpenFiles(NOW, 99, frozenset()))
     assert isinstance(step(noted, "d/run/iq.csv", by), Upload)
-    kept.set_open_files(noted.mapping_id, None)
-    assert isinstance(step(noted, "d/run/iq.csv", by), Wait)
+    kept.set_open_files(noted.mapping_id, OpenFiles(NOW, 1, frozenset()))
+    see(noted, "d/run/moved-in.csv")
+    assert "not known yet" in step(noted, "d/run/iq.csv", by).message
+    kept.set_open_files(noted.mapping_id, OpenFiles(NOW, 99, None))
+    assert "does not tell" in step(noted, "d/run/iq.csv", by).message
 
 
 def test_a_place_that_cannot_be_read_keeps_it_incomplete(noted: Notes) -> None:

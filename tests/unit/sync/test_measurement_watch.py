@@ -245,3 +245,42 @@ def test_a_folder_that_is_gone_is_forgotten(start: Callable[..., Harness], tmp_p
     harness.write("run_1/b.csv", age_s=60)
     harness.run(SETTLED_S)
     assert set(harness.remote) == {"run_1~a.csv"}, "it is the newest now"
+
+
+def test_a_file_that_is_closed_without_a_sign(start: Callable[..., Harness]) -> None:
+    """No event tells of it, so the system is asked again and again, while it is open alone."""
+    harness = start({"closed": True})
+    place = harness.write("run/a.csv", age_s=60)
+    with place.open("ab"):
+        harness.run(120)
+        assert harness.remote == {}
+        assert "run/a.csv is open for writing" in harness.lab.decision("run/a.csv").message
+        with looks_of(harness.engine) as looks:
+            harness.run(60)
+        assert looks == [("run",)] * 6
+    harness.run(11)
+    assert set(harness.remote) == {"run~a.csv"}
+    with looks_of(harness.engine) as looks:
+        harness.run(60)
+    assert ("run",) not in looks
+
+
+def test_a_root_that_is_away_is_not_asked_about(start: Callable[..., Harness]) -> None:
+    harness = start({"closed": True})
+    place = harness.write("run/a.csv", age_s=60)
+    with place.open("ab"):
+        harness.run(30)
+        away = harness.lab.root.rename(harness.lab.root.with_name("away"))
+        harness.run(300)
+        away.rename(harness.lab.root)
+    harness.run(300)
+    assert set(harness.remote) == {"run~a.csv"}
+
+
+def test_a_push_asks_which_files_are_open(lab: Lab) -> None:
+    section = {"folder": "{run}/", "complete": {"closed": True}, "send": "when_complete"}
+    lab.configure(measurement=section)
+    place = lab.write("run/a.csv")
+    with place.open("ab"):
+        assert lab.push("run/a.csv", longest_wait_s=30.0).uploaded == 0
+    assert lab.push("run/a.csv").uploaded == 1

@@ -25,6 +25,7 @@ TAGGED = replace(RUN, sentinel="day/run/done.tag")
 FOLLOWED = replace(RUN, followed_by="day/run_2")
 YOUNG = replace(RUN, changed_ns=NOW - 30 * SECOND_NS)
 ASKED = replace(RUN, asked_ns=NOW - 1)
+MUTE = replace(ASKED, tells=False)
 OPEN = replace(ASKED, open_file="day/run/iq.h5")
 UNREADABLE = Problem(said("cannot be looked at", "let it"), LONG_AGO)
 
@@ -38,7 +39,8 @@ UNREADABLE = Problem(said("cannot be looked at", "let it"), LONG_AGO)
         (FOLLOWED, NEWER, True, None, "day/run_2 is newer"),
         (YOUNG, QUIET, False, NOW + 30 * SECOND_NS, "quiet for less than 60 s"),
         (RUN, QUIET, True, None, "quiet for 60 s"),
-        (RUN, CLOSED, False, None, "the system does not tell which files are open"),
+        (RUN, CLOSED, False, NOW, "it is not known yet whether its files are closed"),
+        (MUTE, CLOSED, False, None, "the system does not tell which files are open"),
         (ASKED, CLOSED, True, None, "none of its files is open for writing"),
         (OPEN, CLOSED, False, NOW - 1 + ASKED_AGAIN_NS, "day/run/iq.h5 is open for writing"),
         (
@@ -122,6 +124,7 @@ VIEWS = st.builds(
     st.none() | st.just("day/run/done.tag"),
     st.none() | st.just("day/run_2"),
     st.none() | TIMES,
+    st.booleans(),
     st.none() | st.just("day/run/iq.h5"),
 )
 CONDITIONS = st.builds(
@@ -147,5 +150,5 @@ def test_a_named_time_is_no_empty_promise(view: MeasurementView, conditions: Con
         # A clock that was set back is noticed by the next look.
         seen = replace(view, changed_ns=min(view.changed_ns, NOW))
         then = completeness(seen, conditions, max(NOW, found.until_ns))
-        asked = conditions.closed and view.asked_ns is not None
+        asked = conditions.closed and view.tells
         assert then.complete or then.message != found.message or asked
