@@ -45,6 +45,7 @@ def test_a_token_that_is_refused(guarded: Project) -> None:
         assert ran.exit_code == (3 if arguments[0] in {"push", "check"} else 1), ran.text
     assert "did not accept the token" in outputs[0]
     assert "hint: check the token" in outputs[0]
+    assert "hint: check the token" in outputs[2]
     assert guarded.remote_names() == set()
 
     write_token(guarded, "right-token-4711")

@@ -89,13 +89,7 @@ def push(
     within = _within(mappings, paths)
     if within:
         mappings = tuple(m for m in mappings if m.name in within)
-    limits = Limits(
-        not no_wait,
-        longest_wait_s,
-        overwrite,
-        within,
-        at_once=at_once,
-    )
+    limits = Limits(not no_wait, longest_wait_s, overwrite, within, at_once=at_once)
     if dry_run:
         return _rehearse(config, mappings, limits, json=json)
     with _progress(mappings, quiet=json) as progress:
@@ -182,20 +176,20 @@ def _tell(report: PushReport) -> None:
     words = {"differs": State.DIFFERS.value}
     shown += [f"{count} {words.get(name, name)}" for name, count in counts.items() if count]
     say(f"{', '.join(shown)}: {size_text(report.bytes)} in {report.seconds:.1f} s{rate}")
-    _tell_notes(report)
-    if server is not None:
-        complain(f"error: {server.message}")
-        if server.hint:
-            complain(f"  hint: {server.hint}")
+    _tell_notes_and_server(report)
     if report.interrupted:
         complain("interrupted; the next push goes on where this one stopped")
 
 
-def _tell_notes(report: PushReport) -> None:
+def _tell_notes_and_server(report: PushReport) -> None:
     for note in report.notes:
         say(f"note: {note}")
     if report.notes:
         say(f"  hint: {HINT}")
+    if report.server is not None:
+        complain(f"error: {report.server.message}")
+        if report.server.hint:
+            complain(f"  hint: {report.server.hint}")
 
 
 def _rehearse(
@@ -232,9 +226,7 @@ def _rehearse(
     else:
         in_sync = sum(summary.files[State.IN_SYNC] for summary in summaries.values())
         say(f"{in_sync} in sync; dry run: nothing was sent, and the journal is as it was")
-        _tell_notes(report)
-        if report.server is not None:
-            complain(f"error: {report.server.message}")
+        _tell_notes_and_server(report)
     return report.exit_code
 
 

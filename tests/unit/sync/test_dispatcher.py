@@ -22,7 +22,7 @@ from aqsync.errors import (
 )
 from aqsync.journal.observations import Waiting
 from aqsync.local.errands import Hang
-from aqsync.model import ChangedMeanwhile, FileRecord, InSync, Outcome, Policy, State
+from aqsync.model import ChangedMeanwhile, FileRecord, InSync, Outcome, Policy, Reason, State
 from aqsync.sync.dispatcher import IDLE_S, MOST_IN_BACKGROUND, Announce
 from aqsync.sync.files_in_hand import BATCH
 from aqsync.sync.jobs import Job
@@ -562,6 +562,20 @@ def test_an_order_that_no_pause_holds_up_waits_for_a_disk_that_hangs(lab: Lab) -
     assert harness.remote == {"a": b"data"}
 
 
+def test_an_order_does_not_wait_for_a_disk_that_hangs_for_every_worker(lab: Lab) -> None:
+    harness = Harness(lab)
+    lab.write("a", b"data", age_s=HOUR_S)
+    for path in ("x", "y"):
+        harness.engine._errands.job(lab.root, path).abandon(Hang(path, lab.clock.now_ns()))
+
+    def late(_seconds: float) -> None:
+        assert lab.clock.monotonic() < 1000.0 + HOUR_S, "it waits for the disk"
+
+    lab.clock.while_waiting = late
+    assert not harness.push().uploaded
+    assert lab.decision("a").reason is Reason.MAPPING_HANGS
+
+
 # The journal and others
 
 
@@ -792,6 +806,22 @@ def test_what_is_only_compared_waits_for_what_is_sent(harness: Harness) -> None:
     harness.run(1)
     assert set(harness.pool.begun) == {*names, "new"}
     assert all(isinstance(harness.lab.decision(name), InSync) for name in [*names, "new"])
+
+
+def test_what_is_put_off_is_not_lost_while_the_journal_cannot_be_read(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = restored(harness, 1)
+
+    def failing(_file: FileRecord) -> FileRecord:
+        monkeypatch.undo()
+        raise FULL
+
+    monkeypatch.setattr(harness.engine, "again", failing)
+    harness.poller.mirror_soon()
+    harness.run(30)
+    assert harness.failures == [FULL]
+    assert harness.pool.begun == names
 
 
 def test_a_paused_mapping_keeps_no_other_from_being_compared(lab: Lab, tmp_path: Path) -> None:
