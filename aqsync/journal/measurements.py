@@ -18,7 +18,7 @@ from aqsync.journal.rows import (
     split,
     stored,
 )
-from aqsync.model import MeasurementState
+from aqsync.model import EntryKind, MeasurementState
 
 # A file that is here and not on the server with this content, as far as known: the planner calls no
 # such file in sync, and a test compares the two.
@@ -132,14 +132,15 @@ class Measurements:
     def paths(
         self, mapping_id: int, folder: str = "", names: Collection[str] | None = None
     ) -> Iterator[str]:
-        """The files at and below a folder.
+        """The files at and below a folder, and the sentinels that are not sent.
 
         Args:
             mapping_id: Whose.
             folder: Which; empty: everywhere.
             names: Only those with these names; None: all.
         """
-        condition, values = "f.size IS NOT NULL AND f.kind = 0", _Values()
+        kinds = f"{EntryKind.FILE:d}, {EntryKind.SENTINEL:d}"
+        condition, values = f"f.size IS NOT NULL AND f.kind IN ({kinds})", _Values()
         if names is not None:
             condition += f" AND f.name IN ({marks(names)})"
             values += [stored(name) for name in names]

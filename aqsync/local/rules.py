@@ -14,6 +14,7 @@ from itertools import islice
 from aqsync.config import MappingConfig, patterns
 from aqsync.config.models import MAX_TAG_LENGTH
 from aqsync.errors import ConfigError
+from aqsync.local.folders import folders_of
 
 IGNORE_FILE = ".aqsyncignore"
 """A file in a root with more patterns to ignore; it is never uploaded itself."""
@@ -97,11 +98,14 @@ class Rules:
         self._tags = tuple(
             (patterns.compile_path_pattern(rule.match), rule.add) for rule in mapping.tags
         )
+        section = mapping.measurement
+        self._folders = None if section is None else folders_of(section)
         self._ignored_directory = lru_cache(_REMEMBERED_DIRECTORIES)(self._find_ignored_directory)
 
         # The last part: earlier releases took the parts of databases for files.
+        noted = [] if section is None else [section.folder, section.complete.sentinel]
         self.selection_fingerprint = _fingerprint(
-            mapping.include, mapping.ignore, root_lines, "snapshot"
+            mapping.include, mapping.ignore, root_lines, "snapshot", *noted
         )
         """Changes when other files may be selected."""
         self.target_fingerprint = target_fingerprint(mapping)
@@ -131,6 +135,10 @@ class Rules:
         if path == IGNORE_FILE:
             return _IGNORED
         return None if not self._include or self._includes(path) else _NOT_INCLUDED
+
+    def is_sentinel(self, path: str) -> bool:
+        """Whether a file says by being there that its measurement is complete."""
+        return self._folders is not None and self._folders.is_sentinel(path)
 
     @property
     def matching(self) -> Iterator[tuple[str, re.Pattern[str]]]:

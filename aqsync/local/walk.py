@@ -395,7 +395,8 @@ class Walk:
         *,
         is_database: bool | None = None,
     ) -> None:
-        if not self._selected(path, known):
+        seen = self._as_sentinel(path, known, seen)
+        if seen[0] is not EntryKind.SENTINEL and not self._selected(path, known):
             return
         self.entries += 1
         if known == seen and is_database is None:
@@ -403,6 +404,16 @@ class Walk:
         kind, *signature = seen
         assert kind is not None  # noqa: S101 - a directory is no entry
         self._observe(path, Signature(*signature), kind=kind, is_database=is_database)
+
+    def _as_sentinel(self, path: str, known: KnownEntry | None, seen: Seen) -> Seen:
+        """A sentinel that the rules leave out is noted all the same, as one: it is there."""
+        if seen[0] is not EntryKind.FILE or not self._rules.is_sentinel(path):
+            return seen
+        if known is not None and not self._reselect:
+            left_out = known[0] == EntryKind.SENTINEL
+        else:
+            left_out = self._rules.left_out(path) is not None
+        return (EntryKind.SENTINEL, *seen[1:]) if left_out else seen
 
     def _selected(self, path: str, known: KnownEntry | None) -> bool:
         """Whether the rules take an entry; a known one is only asked about if they have changed."""

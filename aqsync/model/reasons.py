@@ -246,6 +246,10 @@ class Reason(StrEnum):
         "database-part",
         "part of the database {name}: it is sent with it, never by itself",
     )
+    SENTINEL_LEFT_OUT = (
+        "sentinel-left-out",
+        "it says that its measurement is complete, and `include` or `ignore` leave it out",
+    )
     SPECIAL_FILE = "special-file", "FIFO, socket or device, never opened"
     FILE_OF_OTHERS = (
         "file-of-others",

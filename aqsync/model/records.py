@@ -29,6 +29,8 @@ class EntryKind(IntEnum):
     """A file of a user whom the mapping's ``require_owner`` does not name."""
     DATABASE_PART = 4
     """The log or the index of a database: what it holds is sent with the database."""
+    SENTINEL = 5
+    """A file that says that its measurement is complete, and that the rules leave out."""
 
 
 class Signature(NamedTuple):

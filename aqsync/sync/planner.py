@@ -137,6 +137,7 @@ _SKIPPED = {
     EntryKind.SPECIAL: Reason.SPECIAL_FILE,
     EntryKind.OTHERS: Reason.FILE_OF_OTHERS,
     EntryKind.DATABASE_PART: Reason.DATABASE_PART,
+    EntryKind.SENTINEL: Reason.SENTINEL_LEFT_OUT,
 }
 
 

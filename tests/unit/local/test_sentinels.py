@@ -1,0 +1,80 @@
+"""A sentinel counts even if the rules leave it out: it is noted, and never sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aqsync.model import EntryKind, Hold, Reason, State, Upload, Wait
+from tests.support.lab import Lab
+
+
+def configure(lab: Lab, **rules: Any) -> None:
+    complete = {"sentinel": ("*.tag",)}
+    section = {"folder": "{run}/", "complete": complete, "send": "when_complete"}
+    lab.configure(measurement=section, **rules)
+
+
+@pytest.mark.parametrize("rules", [{"ignore": ("*.tag",)}, {"include": ("*.csv",)}])
+def test_one_that_is_left_out_completes_its_measurement(lab: Lab, rules: dict[str, Any]) -> None:
+    configure(lab, **rules)
+    lab.write("run/a.csv")
+    lab.write("apart.tag")
+    lab.push()
+    assert lab.remote == {}
+
+    tag = lab.write("run/done.tag")
+    report = lab.scan()
+    assert (report.changed, report.gone) == (1, 0)
+    assert lab.find("apart.tag") is None, "it lies in no measurement"
+    assert lab.record("run/done.tag").kind is EntryKind.SENTINEL
+    found = lab.decision("run/done.tag")
+    assert isinstance(found, Hold)
+    assert (found.reason, found.state) == (Reason.SENTINEL_LEFT_OUT, State.SKIPPED)
+    assert isinstance(lab.decision("run/a.csv"), Upload)
+    for within in ((), ("run/done.tag",), ("run",)):
+        report = lab.scan(*within)
+        assert (report.changed, report.gone) == (0, 0), "nothing has changed"
+
+    lab.write("run/done.tag", b"more")
+    assert lab.scan().changed == 1
+    tag.unlink()
+    lab.scan()
+    assert lab.find("run/done.tag") is None
+    assert isinstance(lab.decision("run/a.csv"), Wait)
+
+
+def test_rules_that_change(lab: Lab) -> None:
+    configure(lab)
+    lab.write("run/a.csv")
+    lab.write("run/done.tag")
+    lab.push()
+    assert set(lab.remote) == {"run~a.csv", "run~done.tag"}
+
+    configure(lab, ignore=("*.tag",))
+    lab.scan()
+    assert lab.record("run/done.tag").kind is EntryKind.SENTINEL
+
+    configure(lab)
+    lab.scan()
+    assert lab.record("run/done.tag").kind is EntryKind.FILE
+    lab.push()
+    assert lab.journal.measurements.not_there(lab.mapping_id, "run") == []
+
+    configure(lab, ignore=("*.tag",))
+    lab.scan()
+    lab.configure(ignore=("*.tag",))
+    lab.scan()
+    assert lab.find("run/done.tag") is None, "nothing asks for it any more"
+
+
+def test_a_sentinel_that_the_rules_take_later_is_sent(lab: Lab) -> None:
+    configure(lab, ignore=("*.tag",))
+    lab.write("run/done.tag")
+    lab.write("run/a.csv")
+    lab.push()
+    assert set(lab.remote) == {"run~a.csv"}
+    configure(lab)
+    lab.push()
+    assert set(lab.remote) == {"run~a.csv", "run~done.tag"}
