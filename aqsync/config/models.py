@@ -40,6 +40,7 @@ from aqsync.paths import absolute
 
 DEFAULT_SETTLE = 5.0
 DEFAULT_REMOVE_SHARE = 0.5
+DEFAULT_GIVE_UP = 3600.0
 
 MAX_TAG_LENGTH = 64
 _TAG = re.compile(r"[A-Za-z0-9_:/-]+")
@@ -133,6 +134,13 @@ class TagRule(Section):
         return add
 
 
+class Unfinished(Section):
+    """Files whose own format says that their writer has not closed them."""
+
+    give_up: Duration = Field(default=DEFAULT_GIVE_UP, description=A_DURATION + ", at most 30d")
+    """Seconds without a change after which such a file is sent all the same."""
+
+
 class Settings(Section):
     """Keys of ``defaults`` and of a mapping; the mapping's value counts."""
 
@@ -162,6 +170,9 @@ class Settings(Section):
         description="a section with the keys " + ", ".join(Measurement.model_fields) + ", or null",
     )
     """Which folders belong together; None: each file stands for itself."""
+    unfinished: Unfinished = Field(
+        default=Unfinished(), description="a section with the key give_up"
+    )
 
 
 class Defaults(Settings):
@@ -195,6 +206,11 @@ class MappingConfig(Defaults):
     def settle_ns(self) -> int:
         """Nanoseconds that a file must stand still before it is uploaded."""
         return int(self.settle * SECOND_NS)
+
+    @property
+    def give_up_ns(self) -> int:
+        """Nanoseconds without a change after which an unfinished file is sent all the same."""
+        return int(self.unfinished.give_up * SECOND_NS)
 
     @field_validator("name")
     @classmethod

@@ -40,6 +40,8 @@ class LocalFile(NamedTuple):
     remote_name: str
     listed_at: str | None
     """The server's time of what it lists under the remote name; None: it lists nothing."""
+    sent_unfinished: str | None
+    """Its format, if it was sent although that said that its writer had not closed it."""
 
 
 class RemoteFile(NamedTuple):
@@ -90,7 +92,8 @@ class Comparisons:
         while True:
             rows = self._database.rows(
                 "SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name,"
-                f" r.modified_at, {_STATUS} FROM {JOINED}"
+                f" r.modified_at, CASE WHEN {_UNCHANGED} THEN f.synced_unfinished END, {_STATUS}"
+                f" FROM {JOINED}"
                 " WHERE f.mapping_id = ? AND (f.directory, f.name) > (?, ?)"
                 f" AND f.size IS NOT NULL AND f.kind = 0 {wanted}"
                 " ORDER BY f.directory, f.name LIMIT ?",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from aqsync.journal.database import Database, Version
 from aqsync.journal.rows import (
     AT_PATH,
+    FINISHED,
     JOINED,
     LISTED,
     NO_FAILURE,
@@ -18,6 +19,7 @@ from aqsync.journal.rows import (
     QUIET,
     RECORD,
     SQLITE,
+    UNCHANGED,
     below,
     file_record,
     joined,
@@ -76,6 +78,13 @@ class Waiting(NamedTuple):
         return cls(file.id, file.size)
 
 
+class SentUnfinished(NamedTuple):
+    """A file that was sent although its own format said that its writer had not closed it."""
+
+    path: str
+    format: str
+
+
 class Quiet(NamedTuple):
     """Files that are in sync without a closer look."""
 
@@ -99,7 +108,7 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
         THEN coalesce(changing_since_ns,
             max(excluded.since_ns, since_ns, coalesce(synced_at_ns, since_ns))) END,
-    {NOT_COMPARED}, {NO_FAILURE}
+    {NOT_COMPARED}, {NO_FAILURE}, {FINISHED}
 """
 
 FORGET_REMOTE_SIDE = f"""
@@ -109,7 +118,7 @@ FORGET_REMOTE_SIDE = f"""
     {NOT_SENT}, {NOT_COMPARED}, {NOT_RESENT},
     synced_listed = 1, synced_replaced = NULL, unanswered_ns = NULL,
     {NO_FAILURE}, removed_at_ns = NULL, insisted = 0,
-    may_replace = NULL, removing = 0, recheck_at_ns = NULL
+    may_replace = NULL, removing = 0, recheck_at_ns = NULL, synced_unfinished = NULL
 """
 """Assignments that forget all but what was seen on this disk."""
 
@@ -237,7 +246,8 @@ class Observations:
                 )
                 connection.execute(
                     f"UPDATE file SET size = NULL, since_ns = ?, insisted = 0,"
-                    f" changing_since_ns = NULL, {NO_FAILURE} WHERE {AT_PATH} AND size IS NOT NULL",
+                    f" changing_since_ns = NULL, {NO_FAILURE}, {FINISHED}"
+                    f" WHERE {AT_PATH} AND size IS NOT NULL",
                     (now_ns, *at),
                 )
 
@@ -348,6 +358,15 @@ class Observations:
             )
             for places, values in _batches(mapping_id, within)
         )
+
+    def sent_unfinished(self, mapping_id: int) -> list[SentUnfinished]:
+        """The files whose synced version was sent unfinished, and that are as they were then."""
+        rows = self._database.rows(
+            "SELECT f.directory, f.name, f.synced_unfinished FROM file f WHERE f.mapping_id = ?"
+            f" AND f.synced_unfinished IS NOT NULL AND {UNCHANGED} ORDER BY f.directory, f.name",
+            (mapping_id,),
+        )
+        return [SentUnfinished(joined(d, n), name) for d, n, name in rows]
 
     def count(self, mapping_id: int) -> int:
         """How many files are known, the gone ones included."""

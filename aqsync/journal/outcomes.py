@@ -11,11 +11,21 @@ from typing import NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.removals import AT_ONCE_NS
-from aqsync.journal.rows import NO_FAILURE, NOT_COMPARED, NOT_RESENT, NOT_SENT, explained
+from aqsync.journal.rows import (
+    AT_PATH,
+    FINISHED,
+    NO_FAILURE,
+    NOT_COMPARED,
+    NOT_RESENT,
+    NOT_SENT,
+    explained,
+    split,
+)
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     SECOND_NS,
     Adopted,
+    BeingWritten,
     ChangedMeanwhile,
     Explanation,
     Failed,
@@ -33,7 +43,7 @@ from aqsync.model import (
 _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
     synced_log = ?, synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
-    {NOT_SENT}, {NOT_COMPARED}, removing = 0, {NO_FAILURE}
+    {NOT_SENT}, {NOT_COMPARED}, removing = 0, {NO_FAILURE}, {FINISHED}
 """
 
 # A version that is sent again counts within a day of the first time; the limit is the planner's.
@@ -60,13 +70,14 @@ _AS_LISTED = (
 
 
 _UPLOADED = f"""
-    UPDATE file SET {_SYNCED}, recheck_at_ns = ?,
+    UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_unfinished = ?,
         synced_sequence = (SELECT value FROM counter), synced_listed = 0, synced_modified_at = ?,
         synced_not_before = {_UNLESS_ONE_MAY_ARRIVE}, synced_not_after = {_UNLESS_ONE_MAY_ARRIVE},
         synced_replaced = ?, insisted = 0, may_replace = NULL, removed_at_ns = NULL
     WHERE {AT}
 """
 _ABOUT_TO_SEND = f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {AT} AND {_AS_LISTED}"
+_LOOK_NOW = "unfinished_at_ns = 0 WHERE unfinished_at_ns IS NOT NULL"
 _ENDS_SOON_BYTES = 8 << 20
 """An upload up to this size is over soon after its last bytes were sent."""
 
@@ -192,6 +203,7 @@ class Outcomes:
             case Adopted(signature, sha256, modified_at):
                 connection.execute(
                     f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_sequence = 0,"
+                    " synced_unfinished = unfinished_format,"
                     " synced_listed = 1, synced_modified_at = ?, insisted = 0, may_replace = NULL,"
                     f" removed_at_ns = NULL WHERE {AT}",
                     (*signature, sha256, now_ns, recheck_at_ns, modified_at, *at(file)),
@@ -207,15 +219,16 @@ class Outcomes:
                     (modified_at, now_ns, finding, size, sha256, *at(file), *then),
                 )
             case Removed():
-                if not file.forced:
-                    self._count_removal(connection, file, now_ns)
-                connection.execute(f"DELETE FROM file WHERE {AT} AND size IS NULL", at(file))
-                connection.execute(
-                    "DELETE FROM remote_file WHERE eid = ? AND name = ?",
-                    (file.eid, file.remote_name),
-                )
+                self._removed(connection, file, now_ns)
             case ChangedMeanwhile():
                 pass  # the scanner looks again; nothing was learned about the remote side
+            case BeingWritten(name):
+                unchanged, then = _unchanged_since(file)
+                connection.execute(
+                    "UPDATE file SET unfinished_format = ?, unfinished_at_ns = ?"
+                    f" WHERE {AT} AND {unchanged}",
+                    (name, now_ns, *at(file), *then),
+                )
             case Failed():
                 self._failed(connection, file, outcome, now_ns)
 
@@ -236,6 +249,7 @@ class Outcomes:
                 outcome.sha256,
                 now_ns,
                 recheck_at_ns,
+                outcome.unfinished,
                 outcome.modified_at,
                 now_ns,
                 not_before,
@@ -251,11 +265,17 @@ class Outcomes:
             )
 
     @staticmethod
-    def _count_removal(connection: Connection, file: FileRecord, now_ns: int) -> None:
-        around = (now_ns - AT_ONCE_NS, now_ns + AT_ONCE_NS)
-        connection.execute("DELETE FROM removal WHERE at_ns NOT BETWEEN ? AND ?", around)
+    def _removed(connection: Connection, file: FileRecord, now_ns: int) -> None:
+        if not file.forced:
+            around = (now_ns - AT_ONCE_NS, now_ns + AT_ONCE_NS)
+            connection.execute("DELETE FROM removal WHERE at_ns NOT BETWEEN ? AND ?", around)
+            connection.execute(
+                f"INSERT INTO removal SELECT mapping_id, ? FROM file WHERE {AT}",
+                (now_ns, *at(file)),
+            )
+        connection.execute(f"DELETE FROM file WHERE {AT} AND size IS NULL", at(file))
         connection.execute(
-            f"INSERT INTO removal SELECT mapping_id, ? FROM file WHERE {AT}", (now_ns, *at(file))
+            "DELETE FROM remote_file WHERE eid = ? AND name = ?", (file.eid, file.remote_name)
         )
 
     @staticmethod
@@ -268,16 +288,16 @@ class Outcomes:
         now_ns: int,
     ) -> None:
         known = _known_version(file, sha256)
-        signature, at_ns = Signature.unknown(size), now_ns
+        signature, at_ns, unfinished = Signature.unknown(size), now_ns, None
         if known is not None:  # else it was sent, but the answer was lost
-            at_ns = known.at_ns
+            at_ns, unfinished = known.at_ns, known.unfinished
             # The file as it was compared has other content: its signature cannot vouch for this.
             if known.signature != file.local:
                 signature = known.signature
         connection.execute(
             f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_listed = 1,"
-            f" synced_modified_at = ? WHERE {AT}",
-            (*signature, sha256, at_ns, modified_at, *at(file)),
+            f" synced_modified_at = ?, synced_unfinished = ? WHERE {AT}",
+            (*signature, sha256, at_ns, modified_at, unfinished, *at(file)),
         )
 
     @staticmethod
@@ -314,8 +334,19 @@ class Outcomes:
             ((identity,) for identity in identities),
         )
 
+    def look_into_again(self, mapping_id: int, paths: Iterable[str]) -> None:
+        """Files whose writer has let go of them now, if it was that what they waited for."""
+        self._database.write_each(
+            f"UPDATE file SET {_LOOK_NOW} AND {AT_PATH}",
+            ((mapping_id, *split(path)) for path in paths),
+        )
+
     def end_pauses(self, mapping_id: int) -> None:
-        """End the pauses after earlier failures, as a person asked: try once more now."""
+        """End the pauses after earlier looks and failures, as a person asked: try once more now."""
+        self._database.write(
+            f"UPDATE file SET {_LOOK_NOW} AND mapping_id = ?",
+            (mapping_id,),
+        )
         self._database.write(
             "UPDATE file SET failure_at_ns = 0 WHERE mapping_id = ?"
             " AND failure_message IS NOT NULL AND NOT failure_permanent",
@@ -339,8 +370,9 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     """The event for the history, if the outcome is worth one."""
     event = partial(Event, now_ns, mapping=file.mapping, path=file.path)
     match outcome:
-        case Uploaded(signature, sha256):
-            return event(HistoryKind.UPLOADED, text="", size=signature.size, sha256=sha256.hex())
+        case Uploaded(signature, sha256, unfinished=unfinished):
+            text = f"its writer had not closed it ({unfinished})" if unfinished else ""
+            return event(HistoryKind.UPLOADED, text=text, size=signature.size, sha256=sha256.hex())
         case FoundOurOwn(size, sha256) if _known_version(file, sha256) is None:
             return event(HistoryKind.UPLOADED, text="", size=size, sha256=sha256.hex())
         case Adopted(signature, sha256):

@@ -18,6 +18,7 @@ from aqsync.model import (
     SentVersion,
     Signature,
     SyncedVersion,
+    Unfinished,
     explanation_of,
 )
 
@@ -96,6 +97,9 @@ NO_FAILURE = """
 """
 """Assignments that forget a failure."""
 
+FINISHED = "unfinished_format = NULL, unfinished_at_ns = NULL"
+"""Assignments that forget that a file was found unfinished."""
+
 NOT_COMPARED = "compared_modified_at = NULL, compared_at_ns = NULL"
 NOT_SENT = "sent_sha256 = NULL, sent_size = NULL"
 NOT_RESENT = "resends = 0, resends_since_ns = NULL"
@@ -129,23 +133,23 @@ RECORD = f"""
         f.remote_name,
         f.synced_size, f.synced_mtime_ns, f.synced_ctime_ns, f.synced_inode, f.synced_log,
         f.synced_sha256, f.synced_at_ns, f.synced_sequence, f.synced_modified_at,
-        f.synced_listed, f.recheck_at_ns,
+        f.synced_listed, f.recheck_at_ns, f.synced_unfinished,
         f.sent_sha256, f.sent_size, {LISTED}, r.modified_at,
         f.compared_modified_at, f.compared_at_ns, f.compared_finding, f.compared_size,
         f.compared_sha256,
         f.failure_code, f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
         f.failure_at_ns,
         f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns, f.removing,
-        f.resends, f.resends_since_ns, f.format
+        f.resends, f.resends_since_ns, f.format, f.unfinished_format, f.unfinished_at_ns
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST = (
     slice(0, 13),
-    slice(13, 24),
-    slice(24, 28),
-    slice(28, 33),
-    slice(33, 39),
-    slice(39, 47),
+    slice(13, 25),
+    slice(25, 29),
+    slice(29, 34),
+    slice(34, 40),
+    slice(40, 50),
 )
 """Which columns of `RECORD` belong together."""
 
@@ -161,7 +165,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
     identity, mapping, directory, name, kind, *local, since_ns, eid, remote_name = row[_HERE]
     sent_sha256, sent_size, listed_sequence, listed_modified_at = row[_SENT]
     removed_at_ns, insisted, may_replace, changing_since_ns, removing, *rest = row[_REST]
-    resends, since, known_format = rest
+    resends, since, known_format, unfinished_format, unfinished_at_ns = rest
     return FileRecord(
         id=identity,
         mapping=mapping,
@@ -183,15 +187,26 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         removing=bool(removing),
         resends=None if since is None else Resends(resends, since),
         is_database=known_format == SQLITE,
+        unfinished=None
+        if unfinished_at_ns is None
+        else Unfinished(unfinished_format, unfinished_at_ns),
     )
 
 
 def _synced_version(columns: tuple[Any, ...]) -> SyncedVersion | None:
-    *signature, sha256, at_ns, sequence, modified_at, listed, recheck_at_ns = columns
+    *signature, sha256, at_ns, sequence, modified_at, listed, recheck_at_ns, unfinished = columns
     if at_ns is None:
         return None
-    version = Signature(*signature)
-    return SyncedVersion(version, sha256, at_ns, sequence, modified_at, bool(listed), recheck_at_ns)
+    return SyncedVersion(
+        Signature(*signature),
+        sha256,
+        at_ns,
+        sequence,
+        modified_at,
+        bool(listed),
+        recheck_at_ns,
+        unfinished,
+    )
 
 
 def _comparison(columns: tuple[Any, ...]) -> Comparison | None:

@@ -390,6 +390,15 @@ ALTER TABLE mapping ADD COLUMN open_asked_newest INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE mapping ADD COLUMN open_told INTEGER NOT NULL DEFAULT 1;
 """
 
+_UNFINISHED = """
+-- A file that its writer had not closed, by its own format: when last looked into, and when sent.
+ALTER TABLE file ADD COLUMN unfinished_format TEXT;
+ALTER TABLE file ADD COLUMN unfinished_at_ns INTEGER;
+ALTER TABLE file ADD COLUMN synced_unfinished TEXT;
+CREATE INDEX file_unfinished ON file (mapping_id) WHERE unfinished_at_ns IS NOT NULL;
+CREATE INDEX file_sent_unfinished ON file (mapping_id) WHERE synced_unfinished IS NOT NULL;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -415,6 +424,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0022-databases", _DATABASES),
     ("0023-measurements", _MEASUREMENTS),
     ("0024-open-files", _OPEN_FILES),
+    ("0025-unfinished", _UNFINISHED),
 )
 
 VERSION = len(MIGRATIONS)

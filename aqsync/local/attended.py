@@ -127,6 +127,14 @@ class _AttendedFile:
         """The next bytes."""
         return self._ask(self._file.read, size)
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """The bytes there."""
+        return self._ask(self._file.read_at, offset, size)
+
+    def locked_for_writing(self) -> bool:
+        """Whether a program holds a lock for writing on it."""
+        return self._ask(self._file.locked_for_writing)
+
     def _ask(self, call: Callable[[*_Given], _T], *given: *_Given) -> _T:
         self._in_use = True
         try:

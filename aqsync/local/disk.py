@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.handles import HeldRoot
 from aqsync.local.mounts import mounts_below
-from aqsync.local.open_files import OpenForWriting, open_for_writing
+from aqsync.local.open_files import OpenForWriting, locked_for_writing, open_for_writing
 from aqsync.local.writeback import write_back_ns
 from aqsync.model import EntryKind
 from aqsync.paths import parents
@@ -65,6 +65,12 @@ class OpenFile(Protocol):
 
     def read(self, size: int) -> bytes:
         """The next bytes, `size` at most; none at the end."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """The bytes there, `size` at most; what comes next by `read` stays the same."""
+
+    def locked_for_writing(self) -> bool:
+        """Whether a program holds a lock for writing on it, as far as the system tells."""
 
     def close(self) -> None:
         """Read no more."""
@@ -309,6 +315,12 @@ class _RealFile:
 
     def read(self, size: int) -> bytes:
         return os.read(self._descriptor, size)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, offset)
+
+    def locked_for_writing(self) -> bool:
+        return locked_for_writing(os.fstat(self._descriptor))
 
     def close(self) -> None:
         os.close(self._descriptor)

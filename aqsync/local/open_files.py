@@ -55,6 +55,24 @@ def open_for_writing(root: str, device: int, proc: Path = PROC) -> OpenForWritin
     )
 
 
+def locked_for_writing(status: os.stat_result, proc: Path = PROC) -> bool:
+    """Whether some program holds a lock for writing on a file, of whatever kind.
+
+    Locks of programs in other containers are not told, nor those of other machines; of some file
+    systems (btrfs) the kernel tells another device. Then, and where it tells nothing, the answer
+    is no.
+
+    Args:
+        status: The file's.
+        proc: Where the kernel tells of locks.
+    """
+    try:
+        table = (proc / "locks").read_text()
+    except OSError:
+        return False
+    return status.st_ino in _locked(table, status.st_dev)
+
+
 def _processes(proc: Path) -> Iterator[str]:
     with os.scandir(proc) as entries:
         for entry in entries:

@@ -46,6 +46,8 @@ class GuardedFile:
         self._root, self._path = root, path
         self._expected = expected
         self._disk = disk
+        self._ahead = b""
+        """Read, and not given out yet."""
         self._file = self._ask(disk.open, root, path)
         try:
             self._check(self._ask(self._file.look))
@@ -69,6 +71,32 @@ class GuardedFile:
         """Bytes of the version wanted."""
         return self._expected.size
 
+    def beginning(self) -> bytes:
+        """The first `CHUNK` of bytes, in front of all chunks; these begin with the same ones.
+
+        Raises:
+            FileChanged: The file became shorter.
+            FileUnreadable: The disk failed to deliver.
+        """
+        self._ahead = self._all_of(min(CHUNK, self._expected.size))
+        return self._ahead
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """The bytes there, `size` at most; they are of this version if `chunks` comes to its end.
+
+        Raises:
+            FileUnreadable: The disk failed to deliver.
+        """
+        return self._ask(self._file.read_at, offset, size)
+
+    def locked_for_writing(self) -> bool:
+        """Whether a program holds a lock for writing on it, as far as the system tells.
+
+        Raises:
+            FileUnreadable: The disk failed.
+        """
+        return self._ask(self._file.locked_for_writing)
+
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """The content, once; the last chunk comes only after the second check.
 
@@ -82,14 +110,22 @@ class GuardedFile:
             chunk = self._read(size)
             remaining -= len(chunk)
             yield chunk
-        last = b""
-        while len(last) < remaining:
-            last += self._read(remaining - len(last))
+        last = self._all_of(remaining)
         self._check_again()
         if last:
             yield last
 
+    def _all_of(self, size: int) -> bytes:
+        """The next bytes, no fewer: some file systems give few at a time."""
+        found = b""
+        while len(found) < size:
+            found += self._read(size - len(found))
+        return found
+
     def _read(self, size: int) -> bytes:
+        if self._ahead:
+            chunk, self._ahead = self._ahead[:size], self._ahead[size:]
+            return chunk
         chunk = self._ask(self._file.read, size)
         if not chunk:
             raise FileChanged(f"{self._root / self._path} became shorter while it was read")

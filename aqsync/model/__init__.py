@@ -22,6 +22,7 @@ from aqsync.model.measurements import (
 )
 from aqsync.model.outcomes import (
     Adopted,
+    BeingWritten,
     ChangedMeanwhile,
     Failed,
     FoundDifferent,
@@ -63,6 +64,7 @@ from aqsync.model.records import (
     SentVersion,
     Signature,
     SyncedVersion,
+    Unfinished,
 )
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "SECOND_NS",
     "Action",
     "Adopted",
+    "BeingWritten",
     "ChangedMeanwhile",
     "Compare",
     "Comparison",
@@ -111,6 +114,7 @@ __all__ = [
     "Touched",
     "TransfersBlocked",
     "Twin",
+    "Unfinished",
     "Unready",
     "Upload",
     "Uploaded",

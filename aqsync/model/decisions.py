@@ -70,6 +70,8 @@ class Upload(_Step):
     state: State = State.PENDING
     again: bool = False
     """The server lost this version or has an older one of ours; such uploads are limited a day."""
+    unfinished: bool = False
+    """Even if its own format says that its writer has not closed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class Uploaded:
     """The new version's exact time, from a server that names it."""
     again: bool = False
     """It was sent because the server had not kept it: see `Upload.again`."""
+    unfinished: str | None = None
+    """Its format, if that says that its writer has not closed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,13 @@ class ChangedMeanwhile:
 
 
 @dataclass(frozen=True, slots=True)
+class BeingWritten:
+    """The file's own format says that its writer has not closed it: nothing was sent."""
+
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed(Explained):
     """The attempt failed."""
 
@@ -90,5 +99,6 @@ Outcome = (
     | FoundDifferent
     | Removed
     | ChangedMeanwhile
+    | BeingWritten
     | Failed
 )

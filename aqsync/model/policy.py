@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from aqsync.model.measurements import Unready
 from aqsync.model.reasons import Explained, Explanation
+from aqsync.model.records import SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Policy:
     blocked: TransfersBlocked | None = None
     """Why nothing may go to the server now; None: it may."""
     server_problem: ServerProblem | None = None
+    give_up_ns: int = 3600 * SECOND_NS
+    """A file that its writer has not closed is sent once it has not changed for so long."""
     recheck: bool = True
     """Whether young versions are hashed again."""
     unready: Unready | None = None

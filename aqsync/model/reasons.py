@@ -156,6 +156,11 @@ class Reason(StrEnum):
         "keeps changing before it can be sent; it must stand still for {seconds} s",
         "if whatever writes it never stops, `ignore` it, or give the mapping a shorter `settle`",
     )
+    BEING_WRITTEN = (
+        "being-written",
+        "its writer has not closed it, as its format ({format}) shows",
+        "it is sent after {minutes} min without a change, and by `aqsync retry PATH` at once",
+    )
     GONE_JUST_NOW = "gone-just-now", "gone only just now"
     PERHAPS_RENAMED = (
         "perhaps-renamed",

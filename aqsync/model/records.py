@@ -74,6 +74,8 @@ class SyncedVersion:
     recheck_at_ns: int | None = None
     """When it is hashed again. It was so young when it was read that a later write through mmap may
     not change its signature. None: the signature proves the content."""
+    unfinished: str | None = None
+    """Its format, if that said when it was sent that its writer had not closed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,15 @@ class Failure(Explained):
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The file's own format said that its writer had not closed it; as long-lived as a failure."""
+
+    format: str
+    at_ns: int
+    """When it was last looked into."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """Everything observed of one path."""
 
@@ -176,6 +187,8 @@ class FileRecord:
     """None: never, or so long ago that it no longer counts."""
     is_database: bool = False
     """It was seen to be a SQLite database."""
+    unfinished: Unfinished | None = None
+    """None: as far as is known, it is not."""
 
     @property
     def size(self) -> int:

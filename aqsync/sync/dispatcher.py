@@ -18,6 +18,7 @@ from aqsync.journal.observations import Waiting
 from aqsync.log import Log
 from aqsync.model import (
     SECOND_NS,
+    BeingWritten,
     ChangedMeanwhile,
     Compare,
     Failed,
@@ -244,7 +245,8 @@ class Dispatcher:
             self._look_later(file.mapping, file.path, seconds)
             return
         self._changed_meanwhile.pop(file.id, None)
-        self._announce.changed_on_server(file)
+        if not isinstance(outcome, BeingWritten):
+            self._announce.changed_on_server(file)
         if not isinstance(outcome, Uploaded | Touched | Removed):
             self._again(file)
 

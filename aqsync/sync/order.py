@@ -11,6 +11,7 @@ from aqsync.journal.observations import Waiting
 from aqsync.model import (
     SECOND_NS,
     Adopted,
+    BeingWritten,
     ChangedMeanwhile,
     Compare,
     Failed,
@@ -18,6 +19,7 @@ from aqsync.model import (
     Hold,
     InSync,
     Outcome,
+    Reason,
     Recheck,
     Removed,
     RemoveRemote,
@@ -263,7 +265,7 @@ class Order:
         elif isinstance(outcome, ChangedMeanwhile):
             self._round.look_again.setdefault(file.mapping, []).append(file.path)
             self._round.wait_until(now_ns, "it changed while it was read")
-        if isinstance(outcome, ChangedMeanwhile | None) or file.eid is None:
+        if isinstance(outcome, BeingWritten | ChangedMeanwhile | None) or file.eid is None:
             return
         self._round.acted.add(file.eid)
 
@@ -314,8 +316,8 @@ class Order:
             self._round.look_again.setdefault(file.mapping, []).append(place)
 
     def _is_worth_waiting_for(self, file: FileRecord, step: Wait, now_ns: int) -> bool:
-        if step.again:
-            return False  # that may take minutes
+        if step.again or step.reason is Reason.BEING_WRITTEN:
+            return False  # that may take minutes, or hours
         if step.folder is not None and step.until_ns is not None:
             ahead_s = (step.until_ns - now_ns) / SECOND_NS
             return self.limits.wait_for_settling and ahead_s <= self.limits.longest_wait_s

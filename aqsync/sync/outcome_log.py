@@ -84,6 +84,8 @@ class OutcomeLog:
             words = _WORDS.get(type(outcome))
             if words is not None:
                 size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
+                if isinstance(outcome, Uploaded) and outcome.unfinished is not None:
+                    words = "uploaded unfinished, as its writer had not closed it"
                 self.counts[words] += 1
                 self.bytes += size
                 self._gather(_Kind(words, mapping), place, size, now)

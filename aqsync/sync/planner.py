@@ -36,6 +36,7 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.sync.unfinished_rules import being_written, finished_or_not
 from aqsync.timestamps import settle_ns
 
 LONGEST_BACKOFF_S = 15 * 60
@@ -129,7 +130,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         return _held_by(policy.place_problem)
     if policy.root_problem is not None:
         return _held_by(policy.root_problem)
-    return _obstacle(file, policy, step, now_ns) or step
+    return _obstacle(file, policy, step, now_ns) or finished_or_not(file, policy, step, now_ns)
 
 
 _SKIPPED = {
@@ -339,8 +340,9 @@ def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> 
         return settling
     if isinstance(step, Upload) and policy.unready is not None and not file.forced:
         return _not_ready(policy.unready)
-    if (failing := _failing(file, now_ns)) is not None:
-        return failing
+    pause = _failing(file, now_ns) or being_written(file, policy, step, now_ns)
+    if pause is not None:
+        return pause
     server = policy.server_problem
     if server is not None:
         return Wait(server.why, server.since_ns, server.probe_at_ns)

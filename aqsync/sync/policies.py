@@ -109,6 +109,7 @@ def policies(
         blocked=transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once),
         server_problem=journal.remote.server_problem(),
         size_limit=journal.limits.size(),
+        give_up_ns=mapping.give_up_ns,
         recheck=mapping.recheck,
     )
     base, by_eid = _by_experiment(journal, base)

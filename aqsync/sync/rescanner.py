@@ -216,8 +216,8 @@ class Rescanner:
             self._look_into(report.ended)
             self._watch.count_blind(report)
             self._judge(None)
+            self._look_into_closed(self._closed)
             self._make_ready(())
-            self._recheck_closed(self._closed)
         except BaseException:
             self._doubt(reason or "a look that failed")
             raise
@@ -263,8 +263,8 @@ class Rescanner:
             self._judge(None if everything else folders)
             if folders:  # of these only what has changed
                 paths += folders if report.changed_paths is None else report.changed_paths
+            self._look_into_closed(self._closed - _untold(self._closed, set(paths)))
             self._make_ready(() if everything else [*paths, *report.ended])
-            self._recheck_closed(self._closed - _untold(self._closed, set(paths)))
         except BaseException:
             for path in paths:
                 self._look_at(path, now)
@@ -319,9 +319,14 @@ class Rescanner:
         if turned.last:
             self._queue.add(self._mapping.name, turned.last)
 
-    def _recheck_closed(self, looked_at: set[str]) -> None:
-        """Have closed files hashed again: a store through mmap may show in no change."""
+    def _look_into_closed(self, looked_at: set[str]) -> None:
+        """Have closed files hashed again: a store through mmap may show in no change.
+
+        What waited for its writer to close it waits no longer.
+        """
         if looked_at:
+            mapping_id = self._journal.mappings.get(self._mapping.name).id
+            self._journal.outcomes.look_into_again(mapping_id, looked_at)
             self._engine.rechecks.closed(self._mapping, looked_at)
             self._closed = self._closed - looked_at
 

@@ -14,7 +14,7 @@ from aqsync.local.accepting import as_it_stands
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
-from aqsync.model import FileRecord, State, Wait
+from aqsync.model import FileRecord, Reason, State, Wait
 from aqsync.paths import bears_on
 from aqsync.sync.policies import decisions
 
@@ -36,7 +36,8 @@ def set_free(
         mappings: In which mappings.
         paths: Only files at and below these. An emptied file that is named is sent as it is, so is
             a file whose measurement is not complete, and named deletions are carried out. None:
-            all files but those three.
+            all files but those three. A file that its writer has not closed is sent as it is if it
+            is itself named.
         now_ns: The wall clock, nanoseconds since 1970.
         accept_roots: Accept the mappings' directories as they are now.
         disk: Where these are.
@@ -89,8 +90,11 @@ def _stuck(
     path was named.
     """
     for file, step in decisions(journal, mapping, now_ns, tops):
-        of_measurement = isinstance(step, Wait) and step.folder is not None
-        may_go = (bool(tops) and of_measurement) or (isinstance(step, Wait) and step.again)
+        may_go = isinstance(step, Wait) and (
+            step.again
+            or (bool(tops) and step.folder is not None)
+            or (step.reason is Reason.BEING_WRITTEN and file.path in tops)
+        )
         if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not may_go:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)

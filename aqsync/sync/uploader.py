@@ -37,7 +37,9 @@ from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import CHUNK, GuardedFile, is_gone
 from aqsync.local.roots import held_root
 from aqsync.local.submounts import Submounts
+from aqsync.local.unfinished import still_written
 from aqsync.model import (
+    BeingWritten,
     ChangedMeanwhile,
     Compare,
     Comparison,
@@ -130,15 +132,34 @@ class Uploader:
 
     def _upload(self, job: Job) -> Outcome:
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
+        local, synced = _present(job.file), job.file.synced
+        with self._opened(job) as source:
+            unfinished = still_written(source)
+            if unfinished is not None and not job.step.unfinished:
+                return BeingWritten(unfinished)
+            if synced is None or not _may_be_unchanged(job.step, job.file, synced):
+                return self._sent(job, source, unfinished)
+            # Nothing of it is sent, yet each chunk shows that the job gets on.
+            if self._digest(job, source.chunks()) == synced.sha256:
+                return Touched(local, synced.sha256)
+        with self._opened(job) as source:
+            return self._sent(job, source, unfinished)
+
+    def _opened(self, job: Job) -> GuardedFile:
+        return GuardedFile(job.root, job.file.path, _present(job.file), self._disk)
+
+    def _sent(self, job: Job, source: Content, unfinished: str | None) -> Outcome:
+        """Send it.
+
+        Args:
+            job: For which it is sent.
+            source: What is sent.
+            unfinished: The name of its format, if that says that its writer has not closed it.
+        """
+        assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
         file, local = job.file, _present(job.file)
-        unchanged = self._content_if_unchanged(job, local)
-        if unchanged is not None:
-            return Touched(local, unchanged)
         digest, expected = hashlib.sha256(), self._check.expected(file)
-        with (
-            GuardedFile(job.root, file.path, local, self._disk) as source,
-            self._body(job, source, digest) as body,
-        ):
+        with self._body(job, source, digest) as body:
             began = self._clock.monotonic()
             try:
                 receipt = self._server.upload(
@@ -148,21 +169,8 @@ class Uploader:
                 return self._check.refused(job, exc, began)
         self._check.answered(expected=expected, checked=receipt.condition_checked)
         between = self._check.stored_between(receipt, began)
-        return Uploaded(local, digest.digest(), between, receipt.modified_at, job.step.again)
-
-    def _content_if_unchanged(self, job: Job, local: Signature) -> bytes | None:
-        """The digest of a file whose content is the synced one; None if it must be sent."""
-        synced = job.file.synced
-        if not (isinstance(job.step, Upload) and job.step.replaces) or synced is None:
-            return None
-        if job.file.may_replace is not None or not _stands_there(job.file, synced):
-            return None
-        if synced.signature == local or synced.signature.size != local.size:
-            return None
-        with GuardedFile(job.root, job.file.path, local, self._disk) as source:
-            # Nothing of it is sent, yet each chunk shows that the job gets on.
-            digest = self._digest(job, source.chunks())
-        return digest if digest == synced.sha256 else None
+        sha256, again = digest.digest(), job.step.again
+        return Uploaded(local, sha256, between, receipt.modified_at, again, unfinished)
 
     @contextmanager
     def _body(self, job: Job, source: Content, digest: hashlib._Hash) -> Iterator[Iterable[bytes]]:
@@ -274,6 +282,13 @@ def _failed(job: Job, exc: AqsyncError) -> Failed:
 def _present(file: FileRecord) -> Signature:
     assert file.local is not None  # noqa: S101 - only a file that is here is sent or compared
     return file.local
+
+
+def _may_be_unchanged(step: Upload, file: FileRecord, synced: SyncedVersion) -> bool:
+    """Whether a file may have the content that stands on the server, so that it is not sent."""
+    if not step.replaces or file.may_replace is not None or not _stands_there(file, synced):
+        return False
+    return synced.signature != file.local and synced.signature.size == file.size
 
 
 def _must_begin_with(file: FileRecord) -> Comparison | None:

@@ -74,6 +74,7 @@ def test_the_json_answer(both: Project) -> None:
         "size": 4,
         "experiment": both.eid,
         "remote_name": "same.csv",
+        "sent_unfinished": None,
     }
     assert files["foreign.csv"]["mapping"] is None
     assert files["gone.csv"]["path"] == str(both.root / "gone.csv")

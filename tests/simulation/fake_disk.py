@@ -97,6 +97,8 @@ class File(Node):
     def __init__(self, volume: Volume) -> None:
         super().__init__(volume)
         self.content = b""
+        self.locked = False
+        """A program holds a lock for writing on it."""
 
     @property
     def size(self) -> int:
@@ -575,15 +577,27 @@ class _Open:
     def read(self, size: int) -> bytes:
         self._check()
         self._disk.on_access("read", self._place)
-        if not isinstance(self._node, File):
-            raise OSError(errno.EISDIR, "not a file")
-        piece = self._node.content[self._at : self._at + min(size, self._disk.most_read)]
+        piece = self._content()[self._at : self._at + min(size, self._disk.most_read)]
         self._at += len(piece)
         return piece
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        self._check()
+        self._disk.on_access("read", self._place)
+        return self._content()[offset : offset + min(size, self._disk.most_read)]
+
+    def locked_for_writing(self) -> bool:
+        self._check()
+        return isinstance(self._node, File) and self._node.locked
 
     def close(self) -> None:
         self._check()
         self._closed = True
+
+    def _content(self) -> bytes:
+        if not isinstance(self._node, File):
+            raise OSError(errno.EISDIR, "not a file")
+        return self._node.content
 
     def _check(self) -> None:
         assert not self._closed, f"{self._place} was closed before"

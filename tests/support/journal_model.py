@@ -14,6 +14,7 @@ from aqsync.journal.outcomes import MAY_ARRIVE_NS
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Adopted,
+    BeingWritten,
     Comparison,
     EntryKind,
     Failed,
@@ -30,6 +31,7 @@ from aqsync.model import (
     Signature,
     SyncedVersion,
     Touched,
+    Unfinished,
     Uploaded,
 )
 
@@ -102,6 +104,7 @@ class JournalModel:
             changing_since_ns=changing_ns,
             comparison=None,
             failure=None,
+            unfinished=None,
         )
 
     def gone(self, mapping: str, path: str, now_ns: int) -> None:
@@ -119,6 +122,7 @@ class JournalModel:
                 forced=False,
                 changing_since_ns=None,
                 failure=None,
+                unfinished=None,
             )
 
     def forget(self, mapping: str, path: str) -> None:
@@ -211,32 +215,49 @@ class JournalModel:
         """A file as it is now, with what came of a job that began with it as it was then."""
         known, unchanged = now.synced, now.local == then.local
         match outcome:
-            case Uploaded(signature, sha256, _, modified_at, again):
+            case Uploaded(signature, sha256, _, modified_at, again, unfinished):
                 synced = SyncedVersion(
-                    signature, sha256, now_ns, self.sequence, modified_at, listed=False
+                    signature,
+                    sha256,
+                    now_ns,
+                    self.sequence,
+                    modified_at,
+                    listed=False,
+                    unfinished=unfinished,
                 )
                 done = _synced(now, synced, forced=False, ended=True)
                 return _resent(done, now_ns) if again else done
             case Adopted(signature, sha256, modified_at):
-                synced = SyncedVersion(signature, sha256, now_ns, 0, modified_at)
+                written = None if now.unfinished is None else now.unfinished.format
+                synced = SyncedVersion(
+                    signature, sha256, now_ns, 0, modified_at, unfinished=written
+                )
                 return _synced(now, synced, forced=False, ended=True)
             case Touched(signature, sha256) if known is not None:
                 synced = replace(known, signature=signature, sha256=sha256, at_ns=now_ns)
                 return _synced(now, synced, forced=False, ended=False)
             case FoundOurOwn(size, sha256, modified_at):
-                of, at_ns = Signature(size, 0, 0, 0), now_ns
+                of, at_ns, written = Signature(size, 0, 0, 0), now_ns, None
                 if then.synced is not None and then.synced.sha256 == sha256:
-                    at_ns = then.synced.at_ns
+                    at_ns, written = then.synced.at_ns, then.synced.unfinished
                     if then.synced.signature != then.local:
                         of = then.synced.signature
                 recheck_at_ns = None if known is None else known.recheck_at_ns
                 synced = SyncedVersion(
-                    of, sha256, at_ns, 0, modified_at, recheck_at_ns=recheck_at_ns
+                    of,
+                    sha256,
+                    at_ns,
+                    0,
+                    modified_at,
+                    recheck_at_ns=recheck_at_ns,
+                    unfinished=written,
                 )
                 return _synced(now, synced, forced=now.forced, ended=False)
             case FoundDifferent(modified_at, finding, size, digest) if unchanged:
                 comparison = Comparison(modified_at, now_ns, finding, size, digest)
                 return replace(now, comparison=comparison, forced=False, failure=None)
+            case BeingWritten(name) if unchanged:
+                return replace(now, unfinished=Unfinished(name, now_ns))
             case Failed(why, permanent) if unchanged:
                 count = 1 if now.failure is None else now.failure.count + 1
                 why = replace(why, message=printed(why.message), hint=printed(why.hint))
@@ -268,8 +289,15 @@ class JournalModel:
         if known is not None:
             known.file = replace(known.file, may_replace=file.remote.modified_at)
 
+    def look_into_again(self, mapping: str, path: str) -> None:
+        known = self.files.get((mapping, path))
+        if known is not None and known.file.unfinished is not None:
+            known.file = replace(known.file, unfinished=replace(known.file.unfinished, at_ns=0))
+
     def end_pauses(self, mapping: str) -> None:
-        for (owner, _), known in self.files.items():
+        for (owner, path), known in self.files.items():
+            if owner == mapping:
+                self.look_into_again(mapping, path)
             failure = known.file.failure
             if owner == mapping and failure is not None and not failure.permanent:
                 known.file = replace(known.file, failure=replace(failure, at_ns=0))
@@ -439,6 +467,7 @@ def _synced(file: FileRecord, synced: SyncedVersion, *, forced: bool, ended: boo
         sent=None,
         comparison=None,
         failure=None,
+        unfinished=None,
         forced=forced,
         changing_since_ns=None,
         removing=False,

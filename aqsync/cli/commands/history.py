@@ -146,7 +146,7 @@ def _place(config: Config, event: Event) -> str:
 def _row(config: Config, event: Event, *, show_hash: bool) -> Sequence[str]:
     detail = event.text
     if event.size is not None:
-        detail = size_text(event.size)
+        detail = ", ".join(filter(None, [size_text(event.size), event.text]))
     if show_hash and event.sha256 is not None:
         detail += f", SHA-256 {event.sha256}"
     return local_text(event.at_ns / SECOND_NS), event.kind, _place(config, event), detail
@@ -156,6 +156,7 @@ def _as_json(config: Config, event: Event) -> dict[str, str | int | None]:
     detail = event.text
     if event.size is not None:
         detail = f"{event.size} bytes, SHA-256 {event.sha256}"
+        detail += f", {event.text}" if event.text else ""
     return {
         "at": iso_text(event.at_ns),
         "what": event.kind,

@@ -65,6 +65,8 @@ class Row(NamedTuple):
     eid: str | None
     remote_name: str
     listed_at: str | None
+    sent_unfinished: str | None = None
+    """Its format, if it was sent although that said that its writer had not closed it."""
 
 
 class _Store(NamedTuple):
@@ -126,7 +128,7 @@ def ls(
     `?` the server's list was never fetched. A zarr store, and a folder with 1,000 files and more,
     is one line for each mark. The disk is looked at as it is now, the server's side
     is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
-    modified, on_server_since, experiment and remote_name.
+    modified, on_server_since, experiment, remote_name and sent_unfinished.
     """
     asked = {
         SyncStatus.REMOTE_ONLY: remote_only,
@@ -190,9 +192,8 @@ def _rows(
             root = roots[mapping.name]
             mapping_id = journal.mappings.get(mapping.name).id
             for here in journal.comparisons.local(mapping_id, only):
-                status, path, size, mtime_ns, eid, name, listed_at = here
-                place = f"{root}/{path}"
-                yield Row(status, mapping.name, place, size, mtime_ns, eid, name, listed_at)
+                place = f"{root}/{here.path}"
+                yield Row(here.status, mapping.name, place, *here[2:])
     if only in {None, SyncStatus.REMOTE_ONLY}:
         # A name that any configured mapping has is not only on the server.
         ids = [journal.mappings.get(name).id for name in roots]
@@ -274,6 +275,7 @@ def _line(row: Row) -> str:
     return (
         f"{_MARKS[row.status]} {size:>9}  {modified:25}  {_listed_text(row.listed_at):25}"
         f"  {place}{there}"
+        f"{f'  (sent unfinished: {row.sent_unfinished})' if row.sent_unfinished else ''}"
     ).rstrip()
 
 
@@ -310,4 +312,5 @@ def _as_json(row: Row) -> dict[str, str | int | None]:
         "on_server_since": row.listed_at,
         "experiment": row.eid,
         "remote_name": row.remote_name or None,
+        "sent_unfinished": row.sent_unfinished,
     }

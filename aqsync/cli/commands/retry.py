@@ -29,9 +29,9 @@ from aqsync.sync.retry import set_free
 def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> ExitCode:
     """Set held and failed files free, so that the next push tries them again.
 
-    A file that was removed on the server is sent again. Named by PATH, an emptied file is sent as
-    it is, and a mass deletion goes through. Without PATH, --mapping also accepts the mapping's
-    directory as it is now.
+    A file that was removed on the server is sent again. Named by PATH, a file is sent as it is that
+    was emptied or that its writer has not closed, and a mass deletion goes through. Without PATH,
+    --mapping also accepts the mapping's directory as it is now.
     """
     mappings = chosen(config, names)
     request = RetryRequest(

@@ -30,6 +30,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig, Windows
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
+from aqsync.journal.observations import SentUnfinished
 from aqsync.journal.pauses import Pause
 from aqsync.journal.rechecks import Pending
 from aqsync.local.selection import HINT, Selection
@@ -40,6 +41,9 @@ from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.selected import selection
 from aqsync.sync.summary import NOT_IN_SYNC, Summary, summarize
 from aqsync.wording import counted
+
+_FEW = 3
+"""Files sent unfinished that are named without --all."""
 
 
 class _MappingState(NamedTuple):
@@ -53,6 +57,7 @@ class _MappingState(NamedTuple):
     watch: Problem | None
     """Why its file events cannot be trusted."""
     rechecks: Pending
+    sent_unfinished: list[SentUnfinished]
     slowest: FileUnderWay | None
     """Of the files that the daemon sends."""
 
@@ -143,7 +148,7 @@ def _tell(
     everything: bool,
 ) -> None:
     for each in found:
-        _tell_mapping(each, now_ns)
+        _tell_mapping(each, now_ns, everything=everything)
         report_problems(each.summary.problems, everything=everything)
     tell_pauses(server.pauses, now_ns)
     daemon.tell(now_ns)
@@ -177,6 +182,7 @@ def _mapping_state(
         selection(journal, mapping),
         journal.mappings.watch(record.id),
         journal.rechecks.pending(record.id),
+        journal.observations.sent_unfinished(record.id),
         daemon.slowest(mapping.name),
     )
 
@@ -209,6 +215,10 @@ def _print_json(
                     "left_out": each.selection.left_out,
                     "unmatched_patterns": list(each.selection.unmatched),
                     "recheck": _recheck_as_json(each, now_ns),
+                    "sent_unfinished": [
+                        {"path": str(each.mapping.directory / file.path), "format": file.format}
+                        for file in each.sent_unfinished
+                    ],
                     "slowest": None if each.slowest is None else each.slowest.model_dump(),
                 }
                 for each in found
@@ -247,7 +257,7 @@ def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
     }
 
 
-def _tell_mapping(each: _MappingState, now_ns: int) -> None:
+def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None:
     mapping, summary, found = each.mapping, each.summary, each.selection
     more = []
     if summary.kept:
@@ -267,6 +277,7 @@ def _tell_mapping(each: _MappingState, now_ns: int) -> None:
     if notes:
         say(f"    hint: {HINT}")
     _tell_rechecks(each, now_ns)
+    _tell_unfinished(each.sent_unfinished, everything=everything)
     _tell_watch(each.watch, now_ns)
 
 
@@ -298,6 +309,15 @@ def _tell_rechecks(each: _MappingState, now_ns: int) -> None:
         files = "1 file is" if count == 1 else f"{count} files are"
         when = f"in {seconds_text(seconds)}" if seconds else "now"
         say(f"  {files} checked again, the last {when}, by the daemon or the next push after that")
+
+
+def _tell_unfinished(files: Sequence[SentUnfinished], *, everything: bool) -> None:
+    """These are on the server as they are here, and yet may not open."""
+    shown = files if everything else files[:_FEW]
+    for file in shown:
+        say(f"  sent unfinished, as its writer had not closed it: {file.path} ({file.format})")
+    if len(shown) < len(files):
+        say(f"  ... and {len(files) - len(shown)} more; `aqsync status --all` names each")
 
 
 def _seconds_left(pending: Pending, now_ns: int) -> float | None:

@@ -102,6 +102,7 @@ def _explain(
                 "experiment": file.eid,
                 "remote_name": file.remote_name or None,
                 "sha256": None if file.synced is None else file.synced.sha256.hex(),
+                "sent_unfinished": file.synced and file.synced.unfinished,
             }
         )
     else:
@@ -141,6 +142,8 @@ def _tell(
         say(f"  goes to:    {file.eid} as {file.remote_name}")
     if synced is not None:
         say(f"  synced:     {age_text(synced.at_ns, now_ns)}")
+        if synced.unfinished is not None:
+            say(f"  unfinished: its writer had not closed it then ({synced.unfinished})")
 
 
 def _hint(step: Decision) -> str:

@@ -12,9 +12,9 @@ from functools import partial
 from typing import NamedTuple
 
 from aqsync.local.formats import footers, gzip_stream, hdf5, png, tdms, zip_archive
-from aqsync.local.formats.view import Completeness, TooMuch, View
+from aqsync.local.formats.view import TooMuch, Verdict, View
 
-__all__ = ["FORMATS", "Completeness", "Format", "View", "completeness", "format_of"]
+__all__ = ["FORMATS", "Format", "Verdict", "View", "examine", "format_of"]
 
 
 class Format(NamedTuple):
@@ -24,7 +24,7 @@ class Format(NamedTuple):
     """For a person; the journal keeps it."""
     recognises: Callable[[bytes], bool]
     """Called with a file's first bytes."""
-    completeness: Callable[[View], Completeness]
+    examine: Callable[[View], Verdict]
     locked: bool = False
     """Its writers hold a lock while they have a file open."""
 
@@ -34,9 +34,9 @@ def _begins_with(*marks: bytes) -> Callable[[bytes], bool]:
 
 
 FORMATS = (
-    Format("ZIP", zip_archive.recognises, zip_archive.completeness),
-    Format("PNG", png.recognises, png.completeness),
-    Format("TDMS", tdms.recognises, tdms.completeness),
+    Format("ZIP", zip_archive.recognises, zip_archive.examine),
+    Format("PNG", png.recognises, png.examine),
+    Format("TDMS", tdms.recognises, tdms.examine),
     Format(
         "Parquet",
         _begins_with(*footers.PARQUET),
@@ -47,9 +47,9 @@ FORMATS = (
         _begins_with(*footers.ARROW),
         partial(footers.ends_with_footer, marks=footers.ARROW),
     ),
-    Format("gzip", gzip_stream.recognises, gzip_stream.completeness),
+    Format("gzip", gzip_stream.recognises, gzip_stream.examine),
     # The last, as it may begin with a block of any content.
-    Format("HDF5", hdf5.recognises, hdf5.completeness, locked=True),
+    Format("HDF5", hdf5.recognises, hdf5.examine, locked=True),
 )
 """The first one that recognises a file counts."""
 
@@ -59,9 +59,9 @@ def format_of(beginning: bytes) -> Format | None:
     return next((known for known in FORMATS if known.recognises(beginning)), None)
 
 
-def completeness(known: Format, view: View) -> Completeness:
+def examine(known: Format, view: View) -> Verdict:
     """What a file's format says of it; never an error, whatever is in the file."""
     try:
-        return known.completeness(view)
+        return known.examine(view)
     except TooMuch:
-        return Completeness.CANNOT_TELL
+        return Verdict.CANNOT_TELL

@@ -5,14 +5,14 @@ Arrow's format for streams has no mark at its beginning, so it is not recognised
 
 from __future__ import annotations
 
-from aqsync.local.formats.view import Completeness, View
+from aqsync.local.formats.view import Verdict, View
 
 PARQUET = (b"PAR1", b"PARE")
 """The second one: the footer is encrypted."""
 ARROW = (b"ARROW1",)
 
 
-def ends_with_footer(view: View, marks: tuple[bytes, ...]) -> Completeness:
+def ends_with_footer(view: View, marks: tuple[bytes, ...]) -> Verdict:
     """Whether a footer is at the end whose length fits.
 
     Args:
@@ -23,5 +23,5 @@ def ends_with_footer(view: View, marks: tuple[bytes, ...]) -> Completeness:
         ends = view.numbers(f"<i{len(mark)}s", view.size - 4 - len(mark))
         if ends is not None and ends[1] == mark:
             fits = 0 < ends[0] <= view.size - 2 * len(mark) - 4
-            return Completeness.FINISHED if fits else Completeness.BEING_WRITTEN
-    return Completeness.BEING_WRITTEN
+            return Verdict.FINISHED if fits else Verdict.BEING_WRITTEN
+    return Verdict.BEING_WRITTEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from aqsync.local.formats.view import Completeness, View
+from aqsync.local.formats.view import Verdict, View
 
 MAGIC = b"\x1f\x8b\x08"
 _MOST_BYTES = 64 << 10
@@ -18,23 +18,21 @@ def recognises(beginning: bytes) -> bool:
     return beginning.startswith(MAGIC)
 
 
-def completeness(view: View) -> Completeness:
+def examine(view: View) -> Verdict:
     """Whether the last of the members in it ends; what is larger cannot be told."""
     if view.size > min(_MOST_BYTES, len(view.beginning)):
-        return Completeness.CANNOT_TELL
+        return Verdict.CANNOT_TELL
     packed, left = view.beginning, _MOST_UNPACKED
     while packed.startswith(MAGIC):
         member = zlib.decompressobj(_WITH_HEADER)
         try:
             left -= len(member.decompress(packed, left))
         except zlib.error:
-            return Completeness.CANNOT_TELL
+            return Verdict.CANNOT_TELL
         if not member.eof:
             more = member.unconsumed_tail or left <= 0
-            return Completeness.CANNOT_TELL if more else Completeness.BEING_WRITTEN
+            return Verdict.CANNOT_TELL if more else Verdict.BEING_WRITTEN
         packed = member.unused_data
         if left <= 0 and packed:
-            return Completeness.CANNOT_TELL
-    return (
-        Completeness.BEING_WRITTEN if packed and MAGIC.startswith(packed) else Completeness.FINISHED
-    )
+            return Verdict.CANNOT_TELL
+    return Verdict.BEING_WRITTEN if packed and MAGIC.startswith(packed) else Verdict.FINISHED

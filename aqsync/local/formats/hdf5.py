@@ -7,7 +7,7 @@ Superblocks of version 2 and 3 hold flags besides, which the writer clears at th
 
 from __future__ import annotations
 
-from aqsync.local.formats.view import Completeness, View
+from aqsync.local.formats.view import Verdict, View
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _FIRST_USER_BLOCK = 512
@@ -32,27 +32,27 @@ def _start(beginning: bytes) -> int | None:
     return None
 
 
-def completeness(view: View) -> Completeness:
+def examine(view: View) -> Verdict:
     """What the superblock says."""
     start = _start(view.beginning) or 0
     versions = view.numbers("<8x6B", start)
     if versions is None:
-        return Completeness.BEING_WRITTEN
+        return Verdict.BEING_WRITTEN
     version, flags = versions[0], 0
     if version in {0, 1}:
         width, at = versions[5], 24 if version == 0 else 28
     elif version in {2, 3}:
         width, at, flags = versions[1], 12, versions[3]
     else:
-        return Completeness.CANNOT_TELL
+        return Verdict.CANNOT_TELL
     if width not in _WIDTHS:
-        return Completeness.CANNOT_TELL
+        return Verdict.CANNOT_TELL
     addresses = view.numbers(f"<4{_WIDTHS[width]}", start + at)
     if addresses is None or flags & _OPEN_FOR_WRITING:
-        return Completeness.BEING_WRITTEN
+        return Verdict.BEING_WRITTEN
     base, _, end, driver = addresses
     undefined = (1 << 8 * width) - 1
     if version in {0, 1} and driver != undefined:
-        return Completeness.CANNOT_TELL  # one of several files: the end is that of all together
+        return Verdict.CANNOT_TELL  # one of several files: the end is that of all together
     end += max(0, start - base)  # a user block that was put before it later
-    return Completeness.FINISHED if end == view.size else Completeness.BEING_WRITTEN
+    return Verdict.FINISHED if end == view.size else Verdict.BEING_WRITTEN

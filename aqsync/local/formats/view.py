@@ -16,7 +16,7 @@ MOST_BYTES = 128 << 10
 """Bytes of one read at most."""
 
 
-class Completeness(Enum):
+class Verdict(Enum):
     """What a file's own format says of it."""
 
     FINISHED = "finished"

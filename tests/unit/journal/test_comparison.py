@@ -66,7 +66,7 @@ def test_how_the_sides_stand(journal: Journal) -> None:
             path for path, status in standings(noted).items() if status is only
         }
     [same] = [s for s in journal.comparisons.local(noted.mapping_id) if s.path == "same"]
-    assert same == LocalFile(SyncStatus.IN_SYNC, "same", 10, 100, EID, "same", AT1)
+    assert same == LocalFile(SyncStatus.IN_SYNC, "same", 10, 100, EID, "same", AT1, None)
 
 
 def test_a_file_of_any_mapping_that_counts_has_its_name(journal: Journal) -> None:

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 from aqsync.journal.observations import Observed, Retargeted
 from aqsync.model import (
     Adopted,
+    BeingWritten,
     ChangedMeanwhile,
     EntryKind,
     Failed,
@@ -181,7 +182,14 @@ class JournalLives(RuleBasedStateMachine):
         self.journal.outcomes.about_to_remove(taken.real)
         self.model.about_to_remove(taken.model)
 
-    @rule(taken=SHARED, signature=signatures, sha256=digests, between=bounds, recheck=soon)
+    @rule(
+        taken=SHARED,
+        signature=signatures,
+        sha256=digests,
+        between=bounds,
+        recheck=soon,
+        unfinished=st.sampled_from([None, None, "ZIP"]),
+    )
     def upload(
         self,
         taken: Taken,
@@ -189,8 +197,9 @@ class JournalLives(RuleBasedStateMachine):
         sha256: bytes,
         between: tuple[float, float] | None,
         recheck: int | None,
+        unfinished: str | None,
     ) -> None:
-        self.end(taken, Uploaded(signature, sha256, between), recheck)
+        self.end(taken, Uploaded(signature, sha256, between, unfinished=unfinished), recheck)
 
     @rule(
         taken=SHARED,
@@ -202,6 +211,7 @@ class JournalLives(RuleBasedStateMachine):
             st.builds(Failed, texts, texts, st.booleans()),
             st.builds(Removed),
             st.builds(ChangedMeanwhile),
+            st.builds(BeingWritten, st.just("HDF5")),
         ),
         recheck=soon,
     )
@@ -240,6 +250,8 @@ class JournalLives(RuleBasedStateMachine):
         at_ns = self.tick() + 7000
         self.journal.rechecks.closed(self.ids[mapping], [path], at_ns)
         self.model.closed(mapping, path, at_ns)
+        self.journal.outcomes.look_into_again(self.ids[mapping], [path])
+        self.model.look_into_again(mapping, path)
 
     # What people do
 

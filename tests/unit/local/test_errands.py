@@ -179,6 +179,12 @@ def test_a_chunk_that_hangs_does_not_hold_up_who_sends(clock: FakeClock) -> None
                 stuck()
             return b"x" * size
 
+        def read_at(self, offset: int, size: int) -> bytes:
+            raise NotImplementedError
+
+        def locked_for_writing(self) -> bool:
+            return False
+
         def close(self) -> None:
             closed.set()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from aqsync.journal.observations import Observed
 from aqsync.model import (
     Adopted,
+    BeingWritten,
     Compare,
     Decision,
     EntryKind,
@@ -48,7 +49,7 @@ V1_AGAIN = V1._replace(mtime_ns=99)
 """Touched: another signature with the same content."""
 CONTENT = {V1: b"0123456789", V1_AGAIN: b"0123456789", V2: b"0123456789abcdefghij", EMPTY: b""}
 THEIRS = (b"by others", b"by.others.")
-REST = 12
+REST = 25
 """Rounds in which every file has come to rest."""
 
 
@@ -83,6 +84,8 @@ class World:
         self.removed_by_others = False
         self.lost = False
         self.names_times = False
+        self.open = False
+        """Its writer has not closed the file, which its format shows."""
 
     def look(self) -> None:
         """At the disk, as the scanner does."""
@@ -108,7 +111,9 @@ class World:
         if file is None:
             return None
         decision = decide(file, policy, self.now_ns)
-        if isinstance(decision, Upload | Compare | RemoveRemote):
+        if isinstance(decision, Upload) and self.open and not decision.unfinished:
+            self.journal.record(file, BeingWritten("HDF5"), self.now_ns)
+        elif isinstance(decision, Upload | Compare | RemoveRemote):
             self.done.append(decision)
             self.do(file, decision)
         return decision
@@ -193,7 +198,7 @@ class World:
 
 
 signatures = st.sampled_from([V1, V1_AGAIN, V2, EMPTY])
-PLAIN = Policy(settle_ns=SETTLE)
+PLAIN = Policy(settle_ns=SETTLE, give_up_ns=30 * SETTLE)
 
 # What may have happened to the file before
 
@@ -205,6 +210,11 @@ def list_comes(world: World, _draw: st.DrawFn) -> None:
 def file_changes(world: World, draw: st.DrawFn) -> None:
     world.disk = draw(signatures)
     world.look()
+
+
+def writer_opens_or_closes_it(world: World, draw: st.DrawFn) -> None:
+    """It changes nothing in it by that."""
+    world.open = draw(st.booleans())
 
 
 def file_goes(world: World, _draw: st.DrawFn) -> None:
@@ -290,6 +300,7 @@ def person_allows_replacing(world: World, _draw: st.DrawFn) -> None:
 PAST = (
     list_comes,
     file_changes,
+    writer_opens_or_closes_it,
     file_goes,
     others_store,
     others_remove,

@@ -57,6 +57,8 @@ class _Changed:
     def __init__(self, file: OpenFile, content: bytes) -> None:
         self._content = content
         self.look = file.look
+        self.read_at = file.read_at
+        self.locked_for_writing = file.locked_for_writing
         self.close = file.close
 
     def read(self, size: int) -> bytes:

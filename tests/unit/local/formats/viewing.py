@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aqsync.local.formats import Completeness, View, completeness, format_of
+from aqsync.local.formats import Verdict, View, examine, format_of
 
 REAL = Path(__file__).parent / "real"
-FINISHED, BEING_WRITTEN = Completeness.FINISHED, Completeness.BEING_WRITTEN
-CANNOT_TELL = Completeness.CANNOT_TELL
+FINISHED, BEING_WRITTEN = Verdict.FINISHED, Verdict.BEING_WRITTEN
+CANNOT_TELL = Verdict.CANNOT_TELL
 
 
 class Reads:
@@ -29,18 +29,18 @@ class Reads:
         return found
 
 
-def said_of(content: bytes) -> tuple[str | None, Completeness]:
+def said_of(content: bytes) -> tuple[str | None, Verdict]:
     """Format and verdict of a file that is in memory as a whole."""
     known = format_of(content)
     if known is None:
         return None, CANNOT_TELL
-    return known.name, completeness(known, View(len(content), content))
+    return known.name, examine(known, View(len(content), content))
 
 
-def read_of(content: bytes, in_memory: int = 256) -> tuple[Completeness, Reads]:
+def read_of(content: bytes, in_memory: int = 256) -> tuple[Verdict, Reads]:
     """The verdict on a file of which only the beginning is in memory, and what was read for it."""
     reads = Reads(content, in_memory)
     known = format_of(reads.beginning)
     if known is None:
         return CANNOT_TELL, reads
-    return completeness(known, View(len(content), reads.beginning, reads.read_at)), reads
+    return examine(known, View(len(content), reads.beginning, reads.read_at)), reads
