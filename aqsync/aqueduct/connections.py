@@ -197,13 +197,18 @@ class _Connection:
 
     def receive_body(self, timeout: float) -> Iterator[bytes]:
         """The body of the answer."""
-        answer = self._answer
+        answer, without_content = self._answer, 0
         while True:
             pieces, answer.pieces = answer.pieces, []
             yield from pieces
             if answer.has_ended:
                 return
-            answer.feed(self.socket.read(_READ_BYTES, timeout))
+            data = self.socket.read(_READ_BYTES, timeout)
+            answer.feed(data)
+            # What stands around chunks, and behind them, is limited by nothing else.
+            without_content = 0 if answer.pieces else without_content + len(data)
+            if without_content > _LONGEST_HEAD_BYTES and not answer.has_ended:
+                raise httpcore.RemoteProtocolError(f"{without_content} bytes came without content")
 
     def close(self) -> None:
         """Close it; also while another thread waits for it."""

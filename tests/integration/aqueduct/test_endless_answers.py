@@ -10,7 +10,7 @@ import pytest
 from aqsync.aqueduct import client as client_module
 from aqsync.aqueduct import transport
 from aqsync.errors import BadAnswer, ServerUnreachable
-from tests.support.client_faults import MIB, Operation, client, listing, removal, upload
+from tests.support.client_faults import MIB, Operation, client, download, listing, removal, upload
 from tests.support.raw_server import Peer, RawServer
 
 CHUNK = b"%x\r\n%b\r\n" % (MIB // 4, b" " * (MIB // 4))
@@ -33,6 +33,23 @@ def test_a_small_answer_without_an_end_is_left(
         RawServer(endless) as raw,
         client(raw.url) as server,
         pytest.raises(BadAnswer, match="more than 1 MiB; the rest was not read"),
+    ):
+        operation(server)
+
+
+@pytest.mark.parametrize("begin", [b"0\r\n", b"5\r\nabcde\r\n1;"], ids=["trailers", "extension"])
+@pytest.mark.parametrize("operation", [upload, listing, download])
+def test_an_answer_without_content_and_an_end_is_left(operation: Operation, begin: bytes) -> None:
+    def handler(peer: Peer) -> None:
+        peer.request()
+        peer.sock.sendall(HEAD + begin)
+        while True:
+            peer.sock.sendall(b"x: y\r\n" * 10_000 if begin[0] == b"0"[0] else b"x" * 60_000)
+
+    with (
+        RawServer(handler) as raw,
+        client(raw.url) as server,
+        pytest.raises(BadAnswer, match="bytes came without content"),
     ):
         operation(server)
 
