@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.laboratory import Opened, Opener, Software
 from bench.recording import Version
@@ -17,6 +18,22 @@ from bench.snapshots import SnapshotTimes
 
 SEEN_LATE_S = 1.0
 """So much later than it began a snapshot may have been seen."""
+
+
+class Claim(NamedTuple):
+    """aqsync said that a measurement is complete and on the server."""
+
+    at: float
+    """When, in seconds since 1970."""
+    folder: str
+    """In the software's folder."""
+
+
+class Word(NamedTuple):
+    """What aqsync said and did with one software's data."""
+
+    claims: list[Claim]
+    snapshots: SnapshotTimes
 
 
 @dataclass(slots=True)
@@ -31,7 +48,7 @@ class Verdict:
     unreadable: list[str] = field(default_factory=list)
     """What did not open, or had lost rows that an earlier version had; a line each."""
     early: list[str] = field(default_factory=list)
-    """When something was marked as whole and was not; a line each."""
+    """When something was marked, or said, to be whole and was not; a line each."""
     missing: list[str] = field(default_factory=list)
     """What is not whole in the end."""
 
@@ -45,7 +62,7 @@ class Judge:
         truth: What the software noted that it has stored.
         opener: Opens what was there.
         room: An empty folder for the time being.
-        snapshots: When snapshots were begun, if it was aqsync that sent them.
+        word: What aqsync said and did, if it was aqsync that sent them.
     """
 
     def __init__(
@@ -55,7 +72,7 @@ class Judge:
         truth: Path,
         opener: Opener,
         room: Path,
-        snapshots: SnapshotTimes | None,
+        word: Word | None,
     ) -> None:
         self._software = software
         self._opener = opener
@@ -66,7 +83,7 @@ class Judge:
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.endswith(software.passing or ("\0",))
         }
-        self._snapshots = snapshots
+        self._word = word
         self._stored = dict[str, list[tuple[float, int]]]()
         for line in map(json.loads, truth.read_text().splitlines()):
             self._stored.setdefault(line["what"], []).append((line["at"], line["rows"]))
@@ -81,7 +98,10 @@ class Judge:
             versions: What was stored, in order, each with its path in the software's folder.
         """
         chosen = self._moments_to_open([path for path, _ in versions])
+        claims = [] if self._word is None else sorted(self._word.claims, reverse=True)
         for number, (path, version) in enumerate(versions):
+            while claims and claims[-1].at < version.at:
+                self._look_at_claim(claims.pop())
             self.verdict.versions += 1
             self.verdict.sent += version.size
             self._put(path, version)
@@ -89,6 +109,8 @@ class Judge:
             thing = self._software.thing(path)
             if number in chosen and thing is not None and self._is_there(thing):
                 self._open(thing, version)
+        for claim in reversed(claims):
+            self._look_at_claim(claim)
         self._look_at_the_end()
 
     def _moments_to_open(self, paths: Iterable[str]) -> set[int]:
@@ -117,9 +139,16 @@ class Judge:
         unit = self._software.unit(path)
         if unit is None or not (self._state / unit / self._software.marker).exists():
             return
-        lacking = [p for p in self._final if p.startswith(f"{unit}/") and p not in self._right]
-        if lacking:
-            self.verdict.early.append(f"{version.at:.2f} {unit}: lacks {len(lacking)} files")
+        if lacking := self._lacking(unit):
+            self.verdict.early.append(f"{version.at:.2f} {unit}: lacks {lacking} files")
+
+    def _look_at_claim(self, claim: Claim) -> None:
+        if lacking := self._lacking(claim.folder):
+            said = f"said to be whole, and lacks {lacking} files"
+            self.verdict.early.append(f"{claim.at:.2f} {claim.folder}: {said}")
+
+    def _lacking(self, unit: str) -> int:
+        return sum(path.startswith(f"{unit}/") for path in self._final.keys() - self._right)
 
     def _is_there(self, thing: str) -> bool:
         """Whether there is something that somebody would open."""
@@ -142,9 +171,9 @@ class Judge:
 
     def _rows_due(self, thing: str, version: Version) -> int:
         """How many rows of a database were committed for certain before its snapshot began."""
-        if self._snapshots is None or not self._software.database:
+        if self._word is None or not self._software.database:
             return 0
-        begun = self._snapshots.begun_before(version.at)
+        begun = self._word.snapshots.begun_before(version.at)
         if begun is None:
             return 0
         return max(

@@ -123,7 +123,7 @@ SOFTWARE = (
     Software("hdf5_held_open", "h5py, file held open"),
     Software("xarray_netcdf", "xarray, h5netcdf"),
     Software(
-        "zarr_store", "zarr", {"preset": "zarr"}, marker="zarr.json", store=".zarr", most_opened=30
+        "zarr_store", "zarr", {"preset": "zarr"}, marker="zarr.json", store=".zarr", most_opened=10
     ),
     Software(
         "tdms_segments",

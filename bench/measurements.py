@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 from aqsync.aqueduct.client import Client
@@ -20,7 +21,7 @@ from aqsync.local.naming import local_path
 from bench.daemon import Daemon
 from bench.environment import token
 from bench.figures import Figure, columns
-from bench.judging import Judge, Verdict, facts_of
+from bench.judging import Claim, Judge, Verdict, Word, facts_of
 from bench.laboratory import INSTALLED, SETTLE_S, SOFTWARE, Measuring, Opener, Software
 from bench.processes import BenchError
 from bench.recording import FOLDER, versions
@@ -109,8 +110,10 @@ class Laboratory:
             truths = self._measure(stack)
             before = facts_of(self._root)
             self._wait(configuration)
+            said = self._said(configuration)
             self.touched = len(before.items() ^ facts_of(self._root).items())
-        return self._judged(made, truths, snapshots)
+        words = {software: Word(said[software], snapshots) for software in SOFTWARE}
+        return self._judged(made, truths, words)
 
     @property
     def _settle_s(self) -> float:
@@ -182,11 +185,24 @@ class Laboratory:
             if time.monotonic() > until:
                 raise BenchError(f"measurements: not in sync:\n{done.stdout}{done.stderr}")
 
+    def _said(self, configuration: Path) -> dict[Software, list[Claim]]:
+        """Which measurements aqsync said to be on the server, and when."""
+        wanted = ["--kind", "measurement-on-server", "-n", "100000", "--json"]
+        command = [*AQSYNC, "history", *wanted, "--config", str(configuration)]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        found: dict[Software, list[Claim]] = {software: [] for software in SOFTWARE}
+        for event in json.loads(answer)["events"]:
+            [software] = [each for each in SOFTWARE if each.module == event["mapping"]]
+            folder = Path(event["path"]).relative_to(self._root / software.module)
+            at = datetime.fromisoformat(event["at"]).timestamp()
+            found[software].append(Claim(at, folder.as_posix()))
+        return found
+
     def _judged(
         self,
         made: dict[str, ExperimentRef],
         truths: dict[Software, Path],
-        snapshots: SnapshotTimes,
+        words: dict[Software, Word],
     ) -> dict[tuple[Software, str], Verdict]:
         self._stage.say("measurements: opening every version")
         record = list(versions(self._record))
@@ -209,7 +225,7 @@ class Laboratory:
                         truths[software],
                         opener,
                         room,
-                        snapshots if name == AQSYNC_NAME else None,
+                        words[software] if name == AQSYNC_NAME else None,
                     )
                     judge.see(found)
                     shutil.rmtree(room)
@@ -242,9 +258,15 @@ def _table(verdicts: dict[tuple[Software, str], Verdict]) -> str:
                 how,
                 str(verdict.versions),
                 str(len(verdict.unreadable)),
-                str(len(verdict.early)) if software.marker else "-",
+                _early(software, how, verdict),
                 "no" if verdict.missing else "yes",
                 f"{verdict.sent / max(1, verdict.final):.1f}",
             )
         )
     return columns(rows, 2)
+
+
+def _early(software: Software, how: str, verdict: Verdict) -> str:
+    """How often it was called whole too early; nothing where nobody calls it whole."""
+    speaks = software.marker or (how == AQSYNC_NAME and "measurement" in software.mapping(1))
+    return str(len(verdict.early)) if speaks else "-"
