@@ -39,7 +39,7 @@ unit: $(VENV)/.dev-installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" $(PYTEST_FLAGS)
 
 # What takes long: simulation, crashes, spoiled connections, browser, the old client, memory.
-test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(MEASUREMENTS_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
+test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m long $(PYTEST_FLAGS)
 
 test-all: test test-long

@@ -132,7 +132,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="far less work, in less than three minutes; shows that it runs, not how fast",
+        help="far less work, in less than four minutes; shows that it runs, not how fast",
     )
     parser.add_argument(
         "--folder", type=Path, help="where to put files for the time being; else the usual place"

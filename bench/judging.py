@@ -7,33 +7,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-from bench.laboratory import Opened, Opener, Software
+from bench.laboratory import AQSYNC_NAME, Claim, Evidence
+from bench.measuring import Opened, Opener, Software
 from bench.recording import Version
-from bench.snapshots import SnapshotTimes
 
+MOST_FOLDERS = 10
 SEEN_LATE_S = 1.0
 """So much later than it began a snapshot may have been seen."""
-
-
-class Claim(NamedTuple):
-    """aqsync said that a measurement is complete and on the server."""
-
-    at: float
-    """When, in seconds since 1970."""
-    folder: str
-    """In the software's folder."""
-
-
-class Word(NamedTuple):
-    """What aqsync said and did with one software's data."""
-
-    claims: list[Claim]
-    snapshots: SnapshotTimes
 
 
 @dataclass(slots=True)
@@ -52,66 +36,81 @@ class Verdict:
     missing: list[str] = field(default_factory=list)
     """What is not whole in the end."""
 
+    @property
+    def ratio(self) -> float:
+        """Bytes sent for each byte of the end."""
+        return self.sent / max(1, self.final)
+
 
 class Judge:
-    """Puts together what one contender had on the server of one software's data, moment by moment.
+    """Puts together what somebody had on the server of one software's data, moment by moment.
 
     Args:
         software: Whose data.
-        folder: The data as they are in the end.
-        truth: What the software noted that it has stored.
+        evidence: What there is to judge by.
         opener: Opens what was there.
         room: An empty folder for the time being.
-        word: What aqsync said and did, if it was aqsync that sent them.
+        most_opened: How many states of one file, at most; of a folder far fewer.
     """
 
     def __init__(
         self,
         software: Software,
-        folder: Path,
-        truth: Path,
+        evidence: Evidence,
         opener: Opener,
         room: Path,
-        word: Word | None,
+        most_opened: int,
     ) -> None:
+        self._most_opened = MOST_FOLDERS if software.store else most_opened
         self._software = software
+        self._evidence = evidence
         self._opener = opener
-        self._state = room / "state"
         self._room = room
+        self._state = room / "state"
+        folder = evidence.root / software.module
         self._final = {
             path.relative_to(folder).as_posix(): _digest(path)
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.endswith(software.passing or ("\0",))
         }
-        self._word = word
-        self._stored = dict[str, list[tuple[float, int]]]()
-        for line in map(json.loads, truth.read_text().splitlines()):
-            self._stored.setdefault(line["what"], []).append((line["at"], line["rows"]))
         self._right = set[str]()
         self._rows = dict[str, int]()
-        self.verdict = Verdict(final=sum((folder / path).stat().st_size for path in self._final))
+        self._verdict = Verdict(final=sum((folder / path).stat().st_size for path in self._final))
 
-    def see(self, versions: Sequence[tuple[str, Version]]) -> None:
+    def judge(self, how: str) -> Verdict:
         """Look at each moment.
 
         Args:
-            versions: What was stored, in order, each with its path in the software's folder.
+            how: Who has sent it.
         """
-        chosen = self._moments_to_open([path for path, _ in versions])
-        claims = [] if self._word is None else sorted(self._word.claims, reverse=True)
-        for number, (path, version) in enumerate(versions):
-            while claims and claims[-1].at < version.at:
-                self._look_at_claim(claims.pop())
-            self.verdict.versions += 1
-            self.verdict.sent += version.size
+        sent = self._evidence.sent(self._software, how)
+        claims = self._claims() if how == AQSYNC_NAME else []
+        chosen = self._moments_to_open([path for path, _ in sent])
+        for number, (path, version) in enumerate(sent):
+            while claims and claims[0].at < version.at:
+                self._look_at_claim(claims.pop(0))
+            self._verdict.versions += 1
+            self._verdict.sent += version.size
             self._put(path, version)
             self._look_for_marker(path, version)
             thing = self._software.thing(path)
             if number in chosen and thing is not None and self._is_there(thing):
-                self._open(thing, version)
-        for claim in reversed(claims):
+                due = self._rows_due(thing, version) if how == AQSYNC_NAME else 0
+                self._open(thing, version, due)
+        for claim in claims:
             self._look_at_claim(claim)
         self._look_at_the_end()
+        shutil.rmtree(self._room)
+        return self._verdict
+
+    def _claims(self) -> list[Claim]:
+        return [claim for claim in self._evidence.claims if claim.software is self._software]
+
+    def _stored(self, thing: str) -> Iterator[tuple[float, int]]:
+        """When the software noted how many rows, in order."""
+        for line in map(json.loads, self._evidence.truths[self._software].read_text().splitlines()):
+            if line["what"] == thing:
+                yield line["at"], line["rows"]
 
     def _moments_to_open(self, paths: Iterable[str]) -> set[int]:
         moments: dict[str, list[int]] = {}
@@ -121,7 +120,7 @@ class Judge:
                 moments.setdefault(thing, []).append(number)
         chosen = set[int]()
         for found in moments.values():
-            step = -(-len(found) // self._software.most_opened)
+            step = -(-len(found) // self._most_opened)
             chosen.update(found[::step], found[-1:])
         return chosen
 
@@ -140,12 +139,12 @@ class Judge:
         if unit is None or not (self._state / unit / self._software.marker).exists():
             return
         if lacking := self._lacking(unit):
-            self.verdict.early.append(f"{version.at:.2f} {unit}: lacks {lacking} files")
+            self._verdict.early.append(f"{version.at:.2f} {unit}: lacks {lacking} files")
 
     def _look_at_claim(self, claim: Claim) -> None:
         if lacking := self._lacking(claim.folder):
             said = f"said to be whole, and lacks {lacking} files"
-            self.verdict.early.append(f"{claim.at:.2f} {claim.folder}: {said}")
+            self._verdict.early.append(f"{claim.at:.2f} {claim.folder}: {said}")
 
     def _lacking(self, unit: str) -> int:
         return sum(path.startswith(f"{unit}/") for path in self._final.keys() - self._right)
@@ -155,29 +154,27 @@ class Judge:
         place = self._state / thing
         return (place / self._software.marker).exists() if self._software.store else place.exists()
 
-    def _open(self, thing: str, version: Version) -> None:
+    def _open(self, thing: str, version: Version, due: int) -> None:
         found = self._opened(thing)
         when = f"{version.at:.2f} {thing} ({version.size} bytes)"
         if found.error:
-            self.verdict.unreadable.append(f"{when}: {found.error}")
+            self._verdict.unreadable.append(f"{when}: {found.error}")
         elif found.rows < self._rows.get(thing, 0):
             lost = self._rows[thing] - found.rows
-            self.verdict.unreadable.append(f"{when}: {lost} rows fewer than before")
+            self._verdict.unreadable.append(f"{when}: {lost} rows fewer than before")
         elif not found.whole and not self._software.store:
-            self.verdict.unreadable.append(f"{when}: something is missing in it")
-        elif found.rows < (due := self._rows_due(thing, version)):
-            self.verdict.unreadable.append(f"{when}: {found.rows} rows, and {due} were committed")
+            self._verdict.unreadable.append(f"{when}: something is missing in it")
+        elif found.rows < due:
+            self._verdict.unreadable.append(f"{when}: {found.rows} rows, and {due} were committed")
         self._rows[thing] = max(found.rows, self._rows.get(thing, 0))
 
     def _rows_due(self, thing: str, version: Version) -> int:
         """How many rows of a database were committed for certain before its snapshot began."""
-        if self._word is None or not self._software.database:
-            return 0
-        begun = self._word.snapshots.begun_before(version.at)
-        if begun is None:
+        begun = self._evidence.snapshots.begun_before(version.at)
+        if begun is None or not self._software.database:
             return 0
         return max(
-            (rows for at, rows in self._stored[thing] if at < begun - SEEN_LATE_S), default=0
+            (rows for at, rows in self._stored(thing) if at < begun - SEEN_LATE_S), default=0
         )
 
     def _opened(self, thing: str) -> Opened:
@@ -199,23 +196,13 @@ class Judge:
             if path in self._right:
                 continue
             if not (self._state / path).exists():
-                self.verdict.missing.append(f"{path}: not there")
+                self._verdict.missing.append(f"{path}: not there")
                 continue
             found = self._opened(path)
-            _, stored = self._stored[path][-1]
             if not self._software.database or found.error:
-                self.verdict.missing.append(f"{path}: differs {found.error}")
-            elif found.rows != stored:
-                self.verdict.missing.append(f"{path}: {found.rows} of {stored} rows")
-
-
-def facts_of(root: Path) -> dict[str, tuple[int, int, int, int]]:
-    """Of all below a root: inode, size, and the times of its content and of its entry."""
-    found = {}
-    for path in root.rglob("*"):
-        facts = path.stat()
-        found[str(path)] = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
-    return found
+                self._verdict.missing.append(f"{path}: differs {found.error}")
+            elif found.rows != (stored := max(rows for _, rows in self._stored(path))):
+                self._verdict.missing.append(f"{path}: {found.rows} of {stored} rows")
 
 
 def _digest(path: Path) -> bytes:

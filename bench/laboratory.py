@@ -1,215 +1,209 @@
-"""Which software measures, how aqsync is told of it, and what belongs together."""
+"""Folders in which software measures, and what sends them all at once to one server."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
 
-from aqsync.config.presets import presets
-from aqsync.config.units import parse_duration
-from bench.processes import BenchError, environment
+from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.records import ExperimentRef
+from aqsync.local.naming import local_path
+from bench.daemon import Daemon
+from bench.environment import token
+from bench.measuring import SETTLE_S, SOFTWARE, Measuring, Software
+from bench.processes import BenchError
+from bench.recording import FOLDER, Version, versions
+from bench.rivals import READY
 from bench.running import Running
+from bench.snapshots import SnapshotTimes
+from bench.stage import AQSYNC, Stage, embedded_server
 
-CHECKOUT = Path(__file__).parents[1]
-ENVIRONMENT = os.environ.get("MEASUREMENTS_VENV", ".venv-measurements")
-PYTHON = CHECKOUT / ENVIRONMENT / "bin" / "python"
-"""With the packages that measure."""
-INSTALLED = PYTHON.parents[1] / ".installed"
-LONGEST_S = 30.0
-"""Longer times of presets are shortened to this."""
-SETTLE_S = 5.0
-"""aqsync's default; as long does the rival wait that sends what is quiet."""
+AQSYNC_NAME = "aqsync"
+_RIVALS = {"upload on close": "close", "upload after {:g} s": "quiet"}
+_MEASURE_S = 600.0
+_ARRIVE_S = 900.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Software:
-    """One of the packages.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """aqsync said that a measurement is complete and on the server."""
+
+    at: float
+    """When, in seconds since 1970."""
+    software: Software
+    folder: str
+    """In the software's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What there is to judge by."""
+
+    root: Path
+    """Below it the data of each software, in a folder with the name of its module."""
+    record: list[Version]
+    experiments: dict[str, str]
+    """The UUID by who sends to it."""
+    truths: dict[Software, Path]
+    """Where each has noted what it stored."""
+    claims: list[Claim]
+    snapshots: SnapshotTimes
+    touched: int
+    """How many entries of the folders are not as the software has left them."""
+
+    @property
+    def broken_off(self) -> int:
+        """Bytes of uploads that came to no end; only aqsync breaks any off."""
+        return sum(version.size for version in self.record if not version.experiment)
+
+    def sent(self, software: Software, how: str) -> list[tuple[str, Version]]:
+        """What one has sent of one software's data, in order, with its path in that's folder."""
+        start = f"{software.module}/"
+        return [
+            (path.removeprefix(start), version)
+            for version in self.record
+            if version.experiment == self.experiments[how]
+            if (path := local_path(version.name) or "").startswith(start)
+        ]
+
+
+class Laboratory:
+    """Where all take place.
 
     Args:
-        module: In `bench.software`.
-        name: For people.
-        settings: Of the mapping.
-        marker: The name of a file that says, where it stands, that its folder is whole.
-        store: The ending of folders that are opened as a whole; empty: files are.
-        companions: What is appended to a file's name for those that are opened with it.
-        passing: Endings of what is not to be kept: it goes, or can be made anew.
-        opened: Endings of what the package opens; empty: all.
+        stage: Room on the disk.
+        scale: By which all times are multiplied.
     """
 
-    module: str
-    name: str
-    settings: Mapping[str, object] = field(default_factory=dict)
-    marker: str = ""
-    store: str = ""
-    companions: tuple[str, ...] = ()
-    passing: tuple[str, ...] = ()
-    opened: tuple[str, ...] = ()
-    database: bool = False
-    """Whether versions are snapshots, which have other bytes than the file."""
-    most_opened: int = 300
-    """How many states of one thing are opened, at most."""
+    def __init__(self, stage: Stage, scale: float) -> None:
+        self._stage = stage
+        self._scale = scale
+        self._room = stage.room()
+        self._root = self._room / "data"
+        self._record = self._room / "record"
+        self._state = self._room / "state"
+        self.home = self._room / "home"
+        for software in SOFTWARE:
+            (self._root / software.module).mkdir(parents=True)
+        self._record.mkdir()
+        self.home.mkdir()
 
-    def thing(self, path: str) -> str | None:
-        """What must be opened to see what a change of this file has done.
+    def run(self) -> Evidence:
+        """Let all measure, and wait until all is sent."""
+        with ExitStack() as stack:
+            url = stack.enter_context(
+                embedded_server(
+                    self._room / "server", "bench.recording", {FOLDER: str(self._record)}
+                )
+            )
+            with Client(url, token()) as server:
+                names = [AQSYNC_NAME, *(name.format(self._settle_s) for name in _RIVALS)]
+                made = {name: server.create_experiment(name, "") for name in names}
+            configuration = self._configuration(url, made[AQSYNC_NAME].eid)
+            stack.enter_context(Daemon(configuration)).wait_for_first_look()
+            for how, name in zip(_RIVALS.values(), names[1:], strict=True):
+                self._start_rival(stack, how, url, made[name])
+            snapshots = stack.enter_context(SnapshotTimes(self._state / "snapshots"))
+            truths = self._measure(stack)
+            before = _facts_of(self._root)
+            self._wait(configuration)
+            touched = len(before.items() ^ _facts_of(self._root).items())
+            claims = self._claims(configuration)
+        record = list(versions(self._record))
+        uuids = {name: str(experiment.uuid) for name, experiment in made.items()}
+        return Evidence(self._root, record, uuids, truths, claims, snapshots, touched)
 
-        Args:
-            path: Below the software's folder.
+    @property
+    def _settle_s(self) -> float:
+        return SETTLE_S * self._scale
+
+    def _configuration(self, url: str, eid: str) -> Path:
+        content = {
+            "server": {"url": url},
+            "journal": str(self._state / "journal.db"),
+            "defaults": {"settle": f"{self._settle_s * 1000:.0f}ms"},
+            "mappings": [
+                {
+                    "name": software.module,
+                    "directory": str(self._root / software.module),
+                    "experiment": eid,
+                    "prefix": software.module,
+                    **software.mapping(self._scale),
+                }
+                for software in SOFTWARE
+            ],
+        }
+        place = self._room / "aqsync.yaml"
+        place.write_text(json.dumps(content, indent=1))  # JSON is YAML too
+        return place
+
+    def _start_rival(self, stack: ExitStack, how: str, url: str, experiment: ExperimentRef) -> None:
+        log = self._room / f"{how}.log"
+        command = [sys.executable, "-m", "bench.rivals", how, self._root, url, experiment.uuid]
+        rival = stack.enter_context(Running([*map(str, command), str(self._settle_s)], log))
+        rival.wait_until_ready("its start", lambda: READY in log.read_text(), 60)
+
+    def _measure(self, stack: ExitStack) -> dict[Software, Path]:
+        """Let all software measure at once.
+
+        Returns:
+            Where each has noted what it stored.
         """
-        if self.store:
-            before, ending, _ = path.partition(f"{self.store}/")
-            return before + self.store if ending else None
-        for companion in self.companions:
-            path = path.removesuffix(companion)
-        return path if not self.opened or path.endswith(self.opened) else None
+        self._stage.say(f"measurements: {len(SOFTWARE)} packages, about {120 * self._scale:.0f} s")
+        running = {
+            software: stack.enter_context(
+                Measuring(software, self._root / software.module, self._scale, self.home)
+            )
+            for software in SOFTWARE
+        }
+        until = time.monotonic() + _MEASURE_S
+        while any(measuring.status() is None for measuring in running.values()):
+            if time.monotonic() > until:
+                raise BenchError("measurements: the packages do not come to an end")
+            time.sleep(0.2)
+        for software, measuring in running.items():
+            if measuring.status() != 0:
+                raise BenchError(f"{software.name}: {measuring.log.read_text()[-2000:]}")
+        return {software: measuring.truth for software, measuring in running.items()}
 
-    def unit(self, path: str) -> str | None:
-        """The folder that a file belongs to and that a marker speaks for, if there is one."""
-        if self.store:
-            return self.thing(path)
-        return path.rpartition("/")[0] if self.marker else None
+    def _wait(self, configuration: Path) -> None:
+        """Wait until aqsync says that all is in sync, and nobody has sent anything for a while."""
+        self._stage.say("measurements: waiting until all is in sync")
+        until = time.monotonic() + _ARRIVE_S
+        command = [*AQSYNC, "status", "--no-scan", "--config", str(configuration)]
+        while True:
+            count = sum(1 for _ in versions(self._record))
+            time.sleep(self._settle_s + 2)
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode == 0 and count == sum(1 for _ in versions(self._record)):
+                return
+            if time.monotonic() > until:
+                raise BenchError(f"measurements: not in sync:\n{done.stdout}{done.stderr}")
 
-    def is_marker(self, path: str) -> bool:
-        """Whether this file says that its unit is whole."""
-        unit = self.unit(path)
-        return unit is not None and path == f"{unit}/{self.marker}"
-
-    def mapping(self, scale: float) -> dict[str, object]:
-        """The settings of its mapping, with times for a run that takes ``scale`` of two minutes.
-
-        Nobody waits ten minutes for a run of two: what a preset says of longer times is shortened.
-        """
-        preset = self.settings.get("preset")
-        settings = dict(presets()[str(preset)].settings) if preset else {}
-        timed = {key: settings[key] for key in ("settle", "measurement") if key in settings}
-        found = _shortened({**timed, **self.settings}, scale)
-        assert isinstance(found, dict)
+    def _claims(self, configuration: Path) -> list[Claim]:
+        """Which measurements aqsync said to be on the server, in order."""
+        wanted = ["--kind", "measurement-on-server", "-n", "100000", "--json"]
+        command = [*AQSYNC, "history", *wanted, "--config", str(configuration)]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        found = []
+        for event in json.loads(answer)["events"]:
+            [software] = [each for each in SOFTWARE if each.module == event["mapping"]]
+            folder = Path(event["path"]).relative_to(self._root / software.module)
+            at = datetime.fromisoformat(event["at"]).timestamp()
+            found.append(Claim(at, software, folder.as_posix()))
         return found
 
 
-def _shortened(value: object, scale: float, key: str = "") -> object:
-    if isinstance(value, Mapping):
-        return {name: _shortened(below, scale, name) for name, below in value.items()}
-    if key in _TIMES:
-        return f"{min(parse_duration(str(value)), LONGEST_S) * scale * 1000:.0f}ms"
-    return value
-
-
-_TIMES = {"settle", "quiet", "every"}
-
-SOFTWARE = (
-    Software(
-        "qcodes_runs",
-        "QCoDeS",
-        {"preset": "qcodes"},
-        companions=("-wal", "-shm"),
-        passing=("-wal", "-shm"),
-        database=True,
-    ),
-    Software(
-        "plottr_sweeps",
-        "plottr",
-        {"preset": "plottr"},
-        marker="__complete__.tag",
-        passing=(".lock",),
-        opened=(".ddh5",),
-    ),
-    Software("quantify_runs", "quantify-core", {"preset": "quantify"}, opened=(".hdf5",)),
-    Software("hdf5_held_open", "h5py, file held open"),
-    Software("xarray_netcdf", "xarray, h5netcdf"),
-    Software(
-        "zarr_store", "zarr", {"preset": "zarr"}, marker="zarr.json", store=".zarr", most_opened=10
-    ),
-    Software(
-        "tdms_segments",
-        "npTDMS",
-        {"preset": "tdms"},
-        companions=("_index",),
-        passing=("_index",),
-    ),
-    Software("qua_nodes", "qualang-tools", {"preset": "qua"}, marker="node.json"),
-)
-
-
-class Measuring(Running):
-    """One software, measuring.
-
-    Args:
-        software: Which.
-        folder: Where its data go.
-        scale: By which all its times are multiplied.
-        home: Where it may write what else it likes, and where is noted what it has stored.
-    """
-
-    def __init__(self, software: Software, folder: Path, scale: float, home: Path) -> None:
-        self.truth = home / f"{software.module}.jsonl"
-        self.truth.touch()
-        command = [PYTHON, "-m", "bench.software", "write", software.module, folder]
-        log = home / f"{software.module}.log"
-        super().__init__([*command, str(scale), self.truth], log, _variables(home))
-
-
-class Opener:
-    """Opens versions with the package that wrote them.
-
-    Args:
-        home: Where the packages may write what else they like.
-    """
-
-    def __init__(self, home: Path) -> None:
-        with (home / "opening.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(PYTHON), "-m", "bench.software", "read"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**environment(), **_variables(home)},
-                text=True,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.terminate()
-        self._process.communicate()
-
-    def open(self, software: Software, path: Path) -> Opened:
-        """Open a file or a folder."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        asked = {"name": software.module, "path": str(path)}
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise BenchError(f"{software.name}: whatever opens versions has ended at {path}")
-        return Opened(**json.loads(answer))
-
-
-class Opened(NamedTuple):
-    """What a package found."""
-
-    rows: int = 0
-    whole: bool = False
-    error: str = ""
-    """Why it does not open; empty if it does."""
-
-
-def _variables(home: Path) -> dict[str, str]:
-    return {
-        "HOME": str(home),
-        "PYTHONPATH": str(CHECKOUT),
-        "QT_QPA_PLATFORM": "offscreen",
-        "MPLBACKEND": "agg",
-    }
+def _facts_of(root: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Of all below a root: inode, size, and the times of its content and of its entry."""
+    found = {}
+    for path in root.rglob("*"):
+        facts = path.stat()
+        found[str(path)] = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return found

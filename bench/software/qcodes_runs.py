@@ -12,6 +12,7 @@ from qcodes.dataset import (
     load_by_id,
     load_or_create_experiment,
 )
+from qcodes.dataset.data_set_protocol import DataSetProtocol
 from qcodes.dataset.sqlite.database import connect
 from qcodes.parameters import ManualParameter
 
@@ -63,7 +64,7 @@ def read(file: Path) -> Seen:
         return Seen(sum(_rows(load_by_id(run, connection)) for run in ids))
 
 
-def _rows(dataset: object) -> int:
+def _rows(dataset: DataSetProtocol) -> int:
     found = dataset.get_parameter_data()
     if not found:
         return 0
