@@ -10,20 +10,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 
-from watchdog.events import (
-    DirAttribEvent,
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileAttribEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
+from watchdog import events
 from watchdog.observers.api import BaseObserver
 
 from aqsync.local.hints import PendingHints
@@ -33,27 +20,27 @@ STOP_S = 2.0
 """Seconds that watchdog's threads get to end; they may hang in a file system."""
 
 # Not among them: what reading causes, and the change of a directory by a change in it.
-HEARD: list[type[FileSystemEvent]] = [
-    DirAttribEvent,
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileAttribEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,  # a program may keep its file open for days
-    FileMovedEvent,
+HEARD: list[type[events.FileSystemEvent]] = [
+    events.DirAttribEvent,
+    events.DirCreatedEvent,
+    events.DirDeletedEvent,
+    events.DirMovedEvent,
+    events.FileAttribEvent,
+    events.FileClosedEvent,
+    events.FileCreatedEvent,
+    events.FileDeletedEvent,
+    events.FileModifiedEvent,  # a program may keep its file open for days
+    events.FileMovedEvent,
 ]
 
 
-class Handler(FileSystemEventHandler):
+class Handler(events.FileSystemEventHandler):
     """Passes each event on."""
 
-    def __init__(self, heard: Callable[[FileSystemEvent], None]) -> None:
+    def __init__(self, heard: Callable[[events.FileSystemEvent], None]) -> None:
         self._heard = heard
 
-    def dispatch(self, event: FileSystemEvent) -> None:
+    def dispatch(self, event: events.FileSystemEvent) -> None:
         """Called by watchdog."""
         self._heard(event)
 

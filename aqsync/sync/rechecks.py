@@ -188,8 +188,7 @@ class Rechecks:
             return
         now_ns = self._attend_to_clock()
         policy_of = policies(self._journal, mapping, now_ns, windows, at_once=at_once)
-        passed: list[FileRecord] = []
-        note_at = self._clock.monotonic() + NOTED_AFTER_S
+        passed, note_at = list[FileRecord](), self._clock.monotonic() + NOTED_AFTER_S
         try:
             for file in self._due(mapping, now_ns, policy_of):
                 if stop() or not self._errands.admits(mapping.directory):

@@ -141,13 +141,14 @@ def summarize(
         return FileProblem(place, state, why, _seconds(since_ns, now_ns))
 
     mapping_id = journal.mappings.get(mapping.name).id
+    troubles = journal.mappings.troubles(mapping_id)
     quiet = journal.observations.quiet(mapping_id, within, keep=keeps(mapping))
     summary.kept += quiet.kept
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
     blocked = transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once)
     told_once = _ToldOnce(
-        untrusted=journal.mappings.troubles(mapping_id).get(""),
+        untrusted=troubles.get(""),
         everywhere=[p for p in (blocked, journal.remote.server_problem()) if p is not None],
     )
     for file, step in decisions(journal, mapping, now_ns, within, windows=windows, at_once=at_once):
@@ -167,11 +168,10 @@ def summarize(
     for key, files in told_once.files.items():
         found = problem("", *key)
         summary.problems.append(found._replace(files=files, size=told_once.bytes[key]))
-    for path, trouble in journal.mappings.troubles(mapping_id).items():
-        if not bears_on(path, within):
-            continue
-        summary.files[State.FAILED] += 1
-        summary.problems.append(problem(path, State.FAILED, trouble.why, trouble.since_ns))
+    for path, trouble in troubles.items():
+        if bears_on(path, within):
+            summary.files[State.FAILED] += 1
+            summary.problems.append(problem(path, State.FAILED, trouble.why, trouble.since_ns))
     return summary
 
 

@@ -233,11 +233,10 @@ def _rehearse(
 def _tell_troubles(journal: Journal, mapping: MappingConfig, within: Sequence[str]) -> None:
     """Directories that could not be looked at: what they hold is not in the list."""
     for path, trouble in journal.mappings.troubles(journal.mappings.get(mapping.name).id).items():
-        if not bears_on(path, within):
-            continue
-        say(f"{State.FAILED}: {mapping.directory / path}: {trouble.message}")
-        if trouble.hint:
-            say(f"  hint: {trouble.hint}")
+        if bears_on(path, within):
+            say(f"{State.FAILED}: {mapping.directory / path}: {trouble.message}")
+            if trouble.hint:
+                say(f"  hint: {trouble.hint}")
 
 
 _VERBS = {Upload: "would upload", Compare: "would compare", RemoveRemote: "would remove"}
