@@ -25,7 +25,8 @@ from aqsync.sync.planner import decide
 from aqsync.sync.retry import set_free
 from aqsync.sync.summary import summarize
 from aqsync.sync.unfinished_rules import FIRST_PAUSE_NS, LONGEST_PAUSE_NS
-from tests.support.lab import Lab
+from tests.support.harness import Harness
+from tests.support.lab import EID, Lab
 from tests.support.records import NEW
 
 REAL = Path(__file__).parents[1] / "local" / "formats" / "real"
@@ -162,6 +163,26 @@ def test_a_change_is_looked_into_as_soon_as_it_has_settled(lab: Lab, written: Pa
     assert isinstance(lab.decision("run.h5"), Upload)
 
 
+def test_nothing_is_asked_of_the_server_for_it(lab: Lab, written: Path) -> None:  # noqa: ARG001
+    assert "upload" not in {name for name, _ in lab.server.calls}
+    before = len(lab.server.calls)
+    lab.engine.refresh([EID])
+    for_one_list = len(lab.server.calls) - before
+    lab.push()
+    assert len(lab.server.calls) - before == 2 * for_one_list
+
+
+def test_one_of_the_size_that_is_on_the_server_is_not_hashed(lab: Lab) -> None:
+    lab.write("run.h5", FINISHED)
+    lab.push()
+    lab.write("run.h5", OPEN, age_s=60)
+    assert len(OPEN) == len(FINISHED)
+    lab.said.clear()
+    lab.push()
+    assert "BeingWritten run.h5" in lab.said
+    assert lab.remote == {"run.h5": FINISHED}
+
+
 def test_each_push_looks_into_it_again(lab: Lab, written: Path) -> None:  # noqa: ARG001
     lab.clock.advance(1)
     lab.push()
@@ -269,3 +290,38 @@ def test_the_close_of_a_file_ends_its_pause(lab: Lab, written: Path) -> None:  #
     wait_of(lab)
     lab.journal.outcomes.look_into_again(lab.mapping_id, ["other", "run.h5"])
     assert isinstance(lab.decision("run.h5"), Upload)
+
+
+# The daemon
+
+
+def test_it_looks_again_with_growing_pauses_until_it_gives_up(lab: Lab) -> None:
+    harness = Harness(lab)
+    harness.write("run.h5", OPEN, age_s=0)
+    harness.write("a.csv", b"1", age_s=60)
+    looks = []
+    for _ in range(600):
+        harness.run(6)
+        found = lab.record("run.h5").unfinished
+        if found is not None and found.at_ns not in looks:
+            looks.append(found.at_ns)
+        elif harness.remote.keys() == {"a.csv", "run.h5"}:
+            break
+    assert harness.remote == {"a.csv": b"1", "run.h5": OPEN}
+    assert 10 < len(looks) < 25
+    assert harness.outcomes.counts["uploaded unfinished, as its writer had not closed it"] == 1
+
+
+def test_one_that_is_closed_without_a_change_goes_at_once(lab: Lab) -> None:
+    harness = Harness(lab)
+    place = lab.root / "run.h5"
+    place.write_bytes(FINISHED)
+    with place.open("rb+") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        lab.set_age(place, 200)
+        harness.run(30)
+        assert harness.remote == {}
+    harness.watch["lab"].closed.add("run.h5")
+    harness.hint("run.h5")
+    harness.run(7)
+    assert harness.remote == {"run.h5": FINISHED}
