@@ -134,7 +134,6 @@ def summarize(
         at_once: Ignore them, and pauses.
         each: Report what many files have in common for each of them too.
     """
-    summary = Summary()
 
     def problem(path: str, state: State, why: Explanation, since_ns: int) -> FileProblem:
         place = str(mapping.directory / path)
@@ -143,7 +142,7 @@ def summarize(
     mapping_id = journal.mappings.get(mapping.name).id
     troubles = journal.mappings.troubles(mapping_id)
     quiet = journal.observations.quiet(mapping_id, within, keep=keeps(mapping))
-    summary.kept += quiet.kept
+    summary = Summary(kept=quiet.kept)
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
     blocked = transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once)
