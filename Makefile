@@ -38,8 +38,9 @@ lint: $(VENV)/.dev-installed
 unit: $(VENV)/.dev-installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" $(PYTEST_FLAGS)
 
-# What takes long: simulation, crashes, spoiled connections, browser, the old client, memory.
-test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
+# What takes long: simulation, crashes, spoiled connections, browser, the old client, memory, and
+# real packages that measure.
+test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(MEASUREMENTS_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m long $(PYTEST_FLAGS)
 
 test-all: test test-long

@@ -16,7 +16,7 @@ from bench.stage import Stage
 
 QUICK_SCALE = 0.1
 """12 seconds instead of two minutes."""
-MOST_OPENED, QUICK_MOST_OPENED = 400, 40
+MOST_OPENED, QUICK_MOST_OPENED = 400, 15
 _HEAD = ("software", "sent by", "versions", "unreadable", "too early", "whole", "bytes / final")
 
 Verdicts = dict[tuple[Software, str], Verdict]
