@@ -68,6 +68,8 @@ class Completeness(Explained):
     """When something in it changed last."""
     until_ns: int | None = None
     """When that may be otherwise though nothing changes; None: not before something does."""
+    words: str = ""
+    """What holds, or what is missing, without the measurement's name."""
 
 
 class MeasurementState(StrEnum):

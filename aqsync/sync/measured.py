@@ -35,6 +35,8 @@ class Standing:
     state: MeasurementState
     why: Explanation
     """Why it is complete, or is not."""
+    words: str
+    """The same without its name."""
     since_ns: int
     """When something in it changed last."""
     until_ns: int | None
@@ -111,6 +113,7 @@ class Measured:
             folder,
             state,
             found.why,
+            found.words,
             found.since_ns,
             found.until_ns,
             files=sum(each.files for each in facts),

@@ -199,6 +199,13 @@ class MeasurementWatch:
             self._turned()
         return turned
 
+    def tell(self) -> None:
+        """Tell how all measurements stand now, where no rescanner does it."""
+        measured = Measured(self._journal, self._mapping, self._measurement, self._clock.now_ns())
+        found = measured.all()
+        gone = self._journal.measurements.told(self._mapping.name).keys()
+        self._tell(found, gone - {each.folder for each in found})
+
     def _beside(self, new: Collection[str], gone: Collection[str]) -> None:
         """What a newer folder says of those beside it has changed."""
         if not self._measurement.complete.newer_sibling:

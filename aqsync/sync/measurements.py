@@ -13,6 +13,7 @@ from aqsync.model import (
     SECOND_NS,
     Completeness,
     Conditions,
+    Explanation,
     MeasurementView,
     Needs,
     Reason,
@@ -41,25 +42,31 @@ def completeness(view: MeasurementView, conditions: Conditions, now_ns: int) -> 
     folder = view.folder
     # A change "in the future": the clock was set back since.
     changed_ns = min(view.changed_ns, now_ns)
+
+    def incomplete(why: Explanation, words: str, until_ns: int | None = None) -> Completeness:
+        return Completeness(
+            complete=False, why=why, since_ns=changed_ns, until_ns=until_ns, words=words
+        )
+
     if (trouble := view.trouble) is not None:
         why = Reason.MEASUREMENT_UNREADABLE.explain(
             folder=folder, said=trouble.message, advice=trouble.hint
         )
-        return Completeness(complete=False, why=why, since_ns=changed_ns)
+        return incomplete(why, trouble.message)
     settled_ns = changed_ns + conditions.settle_ns
     if now_ns < settled_ns:
         why = Reason.MEASUREMENT_CHANGING.explain(folder=folder)
-        return Completeness(complete=False, why=why, since_ns=changed_ns, until_ns=settled_ns)
+        return incomplete(why, "something in it has just changed", settled_ns)
     found = _found(view, conditions, changed_ns, now_ns)
     met = [each for each in found if each.met]
     missing = [each for each in found if not each.met]
     if not missing or (met and conditions.needs is Needs.ANY):
-        why = Reason.MEASUREMENT_COMPLETE.explain(met="; ".join(each.words for each in met))
-        return Completeness(complete=True, why=why, since_ns=changed_ns)
+        words = "; ".join(each.words for each in met)
+        why = Reason.MEASUREMENT_COMPLETE.explain(met=words)
+        return Completeness(complete=True, why=why, since_ns=changed_ns, words=words)
     words = "; ".join(each.words for each in missing)
     why = Reason.MEASUREMENT_INCOMPLETE.explain(folder=folder, missing=words)
-    until_ns = _until(missing, conditions.needs)
-    return Completeness(complete=False, why=why, since_ns=changed_ns, until_ns=until_ns)
+    return incomplete(why, words, _until(missing, conditions.needs))
 
 
 def _found(

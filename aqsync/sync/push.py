@@ -81,6 +81,9 @@ class Push:
             listed = yield from self.look()
             if listed and (yield from self._rounds()) and not self._all_paused():
                 result.tags += self._engine.tag()
+            for mapping in self._mappings:
+                if mapping.name in self._engine.measurements:
+                    self._engine.measurements[mapping.name].tell()
         except Interrupted:
             self._order.stop()
         finally:

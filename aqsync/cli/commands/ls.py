@@ -15,8 +15,9 @@ from aqsync.aqueduct.typed import instant
 from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import journal_after_scan
+from aqsync.cli.measurements import say_measurements, standing_as_json
 from aqsync.cli.options import json_option, no_scan_option
-from aqsync.cli.output import complain, iso_text, lists_text, say, say_lines, size_text
+from aqsync.cli.output import complain, iso_text, lists_text, say, say_json, say_lines, size_text
 from aqsync.cli.starting_server import connect_once_started
 from aqsync.cli.streams import reader_has_gone
 from aqsync.clock import SystemClock
@@ -27,6 +28,7 @@ from aqsync.journal.comparison import SyncStatus
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem
 from aqsync.paths import parents
+from aqsync.sync.measured import measured_of
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import batched, experiments_known_of
 from aqsync.wording import counted
@@ -108,6 +110,7 @@ class _Lists(NamedTuple):
 @click.option(
     "--each", is_flag=True, help="Each file, also of stores and of folders with many files."
 )
+@click.option("--measurements", is_flag=True, help="How each measurement stands, not each file.")
 @click.option("--refresh", is_flag=True, help="Ask the server for its file lists now.")
 @json_option
 def ls(
@@ -119,6 +122,7 @@ def ls(
     differs: bool,
     no_scan: bool,
     each: bool,
+    measurements: bool,
     refresh: bool,
     json: bool,
 ) -> ExitCode:
@@ -128,7 +132,9 @@ def ls(
     `?` the server's list was never fetched. A zarr store, and a folder with 1,000 files and more,
     is one line for each mark. The disk is looked at as it is now, the server's side
     is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
-    modified, on_server_since, experiment, remote_name and sent_unfinished.
+    modified, on_server_since, experiment, remote_name and sent_unfinished. With --measurements:
+    one whose `measurements` have folder, mapping, state, code, reason, files, not_there, bytes and
+    changed.
     """
     asked = {
         SyncStatus.REMOTE_ONLY: remote_only,
@@ -138,6 +144,8 @@ def ls(
     wanted = [status for status, is_wanted in asked.items() if is_wanted]
     if len(wanted) > 1:
         raise click.UsageError("--remote-only, --local-only and --differs exclude each other")
+    if wanted and measurements:
+        raise click.UsageError("--measurements shows no files: leave out the other choice")
     only = wanted[0] if wanted else None
     mappings = chosen(config, names)
     with journal_after_scan(config, mappings, scan=not no_scan) as (journal, _):
@@ -145,6 +153,9 @@ def ls(
         if refresh:
             with closing(connect_once_started(config)) as server:
                 Mirror(server, journal, SystemClock()).refresh(eids)
+        if measurements:
+            _tell_measurements(journal, mappings, json=json)
+            return ExitCode.OK
         lists = _lists(journal, mappings, eids)
         rows = _rows(journal, config, mappings, sorted(eids), only)
         if json:
@@ -153,6 +164,20 @@ def ls(
             stores = set[str]() if each else _stores(journal, config, mappings)
             _tell(rows, lists, only, stores)
     return ExitCode.OK
+
+
+def _tell_measurements(journal: Journal, mappings: Sequence[MappingConfig], *, json: bool) -> None:
+    now_ns = SystemClock().now_ns()
+    found = (
+        (mapping, standing)
+        for mapping in mappings
+        if (measured := measured_of(journal, mapping, now_ns)) is not None
+        for standing in measured.all()
+    )
+    if json:
+        say_json({"measurements": [standing_as_json(*each) for each in found]})
+    else:
+        say_measurements(found)
 
 
 def _lists(journal: Journal, mappings: Sequence[MappingConfig], eids: set[str]) -> _Lists:

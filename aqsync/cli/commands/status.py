@@ -13,6 +13,7 @@ from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.live import shown_live
+from aqsync.cli.measurements import standing_as_json, tell_measurements
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import (
     age_text,
@@ -37,6 +38,7 @@ from aqsync.local.selection import HINT, Selection
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem, ServerProblem, State
 from aqsync.service.web.models import FileUnderWay
+from aqsync.sync.measured import Standing, measured_of
 from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.selected import selection
 from aqsync.sync.summary import NOT_IN_SYNC, Summary, summarize
@@ -60,6 +62,7 @@ class _MappingState(NamedTuple):
     sent_unfinished: list[SentUnfinished]
     slowest: FileUnderWay | None
     """Of the files that the daemon sends."""
+    measurements: Sequence[Standing]
 
 
 class _ServerSide(NamedTuple):
@@ -184,6 +187,7 @@ def _mapping_state(
         journal.rechecks.pending(record.id),
         journal.observations.sent_unfinished(record.id),
         daemon.slowest(mapping.name),
+        [] if (measured := measured_of(journal, mapping, now_ns)) is None else measured.all(),
     )
 
 
@@ -218,6 +222,9 @@ def _print_json(
                     "sent_unfinished": [
                         {"path": str(each.mapping.directory / file.path), "format": file.format}
                         for file in each.sent_unfinished
+                    ],
+                    "measurements": [
+                        standing_as_json(each.mapping, standing) for standing in each.measurements
                     ],
                     "slowest": None if each.slowest is None else each.slowest.model_dump(),
                 }
@@ -276,6 +283,7 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
         say(f"  {note}")
     if notes:
         say(f"    hint: {HINT}")
+    tell_measurements(each.measurements)
     _tell_rechecks(each, now_ns)
     _tell_unfinished(each.sent_unfinished, everything=everything)
     _tell_watch(each.watch, now_ns)

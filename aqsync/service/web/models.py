@@ -124,6 +124,31 @@ class DaemonStatus(Message):
     under_way: list[FileUnderWay]
 
 
+class MeasurementStatus(Message):
+    """A folder whose files belong together."""
+
+    mapping: str
+    folder: str
+    """Relative to the mapping's root."""
+    state: str
+    """`MeasurementState`."""
+    code: str
+    """The reason why it is complete, or is not."""
+    reason: str
+    files: int
+    not_there: int
+    """How many are not on the server as they are here."""
+    bytes: int
+    changed_at_ns: int
+    """When something in it changed last, nanoseconds since 1970."""
+
+
+class Measurements(Message):
+    """How every measurement stands, by the mapping and by its name."""
+
+    measurements: list[MeasurementStatus]
+
+
 class Failure(Message):
     """An error of `aqsync.errors`."""
 

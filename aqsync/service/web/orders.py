@@ -26,6 +26,8 @@ from aqsync.service.web.models import (
     DaemonStatus,
     Freed,
     M,
+    Measurements,
+    MeasurementStatus,
     Nothing,
     PauseRequest,
     PushRequest,
@@ -34,6 +36,7 @@ from aqsync.service.web.models import (
     event_to_dict,
 )
 from aqsync.service.web.work import Work
+from aqsync.sync.measured import measured_of
 from aqsync.sync.order import Limits, Order
 from aqsync.sync.progress import Throttled
 from aqsync.sync.report import PushReport
@@ -69,8 +72,12 @@ def order_routes(worker: Worker, clock: Clock) -> list[BaseRoute]:
     async def status(_request: Request) -> Work:
         return Work(lambda _work: worker.status(), "status")
 
+    async def measurements(_request: Request) -> Work:
+        return Work(orders.measurements, "measurements")
+
     return [
         Route("/status", status),
+        Route("/measurements", measurements),
         _order("push", PushRequest, orders.push),
         _order("retry", RetryRequest, orders.retry),
         _order("pause", PauseRequest, orders.pause),
@@ -85,6 +92,25 @@ class _Orders:
     def __init__(self, worker: Worker, clock: Clock) -> None:
         self._worker = worker
         self._clock = clock
+
+    def measurements(self, _work: Work) -> Measurements:
+        now_ns, found = self._clock.now_ns(), list[MeasurementStatus]()
+        for mapping in self._worker.config.mappings:
+            measured = measured_of(self._worker.journal, mapping, now_ns)
+            for each in [] if measured is None else measured.all():
+                status = MeasurementStatus(
+                    mapping=mapping.name,
+                    folder=each.folder,
+                    state=each.state.value,
+                    code=each.why.reason.value,
+                    reason=each.words,
+                    files=each.files,
+                    not_there=each.not_there,
+                    bytes=each.bytes,
+                    changed_at_ns=each.since_ns,
+                )
+                found.append(status)
+        return Measurements(measurements=found)
 
     def push(self, request: PushRequest, work: Work) -> Content:
         limits = self._limits(request)

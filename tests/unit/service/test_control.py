@@ -594,3 +594,22 @@ def test_a_name_that_no_folder_can_have(tmp_path: Path, worker: FakeDaemon) -> N
     with pytest.raises(OSError, match="too long"):
         ControlServer(journal, worker).start()
     assert DaemonClient.find(journal) is None
+
+
+def test_measurements_are_told(lab: Lab, control: ControlServer, worker: FakeDaemon) -> None:
+    section = {"folder": "{run}/", "complete": {"sentinel": ("done.tag",)}}
+    lab.configure(measurement=section, settle=0.0)
+    worker.config = worker.config.model_copy(update={"mappings": (lab.mapping,)})
+    lab.write("run_1/a.csv")
+    lab.write("run_2/a.csv")
+    lab.write("run_2/done.tag")
+    lab.scan()
+
+    with asking(control.path) as http:
+        http.request("GET", "/measurements")
+        found = json.loads(http.getresponse().read())["measurements"]
+    assert [(each["mapping"], each["folder"], each["state"]) for each in found] == [
+        ("lab", "run_1", "still being taken"),
+        ("lab", "run_2", "complete and on its way"),
+    ]
+    assert [each["not_there"] for each in found] == [1, 2]
