@@ -144,6 +144,26 @@ class FileChanged(LocalError):
     """A file changed while it was read; nothing of it counts as sent."""
 
 
+class SnapshotFailed(LocalError):
+    """No consistent copy of a database could be made; nothing of it was sent."""
+
+
+class DatabaseBusy(SnapshotFailed):
+    """Each time while a database was copied, its log was emptied or the file itself written."""
+
+
+class NoRoomForSnapshot(SnapshotFailed):
+    """The disk of the journal has no room for the copy of a database."""
+
+
+class SharedTransaction(SnapshotFailed):
+    """A program was killed while it wrote to several databases in one transaction."""
+
+
+class DatabaseDamaged(SnapshotFailed):
+    """A database is damaged, so what its log holds cannot be written into it."""
+
+
 class EventsUnavailable(LocalError):
     """Changes below a directory cannot be heard of; only looking there tells of them."""
 

@@ -35,7 +35,7 @@ from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
 from aqsync.config.units import parse_share
 from aqsync.config.written_path import written_path
-from aqsync.model import SECOND_NS, OnLocalDelete
+from aqsync.model import SECOND_NS, Databases, OnLocalDelete
 from aqsync.paths import absolute
 
 DEFAULT_SETTLE = 5.0
@@ -163,6 +163,10 @@ class Settings(Section):
         default=(), description='a list of users, such as ["alice", 1001]'
     )
     """By name or number; empty: files of all users are uploaded."""
+    databases: Databases = Field(
+        default=Databases.SNAPSHOT, strict=False, description="snapshot, file or ignore"
+    )
+    """How SQLite databases are sent."""
     recheck: bool = Field(default=True, description="on or off")
     """Whether a file that was very young when it was uploaded is read once more a minute later."""
     measurement: Measurement | None = Field(

@@ -59,6 +59,7 @@ class Journal:
         self.versions = Versions(database)
         self.broken_set_aside = broken
         """Where the damaged journal was moved that this one replaces."""
+        self.path = database.path
         self._database = database
         self._lock = lock
         self._durable = None if lock is None else Durable(database.path)

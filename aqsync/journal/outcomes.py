@@ -18,6 +18,7 @@ from aqsync.journal.rows import (
     NOT_COMPARED,
     NOT_RESENT,
     NOT_SENT,
+    SQLITE,
     explained,
     split,
 )
@@ -42,9 +43,12 @@ from aqsync.model import (
 
 _SYNCED = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
-    synced_log = ?, synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
+    synced_log = ?, synced_bytes = ?, synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
     {NOT_SENT}, {NOT_COMPARED}, removing = 0, {NO_FAILURE}, {FINISHED}
 """
+
+_RECHECK = f"CASE WHEN format = '{SQLITE}' THEN NULL ELSE ? END"
+"""SQLite never stores through mmap into what a database's signature is made from."""
 
 # A version that is sent again counts within a day of the first time; the limit is the planner's.
 _LATELY_RESENT = f"? - resends_since_ns BETWEEN 0 AND {RESENDS_WITHIN_NS - 1}"
@@ -70,7 +74,7 @@ _AS_LISTED = (
 
 
 _UPLOADED = f"""
-    UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_unfinished = ?,
+    UPDATE file SET {_SYNCED}, synced_damage = ?, recheck_at_ns = {_RECHECK}, synced_unfinished = ?,
         synced_sequence = (SELECT value FROM counter), synced_listed = 0, synced_modified_at = ?,
         synced_not_before = {_UNLESS_ONE_MAY_ARRIVE}, synced_not_after = {_UNLESS_ONE_MAY_ARRIVE},
         synced_replaced = ?, insisted = 0, may_replace = NULL, removed_at_ns = NULL
@@ -195,18 +199,20 @@ class Outcomes:
         match outcome:
             case Uploaded():
                 self._uploaded(connection, file, outcome, now_ns, recheck_at_ns)
-            case Touched(signature, sha256):
+            case Touched(signature, sha256, size):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, insisted = 0 WHERE {AT}",
-                    (*signature, sha256, now_ns, recheck_at_ns, *at(file)),
+                    f"UPDATE file SET {_SYNCED}, recheck_at_ns = {_RECHECK}, insisted = 0"
+                    f" WHERE {AT}",
+                    (*signature, size, sha256, now_ns, recheck_at_ns, *at(file)),
                 )
-            case Adopted(signature, sha256, modified_at):
+            case Adopted(signature, sha256, modified_at, size):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, recheck_at_ns = ?, synced_sequence = 0,"
+                    f"UPDATE file SET {_SYNCED}, synced_damage = NULL,"
+                    f" recheck_at_ns = {_RECHECK}, synced_sequence = 0,"
                     " synced_unfinished = unfinished_format,"
                     " synced_listed = 1, synced_modified_at = ?, insisted = 0, may_replace = NULL,"
                     f" removed_at_ns = NULL WHERE {AT}",
-                    (*signature, sha256, now_ns, recheck_at_ns, modified_at, *at(file)),
+                    (*signature, size, sha256, now_ns, recheck_at_ns, modified_at, *at(file)),
                 )
             case FoundOurOwn(size, sha256, modified_at):
                 self._found_our_own(connection, file, size, sha256, modified_at, now_ns)
@@ -246,8 +252,10 @@ class Outcomes:
             _UPLOADED,
             (
                 *outcome.signature,
+                outcome.bytes,
                 outcome.sha256,
                 now_ns,
+                outcome.damage,
                 recheck_at_ns,
                 outcome.unfinished,
                 outcome.modified_at,
@@ -288,16 +296,19 @@ class Outcomes:
         now_ns: int,
     ) -> None:
         known = _known_version(file, sha256)
-        signature, at_ns, unfinished = Signature.unknown(size), now_ns, None
+        signature, at_ns, unfinished, damage = Signature.unknown(size), now_ns, None, None
         if known is not None:  # else it was sent, but the answer was lost
-            at_ns, unfinished = known.at_ns, known.unfinished
+            at_ns, unfinished, damage = known.at_ns, known.unfinished, known.damage
             # The file as it was compared has other content: its signature cannot vouch for this.
             if known.signature != file.local:
                 signature = known.signature
         connection.execute(
             f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_listed = 1,"
-            f" synced_modified_at = ?, synced_unfinished = ? WHERE {AT}",
-            (*signature, sha256, at_ns, modified_at, unfinished, *at(file)),
+            f" synced_modified_at = ?, synced_unfinished = ?, synced_damage = ? WHERE {AT}",
+            (
+                *(*signature, _unlike(size, signature), sha256, at_ns),
+                *(modified_at, unfinished, damage, *at(file)),
+            ),
         )
 
     @staticmethod
@@ -366,17 +377,22 @@ def at(file: FileRecord) -> tuple[int, str | None, str]:
     return file.id, file.eid, file.remote_name
 
 
+def _unlike(size: int, signature: Signature) -> int | None:
+    """A number of bytes, if it is another than the signature says."""
+    return None if size == signature.size else size
+
+
 def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     """The event for the history, if the outcome is worth one."""
     event = partial(Event, now_ns, mapping=file.mapping, path=file.path)
     match outcome:
-        case Uploaded(signature, sha256, unfinished=unfinished):
+        case Uploaded(sha256=sha256, unfinished=unfinished):
             text = f"its writer had not closed it ({unfinished})" if unfinished else ""
-            return event(HistoryKind.UPLOADED, text=text, size=signature.size, sha256=sha256.hex())
+            return event(HistoryKind.UPLOADED, text=text, size=outcome.size, sha256=sha256.hex())
         case FoundOurOwn(size, sha256) if _known_version(file, sha256) is None:
             return event(HistoryKind.UPLOADED, text="", size=size, sha256=sha256.hex())
-        case Adopted(signature, sha256):
-            return event(HistoryKind.ADOPTED, text="", size=signature.size, sha256=sha256.hex())
+        case Adopted(sha256=sha256):
+            return event(HistoryKind.ADOPTED, text="", size=outcome.size, sha256=sha256.hex())
         case Removed():
             return event(HistoryKind.REMOVED, text=f"from {file.eid}")
         case Failed(why, permanent=True):

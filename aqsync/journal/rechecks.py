@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.outcomes import AT, at
-from aqsync.journal.rows import AT_PATH, NO_FAILURE, UNCHANGED, split
+from aqsync.journal.rows import AT_PATH, NO_FAILURE, SQLITE, UNCHANGED, split
 from aqsync.model import FileRecord, SyncedVersion
 
 _PAGE = 500
@@ -81,7 +81,7 @@ class Rechecks:
         """
         self._database.write_each(
             "UPDATE file AS f SET recheck_at_ns = coalesce(recheck_at_ns + 1, ?)"
-            f" WHERE {AT_PATH} AND {UNCHANGED}",
+            f" WHERE {AT_PATH} AND {UNCHANGED} AND format IS NOT '{SQLITE}'",
             ((at_ns, mapping_id, *split(path)) for path in paths),
         )
 

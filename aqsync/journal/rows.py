@@ -133,7 +133,7 @@ RECORD = f"""
         f.remote_name,
         f.synced_size, f.synced_mtime_ns, f.synced_ctime_ns, f.synced_inode, f.synced_log,
         f.synced_sha256, f.synced_at_ns, f.synced_sequence, f.synced_modified_at,
-        f.synced_listed, f.recheck_at_ns, f.synced_unfinished,
+        f.synced_listed, f.recheck_at_ns, f.synced_unfinished, f.synced_bytes, f.synced_damage,
         f.sent_sha256, f.sent_size, {LISTED}, r.modified_at,
         f.compared_modified_at, f.compared_at_ns, f.compared_finding, f.compared_size,
         f.compared_sha256,
@@ -145,11 +145,11 @@ RECORD = f"""
 """
 _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST = (
     slice(0, 13),
-    slice(13, 25),
-    slice(25, 29),
-    slice(29, 34),
-    slice(34, 40),
-    slice(40, 50),
+    slice(13, 27),
+    slice(27, 31),
+    slice(31, 36),
+    slice(36, 42),
+    slice(42, 52),
 )
 """Which columns of `RECORD` belong together."""
 
@@ -194,19 +194,11 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
 
 
 def _synced_version(columns: tuple[Any, ...]) -> SyncedVersion | None:
-    *signature, sha256, at_ns, sequence, modified_at, listed, recheck_at_ns, unfinished = columns
+    signature, rest = Signature(*columns[:5]), columns[5:]
+    sha256, at_ns, sequence, modified_at, listed, *others = rest
     if at_ns is None:
         return None
-    return SyncedVersion(
-        Signature(*signature),
-        sha256,
-        at_ns,
-        sequence,
-        modified_at,
-        bool(listed),
-        recheck_at_ns,
-        unfinished,
-    )
+    return SyncedVersion(signature, sha256, at_ns, sequence, modified_at, bool(listed), *others)
 
 
 def _comparison(columns: tuple[Any, ...]) -> Comparison | None:

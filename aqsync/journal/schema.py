@@ -399,6 +399,36 @@ CREATE INDEX file_unfinished ON file (mapping_id) WHERE unfinished_at_ns IS NOT 
 CREATE INDEX file_sent_unfinished ON file (mapping_id) WHERE synced_unfinished IS NOT NULL;
 """
 
+_SNAPSHOTS = """
+-- Of a database: the bytes on the server, where these are not as many as the file has, and what
+-- SQLite found damaged in them.
+ALTER TABLE file ADD COLUMN synced_bytes INTEGER;
+ALTER TABLE file ADD COLUMN synced_damage TEXT;
+
+DROP TRIGGER synced_is_past;
+CREATE TRIGGER synced_is_past AFTER UPDATE OF synced_sha256, eid, remote_name ON file
+WHEN OLD.synced_sha256 IS NOT NULL AND (NEW.synced_sha256 IS NOT OLD.synced_sha256
+    OR NEW.eid IS NOT OLD.eid OR NEW.remote_name IS NOT OLD.remote_name) BEGIN
+    INSERT OR REPLACE INTO past_version
+    SELECT e.uuid, OLD.remote_name, OLD.synced_sha256,
+        coalesce(OLD.synced_bytes, OLD.synced_size), c.value
+    FROM experiment e, counter c WHERE e.eid = OLD.eid AND e.uuid IS NOT NULL;
+END;
+DROP TRIGGER versions_outlive_their_file;
+CREATE TRIGGER versions_outlive_their_file BEFORE DELETE ON file
+WHEN OLD.synced_sha256 IS NOT NULL OR OLD.sent_sha256 IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO past_version
+    SELECT e.uuid, OLD.remote_name, OLD.synced_sha256,
+        coalesce(OLD.synced_bytes, OLD.synced_size), c.value
+    FROM experiment e, counter c
+    WHERE e.eid = OLD.eid AND e.uuid IS NOT NULL AND OLD.synced_sha256 IS NOT NULL;
+    INSERT OR REPLACE INTO past_version
+    SELECT e.uuid, OLD.remote_name, OLD.sent_sha256, OLD.sent_size, c.value
+    FROM experiment e, counter c
+    WHERE e.eid = OLD.eid AND e.uuid IS NOT NULL AND OLD.sent_sha256 IS NOT NULL;
+END;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -425,6 +455,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0023-measurements", _MEASUREMENTS),
     ("0024-open-files", _OPEN_FILES),
     ("0025-unfinished", _UNFINISHED),
+    ("0026-snapshots", _SNAPSHOTS),
 )
 
 VERSION = len(MIGRATIONS)

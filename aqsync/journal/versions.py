@@ -20,7 +20,7 @@ class Versions:
         rows = self._database.rows(
             "SELECT p.sha256, p.size FROM past_version p JOIN experiment e ON e.uuid = p.uuid"
             " WHERE e.eid = ? AND p.name = ?"
-            " UNION SELECT synced_sha256, synced_size FROM file"
+            " UNION SELECT synced_sha256, coalesce(synced_bytes, synced_size) FROM file"
             " WHERE eid = ? AND remote_name = ? AND synced_sha256 IS NOT NULL"
             " UNION SELECT sent_sha256, sent_size FROM file"
             " WHERE eid = ? AND remote_name = ? AND sent_sha256 IS NOT NULL",

@@ -135,6 +135,10 @@ class _AttendedFile:
         """Whether a program holds a lock for writing on it."""
         return self._ask(self._file.locked_for_writing)
 
+    def cloned_into(self, descriptor: int) -> bool:
+        """Let another file share its bytes."""
+        return self._ask(self._file.cloned_into, descriptor)
+
     def _ask(self, call: Callable[[*_Given], _T], *given: *_Given) -> _T:
         self._in_use = True
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from aqsync.model import Signature
 
 
 class Content(Protocol):
@@ -21,3 +24,17 @@ class Content(Protocol):
             FileVanished: It was deleted or replaced meanwhile.
             FileUnreadable: The disk failed to deliver.
         """
+
+
+class Held(NamedTuple):
+    """A content that can be opened again and again while it is held."""
+
+    open: Callable[[], AbstractContextManager[Content]]
+    size: int
+    """Bytes."""
+    damage: str | None = None
+    """Of a database: what is wrong in it, in SQLite's words; None: nothing, as far as is known."""
+
+    def unlike(self, signature: Signature) -> int | None:
+        """Its number of bytes, if it is another than a signature says."""
+        return None if self.size == signature.size else self.size

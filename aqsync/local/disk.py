@@ -19,6 +19,7 @@ from aqsync.journal.mappings import RootIdentity
 from aqsync.local.handles import HeldRoot
 from aqsync.local.mounts import mounts_below
 from aqsync.local.open_files import OpenForWriting, locked_for_writing, open_for_writing
+from aqsync.local.reflink import cloned
 from aqsync.local.writeback import write_back_ns
 from aqsync.model import EntryKind
 from aqsync.paths import parents
@@ -71,6 +72,9 @@ class OpenFile(Protocol):
 
     def locked_for_writing(self) -> bool:
         """Whether a program holds a lock for writing on it, as far as the system tells."""
+
+    def cloned_into(self, descriptor: int) -> bool:
+        """Let another, empty file share all of its bytes (reflink); false where that cannot be."""
 
     def close(self) -> None:
         """Read no more."""
@@ -321,6 +325,9 @@ class _RealFile:
 
     def locked_for_writing(self) -> bool:
         return locked_for_writing(os.fstat(self._descriptor))
+
+    def cloned_into(self, descriptor: int) -> bool:
+        return cloned(self._descriptor, descriptor)
 
     def close(self) -> None:
         os.close(self._descriptor)

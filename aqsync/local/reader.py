@@ -147,7 +147,7 @@ class GuardedFile:
         try:
             return call(*given)
         except OSError as exc:
-            raise _explained(exc, self._root / self._path) from exc
+            raise explained(exc, self._root / self._path) from exc
 
 
 def is_gone(root: Path, path: str, disk: Disk = REAL_DISK) -> bool:
@@ -172,10 +172,11 @@ def is_gone(root: Path, path: str, disk: Disk = REAL_DISK) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError as exc:
-        raise _explained(exc, root / path) from exc
+        raise explained(exc, root / path) from exc
 
 
-def _explained(exc: OSError, place: Path) -> LocalError:
+def explained(exc: OSError, place: Path) -> LocalError:
+    """The error for what the disk said of a file."""
     if exc.errno in _GONE:
         return FileVanished(f"{place} is gone, or no longer a regular file")
     reason = exc.strerror or str(exc)

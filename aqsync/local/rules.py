@@ -15,6 +15,7 @@ from aqsync.config import MappingConfig, patterns
 from aqsync.config.models import MAX_TAG_LENGTH
 from aqsync.errors import ConfigError
 from aqsync.local.folders import folders_of
+from aqsync.model import Databases
 
 IGNORE_FILE = ".aqsyncignore"
 """A file in a root with more patterns to ignore; it is never uploaded itself."""
@@ -80,6 +81,8 @@ class Rules:
     def __init__(self, mapping: MappingConfig, root_ignore: str = "") -> None:
         self._mapping = mapping
         self.root_ignore = root_ignore
+        self.knows_databases = mapping.databases is not Databases.FILE
+        """Whether databases, with their logs, are something else than files."""
         lines = [(line, "ignore") for line in mapping.ignore]
         root_lines = root_ignore.removeprefix("\ufeff").split("\n")
         lines += [
@@ -102,10 +105,9 @@ class Rules:
         self._folders = None if section is None else folders_of(section)
         self._ignored_directory = lru_cache(_REMEMBERED_DIRECTORIES)(self._find_ignored_directory)
 
-        # The last part: earlier releases took the parts of databases for files.
         noted = [] if section is None else [section.folder, section.complete.sentinel]
         self.selection_fingerprint = _fingerprint(
-            mapping.include, mapping.ignore, root_lines, "snapshot", *noted
+            mapping.include, mapping.ignore, root_lines, mapping.databases.value, *noted
         )
         """Changes when other files may be selected."""
         self.target_fingerprint = target_fingerprint(mapping)

@@ -13,6 +13,12 @@ from aqsync.local.disk import Seen
 
 HEADER = 16
 """Bytes by which a database is known."""
+LOG_HEADER = 32
+"""Bytes of a log's header."""
+FILE_HEADER = 100
+"""Bytes of a database's own header."""
+PAGE = 512
+"""Bytes of the smallest page; a database at rest is a multiple of it."""
 LOG, INDEX, JOURNAL = "-wal", "-shm", "-journal"
 PARTS = (LOG, INDEX, JOURNAL)
 """What is put behind a database's name in the names of its parts."""
@@ -67,3 +73,21 @@ def log_number(*parts: Seen | None) -> int:
         return 0
     digest = hashlib.blake2b(repr(full).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1 or 1
+
+
+def log_header(first: bytes) -> bytes:
+    """The header of a log, which holds the two salts of its frames; empty where it is not whole."""
+    return first[:LOG_HEADER] if len(first) >= LOG_HEADER else b""
+
+
+def change_counter(first: bytes) -> bytes:
+    """What each transaction in the mode without a log changes, of a file's first bytes."""
+    return first[24:28]
+
+
+def names_other_journal(last: bytes) -> bool:
+    """Whether a journal with these last bytes belongs to a transaction of several databases.
+
+    It names a file in which all of their journals stand, and SQLite looks for that file.
+    """
+    return last.endswith(_JOURNAL)

@@ -301,7 +301,9 @@ class Walk:
             failed: Entries that could not be seen. A database with one of those as its part is
                 compared in a later scan.
         """
-        bases = {base for base in map(database_of, met) if base} | databases.keys()
+        bases = set(databases)
+        if self._rules.knows_databases:
+            bases.update(base for base in map(database_of, met) if base)
         for base in sorted(bases):
             family = {base, *(base + part for part in PARTS)}
             if not family.isdisjoint(failed):
@@ -341,7 +343,7 @@ class Walk:
             except OSError:
                 return
             unchanged = log is not None and known.get(base, seen) == seen
-            found = unchanged or looks_like_database(self._disk, self._root, path, seen, logs)
+            found = self._is_database(path, seen, logs, unchanged=unchanged)
             if not (found or (found is None and log is not None)):
                 if log is not None and base in met:
                     del met[base]
@@ -351,6 +353,28 @@ class Walk:
         for part in PARTS:
             if (part_seen := met.pop(base + part, None)) is not None:
                 self._part(path + part, known.pop(base + part, None), part_seen)
+
+    def _is_database(
+        self,
+        path: str,
+        seen: Seen,
+        logs: tuple[Seen | None, Seen | None],
+        *,
+        unchanged: bool,
+    ) -> bool | None:
+        """Whether a file is a database; None: that cannot be found out.
+
+        Args:
+            path: Its path.
+            seen: What was seen of it.
+            logs: Its log and its journal.
+            unchanged: It is as it was when it was known to be one.
+        """
+        if not self._rules.knows_databases:
+            return False
+        if unchanged:
+            return True
+        return looks_like_database(self._disk, self._root, path, seen, logs)
 
     def _database(
         self,

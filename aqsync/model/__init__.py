@@ -34,6 +34,7 @@ from aqsync.model.outcomes import (
 )
 from aqsync.model.policy import (
     Action,
+    Databases,
     OnLocalDelete,
     Policy,
     Problem,
@@ -78,6 +79,7 @@ __all__ = [
     "Comparison",
     "Completeness",
     "Conditions",
+    "Databases",
     "Decision",
     "EntryKind",
     "Explained",

@@ -22,6 +22,15 @@ class Uploaded:
     """It was sent because the server had not kept it: see `Upload.again`."""
     unfinished: str | None = None
     """Its format, if that says that its writer has not closed it."""
+    bytes: int | None = None
+    """See `SyncedVersion.bytes`."""
+    damage: str | None = None
+    """See `SyncedVersion.damage`."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that were sent."""
+        return self.signature.size if self.bytes is None else self.bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,8 @@ class Touched:
 
     signature: Signature
     sha256: bytes
+    bytes: int | None = None
+    """See `SyncedVersion.bytes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,13 @@ class Adopted:
     signature: Signature
     sha256: bytes
     modified_at: str
+    bytes: int | None = None
+    """See `SyncedVersion.bytes`."""
+
+    @property
+    def size(self) -> int:
+        """Bytes on the server."""
+        return self.signature.size if self.bytes is None else self.bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +107,8 @@ class Failed(Explained):
     """The server does not take so large a file."""
     limit_bytes: int | None = field(default=None, compare=False)
     """With `too_large`: the largest file that the server takes, in bytes, if it said so."""
+    sent_bytes: int | None = field(default=None, compare=False)
+    """With `too_large`: how many were to be sent, if the file as it is has not as many."""
 
 
 Outcome = (

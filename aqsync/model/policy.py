@@ -78,6 +78,17 @@ class Twin(NamedTuple):
     """Why it could not be sent; empty where nothing has failed."""
 
 
+class Databases(StrEnum):
+    """How SQLite databases are sent."""
+
+    SNAPSHOT = "snapshot"
+    """As consistent copies that hold what is in their logs."""
+    FILE = "file"
+    """As any other file, and so are their logs."""
+    IGNORE = "ignore"
+    """Not at all."""
+
+
 class OnLocalDelete(StrEnum):
     """What a file's disappearance here means for its remote copy."""
 
@@ -125,3 +136,5 @@ class Policy:
     """Whether young versions are hashed again."""
     unready: Unready | None = None
     """What of the file's measurement must happen before the file is sent; None: nothing."""
+    databases: Databases = Databases.SNAPSHOT
+    """How databases are sent."""

@@ -110,6 +110,11 @@ class Reason(StrEnum):
     RECHECK_AT = "recheck-at", "{now}; checked again in {seconds} s"
     RECHECK_AFTER = "recheck-after", "{now}; checked again when this is over: {obstacle}"
     RECHECK_DUE = "recheck-due", "{now}; to be checked again"
+    DAMAGED_AS_SENT = (
+        "damaged-as-sent",
+        "{now}; SQLite found it damaged here when it was sent: {said}",
+        "repair it with the program that writes it; then it is sent again",
+    )
     GONE_BEFORE_UPLOAD = "gone-before-upload", "gone before it was uploaded"
     DELETED_ON_BOTH_SIDES = "deleted-on-both-sides", "deleted here and on the server"
     DELETED_COPY_KEPT = "deleted-copy-kept", "deleted here; the copy on the server is kept"
@@ -255,6 +260,7 @@ class Reason(StrEnum):
         "sentinel-left-out",
         "it says that its measurement is complete, and `include` or `ignore` leave it out",
     )
+    DATABASE_IGNORED = "database-ignored", "a database: left out by `databases: ignore`"
     SPECIAL_FILE = "special-file", "FIFO, socket or device, never opened"
     FILE_OF_OTHERS = (
         "file-of-others",
@@ -356,6 +362,10 @@ class Reason(StrEnum):
         "its file system does not answer: reading it hangs",
         _CHECK_DISK,
     )
+    DATABASE_BUSY = "database-busy", "{said}", "{advice}"
+    NO_ROOM_FOR_SNAPSHOT = "no-room-for-snapshot", "{said}", "{advice}"
+    SHARED_TRANSACTION = "shared-transaction", "{said}", "{advice}"
+    DATABASE_DAMAGED = "database-damaged", "{said}", "{advice}"
     LOCAL_ERROR = "local-error", "{said}", "{advice}"
 
     # Events cannot be trusted
@@ -401,6 +411,10 @@ _OF_ERRORS: dict[type[AqsyncError], Reason] = {
     errors.FileUnreadable: Reason.FILE_UNREADABLE,
     errors.FileVanished: Reason.FILE_VANISHED,
     errors.FileChanged: Reason.FILE_CHANGED,
+    errors.DatabaseBusy: Reason.DATABASE_BUSY,
+    errors.NoRoomForSnapshot: Reason.NO_ROOM_FOR_SNAPSHOT,
+    errors.SharedTransaction: Reason.SHARED_TRANSACTION,
+    errors.DatabaseDamaged: Reason.DATABASE_DAMAGED,
     errors.EventsUnavailable: Reason.NOT_WATCHED,
     errors.RemoteError: Reason.REMOTE_ERROR,
     errors.ServerUnreachable: Reason.SERVER_UNREACHABLE,

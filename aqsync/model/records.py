@@ -76,6 +76,16 @@ class SyncedVersion:
     not change its signature. None: the signature proves the content."""
     unfinished: str | None = None
     """Its format, if that said when it was sent that its writer had not closed it."""
+    bytes: int | None = None
+    """How many there are on the server, where these are not as many as the signature says: of a
+    database, its log is written into what is sent."""
+    damage: str | None = None
+    """Of a database: what SQLite says is wrong in it; None: nothing."""
+
+    @property
+    def size(self) -> int:
+        """Bytes on the server."""
+        return self.signature.size if self.bytes is None else self.bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from aqsync.aqueduct.download import Download
 from aqsync.clock import Clock
 from aqsync.errors import Interrupted, RemoteFileNotFound
 from aqsync.journal import Journal
-from aqsync.local.disk import Disk
+from aqsync.local.content import Held
 from aqsync.local.read_ahead import read_ahead
-from aqsync.local.reader import GuardedFile
+from aqsync.local.reader import CHUNK
 from aqsync.model import (
     Adopted,
     Failed,
@@ -22,7 +22,6 @@ from aqsync.model import (
     FoundOurOwn,
     Outcome,
     Reason,
-    Signature,
 )
 from aqsync.sync.jobs import Job
 from aqsync.sync.rate import RateLimit
@@ -37,7 +36,6 @@ class Comparer:
         journal: Knows which versions were sent from here.
         clock: The time.
         check: Fetches a newer list if the server's version does not fit the known one.
-        disk: Where the files are.
         aborted: Asked between chunks; true breaks the comparison off.
         rate: Limits the download; None: no limit.
     """
@@ -49,7 +47,6 @@ class Comparer:
         clock: Clock,
         check: RemoteCheck,
         *,
-        disk: Disk,
         aborted: Callable[[], bool],
         rate: RateLimit | None,
     ) -> None:
@@ -57,11 +54,10 @@ class Comparer:
         self._journal = journal
         self._clock = clock
         self._check = check
-        self._disk = disk
         self._aborted = aborted
         self._rate = rate
 
-    def compare(self, job: Job, local: Signature) -> Outcome:
+    def compare(self, job: Job, held: Held) -> Outcome:
         """Read both versions side by side until the result is known.
 
         A remote version that cannot be ours by its size is not read at all. The local file is
@@ -75,20 +71,21 @@ class Comparer:
         """
         listed = job.file.remote.modified_at
         assert listed is not None  # noqa: S101 - only a listed file is compared
+        size = held.size
         known = self._journal.versions.of(str(job.file.eid), job.file.remote_name)
         began = self._clock.monotonic()
         try:
             with self._server.download(job.uuid, job.file.remote_name) as remote:
                 if not was_listed(remote.modified_second, listed):
                     self._check.renew(job, began)
-                if remote.length is not None and not _tells(remote.length, local, known):
+                if remote.length is not None and not _tells(remote.length, size, known):
                     return FoundDifferent(listed)
                 with (
-                    GuardedFile(job.root, job.file.path, local, self._disk) as source,
+                    held.open() as source,
                     # On a thread of its own: the server must not wait for a disk that hangs.
-                    closing(read_ahead(source.chunks())) as ours,
+                    closing(read_ahead(source.chunks(CHUNK))) as ours,
                 ):
-                    return self._side_by_side(job, remote, ours, local, known)
+                    return self._side_by_side(job, remote, ours, size, known)
         except RemoteFileNotFound as exc:
             why = Reason.REMOTE_FILE_VANISHED.explain(name=job.file.remote_name, advice=exc.hint)
             return Failed(why, permanent=False)
@@ -98,28 +95,28 @@ class Comparer:
         job: Job,
         remote: Download,
         ours: Iterator[bytes],
-        local: Signature,
+        here: int,
         known: dict[bytes, int],
     ) -> Outcome:
         listed = str(job.file.remote.modified_at)
         length = remote.length
         # Past versions of another size than the server told cannot be equal.
         past = {other for other in known.values() if length in {None, other}}
-        most = max(local.size, *past, 0)
+        most = max(here, *past, 0)
         theirs, size, same = hashlib.sha256(), 0, True
-        here = _Pieces(ours)
+        pieces = _Pieces(ours)
         for chunk in self._received(job, remote.chunks()):
             theirs.update(chunk)
             size += len(chunk)
-            same = same and here.take(len(chunk)) == chunk
+            same = same and pieces.take(len(chunk)) == chunk
             if size > most or not (same or any(size <= other for other in past)):
                 return FoundDifferent(listed)
         if same:
-            here.drain()  # the last chunk comes only if the file is still this version
+            pieces.drain()  # the last chunk comes only if the file is still this version
         digest = theirs.digest()
-        if same and size == local.size:
-            return Adopted(local, digest, listed)
-        file = job.file
+        file, local = job.file, job.file.local
+        if same and size == here and local is not None:
+            return Adopted(local, digest, listed, None if here == local.size else here)
         just_sent = {v.sha256 for v in (file.synced, file.sent) if v is not None}
         if digest in just_sent:
             return FoundOurOwn(size, digest, listed)
@@ -139,9 +136,9 @@ class Comparer:
             yield chunk
 
 
-def _tells(length: int, local: Signature, known: dict[bytes, int]) -> bool:
+def _tells(length: int, here: int, known: dict[bytes, int]) -> bool:
     """Whether a remote version of this size can be equal, ours, or the beginning of the file."""
-    return 0 < length <= local.size or length == local.size or length in known.values()
+    return 0 < length <= here or length == here or length in known.values()
 
 
 class _Pieces:

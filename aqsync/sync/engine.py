@@ -47,6 +47,7 @@ from aqsync.model import (
     Wait,
     explain_error,
 )
+from aqsync.sync.contents import Contents
 from aqsync.sync.jobs import Job, Progress, unwatched
 from aqsync.sync.lists import Lists
 from aqsync.sync.measurement_watch import MeasurementWatch
@@ -105,8 +106,9 @@ class Engine:
         self._tagger = Tagger(server, journal, clock)
         self._lists = Lists(self._mirror, clock)
         check = RemoteCheck(server, journal, self._lists, clock)
+        contents = Contents(journal, disk, shared.snapshots)
         self._uploader = Uploader(
-            server, journal, clock, check, aborted=aborted, rate=shared.rate, disk=disk
+            server, journal, clock, check, contents, aborted=aborted, rate=shared.rate
         )
         self.rechecks = Rechecks(journal, clock, disk, shared.queue, errands, aborted)
         self._aborted = aborted
@@ -250,8 +252,9 @@ class Engine:
         uuid = UUID(self.journal.remote.uuid(file.eid))
         self._refusing.trying(file, step)
         self._note_size_tried(file, step)
-        root = self._by_name[file.mapping].directory
-        return Job(file, step, root, uuid, progress, self._errands.job(root, file.path))
+        mapping = self._by_name[file.mapping]
+        errand = self._errands.job(mapping.directory, file.path)
+        return Job(file, step, mapping.directory, uuid, progress, errand, mapping.databases)
 
     # Disks that do not answer
 
@@ -319,7 +322,7 @@ class Engine:
             return ChangedMeanwhile()  # the EID was given to another experiment meanwhile
         if isinstance(outcome, Failed) and self._is_told_by_a_limit(job.file, outcome):
             return outcome
-        if isinstance(outcome, Uploaded) and self.journal.limits.accepted(outcome.signature.size):
+        if isinstance(outcome, Uploaded) and self.journal.limits.accepted(outcome.size):
             log.info("recovered: the server takes larger files now")
             self._change_outlook()
         tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
@@ -347,7 +350,7 @@ class Engine:
             return False
         now_ns = self.clock.now_ns()
         limit = self.journal.limits.refused(
-            file.local.size,
+            file.local.size if outcome.sent_bytes is None else outcome.sent_bytes,
             outcome.limit_bytes,
             outcome.why,
             now_ns + LIMIT_TRIED_EVERY_NS,

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from aqsync.local.errands import Errand
-from aqsync.model import Compare, FileRecord, RemoveRemote, Upload
+from aqsync.model import Compare, Databases, FileRecord, RemoveRemote, Upload
 
 Progress = Callable[[int], None]
 """Called with the number of bytes just sent or compared."""
@@ -29,3 +29,5 @@ class Job:
     progress: Progress = unwatched
     errand: Errand = field(default_factory=Errand, compare=False)
     """Ends when no thread works on the file any longer; it may be given up before."""
+    databases: Databases = Databases.SNAPSHOT
+    """How the mapping's databases are sent."""

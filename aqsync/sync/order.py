@@ -257,7 +257,7 @@ class Order:
         if isinstance(outcome, Uploaded):
             self._sent.add(file.id)
             result.uploaded += 1
-            result.bytes += outcome.signature.size
+            result.bytes += outcome.size
         elif isinstance(outcome, Adopted):
             result.adopted += 1
         elif isinstance(outcome, Removed):

@@ -83,7 +83,7 @@ class OutcomeLog:
         with self._lock:
             words = _WORDS.get(type(outcome))
             if words is not None:
-                size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
+                size = outcome.size if isinstance(outcome, Uploaded) else 0
                 if isinstance(outcome, Uploaded) and outcome.unfinished is not None:
                     words = "uploaded unfinished, as its writer had not closed it"
                 self.counts[words] += 1

@@ -12,6 +12,7 @@ from aqsync.model import (
     Action,
     Compare,
     Comparison,
+    Databases,
     Decision,
     EntryKind,
     Explanation,
@@ -114,8 +115,8 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         step = _wanted_when_gone(file, policy, now_ns)
         if isinstance(step, RemoveRemote | Wait) and policy.experiment_problem is not None:
             return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
-    elif file.kind is not EntryKind.FILE:
-        return _skipped(file)
+    elif (skipped := _skipped(file, policy)) is not None:
+        return skipped
     elif file.eid is None:
         return Hold(Reason.UNMAPPED.explain(), file.since_ns, State.UNMAPPED)
     elif policy.experiment_problem is not None:
@@ -137,7 +138,6 @@ _SKIPPED = {
     EntryKind.SYMLINK: Reason.SYMBOLIC_LINK,
     EntryKind.SPECIAL: Reason.SPECIAL_FILE,
     EntryKind.OTHERS: Reason.FILE_OF_OTHERS,
-    EntryKind.DATABASE_PART: Reason.DATABASE_PART,
     EntryKind.SENTINEL: Reason.SENTINEL_LEFT_OUT,
 }
 
@@ -150,12 +150,18 @@ def _held_by_experiment(problem: Problem, again_ns: int | None) -> Hold:
     return Hold(problem.why, problem.since_ns, next_ns=again_ns)
 
 
-def _skipped(file: FileRecord) -> Hold:
-    reason = _SKIPPED[file.kind]
-    values = {}
-    if reason is Reason.DATABASE_PART:
-        values = {"name": file.path.rpartition("/")[2].rpartition("-")[0]}
-    return Hold(reason.explain(**values), file.since_ns, State.SKIPPED)
+def _skipped(file: FileRecord, policy: Policy) -> Hold | None:
+    """Why an entry is never sent; None: it may be."""
+    if file.kind is EntryKind.FILE:
+        if not (file.is_database and policy.databases is Databases.IGNORE):
+            return None
+        why = Reason.DATABASE_IGNORED.explain()
+    elif file.kind is EntryKind.DATABASE_PART:
+        name = file.path.rpartition("/")[2].rpartition("-")[0]
+        why = Reason.DATABASE_PART.explain(name=name)
+    else:
+        why = _SKIPPED[file.kind].explain()
+    return Hold(why, file.since_ns, State.SKIPPED)
 
 
 def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
@@ -251,6 +257,9 @@ def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) ->
     A version that was very young when it was read may have been written to since, through mmap,
     without a change of its signature. So it is hashed again once any such write would show.
     """
+    if file.synced is not None and file.synced.damage is not None:
+        damaged = Reason.DAMAGED_AS_SENT.explain(now=step.message, said=file.synced.damage)
+        return InSync(damaged, step.since_ns)
     at_ns = None if file.synced is None else file.synced.recheck_at_ns
     if at_ns is None or not policy.recheck:
         return step

@@ -111,6 +111,7 @@ def policies(
         size_limit=journal.limits.size(),
         give_up_ns=mapping.give_up_ns,
         recheck=mapping.recheck,
+        databases=mapping.databases,
     )
     base, by_eid = _by_experiment(journal, base)
     measured = measured_of(journal, mapping, now_ns)

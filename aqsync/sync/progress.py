@@ -42,7 +42,7 @@ class Finished:
     @classmethod
     def of(cls, file: FileRecord, outcome: Outcome) -> Self:
         """The end of a job on a file."""
-        size = outcome.signature.size if isinstance(outcome, Uploaded) else 0
+        size = outcome.size if isinstance(outcome, Uploaded) else 0
         message = outcome.message if isinstance(outcome, Failed) else ""
         return cls(file.mapping, file.path, type(outcome).__name__, size, message)
 

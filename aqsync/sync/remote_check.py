@@ -192,7 +192,7 @@ class RemoteCheck:
         if bounds is None or synced is None:
             return False
         found = self._server.probe_file(job.uuid, job.file.remote_name)
-        if found is None or found.size != synced.signature.size or found.modified_second is None:
+        if found is None or found.size != synced.size or found.modified_second is None:
             return False
         if bounds.replaced is not None and found.modified_second == _second(bounds.replaced):
             return False
@@ -259,7 +259,7 @@ def _size(file: FileRecord) -> int | None:
     """The size of the listed version, in bytes; None: unknown."""
     listed = file.remote.modified_at
     if file.synced is not None and file.synced.modified_at == listed:
-        return file.synced.signature.size
+        return file.synced.size
     if file.comparison is not None and file.comparison.modified_at == listed:
         return file.comparison.size or None
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aqsync.clock import Clock
 from aqsync.journal import Journal
 from aqsync.local.errands import Errands
+from aqsync.local.snapshot import Snapshots
 from aqsync.sync.outcome_log import OutcomeLog
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.server_state import ServerState
@@ -21,6 +22,7 @@ class Shared:
         errands: Waits for calls on a disk, or gives them up.
 
     Attributes:
+        snapshots: Makes snapshots of databases, beside the journal.
         queue: Every file that needs work.
         outcomes: What happened to files.
         state: Whether the server can be used.
@@ -31,6 +33,8 @@ class Shared:
         self.clock = clock
         self.rate = rate
         self.errands = errands
+        self.snapshots = Snapshots(journal.path.with_name(f"{journal.path.name}.snapshots"), clock)
+        self.snapshots.clear()
         self.queue = WorkQueue()
         self.outcomes = OutcomeLog()
         self.state = ServerState(journal, clock)

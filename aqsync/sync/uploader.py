@@ -30,9 +30,7 @@ from aqsync.errors import (
     TransferRefused,
 )
 from aqsync.journal import Journal
-from aqsync.local.attended import AttendedDisk
-from aqsync.local.content import Content
-from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.content import Content, Held
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import CHUNK, GuardedFile, is_gone
 from aqsync.local.roots import held_root
@@ -57,6 +55,7 @@ from aqsync.model import (
     explain_error,
 )
 from aqsync.sync.comparer import Comparer
+from aqsync.sync.contents import Contents
 from aqsync.sync.jobs import Job, Progress
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.remote_check import Outdated, RemoteCheck
@@ -76,9 +75,9 @@ class Uploader:
         journal: Gets the digest before the last bytes of a file leave.
         clock: The time.
         check: Checks whether the server still holds what the decision assumed.
+        contents: What is read.
         aborted: Asked between chunks; true breaks every transfer off.
         rate: Limits uploads and downloads; None: no limit.
-        disk: Where the files are.
     """
 
     def __init__(
@@ -87,10 +86,10 @@ class Uploader:
         journal: Journal,
         clock: Clock,
         check: RemoteCheck,
+        contents: Contents,
         *,
         aborted: Callable[[], bool] = lambda: False,
         rate: RateLimit | None = None,
-        disk: Disk = REAL_DISK,
     ) -> None:
         self._server = server
         self._journal = journal
@@ -98,10 +97,8 @@ class Uploader:
         self._check = check
         self._aborted = aborted
         self._rate = rate
-        self._disk = AttendedDisk(disk)
-        self._comparer = Comparer(
-            server, journal, clock, check, disk=self._disk, aborted=aborted, rate=rate
-        )
+        self._contents = contents
+        self._comparer = Comparer(server, journal, clock, check, aborted=aborted, rate=rate)
         self._pace = None if rate is None else partial(rate.paced, aborted=aborted)
 
     def do(self, job: Job) -> Outcome:
@@ -126,34 +123,37 @@ class Uploader:
             case Upload():
                 return self._upload(job)
             case Compare():
-                return self._comparer.compare(job, _present(job.file))
+                with self._contents.of(job, partial(self._goes_on, job)) as held:
+                    return self._comparer.compare(job, held)
             case RemoveRemote():
                 return self._remove(job)
 
     def _upload(self, job: Job) -> Outcome:
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
+        with self._contents.of(job, partial(self._goes_on, job)) as held:
+            return self._uploaded(job, job.step, held)
+
+    def _uploaded(self, job: Job, step: Upload, held: Held) -> Outcome:
         local, synced = _present(job.file), job.file.synced
-        with self._opened(job) as source:
-            unfinished = still_written(source)
-            if unfinished is not None and not job.step.unfinished:
+        with held.open() as source:
+            unfinished = still_written(source) if isinstance(source, GuardedFile) else None
+            if unfinished is not None and not step.unfinished:
                 return BeingWritten(unfinished)
-            if synced is None or not _may_be_unchanged(job.step, job.file, synced):
-                return self._sent(job, source, unfinished)
+            if synced is None or not _may_be_unchanged(step, job.file, synced, held.size):
+                return self._sent(job, held, source, unfinished)
             # Nothing of it is sent, yet each chunk shows that the job gets on.
-            if self._digest(job, source.chunks()) == synced.sha256:
-                return Touched(local, synced.sha256)
-        with self._opened(job) as source:
-            return self._sent(job, source, unfinished)
+            if self._digest(job, source.chunks(CHUNK)) == synced.sha256:
+                return Touched(local, synced.sha256, held.unlike(local))
+        with held.open() as source:
+            return self._sent(job, held, source, unfinished)
 
-    def _opened(self, job: Job) -> GuardedFile:
-        return GuardedFile(job.root, job.file.path, _present(job.file), self._disk)
-
-    def _sent(self, job: Job, source: Content, unfinished: str | None) -> Outcome:
+    def _sent(self, job: Job, held: Held, source: Content, unfinished: str | None) -> Outcome:
         """Send it.
 
         Args:
             job: For which it is sent.
-            source: What is sent.
+            held: What is sent.
+            source: The same, opened.
             unfinished: The name of its format, if that says that its writer has not closed it.
         """
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
@@ -169,8 +169,16 @@ class Uploader:
                 return self._check.refused(job, exc, began)
         self._check.answered(expected=expected, checked=receipt.condition_checked)
         between = self._check.stored_between(receipt, began)
-        sha256, again = digest.digest(), job.step.again
-        return Uploaded(local, sha256, between, receipt.modified_at, again, unfinished)
+        return Uploaded(
+            local,
+            digest.digest(),
+            between,
+            receipt.modified_at,
+            job.step.again,
+            unfinished,
+            held.unlike(local),
+            held.damage,
+        )
 
     @contextmanager
     def _body(self, job: Job, source: Content, digest: hashlib._Hash) -> Iterator[Iterable[bytes]]:
@@ -243,7 +251,7 @@ class Uploader:
         mapping = self._journal.mappings.get(job.file.mapping)
         known = self._journal.mappings.mounts(mapping.id)
         path = job.file.path
-        with held_root(job.root, self._disk) as (disk, root):
+        with held_root(job.root, self._contents.disk) as (disk, root):
             if mapping.root is None or not root.is_same(mapping.root):
                 return False
             mounts = Submounts(
@@ -255,10 +263,18 @@ class Uploader:
     def _digest(self, job: Job, chunks: Iterable[bytes]) -> bytes:
         digest = hashlib.sha256()
         for chunk in chunks:
-            self._check_abort()
-            job.progress(0)
+            self._goes_on(job)
             digest.update(chunk)
         return digest.digest()
+
+    def _goes_on(self, job: Job) -> None:
+        """Show that a job gets on that sends nothing now.
+
+        Raises:
+            Interrupted: It is to be broken off.
+        """
+        self._check_abort()
+        job.progress(0)
 
     def _check_abort(self) -> None:
         if self._aborted():
@@ -284,11 +300,11 @@ def _present(file: FileRecord) -> Signature:
     return file.local
 
 
-def _may_be_unchanged(step: Upload, file: FileRecord, synced: SyncedVersion) -> bool:
-    """Whether a file may have the content that stands on the server, so that it is not sent."""
+def _may_be_unchanged(step: Upload, file: FileRecord, synced: SyncedVersion, size: int) -> bool:
+    """Whether a content of this size may be what stands on the server, so that it is not sent."""
     if not step.replaces or file.may_replace is not None or not _stands_there(file, synced):
         return False
-    return synced.signature != file.local and synced.signature.size == file.size
+    return synced.signature != file.local and synced.size == size
 
 
 def _must_begin_with(file: FileRecord) -> Comparison | None:

@@ -590,6 +590,10 @@ class _Open:
         self._check()
         return isinstance(self._node, File) and self._node.locked
 
+    def cloned_into(self, descriptor: int) -> bool:  # noqa: ARG002 - each copies here
+        self._check()
+        return False
+
     def close(self) -> None:
         self._check()
         self._closed = True

@@ -145,14 +145,14 @@ def _overwriting(step: Any, file: Any, *_: Any) -> Any:
     return step
 
 
-def _adopting_by_size(original: Any, self: Comparer, job: Any, _local: Any) -> Any:
+def _adopting_by_size(original: Any, self: Comparer, job: Any, held: Any) -> Any:
     with self._server.download(job.uuid, job.file.remote_name) as found:
         size = found.length
     if size == job.file.local.size:
-        with GuardedFile(job.root, job.file.path, job.file.local, self._disk) as source:
+        with held.open() as source:
             digest = hashlib.sha256(b"".join(source.chunks())).digest()
         return Adopted(job.file.local, digest, job.file.remote.modified_at)
-    return original(self, job)
+    return original(self, job, held)
 
 
 def _removing_changed(step: Any, file: Any, policy: Any, _now_ns: int) -> Any:

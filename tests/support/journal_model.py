@@ -252,6 +252,7 @@ class JournalModel:
                     recheck_at_ns=recheck_at_ns,
                     unfinished=written,
                 )
+                synced = replace(synced, bytes=None if size == of.size else size)
                 return _synced(now, synced, forced=now.forced, ended=False)
             case FoundDifferent(modified_at, finding, size, digest) if unchanged:
                 comparison = Comparison(modified_at, now_ns, finding, size, digest)

@@ -11,7 +11,9 @@ from typing import Any, Self
 from aqsync.config import MappingConfig, Windows
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.scanner import Scanner, ScanReport
+from aqsync.local.snapshot import Snapshots
 from aqsync.model import Decision, FileRecord, Outcome
+from aqsync.sync.contents import Contents
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
 from aqsync.sync.lists import Lists
@@ -188,7 +190,9 @@ def new_uploader(lab: Lab, **kept: Any) -> Uploader:
     lists = Lists(Mirror(lab.server, lab.journal, lab.clock), lab.clock)
     lists._asked_at[EID] = lab.clock.monotonic()
     check = RemoteCheck(lab.server, lab.journal, lists, lab.clock)
-    return Uploader(lab.server, lab.journal, lab.clock, check, **kept)
+    snapshots = Snapshots(lab.journal_path.with_name("snapshots"), lab.clock)
+    contents = Contents(lab.journal, kept.pop("disk", REAL_DISK), snapshots)
+    return Uploader(lab.server, lab.journal, lab.clock, check, contents, **kept)
 
 
 class Listener:

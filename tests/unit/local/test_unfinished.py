@@ -49,6 +49,9 @@ class _Counted:
         self._count("locks", b"")
         return self._file.locked_for_writing()
 
+    def cloned_into(self, descriptor: int) -> bool:
+        return self._file.cloned_into(descriptor)
+
     def close(self) -> None:
         self._file.close()
 

@@ -60,6 +60,7 @@ class _Changed:
         self.read_at = file.read_at
         self.locked_for_writing = file.locked_for_writing
         self.close = file.close
+        self.cloned_into = file.cloned_into
 
     def read(self, size: int) -> bytes:
         chunk, self._content = self._content[:size], self._content[size:]
