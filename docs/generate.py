@@ -197,7 +197,7 @@ def doctor_page() -> str:
 def commands_page() -> str:
     """Every command with its arguments and options."""
     lines = ["# Commands", "", _made_by(), "", _text(aqsync.help), ""]
-    lines += _table(click.Context(aqsync, info_name="aqsync"))
+    lines += _table(top_context())
     lines.append("What the exit codes mean, and which error gives which: [errors.md](errors.md).")
     lines.append("")
     for context in commands():
@@ -210,9 +210,14 @@ def commands_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def top_context() -> click.Context:
+    """The command `aqsync` itself, as it is called."""
+    return click.Context(aqsync, info_name="aqsync", **aqsync.context_settings)
+
+
 def commands() -> Iterator[click.Context]:
     """Every command and group of commands, each with the words that call it."""
-    top = click.Context(aqsync, info_name="aqsync")
+    top = top_context()
     for name in COMMANDS:
         command = load(name)
         context = click.Context(command, top, name)

@@ -13,14 +13,12 @@ from pathlib import Path
 import click
 
 from aqsync import __version__
-from aqsync.cli.main import aqsync
-from docs.generate import EXAMPLE, EXIT_CODES, commands
+from docs.generate import EXAMPLE, EXIT_CODES, commands, top_context
 
 
 def man_pages() -> dict[str, str]:
     """The text of each page, by the name of its file."""
-    top = click.Context(aqsync, info_name="aqsync")
-    contexts = [top, *commands()]
+    contexts = [top_context(), *commands()]
     return {f"{_name(each)}.1": _page(each, contexts) for each in contexts}
 
 

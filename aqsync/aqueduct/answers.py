@@ -128,8 +128,13 @@ def check_json_answer(
     raise _not_aqueduct(answer, what)
 
 
-def check_file_answer(answer: Answer, what: str) -> None:
+def check_file_answer(answer: Answer, what: str, *, size: int | None = None) -> None:
     """Return if the answer is a 200; else raise what it says about the file.
+
+    Args:
+        answer: The answer.
+        what: What was asked for, in words.
+        size: Of the file, if one was sent; bytes.
 
     Raises:
         RemoteError: The answer is another; see `aqsync.errors`.
@@ -151,7 +156,7 @@ def check_file_answer(answer: Answer, what: str) -> None:
     if answer.status == HTTPStatus.PRECONDITION_FAILED:
         raise _remote_changed(answer, what)
     if answer.status in _ABOUT_ONE_FILE:
-        _raise_refusal(answer, what, detail)
+        _raise_refusal(answer, what, detail, size)
     raise _not_aqueduct(answer, what)
 
 
@@ -171,17 +176,22 @@ def _remote_changed(answer: Answer, what: str) -> RemoteChanged:
     )
 
 
-def _raise_refusal(answer: Answer, what: str, detail: str) -> NoReturn:
+def _raise_refusal(answer: Answer, what: str, detail: str, size: int | None) -> NoReturn:
     if detail:
+        most = _limit_bytes(answer, detail)
+        told = f"the server refused it: {detail}"
+        if most is not None and size is not None:
+            told = f"too large: {size} bytes, and the server takes at most {most}"
         raise TransferRefused(
-            f"{what}: the server refused it: {detail}",
+            f"{what}: {told}",
             hint=_RAISE_LIMIT if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "",
             status=answer.status,
-            limit_bytes=_limit_bytes(answer, detail),
+            limit_bytes=most,
         )
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        told = "" if size is None else f": {size} bytes"
         raise TransferRefused(
-            f"{what}: a proxy in front of the server refused it as too large (413)",
+            f"{what}: a proxy in front of the server refused it as too large (413){told}",
             hint="on nginx raise 'client_max_body_size'",
             status=answer.status,
         )

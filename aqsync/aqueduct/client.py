@@ -376,7 +376,7 @@ class Client:
             transfer=True,
         )
         answer = self._transport.exchange(request, what)
-        check_file_answer(answer, what)
+        check_file_answer(answer, what, size=body.size)
         if "result" not in json_object(answer, what) or not body.finished:
             raise BadAnswer(f"{what}: the server did not say that it stored the file")
         return answer

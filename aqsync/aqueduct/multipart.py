@@ -74,6 +74,7 @@ class UploadBody:
             b"Content-Type: application/octet-stream\r\n\r\n"
         )
         self._closing = b"\r\n--" + boundary + b"--\r\n"
+        self.size = length
         self.length = len(self._opening) + length + len(self._closing)
         self.repeatable = True
         """False once bytes of the source are gone that another attempt would need."""

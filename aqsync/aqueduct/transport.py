@@ -433,10 +433,11 @@ def _proxy(url: str) -> httpx.Proxy | None:
     try:
         return None if address is None else httpx.Proxy(address)
     except (httpx.InvalidURL, ValueError) as exc:
-        scheme, separator, _ = str(address).partition("://")  # what follows may be a password
-        kind = f" by {scheme!r}" if separator and scheme.isalnum() else ""
+        scheme = str(address).partition("://")[0]  # what follows may be a password
+        why = f"aqsync knows http, https and socks5, and not {scheme!r}"
+        if scheme in {"http", "https", "socks5", "socks5h"} or not scheme.isalnum():
+            why = "it is not written as HOST:PORT or http://HOST:PORT"
         raise ConfigError(
-            f"the proxy that the environment names cannot be used{kind}: aqsync knows http, https"
-            " and socks5",
+            f"the proxy that the environment names cannot be used: {why}",
             hint="look at http_proxy, https_proxy, all_proxy and no_proxy in the environment",
         ) from exc

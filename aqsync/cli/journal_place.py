@@ -8,13 +8,14 @@ from pathlib import Path
 
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
+from aqsync.journal.trusted import require_trusted
 
 
 def check_journal(path: Path) -> None:
     """See that it can be read, or made where it is to be; nothing is left behind.
 
     Raises:
-        JournalError: It is there, and cannot be used.
+        JournalError: It is there and cannot be used, or others could put one there.
         ConfigError: It cannot be made.
     """
     if os.path.lexists(path):
@@ -24,6 +25,8 @@ def check_journal(path: Path) -> None:
     if folder != path.parent and str(path.parent) == os.environ.get("STATE_DIRECTORY"):
         return  # systemd makes it at the first start of the service
     try:
+        if folder == path.parent:
+            require_trusted(path)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as exc:

@@ -68,6 +68,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     epilog="Example: aqsync push --dry-run",
+    context_settings={"help_option_names": ["-h", "--help"]},
     commands={name: click.Command(name, short_help=line) for name, line in COMMANDS.items()},
 )
 @click.version_option(__version__, message="aqsync %(version)s", help="Print the version.")

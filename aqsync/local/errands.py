@@ -91,11 +91,6 @@ class Errand:
         self._told: list[Callable[[], None]] = []
         self._before: dict[int, list[Errand | None]] = {}
 
-    @property
-    def over(self) -> bool:
-        """Whether no thread takes part in it any longer."""
-        return self._is_over
-
     def when_over(self, call: Callable[[], None]) -> None:
         """Register a call for its end; only before it begins."""
         self._ended.append(lambda _errand: call())

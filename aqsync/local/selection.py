@@ -36,7 +36,7 @@ class Selection:
         found = [f"{each} matches no file" for each in self.unmatched if self.whole]
         if self.left_out and not self.selected:
             files = counted(self.left_out, "file")
-            which = files if self.whole else f"the first {files}"
+            which = files if self.whole else f"{files} looked at"
             found.insert(0, f"{which}, none selected by `include`")
         return found
 

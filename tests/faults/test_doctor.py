@@ -193,6 +193,15 @@ SPOILED: dict[str, Callable[[Path], object]] = {
 }
 
 
+def test_a_journal_in_a_folder_that_is_open_to_all(project: Project) -> None:
+    """Before: both said that it can be made, and then no push made it."""
+    project.journal.parent.mkdir()
+    project.journal.parent.chmod(0o777)
+    fault = the_fault(examined(project, "--only", "journal"))
+    for said in (fault["message"], project.run("check").err):
+        assert "can be written to by every user" in said
+
+
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
 def test_a_journal_that_is_spoiled(project: Project, spoil: Callable[[Path], object]) -> None:
     project.write_some(20)

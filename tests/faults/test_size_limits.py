@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
-from tests.support.project import Project
+from tests.support.project import Project, run
 
 MOST = 100_000
 HTML = b"<html><head><title>413 Request Entity Too Large</title></head><body>nginx</body></html>"
@@ -41,6 +41,14 @@ def with_a_limit(most: int) -> object:
         return exchange.pass_on()
 
     return reaction
+
+
+def test_a_file_that_is_put_there_is_told_with_both_sizes(narrow: Project) -> None:
+    file = narrow.write("large.bin", bytes(MOST + 1))
+    ran = run("files", "put", narrow.eid, file, "--url", narrow.url)
+    sizes = f"{MOST + 1} bytes, and the server takes at most {MOST}"
+    told = f"upload of 'large.bin' to experiment {narrow.eid}: too large: {sizes}"
+    assert (ran.exit_code, told in ran.err) == (1, True), ran.text
 
 
 def test_a_named_limit_is_remembered(narrow: Project, between: InterceptingProxy) -> None:

@@ -206,7 +206,7 @@ def _next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for e
 
 def _decided_again(until_ns: int | None, now_ns: int) -> str:
     if until_ns is None:
-        return "it goes on when that is over"
+        return "the daemon goes on once this has changed; without one, the next push does"
     return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / SECOND_NS)}"
 
 

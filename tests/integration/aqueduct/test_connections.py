@@ -188,6 +188,13 @@ def test_a_proxy_of_an_unknown_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert "all_proxy" in caught.value.hint
 
 
+def test_a_proxy_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "secret:pass:word::")
+    with pytest.raises(ConfigError, match="it is not written as HOST:PORT") as caught:
+        Transport("http://aqueduct.example", None, verify=True, timeouts=LIMITS)
+    assert "pass" not in str(caught.value)
+
+
 def test_headers_that_come_twice_are_one() -> None:
     head = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: \xe9\r\ncontent-length: 0\r\n\r\n"
     with sends(head) as raw:

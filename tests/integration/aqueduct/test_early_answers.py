@@ -58,7 +58,7 @@ def _wait_until_left(sock: socket.socket) -> None:
             "413 Large",
             detail("Maximum file size limit (5 bytes) exceeded."),
             TransferRefused,
-            "5 b",
+            "the server takes at most 5",
         ),
         ("413 Large", NGINX_413, TransferRefused, "too large"),
         ("401 Unauthorized", b"", TokenRefused, "token"),

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from aqsync.cli.main import aqsync
-from docs.generate import EXAMPLE, commands
+from docs.generate import EXAMPLE, commands, top_context
+from tests.support.project import run
 
-ALL = [click.Context(aqsync, info_name="aqsync"), *commands()]
+ALL = [top_context(), *commands()]
 LEAVES = {each.command_path: each for each in ALL if not isinstance(each.command, click.Group)}
 
 
@@ -54,3 +54,8 @@ def test_the_command_takes_its_example(
 def test_no_names_of_python_are_shown(context: click.Context) -> None:
     shown = context.get_help()
     assert not re.search(r"<[a-zA-Z]|list\[|tuple\[|Path\b|None|Sequence", shown), shown
+
+
+@pytest.mark.parametrize("command", [(), ("push",), ("experiment", "create")])
+def test_h_is_short_for_help(command: tuple[str, ...]) -> None:
+    assert run(*command, "-h").out == run(*command, "--help").out

@@ -47,6 +47,8 @@ class Stuck:
 def hanging(errand: Errand, clock: FakeClock) -> Iterator[Stuck]:
     """A job whose call hangs, and was given up."""
     stuck, ended = Stuck(), list[BaseException | None]()
+    over = threading.Event()
+    errand.when_over(over.set)
 
     def work() -> None:
         try:
@@ -66,7 +68,7 @@ def hanging(errand: Errand, clock: FakeClock) -> Iterator[Stuck]:
     stuck.let_go.set()
     thread.join(HANG_S)
     assert len(ended) == 1, "what answers too late gets no further"
-    assert errand.over
+    assert over.is_set()
 
 
 def test_while_something_hangs_one_more_job_may_begin(errands: Errands, clock: FakeClock) -> None:
@@ -195,7 +197,8 @@ def test_a_chunk_that_hangs_does_not_hold_up_who_sends(clock: FakeClock) -> None
         def open(self, root: Path, path: str) -> OpenFile:  # noqa: ARG002
             return File()
 
-    errand = Errand(ROOT, "a", clock)
+    errand, over = Errand(ROOT, "a", clock), threading.Event()
+    errand.when_over(over.set)
     file = AttendedDisk(Disk()).open(ROOT, "a")
     with errand:
         chunks = (file.read(size) for size in (1, 2, 3))
@@ -208,7 +211,7 @@ def test_a_chunk_that_hangs_does_not_hold_up_who_sends(clock: FakeClock) -> None
                 next(ahead)
         file.close()
     assert not closed.is_set()
-    assert not errand.over, "the file stays claimed"
+    assert not over.is_set(), "the file stays claimed"
     stuck.let_go.set()
     assert closed.wait(HANG_S)
-    wait_until(lambda: errand.over, "the end")
+    assert over.wait(HANG_S)
