@@ -140,8 +140,8 @@ def presets_page() -> str:
     ]
     for name in presets():
         written = (files(preset_files) / f"{name}.yaml").read_text("utf-8")
-        settings = textwrap.dedent(written.partition("settings:\n")[2]).rstrip()
-        lines += ["", f"## {name}", "", "```yaml", settings, "```"]
+        settings = textwrap.indent(textwrap.dedent(written.partition("settings:\n")[2]), "  ")
+        lines += ["", f"## {name}", "", "```yaml", f"defaults:\n{settings.rstrip()}", "```"]
     return "\n".join([*lines, "", _OWN_PRESETS])
 
 
