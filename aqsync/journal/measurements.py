@@ -33,19 +33,41 @@ NOT_THERE = f"""(
 _Values = list[int | str | bytes]
 
 
-class DirectoryFacts(NamedTuple):
-    """What is known of the files that lie in one directory."""
+# From each directory to the next one by the index, where DISTINCT would read every file.
+_DIRECTORIES = """
+WITH RECURSIVE place(directory) AS (
+    SELECT min(directory) FROM file WHERE mapping_id = :mapping AND {inside}
+    UNION ALL
+    SELECT (SELECT min(directory) FROM file
+            WHERE mapping_id = :mapping AND directory > place.directory AND {inside})
+    FROM place WHERE place.directory IS NOT NULL
+)
+SELECT directory FROM place WHERE EXISTS (
+    SELECT 1 FROM file f WHERE f.mapping_id = :mapping AND f.directory = place.directory
+        AND f.kind = 0 AND f.size IS NOT NULL
+)
+"""
+
+
+class Changes(NamedTuple):
+    """When the files that lie in one directory changed last."""
+
+    directory: str
+    changed_ns: int
+    """Of the last change. A time that lies ahead of the clock does not count, unless nothing else
+    is known."""
+    newest: int
+    """The id of the file that was noted last."""
+
+
+class Counts(NamedTuple):
+    """How many files lie in one directory."""
 
     directory: str
     files: int
     bytes: int
     not_there: int
     """How many are not on the server as they are here."""
-    changed_ns: int
-    """When one of them changed last. A time that lies ahead of the clock does not count, unless
-    nothing else is known."""
-    newest: int
-    """The id of the file that was noted last."""
 
 
 class NotThere(NamedTuple):
@@ -89,8 +111,8 @@ class Measurements:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def facts(self, mapping_id: int, now_ns: int, folder: str = "") -> list[DirectoryFacts]:
-        """What is known of each directory that has files, at and below a folder.
+    def changes(self, mapping_id: int, now_ns: int, folder: str = "") -> list[Changes]:
+        """When the files of each directory at and below a folder changed last.
 
         Args:
             mapping_id: Whose.
@@ -98,23 +120,47 @@ class Measurements:
             folder: Which; empty: everywhere.
         """
         rows = self._ask(
-            "SELECT f.directory, count(*), sum(f.size), sum("
-            f"{NOT_THERE}), max(CASE WHEN f.ctime_ns BETWEEN f.since_ns AND {now_ns:d}"
-            f" THEN f.ctime_ns ELSE f.since_ns END), max(f.id) FROM {JOINED}",
+            f"SELECT f.directory, max(CASE WHEN f.ctime_ns BETWEEN f.since_ns AND {now_ns:d}"
+            " THEN f.ctime_ns ELSE f.since_ns END), max(f.id) FROM file f",
             mapping_id,
             folder,
             "f.kind = 0 AND f.size IS NOT NULL GROUP BY f.directory",
         )
-        return [DirectoryFacts(loaded(row[0]), *row[1:]) for row in rows]
+        return [Changes(loaded(directory), *rest) for directory, *rest in rows]
 
-    def directories(self, mapping_id: int) -> list[str]:
-        """Every directory that has files."""
-        rows = self._database.rows(
-            "SELECT DISTINCT directory FROM file"
-            " WHERE mapping_id = ? AND kind = 0 AND size IS NOT NULL",
-            (mapping_id,),
+    def counts(self, mapping_id: int, folder: str = "") -> list[Counts]:
+        """How many files each directory at and below a folder has, and what is to come.
+
+        Args:
+            mapping_id: Whose.
+            folder: Which; empty: everywhere.
+        """
+        rows = self._ask(
+            f"SELECT f.directory, count(*), sum(f.size), sum({NOT_THERE}) FROM {JOINED}",
+            mapping_id,
+            folder,
+            "f.kind = 0 AND f.size IS NOT NULL GROUP BY f.directory",
         )
-        return [loaded(directory) for (directory,) in rows]
+        return [Counts(loaded(directory), *rest) for directory, *rest in rows]
+
+    def directories(self, mapping_id: int, folder: str = "") -> list[str]:
+        """Every directory below a folder that has files; the cost grows with their number alone.
+
+        Args:
+            mapping_id: Whose.
+            folder: Which; empty: everywhere.
+        """
+        inside, ranges = "directory > :first AND directory < :last", below(folder)
+        if not folder:
+            inside, ranges = "TRUE", ranges[:1]
+        question = _DIRECTORIES.format(inside=inside)
+        return [
+            loaded(directory)
+            for first, last in ranges
+            for (directory,) in self._database.rows(
+                question, {"mapping": mapping_id, "first": first, "last": last}
+            )
+        ]
 
     def changed_since(self, mapping_id: int, since_ns: int) -> list[tuple[str, int]]:
         """The directories with files that have changed since then, and when each was last changed.

@@ -96,16 +96,5 @@ def by_name(folder: str) -> tuple[list[str | int], str]:
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], folder
 
 
-def newest_beside(folders: Iterable[str]) -> dict[str, str]:
-    """For each directory that holds some of these folders, the one with the latest name."""
-    newest: dict[str, str] = {}
-    for folder in folders:
-        place = folder.rpartition("/")[0]
-        known = newest.get(place)
-        if known is None or by_name(folder) > by_name(known):
-            newest[place] = folder
-    return newest
-
-
 def _any_of(lines: Iterable[str]) -> _Matches:
     return tuple(filter(None, map(patterns.inside_regex, lines)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from aqsync.config import MappingConfig, Measurement
 from aqsync.journal import Journal
-from aqsync.journal.measurements import DirectoryFacts, NotThere, OpenFiles
-from aqsync.local.folders import FIRST, Turn, by_name, folders_of, newest_beside
+from aqsync.journal.measurements import Changes, Counts, NotThere, OpenFiles
+from aqsync.local.folders import FIRST, Turn, by_name, folders_of
 from aqsync.model import (
     SECOND_NS,
     Completeness,
@@ -25,6 +28,8 @@ from aqsync.model import (
 from aqsync.paths import lies_within, parents
 from aqsync.sync.measurements import completeness
 from aqsync.wording import counted
+
+_PerDirectory = TypeVar("_PerDirectory", Changes, Counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +79,17 @@ class Measured:
         self._now_ns = now_ns
         self._conditions = conditions_of(mapping, measurement)
         self._complete: dict[str, Completeness] = {}
-        self._facts: dict[str, list[DirectoryFacts]] = {}
-        self._not_there: dict[str, list[NotThere]] = {}
+        self._changes: dict[str, list[Changes]] = {}
+        self._counts: dict[str, list[Counts]] = {}
+        self._not_there: dict[str, list[tuple[Turn, NotThere]]] = {}
+        self._newest: dict[str, str] = {}
         self._sentinels: dict[str, str] | None = None
         """Those of all measurements, once these were asked for."""
 
     def unready(self, file: FileRecord) -> Unready | None:
         """Why a file is not sent before something else of its measurement has happened."""
         folder = self.folders.of(file.path)
-        if folder is None:
+        if folder is None or file.local is None:
             return None
         turn = self.folders.turn(file.path)
         if turn == FIRST and self._measurement.send is Sending.AS_SETTLED:
@@ -102,10 +109,10 @@ class Measured:
 
     def standing(self, folder: str) -> Standing | None:
         """How the measurement in a folder stands; None: no file of it is there."""
-        facts = self._facts_of(folder)
-        if not facts:
+        counts = self._counts_of(folder)
+        if not counts:
             return None
-        found, not_there = self.completeness(folder), sum(each.not_there for each in facts)
+        found, not_there = self.completeness(folder), sum(each.not_there for each in counts)
         state = MeasurementState.BEING_TAKEN
         if found.complete:
             state = MeasurementState.ON_ITS_WAY if not_there else MeasurementState.ON_SERVER
@@ -116,45 +123,49 @@ class Measured:
             found.words,
             found.since_ns,
             found.until_ns,
-            files=sum(each.files for each in facts),
-            bytes=sum(each.bytes for each in facts),
+            files=sum(each.files for each in counts),
+            bytes=sum(each.bytes for each in counts),
             not_there=not_there,
         )
 
     def all(self) -> list[Standing]:
         """Every measurement, by name."""
-        grouped: dict[str, list[DirectoryFacts]] = {}
-        for each in self._journal.measurements.facts(self._mapping_id, self._now_ns):
-            folder = self.folders.of_directory(each.directory)
-            if folder is not None:
-                grouped.setdefault(folder, []).append(each)
-        self._facts = grouped
+        kept = self._journal.measurements
+        self._counts = self._by_folder(kept.counts(self._mapping_id))
+        self._changes = self._by_folder(kept.changes(self._mapping_id, self._now_ns))
         if self._conditions.sentinel:
             self._sentinels = self._sentinels_in("")
-        standings = (self.standing(folder) for folder in sorted(grouped, key=by_name))
+        standings = (self.standing(folder) for folder in sorted(self._counts, key=by_name))
         return [standing for standing in standings if standing is not None]
+
+    def _by_folder(self, found: Iterable[_PerDirectory]) -> dict[str, list[_PerDirectory]]:
+        grouped: dict[str, list[_PerDirectory]] = {}
+        for each in found:
+            if (folder := self.folders.of_directory(each.directory)) is not None:
+                grouped.setdefault(folder, []).append(each)
+        return grouped
 
     def next(self, folder: str) -> list[NotThere]:
         """The files of a measurement whose turn it is, of those that are not on the server."""
-        first = min(map(self._turn, self._missing(folder)), default=FIRST)
-        return [each for each in self._missing(folder) if self._turn(each) == first]
+        missing = self._missing(folder)
+        return [each for turn, each in missing if turn == missing[0][0]]
 
-    def _turn(self, file: NotThere) -> Turn:
-        return self.folders.turn(file.path)
-
-    def _missing(self, folder: str) -> list[NotThere]:
+    def _missing(self, folder: str) -> list[tuple[Turn, NotThere]]:
+        """The files of a measurement that are not on the server, in the order of their turns."""
         if folder not in self._not_there:
             found = self._journal.measurements.not_there(self._mapping_id, folder)
-            self._not_there[folder] = found
+            turns = [(self.folders.turn(each.path), each) for each in found]
+            self._not_there[folder] = sorted(turns, key=_turn)
         return self._not_there[folder]
 
     def _after_others(self, folder: str, turn: Turn) -> Unready | None:
-        others = [each for each in self._missing(folder) if self._turn(each) < turn]
+        missing = self._missing(folder)
+        others = bisect_left(missing, turn, key=_turn)
         if not others:
             return None
-        first = others[0]
+        first = missing[0][1]
         why = Reason.MEASUREMENT_LAST.explain(
-            others=counted(len(others), "file"),
+            others=counted(others, "file"),
             path=first.path,
             failure=f": {first.failure}" if first.failure else "",
         )
@@ -171,19 +182,19 @@ class Measured:
             found = self._sentinels_in(folder) if found is None else found
             sentinel = found.get(folder)
         if conditions.newer_sibling:
-            newest = self._newest[folder.rpartition("/")[0]]
+            newest = self._newest_beside(folder)
             followed_by = newest if by_name(newest) > by_name(folder) else None
-        facts = self._facts_of(folder)
+        changes = self._changes_of(folder)
         asked = self._open if conditions.closed else None
         # If some of its files were not known then, it was not asked about them.
-        if asked is not None and any(each.newest > asked.newest for each in facts):
+        if asked is not None and any(each.newest > asked.newest for each in changes):
             asked = None
         if asked is not None and asked.paths is not None:
             inside = (path for path in asked.paths if lies_within(path, (folder,)))
             open_file = min(inside, default=None)
         return MeasurementView(
             folder,
-            max((each.changed_ns for each in facts), default=0),
+            max((each.changed_ns for each in changes), default=0),
             sentinel,
             followed_by,
             None if asked is None else asked.asked_ns,
@@ -192,11 +203,16 @@ class Measured:
             self._trouble_in(folder),
         )
 
-    def _facts_of(self, folder: str) -> list[DirectoryFacts]:
-        if folder not in self._facts:
-            facts = self._journal.measurements.facts(self._mapping_id, self._now_ns, folder)
-            self._facts[folder] = facts
-        return self._facts[folder]
+    def _changes_of(self, folder: str) -> list[Changes]:
+        if folder not in self._changes:
+            found = self._journal.measurements.changes(self._mapping_id, self._now_ns, folder)
+            self._changes[folder] = found
+        return self._changes[folder]
+
+    def _counts_of(self, folder: str) -> list[Counts]:
+        if folder not in self._counts:
+            self._counts[folder] = self._journal.measurements.counts(self._mapping_id, folder)
+        return self._counts[folder]
 
     def _sentinels_in(self, folder: str) -> dict[str, str]:
         """By measurement, a sentinel that is there."""
@@ -229,16 +245,23 @@ class Measured:
                 found[folder] = max(at_ns, found.get(folder, at_ns))
         return found
 
-    @cached_property
-    def _newest(self) -> dict[str, str]:
-        found = map(
-            self.folders.of_directory, self._journal.measurements.directories(self._mapping_id)
-        )
-        return newest_beside({folder for folder in found if folder is not None})
+    def _newest_beside(self, folder: str) -> str:
+        """Of a folder and those beside it, the one with the latest name."""
+        place = folder.rpartition("/")[0]
+        if place not in self._newest:
+            found = self._journal.measurements.directories(self._mapping_id, place)
+            folders = {self.folders.of_directory(directory) for directory in found}
+            beside = (each for each in folders if each and each.rpartition("/")[0] == place)
+            self._newest[place] = max(beside, key=by_name, default=folder)
+        return self._newest[place]
 
     @cached_property
     def _open(self) -> OpenFiles | None:
         return self._journal.measurements.open_files(self._mapping_id)
+
+
+def _turn(missing: tuple[Turn, NotThere]) -> Turn:
+    return missing[0]
 
 
 def conditions_of(mapping: MappingConfig, measurement: Measurement) -> Conditions:

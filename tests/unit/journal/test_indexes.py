@@ -72,6 +72,24 @@ def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: st
     assert steps_per_file(noted, ask[question]) < 0.2
 
 
+@pytest.mark.parametrize(
+    "question", ["changes", "counts", "paths", "not_there", "directories", "changed_since"]
+)
+def test_a_measurement_costs_nothing_for_files_of_others(journal: Journal, question: str) -> None:
+    noted = notes(journal)
+    noted.sync("folder/one.csv")
+    mapping_id, kept = noted.mapping_id, journal.measurements
+    ask: dict[str, Callable[[], object]] = {
+        "changes": lambda: kept.changes(mapping_id, NOW, "folder"),
+        "counts": lambda: kept.counts(mapping_id, "folder"),
+        "paths": lambda: [*kept.paths(mapping_id, "folder", ["one.csv"])],
+        "not_there": lambda: kept.not_there(mapping_id, "folder"),
+        "directories": lambda: kept.directories(mapping_id),
+        "changed_since": lambda: kept.changed_since(mapping_id, NOW),
+    }
+    assert steps_per_file(noted, ask[question]) < 1
+
+
 def test_the_measure_itself_finds_a_full_scan(journal: Journal) -> None:
     noted = notes(journal)
     assert steps_per_file(noted, lambda: journal.observations.targets(noted.mapping_id)) > 1

@@ -6,7 +6,7 @@ import pytest
 
 from aqsync.config import Measurement
 from aqsync.config.measurement import Completion
-from aqsync.local.folders import FIRST, Folders, by_name, newest_beside
+from aqsync.local.folders import FIRST, Folders, by_name
 
 
 def folders(folder: str, *, sentinel: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> Folders:
@@ -65,9 +65,3 @@ def test_numbers_in_names_count_by_their_value() -> None:
     ordered = ["day/run_1", "day/run_01", "day/run_9", "day/run_10", "day/run_10b", "day/x"]
 
     assert sorted(set(ordered), key=by_name) == ["day/run_01", "day/run_1", *ordered[2:]]
-
-
-def test_only_folders_with_the_same_parent_are_beside_each_other() -> None:
-    found = newest_beside(["d1/run_9", "d1/run_10", "d2/run_2", "top"])
-
-    assert found == {"d1": "d1/run_10", "d2": "d2/run_2", "": "top"}
