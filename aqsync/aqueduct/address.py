@@ -20,15 +20,16 @@ def server_url(written: str) -> str:
     """
     advice = "write it as http://HOST:PORT or https://HOST, with a path if the server has one"
     url = written.strip().rstrip("/")
+    shown = "" if "@" in url else f" {written!r}"  # there may be a password in it
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError as exc:
-        raise ConfigError(f"the server's URL {written!r} cannot be used", hint=advice) from exc
-    if parts.username is not None:  # not shown: there may be a password in it
+        raise ConfigError(f"the server's URL{shown} cannot be used", hint=advice) from exc
+    if parts.username is not None:
         raise ConfigError("the server's URL must not hold a user name or password", hint=advice)
     if not usable or parts.query or parts.fragment or not url.isprintable() or " " in url:
-        raise ConfigError(f"the server's URL {written!r} cannot be used", hint=advice)
+        raise ConfigError(f"the server's URL{shown} cannot be used", hint=advice)
     if url.endswith(_API_PATH):
         meant = url.removesuffix(_API_PATH)
         raise ConfigError(

@@ -86,17 +86,18 @@ class ServerConfig(Section):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str) -> str:
+        shown = "this" if "@" in url else repr(url)  # there may be a password in it
         try:
             parts = urlsplit(url)
             parts.port  # noqa: B018 - reading it is what checks it
         except ValueError as error:
-            raise ValueError(f"{url!r} is not an address: {error}") from error
+            raise ValueError(f"{shown} is not an address") from error
         if parts.username is not None or parts.password is not None:
             raise ValueError("the address holds a user or password; a token goes into token_file")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"{url!r} does not begin with http:// or https:// and a host")
+            raise ValueError(f"{shown} does not begin with http:// or https:// and a host")
         if parts.query or parts.fragment or not url.isprintable() or " " in url:
-            raise ValueError(f"{url!r} holds more than host, port and path")
+            raise ValueError(f"{shown} holds more than host, port and path")
         if (bare := url.rstrip("/")).endswith(_API_PATH):
             meant = bare.removesuffix(_API_PATH)
             raise ValueError(f"{url!r} ends with {_API_PATH}, which is added: write {meant}")

@@ -45,9 +45,19 @@ def test_what_is_no_server_url_is_refused_with_advice(written: str) -> None:
     assert "http://HOST:PORT" in caught.value.hint
 
 
-def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://me:secret@host",
+        "http://me:secret@host:port",
+        "http://me:sec/ret:secret@host",
+        "me:secret@host",
+        "http://me:secret@[::1",
+    ],
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(written: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        server_url("http://me:secret@host")
+        server_url(written)
     assert "secret" not in caught.value.message + caught.value.hint
 
 
