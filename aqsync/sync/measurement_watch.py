@@ -110,6 +110,11 @@ class MeasurementWatch:
         if found or paths is None:
             self.woken()
 
+    def closed(self, paths: Collection[str]) -> None:
+        """Programs that could write have closed these files."""
+        if paths and self._measurement.complete.closed:
+            self.changed(paths)
+
     def waits(self, step: Wait) -> None:
         """A file waits for what happens in its measurement."""
         assert step.folder is not None  # noqa: S101 - the caller knows that it waits for one

@@ -178,6 +178,8 @@ class Rescanner:
             self._doubt(hints.everything)
             self._suspects.clear()
         self._closed |= hints.closed
+        if self._measurements is not None:
+            self._measurements.closed(hints.closed)
         # What is written to its log changes a database.
         paths = hints.paths.union(filter(None, map(database_of, hints.paths)))
         for path in paths:

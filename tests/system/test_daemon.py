@@ -399,3 +399,35 @@ def test_a_file_that_never_stands_still_is_named(
         writer.join()
     daemon.wait_for_remote({"log.txt"})
     assert daemon.stop() == 0
+
+
+# Folders that belong together
+
+
+@pytest.mark.long
+def test_a_measurement_goes_when_it_is_complete(project: Project, daemon: Daemon) -> None:
+    complete = {"sentinel": ["done.tag"], "closed": True, "needs": "all"}
+    section = {
+        "folder": "{run}/",
+        "complete": complete,
+        "send": "when_complete",
+        "last": ["*.json"],
+    }
+    project.configure(measurement=section)
+    daemon.start()
+    project.write("run/node.json", "{}")
+    project.write("apart.csv", "0")
+    with (project.root / "run/iq.csv").open("w") as writer:
+        writer.write("1")
+        writer.flush()
+        project.write("run/done.tag")
+        daemon.wait_for_remote({"apart.csv": b"0"})
+        assert "run/iq.csv is open for writing" in project.run("ls", "--measurements").out
+        project.write("again.csv", "0")  # by the time that it is there, all else could be
+        daemon.wait_for_remote({"apart.csv": b"0", "again.csv": b"0"})
+    sent = {"run~iq.csv": b"1", "run~done.tag": b"data", "run~node.json": b"{}"}
+    daemon.wait_for_remote({"apart.csv": b"0", "again.csv": b"0", **sent})
+    kinds = ["--kind=uploaded", "--kind=measurement-on-server"]
+    daemon.wait(lambda: "measurement on server" in project.run("history", *kinds).out, "told")
+    events = project.run("history", *kinds, "--json").json["events"]
+    assert [Path(event["path"]).name for event in events][-2:] == ["node.json", "run"]

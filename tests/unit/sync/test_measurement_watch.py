@@ -265,6 +265,17 @@ def test_a_file_that_is_closed_without_a_sign(start: Callable[..., Harness]) -> 
     assert ("run",) not in looks
 
 
+def test_a_file_whose_closing_is_told(start: Callable[..., Harness]) -> None:
+    harness = start({"closed": True})
+    place = harness.write("run/a.csv", age_s=60)
+    with place.open("ab"):
+        harness.run(62)
+    harness.watch["lab"].closed.add("run/a.csv")
+    harness.hint("run/a.csv")
+    harness.run(SETTLED_S)
+    assert set(harness.remote) == {"run~a.csv"}
+
+
 def test_a_root_that_is_away_is_not_asked_about(start: Callable[..., Harness]) -> None:
     harness = start({"closed": True})
     place = harness.write("run/a.csv", age_s=60)
