@@ -75,16 +75,19 @@ def distrust_of_entry(folder: Path, owner: int, users: Collection[int]) -> str |
         OSError: A folder cannot be looked at.
     """
     for place in (*reversed(folder.parents), folder):
-        if why := _why_not(place, users, sticky_will_do=True):
+        # A link that was put there meanwhile belongs to whom put it there.
+        if why := _why_not(place, users, sticky_will_do=True, follow=False):
             return f"{place} {why}"
     return None if owner in users else f"it belongs to {_user(owner)}"
 
 
-def _why_not(place: Path, users: Collection[int], *, sticky_will_do: bool = False) -> str | None:
+def _why_not(
+    place: Path, users: Collection[int], *, sticky_will_do: bool = False, follow: bool = True
+) -> str | None:
     if sys.platform == "win32":
         return None
     try:
-        found = place.stat()
+        found = place.stat(follow_symlinks=follow)
     except (FileNotFoundError, NotADirectoryError):
         return None
     if found.st_uid not in users:

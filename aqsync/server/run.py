@@ -75,12 +75,21 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
             app.state.end_tasks()
 
 
+class OneLine(logging.Formatter):
+    """Escapes what is no text on one line: names of files and paths come from clients."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - overridden
+        """Give the message; a traceback is added behind it."""
+        line = super().formatMessage(record)
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
 @contextmanager
 def _log_to_stderr() -> Iterator[None]:
     """Show warnings; without a handler of its own, a program that has one for others is silent."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(OneLine("%(levelname)s: %(message)s"))
     logger = logging.getLogger("aqsync.server")
     logger.addHandler(handler)
     try:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from aqsync.trust import distrust, distrust_from_the_top, trusted_users
+from aqsync.trust import distrust, distrust_from_the_top, distrust_of_entry, trusted_users
 
 OURS = trusted_users()
 OTHERS = {4_000_000_000}
@@ -34,6 +34,14 @@ def test_ours_alone_is_trusted(file: Path) -> None:
 def test_what_all_may_write_to_is_not(file: Path, mode: int) -> None:
     file.chmod(mode)
     assert distrust(file, OURS) == f"it can be written to by every user (mode {mode:04o})"
+
+
+def test_a_link_that_took_the_place_of_a_folder_tells_nothing_of_it(file: Path) -> None:
+    """Others may swap their folder for a link to one of ours while its entries are judged."""
+    assert distrust_of_entry(file.parent, os.geteuid(), OURS) is None
+    link = file.parent.with_name("link")
+    link.symlink_to(file.parent)
+    assert distrust_of_entry(link, os.geteuid(), OURS) is not None
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
