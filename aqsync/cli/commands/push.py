@@ -173,7 +173,7 @@ def _tell(report: PushReport) -> None:
     counts = dict(report.counts)
     rate = f", {size_text(report.bytes / report.seconds)}/s" if report.bytes else ""
     shown = [f"{counts.pop('uploaded')} uploaded", f"{counts.pop('unchanged')} unchanged"]
-    words = {"differs": State.DIFFERS.value}
+    words = {"differs": State.DIFFERS.value, "tags": "tag" if counts["tags"] == 1 else "tags"}
     shown += [f"{count} {words.get(name, name)}" for name, count in counts.items() if count]
     say(f"{', '.join(shown)}: {size_text(report.bytes)} in {report.seconds:.1f} s{rate}")
     _tell_notes_and_server(report)

@@ -15,9 +15,16 @@ from aqsync.paths import absolute
 
 
 class _Size(click.ParamType[int, str]):
-    """Bytes, as people write sizes."""
+    """Bytes, as people write sizes.
+
+    Args:
+        least: The smallest that makes sense.
+    """
 
     name = "size"
+
+    def __init__(self, least: int = 1) -> None:
+        self._least = least
 
     def convert(
         self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
@@ -25,9 +32,12 @@ class _Size(click.ParamType[int, str]):
         if isinstance(value, int):
             return value
         try:
-            return parse_size(value)
+            size = parse_size(value)
         except ValueError as exc:
             self.fail(f"{exc}; write it like 4 GiB", param, ctx)
+        if size < self._least:
+            self.fail("no file would fit", param, ctx)
+        return size
 
 
 class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
@@ -88,7 +98,7 @@ class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
 @click.option("--quota", type=_Size(), help="How much all files together may take.")
 @click.option(
     "--keep-free",
-    type=_Size(),
+    type=_Size(least=0),
     help="How much of the disk stays free. [default: 5 %, but at most 1 GiB]",
 )
 @click.option("--insecure", is_flag=True, help="Let the network in without a token.")

@@ -59,3 +59,9 @@ def test_no_names_of_python_are_shown(context: click.Context) -> None:
 @pytest.mark.parametrize("command", [(), ("push",), ("experiment", "create")])
 def test_h_is_short_for_help(command: tuple[str, ...]) -> None:
     assert run(*command, "-h").out == run(*command, "--help").out
+
+
+@pytest.mark.parametrize("option", ["--max-file", "--quota"])
+def test_a_server_has_room_for_some_file(option: str, tmp_path: Path) -> None:
+    ran = run("serve", "--data", tmp_path, option, "0")
+    assert (ran.exit_code, "no file would fit" in ran.err) == (2, True)
