@@ -12,8 +12,10 @@ from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.removals import AT_ONCE_NS
 from aqsync.journal.rows import (
+    AS_IT_IS,
     AT_PATH,
     FINISHED,
+    INSISTED,
     NO_FAILURE,
     NOT_COMPARED,
     NOT_RESENT,
@@ -334,15 +336,20 @@ class Outcomes:
             )
             note(connection, event)
 
-    def retry(self, identities: Iterable[int]) -> None:
+    def retry(self, identities: Iterable[int], *, as_they_are: bool = False) -> None:
         """A person wants these files tried again: failures are forgotten, removed ones sent.
 
         Comparisons are repeated, and the count of repeated uploads starts at zero.
+
+        Args:
+            identities: Their ids.
+            as_they_are: Even if their writers have not closed them.
         """
+        wish = AS_IT_IS if as_they_are else INSISTED
         self._database.write_each(
-            f"UPDATE file SET insisted = 1, {NO_FAILURE},"
+            f"UPDATE file SET insisted = ?, {NO_FAILURE},"
             f" {NOT_COMPARED}, {NOT_RESENT} WHERE id = ?",
-            ((identity,) for identity in identities),
+            ((wish, identity) for identity in identities),
         )
 
     def look_into_again(self, mapping_id: int, paths: Iterable[str]) -> None:

@@ -74,6 +74,9 @@ def marks(values: Collection[object]) -> str:
     return ",".join("?" * len(values))
 
 
+INSISTED, AS_IT_IS = 1, 2
+"""A person wants the file tried again; or sent even if its writer has not closed it."""
+
 SQLITE, OTHER_FORMAT = "sqlite", ""
 """What the column `format` says of a file that was looked into; NULL: it was not."""
 
@@ -182,6 +185,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         failure=_failure(row[_FAILURE]),
         removed_at_ns=removed_at_ns,
         forced=bool(insisted),
+        as_it_is=insisted == AS_IT_IS,
         may_replace=may_replace,
         changing_since_ns=changing_since_ns,
         removing=bool(removing),

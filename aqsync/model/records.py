@@ -199,6 +199,8 @@ class FileRecord:
     """It was seen to be a SQLite database."""
     unfinished: Unfinished | None = None
     """None: as far as is known, it is not."""
+    as_it_is: bool = False
+    """A person asked to send it even if its writer has not closed it."""
 
     @property
     def size(self) -> int:

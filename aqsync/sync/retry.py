@@ -75,8 +75,13 @@ def set_free(
     for mapping in mappings:
         if paths and mapping.name not in tops:
             continue
-        files = list(_stuck(journal, mapping, tops.get(mapping.name, []), now_ns))
-        journal.outcomes.retry(file.id for file in files)
+        named = tops.get(mapping.name, [])
+        files = list(_stuck(journal, mapping, named, now_ns))
+        for as_they_are in (False, True):
+            journal.outcomes.retry(
+                (file.id for file in files if _is_unfinished(file, named) is as_they_are),
+                as_they_are=as_they_are,
+            )
         freed += len(files)
     return freed
 
@@ -93,10 +98,15 @@ def _stuck(
         may_go = isinstance(step, Wait) and (
             step.again
             or (bool(tops) and step.folder is not None)
-            or (step.reason is Reason.BEING_WRITTEN and file.path in tops)
+            or (step.reason is Reason.BEING_WRITTEN and _is_unfinished(file, tops))
         )
         if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not may_go:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
         if tops or not emptied_or_deleted:
             yield file
+
+
+def _is_unfinished(file: FileRecord, named: Sequence[str]) -> bool:
+    """Whether a file was found unfinished and is itself named."""
+    return file.unfinished is not None and file.path in named

@@ -39,7 +39,7 @@ def being_written(file: FileRecord, policy: Policy, step: Decision, now_ns: int)
 
 
 def _may_go_unfinished(file: FileRecord, policy: Policy, now_ns: int) -> bool:
-    return file.forced or now_ns >= _given_up_ns(file, policy, now_ns)
+    return file.as_it_is or now_ns >= _given_up_ns(file, policy, now_ns)
 
 
 def _given_up_ns(file: FileRecord, policy: Policy, now_ns: int) -> int:

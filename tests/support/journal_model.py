@@ -101,6 +101,7 @@ class JournalModel:
             eid=seen.eid if file.eid is None else file.eid,
             remote_name=file.remote_name or seen.remote_name,
             forced=file.forced and seen.signature.size > 0,
+            as_it_is=file.as_it_is and seen.signature.size > 0,
             changing_since_ns=changing_ns,
             comparison=None,
             failure=None,
@@ -120,6 +121,7 @@ class JournalModel:
                 local=None,
                 since_ns=now_ns,
                 forced=False,
+                as_it_is=False,
                 changing_since_ns=None,
                 failure=None,
                 unfinished=None,
@@ -256,7 +258,9 @@ class JournalModel:
                 return _synced(now, synced, forced=now.forced, ended=False)
             case FoundDifferent(modified_at, finding, size, digest) if unchanged:
                 comparison = Comparison(modified_at, now_ns, finding, size, digest)
-                return replace(now, comparison=comparison, forced=False, failure=None)
+                return replace(
+                    now, comparison=comparison, forced=False, as_it_is=False, failure=None
+                )
             case BeingWritten(name) if unchanged:
                 return replace(now, unfinished=Unfinished(name, now_ns))
             case Failed(why, permanent) if unchanged:
@@ -278,11 +282,16 @@ class JournalModel:
                 return known
         return None
 
-    def retry(self, file: FileRecord) -> None:
+    def retry(self, file: FileRecord, *, as_it_is: bool = False) -> None:
         known = self._by_id(file)
         if known is not None:
             known.file = replace(
-                known.file, forced=True, failure=None, comparison=None, resends=None
+                known.file,
+                forced=True,
+                as_it_is=as_it_is,
+                failure=None,
+                comparison=None,
+                resends=None,
             )
 
     def allow_replacing(self, file: FileRecord) -> None:
@@ -427,6 +436,7 @@ def _new(identity: int, mapping: str, seen: Observed) -> FileRecord:
         failure=None,
         removed_at_ns=None,
         forced=False,
+        as_it_is=False,
         may_replace=None,
     )
 
@@ -440,6 +450,7 @@ def _without_remote_side(file: FileRecord) -> FileRecord:
         failure=None,
         removed_at_ns=None,
         forced=False,
+        as_it_is=False,
         may_replace=None,
         removing=False,
         resends=None,
@@ -470,6 +481,7 @@ def _synced(file: FileRecord, synced: SyncedVersion, *, forced: bool, ended: boo
         failure=None,
         unfinished=None,
         forced=forced,
+        as_it_is=forced and file.as_it_is,
         changing_since_ns=None,
         removing=False,
     )

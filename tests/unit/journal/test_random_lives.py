@@ -208,7 +208,7 @@ class JournalLives(RuleBasedStateMachine):
             st.builds(Adopted, signatures, digests, moments),
             st.builds(FoundOurOwn, st.just(10), digests, moments),
             st.builds(FoundDifferent, moments),
-            st.builds(Failed, texts, texts, st.booleans()),
+            st.builds(Failed, texts.map(said), st.booleans()),
             st.builds(Removed),
             st.builds(ChangedMeanwhile),
             st.builds(BeingWritten, st.just("HDF5")),
@@ -255,10 +255,10 @@ class JournalLives(RuleBasedStateMachine):
 
     # What people do
 
-    @rule(taken=SHARED)
-    def insist(self, taken: Taken) -> None:
-        self.journal.outcomes.retry([taken.real.id])
-        self.model.retry(taken.model)
+    @rule(taken=SHARED, as_it_is=st.booleans())
+    def insist(self, taken: Taken, *, as_it_is: bool) -> None:
+        self.journal.outcomes.retry([taken.real.id], as_they_are=as_it_is)
+        self.model.retry(taken.model, as_it_is=as_it_is)
 
     @rule(taken=SHARED)
     def allow_replacing(self, taken: Taken) -> None:

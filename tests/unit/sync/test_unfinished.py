@@ -88,9 +88,15 @@ def test_a_file_as_old_as_that_is_sent_at_once() -> None:
 
 def test_a_file_that_a_person_wants_sent_does_not_wait() -> None:
     file, now_ns = found(unchanged_s=60, ago_s=10)
-    step = decide(replace(file, forced=True), Policy(settle_ns=0), now_ns)
+    wanted = replace(file, forced=True, as_it_is=True)
+    step = decide(wanted, Policy(settle_ns=0), now_ns)
     assert isinstance(step, Upload)
     assert step.unfinished
+
+
+def test_a_wish_for_another_try_sends_nothing_unfinished() -> None:
+    file, now_ns = found(unchanged_s=60, ago_s=10)
+    assert isinstance(decide(replace(file, forced=True), Policy(settle_ns=0), now_ns), Wait)
 
 
 def test_a_clock_that_was_set_back_ends_the_pause_and_prolongs_nothing_for_ever() -> None:
