@@ -25,6 +25,8 @@ from aqsync.server.upload import check_body_size, receive_file
 
 _log = logging.getLogger(__name__)
 _MAX_DELETE_BODY = 8 * 1024 * 1024
+_MOST_DELETED = 50_000
+"""Files in one request: nobody else can change the experiment meanwhile."""
 _MARKDOWN = frozenset({"markdn", "markdown", "md", "mdown"})
 
 
@@ -107,6 +109,8 @@ class FilesEndpoint:
         exchange.note("delete files", uuid, names)
         if not names:
             raise FileRefused(400, "File list can not be empty.")
+        if len(names) > _MOST_DELETED:
+            raise FileRefused(400, f"The file list has more than {_MOST_DELETED} names.")
         expected = conditions.expected_version(exchange)
         if expected is not None and len(names) > 1:
             raise FileRefused(400, "Only one file can be deleted on a condition.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -247,9 +248,10 @@ def test_a_title_is_only_text(visit: Visit, title: str) -> None:
         (b"[" * 100_000, 422),
         (rb'{"file_list": ["\ud800"]}', 400),
         (b'{"file_list": [""]}', 400),
+        (json.dumps({"file_list": [str(n) for n in range(50_001)]}).encode(), 400),
     ],
 )
-def test_a_malformed_deletion_is_refused(visit: Visit, body: bytes, status: int) -> None:
+def test_a_deletion_that_makes_no_sense_is_refused(visit: Visit, body: bytes, status: int) -> None:
     experiment = visit.create()["uuid"]
     response = visit.http.post(f"/api/files/{experiment}/delete_files", content=body)
     assert response.status_code == status
