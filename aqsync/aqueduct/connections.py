@@ -208,7 +208,7 @@ class _Connection:
             # What stands around chunks, and behind them, is limited by nothing else.
             without_content = 0 if answer.pieces else without_content + len(data)
             if without_content > _LONGEST_HEAD_BYTES and not answer.has_ended:
-                raise httpcore.RemoteProtocolError(f"{without_content} bytes came without content")
+                raise httpcore.RemoteProtocolError("the answer goes on without content")
 
     def close(self) -> None:
         """Close it; also while another thread waits for it."""

@@ -49,7 +49,7 @@ def test_an_answer_without_content_and_an_end_is_left(operation: Operation, begi
     with (
         RawServer(handler) as raw,
         client(raw.url) as server,
-        pytest.raises(BadAnswer, match="bytes came without content"),
+        pytest.raises(BadAnswer, match="goes on without content"),
     ):
         operation(server)
 
