@@ -150,8 +150,10 @@ class Engine:
         report = self._scanners[mapping.name].scan(within, beat, stop)
         if report.changed or report.gone or report.asked:
             self.changes_seen += 1
-            if mapping.name in self.measurements:
-                self.measurements[mapping.name].changed(report.changed_paths)
+        if mapping.name in self.measurements:
+            # What cannot be looked at as a whole is not complete, whichever files have changed.
+            changed = None if report.troubles_changed else report.changed_paths
+            self.measurements[mapping.name].changed(changed)
         if report.troubles_changed:
             self._change_outlook()
         return report

@@ -8,7 +8,7 @@ not looked at. Of a complete one it counts what is still to come, as its last fi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aqsync.clock import Clock
@@ -97,7 +97,7 @@ class MeasurementWatch:
     # What others tell
 
     def changed(self, paths: Iterable[str] | None) -> None:
-        """A scan has seen these files new, changed or gone; None: too many to name."""
+        """A scan has seen these files new, changed or gone; None: any of them may be."""
         of = map(self._folders.of, paths or ())
         found = {folder for folder in of if folder is not None}
         at = self._clock.monotonic() + self._mapping.settle
@@ -164,10 +164,12 @@ class MeasurementWatch:
                 del self._checks[folder]
         return found
 
-    def again(self, folders: Iterable[str], now: float) -> None:
-        """The look at these folders failed."""
+    def again(self, folders: Iterable[str]) -> None:
+        """Nothing came of what was found out about these folders: find it out again."""
+        now = self._clock.monotonic()
         with self._lock:
             for folder in folders:
+                self._complete[folder] = False
                 self._checks.setdefault(folder, now)
 
     def arrived(self) -> Turned:
@@ -175,7 +177,15 @@ class MeasurementWatch:
         with self._lock:
             found, self._arrived = self._arrived, set()
             everything, self._all = self._all, False
-        return self.judge(None if everything else found) if found or everything else Turned()
+        if not (found or everything):
+            return Turned()
+        try:
+            return self.judge(None if everything else found)
+        except BaseException:
+            with self._lock:
+                self._arrived |= found
+                self._all = self._all or everything
+            raise
 
     def judge(self, folders: Collection[str] | None) -> Turned:
         """Find out how measurements stand now, and tell it.
@@ -197,9 +207,13 @@ class MeasurementWatch:
             for folder in gone:
                 self._complete.pop(folder, None)
                 self._left.pop(folder, None)
-        for standing in found:
-            self._judged(standing, measured, turned)
-        self._tell(found, gone)
+        try:
+            for standing in found:
+                self._judged(standing, measured, turned)
+            self._tell(found, None if folders is None else gone)
+        except BaseException:
+            self.again(met)  # nobody learns what has turned
+            raise
         if turned.complete or turned.last:
             self._turned()
         return turned
@@ -207,9 +221,7 @@ class MeasurementWatch:
     def tell(self) -> None:
         """Tell how all measurements stand now, where no rescanner does it."""
         measured = Measured(self._journal, self._mapping, self._measurement, self._clock.now_ns())
-        found = measured.all()
-        gone = self._journal.measurements.told(self._mapping.name).keys()
-        self._tell(found, gone - {each.folder for each in found})
+        self._tell(measured.all(), None)
 
     def _beside(self, new: Collection[str], gone: Collection[str]) -> None:
         """What a newer folder says of those beside it has changed."""
@@ -243,20 +255,26 @@ class MeasurementWatch:
                 seconds = (standing.until_ns - self._clock.now_ns()) / SECOND_NS
                 self._checks[folder] = self._clock.monotonic() + max(LEAST_PAUSE_S, seconds)
 
-    def _tell(self, found: Iterable[Standing], gone: Collection[str]) -> None:
-        """Write down what stands otherwise than it was told last; the history gets it too."""
+    def _tell(self, found: Sequence[Standing], gone: Collection[str] | None) -> None:
+        """Write down what stands otherwise than it was told last; the history gets it too.
+
+        Args:
+            found: How some measurements stand.
+            gone: Folders that hold no file any more; None: all that are not among the found ones.
+        """
         kept = self._journal.measurements
         told = kept.told(self._mapping.name)
         news = [
-            Told(each.folder, each.state, f"{counted(each.files, 'file')}; {each.why.message}")
+            Told(each.folder, each.state, f"{counted(each.files, 'file')}; {each.words}")
             for each in found
             if told.get(each.folder) is not each.state
         ]
+        gone = told.keys() - {each.folder for each in found} if gone is None else gone
         lost = [folder for folder in gone if folder in told]
         if news or lost:
             kept.tell(self._mapping.name, news, lost, self._clock.now_ns())
         for each in news[:FEW]:
             place = self._mapping.directory / each.folder
-            log.info("a measurement stands otherwise", path=place, state=each.state)
+            log.info("how a measurement stands", path=place, state=each.state)
         if (more := len(news) - FEW) > 0:
-            log.info("measurements stand otherwise", others=more, mapping=self._mapping.name)
+            log.info("how measurements stand", others=more, mapping=self._mapping.name)

@@ -271,7 +271,7 @@ class Rescanner:
             for path in paths:
                 self._look_at(path, now)
             if self._measurements is not None:
-                self._measurements.again(folders, now)
+                self._measurements.again(folders)
             raise
 
     def _take_due(self, now: float) -> list[str]:
@@ -316,8 +316,13 @@ class Rescanner:
 
     def _turn(self, turned: Turned) -> None:
         """Have files decided on whose measurement has become complete, or lacks nothing else."""
-        if turned.complete:
-            self._make_ready(turned.complete)
+        try:
+            if turned.complete:
+                self._make_ready(turned.complete)
+        except BaseException:
+            if self._measurements is not None:
+                self._measurements.again(turned.complete)
+            raise
         if turned.last:
             self._queue.add(self._mapping.name, turned.last)
 

@@ -30,8 +30,9 @@ def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> Exi
     """Set held and failed files free, so that the next push tries them again.
 
     A file that was removed on the server is sent again. Named by PATH, a file is sent as it is that
-    was emptied or that its writer has not closed, and a mass deletion goes through. Without PATH,
-    --mapping also accepts the mapping's directory as it is now.
+    was emptied, that its writer has not closed, or whose measurement is not complete, and a mass
+    deletion goes through. Without PATH, --mapping also accepts the mapping's directory as it is
+    now.
     """
     mappings = chosen(config, names)
     request = RetryRequest(

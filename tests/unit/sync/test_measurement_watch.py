@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from aqsync.errors import JournalDiskFull
 from aqsync.journal.history import HistoryKind, Wanted
 from aqsync.model import InSync, Outcome, Wait
 from aqsync.sync.jobs import Job
 from aqsync.sync.measurement_watch import LOOKED_AGAIN_S
 from tests.support.harness import Harness, looks_of
 from tests.support.lab import EID, Lab
+from tests.support.permissions import bound_by_permissions
 from tests.support.stepping import RESCAN_S
 
 SETTLED_S = 6.0
@@ -274,6 +276,55 @@ def test_a_file_whose_closing_is_told(start: Callable[..., Harness]) -> None:
     harness.hint("run/a.csv")
     harness.run(SETTLED_S)
     assert set(harness.remote) == {"run~a.csv"}
+
+
+@pytest.mark.parametrize("part", ["judge", "unquiet"])
+def test_a_journal_that_fails_costs_no_measurement(
+    start: Callable[..., Harness], part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it fails at, what has become complete is not forgotten."""
+    harness = start(last=("*.json",))
+    for name in ("a.csv", "node.json"):
+        harness.write(f"run/{name}")
+    harness.run(60)
+    failing = [5]
+    kept = harness.lab.journal
+    fails = {"judge": (kept.measurements, "told"), "unquiet": (kept.observations, "unquiet")}
+    of, name = fails[part]
+    asked = getattr(of, name)
+
+    def ask(*values: Any, **more: Any) -> Any:
+        if failing[0]:
+            failing[0] -= 1
+            raise JournalDiskFull("the disk is full", hint="free some")
+        return asked(*values, **more)
+
+    monkeypatch.setattr(of, name, ask)
+    harness.write("run/done.tag")
+    harness.run(120)
+    assert failing == [0]
+    assert len(harness.remote) == 3
+    harness.forget_failures()
+
+
+def test_a_place_that_can_be_looked_at_again(start: Callable[..., Harness]) -> None:
+    """No file of the measurement has changed, and all of them waited for that."""
+    harness = start(last=("*.json",))
+    for name in ("a.csv", "node.json", "raw/x.bin"):
+        harness.write(f"run/{name}")
+    harness.run(60)
+    with bound_by_permissions():
+        raw = harness.lab.root / "run/raw"
+        raw.chmod(0)
+        harness.hint("run/raw")
+        harness.write("run/done.tag")
+        harness.run(60)
+        assert harness.remote == {}
+        assert "cannot be looked at as a whole" in harness.lab.decision("run/a.csv").message
+        raw.chmod(0o700)
+        harness.hint("run/raw")
+        harness.run(SETTLED_S)
+    assert len(harness.remote) == 4
 
 
 def test_a_root_that_is_away_is_not_asked_about(start: Callable[..., Harness]) -> None:
