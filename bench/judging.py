@@ -67,7 +67,7 @@ class Judge:
         self._opener = opener
         self._room = room
         self._state = room / "state"
-        folder = evidence.root / software.module
+        folder = evidence.root / software.place
         self._final = {
             path.relative_to(folder).as_posix(): _digest(path)
             for path in sorted(folder.rglob("*"))

@@ -46,7 +46,7 @@ class Evidence:
     """What there is to judge by."""
 
     root: Path
-    """Below it the data of each software, in a folder with the name of its module."""
+    """Below it the data of each software, in a folder of its own."""
     record: list[Version]
     experiments: dict[str, str]
     """The UUID by who sends to it."""
@@ -64,7 +64,7 @@ class Evidence:
 
     def sent(self, software: Software, how: str) -> list[tuple[str, Version]]:
         """What one has sent of one software's data, in order, with its path in that's folder."""
-        start = f"{software.module}/"
+        start = f"{software.place}/"
         return [
             (path.removeprefix(start), version)
             for version in self.record
@@ -90,7 +90,7 @@ class Laboratory:
         self._state = self._room / "state"
         self.home = self._room / "home"
         for software in SOFTWARE:
-            (self._root / software.module).mkdir(parents=True)
+            (self._root / software.place).mkdir(parents=True)
         self._record.mkdir()
         self.home.mkdir()
 
@@ -130,10 +130,10 @@ class Laboratory:
             "defaults": {"settle": f"{self._settle_s * 1000:.0f}ms"},
             "mappings": [
                 {
-                    "name": software.module,
-                    "directory": str(self._root / software.module),
+                    "name": software.place,
+                    "directory": str(self._root / software.place),
                     "experiment": eid,
-                    "prefix": software.module,
+                    "prefix": software.place,
                     **software.mapping(self._scale),
                 }
                 for software in SOFTWARE
@@ -155,10 +155,10 @@ class Laboratory:
         Returns:
             Where each has noted what it stored.
         """
-        self._stage.say(f"measurements: {len(SOFTWARE)} packages, about {120 * self._scale:.0f} s")
+        self._stage.say(f"measurements: {len(SOFTWARE)} programs, about {120 * self._scale:.0f} s")
         running = {
             software: stack.enter_context(
-                Measuring(software, self._root / software.module, self._scale, self.home)
+                Measuring(software, self._root / software.place, self._scale, self.home)
             )
             for software in SOFTWARE
         }
@@ -193,8 +193,8 @@ class Laboratory:
         answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         found = []
         for event in json.loads(answer)["events"]:
-            [software] = [each for each in SOFTWARE if each.module == event["mapping"]]
-            folder = Path(event["path"]).relative_to(self._root / software.module)
+            [software] = [each for each in SOFTWARE if each.place == event["mapping"]]
+            folder = Path(event["path"]).relative_to(self._root / software.place)
             at = datetime.fromisoformat(event["at"]).timestamp()
             found.append(Claim(at, software, folder.as_posix()))
         return found

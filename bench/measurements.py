@@ -48,7 +48,7 @@ def measurements(stage: Stage) -> Iterator[Figure]:
     for (software, how), verdict in verdicts.items():
         if how == AQSYNC_NAME:
             # How often things settle depends on how busy a machine is that measures so quickly.
-            most = None if stage.quick else 2
+            most = None if stage.quick else software.most
             name = f"measurements: bytes sent / final size: {software.name}"
             yield Figure(name, [verdict.ratio], at_most=most)
 

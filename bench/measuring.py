@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -34,6 +34,7 @@ class Software:
     Args:
         module: In `bench.software`.
         name: For people.
+        place: Its folder, and the name of its mapping.
         settings: Of the mapping.
         marker: The name of a file that says, where it stands, that its folder is whole.
         store: The ending of folders that are opened as a whole; empty: files are.
@@ -44,6 +45,7 @@ class Software:
 
     module: str
     name: str
+    place: str
     settings: Mapping[str, object] = field(default_factory=dict)
     marker: str = ""
     store: str = ""
@@ -52,6 +54,8 @@ class Software:
     opened: tuple[str, ...] = ()
     database: bool = False
     """Whether versions are snapshots, which have other bytes than the file."""
+    most: float | None = 2.0
+    """How many bytes may be sent for each of the end; None: as many as it takes."""
 
     def thing(self, path: str) -> str | None:
         """What must be opened to see what a change of this file has done.
@@ -100,35 +104,51 @@ def _shortened(value: object, scale: float, key: str = "") -> object:
 
 _TIMES = {"settle", "quiet", "every"}
 
+_QCODES = Software(
+    "qcodes_runs",
+    "QCoDeS",
+    "qcodes",
+    {"preset": "qcodes"},
+    companions=("-wal", "-shm"),
+    passing=("-wal", "-shm"),
+    database=True,
+)
 SOFTWARE = (
-    Software(
-        "qcodes_runs",
-        "QCoDeS",
-        {"preset": "qcodes"},
-        companions=("-wal", "-shm"),
-        passing=("-wal", "-shm"),
-        database=True,
+    _QCODES,
+    # A database of which a version goes whenever it rests for a moment.
+    replace(
+        _QCODES,
+        name="QCoDeS, settle 1s",
+        place="qcodes-often",
+        settings={"settle": "1s"},
+        most=None,
     ),
     Software(
         "plottr_sweeps",
+        "plottr",
         "plottr",
         {"preset": "plottr"},
         marker="__complete__.tag",
         passing=(".lock",),
         opened=(".ddh5",),
     ),
-    Software("quantify_runs", "quantify-core", {"preset": "quantify"}, opened=(".hdf5",)),
-    Software("hdf5_held_open", "h5py, file held open"),
-    Software("xarray_netcdf", "xarray, h5netcdf"),
-    Software("zarr_store", "zarr", {"preset": "zarr"}, marker="zarr.json", store=".zarr"),
+    Software(
+        "quantify_runs", "quantify-core", "quantify", {"preset": "quantify"}, opened=(".hdf5",)
+    ),
+    Software("hdf5_held_open", "h5py, files held open", "hdf5"),
+    # Longer than from one row to the next.
+    Software("xarray_netcdf", "xarray with h5netcdf", "xarray", {"settle": "30s"}),
+    Software("zarr_store", "zarr", "zarr", {"preset": "zarr"}, marker="zarr.json", store=".zarr"),
     Software(
         "tdms_segments",
         "npTDMS",
+        "tdms",
         {"preset": "tdms"},
         companions=("_index",),
         passing=("_index",),
     ),
-    Software("qua_nodes", "qualang-tools", {"preset": "qua"}, marker="node.json"),
+    Software("qua_nodes", "qualang-tools", "qua", {"preset": "qua"}, marker="node.json"),
+    Software("log_lines", "logging, a line a second", "log"),
 )
 
 
@@ -143,10 +163,10 @@ class Measuring(Running):
     """
 
     def __init__(self, software: Software, folder: Path, scale: float, home: Path) -> None:
-        self.truth = home / f"{software.module}.jsonl"
+        self.truth = home / f"{software.place}.jsonl"
         self.truth.touch()
         command: list[str | Path] = [PYTHON, "-m", "bench.software", "write"]
-        log = home / f"{software.module}.log"
+        log = home / f"{software.place}.log"
         command += [software.module, folder, str(scale), self.truth]
         super().__init__(command, log, _variables(home))
 
