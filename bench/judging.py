@@ -33,6 +33,8 @@ class Verdict:
     """What did not open, or had lost rows that an earlier version had; a line each."""
     early: list[str] = field(default_factory=list)
     """When something was marked, or said, to be whole and was not; a line each."""
+    compared: int = 0
+    """How many snapshots had to have rows that were committed before."""
     missing: list[str] = field(default_factory=list)
     """What is not whole in the end."""
 
@@ -96,6 +98,7 @@ class Judge:
             thing = self._software.thing(path)
             if number in chosen and thing is not None and self._is_there(thing):
                 due = self._rows_due(thing, version) if how == AQSYNC_NAME else 0
+                self._verdict.compared += due > 0
                 self._open(thing, version, due)
         for claim in claims:
             self._look_at_claim(claim)

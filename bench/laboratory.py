@@ -92,6 +92,7 @@ class Laboratory:
         for software in SOFTWARE:
             (self._root / software.place).mkdir(parents=True)
         self._record.mkdir()
+        self._state.mkdir()
         self.home.mkdir()
 
     def run(self) -> Evidence:
@@ -106,10 +107,10 @@ class Laboratory:
                 names = [AQSYNC_NAME, *(name.format(self._settle_s) for name in _RIVALS)]
                 made = {name: server.create_experiment(name, "") for name in names}
             configuration = self._configuration(url, made[AQSYNC_NAME].eid)
+            snapshots = stack.enter_context(SnapshotTimes(self._state))
             stack.enter_context(Daemon(configuration)).wait_for_first_look()
             for how, name in zip(_RIVALS.values(), names[1:], strict=True):
                 self._start_rival(stack, how, url, made[name])
-            snapshots = stack.enter_context(SnapshotTimes(self._state / "snapshots"))
             truths = self._measure(stack)
             before = _facts_of(self._root)
             self._wait(configuration)

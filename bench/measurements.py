@@ -42,6 +42,8 @@ def measurements(stage: Stage) -> Iterator[Figure]:
     }
     for what, count in counted.items():
         yield Figure(f"measurements: {what}", [count], at_most=0)
+    compared = sum(verdict.compared for verdict in ours)
+    yield Figure("measurements: snapshots that rows were due in", [compared], at_least=1)
     sent = evidence.broken_off + sum(verdict.sent for verdict in ours)
     all_in_all = sent / max(1, sum(verdict.final for verdict in ours))
     yield Figure("measurements: bytes sent / final size, all and what was broken off", [all_in_all])

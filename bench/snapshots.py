@@ -1,33 +1,41 @@
-"""When aqsync began its snapshots of databases, as the folder shows that it makes them in."""
+"""When aqsync began its snapshots of databases, as folders show that it makes for them."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_LOOK_S = 0.02
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+_PLACE = ".snapshots"
+"""How the name of the folder ends in which each snapshot has one of its own."""
 
 
-class SnapshotTimes:
-    """Watches the folder of snapshots; each snapshot has a folder of its own in it.
+class SnapshotTimes(FileSystemEventHandler):
+    """Watches the folder of the journal, beside which snapshots are made.
 
     Args:
-        folder: Which; it is there when there is a first snapshot.
+        folder: Which.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._times: list[float] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._begun: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
+        self._observer = Observer()
+        self._observer.schedule(
+            self, str(folder), recursive=True, event_filter=[DirCreatedEvent, DirDeletedEvent]
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._observer.start()
         return self
 
     def __exit__(
@@ -36,18 +44,24 @@ class SnapshotTimes:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
-        self._thread.join()
+        self._observer.stop()
+        self._observer.join()
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Take an event."""
+        path = str(event.src_path)
+        if Path(path).parent.name.endswith(_PLACE):
+            times = self._begun if isinstance(event, DirCreatedEvent) else self._ended
+            times.setdefault(path, time.time())
 
     def begun_before(self, at: float) -> float | None:
-        """When the last one before a time was first seen; in seconds since 1970."""
-        return max((seen for seen in self._times if seen < at), default=None)
+        """When the snapshot was begun that was sent then; in seconds since 1970.
 
-    def _watch(self) -> None:
-        known = set[str]()
-        while not self._over.wait(_LOOK_S):
-            with contextlib.suppress(FileNotFoundError):
-                names = set(os.listdir(self._folder))  # noqa: PTH208 - only names
-                if names - known:
-                    self._times.append(time.time())
-                known = names
+        Of several that were under way it is the oldest. None: none was seen.
+        """
+        sent = (
+            begun
+            for path, begun in self._begun.items()
+            if begun < at <= self._ended.get(path, float("inf"))
+        )
+        return min(sent, default=None)
