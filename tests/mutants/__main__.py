@@ -31,6 +31,11 @@ TESTS = {
         "tests/unit/sync/test_planner.py",
         "tests/unit/sync/test_decisions_lead_to_rest.py",
     ],
+    "aqsync.sync.unfinished_rules": ["tests/unit/sync/test_unfinished.py"],
+    **{
+        f"aqsync.local.formats.{name}": ["tests/unit/local/formats"]
+        for name in ("footers", "gzip_stream", "hdf5", "png", "tdms", "view", "zip_archive")
+    },
     "aqsync.local.naming": ["tests/unit/local/test_naming.py"],
     "aqsync.local.rules": ["tests/unit/local/test_rules.py"],
     "aqsync.local.reader": ["tests/unit/local/test_reader.py", "tests/unit/sync/test_uploader.py"],
