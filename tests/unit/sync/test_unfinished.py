@@ -12,10 +12,12 @@ from aqsync.model import (
     SECOND_NS,
     Adopted,
     BeingWritten,
+    Compare,
     FileRecord,
     InSync,
     Policy,
     Reason,
+    RemoteView,
     State,
     Unfinished,
     Upload,
@@ -24,7 +26,6 @@ from aqsync.model import (
 from aqsync.sync.planner import decide
 from aqsync.sync.retry import set_free
 from aqsync.sync.summary import summarize
-from aqsync.sync.unfinished_rules import FIRST_PAUSE_NS, LONGEST_PAUSE_NS
 from tests.support.harness import Harness
 from tests.support.lab import EID, Lab
 from tests.support.records import NEW
@@ -56,17 +57,14 @@ def test_it_waits_and_says_why() -> None:
     assert (step.state, step.since_ns) == (State.WAITING, file.since_ns)
 
 
-@pytest.mark.parametrize(
-    ("unchanged_s", "pause_ns"),
-    [(0, FIRST_PAUSE_NS), (60, 60 * SECOND_NS), (600, LONGEST_PAUSE_NS), (-60, FIRST_PAUSE_NS)],
-)
+@pytest.mark.parametrize(("unchanged_s", "pause_s"), [(0, 5), (60, 60), (600, 300), (-60, 5)])
 def test_pauses_grow_with_the_time_for_which_it_has_not_changed(
-    unchanged_s: float, pause_ns: int
+    unchanged_s: float, pause_s: int
 ) -> None:
     file, now_ns = found(unchanged_s, ago_s=0)
     step = decide(file, Policy(settle_ns=0), now_ns)
     assert isinstance(step, Wait)
-    assert step.until_ns == now_ns + pause_ns
+    assert step.until_ns == now_ns + pause_s * SECOND_NS
     assert isinstance(decide(file, Policy(settle_ns=0), step.until_ns), Upload)
 
 
@@ -84,6 +82,12 @@ def test_a_file_as_old_as_that_is_sent_at_once() -> None:
     step = decide(replace(NEW, since_ns=0), Policy(settle_ns=0), DAY_NS)
     assert isinstance(step, Upload)
     assert step.unfinished
+
+
+def test_an_old_file_is_compared_as_ever() -> None:
+    there = RemoteView(5, "2026-11-23T08:30:00")
+    step = decide(replace(NEW, since_ns=0, remote=there), Policy(settle_ns=0), DAY_NS)
+    assert isinstance(step, Compare)
 
 
 def test_a_file_that_a_person_wants_sent_does_not_wait() -> None:
