@@ -24,7 +24,8 @@ from aqsync.model import EntryKind, MeasurementState
 # such file in sync, and a test compares the two.
 NOT_THERE = f"""(
     f.kind = 0 AND f.size IS NOT NULL AND (
-        {UNSYNCED} OR f.failure_message IS NOT NULL OR e.problem_message IS NOT NULL
+        {UNSYNCED} OR f.failure_message IS NOT NULL
+        OR f.eid IS NULL OR e.problem_message IS NOT NULL
         OR ({LISTED} > f.synced_sequence
             AND (r.modified_at IS NULL OR r.modified_at IS NOT f.synced_modified_at))
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from aqsync.journal import Journal
-from aqsync.model import FileRecord, InSync, OnLocalDelete, Policy, Reason, Signature
+from aqsync.model import EntryKind, FileRecord, InSync, OnLocalDelete, Policy, Reason, Signature
 from aqsync.sync.planner import decide
 from aqsync.sync.summary import is_kept
 from tests.support.notes import Notes, notes
@@ -125,3 +125,22 @@ def test_quiet_files_are_in_sync_and_no_others_that_are_plainly_so(
     for file, step in steps(noted, sorted(unquiet), on_local_delete):
         plain = isinstance(step, InSync) and step.reason in plain_reasons
         assert not plain, f"left to be looked at closely, though it is in sync: {file}"
+
+
+def test_what_a_measurement_lacks_is_what_is_not_in_sync_and_nothing_else(
+    journal: Journal,
+) -> None:
+    noted = notes(journal)
+    fill(noted)
+    with journal._database.reading() as connection:
+        connection.execute("UPDATE file SET directory = 'run'")
+        everything = {row[0] for row in connection.execute("SELECT id FROM file")}
+    lacking = {each.id for each in journal.measurements.not_there(noted.mapping_id, "run")}
+    [counted] = journal.measurements.counts(noted.mapping_id, "run")
+    files = 0
+    for file, step in steps(noted, sorted(everything), OnLocalDelete.KEEP):
+        if file.kind is EntryKind.FILE and file.local is not None:
+            files += 1
+            assert isinstance(step, InSync) is (file.id not in lacking), file
+    assert (counted.files, counted.not_there) == (files, len(lacking))
+    assert 0 < len(lacking) < files
