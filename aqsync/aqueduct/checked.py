@@ -45,7 +45,7 @@ def brief(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Let errors of the library come out without the frames and causes inside it.
 
     What lies behind an error stays in its ``__context__``. An error of an experiment's method names
-    the experiment by its EID.
+    the experiment by its EID. The hint is a note, which shells and notebooks show below the error.
     """
 
     @functools.wraps(function)
@@ -95,8 +95,11 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def _outward(error: _E, arguments: tuple[object, ...]) -> _E:
     """Give an error as whoever called the method with these arguments is to see it."""
-    if isinstance(error, AqsyncError) and isinstance(arguments[0], HasEid):
-        name_by_eid(error, {arguments[0].uuid: arguments[0].eid})
+    if isinstance(error, AqsyncError):
+        if isinstance(arguments[0], HasEid):
+            name_by_eid(error, {arguments[0].uuid: arguments[0].eid})
+        if error.hint:
+            error.add_note(f"hint: {error.hint}")
     return error.with_traceback(None)
 
 

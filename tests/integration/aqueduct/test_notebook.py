@@ -241,6 +241,8 @@ def test_a_url_that_cannot_be_used_is_a_short_traceback() -> None:
     with pytest.raises(ConfigError) as caught:
         API("localhost:8000")
     assert len(caught.traceback) <= 3
+    shown = traceback.format_exception_only(caught.value)
+    assert shown[-1].startswith("hint: write it as http://HOST:PORT"), shown
 
 
 def test_errors_name_an_experiment_by_its_eid(experiment: Experiment) -> None:
