@@ -51,6 +51,10 @@ aqsync files remove {EIDS[1]} 'q3~t1_0415.csv' --yes --url {URL}""",
     "when-a-file-differs.md": f"""aqsync push
 echo theirs > theirs
 aqsync files put {EIDS[0]} theirs --name 'run7~iq.csv' --overwrite --url {URL}""",
+    "whole-measurements.md": """mkdir -p ~/measurements/2026-11-30/run_7
+echo 1 | tee ~/measurements/2026-11-30/run_7/{iq.csv,__complete__.tag}
+touch -d '1 hour ago' ~/measurements/2026-11-30/run_7/*
+aqsync push""",
 }
 """What has happened before a page is opened."""
 FAILS = {
