@@ -144,6 +144,10 @@ class FileChanged(LocalError):
     """A file changed while it was read; nothing of it counts as sent."""
 
 
+class FileRewritten(FileChanged):
+    """A file that seemed only to grow has other bytes now where it was read before."""
+
+
 class SnapshotFailed(LocalError):
     """No consistent copy of a database could be made; nothing of it was sent."""
 

@@ -47,14 +47,22 @@ def report_problems(
 
 def _line(group: Group) -> str:
     problem, longest = group.first, _for_so_long(group)
+    state = state_text(problem.state, *(each.age_seconds for each in group.problems))
     if len(group.problems) == 1:
-        return f"{problem.state}: {problem.path}: {problem.text}{longest}"
+        return f"{state}: {problem.path}: {problem.text}{longest}"
     size = f", {size_text(group.size)}" if group.size else ""
     example = "" if group.is_the_same else f"such as {problem.path}: "
     return (
-        f"{problem.state}: {group.files} files below {group.place}{size}: {example}{problem.text}"
-        f"{longest}"
+        f"{state}: {group.files} files below {group.place}{size}: {example}{problem.text}{longest}"
     )
+
+
+def state_text(state: State, *ages: float | None) -> str:
+    """A state; of provisional versions also how old they are: ``provisional, 4 min old``."""
+    if state is not State.PROVISIONAL:
+        return state
+    up_to = "" if len(ages) == 1 else "up to "
+    return f"{state}, {up_to}{seconds_text(max(age or 0.0 for age in ages))} old"
 
 
 def _for_so_long(group: Group) -> str:
@@ -69,7 +77,8 @@ def waiting_lines(problems: Sequence[FileProblem]) -> list[str]:
     """One line for each problem: size, age of the file, state, path, reason."""
     return [
         f"{'' if problem.size is None else size_text(problem.size):>9}"
-        f"  {_age(problem):>8}  {problem.state}: {problem.path}: {problem.text}"
+        f"  {_age(problem):>8}  {state_text(problem.state, problem.age_seconds)}:"
+        f" {problem.path}: {problem.text}"
         for problem in problems
     ]
 

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from aqsync.config import patterns
+from aqsync.config.growing import EXPECTED, GrowingConfig, GrowingOrOff
 from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.measurement import Measurement
 from aqsync.config.section import (
@@ -178,6 +179,7 @@ class Settings(Section):
     unfinished: Unfinished = Field(
         default=Unfinished(), description="a section with the key give_up"
     )
+    growing: GrowingOrOff = Field(default=GrowingConfig(), description=EXPECTED)
 
 
 class Defaults(Settings):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from aqsync.config.growing import GrowingConfig
 from aqsync.config.models import (
     Config,
     Defaults,
@@ -32,6 +33,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "defaults": Defaults,
     "mappings": MappingConfig,
     "tags": TagRule,
+    "growing": GrowingConfig,
 }
 
 

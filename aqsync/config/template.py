@@ -35,6 +35,7 @@ defaults:                                # each may stand in a mapping too, and 
   # include: ["**/*.csv", "**/*.hdf5"]   # all files, if left out
   # on_local_delete: keep                # or remove: what is deleted here is removed there
   # remove_share: 50%                    # never more of a mapping's files at once
+  # growing: off                         # sends no versions of files while they grow
 
 """
 _TIMING_OPTIONS = """

@@ -23,6 +23,8 @@ class SyncStatus(StrEnum):
     REMOTE_ONLY = "remote only"
     DIFFERS_THERE = "differs on the server"
     """It has not changed here since its upload; a comparison found other content there."""
+    PROVISIONAL = "provisional"
+    """It keeps changing here, and a version of it that was sent meanwhile is there."""
     DIFFERS = "differs"
     """Changed here, or not compared yet."""
     UNKNOWN = "unknown"
@@ -57,15 +59,20 @@ class RemoteFile(NamedTuple):
 
 _UNCHANGED = f"({UNCHANGED}) IS TRUE"
 
+_NOT_IN_SYNC = f"""
+    CASE WHEN f.synced_provisional THEN '{SyncStatus.PROVISIONAL}' ELSE '{SyncStatus.DIFFERS}' END
+"""
+
 # What was accepted after the list was fetched is on the server, though the list lacks it.
 _STATUS = f"""CASE
     WHEN f.eid IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
     WHEN f.synced_sequence >= {LISTED} THEN
-        CASE WHEN {_UNCHANGED} THEN '{SyncStatus.IN_SYNC}' ELSE '{SyncStatus.DIFFERS}' END
+        CASE WHEN {_UNCHANGED} THEN '{SyncStatus.IN_SYNC}' ELSE {_NOT_IN_SYNC} END
     WHEN {LISTED} = 0 THEN '{SyncStatus.UNKNOWN}'
     WHEN r.modified_at IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
     WHEN {_UNCHANGED} AND r.modified_at = f.synced_modified_at THEN '{SyncStatus.IN_SYNC}'
     WHEN {_UNCHANGED} AND r.modified_at = f.compared_modified_at THEN '{SyncStatus.DIFFERS_THERE}'
+    WHEN r.modified_at = f.synced_modified_at THEN {_NOT_IN_SYNC}
     ELSE '{SyncStatus.DIFFERS}'
 END"""
 
@@ -81,14 +88,15 @@ class Comparisons:
 
         Args:
             mapping_id: Whose.
-            only: Only those with this status; `DIFFERS` includes `DIFFERS_THERE`;
-                None: all.
+            only: Only those with this status; `DIFFERS` includes `DIFFERS_THERE` and
+                `PROVISIONAL`; None: all.
         """
         directory: str | bytes = ""
         name: str | bytes = ""
         wanted = "" if only is None else f"AND {_STATUS} IN ('{only}')"
         if only is SyncStatus.DIFFERS:
-            wanted = f"AND {_STATUS} IN ('{only}', '{SyncStatus.DIFFERS_THERE}')"
+            more = f"'{SyncStatus.DIFFERS_THERE}', '{SyncStatus.PROVISIONAL}'"
+            wanted = f"AND {_STATUS} IN ('{only}', {more})"
         while True:
             rows = self._database.rows(
                 "SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name,"

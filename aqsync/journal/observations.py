@@ -13,6 +13,7 @@ from aqsync.journal.rows import (
     LISTED,
     NO_FAILURE,
     NOT_COMPARED,
+    NOT_READ,
     NOT_RESENT,
     NOT_SENT,
     OTHER_FORMAT,
@@ -28,7 +29,7 @@ from aqsync.journal.rows import (
     split,
     stored,
 )
-from aqsync.model import EntryKind, FileRecord, Signature
+from aqsync.model import SECOND_NS, EntryKind, FileRecord, Signature
 from aqsync.paths import parents
 
 KnownEntry = tuple[int, int | None, int, int, int]
@@ -94,6 +95,12 @@ class Quiet(NamedTuple):
     """Gone here and kept on the server; not among the files."""
 
 
+ONE_CHANGE_NS = 60 * SECOND_NS
+"""Changes that follow each other within this time are one that goes on."""
+
+# A file has kept changing since the last change but one, if that was not long before this one. It
+# has only grown if its size was larger after each change; a new name or owner leaves size and mtime
+# as they are.
 _OBSERVE = f"""
 INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode, log,
                   since_ns, eid, remote_name, format)
@@ -107,7 +114,13 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     insisted = CASE excluded.size WHEN 0 THEN 0 ELSE insisted END,
     changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
         THEN coalesce(changing_since_ns,
-            max(excluded.since_ns, since_ns, coalesce(synced_at_ns, since_ns))) END,
+            max(CASE WHEN excluded.since_ns - since_ns <= {ONE_CHANGE_NS}
+                THEN since_ns ELSE excluded.since_ns END,
+                coalesce(synced_at_ns, since_ns))) END,
+    only_grown = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
+        THEN (changing_since_ns IS NULL OR only_grown) AND excluded.inode = inode
+            AND (excluded.size > size OR excluded.size = size AND excluded.mtime_ns = mtime_ns)
+        ELSE 1 END,
     {NOT_COMPARED}, {NO_FAILURE}, {FINISHED}
 """
 
@@ -119,7 +132,8 @@ FORGET_REMOTE_SIDE = f"""
     {NOT_SENT}, {NOT_COMPARED}, {NOT_RESENT},
     synced_listed = 1, synced_replaced = NULL, unanswered_ns = NULL,
     {NO_FAILURE}, removed_at_ns = NULL, insisted = 0,
-    may_replace = NULL, removing = 0, recheck_at_ns = NULL, synced_unfinished = NULL
+    may_replace = NULL, removing = 0, recheck_at_ns = NULL, synced_unfinished = NULL,
+    {NOT_READ}, spent_bytes = 0, synced_provisional = 0
 """
 """Assignments that forget all but what was seen on this disk."""
 

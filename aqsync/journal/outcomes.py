@@ -18,6 +18,7 @@ from aqsync.journal.rows import (
     INSISTED,
     NO_FAILURE,
     NOT_COMPARED,
+    NOT_READ,
     NOT_RESENT,
     NOT_SENT,
     SQLITE,
@@ -28,6 +29,7 @@ from aqsync.model import (
     RESENDS_WITHIN_NS,
     SECOND_NS,
     Adopted,
+    BeginningRead,
     BeingWritten,
     ChangedMeanwhile,
     Explanation,
@@ -43,11 +45,14 @@ from aqsync.model import (
     Uploaded,
 )
 
-_SYNCED = f"""
+_VERSION = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
-    synced_log = ?, synced_bytes = ?, synced_sha256 = ?, synced_at_ns = ?, changing_since_ns = NULL,
-    {NOT_SENT}, {NOT_COMPARED}, removing = 0, {NO_FAILURE}, {FINISHED}
+    synced_log = ?, synced_bytes = ?, synced_sha256 = ?, synced_at_ns = ?,
+    {NOT_SENT}, {NOT_COMPARED}, {NOT_READ}, removing = 0, {NO_FAILURE}, {FINISHED}
 """
+_SYNCED = f"{_VERSION}, synced_provisional = 0, changing_since_ns = NULL"
+_PROVISIONAL = f"{_VERSION}, synced_provisional = 1"
+"""The file keeps changing, since when it did before."""
 
 _RECHECK = f"CASE WHEN format = '{SQLITE}' THEN NULL ELSE ? END"
 """SQLite never stores through mmap into what a database's signature is made from."""
@@ -75,14 +80,24 @@ _AS_LISTED = (
 )
 
 
-_UPLOADED = f"""
-    UPDATE file SET {_SYNCED}, synced_damage = ?, recheck_at_ns = {_RECHECK}, synced_unfinished = ?,
+_UPLOADED = """
+    UPDATE file SET {version}, synced_damage = ?, recheck_at_ns = {recheck},
+        synced_unfinished = ?, spent_bytes = ?,
         synced_sequence = (SELECT value FROM counter), synced_listed = 0, synced_modified_at = ?,
-        synced_not_before = {_UNLESS_ONE_MAY_ARRIVE}, synced_not_after = {_UNLESS_ONE_MAY_ARRIVE},
+        synced_not_before = {time}, synced_not_after = {time},
         synced_replaced = ?, insisted = 0, may_replace = NULL, removed_at_ns = NULL
-    WHERE {AT}
+    WHERE {at}
 """
-_ABOUT_TO_SEND = f"UPDATE file SET sent_sha256 = ?, sent_size = ? WHERE {AT} AND {_AS_LISTED}"
+_UPLOADED_WHOLE, _UPLOADED_PROVISIONAL = (
+    _UPLOADED.format(version=version, recheck=_RECHECK, time=_UNLESS_ONE_MAY_ARRIVE, at=AT)
+    for version in (_SYNCED, _PROVISIONAL)
+)
+_ABOUT_TO_SEND = (
+    "UPDATE file SET sent_sha256 = ?, sent_size = ?, sent_provisional = ?"
+    f" WHERE {AT} AND {_AS_LISTED}"
+)
+PROVISIONAL = "provisional"
+"""The text of an upload in the history."""
 _LOOK_NOW = "unfinished_at_ns = 0 WHERE unfinished_at_ns IS NOT NULL"
 _ENDS_SOON_BYTES = 8 << 20
 """An upload up to this size is over soon after its last bytes were sent."""
@@ -118,14 +133,22 @@ class Outcomes:
         self._in_flight: set[int] = set()
         """Files whose last bytes are being sent, but for large ones, which may take long to end."""
 
-    def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> bool:
+    def about_to_send(
+        self, file: FileRecord, sha256: bytes, size: int, *, provisional: bool = False
+    ) -> bool:
         """Before the last bytes of a file go out: from now on the server may hold them.
+
+        Args:
+            file: As it was when the job began.
+            sha256: Of what is sent.
+            size: In bytes.
+            provisional: The file keeps changing.
 
         Returns:
             False: the file is not known any more, leads elsewhere, or a list has shown that
             something else stands under its name than when it was decided on.
         """
-        values = (sha256, size, *at(file), file.remote.modified_at)
+        values = (sha256, size, provisional, *at(file), file.remote.modified_at)
         changed = self._database.write(_ABOUT_TO_SEND, values)
         if size <= _ENDS_SOON_BYTES:
             self._in_flight.add(file.id)
@@ -187,7 +210,7 @@ class Outcomes:
             self._record(connection, file, outcome, now_ns, recheck_at_ns)
             if (event := _event(file, outcome, now_ns)) is not None:
                 note(connection, event)
-            if tags and isinstance(outcome, Uploaded | Adopted | FoundOurOwn):
+            if tags and _earns(file, outcome):
                 earn(connection, ((file.eid, tag) for tag in tags), now_ns)
 
     def _record(
@@ -201,6 +224,8 @@ class Outcomes:
         match outcome:
             case Uploaded():
                 self._uploaded(connection, file, outcome, now_ns, recheck_at_ns)
+            case BeginningRead() | BeingWritten():
+                self._not_sent(connection, file, outcome, now_ns)
             case Touched(signature, sha256, size):
                 connection.execute(
                     f"UPDATE file SET {_SYNCED}, recheck_at_ns = {_RECHECK}, insisted = 0"
@@ -230,6 +255,24 @@ class Outcomes:
                 self._removed(connection, file, now_ns)
             case ChangedMeanwhile():
                 pass  # the scanner looks again; nothing was learned about the remote side
+            case Failed():
+                self._failed(connection, file, outcome, now_ns)
+
+    @staticmethod
+    def _not_sent(
+        connection: Connection,
+        file: FileRecord,
+        outcome: BeginningRead | BeingWritten,
+        now_ns: int,
+    ) -> None:
+        match outcome:
+            case BeginningRead(grows, beginning):
+                connection.execute(
+                    "UPDATE file SET tried_at_ns = ?, only_grown = only_grown AND ?,"
+                    " begun_size = coalesce(?, begun_size),"
+                    f" begun_sha256 = coalesce(?, begun_sha256) WHERE {AT}",
+                    (now_ns, grows, *(beginning or (None, None)), *at(file)),
+                )
             case BeingWritten(name):
                 unchanged, then = _unchanged_since(file)
                 connection.execute(
@@ -237,8 +280,6 @@ class Outcomes:
                     f" WHERE {AT} AND {unchanged}",
                     (name, now_ns, *at(file), *then),
                 )
-            case Failed():
-                self._failed(connection, file, outcome, now_ns)
 
     @staticmethod
     def _uploaded(
@@ -251,7 +292,7 @@ class Outcomes:
         not_before, not_after = outcome.accepted_between or (None, None)
         connection.execute("UPDATE counter SET value = value + 1")
         connection.execute(
-            _UPLOADED,
+            _UPLOADED_PROVISIONAL if outcome.provisional else _UPLOADED_WHOLE,
             (
                 *outcome.signature,
                 outcome.bytes,
@@ -260,6 +301,7 @@ class Outcomes:
                 outcome.damage,
                 recheck_at_ns,
                 outcome.unfinished,
+                outcome.spent_bytes,
                 outcome.modified_at,
                 now_ns,
                 not_before,
@@ -298,18 +340,21 @@ class Outcomes:
         now_ns: int,
     ) -> None:
         known = _known_version(file, sha256)
-        signature, at_ns, unfinished, damage = Signature.unknown(size), now_ns, None, None
+        signature, at_ns, spent = Signature.unknown(size), now_ns, size
+        unfinished = damage = None
         if known is not None:  # else it was sent, but the answer was lost
-            at_ns, unfinished, damage = known.at_ns, known.unfinished, known.damage
+            at_ns, spent, unfinished, damage = known.at_ns, 0, known.unfinished, known.damage
             # The file as it was compared has other content: its signature cannot vouch for this.
             if known.signature != file.local:
                 signature = known.signature
+        version = _PROVISIONAL if is_provisional(file, sha256) else _SYNCED
         connection.execute(
-            f"UPDATE file SET {_SYNCED}, synced_sequence = 0, synced_listed = 1,"
-            f" synced_modified_at = ?, synced_unfinished = ?, synced_damage = ? WHERE {AT}",
+            f"UPDATE file SET {version}, synced_sequence = 0, synced_listed = 1,"
+            " synced_modified_at = ?, synced_unfinished = ?, synced_damage = ?,"
+            f" spent_bytes = spent_bytes + ? WHERE {AT}",
             (
                 *(*signature, _unlike(size, signature), sha256, at_ns),
-                *(modified_at, unfinished, damage, *at(file)),
+                *(modified_at, unfinished, damage, spent, *at(file)),
             ),
         )
 
@@ -322,6 +367,9 @@ class Outcomes:
             f" failure_at_ns = ?, failure_count = failure_count + 1 WHERE {AT} AND {unchanged}",
             (*explained(failed.why), failed.permanent, now_ns, *at(file), *then),
         )
+        # A change ends the failure, but not the pause before a file that keeps changing is tried.
+        if file.changing_since_ns is not None:
+            connection.execute(f"UPDATE file SET tried_at_ns = ? WHERE {AT}", (now_ns, *at(file)))
 
     def too_large(self, file: FileRecord, why: Explanation, now_ns: int) -> None:
         """The server does not take so large a file.
@@ -393,11 +441,15 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     """The event for the history, if the outcome is worth one."""
     event = partial(Event, now_ns, mapping=file.mapping, path=file.path)
     match outcome:
+        case Uploaded(sha256=sha256, provisional=True):
+            size = outcome.size
+            return event(HistoryKind.UPLOADED, text=PROVISIONAL, size=size, sha256=sha256.hex())
         case Uploaded(sha256=sha256, unfinished=unfinished):
             text = f"its writer had not closed it ({unfinished})" if unfinished else ""
             return event(HistoryKind.UPLOADED, text=text, size=outcome.size, sha256=sha256.hex())
         case FoundOurOwn(size, sha256) if _known_version(file, sha256) is None:
-            return event(HistoryKind.UPLOADED, text="", size=size, sha256=sha256.hex())
+            text = PROVISIONAL if is_provisional(file, sha256) else ""
+            return event(HistoryKind.UPLOADED, text=text, size=size, sha256=sha256.hex())
         case Adopted(sha256=sha256):
             return event(HistoryKind.ADOPTED, text="", size=outcome.size, sha256=sha256.hex())
         case Removed():
@@ -406,6 +458,23 @@ def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
             return event(HistoryKind.FAILED, text=why.message, reason=why.reason)
         case _:
             return None
+
+
+def is_provisional(file: FileRecord, sha256: bytes) -> bool:
+    """Whether a version of ours that was found on the server was sent while the file changed."""
+    found = _known_version(file, sha256) or file.sent
+    return found is not None and found.provisional
+
+
+def _earns(file: FileRecord, outcome: Outcome) -> bool:
+    """Whether an outcome earns the file's tags: a provisional version does not."""
+    match outcome:
+        case Uploaded(provisional=provisional):
+            return not provisional
+        case FoundOurOwn(sha256=sha256):
+            return not is_provisional(file, sha256)
+        case _:
+            return isinstance(outcome, Adopted)
 
 
 def _known_version(file: FileRecord, sha256: bytes) -> SyncedVersion | None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from aqsync.model import (
+    Beginning,
     Comparison,
     EntryKind,
     Explanation,
     Failure,
     FileRecord,
     Finding,
+    Growth,
     RemoteView,
     Resends,
     SentVersion,
@@ -104,9 +107,11 @@ FINISHED = "unfinished_format = NULL, unfinished_at_ns = NULL"
 """Assignments that forget that a file was found unfinished."""
 
 NOT_COMPARED = "compared_modified_at = NULL, compared_at_ns = NULL"
-NOT_SENT = "sent_sha256 = NULL, sent_size = NULL"
+NOT_SENT = "sent_sha256 = NULL, sent_size = NULL, sent_provisional = 0"
 NOT_RESENT = "resends = 0, resends_since_ns = NULL"
-"""Assignments that forget a comparison, what was sent, and how often it was sent again."""
+NOT_READ = "begun_size = NULL, begun_sha256 = NULL, tried_at_ns = NULL"
+"""Assignments that forget a comparison, what was sent, how often it was sent again, and what was
+read without being sent."""
 
 LISTED = "coalesce(e.listed_sequence, 0)"
 """When the list of a file's experiment was last asked for; 0: never."""
@@ -143,16 +148,20 @@ RECORD = f"""
         f.failure_code, f.failure_message, f.failure_hint, f.failure_permanent, f.failure_count,
         f.failure_at_ns,
         f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns, f.removing,
-        f.resends, f.resends_since_ns, f.format, f.unfinished_format, f.unfinished_at_ns
+        f.resends, f.resends_since_ns, f.format, f.unfinished_format, f.unfinished_at_ns,
+        f.synced_provisional, f.sent_provisional, f.only_grown, f.begun_size, f.begun_sha256,
+        f.tried_at_ns, f.spent_bytes
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
-_HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST = (
+_HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
     slice(0, 13),
     slice(13, 27),
     slice(27, 31),
     slice(31, 36),
     slice(36, 42),
     slice(42, 52),
+    slice(52, 54),
+    slice(54, 59),
 )
 """Which columns of `RECORD` belong together."""
 
@@ -169,6 +178,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
     sent_sha256, sent_size, listed_sequence, listed_modified_at = row[_SENT]
     removed_at_ns, insisted, may_replace, changing_since_ns, removing, *rest = row[_REST]
     resends, since, known_format, unfinished_format, unfinished_at_ns = rest
+    synced_provisional, sent_provisional = map(bool, row[_PROVISIONAL])
     return FileRecord(
         id=identity,
         mapping=mapping,
@@ -178,8 +188,8 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         since_ns=since_ns,
         eid=eid,
         remote_name=remote_name,
-        synced=_synced_version(row[_SYNCED]),
-        sent=None if sent_sha256 is None else SentVersion(sent_sha256, sent_size),
+        synced=_synced_version(row[_SYNCED], provisional=synced_provisional),
+        sent=None if sent_sha256 is None else SentVersion(sent_sha256, sent_size, sent_provisional),
         remote=RemoteView(listed_sequence, listed_modified_at),
         comparison=_comparison(row[_COMPARED]),
         failure=_failure(row[_FAILURE]),
@@ -194,15 +204,23 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         unfinished=None
         if unfinished_at_ns is None
         else Unfinished(unfinished_format, unfinished_at_ns),
+        growth=_growth(row[_GROWTH]),
     )
 
 
-def _synced_version(columns: tuple[Any, ...]) -> SyncedVersion | None:
+def _growth(columns: tuple[Any, ...]) -> Growth:
+    only, begun_size, begun_sha256, tried_at_ns, spent_bytes = columns
+    begun = None if begun_sha256 is None else Beginning(begun_size, begun_sha256)
+    return Growth(bool(only), begun, tried_at_ns, spent_bytes)
+
+
+def _synced_version(columns: tuple[Any, ...], *, provisional: bool) -> SyncedVersion | None:
     signature, rest = Signature(*columns[:5]), columns[5:]
     sha256, at_ns, sequence, modified_at, listed, *others = rest
     if at_ns is None:
         return None
-    return SyncedVersion(signature, sha256, at_ns, sequence, modified_at, bool(listed), *others)
+    version = SyncedVersion(signature, sha256, at_ns, sequence, modified_at, bool(listed), *others)
+    return replace(version, provisional=True) if provisional else version
 
 
 def _comparison(columns: tuple[Any, ...]) -> Comparison | None:

@@ -429,6 +429,17 @@ WHEN OLD.synced_sha256 IS NOT NULL OR OLD.sent_sha256 IS NOT NULL BEGIN
 END;
 """
 
+_GROWING = """
+-- What was seen of a file that keeps changing, and what was sent of it meanwhile.
+ALTER TABLE file ADD COLUMN only_grown INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE file ADD COLUMN begun_size INTEGER;
+ALTER TABLE file ADD COLUMN begun_sha256 BLOB;
+ALTER TABLE file ADD COLUMN tried_at_ns INTEGER;
+ALTER TABLE file ADD COLUMN spent_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN synced_provisional INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN sent_provisional INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -456,6 +467,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0024-open-files", _OPEN_FILES),
     ("0025-unfinished", _UNFINISHED),
     ("0026-snapshots", _SNAPSHOTS),
+    ("0027-growing", _GROWING),
 )
 
 VERSION = len(MIGRATIONS)

@@ -85,7 +85,8 @@ class Tags:
         """EID and path of every synced file, for when the rules have changed."""
         rows = self._database.rows(
             "SELECT eid, directory, name FROM file"
-            " WHERE mapping_id = ? AND synced_at_ns IS NOT NULL AND eid IS NOT NULL",
+            " WHERE mapping_id = ? AND synced_at_ns IS NOT NULL AND eid IS NOT NULL"
+            " AND NOT synced_provisional",
             (mapping_id,),
         )
         return [(eid, joined(directory, name)) for eid, directory, name in rows]

@@ -138,10 +138,20 @@ class GuardedFile:
             raise FileChanged(f"{self._root / self._path} changed while it was about to be sent")
 
     def _ask(self, call: Callable[[*_Given], _T], *given: *_Given) -> _T:
-        try:
-            return call(*given)
-        except OSError as exc:
-            raise explained(exc, self._root / self._path) from exc
+        return asked(self._root / self._path, call, *given)
+
+
+def asked(place: Path, call: Callable[[*_Given], _T], *given: *_Given) -> _T:
+    """The answer of a disk about a file.
+
+    Raises:
+        FileVanished: It is gone, or no longer a regular file.
+        FileUnreadable: The disk failed to answer.
+    """
+    try:
+        return call(*given)
+    except OSError as exc:
+        raise explained(exc, place) from exc
 
 
 def is_gone(root: Path, path: str, disk: Disk = REAL_DISK) -> bool:

@@ -14,6 +14,7 @@ from itertools import islice
 from aqsync.config import MappingConfig, patterns
 from aqsync.config.models import MAX_TAG_LENGTH
 from aqsync.errors import ConfigError
+from aqsync.local.chooser import Chooser, alternatives
 from aqsync.local.folders import folders_of
 from aqsync.model import Databases
 
@@ -94,9 +95,7 @@ class Rules:
         if len(self._ignore) > most:
             raise ConfigError(f"{IGNORE_FILE} has more than {MOST_ROOT_PATTERNS} patterns")
         self._any_name, self._any_path = _compile_quick(self._ignore)
-        self._include = tuple(filter(None, map(patterns.inside_regex, mapping.include)))
-        self._any_include = _alternatives(regex.pattern for regex, takes in self._include if takes)
-        self._takes_back = any(not takes for _, takes in self._include)
+        self._include = Chooser(mapping.include)
         self._path = None if mapping.path is None else patterns.compile_path_pattern(mapping.path)
         self._tags = tuple(
             (patterns.compile_path_pattern(rule.match), rule.add) for rule in mapping.tags
@@ -136,7 +135,7 @@ class Rules:
             return _IGNORED
         if path == IGNORE_FILE:
             return _IGNORED
-        return None if not self._include or self._includes(path) else _NOT_INCLUDED
+        return None if not self._include or self._include.takes(path) else _NOT_INCLUDED
 
     def is_sentinel(self, path: str) -> bool:
         """Whether a file says by being there that its measurement is complete."""
@@ -219,13 +218,6 @@ class Rules:
                     return cause
         return None
 
-    def _includes(self, path: str) -> bool:
-        if self._any_include is None or self._any_include.search(path) is None:
-            return False
-        if not self._takes_back:
-            return True
-        return next(takes for regex, takes in reversed(self._include) if regex.search(path))
-
 
 def _compile_ignore(lines: Iterable[tuple[str, str]]) -> Iterator[_IgnorePattern]:
     for line, source in lines:
@@ -252,14 +244,9 @@ def _compile_quick(
     for_paths = [pattern for pattern in ignoring if not patterns.is_for_names(pattern.text)]
     anchored = (patterns.entry_regex("/" + pattern.text) for pattern in for_names)
     return (
-        _alternatives(translated[0] for translated in anchored if translated),
-        _alternatives(pattern.entry.pattern for pattern in for_paths),
+        alternatives(translated[0] for translated in anchored if translated),
+        alternatives(pattern.entry.pattern for pattern in for_paths),
     )
-
-
-def _alternatives(regexes: Iterable[str]) -> re.Pattern[str] | None:
-    joined = "|".join(f"(?:{regex})" for regex in regexes)
-    return patterns.compile_regex(joined) if joined else None
 
 
 def _fingerprint(*parts: object) -> str:

@@ -425,6 +425,8 @@ class Walk:
         self.entries += 1
         if known == seen and is_database is None:
             return
+        if known is not None and (seen[0], seen[1]) == (known[0], known[1]):
+            seen = self._seen_again(path, seen)
         kind, *signature = seen
         assert kind is not None  # noqa: S101 - a directory is no entry
         self._observe(path, Signature(*signature), kind=kind, is_database=is_database)
@@ -438,6 +440,18 @@ class Walk:
         else:
             left_out = self._rules.left_out(path) is not None
         return (EntryKind.SENTINEL, *seen[1:]) if left_out else seen
+
+    def _seen_again(self, path: str, seen: Seen) -> Seen:
+        """What is at a path whose times have changed, and whose size has not yet.
+
+        A system that appends to a file sets its times first. So a look in between would take it for
+        a file that is rewritten in place.
+        """
+        try:
+            again = self._look_at(path)
+        except OSError:
+            return seen  # it is gone, or cannot be reached: the next scan finds out
+        return again if again[0] is seen[0] else seen
 
     def _selected(self, path: str, known: KnownEntry | None) -> bool:
         """Whether the rules take an entry; a known one is only asked about if they have changed."""

@@ -22,6 +22,7 @@ from aqsync.model.measurements import (
 )
 from aqsync.model.outcomes import (
     Adopted,
+    BeginningRead,
     BeingWritten,
     ChangedMeanwhile,
     Failed,
@@ -35,6 +36,7 @@ from aqsync.model.outcomes import (
 from aqsync.model.policy import (
     Action,
     Databases,
+    Growing,
     OnLocalDelete,
     Policy,
     Problem,
@@ -55,11 +57,13 @@ from aqsync.model.reasons import (
 from aqsync.model.records import (
     RESENDS_WITHIN_NS,
     SECOND_NS,
+    Beginning,
     Comparison,
     EntryKind,
     Failure,
     FileRecord,
     Finding,
+    Growth,
     RemoteView,
     Resends,
     SentVersion,
@@ -73,6 +77,8 @@ __all__ = [
     "SECOND_NS",
     "Action",
     "Adopted",
+    "Beginning",
+    "BeginningRead",
     "BeingWritten",
     "ChangedMeanwhile",
     "Compare",
@@ -90,6 +96,8 @@ __all__ = [
     "Finding",
     "FoundDifferent",
     "FoundOurOwn",
+    "Growing",
+    "Growth",
     "Hold",
     "InSync",
     "MeasurementState",

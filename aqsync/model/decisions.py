@@ -12,6 +12,8 @@ class State(StrEnum):
     """A file's state, in the words that status and push print."""
 
     IN_SYNC = "in sync"
+    PROVISIONAL = "provisional"
+    """It keeps changing, and a version of it that makes sense by itself is on the server."""
     DIFFERS = "differs on the server"
     """It has not changed here since its upload, and other content is under its name there."""
     PENDING = "pending"
@@ -58,6 +60,8 @@ class Wait(_Step):
     file itself is not looked at meanwhile."""
     last: bool = False
     """Its measurement is complete, and it is sent after others of it."""
+    goes_ns: int | None = None
+    """When a version of it goes at the soonest although it keeps changing; None: none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,14 @@ class Upload(_Step):
     """The server lost this version or has an older one of ours; such uploads are limited a day."""
     unfinished: bool = False
     """Even if its own format says that its writer has not closed it."""
+    provisional: bool = False
+    """It keeps changing: send the part of it that makes sense by itself."""
+    least: int = 0
+    """With `provisional`: bytes that this part must have at least."""
+    spent: int = 0
+    """Bytes of earlier versions that count against the budget of what is sent of this file."""
+    rested: bool = False
+    """It has stood still for so long that neither they nor this version count any longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aqsync.model.reasons import Explained, Explanation
-from aqsync.model.records import Finding, Signature
+from aqsync.model.records import Beginning, Finding, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,25 @@ class Uploaded:
     """See `SyncedVersion.bytes`."""
     damage: str | None = None
     """See `SyncedVersion.damage`."""
+    provisional: bool = False
+    """The file keeps changing: see `SyncedVersion.provisional`."""
+    spent_bytes: int = 0
+    """See `Growth.spent_bytes`; this version is counted."""
 
     @property
     def size(self) -> int:
         """Bytes that were sent."""
         return self.signature.size if self.bytes is None else self.bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BeginningRead:
+    """A file that keeps changing was read, and nothing of it was sent."""
+
+    grows: bool
+    """False: bytes that were read before have changed since."""
+    beginning: Beginning | None = None
+    """The part of it that makes sense by itself; None: there is none, or it was not looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,7 @@ class Failed(Explained):
 
 Outcome = (
     Uploaded
+    | BeginningRead
     | Touched
     | Adopted
     | FoundOurOwn

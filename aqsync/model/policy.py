@@ -89,6 +89,19 @@ class Databases(StrEnum):
     """Not at all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """How often versions of a file may go that keeps changing."""
+
+    every_ns: int
+    """The shortest time from one version to the next."""
+    budget: float
+    """How many times the size of the newest version all of them together may cost."""
+    provisional: bool
+    """Versions go while it keeps changing. Otherwise only a large file that has settled again and
+    again waits for the budget."""
+
+
 class OnLocalDelete(StrEnum):
     """What a file's disappearance here means for its remote copy."""
 
@@ -138,3 +151,5 @@ class Policy:
     """What of the file's measurement must happen before the file is sent; None: nothing."""
     databases: Databases = Databases.SNAPSHOT
     """How databases are sent."""
+    growing: Growing | None = None
+    """None: the file is sent when it has settled, and only then."""

@@ -118,6 +118,10 @@ class Reason(StrEnum):
     GONE_BEFORE_UPLOAD = "gone-before-upload", "gone before it was uploaded"
     DELETED_ON_BOTH_SIDES = "deleted-on-both-sides", "deleted here and on the server"
     DELETED_COPY_KEPT = "deleted-copy-kept", "deleted here; the copy on the server is kept"
+    DELETED_PROVISIONAL = (
+        "deleted-provisional",
+        "deleted here before it was sent whole; the provisional version on the server is kept",
+    )
     DELETED_COPY_CHANGED = (
         "deleted-copy-changed",
         "deleted here; others have changed the copy on the server: kept",
@@ -127,6 +131,11 @@ class Reason(StrEnum):
 
     NEW = "new", "not on the server yet"
     CHANGED = "changed", "changed since its upload"
+    PROVISIONAL_DUE = "provisional-due", "keeps growing; a provisional version goes now"
+    BEGINNING_DUE = (
+        "beginning-due",
+        "keeps growing; its beginning is read, and is sent later if it only grows",
+    )
     BEGINNING_ON_SERVER = "beginning-on-server", "the server has only the beginning of it"
     OVERWRITE_ALLOWED = (
         "overwrite-allowed",
@@ -159,7 +168,17 @@ class Reason(StrEnum):
     KEEPS_CHANGING = (
         "keeps-changing",
         "keeps changing before it can be sent; it must stand still for {seconds} s",
-        "if whatever writes it never stops, `ignore` it, or give the mapping a shorter `settle`",
+        "if it only grows, name it in `match` of `growing`; if it is not wanted, `ignore` it",
+    )
+    GROWS = "grows", "keeps growing; {when}"
+    CHANGES_IN_PLACE = (
+        "changes-in-place",
+        "keeps changing, and not only by growing; nothing of it is sent until it has stood still",
+    )
+    LARGE_AGAIN = (
+        "large-again",
+        "large, and sent not long ago; {when}, or when it has stood still for {every}",
+        "`aqsync push PATH` sends it now",
     )
     BEING_WRITTEN = (
         "being-written",

@@ -81,6 +81,9 @@ class SyncedVersion:
     database, its log is written into what is sent."""
     damage: str | None = None
     """Of a database: what SQLite says is wrong in it; None: nothing."""
+    provisional: bool = False
+    """It was sent while the file kept changing, and is what the file was at one moment. Its
+    signature is unknown, so it is never in sync."""
 
     @property
     def size(self) -> int:
@@ -94,6 +97,28 @@ class SentVersion:
 
     sha256: bytes
     size: int
+    provisional: bool = False
+
+
+class Beginning(NamedTuple):
+    """The first bytes of a file, as they once were."""
+
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What was seen of a file besides its present state, while it keeps changing."""
+
+    only: bool = True
+    """It has only grown since `FileRecord.changing_since_ns`, by its sizes and by what was read."""
+    begun: Beginning | None = None
+    """How it began when it was last read without being sent; None: that is unknown."""
+    tried_at_ns: int | None = None
+    """When it was last read or sent in vain; None: not since the version on the server."""
+    spent_bytes: int = 0
+    """Bytes of the versions that the server accepted since the last one that had stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +226,7 @@ class FileRecord:
     """None: as far as is known, it is not."""
     as_it_is: bool = False
     """A person asked to send it even if its writer has not closed it."""
+    growth: Growth = Growth()
 
     @property
     def size(self) -> int:

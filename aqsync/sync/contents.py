@@ -16,7 +16,7 @@ from aqsync.local.reader import GuardedFile
 from aqsync.local.snapshot import Snapshots
 from aqsync.local.sqlite_files import HEADER, PAGE, begins_database
 from aqsync.log import Log
-from aqsync.model import Databases, Signature
+from aqsync.model import Databases, Signature, Upload
 from aqsync.sync.jobs import Job
 
 log = Log(__name__)
@@ -56,7 +56,10 @@ class Contents:
         ):
             yield Held(partial(GuardedFile, job.root, file.path, local, self.disk), local.size)
             return
-        made = self._snapshots.of(self.disk, job.root, file.path, local, goes_on)
+        # While a database keeps changing, a snapshot is of what it is now.
+        provisional = isinstance(job.step, Upload) and job.step.provisional
+        expected = None if provisional else local
+        made = self._snapshots.of(self.disk, job.root, file.path, expected, goes_on)
         with made as held:
             if held.damage is not None:
                 place = str(job.root / file.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from aqsync.journal.observations import Waiting
 from aqsync.log import Log
 from aqsync.model import (
     SECOND_NS,
+    BeginningRead,
     BeingWritten,
     ChangedMeanwhile,
     Compare,
@@ -245,9 +246,10 @@ class Dispatcher:
             self._look_later(file.mapping, file.path, seconds)
             return
         self._changed_meanwhile.pop(file.id, None)
-        if not isinstance(outcome, BeingWritten):
+        if not isinstance(outcome, BeginningRead | BeingWritten):
             self._announce.changed_on_server(file)
-        if not isinstance(outcome, Uploaded | Touched | Removed):
+        provisional = isinstance(outcome, Uploaded) and outcome.provisional
+        if provisional or not isinstance(outcome, Uploaded | Touched | Removed):
             self._again(file)
 
     def _look_later(self, mapping: str, path: str, seconds: float) -> None:
@@ -365,6 +367,8 @@ class Dispatcher:
         try:
             # A function, since the policy may be another one after a newer list was fetched.
             policy_of = partial(self._policies.of, at_once=at_once)
+            if orders:  # a push waits for it: it is sent when it has settled, and only then
+                policy_of = partial(_not_paced, policy_of)
             return self._decided(file, policy_of, orders, put_off=put_off)
         except AqsyncError:
             raise
@@ -472,3 +476,7 @@ class Dispatcher:
         if self._opens_at_ns is not None and len(self._queue):
             seconds.append((self._opens_at_ns - self._clock.now_ns()) / SECOND_NS)
         return max(0.0, min(seconds))
+
+
+def _not_paced(policy_of: Callable[[FileRecord], Policy], file: FileRecord) -> Policy:
+    return replace(policy_of(file), growing=None)

@@ -83,9 +83,9 @@ class OutcomeLog:
         with self._lock:
             words = _WORDS.get(type(outcome))
             if words is not None:
-                size = outcome.size if isinstance(outcome, Uploaded) else 0
-                if isinstance(outcome, Uploaded) and outcome.unfinished is not None:
-                    words = "uploaded unfinished, as its writer had not closed it"
+                size = 0
+                if isinstance(outcome, Uploaded):
+                    size, words = outcome.size, _how(outcome)
                 self.counts[words] += 1
                 self.bytes += size
                 self._gather(_Kind(words, mapping), place, size, now)
@@ -166,3 +166,11 @@ def _tell(kind: _Kind, files: _Files) -> None:
             reason=why and why.message,
             hint=why and why.hint,
         )
+
+
+def _how(outcome: Uploaded) -> str:
+    if outcome.provisional:
+        return "uploaded, provisional"
+    if outcome.unfinished is not None:
+        return "uploaded unfinished, as its writer had not closed it"
+    return _WORDS[Uploaded]

@@ -37,6 +37,7 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.sync.growing_rules import paced
 from aqsync.sync.unfinished_rules import being_written, finished_or_not
 from aqsync.timestamps import settle_ns
 
@@ -131,7 +132,7 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         return _held_by(policy.place_problem)
     if policy.root_problem is not None:
         return _held_by(policy.root_problem)
-    return _obstacle(file, policy, step, now_ns) or finished_or_not(file, policy, step, now_ns)
+    return finished_or_not(file, policy, _unless_hindered(file, policy, step, now_ns), now_ns)
 
 
 _SKIPPED = {
@@ -314,7 +315,8 @@ def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision
     if listed and file.remote.modified_at is None:
         return InSync(Reason.DELETED_ON_BOTH_SIDES.explain(), file.since_ns)
     if policy.on_local_delete is OnLocalDelete.KEEP:
-        return InSync(Reason.DELETED_COPY_KEPT.explain(), file.since_ns)
+        kept = Reason.DELETED_PROVISIONAL if file.synced.provisional else Reason.DELETED_COPY_KEPT
+        return InSync(kept.explain(), file.since_ns)
     if not listed:
         return Wait(Reason.LIST_NOT_FETCHED_SINCE.explain(), file.since_ns, None)
     if file.remote.modified_at != file.synced.modified_at:
@@ -336,19 +338,30 @@ def _kept_for(twin: Twin, file: FileRecord, now_ns: int) -> Wait | Hold:
     return Hold(why, file.since_ns)
 
 
-def _obstacle(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Decision | None:
-    """What keeps a step from being taken now."""
+def _unless_hindered(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Decision:
+    """The step, or what keeps it from being taken now."""
     failure = file.failure
     if failure is not None and failure.permanent:
-        return _failing(file, now_ns)
+        return Hold(failure.why, failure.at_ns)
     if isinstance(step, Upload) and (held := _too_large(file, policy.size_limit, now_ns)):
         return held
     if policy.blocked is not None:
         return Wait(policy.blocked.why, policy.blocked.since_ns, policy.blocked.until_ns)
-    if (settling := _settling(file, policy, now_ns)) is not None:
+    settling = _settling(file, policy, now_ns)
+    if isinstance(step, Upload):
+        growing = policy.growing if policy.unready is None else None
+        step = paced(file, growing, step, settling, now_ns)
+        if isinstance(step, Wait):
+            return step
+    elif settling is not None:
         return settling
     if isinstance(step, Upload) and policy.unready is not None and not file.forced:
         return _not_ready(policy.unready)
+    return _pause(file, policy, step, now_ns) or step
+
+
+def _pause(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Decision | None:
+    """What keeps a step from being taken now whose time has come."""
     pause = _failing(file, now_ns) or being_written(file, policy, step, now_ns)
     if pause is not None:
         return pause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from math import inf
 from typing import TypeVar
@@ -14,11 +15,15 @@ from aqsync.journal.hangs import LOOK
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import EVERYWHERE
+from aqsync.local.chooser import chooser
 from aqsync.local.rules import target_fingerprint
 from aqsync.model import (
+    SECOND_NS,
     Action,
+    Databases,
     Decision,
     FileRecord,
+    Growing,
     OnLocalDelete,
     Policy,
     Reason,
@@ -112,7 +117,9 @@ def policies(
         give_up_ns=mapping.give_up_ns,
         recheck=mapping.recheck,
         databases=mapping.databases,
+        growing=_growing(mapping),
     )
+    sent_while_growing = partial(_sent_while_growing, mapping)
     base, by_eid = _by_experiment(journal, base)
     measured = measured_of(journal, mapping, now_ns)
 
@@ -124,10 +131,27 @@ def policies(
             policy = replace(policy, unready=unready)
         if hangs and file.path in hangs:
             policy = replace(policy, blocked=hangs[file.path])
+        if file.changing_since_ns is not None and policy.growing and sent_while_growing(file):
+            policy = replace(policy, growing=replace(policy.growing, provisional=True))
         place = nearest(file.path, troubles) if troubles else None
         return policy if place is None else replace(policy, place_problem=troubles[place])
 
     return policy_of
+
+
+def _growing(mapping: MappingConfig) -> Growing | None:
+    """How often versions of files go that keep changing, as far as the path does not matter."""
+    if mapping.growing is None:
+        return None
+    every_ns = int(mapping.growing.every * SECOND_NS)
+    return Growing(every_ns, mapping.growing.budget, provisional=False)
+
+
+def _sent_while_growing(mapping: MappingConfig, file: FileRecord) -> bool:
+    """Whether versions of this file may go while it keeps changing."""
+    if file.is_database:
+        return mapping.databases is Databases.SNAPSHOT
+    return mapping.growing is not None and chooser(mapping.growing.match).takes(file.path)
 
 
 def _by_experiment(journal: Journal, base: Policy) -> tuple[Policy, dict[str, Policy]]:

@@ -117,7 +117,7 @@ def _counts(summaries: Sequence[Summary], result: PushResult) -> dict[str, int]:
         unchanged,
         total(State.DIFFERS),
         total(State.HELD),
-        total(State.WAITING, State.PENDING),
+        total(State.WAITING, State.PENDING, State.PROVISIONAL),
         total(State.FAILED),
         result.removed,
         total(State.UNMAPPED),

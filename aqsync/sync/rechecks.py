@@ -104,6 +104,8 @@ class Rechecks:
         """
         if not (mapping.recheck and isinstance(outcome, Uploaded | Touched | Adopted)):
             return None
+        if isinstance(outcome, Uploaded) and outcome.provisional:
+            return None  # it does not count as in sync
         now_ns = self._attend_to_clock()
         signature, synced = outcome.signature, file.synced
         if self._clock.monotonic() < self._all_young_until:

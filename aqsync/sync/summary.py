@@ -28,7 +28,9 @@ from aqsync.paths import bears_on
 from aqsync.sync.not_there import NotThere
 from aqsync.sync.policies import ALWAYS, decisions, keeps, transfers_blocked
 
-NOT_IN_SYNC = frozenset({State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED})
+NOT_IN_SYNC = frozenset(
+    {State.PROVISIONAL, State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED}
+)
 """States in which a file is not on the server as it should be."""
 _OF_MANY = frozenset(
     {

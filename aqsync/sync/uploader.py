@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -20,6 +20,7 @@ from aqsync.clock import Clock
 from aqsync.errors import (
     AqsyncError,
     FileChanged,
+    FileRewritten,
     FileVanished,
     HeaderDropped,
     Interrupted,
@@ -31,12 +32,14 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.local.content import Content, Held
+from aqsync.local.growing_file import GrowingFile, find_beginning
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import CHUNK, GuardedFile, is_gone
 from aqsync.local.roots import held_root
 from aqsync.local.submounts import Submounts
 from aqsync.local.unfinished import still_written
 from aqsync.model import (
+    BeginningRead,
     BeingWritten,
     ChangedMeanwhile,
     Compare,
@@ -56,6 +59,7 @@ from aqsync.model import (
 )
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.contents import Contents
+from aqsync.sync.growing_rules import known_beginning
 from aqsync.sync.jobs import Job, Progress
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.remote_check import Outdated, RemoteCheck
@@ -120,6 +124,8 @@ class Uploader:
 
     def _take(self, job: Job) -> Outcome:
         match job.step:
+            case Upload(provisional=True) if not job.file.is_database:
+                return self._upload_beginning(job)
             case Upload():
                 return self._upload(job)
             case Compare():
@@ -143,9 +149,31 @@ class Uploader:
                 return self._sent(job, held, source, unfinished)
             # Nothing of it is sent, yet each chunk shows that the job gets on.
             if self._digest(job, source.chunks(CHUNK)) == synced.sha256:
+                if step.provisional:
+                    return BeginningRead(grows=True)
                 return Touched(local, synced.sha256, held.unlike(local))
         with held.open() as source:
             return self._sent(job, held, source, unfinished)
+
+    def _upload_beginning(self, job: Job) -> Outcome:
+        """Send what makes sense by itself of a file that grows, if it begins as it did before."""
+        assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
+        file, local = job.file, _present(job.file)
+        known = known_beginning(file)
+        try:
+            with GrowingFile(job.root, file.path, local, self._contents.disk) as source:
+                found = find_beginning(self._read(job, source.all()), known)
+                sent = 0 if file.synced is None else file.synced.size
+                if known is None or found is None or found.size <= sent:
+                    return BeginningRead(grows=True, beginning=found)
+                if found.size < job.step.least:
+                    return ChangedMeanwhile()  # the last line is not whole yet
+                source.give_out(found)
+                content: Content = source
+                held = Held(lambda: nullcontext(content), source.size)
+                return self._sent(job, held, source, None)
+        except FileRewritten:
+            return BeginningRead(grows=False)
 
     def _sent(self, job: Job, held: Held, source: Content, unfinished: str | None) -> Outcome:
         """Send it.
@@ -157,7 +185,8 @@ class Uploader:
             unfinished: The name of its format, if that says that its writer has not closed it.
         """
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
-        file, local = job.file, _present(job.file)
+        file, step = job.file, job.step
+        signature = Signature.unknown(source.size) if step.provisional else _present(file)
         digest, expected = hashlib.sha256(), self._check.expected(file)
         with self._body(job, source, digest) as body:
             began = self._clock.monotonic()
@@ -170,14 +199,16 @@ class Uploader:
         self._check.answered(expected=expected, checked=receipt.condition_checked)
         between = self._check.stored_between(receipt, began)
         return Uploaded(
-            local,
+            signature,
             digest.digest(),
             between,
             receipt.modified_at,
-            job.step.again,
+            step.again,
             unfinished,
-            held.unlike(local),
+            held.unlike(signature),
             held.damage,
+            step.provisional,
+            0 if step.rested else step.spent + source.size,
         )
 
     @contextmanager
@@ -221,7 +252,10 @@ class Uploader:
     def _remember(self, job: Job, sha256: bytes, size: int) -> None:
         """Check the server once more, then note the digest; after that the last bytes may leave."""
         self._check.confirm(job)
-        if not self._journal.outcomes.about_to_send(job.file, sha256, size):
+        provisional = isinstance(job.step, Upload) and job.step.provisional
+        if not self._journal.outcomes.about_to_send(
+            job.file, sha256, size, provisional=provisional
+        ):
             raise Outdated
         # For a small file a sync would take as long as the upload.
         self._journal.make_durable(at_once=size >= WORTH_A_SYNC)
@@ -262,10 +296,15 @@ class Uploader:
 
     def _digest(self, job: Job, chunks: Iterable[bytes]) -> bytes:
         digest = hashlib.sha256()
-        for chunk in chunks:
-            self._goes_on(job)
+        for chunk in self._read(job, chunks):
             digest.update(chunk)
         return digest.digest()
+
+    def _read(self, job: Job, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass on chunks that are not sent; each shows that the job gets on."""
+        for chunk in chunks:
+            self._goes_on(job)
+            yield chunk
 
     def _goes_on(self, job: Job) -> None:
         """Show that a job gets on that sends nothing now.

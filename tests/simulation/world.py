@@ -300,12 +300,14 @@ class World:
 
         in_flight = self.journal.outcomes._in_flight
 
-        def sending(file: FileRecord, sha256: bytes, size: int) -> bool:
+        def sending(
+            file: FileRecord, sha256: bytes, size: int, *, provisional: bool = False
+        ) -> bool:
             # While another upload is in flight, this outcome waits to be committed.
             (in_flight.add if sha256[0] % 2 else in_flight.discard)(_ANOTHER_FILE)
             noted = True
             try:
-                noted = about_to_send(file, sha256, size)
+                noted = about_to_send(file, sha256, size, provisional=provisional)
             finally:  # killed in the middle of it, it may be noted or not
                 if noted:
                     self.oracle.sending(file.remote_name, sha256)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from aqsync.journal.observations import Observed, Retargeted
+from aqsync.journal.observations import ONE_CHANGE_NS, Observed, Retargeted
 from aqsync.journal.outcomes import MAY_ARRIVE_NS
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     Adopted,
+    BeginningRead,
     BeingWritten,
     Comparison,
     EntryKind,
@@ -22,6 +23,7 @@ from aqsync.model import (
     FileRecord,
     FoundDifferent,
     FoundOurOwn,
+    Growth,
     Outcome,
     Problem,
     RemoteView,
@@ -92,7 +94,8 @@ class JournalModel:
             synced_ns = file.since_ns if file.synced is None else file.synced.at_ns
             changing_ns = file.changing_since_ns
             if changing_ns is None:
-                changing_ns = max(seen.since_ns, file.since_ns, synced_ns)
+                soon = seen.since_ns - file.since_ns <= ONE_CHANGE_NS
+                changing_ns = max(file.since_ns if soon else seen.since_ns, synced_ns)
         known.file = replace(
             file,
             kind=seen.kind,
@@ -106,6 +109,7 @@ class JournalModel:
             comparison=None,
             failure=None,
             unfinished=None,
+            growth=replace(file.growth, only=changing_ns is None or _has_only_grown(file, seen)),
         )
 
     def gone(self, mapping: str, path: str, now_ns: int) -> None:
@@ -143,10 +147,12 @@ class JournalModel:
 
     # What came of jobs, and what people want
 
-    def about_to_send(self, file: FileRecord, sha256: bytes, size: int) -> None:
+    def about_to_send(
+        self, file: FileRecord, sha256: bytes, size: int, *, provisional: bool = False
+    ) -> None:
         known = self._target(file)
         if known is not None:
-            known.file = replace(known.file, sent=SentVersion(sha256, size))
+            known.file = replace(known.file, sent=SentVersion(sha256, size, provisional))
 
     def about_to_remove(self, file: FileRecord) -> None:
         known = self._target(file)
@@ -226,8 +232,10 @@ class JournalModel:
                     modified_at,
                     listed=False,
                     unfinished=unfinished,
+                    provisional=outcome.provisional,
                 )
                 done = _synced(now, synced, forced=False, ended=True)
+                done = replace(done, growth=replace(done.growth, spent_bytes=outcome.spent_bytes))
                 return _resent(done, now_ns) if again else done
             case Adopted(signature, sha256, modified_at):
                 written = None if now.unfinished is None else now.unfinished.format
@@ -235,27 +243,19 @@ class JournalModel:
                     signature, sha256, now_ns, 0, modified_at, unfinished=written
                 )
                 return _synced(now, synced, forced=False, ended=True)
+            case BeginningRead(grows, beginning):
+                growth = now.growth
+                only = growth.only and grows
+                begun = growth.begun if beginning is None else beginning
+                growth = replace(growth, only=only, begun=begun, tried_at_ns=now_ns)
+                return replace(now, growth=growth)
             case Touched(signature, sha256) if known is not None:
-                synced = replace(known, signature=signature, sha256=sha256, at_ns=now_ns)
-                return _synced(now, synced, forced=False, ended=False)
-            case FoundOurOwn(size, sha256, modified_at):
-                of, at_ns, written = Signature(size, 0, 0, 0), now_ns, None
-                if then.synced is not None and then.synced.sha256 == sha256:
-                    at_ns, written = then.synced.at_ns, then.synced.unfinished
-                    if then.synced.signature != then.local:
-                        of = then.synced.signature
-                recheck_at_ns = None if known is None else known.recheck_at_ns
-                synced = SyncedVersion(
-                    of,
-                    sha256,
-                    at_ns,
-                    0,
-                    modified_at,
-                    recheck_at_ns=recheck_at_ns,
-                    unfinished=written,
+                synced = replace(
+                    known, signature=signature, sha256=sha256, at_ns=now_ns, provisional=False
                 )
-                synced = replace(synced, bytes=None if size == of.size else size)
-                return _synced(now, synced, forced=now.forced, ended=False)
+                return _synced(now, synced, forced=False, ended=False)
+            case FoundOurOwn():
+                return _found_our_own(now, then, outcome, now_ns)
             case FoundDifferent(modified_at, finding, size, digest) if unchanged:
                 comparison = Comparison(modified_at, now_ns, finding, size, digest)
                 return replace(
@@ -263,11 +263,10 @@ class JournalModel:
                 )
             case BeingWritten(name) if unchanged:
                 return replace(now, unfinished=Unfinished(name, now_ns))
-            case Failed(why, permanent) if unchanged:
-                count = 1 if now.failure is None else now.failure.count + 1
-                why = replace(why, message=printed(why.message), hint=printed(why.hint))
-                failure = Failure(why, permanent, count, now_ns)
-                return replace(now, failure=failure)
+            case Failed():
+                if then.changing_since_ns is not None:
+                    now = replace(now, growth=replace(now.growth, tried_at_ns=now_ns))
+                return _failed(now, outcome, now_ns) if unchanged else now
         return now
 
     def _unlist(self, file: FileRecord) -> None:
@@ -454,6 +453,7 @@ def _without_remote_side(file: FileRecord) -> FileRecord:
         may_replace=None,
         removing=False,
         resends=None,
+        growth=Growth(only=file.growth.only),
     )
 
 
@@ -463,6 +463,48 @@ def _resent(file: FileRecord, now_ns: int) -> FileRecord:
     if before is not None and 0 <= now_ns - before.since_ns < RESENDS_WITHIN_NS:
         return replace(file, resends=replace(before, count=before.count + 1))
     return replace(file, resends=Resends(1, now_ns))
+
+
+def _has_only_grown(file: FileRecord, seen: Observed) -> bool:
+    if file.local is None or not (file.changing_since_ns is None or file.growth.only):
+        return False
+    before, now = file.local, seen.signature
+    touched = (now.size, now.mtime_ns) == (before.size, before.mtime_ns)
+    return now.inode == before.inode and (now.size > before.size or touched)
+
+
+def _found_our_own(
+    now: FileRecord, then: FileRecord, found: FoundOurOwn, now_ns: int
+) -> FileRecord:
+    size, sha256, modified_at = found.size, found.sha256, found.modified_at
+    of, at_ns, spent, written = Signature(size, 0, 0, 0), now_ns, size, None
+    provisional = then.sent is not None and then.sent.provisional
+    if then.synced is not None and then.synced.sha256 == sha256:
+        at_ns, spent, written = then.synced.at_ns, 0, then.synced.unfinished
+        provisional = then.synced.provisional
+        if then.synced.signature != then.local:
+            of = then.synced.signature
+    recheck_at_ns = None if now.synced is None else now.synced.recheck_at_ns
+    synced = SyncedVersion(
+        of,
+        sha256,
+        at_ns,
+        0,
+        modified_at,
+        recheck_at_ns=recheck_at_ns,
+        unfinished=written,
+        provisional=provisional,
+    )
+    synced = replace(synced, bytes=None if size == of.size else size)
+    spent += now.growth.spent_bytes
+    now = replace(now, growth=replace(now.growth, spent_bytes=spent))
+    return _synced(now, synced, forced=now.forced, ended=False)
+
+
+def _failed(file: FileRecord, failed: Failed, now_ns: int) -> FileRecord:
+    count = 1 if file.failure is None else file.failure.count + 1
+    why = replace(failed.why, message=printed(failed.why.message), hint=printed(failed.why.hint))
+    return replace(file, failure=Failure(why, failed.permanent, count, now_ns))
 
 
 def _unchanged(file: FileRecord) -> bool:
@@ -482,7 +524,8 @@ def _synced(file: FileRecord, synced: SyncedVersion, *, forced: bool, ended: boo
         unfinished=None,
         forced=forced,
         as_it_is=forced and file.as_it_is,
-        changing_since_ns=None,
+        changing_since_ns=file.changing_since_ns if synced.provisional else None,
         removing=False,
+        growth=replace(file.growth, begun=None, tried_at_ns=None),
     )
     return replace(done, may_replace=None, removed_at_ns=None) if ended else done

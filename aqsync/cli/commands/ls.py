@@ -42,6 +42,7 @@ _MARKS = {
     SyncStatus.LOCAL_ONLY: ">",
     SyncStatus.REMOTE_ONLY: "<",
     SyncStatus.DIFFERS_THERE: "!",
+    SyncStatus.PROVISIONAL: "~",
     SyncStatus.DIFFERS: "!",
     SyncStatus.UNKNOWN: "?",
 }
@@ -129,7 +130,8 @@ def ls(
     """List both sides, file by file: what is here, what is on the server, what differs.
 
     Marks: `=` in sync, `>` only here, `<` only on the server, `!` on both sides and not in sync,
-    `?` the server's list was never fetched. A zarr store, and a folder with 1,000 files and more,
+    `~` a version of a file that keeps changing is on the server, `?` the server's list was never
+    fetched. A zarr store, and a folder with 1,000 files and more,
     is one line for each mark. The disk is looked at as it is now, the server's side
     is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
     modified, on_server_since, experiment, remote_name and sent_unfinished. With --measurements:

@@ -14,7 +14,7 @@ from aqsync.cli.local_path import PATH
 from aqsync.cli.measurements import standing_as_json, standing_text
 from aqsync.cli.options import hash_option, json_option
 from aqsync.cli.output import age_text, iso_text, say, say_json, seconds_text
-from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
+from aqsync.cli.summaries import counts_text, report_problems, state_text, summary_as_json
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
@@ -141,7 +141,10 @@ def _tell(
     file: FileRecord, step: Decision, next_step: str, doubt: Problem | None, now_ns: int
 ) -> None:
     failure, synced = file.failure, file.synced
-    say(f"  state:      {step.state}, for {seconds_text(_age(step, now_ns))}")
+    age = _age(step, now_ns)
+    for_so_long = f"{step.state}, for {seconds_text(age)}"
+    provisional = step.state is State.PROVISIONAL
+    say(f"  state:      {state_text(step.state, age) if provisional else for_so_long}")
     say(f"  reason:     {step.message}")
     say(f"  next:       {next_step}")
     if _hint(step):
@@ -179,23 +182,21 @@ def _next_of(mapping: MappingConfig, file: FileRecord, step: Decision, now_ns: i
     return _next_step(step, now_ns)
 
 
-def _next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for each step
+def _next_step(step: Decision, now_ns: int) -> str:
     """What happens next, for a person."""
     match step:
         case InSync():
             return "nothing, until the file changes"
         case Recheck():
             return "it is read again, and sent if its content is not what was sent"
-        case Upload(replaces=True):
-            return "it is uploaded and replaces our earlier version"
         case Upload():
-            return "it is uploaded"
+            return _uploaded(step)
         case Compare():
             return "its content is compared with the server's; it is sent only if it may be"
         case RemoveRemote():
             return "its copy is removed from the server"
         case Wait():
-            return _decided_again(step.until_ns, now_ns)
+            return _decided_again(step, now_ns)
         case Hold(next_ns=int(next_ns)):
             return _tried_again(next_ns, now_ns, sooner_by_push=step.sooner_by_push)
         case Hold(state=State.HELD | State.DIFFERS):
@@ -204,7 +205,17 @@ def _next_step(step: Decision, now_ns: int) -> str:  # noqa: PLR0911 - one for e
             return "nothing"
 
 
-def _decided_again(until_ns: int | None, now_ns: int) -> str:
+def _uploaded(step: Upload) -> str:
+    if step.provisional:
+        return "it is read, and sent up to there if it still begins as it did before"
+    return "it is uploaded and replaces our earlier version" if step.replaces else "it is uploaded"
+
+
+def _decided_again(step: Wait, now_ns: int) -> str:
+    until_ns = step.until_ns
+    if step.goes_ns is not None:
+        seconds = seconds_text(max(0, step.goes_ns - now_ns) / SECOND_NS)
+        return f"a version goes in {seconds}, and the whole file as soon as it has settled"
     if until_ns is None:
         return "the daemon goes on once this has changed; without one, the next push does"
     return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / SECOND_NS)}"

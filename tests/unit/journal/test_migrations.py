@@ -77,9 +77,9 @@ def test_a_journal_of_the_first_format_keeps_all_that_it_knows(path: Path) -> No
         assert journal.mappings.watch(noted.mapping_id) is None
         assert journal.pauses.all() == {}
         assert journal.history.recent(10) == []
-        assert noted.see("new.csv", V2, since_ns=NOW + 1).changing_since_ns == NOW + 1
+        assert noted.see("new.csv", V2, since_ns=NOW + 1).changing_since_ns == NOW
     with Journal.open_for_writing(path, NOW + 2) as journal:
-        assert notes(journal).at("new.csv").changing_since_ns == NOW + 1
+        assert notes(journal).at("new.csv").changing_since_ns == NOW
 
 
 def begin_without_codes(path: Path) -> None:

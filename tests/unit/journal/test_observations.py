@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.journal import Journal
-from aqsync.journal.observations import Retargeted
+from aqsync.journal.observations import ONE_CHANGE_NS, Retargeted
 from aqsync.journal.rows import joined, loaded, split, stored
 from aqsync.model import (
     Adopted,
@@ -114,13 +114,16 @@ def test_a_wish_to_send_a_file_does_not_outlive_its_becoming_empty(journal: Jour
 def test_a_file_is_changing_from_its_first_change_until_the_server_has_it(journal: Journal) -> None:
     noted = notes(journal)
     assert noted.see("a.csv", V1).changing_since_ns is None
-    assert noted.see("a.csv", V2, since_ns=NOW + 1).changing_since_ns == NOW + 1
-    assert noted.see("a.csv", V1, since_ns=NOW + 2).changing_since_ns == NOW + 1
+    assert noted.see("a.csv", V2, since_ns=NOW + 1).changing_since_ns == NOW
+    assert noted.see("a.csv", V1, since_ns=NOW + 2).changing_since_ns == NOW
     journal.outcomes.record(noted.at("a.csv"), ChangedMeanwhile(), NOW + 3)
-    assert noted.at("a.csv").changing_since_ns == NOW + 1
+    assert noted.at("a.csv").changing_since_ns == NOW
     journal.outcomes.record(noted.at("a.csv"), Uploaded(V1, SHA1, ANY_TIME), NOW + 3)
     assert noted.at("a.csv").changing_since_ns is None
-    assert noted.see("a.csv", V2, since_ns=NOW + 4).changing_since_ns == NOW + 4
+    assert noted.see("a.csv", V2, since_ns=NOW + 4).changing_since_ns == NOW + 3
+    later = NOW + 5 + ONE_CHANGE_NS
+    journal.outcomes.record(noted.at("a.csv"), Uploaded(V2, SHA1, ANY_TIME), NOW + 4)
+    assert noted.see("a.csv", V1, since_ns=later).changing_since_ns == later
 
 
 @pytest.mark.parametrize("outcome", [Touched(V2, SHA1), Adopted(V2, SHA1, AT1)])

@@ -151,7 +151,7 @@ def test_what_keeps_changing_is_named_with_its_age(lab: Lab) -> None:
     assert isinstance(step, Wait)
     assert step.message == "keeps changing before it can be sent; it must stand still for 5 s"
     [problem] = summarize(lab.journal, lab.mapping, lab.clock.now_ns()).problems
-    assert problem.age_seconds == 89
+    assert problem.age_seconds == 90
     lab.push()
     assert lab.decision("log").state is State.IN_SYNC
     assert lab.record("log").changing_since_ns is None

@@ -895,8 +895,8 @@ BARELY: list[Row] = [
         Wait,
         {
             "message": "keeps changing before it can be sent; it must stand still for 60 s",
-            "hint": "if whatever writes it never stops, `ignore` it,"
-            " or give the mapping a shorter `settle`",
+            "hint": "if it only grows, name it in `match` of `growing`;"
+            " if it is not wanted, `ignore` it",
         },
     ),
 ]

@@ -148,7 +148,7 @@ def test_a_full_journal_keeps_the_last_bytes_back(
 ) -> None:
     seen(lab, content=os.urandom(SMALL + 1))
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise JournalDiskFull("full")
 
     monkeypatch.setattr(lab.journal.outcomes, "about_to_send", full)

@@ -1,0 +1,193 @@
+"""When a version goes of a file that keeps changing, or of a large one that settles too often.
+
+Everything here is pure. The observations: since when the file keeps changing, whether it has only
+grown, how it began when it was last read, what was sent of it and when. From them follows:
+
+- Of a file that only grows, a *provisional version* goes every `every` at most, and only if all
+  that was sent since it last stood still for that long costs at most `budget` times this version.
+- Bytes that were read once must be the same when a version goes. So of a file that was never sent,
+  the beginning is read after half of `every`, and nothing is sent until it was read again.
+- Of a database, that is a snapshot. It may change as it likes: each snapshot is whole by itself.
+- A large file that was sent and has settled again pays for each version from the same budget. It
+  goes at the latest when it has stood still for `every`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from aqsync.model import (
+    SECOND_NS,
+    Beginning,
+    FileRecord,
+    Growing,
+    Reason,
+    State,
+    Upload,
+    Wait,
+)
+
+LARGE = 16 << 20
+"""Bytes; a file of more pays for each version that is sent."""
+MINUTE_S = 60
+
+_SENT_WHILE_GROWING = {Reason.NEW, Reason.CHANGED}
+"""Uploads that replace nothing, or our own version as it is listed. All others wait until the file
+has settled: a person has decided on it, or it is to be repaired."""
+
+
+def paced(
+    file: FileRecord, growing: Growing | None, step: Upload, settling: Wait | None, now_ns: int
+) -> Upload | Wait:
+    """When the upload of a file takes place.
+
+    Args:
+        file: Everything observed of it.
+        growing: How often versions may go.
+        step: The upload, if nothing stood in its way.
+        settling: The wait until it has settled; None: it has.
+        now_ns: The wall clock, nanoseconds since 1970.
+    """
+    synced = file.synced
+    if settling is not None and synced is not None and synced.provisional:
+        settling = replace(settling, state=State.PROVISIONAL, since_ns=synced.at_ns)
+    if growing is None:
+        return settling or replace(step, spent=file.growth.spent_bytes)
+    pace = _Pace(file, growing, now_ns)
+    step = replace(step, spent=pace.spent)
+    if settling is not None:
+        plain = step.reason in _SENT_WHILE_GROWING and not file.forced
+        sent_while_growing = growing.provisional and plain
+        return _while_it_changes(pace, step, settling) if sent_while_growing else settling
+    if now_ns - file.since_ns >= growing.every_ns:
+        return replace(step, rested=True)
+    if synced is None or file.size <= LARGE or step.reason is not Reason.CHANGED:
+        return step
+    return _large_again(pace, step)
+
+
+def known_beginning(file: FileRecord) -> Beginning | None:
+    """How the file began when it was last sent or read; None: that is unknown."""
+    synced = file.synced
+    if synced is not None and synced.size > 0:
+        return Beginning(synced.size, synced.sha256)
+    return file.growth.begun
+
+
+class _Pace:
+    """What follows for one file from what was sent of it, and when.
+
+    Times in the future are from before the clock was set back, and count as now.
+    """
+
+    def __init__(self, file: FileRecord, growing: Growing, now_ns: int) -> None:
+        self.file = file
+        self.growing = growing
+        self.now_ns = now_ns
+        self.is_known = file.is_database or known_beginning(file) is not None
+        self.spent = 0 if self._counts_no_longer() else file.growth.spent_bytes
+        self.affordable = math.ceil(self.spent / (growing.budget - 1))
+        """The fewest bytes of a version with which all keep to the budget."""
+        news = 0 if file.is_database else self.sent_bytes + 1
+        self.least = max(self.affordable, news)
+        """The fewest bytes of a provisional version, which holds news besides."""
+
+    def _counts_no_longer(self) -> bool:
+        """Whether the version on the server had stood still for long when the file changed."""
+        synced, changing_ns = self.file.synced, self.file.changing_since_ns
+        if synced is None or synced.provisional or changing_ns is None:
+            return False
+        return changing_ns - synced.at_ns >= self.growing.every_ns
+
+    @property
+    def sent_bytes(self) -> int:
+        """Of the version on the server."""
+        return 0 if self.file.synced is None else self.file.synced.size
+
+    def after(self, time_ns: int | None, pause_ns: int) -> int:
+        """So much later than a time; 0 if there is none."""
+        return 0 if time_ns is None else min(time_ns, self.now_ns) + pause_ns
+
+    @property
+    def next_ns(self) -> int:
+        """When the next version may go after the one on the server; 0: there is none."""
+        synced = self.file.synced
+        return self.after(None if synced is None else synced.at_ns, self.growing.every_ns)
+
+    def due_ns(self, changing_ns: int) -> int:
+        """When a file is read next that has kept changing since `changing_ns`."""
+        every_ns = self.growing.every_ns
+        grown_ns = self.after(changing_ns, every_ns if self.is_known else every_ns // 2)
+        return max(grown_ns, self.next_ns, self._again_ns)
+
+    @property
+    def enough_ns(self) -> int | None:
+        """When the file has `least` bytes if it grows on as it has since the last version."""
+        synced, size = self.file.synced, self.file.size
+        if synced is None or size >= self.least:
+            return None
+        grown, took_ns = size - synced.size, self.now_ns - synced.at_ns
+        if grown <= 0 or took_ns <= 0:
+            return None
+        return self.now_ns + max(SECOND_NS, (self.least - size) * took_ns // grown)
+
+    @property
+    def _again_ns(self) -> int:
+        return self.after(self.file.growth.tried_at_ns, self.growing.every_ns // 2)
+
+    def when(self, due_ns: int) -> str:
+        """When the next version goes, for a person."""
+        every_ns = self.growing.every_ns
+        if self.file.size <= self.sent_bytes and not self.file.is_database:
+            return "nothing was added since the version on the server"
+        if self.file.size < self.least:
+            return f"the next version goes when it has {self.least} bytes, to keep to the budget"
+        if due_ns == self._again_ns:
+            return f"the last try sent nothing; the next is made {_duration(every_ns // 2)} later"
+        if self.file.synced is None:
+            return f"a first, provisional version goes when it has grown for {_duration(every_ns)}"
+        return f"the next version goes {_duration(every_ns)} after the last one"
+
+
+def _while_it_changes(pace: _Pace, step: Upload, settling: Wait) -> Upload | Wait:
+    file = pace.file
+    if file.changing_since_ns is None:
+        return settling
+    for_long = settling.reason is Reason.KEEPS_CHANGING or settling.state is State.PROVISIONAL
+    if not (file.growth.only or file.is_database):
+        why = Reason.CHANGES_IN_PLACE.explain()
+        return replace(settling, why=why) if for_long else settling
+    due_ns = pace.due_ns(file.changing_since_ns)
+    goes_ns = max(due_ns, pace.enough_ns or 0)
+    if pace.now_ns < goes_ns:
+        until_ns = min(settling.until_ns or goes_ns, goes_ns)
+        settling = replace(settling, until_ns=until_ns, goes_ns=goes_ns)
+    elif file.size >= pace.least:
+        why = (Reason.PROVISIONAL_DUE if pace.is_known else Reason.BEGINNING_DUE).explain()
+        return replace(step, why=why, provisional=True, least=pace.least)
+    if not for_long:
+        return settling
+    return replace(settling, why=Reason.GROWS.explain(when=pace.when(due_ns)))
+
+
+def _large_again(pace: _Pace, step: Upload) -> Upload | Wait:
+    file, next_ns = pace.file, pace.next_ns
+    is_enough = file.size >= pace.affordable
+    if is_enough and pace.now_ns >= next_ns:
+        return step
+    rested_ns = pace.after(file.since_ns, pace.growing.every_ns)
+    every = _duration(pace.growing.every_ns)
+    when = (
+        f"the next version goes {every} after the last one"
+        if is_enough
+        else f"the next version goes when it has {pace.affordable} bytes, to keep to the budget"
+    )
+    why = Reason.LARGE_AGAIN.explain(when=when, every=every)
+    return Wait(why, file.since_ns, min(next_ns, rested_ns) if is_enough else rested_ns)
+
+
+def _duration(length_ns: int) -> str:
+    seconds = length_ns / SECOND_NS
+    whole_minutes = seconds >= MINUTE_S and seconds % MINUTE_S == 0
+    return f"{seconds / MINUTE_S:g} min" if whole_minutes else f"{seconds:g} s"
