@@ -148,7 +148,14 @@ SOFTWARE = (
         passing=("_index",),
     ),
     Software("qua_nodes", "qualang-tools", "qua", {"preset": "qua"}, marker="node.json"),
-    Software("log_lines", "logging, a line a second", "log"),
+    # Provisional versions cost at most `budget` times the newest of them, and the last one as much.
+    Software(
+        "log_lines",
+        "logging, a line a second",
+        "log",
+        {"growing": {"every": "10s", "budget": 2}},
+        most=3.0,
+    ),
 )
 
 
