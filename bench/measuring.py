@@ -113,15 +113,17 @@ _QCODES = Software(
     passing=("-wal", "-shm"),
     database=True,
 )
+_OFTEN = {"settle": "1s"}
 SOFTWARE = (
     _QCODES,
     # A database of which a version goes whenever it rests for a moment.
+    replace(_QCODES, name="QCoDeS, settle 1s", place="qcodes-often", settings=_OFTEN, most=None),
     replace(
         _QCODES,
-        name="QCoDeS, settle 1s",
-        place="qcodes-often",
-        settings={"settle": "1s"},
-        most=None,
+        module="qcodes_killed",
+        name="QCoDeS, killed",
+        place="qcodes-killed",
+        most=None,  # nearly all of it is still in the log
     ),
     Software(
         "plottr_sweeps",
