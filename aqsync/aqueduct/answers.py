@@ -39,6 +39,8 @@ _ABOUT_ONE_FILE = frozenset(
 )
 _MAY_NAME_A_PAUSE = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _LONGEST_PAUSE_S = 3600.0
+_LONGEST_WORDS = 1000
+"""Characters of a server's words that an error repeats, and so the journal for each file."""
 _ENVELOPE_BYTES = 1024
 """What the server allows a request's body beyond the file in it."""
 _HEADER_MISSING = "Filename header is missing"
@@ -105,7 +107,7 @@ def check_access(answer: Answer, what: str) -> None:
             retry_after_s=_retry_after_s(answer) if status in _MAY_NAME_A_PAUSE else None,
         )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        target = answer.headers.get("location", "nowhere")
+        target = answer.headers.get("location", "nowhere")[:_LONGEST_WORDS]
         raise BadAnswer(
             f"{what}: {answer.url} answered {status} and points to {target}",
             hint="write the server's URL as the server itself has it, such as https for http",
@@ -267,10 +269,10 @@ def _detail(body: bytes | bytearray) -> str:
     found = _maybe_json(body)
     detail = found.get("detail") if isinstance(found, dict) else None
     if isinstance(detail, list):
-        return "; ".join(
+        detail = "; ".join(
             str(item["msg"]) for item in detail if isinstance(item, dict) and "msg" in item
         )
-    return detail.rstrip(".") if isinstance(detail, str) else ""
+    return detail[:_LONGEST_WORDS].rstrip(".") if isinstance(detail, str) else ""
 
 
 def _said(answer: Answer) -> str:

@@ -38,7 +38,9 @@ def expecting(expected: Expected | None, what: str) -> Headers:
     if expected.modified_at is None:
         return ((_EXPECT, _ABSENT.encode()),)
     if not _SENDABLE.fullmatch(expected.modified_at):
-        raise BadAnswer(f"{what}: the server lists a file with {expected.modified_at!r} as time")
+        raise BadAnswer(
+            f"{what}: the server lists a file with {expected.modified_at[:_LONGEST_TIME]!r} as time"
+        )
     return ((_EXPECT, expected.modified_at.encode()),)
 
 

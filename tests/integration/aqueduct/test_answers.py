@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -30,7 +31,7 @@ from tests.support.client_faults import (
     listing,
     upload,
 )
-from tests.support.raw_server import RawServer
+from tests.support.raw_server import Peer, RawServer
 
 
 @pytest.mark.parametrize("operation", EVERYTHING)
@@ -154,6 +155,22 @@ def test_a_list_is_believed_only_if_it_is_one(
         with pytest.raises(error) as caught:
             listing(server)
         assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        answering("400 Bad", detail("x" * 60_000)),
+        answering("422 Bad", detail([{"msg": "x" * 6_000}] * 10)),
+        answering("302 Found", b"", "location: /" + "x" * 60_000),
+        answering("500 Failed", b"<title>" + b"x" * 60_000),
+    ],
+)
+def test_of_long_words_an_error_repeats_the_beginning(handler: Callable[[Peer], None]) -> None:
+    """The journal keeps the error of each file."""
+    with RawServer(handler) as raw, client(raw.url) as server, pytest.raises(AqsyncError) as caught:
+        upload(server)
+    assert len(caught.value.message) < 1500
 
 
 def test_the_header_check_names_the_cure() -> None:
