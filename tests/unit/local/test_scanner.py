@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aqsync.local.disk import Seen, _ByHandles
 from aqsync.model import EntryKind, Hold, Signature, State, Uploaded, Wait
 from tests.support.fake_clock import SECOND_NS
 from tests.support.lab import EID, Lab
@@ -833,3 +834,28 @@ def test_a_directory_deleted_under_the_scan(lab: Lab, monkeypatch: pytest.Monkey
     assert lab.troubles() == {}
     lab.scan()
     assert known(lab) == {"a"}
+
+
+def test_an_append_whose_size_is_not_there_yet_is_no_rewriting(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that appends sets a file's times first."""
+    place = lab.write("log", b"1", age_s=9)
+    lab.scan()
+    with place.open("ab") as file:
+        file.write(b"2")
+    lab.set_age(place, 5)
+    real, looks = _ByHandles.look, list[Seen]()
+
+    def hasty(self: _ByHandles, root: Path, path: str) -> Seen:
+        seen = real(self, root, path)
+        looks.append(seen if looks else (seen[0], 1, *seen[2:]))
+        return looks[-1]
+
+    monkeypatch.setattr(_ByHandles, "look", hasty)
+    lab.scan("log")
+    assert [seen[1] for seen in looks] == [1, 2]
+    assert lab.record("log").growth.only
+    lab.set_age(place, 4)
+    lab.scan("log")
+    assert not lab.record("log").growth.only

@@ -282,6 +282,7 @@ def test_it_is_never_in_sync_and_says_when_the_next_goes(log: Log) -> None:
     [problem] = summary.problems
     assert problem.age_seconds is not None
     assert 80 <= problem.age_seconds <= 120
+    assert [event.text for event in lab.journal.history.recent(9)] == ["provisional"]
     [here] = lab.journal.comparisons.local(lab.mapping_id, SyncStatus.DIFFERS)
     assert here.status is SyncStatus.PROVISIONAL
 
