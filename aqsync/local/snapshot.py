@@ -218,8 +218,9 @@ class _Attempts:
         return state
 
     def _old_enough(self, state: DatabaseState) -> DatabaseState:
-        """The state once its times can tell it from the next one."""
-        if not (young_ns := self._young_ns(state)):
+        """The state once its times can tell it from the next one, if that matters."""
+        told_by_log = state.log is not None and state.log[1] > 0 and self._expected is None
+        if told_by_log or not (young_ns := self._young_ns(state)):
             return state
         self._clock.wait(threading.Event(), young_ns / SECOND_NS)
         return self._source.look()

@@ -1,0 +1,112 @@
+"""Snapshots of databases that other processes write to: each is a state that they really had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from aqsync.clock import SystemClock
+from aqsync.errors import DatabaseBusy
+from aqsync.local.disk import REAL_DISK
+from aqsync.local.snapshot import Snapshots
+from tests.support.database_writer import check, committed, prepare, writing
+from tests.support.databases import listed
+
+NAME = "experiments.db"
+
+
+class Kind(NamedTuple):
+    """A program that writes."""
+
+    mode: str
+    autocheckpoint: int = 1000
+    now_and_then: str = ""
+    rest_s: float = 0.005
+
+
+KINDS = {
+    "autocheckpoint of 20": Kind("WAL", 20),
+    "autocheckpoint of 1,000": Kind("WAL", 1000),
+    "TRUNCATE": Kind("WAL", 1000, "PRAGMA wal_checkpoint(TRUNCATE)"),
+    "VACUUM": Kind("WAL", 1000, "VACUUM"),
+    "DELETE": Kind("DELETE", rest_s=0.12),
+    "DELETE and VACUUM": Kind("DELETE", now_and_then="VACUUM", rest_s=0.12),
+    "PERSIST": Kind("PERSIST", rest_s=0.12),
+}
+
+
+class Lab:
+    """A database, the process that writes to it, and snapshots of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.counter = folder / "root", folder / "counter"
+        self.copy = folder / "copy.db"
+        self.root.mkdir()
+        self.counter.write_bytes(bytes(8))
+        self.snapshots = Snapshots(folder / "snapshots", SystemClock())
+        self.taken = self.busy = 0
+
+    def take(self) -> None:
+        """Take a snapshot and check it; a writer may be too busy for one."""
+        before = committed(self.counter)
+        made = self.snapshots.of(REAL_DISK, self.root, NAME, None, lambda: None)
+        try:
+            with made as held, held.open() as content:
+                self.copy.write_bytes(b"".join(content.chunks(1 << 18)))
+        except DatabaseBusy:
+            self.busy += 1
+            return
+        assert held.damage is None
+        assert check(self.copy) >= before
+        self.taken += 1
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def snapshots_of(lab: Lab, kind: Kind, count: int) -> None:
+    prepare(lab.root / NAME, kind.mode)
+    values = kind.autocheckpoint, kind.now_and_then, kind.rest_s
+    with writing(lab.root / NAME, lab.counter, *values):
+        while lab.taken < count:
+            lab.take()
+    assert lab.busy <= count // 4
+
+
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_snapshots_while_a_program_writes(lab: Lab, kind: str) -> None:
+    snapshots_of(lab, KINDS[kind], 25 if KINDS[kind].mode == "WAL" else 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_many_snapshots_while_a_program_writes(lab: Lab, kind: str) -> None:
+    snapshots_of(lab, KINDS[kind], 400 if KINDS[kind].mode == "WAL" else 100)
+
+
+def kills(lab: Lab, kind: Kind, count: int) -> None:
+    """What a killed writer has left is not touched: its next start finds it as it was."""
+    prepare(lab.root / NAME, kind.mode)
+    values = kind.autocheckpoint, kind.now_and_then, 0.0
+    for _ in range(count):
+        with writing(lab.root / NAME, lab.counter, *values):
+            pass
+        before = listed(lab.root)
+        lab.take()
+        assert listed(lab.root) == before
+    assert lab.taken == count
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_snapshots_after_kills(lab: Lab, mode: str) -> None:
+    kills(lab, Kind(mode, 50), 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_snapshots_after_many_kills(lab: Lab, mode: str) -> None:
+    kills(lab, Kind(mode, 50), 100)
