@@ -19,6 +19,7 @@ COMMANDS = {
     "status": "Say how each mapping stands: is everything up there?",
     "why": "Say what is decided for a path, why, since when, and what happens next.",
     "retry": "Set held and failed files free, so that the next push tries them again.",
+    "tidy": "Remove the leftovers of databases from the server, and ask before.",
     "ls": "List both sides, file by file: what is here, what is on the server, what differs.",
     "history": "Say what happened: uploads, removals, what was refused, and when the server was"
     " away.",

@@ -67,6 +67,7 @@ def push_through_daemon(
         longest_wait_s=limits.longest_wait_s,
         overwrite=limits.overwrite,
         at_once=limits.at_once,
+        tidy=limits.tidy,
     )
 
     def order(daemon: DaemonClient) -> PushReport:

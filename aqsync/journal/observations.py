@@ -111,7 +111,7 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     since_ns = excluded.since_ns, format = coalesce(excluded.format, format),
     eid = coalesce(eid, excluded.eid),
     remote_name = CASE remote_name WHEN '' THEN excluded.remote_name ELSE remote_name END,
-    insisted = CASE excluded.size WHEN 0 THEN 0 ELSE insisted END,
+    insisted = CASE WHEN excluded.size = 0 OR excluded.kind <> kind THEN 0 ELSE insisted END,
     changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
         THEN coalesce(changing_since_ns,
             max(CASE WHEN excluded.since_ns - since_ns <= {ONE_CHANGE_NS}
@@ -136,6 +136,9 @@ FORGET_REMOTE_SIDE = f"""
     {NOT_READ}, spent_bytes = 0, synced_provisional = 0
 """
 """Assignments that forget all but what was seen on this disk."""
+
+_HERE_OR_TIDIED = f"(f.size IS NOT NULL OR f.kind = {EntryKind.DATABASE_PART:d} AND f.insisted)"
+"""What is here, and what a person wants removed from the server."""
 
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
@@ -211,7 +214,7 @@ class Observations:
         """Write what was seen; a known path keeps its target and what is known of its remote.
 
         An entry that was no file before, such as a link, had no target and gets one now. A person's
-        wish to send a file as it is ends when the file becomes empty.
+        wish to send a file as it is ends when the file becomes empty, or something else.
         """
         self._database.write_each(
             _OBSERVE,
@@ -248,6 +251,24 @@ class Observations:
             f"UPDATE file SET format = '{SQLITE}', recheck_at_ns = NULL WHERE {AT_PATH}",
             (mapping_id, *split(path)),
         )
+
+    def found_part(self, mapping_id: int, path: str) -> None:
+        """What is gone was a part of a database."""
+        self._database.write(
+            f"UPDATE file SET kind = {EntryKind.DATABASE_PART:d}, insisted = 0"
+            f" WHERE {AT_PATH} AND size IS NULL",
+            (mapping_id, *split(path)),
+        )
+
+    def leftovers(self, mapping_id: int) -> list[int]:
+        """The ids of parts of databases whose copies stand on the server as they were sent."""
+        rows = self._database.rows(
+            f"SELECT f.id FROM {JOINED} WHERE f.mapping_id = ? AND"
+            f" f.kind = {EntryKind.DATABASE_PART:d} AND f.synced_modified_at = r.modified_at"
+            " ORDER BY f.directory, f.name",
+            (mapping_id,),
+        )
+        return [identity for (identity,) in rows]
 
     def gone(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
         """Files that are no longer there; files that were never sent are forgotten."""
@@ -320,7 +341,7 @@ class Observations:
         # A quiet file with a failure could not be read again, so it is not in sync.
         loud = f"({QUIET} AND f.failure_message IS NULL) IS NOT TRUE"
         if keep:
-            loud += " AND f.size IS NOT NULL"
+            loud += f" AND {_HERE_OR_TIDIED}"
         with self._database.reading() as connection:
             version = self._database.version()
             if version != self._unquiet_version:
@@ -352,7 +373,8 @@ class Observations:
         with self._database.reading() as connection:
             for places, values in _batches(mapping_id, within):
                 row = connection.execute(
-                    "SELECT count(*), count(f.size), coalesce(sum(f.size), 0)"
+                    f"SELECT count(*), count(*) FILTER (WHERE {_HERE_OR_TIDIED}),"
+                    " coalesce(sum(f.size), 0)"
                     f" FROM file f WHERE {places}",
                     values,
                 ).fetchone()

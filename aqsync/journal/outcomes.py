@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
+from aqsync.journal.observations import FORGET_REMOTE_SIDE
 from aqsync.journal.removals import AT_ONCE_NS
 from aqsync.journal.rows import (
     AS_IT_IS,
@@ -32,6 +33,7 @@ from aqsync.model import (
     BeginningRead,
     BeingWritten,
     ChangedMeanwhile,
+    EntryKind,
     Explanation,
     Failed,
     FileRecord,
@@ -326,6 +328,9 @@ class Outcomes:
                 (now_ns, *at(file)),
             )
         connection.execute(f"DELETE FROM file WHERE {AT} AND size IS NULL", at(file))
+        connection.execute(  # what is still here is a part of a database
+            f"UPDATE file SET {FORGET_REMOTE_SIDE} WHERE {AT}", at(file)
+        )
         connection.execute(
             "DELETE FROM remote_file WHERE eid = ? AND name = ?", (file.eid, file.remote_name)
         )
@@ -417,6 +422,14 @@ class Outcomes:
             "UPDATE file SET failure_at_ns = 0 WHERE mapping_id = ?"
             " AND failure_message IS NOT NULL AND NOT failure_permanent",
             (mapping_id,),
+        )
+
+    def tidy(self, leftovers: Iterable[FileRecord]) -> None:
+        """A person wants the copies of these parts of databases removed from the server."""
+        self._database.write_each(
+            f"UPDATE file SET insisted = 1, {NO_FAILURE}"
+            f" WHERE id = ? AND kind = {EntryKind.DATABASE_PART:d}",
+            ((file.id,) for file in leftovers),
         )
 
     def allow_replacing(self, files: Iterable[FileRecord]) -> None:

@@ -440,6 +440,11 @@ ALTER TABLE file ADD COLUMN synced_provisional INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE file ADD COLUMN sent_provisional INTEGER NOT NULL DEFAULT 0;
 """
 
+_LEFTOVERS = """
+-- The parts of databases, for the few of them that an earlier release has sent.
+CREATE INDEX file_part_of_database ON file (mapping_id) WHERE kind = 4;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -468,6 +473,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0025-unfinished", _UNFINISHED),
     ("0026-snapshots", _SNAPSHOTS),
     ("0027-growing", _GROWING),
+    ("0028-leftovers", _LEFTOVERS),
 )
 
 VERSION = len(MIGRATIONS)

@@ -96,16 +96,22 @@ class DatabaseSource:
             except (FileNotFoundError, NotADirectoryError):
                 return b""
 
-    def copy(self, part: str, to: Path, promise: Callable[[int], None]) -> None:
+    def copy(self, part: str, to: Path, promise: Callable[[int], None]) -> bool:
         """Copy the bytes that are there now, sharing them if the file system can.
 
         Args:
             part: Which.
             to: The new file, private.
             promise: Called with the number of bytes before so many are written.
+
+        Returns:
+            Whether there was anything to copy; false: it has gone meanwhile.
         """
         with self._translated(part):
-            source = self._disk.open(self._root, self._path + part)
+            try:
+                source = self._disk.open(self._root, self._path + part)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
             try:
                 copy = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             except BaseException:
@@ -116,19 +122,20 @@ class DatabaseSource:
                 size = source.look()[1]
                 shared = source.cloned_into(copy)
             if shared:
-                return
+                return True
             promise(size)
             while size > 0:
                 self.goes_on()
                 with self._translated(part):
                     piece = source.read(min(CHUNK, size))
                 if not piece:
-                    return  # it became shorter; whether that matters shows afterwards
+                    break  # it became shorter; whether that matters shows afterwards
                 size -= len(piece)
                 _write(copy, piece)
         finally:
             os.close(copy)
             source.close()
+        return True
 
     @contextmanager
     def _translated(self, part: str) -> Iterator[None]:

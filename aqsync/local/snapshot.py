@@ -241,20 +241,23 @@ class _Attempts:
         """Copy all of it; whether the copy is consistent."""
         source, room = self._source, self._room
         room.empty()
-        header = log_header(source.first_bytes(LOG, LOG_HEADER)) if before.log else b""
+        has_log = before.log is not None and before.log[1] > 0
+        header = log_header(source.first_bytes(LOG, LOG_HEADER)) if has_log else b""
         hot = self._has_hot_journal()
-        source.copy("", room.file(), room.promise)
-        if before.log is not None and before.log[1]:
+        copied = source.copy("", room.file(), room.promise)
+        if has_log:
             # Up to as many bytes as the log has may be added to the database.
-            source.copy(LOG, room.file(LOG), lambda size: room.promise(2 * size))
+            copied &= source.copy(LOG, room.file(LOG), lambda size: room.promise(2 * size))
         if hot:
-            source.copy(JOURNAL, room.file(JOURNAL), room.promise)
+            copied &= source.copy(JOURNAL, room.file(JOURNAL), room.promise)
         after = source.look()
+        if not copied:
+            return False
         if after.database[4] != before.database[4] or hot != self._has_hot_journal():
             return False
         if header and not hot:
-            copied = _first_bytes(room.file(LOG), LOG_HEADER)
-            return header == copied == log_header(source.first_bytes(LOG, LOG_HEADER))
+            in_copy = _first_bytes(room.file(LOG), LOG_HEADER)
+            return header == in_copy == log_header(source.first_bytes(LOG, LOG_HEADER))
         if after.signature != before.signature or self._young_ns(before):
             return False
         if hot and names_other_journal(_last_bytes(room.file(JOURNAL), HEADER)):

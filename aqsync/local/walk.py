@@ -303,7 +303,9 @@ class Walk:
         """
         bases = set(databases)
         if self._rules.knows_databases:
-            bases.update(base for base in map(database_of, met) if base)
+            bases.update(filter(None, map(database_of, met)))
+            if self._reselect:  # an earlier release may have sent parts that are gone by now
+                bases.update(filter(None, map(database_of, known)))
         for base in sorted(bases):
             family = {base, *(base + part for part in PARTS)}
             if not family.isdisjoint(failed):
@@ -351,6 +353,9 @@ class Walk:
                 return
             self._database(path, met.pop(base, None), known.pop(base, None), seen, log, logs)
         for part in PARTS:
+            before = known.get(base + part)
+            if before is not None and before[1] is None and before[0] is EntryKind.FILE.value:
+                self._observations.found_part(self._mapping_id, path + part)
             if (part_seen := met.pop(base + part, None)) is not None:
                 self._part(path + part, known.pop(base + part, None), part_seen)
 

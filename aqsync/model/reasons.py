@@ -155,6 +155,10 @@ class Reason(StrEnum):
         "other-version-listed",
         "the server lists a version that may not be the one we sent",
     )
+    LEFTOVER = (
+        "leftover",
+        "an earlier release sent this part of a database; its copy is to be removed",
+    )
     DELETED_HERE = "deleted-here", "deleted here"
 
     # Waiting

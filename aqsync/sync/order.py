@@ -57,6 +57,7 @@ class Limits:
         mappings: The names of the only mappings to push; None: all that there are.
         at_once: Ignore transfer windows and pauses. If false, files that they block are left
             waiting.
+        tidy: Remove the copies of databases' parts that an earlier release has sent.
     """
 
     wait_for_settling: bool = True
@@ -65,6 +66,7 @@ class Limits:
     within: dict[str, tuple[str, ...]] = field(default_factory=dict)
     mappings: tuple[str, ...] | None = None
     at_once: bool = False
+    tidy: bool = False
 
     def covers(self, mapping: str) -> bool:
         """Whether a mapping of this name is to be pushed."""

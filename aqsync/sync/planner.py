@@ -112,8 +112,9 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
         policy: What besides the file bears on it.
         now_ns: The wall clock, nanoseconds since 1970.
     """
-    if file.local is None:
-        step = _wanted_when_gone(file, policy, now_ns)
+    tidied = file.kind is EntryKind.DATABASE_PART and file.forced
+    if file.local is None or tidied:
+        step = _wanted_of_leftover(file) if tidied else _wanted_when_gone(file, policy, now_ns)
         if isinstance(step, RemoveRemote | Wait) and policy.experiment_problem is not None:
             return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     elif (skipped := _skipped(file, policy)) is not None:
@@ -158,11 +159,27 @@ def _skipped(file: FileRecord, policy: Policy) -> Hold | None:
             return None
         why = Reason.DATABASE_IGNORED.explain()
     elif file.kind is EntryKind.DATABASE_PART:
-        name = file.path.rpartition("/")[2].rpartition("-")[0]
-        why = Reason.DATABASE_PART.explain(name=name)
+        return _part_of_database(file)
     else:
         why = _SKIPPED[file.kind].explain()
     return Hold(why, file.since_ns, State.SKIPPED)
+
+
+def _part_of_database(file: FileRecord) -> Hold:
+    name = file.path.rpartition("/")[2].rpartition("-")[0]
+    return Hold(Reason.DATABASE_PART.explain(name=name), file.since_ns, State.SKIPPED)
+
+
+def _wanted_of_leftover(file: FileRecord) -> Decision:
+    """The step for the copy of a database's part that a person wants to be removed."""
+    synced, listed = file.synced, file.remote.modified_at
+    if synced is None:
+        return _part_of_database(file)
+    if file.remote.listed_sequence <= synced.sequence:
+        return Wait(Reason.LIST_NOT_FETCHED_SINCE.explain(), file.since_ns, None)
+    if listed is None or listed != synced.modified_at:
+        return _part_of_database(file)  # it is gone, or others have replaced it
+    return RemoveRemote(Reason.LEFTOVER.explain(), file.since_ns)
 
 
 def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
@@ -448,6 +465,8 @@ def _failing(file: FileRecord, now_ns: int) -> Decision | None:
 
 def _settling(file: FileRecord, policy: Policy, now_ns: int) -> Wait | None:
     """A wait until the file has not changed for the settle time; None: it has not."""
+    if file.kind is EntryKind.DATABASE_PART:
+        return None  # what it holds does not matter to its leftover on the server
     wanted_ns = policy.settle_ns
     still_ns = wanted_ns if file.local is None else settle_ns(file.local, wanted_ns)
     # A state that was first seen "in the future": the clock was set back since.

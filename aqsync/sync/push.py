@@ -14,7 +14,9 @@ from aqsync.errors import Interrupted
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import SECOND_NS, FileRecord, ServerProblem
+from aqsync.paths import is_chosen
 from aqsync.sync.engine import Engine
+from aqsync.sync.leftovers import leftovers
 from aqsync.sync.order import TRIES, Order, Round
 from aqsync.sync.planner import probe_is_near
 from aqsync.sync.policies import server_state, undecided
@@ -79,6 +81,8 @@ class Push:
         result = self._order.result
         try:
             listed = yield from self.look()
+            if self._limits.tidy:
+                self._tidy()
             if listed and (yield from self._rounds()) and not self._all_paused():
                 result.tags += self._engine.tag()
             for mapping in self._mappings:
@@ -90,6 +94,18 @@ class Push:
             result.seconds += self._clock.monotonic() - self._began
         result.interrupted = self._order.stopped.is_set()
         result.server_problem = server_state(self._journal)
+
+    def _tidy(self) -> None:
+        """Note which leftovers of databases are to be removed, by what was just looked at."""
+        now_ns = self._clock.now_ns()
+        for mapping in self._mappings:
+            within = self._limits.paths_in(mapping.name)
+            found = [
+                leftover.file
+                for leftover in leftovers(self._journal, mapping, now_ns)
+                if leftover.removable and is_chosen(leftover.file.path, within)
+            ]
+            self._journal.outcomes.tidy(found)
 
     def _all_paused(self) -> bool:
         """Whether everything is paused, so that tags are not applied either."""

@@ -44,6 +44,7 @@ from aqsync.model import (
     ChangedMeanwhile,
     Compare,
     Comparison,
+    EntryKind,
     Failed,
     FileRecord,
     Finding,
@@ -281,7 +282,10 @@ class Uploader:
         return Removed()
 
     def _is_gone(self, job: Job) -> bool:
-        """Whether the file is still gone, with the same root and disks as in the scan."""
+        """Whether the file is still gone, with the same root and disks as in the scan.
+
+        A part of a database may be here: a person asked for the removal of its copy.
+        """
         mapping = self._journal.mappings.get(job.file.mapping)
         known = self._journal.mappings.mounts(mapping.id)
         path = job.file.path
@@ -292,7 +296,10 @@ class Uploader:
                 disk, job.root, root.device, known=known, accepts=lambda *_another: False
             )
             mounts.met_at(path.rpartition("/")[0])
-            return not mounts.hides(path) and is_gone(job.root, path, disk)
+            if mounts.hides(path):
+                return False
+            is_part = job.file.kind is EntryKind.DATABASE_PART
+            return is_part or is_gone(job.root, path, disk)
 
     def _digest(self, job: Job, chunks: Iterable[bytes]) -> bytes:
         digest = hashlib.sha256()

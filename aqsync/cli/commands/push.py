@@ -92,19 +92,36 @@ def push(
     limits = Limits(not no_wait, longest_wait_s, overwrite, within, at_once=at_once)
     if dry_run:
         return _rehearse(config, mappings, limits, json=json)
-    with _progress(mappings, quiet=json) as progress:
-        try:
-            report = push_through_daemon(config, mappings, limits, progress.show)
-        except Interrupted as exc:
-            complain(exc.message)
-            return exc.exit_code
-        if report is None:
-            report = _push(config, mappings, limits, progress)
+    try:
+        report = push_limited(config, mappings, limits, quiet=json)
+    except Interrupted as exc:
+        complain(exc.message)
+        return exc.exit_code
     if json:
         say_json(report.to_dict())
     else:
-        _tell(report)
+        tell_push(report)
     return report.exit_code
+
+
+def push_limited(
+    config: Config, mappings: Sequence[MappingConfig], limits: Limits, *, quiet: bool
+) -> PushReport:
+    """Push through the daemon, or without one if none runs.
+
+    Args:
+        config: As it was read.
+        mappings: What to push.
+        limits: How far to go.
+        quiet: Show no progress.
+
+    Raises:
+        Interrupted: A person waits no longer for the daemon.
+        AqsyncError: What kept it from pushing.
+    """
+    with _progress(mappings, quiet=quiet) as progress:
+        report = push_through_daemon(config, mappings, limits, progress.show)
+        return _push(config, mappings, limits, progress) if report is None else report
 
 
 def _push(
@@ -166,7 +183,8 @@ def _ended_early(session: Session, order: Order, journal: Journal) -> Iterator[N
         raise JournalReplaced(problem, hint="push again: what was sent is found on the server")
 
 
-def _tell(report: PushReport) -> None:
+def tell_push(report: PushReport) -> None:
+    """Say what a push has done, and what is left."""
     server = report.server
     # What the server's trouble keeps waiting is told by the error below.
     report_problems([p for p in report.problems if p.why != server])

@@ -54,6 +54,8 @@ class PushRequest(Message):
     overwrite: bool
     at_once: bool
     """Push in spite of pauses and closed transfer windows."""
+    tidy: bool = False
+    """Remove the copies of databases' parts that an earlier release has sent."""
 
 
 class RetryRequest(Message):

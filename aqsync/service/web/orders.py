@@ -162,6 +162,7 @@ class _Orders:
             {name: tuple(paths) for name, paths in request.within.items()},
             mappings=tuple(request.mappings),
             at_once=request.at_once,
+            tidy=request.tidy,
         )
 
     def _config_of(self, path: str) -> Config:

@@ -138,6 +138,20 @@ def test_a_log_that_is_begun_anew_meanwhile_has_it_tried_again(
     assert rows_in(place.take(place.signature()), tmp_path) == 21
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_log_that_comes_or_goes_meanwhile(
+    place: Place, writer: sqlite3.Connection, tmp_path: Path, *, gone: bool
+) -> None:
+    """Between the look at its parts and their copies."""
+    log = f"{NAME}-wal"
+    if gone:
+        place.disk.before[log] = writer.close
+    else:
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        place.disk.before[NAME] = lambda: void(place.disk.before.pop(NAME), add_rows(writer))
+    assert rows_in(place.take(place.signature()), tmp_path) == (20 if gone else 21)
+
+
 @pytest.mark.parametrize("mode", ["WAL", "DELETE", "TRUNCATE", "PERSIST"])
 def test_a_database_that_changes_each_time_is_given_up(place: Place, mode: str) -> None:
     writer = open_database(place.database, mode)
@@ -321,5 +335,5 @@ def test_snapshots_are_private(place: Place) -> None:
         assert all(file.stat().st_mode & 0o077 == 0 for file in (room, *room.iterdir()))
 
 
-def void(_: object) -> None:
+def void(*_: object) -> None:
     """Nothing."""
