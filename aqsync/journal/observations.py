@@ -255,8 +255,7 @@ class Observations:
     def found_part(self, mapping_id: int, path: str) -> None:
         """What is gone was a part of a database."""
         self._database.write(
-            f"UPDATE file SET kind = {EntryKind.DATABASE_PART:d}, insisted = 0"
-            f" WHERE {AT_PATH} AND size IS NULL",
+            f"UPDATE file SET kind = {EntryKind.DATABASE_PART:d}, insisted = 0 WHERE {AT_PATH}",
             (mapping_id, *split(path)),
         )
 

@@ -354,7 +354,7 @@ class Walk:
             self._database(path, met.pop(base, None), known.pop(base, None), seen, log, logs)
         for part in PARTS:
             before = known.get(base + part)
-            if before is not None and before[1] is None and before[0] is EntryKind.FILE.value:
+            if before and before[0] == EntryKind.FILE and base + part not in met:  # gone
                 self._observations.found_part(self._mapping_id, path + part)
             if (part_seen := met.pop(base + part, None)) is not None:
                 self._part(path + part, known.pop(base + part, None), part_seen)

@@ -11,6 +11,7 @@ from aqsync.config import MappingConfig, Windows
 from aqsync.journal import Journal
 from aqsync.model import (
     Decision,
+    EntryKind,
     Explanation,
     FileRecord,
     Hold,
@@ -156,6 +157,8 @@ def summarize(
         if file.local is None and isinstance(step, InSync):
             summary.kept += is_kept(file)
             continue
+        if file.kind is EntryKind.DATABASE_PART and isinstance(step, Hold):
+            continue  # it counts with its database
         summary.files[step.state] += 1
         summary.bytes[step.state] += file.size
         if step.state in NOT_IN_SYNC and file.local is not None:

@@ -38,6 +38,7 @@ from aqsync.local.selection import HINT, Selection
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem, ServerProblem, State
 from aqsync.service.web.models import FileUnderWay
+from aqsync.sync.leftovers import Leftover, leftovers
 from aqsync.sync.measured import Standing, measured_of
 from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.selected import selection
@@ -45,7 +46,7 @@ from aqsync.sync.summary import NOT_IN_SYNC, Summary, summarize
 from aqsync.wording import counted
 
 _FEW = 3
-"""Files sent unfinished that are named without --all."""
+"""Files sent unfinished, and leftovers, that are named without --all."""
 
 
 class _MappingState(NamedTuple):
@@ -60,6 +61,7 @@ class _MappingState(NamedTuple):
     """Why its file events cannot be trusted."""
     rechecks: Pending
     sent_unfinished: list[SentUnfinished]
+    leftovers: list[Leftover]
     slowest: FileUnderWay | None
     """Of the files that the daemon sends."""
     measurements: Sequence[Standing]
@@ -186,6 +188,7 @@ def _mapping_state(
         journal.mappings.watch(record.id),
         journal.rechecks.pending(record.id),
         journal.observations.sent_unfinished(record.id),
+        leftovers(journal, mapping, now_ns),
         daemon.slowest(mapping.name),
         [] if (measured := measured_of(journal, mapping, now_ns)) is None else measured.all(),
     )
@@ -222,6 +225,10 @@ def _print_json(
                     "sent_unfinished": [
                         {"path": str(each.mapping.directory / file.path), "format": file.format}
                         for file in each.sent_unfinished
+                    ],
+                    "leftovers": [
+                        {"name": file.remote_name, "experiment": file.eid, "removable": removable}
+                        for file, removable in each.leftovers
                     ],
                     "measurements": [
                         standing_as_json(each.mapping, standing) for standing in each.measurements
@@ -286,6 +293,7 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
     tell_measurements(each.measurements)
     _tell_rechecks(each, now_ns)
     _tell_unfinished(each.sent_unfinished, everything=everything)
+    _tell_leftovers(each.leftovers, everything=everything)
     _tell_watch(each.watch, now_ns)
 
 
@@ -326,6 +334,17 @@ def _tell_unfinished(files: Sequence[SentUnfinished], *, everything: bool) -> No
         say(f"  sent unfinished, as its writer had not closed it: {file.path} ({file.format})")
     if len(shown) < len(files):
         say(f"  ... and {len(files) - len(shown)} more; `aqsync status --all` names each")
+
+
+def _tell_leftovers(found: Sequence[Leftover], *, everything: bool) -> None:
+    """Copies on the server that only mislead: what they hold is in the database."""
+    shown = found if everything else found[:_FEW]
+    for file, _ in shown:
+        say(f"  leftover on the server, part of a database: {file.remote_name} in {file.eid}")
+    if len(shown) < len(found):
+        say(f"  ... and {len(found) - len(shown)} more; `aqsync status --all` names each")
+    if any(removable for _, removable in found):
+        say("    hint: `aqsync tidy` removes what the database on the server holds too")
 
 
 def _seconds_left(pending: Pending, now_ns: int) -> float | None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
-from aqsync.cli.commands.push import push_limited, tell_push
+from aqsync.cli.commands.push import push_limited
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
 from aqsync.clock import SystemClock
-from aqsync.config import Config
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode, Interrupted
-from aqsync.sync.leftovers import leftovers
+from aqsync.sync.leftovers import Leftover, leftovers
 from aqsync.sync.order import Limits
 from aqsync.wording import counted
 
@@ -32,39 +32,59 @@ def tidy(*, config: Config, names: Sequence[str], yes: bool, json: bool) -> Exit
     Now the database holds what was in them. Only copies that stand there as they were sent from
     here are removed, and only if their database is on the server as it is here.
     """
-    mappings, now_ns = chosen(config, names), SystemClock().now_ns()
-    within: dict[str, tuple[str, ...]] = {}
-    waiting: list[str] = []
-    with journal_after_scan(config, mappings, scan=True) as (journal, _):
-        for mapping in mappings:
-            for file, removable in leftovers(journal, mapping, now_ns):
-                place = str(mapping.directory / file.path)
-                if not removable:
-                    waiting.append(place)
-                    continue
-                within[mapping.name] = (*within.get(mapping.name, ()), file.path)
-                if not json:
-                    say(f"leftover: {file.remote_name} in {file.eid}, sent from {place}")
-    for place in [] if json else waiting:
-        say(f"not yet: {place}: its database is not on the server as it is here")
+    mappings = chosen(config, names)
+    found = _found(config, mappings)
+    if not json:
+        _tell(mappings, found)
+    within = {
+        name: paths
+        for name, each in found.items()
+        if (paths := tuple(file.path for file, removable in each if removable))
+    }
     count = sum(map(len, within.values()))
-    if not count:
-        if json:
-            say_json({"removed": 0, "waiting": waiting})
-        elif not waiting:
-            say("nothing to tidy")
-        return ExitCode.INCOMPLETE if waiting else ExitCode.OK
-    if not confirmed(f"Remove {counted(count, 'leftover')} from the server", yes=yes):
+    if count and not confirmed(f"Remove {counted(count, 'leftover')} from the server", yes=yes):
         return ExitCode.INCOMPLETE
-    limits = Limits(wait_for_settling=False, within=within, tidy=True)
     try:
-        report = push_limited(config, [m for m in mappings if m.name in within], limits, quiet=json)
+        removed = _removed(config, mappings, within, quiet=json)
     except Interrupted as exc:
         complain(exc.message)
         return exc.exit_code
-    removed = report.counts.get("removed", 0)
+    left = sum(map(len, found.values())) - removed
     if json:
-        say_json({"removed": removed, "waiting": waiting})
-    else:
-        tell_push(report)
-    return ExitCode.OK if removed == count and not waiting else ExitCode.INCOMPLETE
+        say_json({"removed": removed, "left": left})
+    elif removed or left:
+        say(f"{removed} removed, {left} left")
+    return ExitCode.INCOMPLETE if left else ExitCode.OK
+
+
+def _found(config: Config, mappings: Sequence[MappingConfig]) -> dict[str, list[Leftover]]:
+    now_ns = SystemClock().now_ns()
+    with journal_after_scan(config, mappings) as (journal, _):
+        return {mapping.name: leftovers(journal, mapping, now_ns) for mapping in mappings}
+
+
+def _tell(mappings: Sequence[MappingConfig], found: Mapping[str, Sequence[Leftover]]) -> None:
+    for mapping in mappings:
+        for file, removable in found[mapping.name]:
+            words = "leftover" if removable else "not yet, as its database is not on the server"
+            say(f"{words}: {file.remote_name} in {file.eid}, of {mapping.directory / file.path}")
+    if not any(found.values()):
+        say("nothing to tidy")
+
+
+def _removed(
+    config: Config,
+    mappings: Sequence[MappingConfig],
+    within: dict[str, tuple[str, ...]],
+    *,
+    quiet: bool,
+) -> int:
+    """Remove these leftovers; returns how many are gone."""
+    if not within:
+        return 0
+    limits = Limits(wait_for_settling=False, within=within, tidy=True)
+    chosen_ones = [mapping for mapping in mappings if mapping.name in within]
+    report = push_limited(config, chosen_ones, limits, quiet=quiet)
+    if report.server is not None:
+        complain(f"error: {report.server.message}")
+    return report.counts["removed"]

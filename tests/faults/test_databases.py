@@ -1,0 +1,52 @@
+"""Databases, as a person sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.databases import add_rows, open_database, rows_in
+from tests.support.project import Project
+
+
+def test_a_live_database_and_the_leftovers_of_an_earlier_release(
+    project: Project, tmp_path: Path
+) -> None:
+    place = project.root / "run" / "experiments.db"
+    writer = open_database(place)
+    add_rows(writer, 20)
+    project.configure(databases="file")
+    project.push()
+    project.push()  # a list has shown it
+    assert project.remote_names() == {f"run~experiments.db{part}" for part in ("", "-wal", "-shm")}
+
+    project.configure()
+    said = project.run("status").out
+    assert "leftover on the server, part of a database: run~experiments.db-wal in" in said
+    assert "aqsync tidy" not in said
+    early = project.run("tidy", "--yes")
+    assert early.exit_code == 1
+    assert "not yet, as its database is not on the server" in early.out
+
+    assert project.push().exit_code == 0
+    assert rows_in(project.read("run~experiments.db"), tmp_path) == 20
+    why = project.run("why", Path(f"{place}-wal"))
+    assert "part of the database experiments.db: it is sent with it" in why.out
+    status = project.run("status")
+    assert status.exit_code == 0
+    assert "aqsync tidy" in status.out
+    found = project.run("status", "--json").json["mappings"]["main"]["leftovers"]
+    assert [each["name"] for each in found] == ["run~experiments.db-shm", "run~experiments.db-wal"]
+    assert all(each["removable"] for each in found)
+
+    unasked = project.run("tidy")
+    assert unasked.exit_code == 2
+    assert "no terminal" in unasked.text
+    assert len(project.remote_names()) == 3
+    assert project.run("tidy", "--json", "--yes").json == {"removed": 2, "left": 0}
+    assert project.remote_names() == {"run~experiments.db"}
+    nothing = project.run("tidy")
+    assert (nothing.exit_code, nothing.out) == (0, "nothing to tidy\n")
+    assert "leftover" not in project.run("status").out
+    writer.close()
+    assert project.push().exit_code == 0
+    assert project.remote_names() == {"run~experiments.db"}
