@@ -54,7 +54,16 @@ def steps_per_file(
 
 @pytest.mark.parametrize(
     "question",
-    ["clock_set_back", "end_pauses", "unchanged", "mapped_eids", "due", "next_ns", "pending"],
+    [
+        "clock_set_back",
+        "end_pauses",
+        "unchanged",
+        "mapped_eids",
+        "due",
+        "next_ns",
+        "pending",
+        "unfinished",
+    ],
 )
 def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: str) -> None:
     noted = notes(journal)
@@ -67,6 +76,7 @@ def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: st
         "due": lambda: [*journal.rechecks.due(noted.mapping_id, NOW)],
         "next_ns": lambda: journal.rechecks.next_ns(noted.mapping_id, NOW),
         "pending": lambda: journal.rechecks.pending(noted.mapping_id),
+        "unfinished": lambda: journal.observations.sent_unfinished(noted.mapping_id),
         "mapped_eids": lambda: journal.remote.mapped_eids([noted.mapping_id]),
     }
     assert steps_per_file(noted, ask[question]) < 0.2

@@ -84,10 +84,16 @@ def test_a_file_as_old_as_that_is_sent_at_once() -> None:
     assert step.unfinished
 
 
-def test_an_old_file_is_compared_as_ever() -> None:
+def test_an_old_file_whose_name_is_taken_is_compared() -> None:
     there = RemoteView(5, "2026-11-23T08:30:00")
     step = decide(replace(NEW, since_ns=0, remote=there), Policy(settle_ns=0), DAY_NS)
     assert isinstance(step, Compare)
+
+
+def test_one_whose_name_is_taken_is_compared_meanwhile() -> None:
+    file, now_ns = found(unchanged_s=60, ago_s=10)
+    there = RemoteView(5, "2026-11-23T08:30:00")
+    assert isinstance(decide(replace(file, remote=there), Policy(settle_ns=0), now_ns), Compare)
 
 
 def test_a_file_that_a_person_wants_sent_does_not_wait() -> None:
