@@ -24,15 +24,14 @@ def examine(view: View) -> Verdict:
         return Verdict.CANNOT_TELL
     packed, left = view.beginning, _MOST_UNPACKED
     while packed.startswith(MAGIC):
+        if left <= 0:
+            return Verdict.CANNOT_TELL
         member = zlib.decompressobj(_WITH_HEADER)
         try:
             left -= len(member.decompress(packed, left))
         except zlib.error:
             return Verdict.CANNOT_TELL
         if not member.eof:
-            more = member.unconsumed_tail or left <= 0
-            return Verdict.CANNOT_TELL if more else Verdict.BEING_WRITTEN
+            return Verdict.CANNOT_TELL if left <= 0 else Verdict.BEING_WRITTEN
         packed = member.unused_data
-        if left <= 0 and packed:
-            return Verdict.CANNOT_TELL
     return Verdict.BEING_WRITTEN if packed and MAGIC.startswith(packed) else Verdict.FINISHED

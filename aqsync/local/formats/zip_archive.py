@@ -19,8 +19,6 @@ _END = b"PK\x05\x06"
 _END_LAYOUT = "<4s4HIIH"
 _END_BYTES = struct.calcsize(_END_LAYOUT)
 _LONGEST_COMMENT = 0xFFFF
-_ELSEWHERE = {0xFFFF, 0xFFFF_FFFF}
-"""Numbers that may be too large for this record, and then stand in that of ZIP64."""
 _NEAR = 1024
 """The record is nearly always so close to the end."""
 _LOCATOR = b"PK\x06\x07"
@@ -56,22 +54,19 @@ def _fits(view: View, at: int) -> bool:
     record = view.numbers(_END_LAYOUT, at)
     if record is None:
         return False
-    _, _, _, _, entries, size, offset, comment = record
+    *_, size, offset, comment = record
     if at + _END_BYTES + comment > view.size:
         return False
-    if _ELSEWHERE & {entries, size, offset} and (found := _of_large_archive(view, at)):
-        at, entries, size, offset = found
-    if offset + size != at:
-        return False
-    return entries == 0 == size or view.at(offset, len(_ENTRY)) == _ENTRY
+    at, size, offset = _of_large_archive(view, at) or (at, size, offset)
+    return offset + size == at and (size == 0 or view.at(offset, len(_ENTRY)) == _ENTRY)
 
 
-def _of_large_archive(view: View, at: int) -> tuple[int, int, int, int] | None:
-    """Of ZIP64: where its own end record is, then entries, size and offset of the directory."""
+def _of_large_archive(view: View, at: int) -> tuple[int, int, int] | None:
+    """Of ZIP64: where its own end record is, then size and offset of the directory."""
     locator = view.numbers(_LOCATOR_LAYOUT, at - _LOCATOR_BYTES)
     if locator is None or locator[0] != _LOCATOR:
         return None
     end = view.numbers(_END64_LAYOUT, locator[2])
     if end is None or end[0] != _END64:
         return None
-    return locator[2], end[7], end[8], end[9]
+    return locator[2], end[8], end[9]

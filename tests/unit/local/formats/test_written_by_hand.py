@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import zipfile
 from io import BytesIO
@@ -96,6 +97,20 @@ def test_zip64_and_each_beginning_of_it() -> None:
     content = as_zip64(archive(a="text" * 40, b="more"))
     assert said_of(content) == ("ZIP", FINISHED)
     assert all(said_of(content[:size])[1] is BEING_WRITTEN for size in range(4, len(content)))
+
+
+@pytest.mark.parametrize("magic", [b"PK\x06\x06", b"PK\x06\x07"])
+def test_zip64_without_a_record_that_it_needs(magic: bytes) -> None:
+    content = as_zip64(archive(a="text"))
+    assert said_of(patched(content, content.index(magic), b"gone"))[1] is BEING_WRITTEN
+
+
+def test_the_end_of_an_archive_that_lies_within_another() -> None:
+    """It names a directory that would be there if nothing stood before it."""
+    inner = archive(a="text")
+    assert said_of(b"PK\3\4 stored" + inner)[1] is BEING_WRITTEN
+    end = inner.index(b"PK\x05\x06")
+    assert said_of(inner[:end] + b"gap" + inner[end:])[1] is BEING_WRITTEN
 
 
 def test_an_archive_without_entries() -> None:
@@ -206,6 +221,12 @@ def test_gzip_is_unpacked_only_while_that_is_cheap() -> None:
     just = gzip.compress(bytes(_MOST_UNPACKED))
     assert said_of(just * 2)[1] is CANNOT_TELL
     assert said_of(gzip.compress(b"a" * 5000) + bytes(512))[1] is FINISHED
+    assert said_of(just + b"behind")[1] is FINISHED
+    damaged = gzip.compress(b"abc" * 99)
+    assert said_of(damaged[:12] + b"\xff" * 9 + damaged[21:])[1] is CANNOT_TELL
+    large = gzip.compress(os.urandom(65_000))
+    assert said_of(large)[1] is FINISHED
+    assert said_of(gzip.compress(os.urandom(66_000)))[1] is CANNOT_TELL
     verdict, reads = read_of(just)
     assert verdict is CANNOT_TELL
     assert reads.count == 0
