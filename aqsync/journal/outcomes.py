@@ -268,12 +268,13 @@ class Outcomes:
         now_ns: int,
     ) -> None:
         match outcome:
-            case BeginningRead(grows, beginning):
+            case BeginningRead(grows, beginning, known_format):
                 connection.execute(
                     "UPDATE file SET tried_at_ns = ?, only_grown = only_grown AND ?,"
                     " begun_size = coalesce(?, begun_size),"
-                    f" begun_sha256 = coalesce(?, begun_sha256) WHERE {AT}",
-                    (now_ns, grows, *(beginning or (None, None)), *at(file)),
+                    " begun_sha256 = coalesce(?, begun_sha256), format = coalesce(?, format)"
+                    f" WHERE {AT}",
+                    (now_ns, grows, *(beginning or (None, None)), known_format, *at(file)),
                 )
             case BeingWritten(name):
                 unchanged, then = _unchanged_since(file)

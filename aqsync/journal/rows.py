@@ -201,6 +201,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         removing=bool(removing),
         resends=None if since is None else Resends(resends, since),
         is_database=known_format == SQLITE,
+        is_whole_or_nothing=known_format not in {None, OTHER_FORMAT, SQLITE},
         unfinished=None
         if unfinished_at_ns is None
         else Unfinished(unfinished_format, unfinished_at_ns),

@@ -12,7 +12,7 @@ from aqsync.errors import FileChanged, FileRewritten, FileVanished
 from aqsync.local.disk import REAL_DISK, Disk, OpenFile
 from aqsync.local.formats import format_of
 from aqsync.local.reader import CHUNK, asked
-from aqsync.local.sqlite_files import begins_database
+from aqsync.local.sqlite_files import DATABASE, begins_database
 from aqsync.model import Beginning, EntryKind, Signature
 
 TEXT_BYTES = 8 << 10
@@ -121,12 +121,19 @@ class GrowingFile:
                 raise FileChanged(f"{self._place} was replaced, or became shorter")
 
 
+def whole_or_nothing(beginning: bytes) -> str | None:
+    """The name of the format of a file that begins so, if no part of such a file makes sense."""
+    if begins_database(beginning):
+        return DATABASE
+    known = format_of(beginning)
+    return None if known is None else known.name
+
+
 def find_beginning(chunks: Iterable[bytes], known: Beginning | None) -> Beginning | None:
     """The longest beginning of a file that makes sense by itself.
 
     Of text, that is up to its last line end, or to the last one before a NUL: bytes that are not
-    written yet read as NULs. Of a format that is whole or nothing, there is none. Of anything else,
-    all of it.
+    written yet read as NULs. Of anything else, all of it.
 
     Args:
         chunks: The file, the first of at least `TEXT_BYTES` unless it is smaller.
@@ -142,8 +149,6 @@ def find_beginning(chunks: Iterable[bytes], known: Beginning | None) -> Beginnin
     found: Beginning | None = None
     for chunk in chunks:
         if is_text is None:
-            if begins_database(chunk) or format_of(chunk) is not None:
-                return None
             is_text = b"\0" not in chunk[:TEXT_BYTES]
         nul = chunk.find(b"\0") if is_text else -1
         part = chunk if nul < 0 else chunk[:nul]

@@ -11,6 +11,8 @@ import hashlib
 
 from aqsync.local.disk import Seen
 
+DATABASE = "sqlite"
+"""What the journal calls the format of a database."""
 HEADER = 16
 """Bytes by which a database is known."""
 LOG_HEADER = 32

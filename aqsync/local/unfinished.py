@@ -26,3 +26,20 @@ def still_written(source: GuardedFile) -> str | None:
     found = examine(known, View(source.size, beginning, source.read_at))
     written = found is Verdict.BEING_WRITTEN
     return known.name if written or (known.locked and source.locked_for_writing()) else None
+
+
+def is_finished(source: GuardedFile) -> bool:
+    """Whether a file's own format says that its writer has closed it.
+
+    Args:
+        source: As for `still_written`.
+
+    Raises:
+        FileChanged: It became shorter.
+        FileUnreadable: The disk failed to deliver.
+    """
+    beginning = source.beginning()
+    known = format_of(beginning)
+    if known is None or (known.locked and source.locked_for_writing()):
+        return False
+    return examine(known, View(source.size, beginning, source.read_at)) is Verdict.FINISHED

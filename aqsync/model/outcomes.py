@@ -45,6 +45,8 @@ class BeginningRead:
     """False: bytes that were read before have changed since."""
     beginning: Beginning | None = None
     """The part of it that makes sense by itself; None: there is none, or it was not looked for."""
+    format: str | None = None
+    """The name of its format, if that is one of which no part makes sense."""
 
 
 @dataclass(frozen=True, slots=True)

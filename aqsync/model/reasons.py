@@ -134,7 +134,7 @@ class Reason(StrEnum):
     PROVISIONAL_DUE = "provisional-due", "keeps growing; a provisional version goes now"
     BEGINNING_DUE = (
         "beginning-due",
-        "keeps growing; its beginning is read, and is sent later if it only grows",
+        "keeps changing; its beginning is read, and a version goes later if it only grows",
     )
     BEGINNING_ON_SERVER = "beginning-on-server", "the server has only the beginning of it"
     OVERWRITE_ALLOWED = (

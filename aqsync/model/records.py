@@ -227,6 +227,8 @@ class FileRecord:
     as_it_is: bool = False
     """A person asked to send it even if its writer has not closed it."""
     growth: Growth = Growth()
+    is_whole_or_nothing: bool = False
+    """Its own format, which is known, says whether it is finished; a part of it makes no sense."""
 
     @property
     def size(self) -> int:

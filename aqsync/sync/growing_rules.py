@@ -7,7 +7,8 @@ grown, how it began when it was last read, what was sent of it and when. From th
   that was sent since it last stood still for that long costs at most `budget` times this version.
 - Bytes that were read once must be the same when a version goes. So of a file that was never sent,
   the beginning is read after half of `every`, and nothing is sent until it was read again.
-- Of a database, that is a snapshot. It may change as it likes: each snapshot is whole by itself.
+- Of a database, that is a snapshot, and of a file whose own format says that it is finished, the
+  whole file: those may change as they like.
 - A large file that was sent and has settled again pays for each version from the same budget. It
   goes at the latest when it has stood still for `every`.
 """
@@ -85,11 +86,13 @@ class _Pace:
         self.file = file
         self.growing = growing
         self.now_ns = now_ns
-        self.is_known = file.is_database or known_beginning(file) is not None
+        self.is_whole = file.is_database or file.is_whole_or_nothing
+        """A version is whole by itself, however the file has changed since the last one."""
+        self.is_known = self.is_whole or (file.growth.only and known_beginning(file) is not None)
         self.spent = 0 if self._counts_no_longer() else file.growth.spent_bytes
         self.affordable = math.ceil(self.spent / (growing.budget - 1))
         """The fewest bytes of a version with which all keep to the budget."""
-        news = 0 if file.is_database else self.sent_bytes + 1
+        news = 0 if self.is_whole else self.sent_bytes + 1
         self.least = max(self.affordable, news)
         """The fewest bytes of a provisional version, which holds news besides."""
 
@@ -139,7 +142,7 @@ class _Pace:
     def when(self, due_ns: int) -> str:
         """When the next version goes, for a person."""
         every_ns = self.growing.every_ns
-        if self.file.size <= self.sent_bytes and not self.file.is_database:
+        if self.file.size <= self.sent_bytes and not self.is_whole:
             return "nothing was added since the version on the server"
         if self.file.size < self.least:
             return f"the next version goes when it has {self.least} bytes, to keep to the budget"
@@ -155,10 +158,12 @@ def _while_it_changes(pace: _Pace, step: Upload, settling: Wait) -> Upload | Wai
     if file.changing_since_ns is None:
         return settling
     for_long = settling.reason is Reason.KEEPS_CHANGING or settling.state is State.PROVISIONAL
-    if not (file.growth.only or file.is_database):
+    due_ns = pace.due_ns(file.changing_since_ns)
+    if not (file.growth.only or pace.is_whole):
+        if pace.now_ns >= due_ns and file.growth.tried_at_ns is None:
+            return replace(step, why=Reason.BEGINNING_DUE.explain(), provisional=True)
         why = Reason.CHANGES_IN_PLACE.explain()
         return replace(settling, why=why) if for_long else settling
-    due_ns = pace.due_ns(file.changing_since_ns)
     goes_ns = max(due_ns, pace.enough_ns or 0)
     if pace.now_ns < goes_ns:
         until_ns = min(settling.until_ns or goes_ns, goes_ns)

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
+from itertools import chain
 
 from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
@@ -32,12 +33,12 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.local.content import Content, Held
-from aqsync.local.growing_file import GrowingFile, find_beginning
+from aqsync.local.growing_file import GrowingFile, find_beginning, whole_or_nothing
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import CHUNK, GuardedFile, is_gone
 from aqsync.local.roots import held_root
 from aqsync.local.submounts import Submounts
-from aqsync.local.unfinished import still_written
+from aqsync.local.unfinished import is_finished, still_written
 from aqsync.model import (
     BeginningRead,
     BeingWritten,
@@ -125,6 +126,8 @@ class Uploader:
 
     def _take(self, job: Job) -> Outcome:
         match job.step:
+            case Upload(provisional=True) if job.file.is_whole_or_nothing:
+                return self._upload_finished(job)
             case Upload(provisional=True) if not job.file.is_database:
                 return self._upload_beginning(job)
             case Upload():
@@ -156,6 +159,16 @@ class Uploader:
         with held.open() as source:
             return self._sent(job, held, source, unfinished)
 
+    def _upload_finished(self, job: Job) -> Outcome:
+        """Send a file that keeps changing, if its own format says that it is finished now."""
+        with (
+            self._contents.of(job, partial(self._goes_on, job)) as held,
+            held.open() as source,
+        ):
+            if isinstance(source, GuardedFile) and is_finished(source):
+                return self._sent(job, held, source, None)
+            return BeginningRead(grows=True)
+
     def _upload_beginning(self, job: Job) -> Outcome:
         """Send what makes sense by itself of a file that grows, if it begins as it did before."""
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
@@ -163,7 +176,11 @@ class Uploader:
         known = known_beginning(file)
         try:
             with GrowingFile(job.root, file.path, local, self._contents.disk) as source:
-                found = find_beginning(self._read(job, source.all()), known)
+                chunks = source.all()
+                first = next(chunks, b"")
+                if (found_format := whole_or_nothing(first)) or not file.growth.only:
+                    return BeginningRead(file.growth.only, format=found_format)
+                found = find_beginning(self._read(job, chain([first], chunks)), known)
                 sent = 0 if file.synced is None else file.synced.size
                 if known is None or found is None or found.size <= sent:
                     return BeginningRead(grows=True, beginning=found)

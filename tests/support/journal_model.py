@@ -243,7 +243,7 @@ class JournalModel:
                     signature, sha256, now_ns, 0, modified_at, unfinished=written
                 )
                 return _synced(now, synced, forced=False, ended=True)
-            case BeginningRead(grows, beginning):
+            case BeginningRead(grows, beginning, None):
                 growth = now.growth
                 only = growth.only and grows
                 begun = growth.begun if beginning is None else beginning

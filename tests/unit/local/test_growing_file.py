@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from aqsync.errors import FileChanged, FileRewritten, FileVanished
+from aqsync.journal.rows import SQLITE
 from aqsync.local.disk import seen_in
-from aqsync.local.growing_file import TEXT_BYTES, GrowingFile, find_beginning
+from aqsync.local.growing_file import TEXT_BYTES, GrowingFile, find_beginning, whole_or_nothing
 from aqsync.local.reader import CHUNK
 from aqsync.model import Beginning, Signature
 
@@ -39,14 +40,26 @@ LINES = b"".join(b"%06d a line\n" % number for number in range(2 * TEXT_BYTES //
         (LINES + b"half\0\0\0\0and more\n", LINES),
         (LINES + b"\0" * 100, LINES),
         (b"\0binary, with a half line", b"\0binary, with a half line"),
-        (b"SQLite format 3\0 and pages\n", None),
-        (b"\x89HDF\r\n\x1a\n and more\n", None),
-        (b"PK\x03\x04 and more\n", None),
     ],
     ids=lambda value: None if value is None else repr(value[-12:]),
 )
 def test_what_makes_sense_by_itself(content: bytes, found: bytes | None) -> None:
     assert find_beginning(pieces(content), None) == (None if found is None else beginning(found))
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"SQLite format 3\0 and pages", SQLITE),
+        (b"\x89HDF\r\n\x1a\n and more", "HDF5"),
+        (b"PK\x03\x04 and more", "ZIP"),
+        (b"n,voltage\n", None),
+        (b"\0\1\2", None),
+        (b"", None),
+    ],
+)
+def test_formats_of_which_no_part_makes_sense(content: bytes, name: str | None) -> None:
+    assert whole_or_nothing(content) == name
 
 
 @pytest.mark.parametrize("size", [TEXT_BYTES, TEXT_BYTES + 1, TEXT_BYTES + 13, CHUNK])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -263,6 +265,47 @@ def test_databases_that_go_as_files_wait_until_they_stand_still(lab: Lab) -> Non
             log.harness.hint("experiments.db", "experiments.db-wal")
             log.harness.run(LINE_S)
             assert log.record.synced is None or not log.record.synced.provisional
+
+
+# Formats that are whole or nothing
+
+
+@pytest.fixture
+def arrays(lab: Lab) -> Log:
+    """Arrays that are written anew with each point, in a format that says when it is finished."""
+    lab.configure(settle=SETTLE_S, growing=GrowingConfig(match=("*.npz",)))
+    return Log(Harness(lab), "run.npz")
+
+
+def archive(points: int) -> bytes:
+    file = BytesIO()
+    with ZipFile(file, "w") as members:
+        for number in range(points):
+            members.writestr(f"{number}.npy", b"%d" % number * 20)
+    return file.getvalue()
+
+
+def test_of_a_file_that_is_finished_again_and_again_whole_versions_go(arrays: Log) -> None:
+    for points in range(250):
+        arrays.place.write_bytes(archive(points))
+        arrays.write(b"")
+        arrays.harness.run(LINE_S)
+    assert 2 <= len(arrays.versions) <= 4
+    for version in arrays.versions:
+        assert ZipFile(BytesIO(version)).testzip() is None
+    assert arrays.harness.lab.decision("run.npz").state is State.PROVISIONAL
+    arrays.harness.run(60)
+    assert arrays.versions[-1] == archive(249)
+
+
+def test_of_a_file_that_is_never_finished_nothing_goes(arrays: Log) -> None:
+    content = archive(1000)
+    for second in range(150):
+        arrays.place.write_bytes(content[: 100 * second + 100])
+        arrays.write(b"")
+        arrays.harness.run(LINE_S)
+    assert arrays.versions == []
+    assert arrays.record.is_whole_or_nothing
 
 
 # What it means for everything else

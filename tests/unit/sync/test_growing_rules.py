@@ -133,8 +133,22 @@ CASES: list[tuple[str, FileRecord, Policy, type[Decision], Mapping[str, object]]
         {"reason": Reason.GROWS, "state": State.PROVISIONAL},
     ),
     (
+        "changed in place, never looked into",
+        changing(60, growth=Growth(only=False)),
+        POLICY,
+        Upload,
+        {"reason": Reason.BEGINNING_DUE},
+    ),
+    (
+        "of a format that is whole or nothing",
+        replace(changing(10, growth=Growth(only=False)), is_whole_or_nothing=True),
+        POLICY,
+        Upload,
+        PROVISIONAL,
+    ),
+    (
         "changed in place",
-        changing(60, growth=replace(BEGUN, only=False)),
+        changing(60, growth=replace(BEGUN, only=False, tried_at_ns=minutes(55))),
         POLICY,
         Wait,
         {"reason": Reason.CHANGES_IN_PLACE, "goes_ns": None},
