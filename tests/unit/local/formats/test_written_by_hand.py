@@ -65,6 +65,24 @@ def test_hdf5_spread_over_several_files_cannot_be_told() -> None:
     assert said_of(first[:1500])[1] is CANNOT_TELL
 
 
+def test_hdf5_of_version_1_has_its_addresses_four_bytes_later() -> None:
+    head = b"\x89HDF\r\n\x1a\n\1\0\0\0\0" + bytes([8, 8]) + bytes(13)
+    for end, verdict in ((200, FINISHED), (201, BEING_WRITTEN)):
+        addresses = struct.pack("<4Q", 0, NOT_KNOWN, end, NOT_KNOWN)
+        assert said_of((head + addresses).ljust(200, b"\0"))[1] is verdict
+
+
+def test_hdf5_of_version_2_with_addresses_shorter_than_lengths() -> None:
+    head = b"\x89HDF\r\n\x1a\n\2" + bytes([4, 8, 0])
+    for end, verdict in ((200, FINISHED), (201, BEING_WRITTEN)):
+        addresses = struct.pack("<4I", 0, 2**32 - 1, end, 96)
+        assert said_of((head + addresses).ljust(200, b"\0"))[1] is verdict
+
+
+def test_hdf5_of_a_later_version_cannot_be_told() -> None:
+    assert said_of(patched(real("version-3.h5"), 8, b"\4"))[1] is CANNOT_TELL
+
+
 @pytest.mark.parametrize(("at", "value"), [(8, 4), (8, 255), (13, 16), (13, 0)])
 def test_hdf5_of_a_kind_that_is_not_known_cannot_be_told(at: int, value: int) -> None:
     assert said_of(patched(real("version-0.h5"), at, bytes([value])))[1] is CANNOT_TELL
@@ -103,6 +121,12 @@ def test_zip64_and_each_beginning_of_it() -> None:
 def test_zip64_without_a_record_that_it_needs(magic: bytes) -> None:
     content = as_zip64(archive(a="text"))
     assert said_of(patched(content, content.index(magic), b"gone"))[1] is BEING_WRITTEN
+
+
+def test_zip64_whose_locator_leads_out_of_the_file() -> None:
+    content = as_zip64(archive(a="text"))
+    at = content.index(b"PK\x06\x07") + 8
+    assert said_of(patched(content, at, struct.pack("<Q", NOT_KNOWN)))[1] is BEING_WRITTEN
 
 
 def test_the_end_of_an_archive_that_lies_within_another() -> None:
