@@ -103,10 +103,11 @@ class MeasurementWatch:
         at = self._clock.monotonic() + self._mapping.settle
         with self._lock:
             self._all = self._all or paths is None
+            # A new one may be written for hours: those beside it do not wait for that.
+            self._beside(found - self._complete.keys(), ())
             for folder in found:
                 self._checks[folder] = at
-                if self._complete.get(folder):
-                    self._complete[folder] = False
+                self._complete[folder] = False
         if found or paths is None:
             self.woken()
 
@@ -120,8 +121,9 @@ class MeasurementWatch:
         assert step.folder is not None  # noqa: S101 - the caller knows that it waits for one
         seconds, now = LOOKED_AGAIN_S, self._clock.monotonic()
         if step.until_ns is not None:
-            seconds = max(0.0, (step.until_ns - self._clock.now_ns()) / SECOND_NS)
+            seconds = (step.until_ns - self._clock.now_ns()) / SECOND_NS
         with self._lock:
+            seconds = max(LEAST_PAUSE_S if self._complete.get(step.folder) else 0.0, seconds)
             if step.last:
                 if step.folder not in self._left:
                     self._arrived.add(step.folder)

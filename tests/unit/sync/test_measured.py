@@ -10,7 +10,7 @@ import pytest
 
 from aqsync.config import MappingConfig
 from aqsync.journal import Journal
-from aqsync.journal.measurements import OpenFiles
+from aqsync.journal.measurements import OpenFiles, Told
 from aqsync.model import (
     Failed,
     InSync,
@@ -201,6 +201,28 @@ def test_a_newer_folder_completes_those_before_it_alone(noted: Notes) -> None:
     assert isinstance(step(noted, "d/run_9/iq.csv", by), Upload)
     for path in ("d/run_10/iq.csv", "e/run_11/iq.csv"):
         assert "no folder beside it is newer" in step(noted, path, by).message
+
+
+@pytest.mark.parametrize("day", ["d\udcff", "µ 温度", "new\nline", "d'--"])
+def test_folders_may_have_any_name(noted: Notes, day: str) -> None:
+    complete = {"sentinel": ("done.tag",), "newer_sibling": True, "needs": "all"}
+    by = mapping(complete=complete, send="when_complete", last=("*.json",))
+    see(noted, *(f"{day}/run_1/{name}" for name in ("iq.csv", "node.json", "done.tag")))
+    assert isinstance(step(noted, f"{day}/run_1/iq.csv", by), Wait)
+    see(noted, f"{day}/run_2/raw/iq.csv")
+
+    assert isinstance(step(noted, f"{day}/run_1/iq.csv", by), Upload)
+    assert step(noted, f"{day}/run_1/node.json", by).reason is Reason.MEASUREMENT_LAST
+    states = {each.folder: each.state for each in measured(noted.journal, by).all()}
+    assert states == {
+        f"{day}/run_1": MeasurementState.ON_ITS_WAY,
+        f"{day}/run_2": MeasurementState.BEING_TAKEN,
+    }
+    told = [Told(folder, state, "") for folder, state in states.items()]
+    noted.journal.measurements.tell("m", told, [], NOW)
+    assert noted.journal.measurements.told("m") == states
+    noted.journal.measurements.tell("m", [], [f"{day}/run_1"], NOW)
+    assert [*noted.journal.measurements.told("m")] == [f"{day}/run_2"]
 
 
 def test_an_open_file_keeps_it_incomplete(noted: Notes) -> None:

@@ -118,6 +118,18 @@ def test_a_newer_folder_lets_the_one_before_it_go(start: Callable[..., Harness])
     assert set(harness.remote) == {"run_9~a.csv"}
 
 
+def test_a_newer_folder_counts_though_it_is_written_all_the_time(
+    start: Callable[..., Harness],
+) -> None:
+    harness = start({"newer_sibling": True})
+    harness.write("run_9/a.csv")
+    harness.run(60)
+    for number in range(10):
+        harness.write(f"run_10/{number}.csv")
+        harness.run(2)
+    assert set(harness.remote) == {"run_9~a.csv"}
+
+
 def test_a_late_change_is_sent_once_it_has_settled(start: Callable[..., Harness]) -> None:
     harness = start()
     harness.write("run/done.tag")
