@@ -27,7 +27,7 @@ def test_random_bytes_behind_a_magic(magic: bytes, rest: bytes, in_memory: int) 
     st.lists(st.tuples(st.integers(0, 3000), st.binary(min_size=1, max_size=9)), max_size=6),
     st.integers(0, 2000),
 )
-@examples(300)
+@examples(150)
 def test_a_real_file_with_other_bytes_in_it(
     content: bytes, pieces: list[tuple[int, bytes]], in_memory: int
 ) -> None:
