@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aqsync.config import patterns
 from aqsync.config.section import A_DURATION, SOME_PATTERNS, Duration, Patterns, Section
@@ -51,3 +51,12 @@ class Measurement(Section):
         if folder.rstrip("/").rpartition("/")[2] == "**":
             raise ValueError(f"{folder!r} ends with **: a pattern of folders names each folder")
         return folder
+
+
+def _off(value: object) -> object:
+    return None if value is False else value
+
+
+MeasurementOrOff = Annotated[Measurement | None, BeforeValidator(_off)]
+"""None: each file stands for itself."""
+EXPECTED = "off, or a section with the keys " + ", ".join(Measurement.model_fields)

@@ -23,7 +23,8 @@ from pydantic import (
 from aqsync.config import patterns
 from aqsync.config.growing import EXPECTED, GrowingConfig, GrowingOrOff
 from aqsync.config.junk import DEFAULT_IGNORE
-from aqsync.config.measurement import Measurement
+from aqsync.config.measurement import EXPECTED as MEASUREMENT_EXPECTED
+from aqsync.config.measurement import MeasurementOrOff
 from aqsync.config.section import (
     A_DURATION,
     SOME_PATTERNS,
@@ -171,11 +172,8 @@ class Settings(Section):
     """How SQLite databases are sent."""
     recheck: bool = Field(default=True, description="on or off")
     """Whether a file that was very young when it was uploaded is read once more a minute later."""
-    measurement: Measurement | None = Field(
-        default=None,
-        description="a section with the keys " + ", ".join(Measurement.model_fields) + ", or null",
-    )
-    """Which folders belong together; None: each file stands for itself."""
+    measurement: MeasurementOrOff = Field(default=None, description=MEASUREMENT_EXPECTED)
+    """Which folders belong together."""
     unfinished: Unfinished = Field(
         default=Unfinished(), description="a section with the key give_up"
     )

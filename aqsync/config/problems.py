@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from aqsync.config.growing import GrowingConfig
+from aqsync.config.measurement import Completion, Measurement
 from aqsync.config.models import (
     Config,
     Defaults,
@@ -34,6 +35,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "mappings": MappingConfig,
     "tags": TagRule,
     "growing": GrowingConfig,
+    "measurement": Measurement,
+    "complete": Completion,
 }
 
 
