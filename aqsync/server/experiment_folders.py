@@ -30,7 +30,7 @@ class ExperimentFolders:
         if self._removed.exists():
             shutil.rmtree(self._removed)
         for folder in (self._experiments, self._removed):
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         self._present = set(os.listdir(self._experiments))  # noqa: PTH208 - names, not paths
         if space.is_counted:
             for name in self._present:

@@ -53,7 +53,7 @@ class FileStore:
         self._listings = ListingCache()
         if self._incoming.exists():
             shutil.rmtree(self._incoming)
-        self._incoming.mkdir()
+        self._incoming.mkdir(mode=0o700)
         sync_folder(data)
 
     def has(self, uuid: UUID) -> bool:

@@ -35,4 +35,4 @@ def make_private(data: Path) -> None:
         else:
             _log.warning("%s was open to other users of this machine, and is closed now", data)
             return
-    _log.warning("other users of this machine may read %s, which stays so: %s", data, reason)
+    _log.warning("other users of this machine may look into %s, which stays so: %s", data, reason)

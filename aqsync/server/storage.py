@@ -42,6 +42,8 @@ class Storage:
         try:
             self._take_lock(data)
             self.files = FileStore(data, Space(data, quota, reserve))
+            # SQLite would make it readable for all; its log takes the permissions that it has.
+            os.close(os.open(data / "catalog.db", os.O_RDWR | os.O_CREAT, 0o600))
             self.database = Database(data / "catalog.db")
             self.catalog = Catalog(self.database, user=USER)
             self.tasks = TaskRecords(self.database, user=USER)

@@ -41,7 +41,7 @@ class Environments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._making: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._tidy_up()
 
     def python_of(self, extension: Path, stop: StopRequest) -> Path | None:

@@ -86,4 +86,14 @@ def test_what_others_keep_there_is_not_closed(
     tmp_path.chmod(0o755)
     make_private(tmp_path)
     assert mode(tmp_path) == 0o755
-    assert "other users of this machine may read" in caplog.text
+    assert "other users of this machine may look into" in caplog.text
+
+
+def test_in_a_folder_that_stays_open_the_servers_own_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "somebody's").touch()
+    tmp_path.chmod(0o755)
+    storage = Storage(tmp_path)
+    made = {path.name: mode(path) for path in tmp_path.iterdir() if path.name != "somebody's"}
+    storage.close()
+    assert {"catalog.db", "catalog.db-wal", "experiments", "incoming"} <= made.keys()
+    assert {name: each & 0o077 for name, each in made.items() if each & 0o077} == {}
