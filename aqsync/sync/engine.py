@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -48,7 +49,7 @@ from aqsync.model import (
     explain_error,
 )
 from aqsync.sync.contents import Contents
-from aqsync.sync.jobs import Job, Progress, unwatched
+from aqsync.sync.jobs import Job, Progress, ready, unwatched
 from aqsync.sync.lists import Lists
 from aqsync.sync.measurement_watch import MeasurementWatch
 from aqsync.sync.mirror import Mirror
@@ -256,7 +257,11 @@ class Engine:
         self._note_size_tried(file, step)
         mapping = self._by_name[file.mapping]
         errand = self._errands.job(mapping.directory, file.path)
-        return Job(file, step, mapping.directory, uuid, progress, errand, mapping.databases)
+        is_ready = ready
+        if mapping.name in self.measurements and isinstance(step, Upload):
+            is_ready = partial(self.measurements[mapping.name].is_ready, file)
+        root = mapping.directory
+        return Job(file, step, root, uuid, progress, errand, mapping.databases, is_ready)
 
     # Disks that do not answer
 

@@ -18,6 +18,11 @@ def unwatched(_bytes: int) -> None:
     """A `Progress` that does nothing."""
 
 
+def ready() -> bool:
+    """Of a file that no other comes before."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One decided step of one file."""
@@ -31,3 +36,5 @@ class Job:
     """Ends when no thread works on the file any longer; it may be given up before."""
     databases: Databases = Databases.SNAPSHOT
     """How the mapping's databases are sent."""
+    is_ready: Callable[[], bool] = ready
+    """Asked before the last bytes leave: whether nothing that must come first has changed."""

@@ -18,7 +18,7 @@ from aqsync.journal.measurements import Told
 from aqsync.journal.observations import Waiting
 from aqsync.local.folders import FIRST, Turn, folders_of
 from aqsync.log import Log
-from aqsync.model import SECOND_NS, Wait
+from aqsync.model import SECOND_NS, FileRecord, Wait
 from aqsync.sync.measured import Measured, Standing
 from aqsync.wording import counted
 
@@ -147,6 +147,19 @@ class MeasurementWatch:
                 return
             self._arrived.add(folder)
         self.woken()
+
+    # What a worker asks
+
+    def is_ready(self, file: FileRecord) -> bool:
+        """Whether a file may still be sent, if it is among the last ones of its measurement.
+
+        It was so when it was decided on; its upload may have begun long ago.
+        """
+        if file.forced or self._folders.turn(file.path) == FIRST:
+            return True
+        now_ns = self._clock.now_ns()
+        measured = Measured(self._journal, self._mapping, self._measurement, now_ns)
+        return measured.unready(file) is None
 
     # What the rescanner asks
 

@@ -270,6 +270,8 @@ class Uploader:
     def _remember(self, job: Job, sha256: bytes, size: int) -> None:
         """Check the server once more, then note the digest; after that the last bytes may leave."""
         self._check.confirm(job)
+        if not job.is_ready():
+            raise Outdated
         provisional = isinstance(job.step, Upload) and job.step.provisional
         if not self._journal.outcomes.about_to_send(
             job.file, sha256, size, provisional=provisional

@@ -168,6 +168,29 @@ def test_a_late_change_stops_what_waits_for_a_worker(start: Callable[..., Harnes
     assert len(harness.remote) == 22
 
 
+def test_a_late_change_stops_a_last_file_that_is_under_way(
+    start: Callable[..., Harness],
+) -> None:
+    harness = start(last=("*.json",))
+    for name in ("a.csv", "done.tag"):
+        harness.write(f"run/{name}", age_s=60)
+    harness.run(3)
+    harness.working = False
+    harness.write("run/node.json", b"late", age_s=60)
+    harness.run(3)
+    [(job, _lane)] = harness.pool.waiting
+    assert job.file.path == "run/node.json"
+
+    harness.write("run/b.csv")
+    harness.rescanner.step()
+    harness.working = True
+    harness.run(1)
+    assert "run~node.json" not in harness.remote
+    harness.run(SETTLED_S)
+    assert harness.lab.server.called("upload")[-1].endswith("run~node.json")
+    assert len(harness.remote) == 4
+
+
 def test_a_restart_goes_on(start: Callable[..., Harness]) -> None:
     harness = start({"quiet": 600.0})
     harness.write("run/a.csv")
