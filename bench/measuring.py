@@ -118,12 +118,14 @@ SOFTWARE = (
     _QCODES,
     # A database of which a version goes whenever it rests for a moment.
     replace(_QCODES, name="QCoDeS, settle 1s", place="qcodes-often", settings=_OFTEN, most=None),
+    # One that keeps changing, as runs follow each other, and whose log is left beside it.
     replace(
         _QCODES,
         module="qcodes_killed",
-        name="QCoDeS, killed",
+        name="QCoDeS, every 10s, killed",
         place="qcodes-killed",
-        most=None,  # nearly all of it is still in the log
+        settings={"preset": "qcodes", "growing": {"every": "10s"}},
+        most=None,  # nearly all of it is in the log in the end
     ),
     Software(
         "plottr_sweeps",
