@@ -93,6 +93,8 @@ class Compare(_Step):
     state: State = State.PENDING
     background: bool = False
     """No upload depends on the result, so uploads come first."""
+    while_growing: bool = False
+    """The file keeps changing: find out only whether what is there was sent just before."""
 
 
 @dataclass(frozen=True, slots=True)

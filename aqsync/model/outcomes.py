@@ -39,7 +39,7 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class BeginningRead:
-    """A file that keeps changing was read, and nothing of it was sent."""
+    """A file that keeps changing was read or compared, and nothing of it was sent."""
 
     grows: bool
     """False: bytes that were read before have changed since."""

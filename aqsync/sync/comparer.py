@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
@@ -16,6 +16,7 @@ from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import CHUNK
 from aqsync.model import (
     Adopted,
+    BeginningRead,
     Failed,
     Finding,
     FoundDifferent,
@@ -73,11 +74,8 @@ class Comparer:
         assert listed is not None  # noqa: S101 - only a listed file is compared
         size = held.size
         known = self._journal.versions.of(str(job.file.eid), job.file.remote_name)
-        began = self._clock.monotonic()
         try:
-            with self._server.download(job.uuid, job.file.remote_name) as remote:
-                if not was_listed(remote.modified_second, listed):
-                    self._check.renew(job, began)
+            with self._remote(job) as remote:
                 if remote.length is not None and not _tells(remote.length, size, known):
                     return FoundDifferent(listed)
                 with (
@@ -87,8 +85,40 @@ class Comparer:
                 ):
                     return self._side_by_side(job, remote, ours, size, known)
         except RemoteFileNotFound as exc:
-            why = Reason.REMOTE_FILE_VANISHED.explain(name=job.file.remote_name, advice=exc.hint)
-            return Failed(why, permanent=False)
+            return _vanished(job, exc)
+
+    def recognise(self, job: Job) -> Outcome:
+        """Whether the remote version is one that was sent just before; nothing is read here.
+
+        Raises:
+            Outdated: The server holds a version that was not listed.
+            RemoteError: The server cannot be asked.
+        """
+        file = job.file
+        ours = {v.sha256: v.size for v in (file.synced, file.sent) if v is not None}
+        theirs, size, most = hashlib.sha256(), 0, max(ours.values(), default=0)
+        try:
+            with self._remote(job) as remote:
+                if remote.length is None or remote.length in ours.values():
+                    for chunk in self._received(job, remote.chunks()):
+                        theirs.update(chunk)
+                        size += len(chunk)
+                        if size > most:
+                            break
+        except RemoteFileNotFound as exc:
+            return _vanished(job, exc)
+        if size and ours.get(theirs.digest()) == size:
+            return FoundOurOwn(size, theirs.digest(), str(file.remote.modified_at))
+        return BeginningRead(grows=True)
+
+    @contextmanager
+    def _remote(self, job: Job) -> Iterator[Download]:
+        """The remote version, which is the listed one."""
+        began = self._clock.monotonic()
+        with self._server.download(job.uuid, job.file.remote_name) as remote:
+            if not was_listed(remote.modified_second, str(job.file.remote.modified_at)):
+                self._check.renew(job, began)
+            yield remote
 
     def _side_by_side(
         self,
@@ -134,6 +164,11 @@ class Comparer:
                 self._rate.pay(len(chunk), self._aborted)
             job.progress(len(chunk))
             yield chunk
+
+
+def _vanished(job: Job, exc: RemoteFileNotFound) -> Failed:
+    why = Reason.REMOTE_FILE_VANISHED.explain(name=job.file.remote_name, advice=exc.hint)
+    return Failed(why, permanent=False)
 
 
 def _tells(length: int, here: int, known: dict[bytes, int]) -> bool:

@@ -21,6 +21,7 @@ from dataclasses import replace
 from aqsync.model import (
     SECOND_NS,
     Beginning,
+    Compare,
     FileRecord,
     Growing,
     Reason,
@@ -39,20 +40,26 @@ has settled: a person has decided on it, or it is to be repaired."""
 
 
 def paced(
-    file: FileRecord, growing: Growing | None, step: Upload, settling: Wait | None, now_ns: int
-) -> Upload | Wait:
-    """When the upload of a file takes place.
+    file: FileRecord,
+    growing: Growing | None,
+    step: Upload | Compare,
+    settling: Wait | None,
+    now_ns: int,
+) -> Upload | Compare | Wait:
+    """When the upload of a file takes place, or the comparison that comes before it.
 
     Args:
         file: Everything observed of it.
         growing: How often versions may go.
-        step: The upload, if nothing stood in its way.
+        step: What is done if nothing stands in its way.
         settling: The wait until it has settled; None: it has.
         now_ns: The wall clock, nanoseconds since 1970.
     """
     synced = file.synced
     if settling is not None and synced is not None and synced.provisional:
         settling = replace(settling, state=State.PROVISIONAL, since_ns=synced.at_ns)
+    if isinstance(step, Compare):
+        return step if settling is None else _compared(file, growing, step, settling, now_ns)
     if growing is None:
         return settling or replace(step, spent=file.growth.spent_bytes)
     pace = _Pace(file, growing, now_ns)
@@ -174,6 +181,19 @@ def _while_it_changes(pace: _Pace, step: Upload, settling: Wait) -> Upload | Wai
     if not for_long:
         return settling
     return replace(settling, why=Reason.GROWS.explain(when=pace.when(due_ns)))
+
+
+def _compared(
+    file: FileRecord, growing: Growing | None, step: Compare, settling: Wait, now_ns: int
+) -> Compare | Wait:
+    """After an upload without an answer, whether the server has it is found out meanwhile."""
+    synced, changing_ns = file.synced, file.changing_since_ns
+    may_be_ours = file.sent is not None or (synced is not None and synced.modified_at is None)
+    if growing is None or not growing.provisional or changing_ns is None or not may_be_ours:
+        return settling
+    if now_ns < _Pace(file, growing, now_ns).due_ns(changing_ns):
+        return settling
+    return replace(step, while_growing=True)
 
 
 def _large_again(pace: _Pace, step: Upload) -> Upload | Wait:

@@ -365,7 +365,7 @@ def _unless_hindered(file: FileRecord, policy: Policy, step: Decision, now_ns: i
     if policy.blocked is not None:
         return Wait(policy.blocked.why, policy.blocked.since_ns, policy.blocked.until_ns)
     settling = _settling(file, policy, now_ns)
-    if isinstance(step, Upload):
+    if isinstance(step, Upload | Compare):
         growing = policy.growing if policy.unready is None else None
         step = paced(file, growing, step, settling, now_ns)
         if isinstance(step, Wait):

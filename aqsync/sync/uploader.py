@@ -132,6 +132,8 @@ class Uploader:
                 return self._upload_beginning(job)
             case Upload():
                 return self._upload(job)
+            case Compare(while_growing=True):
+                return self._comparer.recognise(job)
             case Compare():
                 with self._contents.of(job, partial(self._goes_on, job)) as held:
                     return self._comparer.compare(job, held)

@@ -408,6 +408,38 @@ def test_a_server_that_was_away_gets_the_next_version_when_it_is_back(log: Log) 
     assert log.staleness_s < 700
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_an_upload_whose_answer_is_lost_is_recognised_while_the_file_grows(
+    log: Log, *, named: bool
+) -> None:
+    lab = log.harness.lab
+    lab.server.checks_conditions = named
+    log.write_for(500)
+
+    def lose() -> None:
+        del lab.server.after["upload"]
+        raise ServerUnreachable("the answer is lost")
+
+    lab.server.after["upload"] = lose
+    log.write_for(300)
+    assert log.versions == []
+    sent = lab.remote[log.name]
+    log.write_for(3000)
+    assert log.staleness_s < 2400
+    assert log.versions[0].startswith(sent)
+    spent = log.record.growth.spent_bytes
+    assert spent == len(sent) + sum(map(len, log.versions))
+
+
+def test_a_foreign_version_is_not_fetched_again_and_again(log: Log) -> None:
+    lab = log.harness.lab
+    log.write_for(500)
+    lab.server.after["upload"] = lambda: lab.server.put(EID, log.name, b"theirs")
+    log.write_for(3000)
+    assert lab.remote == {log.name: b"theirs"}
+    assert len(lab.server.called("download")) <= 3000 // 300
+
+
 def test_a_push_sends_only_what_has_settled(log: Log) -> None:
     log.write_for(500)
     log.harness.push(wait_for_settling=False)
