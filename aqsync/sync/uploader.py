@@ -216,6 +216,10 @@ class Uploader:
                 )
             except RemoteChanged as exc:
                 return self._check.refused(job, exc, began)
+            except TransferRefused as exc:
+                if _concerns_all(exc):
+                    raise
+                return replace(_failed(job, exc), sent_bytes=held.unlike(_present(file)))
         self._check.answered(expected=expected, checked=receipt.condition_checked)
         between = self._check.stored_between(receipt, began)
         return Uploaded(

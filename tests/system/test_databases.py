@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +15,11 @@ from aqsync.clock import SystemClock
 from aqsync.errors import DatabaseBusy
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.snapshot import Snapshots
+from tests.support.daemon import Daemon
 from tests.support.database_writer import check, committed, prepare, writing
 from tests.support.databases import listed
+from tests.support.embedded import EmbeddedServer
+from tests.support.project import Project
 
 NAME = "experiments.db"
 
@@ -110,3 +117,66 @@ def test_snapshots_after_kills(lab: Lab, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_snapshots_after_many_kills(lab: Lab, mode: str) -> None:
     kills(lab, Kind(mode, 50), 100)
+
+
+@contextmanager
+def kept(server: EmbeddedServer, name: str, folder: Path) -> Iterator[list[Path]]:
+    """All versions that a server has of a name meanwhile, in order, as links to its files."""
+    versions, inodes, over = list[Path](), set[int](), threading.Event()
+
+    def keep() -> None:
+        while not over.wait(0.005):
+            for found in (server.data / "experiments").rglob(name):
+                link = folder / f"version-{len(versions)}"
+                with suppress(FileNotFoundError):
+                    os.link(found, link)
+                    if link.stat().st_ino in inodes:
+                        link.unlink()
+                        continue
+                    inodes.add(link.stat().st_ino)
+                    versions.append(link)
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    try:
+        yield versions
+    finally:
+        over.set()
+        keeper.join()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["autocheckpoint of 20", "TRUNCATE", "DELETE"])
+def test_every_version_that_the_server_ever_had(tmp_path: Path, kind: str) -> None:
+    """A real daemon, a real server, and a program that rests for a moment now and then."""
+    with EmbeddedServer(tmp_path / "server") as server:
+        project = Project(tmp_path / "user", server.url)
+        project.configure(settle="200ms")
+        counter = tmp_path / "counter"
+        counter.write_bytes(bytes(8))
+        place = project.root / NAME
+        prepare(place, KINDS[kind].mode)
+        values = KINDS[kind].autocheckpoint, KINDS[kind].now_and_then, 0.7
+        with Daemon(project) as daemon, kept(server, NAME, tmp_path) as versions:
+            daemon.start()
+            with writing(place, counter, *values):
+                daemon.wait(lambda: len(versions) >= 10, "10 versions")
+            daemon.wait(
+                lambda: (
+                    len(versions) >= 10 and check_copy(versions[-1], tmp_path) >= committed(counter)
+                ),
+                "what the killed writer has committed",
+            )
+            daemon.stop()
+        seen = [check_copy(version, tmp_path) for version in versions]
+        assert seen == sorted(seen)
+        uploads = project.run("history", "--kind", "uploaded", "--json").json
+        assert len(uploads["events"]) == len(versions)
+        assert project.remote_names() == {NAME}
+        project.close()
+
+
+def check_copy(version: Path, folder: Path) -> int:
+    copy = folder / "opened.db"
+    copy.write_bytes(version.read_bytes())
+    return check(copy)
