@@ -15,6 +15,7 @@ from bench.asking import asking
 from bench.burst import burst
 from bench.crowded import crowded
 from bench.daemon_idle import daemon_idle
+from bench.database import database
 from bench.figures import Figure, table
 from bench.large_file import large_file
 from bench.latency import latency
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "crowded": crowded,
     "window": window,
     "measurements": measurements,
+    "database": database,
 }
 USUAL = (
     "small",

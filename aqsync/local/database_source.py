@@ -12,7 +12,7 @@ from aqsync.errors import FileUnreadable, FileVanished
 from aqsync.local.disk import Disk, Seen
 from aqsync.local.found_databases import first_bytes
 from aqsync.local.reader import CHUNK, explained
-from aqsync.local.sqlite_files import JOURNAL, LOG, log_number
+from aqsync.local.sqlite_files import JOURNAL, LOG, holds_something, log_number
 from aqsync.model import EntryKind, Signature
 
 GoesOn = Callable[[], None]
@@ -20,7 +20,7 @@ GoesOn = Callable[[], None]
 
 
 class DatabaseState(NamedTuple):
-    """A database and its parts, as seen one after the other."""
+    """A database and its parts, as seen one after the other; None for a part that is empty."""
 
     database: Seen
     log: Seen | None
@@ -72,9 +72,9 @@ class DatabaseSource:
 
     def _part(self, part: str) -> Seen | None:
         seen = self._look(part)
-        if seen is None or seen[0] in {None, EntryKind.SYMLINK, EntryKind.SPECIAL}:
-            return None  # SQLite would not open it either
-        if seen[0] is not EntryKind.FILE and seen[1]:
+        if not holds_something(seen):
+            return None
+        if seen is not None and seen[0] is EntryKind.OTHERS:
             raise FileUnreadable(
                 f"{self.place}{part} belongs to a user whom `require_owner` does not name",
                 hint="name its owner in `require_owner`: without it the database is not whole",
@@ -90,6 +90,8 @@ class DatabaseSource:
 
     def first_bytes(self, part: str, size: int) -> bytes:
         """The first bytes of the database or of a part of it; none where there is no such part."""
+        if part and self._part(part) is None:
+            return b""
         with self._translated(part):
             try:
                 return first_bytes(self._disk, self._root, self._path + part, size)

@@ -13,6 +13,7 @@ from aqsync.local.sqlite_files import (
     begins_database,
     begins_journal,
     begins_log,
+    holds_something,
 )
 from aqsync.model import EntryKind
 
@@ -40,7 +41,7 @@ def looks_like_database(
             return begins_database(first_bytes(disk, root, path, HEADER))
         begins = (LOG, begins_log), (JOURNAL, begins_journal)
         return any(
-            part and part[1] and is_one(first_bytes(disk, root, path + name, HEADER))
+            holds_something(part) and is_one(first_bytes(disk, root, path + name, HEADER))
             for part, (name, is_one) in zip(logs, begins, strict=True)
         )
     except OSError:

@@ -219,7 +219,7 @@ class _Attempts:
 
     def _old_enough(self, state: DatabaseState) -> DatabaseState:
         """The state once its times can tell it from the next one, if that matters."""
-        told_by_log = state.log is not None and state.log[1] > 0 and self._expected is None
+        told_by_log = state.log is not None and self._expected is None
         if told_by_log or not (young_ns := self._young_ns(state)):
             return state
         self._clock.wait(threading.Event(), young_ns / SECOND_NS)
@@ -241,7 +241,7 @@ class _Attempts:
         """Copy all of it; whether the copy is consistent."""
         source, room = self._source, self._room
         room.empty()
-        has_log = before.log is not None and before.log[1] > 0
+        has_log = before.log is not None
         header = log_header(source.first_bytes(LOG, LOG_HEADER)) if has_log else b""
         hot = self._has_hot_journal()
         copied = source.copy("", room.file(), room.promise)

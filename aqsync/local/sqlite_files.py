@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 
 from aqsync.local.disk import Seen
+from aqsync.model import EntryKind
 
 DATABASE = "sqlite"
 """What the journal calls the format of a database."""
@@ -60,17 +61,24 @@ def begins_journal(first: bytes) -> bool:
     return first.startswith(_JOURNAL)
 
 
+def holds_something(part: Seen | None) -> bool:
+    """Whether a database's log or journal is there and holds anything.
+
+    SQLite makes and removes empty ones without changing the database, and opens nothing but files.
+    """
+    return part is not None and part[0] in {EntryKind.FILE, EntryKind.OTHERS} and part[1] > 0
+
+
 def log_number(*parts: Seen | None) -> int:
     """A number that changes whenever one of these parts of a database does.
 
     Args:
-        parts: Its log and its journal, in this order; None where there is none. What is empty
-            counts as not there: SQLite makes and removes empty ones without changing anything.
+        parts: Its log and its journal, in this order; None where there is none.
 
     Returns:
-        0 if all are empty; else at least 1 and less than 2 to the power of 63.
+        0 if none holds anything; else at least 1 and less than 2 to the power of 63.
     """
-    full = [part[1:] if part is not None and part[1] else None for part in parts]
+    full = [part[1:] if part is not None and holds_something(part) else None for part in parts]
     if not any(full):
         return 0
     digest = hashlib.blake2b(repr(full).encode(), digest_size=8).digest()

@@ -11,7 +11,7 @@ from aqsync.journal.observations import KnownEntry, Observations, Observed
 from aqsync.local.disk import Disk, Seen
 from aqsync.local.found_databases import looks_like_database
 from aqsync.local.rules import LeftOut, Rules
-from aqsync.local.sqlite_files import JOURNAL, LOG, PARTS, database_of, log_number
+from aqsync.local.sqlite_files import JOURNAL, LOG, PARTS, database_of, holds_something, log_number
 from aqsync.local.submounts import Submounts
 from aqsync.model import EntryKind, Explanation, Reason, Signature
 from aqsync.paths import parents
@@ -408,7 +408,7 @@ class Walk:
             if log is None:
                 self._observations.found_database(self._mapping_id, path)
             return
-        full = [Signature(*part[1:]) for part in logs if part is not None and part[1]]
+        full = [Signature(*part[1:]) for part in logs if part and holds_something(part)]
         self._observe(path, Signature(*seen[1:], number), *full, is_database=True)
 
     def _part(self, path: str, known: KnownEntry | None, seen: Seen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -325,6 +326,33 @@ def test_what_a_killed_process_left_is_removed(place: Place) -> None:
     left.write_bytes(b"x")
     place.snapshots.clear()
     assert not place.folder.exists()
+
+
+class Sharing:
+    """An open file on a file system that can let two files share their blocks."""
+
+    def __init__(self, file: OpenFile) -> None:
+        self._file = file
+        self.look, self.close = file.look, file.close
+        self.read_at, self.locked_for_writing = file.read_at, file.locked_for_writing
+
+    def read(self, size: int) -> bytes:
+        assert size <= 32, "all of it was read, though it could be shared"
+        return self._file.read(size)
+
+    def cloned_into(self, descriptor: int) -> bool:
+        os.pwrite(descriptor, self._file.read_at(0, 1 << 30), 0)
+        return True
+
+
+def test_blocks_are_shared_where_the_file_system_can(
+    place: Place, writer: sqlite3.Connection, tmp_path: Path
+) -> None:
+    opened = place.disk.open
+    place.disk.open = lambda root, path: Sharing(opened(root, path))  # type: ignore[method-assign]  # of another file system
+    assert rows_in(place.take(), tmp_path) == 20
+    add_rows(writer)
+    assert rows_in(place.take(), tmp_path) == 21
 
 
 @pytest.mark.usefixtures("writer")

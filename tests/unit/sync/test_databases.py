@@ -189,3 +189,16 @@ def test_a_mapping_that_changes_its_mind(
         assert lab.remote[REMOTE] == (lab.root / NAME).read_bytes()
         assert f"{REMOTE}-wal" in lab.remote
     assert not writer.in_transaction
+
+
+def test_what_only_has_the_name_of_a_part(lab: Lab, tmp_path: Path) -> None:
+    """SQLite opens no links and no folders as logs either."""
+    lab.configure(settle=0.0)
+    connection = open_database(lab.root / NAME, "DELETE")
+    add_rows(connection, 20)
+    connection.close()
+    (lab.root / f"{NAME}-wal").symlink_to("/etc/hostname")
+    (lab.root / f"{NAME}-journal").mkdir()
+    assert lab.push().uploaded == 1
+    assert is_complete(lab)
+    assert rows_in(lab.remote[REMOTE], tmp_path) == 20
