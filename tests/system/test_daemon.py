@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -383,21 +384,56 @@ def test_a_file_that_never_stands_still_is_named(
         number = 0
         while not stop.wait(0.05):
             number += 1
-            project.write("log.txt", "x" * number)
+            project.write("log.out", "x" * number)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
         daemon.wait(
-            lambda: "log.txt: keeps changing before it can be sent" in project.run("status").out,
+            lambda: "log.out: keeps changing before it can be sent" in project.run("status").out,
             "status names it",
         )
         daemon.wait_for_remote({"still.csv"})
-        assert "log.txt" not in project.remote_names()
+        assert "log.out" not in project.remote_names()
     finally:
         stop.set()
         writer.join()
-    daemon.wait_for_remote({"log.txt"})
+    daemon.wait_for_remote({"log.out"})
+    assert daemon.stop() == 0
+
+
+@pytest.mark.long
+def test_versions_of_a_file_that_grows_are_there_while_it_grows(
+    project: Project, daemon: Daemon
+) -> None:
+    project.configure(settle="2s", growing={"every": "4s", "budget": 20})
+    daemon.start()
+    stop, place = threading.Event(), project.root / "run.log"
+
+    def write() -> None:
+        with place.open("a", buffering=1) as log:
+            for number in itertools.count():
+                log.write(f"{number:06} a line\n")
+                if stop.wait(0.05):
+                    return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        daemon.wait_for_remote({"run.log"})
+        daemon.wait(
+            lambda: "provisional, " in project.run("status").out, "status tells how old it is"
+        )
+        versions = [project.read("run.log")]
+        daemon.wait(lambda: project.read("run.log") != versions[0], "the next version is there")
+        versions.append(project.read("run.log"))
+    finally:
+        stop.set()
+        writer.join()
+    daemon.wait(lambda: project.run("status").exit_code == 0, "all of it is there")
+    final = place.read_bytes()
+    assert project.read("run.log") == final
+    assert all(final.startswith(each) and each.endswith(b"\n") for each in versions)
     assert daemon.stop() == 0
 
 
