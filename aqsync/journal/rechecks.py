@@ -68,7 +68,8 @@ class Rechecks:
         until = "" if until_ns is None else " AND f.recheck_at_ns <= ?"
         [row] = self._database.rows(
             "SELECT count(*), coalesce(sum(f.size), 0), max(f.recheck_at_ns) FROM file f"
-            f" WHERE f.mapping_id = ? AND f.recheck_at_ns IS NOT NULL{until} AND {UNCHANGED}",
+            f" WHERE f.mapping_id = ? AND f.recheck_at_ns IS NOT NULL{until}"
+            f" AND f.kind = 0 AND {UNCHANGED}",
             (mapping_id,) if until_ns is None else (mapping_id, until_ns),
         )
         return Pending(*row)

@@ -47,6 +47,7 @@ def test_leftovers_go_once_the_database_is_whole_there(
 ) -> None:
     lab.scan()
     assert found(lab) == dict.fromkeys(PARTS, False)
+    assert lab.journal.rechecks.pending(lab.mapping_id).files == 0
     lab.push()
     assert found(lab) == dict.fromkeys(PARTS, True)
     assert lab.push().removed == 0
