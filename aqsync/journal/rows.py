@@ -135,6 +135,13 @@ JOINED = """
     LEFT JOIN remote_file r ON r.eid = f.eid AND r.name = f.remote_name
 """
 
+_LOG_BYTES = f"""
+    CASE WHEN f.format = '{SQLITE}' THEN (
+        SELECT p.size FROM file p WHERE p.mapping_id = f.mapping_id AND p.directory = f.directory
+            AND p.name IN (f.name || '-wal', CAST(f.name || '-wal' AS BLOB))
+    ) END
+"""
+
 RECORD = f"""
     SELECT f.id, m.name, f.directory, f.name, f.kind,
         f.size, f.mtime_ns, f.ctime_ns, f.inode, f.log, f.since_ns, f.eid,
@@ -150,7 +157,7 @@ RECORD = f"""
         f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns, f.removing,
         f.resends, f.resends_since_ns, f.format, f.unfinished_format, f.unfinished_at_ns,
         f.synced_provisional, f.sent_provisional, f.only_grown, f.begun_size, f.begun_sha256,
-        f.tried_at_ns, f.spent_bytes
+        f.tried_at_ns, f.spent_bytes, {_LOG_BYTES}
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
@@ -163,6 +170,7 @@ _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
     slice(52, 54),
     slice(54, 59),
 )
+_LOG = 59
 """Which columns of `RECORD` belong together."""
 
 
@@ -201,6 +209,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         removing=bool(removing),
         resends=None if since is None else Resends(resends, since),
         is_database=known_format == SQLITE,
+        log_bytes=row[_LOG] or 0,
         is_whole_or_nothing=known_format not in {None, OTHER_FORMAT, SQLITE},
         unfinished=None
         if unfinished_at_ns is None

@@ -222,6 +222,8 @@ class FileRecord:
     """None: never, or so long ago that it no longer counts."""
     is_database: bool = False
     """It was seen to be a SQLite database."""
+    log_bytes: int = 0
+    """Of a database: bytes of its log. So much more than the file, at most, a snapshot may have."""
     unfinished: Unfinished | None = None
     """None: as far as is known, it is not."""
     as_it_is: bool = False

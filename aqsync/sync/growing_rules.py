@@ -111,6 +111,11 @@ class _Pace:
         return changing_ns - synced.at_ns >= self.growing.every_ns
 
     @property
+    def bytes(self) -> int:
+        """The most that a version of it may have now: a snapshot holds what is in the log too."""
+        return self.file.size + self.file.log_bytes
+
+    @property
     def sent_bytes(self) -> int:
         """Of the version on the server."""
         return 0 if self.file.synced is None else self.file.synced.size
@@ -134,7 +139,7 @@ class _Pace:
     @property
     def enough_ns(self) -> int | None:
         """When the file has `least` bytes if it grows on as it has since the last version."""
-        synced, size = self.file.synced, self.file.size
+        synced, size = self.file.synced, self.bytes
         if synced is None or size >= self.least:
             return None
         grown, took_ns = size - synced.size, self.now_ns - synced.at_ns
@@ -149,9 +154,9 @@ class _Pace:
     def when(self, due_ns: int) -> str:
         """When the next version goes, for a person."""
         every_ns = self.growing.every_ns
-        if self.file.size <= self.sent_bytes and not self.is_whole:
+        if self.bytes <= self.sent_bytes and not self.is_whole:
             return "nothing was added since the version on the server"
-        if self.file.size < self.least:
+        if self.bytes < self.least:
             return f"the next version goes when it has {self.least} bytes, to keep to the budget"
         if due_ns == self._again_ns:
             return f"the last try sent nothing; the next is made {_duration(every_ns // 2)} later"
@@ -175,7 +180,7 @@ def _while_it_changes(pace: _Pace, step: Upload, settling: Wait) -> Upload | Wai
     if pace.now_ns < goes_ns:
         until_ns = min(settling.until_ns or goes_ns, goes_ns)
         settling = replace(settling, until_ns=until_ns, goes_ns=goes_ns)
-    elif file.size >= pace.least:
+    elif pace.bytes >= pace.least:
         why = (Reason.PROVISIONAL_DUE if pace.is_known else Reason.BEGINNING_DUE).explain()
         return replace(step, why=why, provisional=True, least=pace.least)
     if not for_long:

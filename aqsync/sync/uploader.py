@@ -143,6 +143,8 @@ class Uploader:
     def _upload(self, job: Job) -> Outcome:
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
         with self._contents.of(job, partial(self._goes_on, job)) as held:
+            if held.size < job.step.least:
+                return BeginningRead(grows=True)  # only the snapshot tells how large it is
             return self._uploaded(job, job.step, held)
 
     def _uploaded(self, job: Job, step: Upload, held: Held) -> Outcome:

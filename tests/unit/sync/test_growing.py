@@ -256,6 +256,32 @@ def test_of_a_database_that_keeps_changing_whole_snapshots_go(lab: Lab, tmp_path
     assert set(log.harness.remote) == {"experiments.db"}
 
 
+def test_of_a_database_whose_log_alone_grows_snapshots_go(lab: Lab, tmp_path: Path) -> None:
+    log = Log(Harness(lab), "experiments.db")
+    with closing(open_database(log.place, autocheckpoint=0)) as writer:
+        size = log.place.stat().st_size
+        for _ in range(140):
+            add_rows(writer, 5, size=200)
+            log.harness.hint("experiments.db-wal")
+            log.harness.run(SETTLE_S - 5)
+        assert log.place.stat().st_size == size < log.record.log_bytes
+        rows = [rows_in(version, tmp_path) for version in log.versions]
+        assert 2 <= len(rows) <= 4
+        assert rows == sorted(set(rows))
+        assert log.record.growth.spent_bytes <= 2 * len(log.versions[-1])
+
+
+def test_a_snapshot_too_small_for_the_budget_is_not_sent(lab: Lab) -> None:
+    log = Log(Harness(lab), "experiments.db")
+    with closing(open_database(log.place, autocheckpoint=0)) as writer:
+        for _ in range(130):  # the same page again and again: the log grows, a snapshot does not
+            writer.execute("INSERT OR REPLACE INTO row VALUES (1, randomblob(200))")
+            log.harness.hint("experiments.db-wal")
+            log.harness.run(SETTLE_S - 5)
+        assert len(log.versions) == 2
+        assert log.record.growth.tried_at_ns is not None
+
+
 def test_databases_that_go_as_files_wait_until_they_stand_still(lab: Lab) -> None:
     lab.configure(settle=SETTLE_S, databases=Databases.FILE)
     log = Log(Harness(lab), "experiments.db")

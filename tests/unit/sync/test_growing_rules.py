@@ -133,6 +133,13 @@ CASES: list[tuple[str, FileRecord, Policy, type[Decision], Mapping[str, object]]
         {"reason": Reason.GROWS, "state": State.PROVISIONAL},
     ),
     (
+        "a database that has cost enough, but for what its log may hold",
+        replace(changing(60, 100, version(10, 100), spent(200)), is_database=True, log_bytes=100),
+        POLICY,
+        Upload,
+        {**PROVISIONAL, "least": 200},
+    ),
+    (
         "changed in place, never looked into",
         changing(60, growth=Growth(only=False)),
         POLICY,
