@@ -10,6 +10,7 @@ from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.rows import (
     JOINED,
     LISTED,
+    SQLITE,
     UNSYNCED,
     below,
     joined,
@@ -30,6 +31,9 @@ NOT_THERE = f"""(
             AND (r.modified_at IS NULL OR r.modified_at IS NOT f.synced_modified_at))
     )
 )"""
+
+_SENT = {True: "f.kind = 0", False: f"f.kind = 0 AND f.format IS NOT '{SQLITE}'"}
+"""Which entries are sent, by whether databases are."""
 
 _Values = list[int | str | bytes]
 
@@ -129,18 +133,19 @@ class Measurements:
         )
         return [Changes(loaded(directory), *rest) for directory, *rest in rows]
 
-    def counts(self, mapping_id: int, folder: str = "") -> list[Counts]:
+    def counts(self, mapping_id: int, folder: str = "", *, databases: bool = True) -> list[Counts]:
         """How many files each directory at and below a folder has, and what is to come.
 
         Args:
             mapping_id: Whose.
             folder: Which; empty: everywhere.
+            databases: False: they are left out, as they are never sent.
         """
         rows = self._ask(
             f"SELECT f.directory, count(*), sum(f.size), sum({NOT_THERE}) FROM {JOINED}",
             mapping_id,
             folder,
-            "f.kind = 0 AND f.size IS NOT NULL GROUP BY f.directory",
+            f"{_SENT[databases]} AND f.size IS NOT NULL GROUP BY f.directory",
         )
         return [Counts(loaded(directory), *rest) for directory, *rest in rows]
 
@@ -195,14 +200,20 @@ class Measurements:
         rows = self._ask(question, mapping_id, folder, condition, values)
         return (joined(directory, name) for directory, name in rows)
 
-    def not_there(self, mapping_id: int, folder: str) -> list[NotThere]:
-        """The files of a folder that are not on the server as they are here, failed ones first."""
+    def not_there(self, mapping_id: int, folder: str, *, databases: bool = True) -> list[NotThere]:
+        """The files of a folder that are not on the server as they are here, failed ones first.
+
+        Args:
+            mapping_id: Whose.
+            folder: Which.
+            databases: As for `counts`.
+        """
         rows = self._ask(
             "SELECT f.id, f.directory, f.name, f.size, coalesce(f.failure_message, '')"
             f" FROM {JOINED}",
             mapping_id,
             folder,
-            NOT_THERE,
+            f"{_SENT[databases]} AND {NOT_THERE}",
         )
         found = [NotThere(row[0], joined(row[1], row[2]), *row[3:]) for row in rows]
         return sorted(found, key=lambda each: (not each.failure, each.path))

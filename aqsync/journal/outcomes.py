@@ -487,6 +487,8 @@ def _earns(file: FileRecord, outcome: Outcome) -> bool:
             return not provisional
         case FoundOurOwn(sha256=sha256):
             return not is_provisional(file, sha256)
+        case Touched():  # what was sent while the file changed turns out to be all of it
+            return file.synced is not None and file.synced.provisional
         case _:
             return isinstance(outcome, Adopted)
 

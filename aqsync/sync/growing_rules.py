@@ -84,10 +84,7 @@ def known_beginning(file: FileRecord) -> Beginning | None:
 
 
 class _Pace:
-    """What follows for one file from what was sent of it, and when.
-
-    Times in the future are from before the clock was set back, and count as now.
-    """
+    """What follows for one file from what was sent of it, and when."""
 
     def __init__(self, file: FileRecord, growing: Growing, now_ns: int) -> None:
         self.file = file
@@ -121,8 +118,14 @@ class _Pace:
         return 0 if self.file.synced is None else self.file.synced.size
 
     def after(self, time_ns: int | None, pause_ns: int) -> int:
-        """So much later than a time; 0 if there is none."""
-        return 0 if time_ns is None else min(time_ns, self.now_ns) + pause_ns
+        """So much later than a time; 0 if there is none.
+
+        One that lies further ahead than the pause is from before the clock was set back, and counts
+        as long ago: nobody waits until the clock has caught up.
+        """
+        if time_ns is None or time_ns - self.now_ns > pause_ns:
+            return 0
+        return time_ns + pause_ns
 
     @property
     def next_ns(self) -> int:
@@ -134,7 +137,7 @@ class _Pace:
         """When a file is read next that has kept changing since `changing_ns`."""
         every_ns = self.growing.every_ns
         grown_ns = self.after(changing_ns, every_ns if self.is_known else every_ns // 2)
-        return max(grown_ns, self.next_ns, self._again_ns)
+        return max(grown_ns, self.next_ns, self.again_ns)
 
     @property
     def enough_ns(self) -> int | None:
@@ -148,7 +151,8 @@ class _Pace:
         return self.now_ns + max(SECOND_NS, (self.least - size) * took_ns // grown)
 
     @property
-    def _again_ns(self) -> int:
+    def again_ns(self) -> int:
+        """When something is tried again, after a try in vain; 0: there was none."""
         return self.after(self.file.growth.tried_at_ns, self.growing.every_ns // 2)
 
     def when(self, due_ns: int) -> str:
@@ -158,7 +162,7 @@ class _Pace:
             return "nothing was added since the version on the server"
         if self.bytes < self.least:
             return f"the next version goes when it has {self.least} bytes, to keep to the budget"
-        if due_ns == self._again_ns:
+        if due_ns == self.again_ns:
             return f"the last try sent nothing; the next is made {_duration(every_ns // 2)} later"
         if self.file.synced is None:
             return f"a first, provisional version goes when it has grown for {_duration(every_ns)}"
@@ -206,7 +210,7 @@ def _large_again(pace: _Pace, step: Upload) -> Upload | Wait:
     is_enough = file.size >= pace.affordable
     if is_enough and pace.now_ns >= next_ns:
         return step
-    rested_ns = pace.after(file.since_ns, pace.growing.every_ns)
+    rested_ns = min(file.since_ns, pace.now_ns) + pace.growing.every_ns
     every = _duration(pace.growing.every_ns)
     when = (
         f"the next version goes {every} after the last one"

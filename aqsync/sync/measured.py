@@ -16,6 +16,7 @@ from aqsync.model import (
     SECOND_NS,
     Completeness,
     Conditions,
+    Databases,
     Explanation,
     FileRecord,
     MeasurementState,
@@ -78,6 +79,8 @@ class Measured:
         self._measurement = measurement
         self._now_ns = now_ns
         self._conditions = conditions_of(mapping, measurement)
+        self._databases = mapping.databases is not Databases.IGNORE
+        """Whether they are sent: nothing waits for what never is."""
         self._complete: dict[str, Completeness] = {}
         self._changes: dict[str, list[Changes]] = {}
         self._counts: dict[str, list[Counts]] = {}
@@ -131,7 +134,7 @@ class Measured:
     def all(self) -> list[Standing]:
         """Every measurement, by name."""
         kept = self._journal.measurements
-        self._counts = self._by_folder(kept.counts(self._mapping_id))
+        self._counts = self._by_folder(kept.counts(self._mapping_id, databases=self._databases))
         self._changes = self._by_folder(kept.changes(self._mapping_id, self._now_ns))
         if self._conditions.sentinel:
             self._sentinels = self._sentinels_in("")
@@ -153,7 +156,9 @@ class Measured:
     def _missing(self, folder: str) -> list[tuple[Turn, NotThere]]:
         """The files of a measurement that are not on the server, in the order of their turns."""
         if folder not in self._not_there:
-            found = self._journal.measurements.not_there(self._mapping_id, folder)
+            found = self._journal.measurements.not_there(
+                self._mapping_id, folder, databases=self._databases
+            )
             turns = [(self.folders.turn(each.path), each) for each in found]
             self._not_there[folder] = sorted(turns, key=_turn)
         return self._not_there[folder]
@@ -211,7 +216,9 @@ class Measured:
 
     def _counts_of(self, folder: str) -> list[Counts]:
         if folder not in self._counts:
-            self._counts[folder] = self._journal.measurements.counts(self._mapping_id, folder)
+            self._counts[folder] = self._journal.measurements.counts(
+                self._mapping_id, folder, databases=self._databases
+            )
         return self._counts[folder]
 
     def _sentinels_in(self, folder: str) -> dict[str, str]:

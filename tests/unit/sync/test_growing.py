@@ -380,6 +380,18 @@ def test_only_the_whole_file_earns_its_tags(lab: Lab) -> None:
     assert sorted(lab.server.of(EID).tags) == ["other", "whole"]
 
 
+def test_a_version_that_turns_out_to_be_whole_earns_its_tags(lab: Lab) -> None:
+    lab.configure(settle=SETTLE_S, tags=(TagRule(match="*.log", add=("whole",)),))
+    log = Log(Harness(lab))
+    log.write_for(599)
+    while not log.versions:
+        log.write()
+        log.harness.run(1)
+    log.harness.run(60)
+    assert log.versions == [log.place.read_bytes()]
+    assert lab.server.of(EID).tags == ["whole"]
+
+
 def test_a_restart_forgets_nothing(log: Log) -> None:
     log.write_for(700)
     lab = log.harness.lab
@@ -464,6 +476,16 @@ def test_a_foreign_version_is_not_fetched_again_and_again(log: Log) -> None:
     log.write_for(3000)
     assert lab.remote == {log.name: b"theirs"}
     assert len(lab.server.called("download")) <= 3000 // 300
+
+
+@pytest.mark.parametrize("days", [300, -300])
+def test_a_clock_that_is_corrected_holds_nothing_up(log: Log, days: float) -> None:
+    for corrected in (1, -1):
+        log.write_for(500)
+        log.harness.lab.clock.set_back(corrected * days * 24 * HOUR_S)
+        before = len(log.versions)
+        log.write_for(3000)
+        assert len(log.versions) > before
 
 
 def test_a_push_sends_only_what_has_settled(log: Log) -> None:

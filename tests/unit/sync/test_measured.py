@@ -12,6 +12,7 @@ from aqsync.config import MappingConfig
 from aqsync.journal import Journal
 from aqsync.journal.measurements import OpenFiles, Told
 from aqsync.model import (
+    Databases,
     Failed,
     InSync,
     MeasurementState,
@@ -142,6 +143,19 @@ def test_the_last_file_names_one_that_failed_first(noted: Notes) -> None:
     message = step(noted, "d/run/node.json").message
     assert "3 files" in message
     assert "d/run/b.csv: the disk gave an error" in message
+
+
+def test_nothing_waits_for_a_database_that_is_not_sent(noted: Notes) -> None:
+    by = WHEN_COMPLETE.model_copy(update={"databases": Databases.IGNORE})
+    see(noted, "d/run/x.db", "d/run/node.json", "d/run/done.tag")
+    noted.journal.observations.found_database(noted.mapping_id, "d/run/x.db")
+    upload(noted, "d/run/done.tag")
+
+    assert isinstance(step(noted, "d/run/node.json", by), Upload)
+    assert standing(noted, by).files == 2
+    upload(noted, "d/run/node.json")
+    assert standing(noted, by).state is MeasurementState.ON_SERVER
+    assert standing(noted, WHEN_COMPLETE).state is MeasurementState.ON_ITS_WAY
 
 
 def test_a_late_change_holds_the_others_back_until_it_has_settled(noted: Notes) -> None:
