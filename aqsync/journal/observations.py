@@ -259,6 +259,16 @@ class Observations:
             (mapping_id, *split(path)),
         )
 
+    def damaged(self, mapping_id: int) -> dict[str, str]:
+        """By path of a database that is as it was sent, what SQLite found wrong in it then."""
+        rows = self._database.rows(
+            "SELECT f.directory, f.name, f.synced_damage FROM file f WHERE f.mapping_id = ?"
+            f" AND f.format = '{SQLITE}' AND f.synced_damage IS NOT NULL AND {UNCHANGED}"
+            " ORDER BY f.directory, f.name",
+            (mapping_id,),
+        )
+        return {joined(directory, name): said for directory, name, said in rows}
+
     def leftovers(self, mapping_id: int) -> list[int]:
         """The ids of parts of databases whose copies stand on the server as they were sent."""
         rows = self._database.rows(

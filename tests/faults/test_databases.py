@@ -50,3 +50,21 @@ def test_a_live_database_and_the_leftovers_of_an_earlier_release(
     writer.close()
     assert project.push().exit_code == 0
     assert project.remote_names() == {"run~experiments.db"}
+
+
+def test_a_damaged_database_goes_as_it_is_and_is_named(project: Project) -> None:
+    place = project.root / "old.db"
+    connection = open_database(place, "DELETE")
+    add_rows(connection, 300)
+    connection.close()
+    content = bytearray(place.read_bytes())
+    content[8192:12288] = b"\x55" * 4096
+    project.write("old.db", bytes(content))
+    assert project.push().exit_code == 0
+    assert project.read("old.db") == content
+    assert "  a database that SQLite found damaged, sent as it is: old.db (" in (
+        project.run("status").out
+    )
+    [found] = project.run("status", "--json").json["mappings"]["main"]["damaged"]
+    assert found["path"] == str(place)
+    assert "SQLite found it damaged here when it was sent" in project.run("why", place).out

@@ -61,6 +61,8 @@ class _MappingState(NamedTuple):
     """Why its file events cannot be trusted."""
     rechecks: Pending
     sent_unfinished: list[SentUnfinished]
+    damaged: dict[str, str]
+    """Databases that were sent as they are, with what is wrong in them."""
     leftovers: list[Leftover]
     slowest: FileUnderWay | None
     """Of the files that the daemon sends."""
@@ -188,6 +190,7 @@ def _mapping_state(
         journal.mappings.watch(record.id),
         journal.rechecks.pending(record.id),
         journal.observations.sent_unfinished(record.id),
+        journal.observations.damaged(record.id),
         leftovers(journal, mapping, now_ns),
         daemon.slowest(mapping.name),
         [] if (measured := measured_of(journal, mapping, now_ns)) is None else measured.all(),
@@ -225,6 +228,10 @@ def _print_json(
                     "sent_unfinished": [
                         {"path": str(each.mapping.directory / file.path), "format": file.format}
                         for file in each.sent_unfinished
+                    ],
+                    "damaged": [
+                        {"path": str(each.mapping.directory / path), "said": said}
+                        for path, said in each.damaged.items()
                     ],
                     "leftovers": [
                         {"name": file.remote_name, "experiment": file.eid, "removable": removable}
@@ -293,6 +300,8 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
     tell_measurements(each.measurements)
     _tell_rechecks(each, now_ns)
     _tell_unfinished(each.sent_unfinished, everything=everything)
+    for path, said in each.damaged.items():
+        say(f"  a database that SQLite found damaged, sent as it is: {path} ({said})")
     _tell_leftovers(each.leftovers, everything=everything)
     _tell_watch(each.watch, now_ns)
 
