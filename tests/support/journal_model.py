@@ -109,6 +109,7 @@ class JournalModel:
             comparison=None,
             failure=None,
             unfinished=None,
+            is_database=file.is_database if seen.is_database is None else seen.is_database,
             growth=replace(file.growth, only=changing_ns is None or _has_only_grown(file, seen)),
         )
 
@@ -178,7 +179,8 @@ class JournalModel:
                 known.replaced = file.remote.modified_at
             known.file = self._with(known.file, file, outcome, now_ns)
             if isinstance(outcome, Uploaded | Adopted | Touched) and known.file.synced is not None:
-                synced = replace(known.file.synced, recheck_at_ns=recheck_at_ns)
+                at_ns = None if known.file.is_database else recheck_at_ns
+                synced = replace(known.file.synced, recheck_at_ns=at_ns)
                 known.file = replace(known.file, synced=synced)
 
     def passed(self, file: FileRecord, again_ns: int) -> None:
@@ -206,6 +208,8 @@ class JournalModel:
         """As `Rechecks.closed`."""
         known = self.files.get((mapping, path))
         if known is None or not _unchanged(known.file) or known.file.synced is None:
+            return
+        if known.file.is_database:
             return
         planned = known.file.synced.recheck_at_ns
         planned = at_ns if planned is None else planned + 1
@@ -437,6 +441,7 @@ def _new(identity: int, mapping: str, seen: Observed) -> FileRecord:
         forced=False,
         as_it_is=False,
         may_replace=None,
+        is_database=bool(seen.is_database),
     )
 
 

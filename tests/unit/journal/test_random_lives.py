@@ -119,6 +119,7 @@ class JournalLives(RuleBasedStateMachine):
         ahead=st.sampled_from([0, 0, 10**9]),
         eid=targets,
         name=names,
+        is_database=st.sampled_from([None, None, True, False]),
     )
     def see(
         self,
@@ -129,9 +130,11 @@ class JournalLives(RuleBasedStateMachine):
         ahead: int,
         eid: str | None,
         name: str,
+        *,
+        is_database: bool | None,
     ) -> None:
         name = "" if eid is None else name
-        seen = Observed(path, kind, signature, self.tick() + ahead, eid, name)
+        seen = Observed(path, kind, signature, self.tick() + ahead, eid, name, is_database)
         self.journal.observations.observe(self.ids[mapping], [seen])
         self.model.observe(mapping, seen)
 
