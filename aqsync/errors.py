@@ -153,7 +153,7 @@ class SnapshotFailed(LocalError):
 
 
 class DatabaseBusy(SnapshotFailed):
-    """Each time while a database was copied, its log was emptied or the file itself written."""
+    """Each time while a database was copied, it was written to in a way that makes a copy torn."""
 
 
 class NoRoomForSnapshot(SnapshotFailed):

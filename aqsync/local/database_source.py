@@ -88,6 +88,24 @@ class DatabaseSource:
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+    def in_the_midst(self) -> bool:
+        """Whether a transaction is under way that nothing on the disk would undo.
+
+        So it is with the journal modes MEMORY and OFF: its pages go into the database at once. Its
+        writer holds a lock until it ends, which the system tells as `Disk` says.
+        """
+        if self._look(LOG) is not None or self._look(JOURNAL) is not None:
+            return False
+        with self._translated(""):
+            try:
+                file = self._disk.open(self._root, self._path)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            try:
+                return file.locked_for_writing()
+            finally:
+                file.close()
+
     def first_bytes(self, part: str, size: int) -> bytes:
         """The first bytes of the database or of a part of it; none where there is no such part."""
         if part and self._part(part) is None:

@@ -241,6 +241,7 @@ class _Attempts:
         """Copy all of it; whether the copy is consistent."""
         source, room = self._source, self._room
         room.empty()
+        _not_in_the_midst(source)  # what begins or ends after `before` changes the file
         has_log = before.log is not None
         header = log_header(source.first_bytes(LOG, LOG_HEADER)) if has_log else b""
         hot = self._has_hot_journal()
@@ -346,6 +347,15 @@ class _AtRest(GuardedFile):
         super()._check_again()
         if self._source.look().signature != self._expected:
             raise FileChanged(f"{self._source.place} was written to while it was read")
+
+
+def _not_in_the_midst(source: DatabaseSource) -> None:
+    if source.in_the_midst():
+        raise DatabaseBusy(
+            f"a program is in the midst of a transaction in {source.place}, and keeps nothing on"
+            " the disk by which it could be undone (the journal modes MEMORY and OFF)",
+            hint="it is tried again; it succeeds once the transaction has ended",
+        )
 
 
 def _first_bytes(place: Path, size: int) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -198,6 +200,58 @@ def test_a_transaction_that_is_under_way_is_not_in_it(
     assert rows_in(content, tmp_path) == 200
     assert b"not yet" not in content
     assert listed(place.root) == before
+    writer.close()
+
+
+IN_THE_MIDST = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute(f"PRAGMA journal_mode = {sys.argv[2]}")
+connection.execute("PRAGMA cache_size = 2")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE row SET data = ?", (b"not yet " * 125,))
+print("begun", flush=True)
+sys.stdin.read()
+connection.execute("COMMIT")
+"""
+
+
+@contextmanager
+def in_the_midst(database: Path, mode: str) -> Iterator[None]:
+    """A transaction is under way in another process: one's own locks end with any close."""
+    command = [sys.executable, "-SE", "-c", IN_THE_MIDST, database, mode]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        yield
+        process.communicate()
+
+
+@pytest.mark.parametrize("room", [True, False])
+@pytest.mark.parametrize("mode", ["MEMORY", "OFF"])
+def test_a_transaction_that_nothing_on_the_disk_would_undo(
+    place: Place, mode: str, monkeypatch: pytest.MonkeyPatch, *, room: bool
+) -> None:
+    writer = open_database(place.database, mode)
+    add_rows(writer, 200, 1000)
+    writer.close()
+    if not room:
+        monkeypatch.setattr(snapshot, "SPARE_BYTES", 1 << 60)
+        monkeypatch.setattr(snapshot, "SPARE_SHARE", 1.0)
+    with in_the_midst(place.database, mode):
+        assert b"not yet" in place.database.read_bytes()
+        with pytest.raises(DatabaseBusy, match="in the midst"):
+            place.take(place.signature())
+    assert place.take(place.signature()) == place.database.read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE", "TRUNCATE", "PERSIST"])
+def test_a_writer_that_locks_a_database_for_good(place: Place, mode: str) -> None:
+    writer = open_database(place.database, mode)
+    writer.execute("PRAGMA locking_mode = EXCLUSIVE")
+    add_rows(writer, 3)
+    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert place.take(place.signature()) == place.database.read_bytes()
     writer.close()
 
 
