@@ -6,6 +6,7 @@ its files, even for reading.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +20,18 @@ from aqsync.errors import DatabaseDamaged, LocalError
 CHECK_S = 60.0
 """SQLite's check ends after so many seconds; what it has not looked at is sent unchecked."""
 TICK_S = 1.0
-"""How often the caller is asked whether to go on."""
+"""How often the caller is asked whether to go on, and whether the check has taken too long."""
 _OPERATIONS = 20_000
 """Of SQLite's virtual machine, between two looks at the clock."""
+
+_AGAIN_S = 0.1
+"""Seconds after which what still runs is interrupted once more."""
+
+_COMPUTES = re.compile(
+    r"(?!CREATE (UNIQUE )?(VIRTUAL|VIEW|INDEX|TRIGGER)\b).*\bAS\b", re.IGNORECASE | re.DOTALL
+)
+"""What SQLite keeps as the definition of a table with generated columns. The check evaluates
+these, and a single function of SQLite can take days, and any memory, and cannot be interrupted."""
 
 _PRAGMAS = (
     "locking_mode = EXCLUSIVE",  # then no index of the log is needed
@@ -56,7 +66,7 @@ class _Work:
 
     def __init__(self, place: Path, clock: Clock) -> None:
         self._clock = clock
-        self._over = False
+        self._check_until: float | None = None
         # Only the thread uses it; this one may interrupt it, and closes it when that has ended.
         self._connection = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
         self._ended: SimpleQueue[str | BaseException | None] = SimpleQueue()
@@ -69,17 +79,27 @@ class _Work:
             try:
                 found = self._ended.get(timeout=TICK_S)
             except Empty:
+                self._end_long_check()
                 goes_on()
                 continue
             if isinstance(found, BaseException):
                 raise found
             return found
 
+    def _end_long_check(self) -> None:
+        """SQLite's operations look whether they are interrupted; one may go through a table."""
+        if self._is_late():
+            self._connection.interrupt()
+
+    def _is_late(self) -> bool:
+        until = self._check_until
+        return until is not None and self._clock.monotonic() > until
+
     def close(self) -> None:
         """End it."""
-        self._over = True
-        self._connection.interrupt()
-        self._thread.join()
+        while self._thread.is_alive():
+            self._connection.interrupt()  # of what runs now; not of what is about to begin
+            self._thread.join(_AGAIN_S)
         self._connection.close()
 
     def _run(self) -> None:
@@ -99,12 +119,12 @@ class _Work:
         return self._damage()
 
     def _damage(self) -> str | None:
-        until = self._clock.monotonic() + CHECK_S
-        self._connection.set_progress_handler(
-            lambda: self._over or self._clock.monotonic() > until, _OPERATIONS
-        )
         try:
             with _translated():
+                if self._computes():
+                    return None
+                self._check_until = self._clock.monotonic() + CHECK_S
+                self._connection.set_progress_handler(self._is_late, _OPERATIONS)
                 verdict = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         except DatabaseDamaged as exc:
             return exc.message
@@ -112,14 +132,20 @@ class _Work:
             return None
         return None if verdict == "ok" else verdict
 
+    def _computes(self) -> bool:
+        definitions = self._connection.execute(
+            "SELECT sql FROM sqlite_master WHERE sql LIKE '%as%'"
+        )
+        return any(_COMPUTES.match(str(sql)) for (sql,) in definitions)
+
 
 class _NotChecked(LocalError):
     """It took too long, or a part of the program that writes the database is needed for it."""
 
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_NO_CHECK = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_INTERRUPT}
-"""A collation or a module is missing; or the time is over."""
+_NO_CHECK = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_TOOBIG}
+"""A collation or a module is missing, the time is over, or a row is too long for this SQLite."""
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -219,7 +221,7 @@ connection.execute("COMMIT")
 @contextmanager
 def in_the_midst(database: Path, mode: str) -> Iterator[None]:
     """A transaction is under way in another process: one's own locks end with any close."""
-    command = [sys.executable, "-SE", "-c", IN_THE_MIDST, database, mode]
+    command = [sys.executable, "-SE", "-c", IN_THE_MIDST, str(database), mode]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
@@ -371,6 +373,44 @@ def test_a_check_that_takes_too_long_ends(place: Place, monkeypatch: pytest.Monk
     damaged(place)
     monkeypatch.setattr(private_copy, "CHECK_S", -1.0)
     monkeypatch.setattr(private_copy, "_OPERATIONS", 1)
+    assert place.take() == place.database.read_bytes()
+
+
+class LateOutside(FakeClock):
+    """SQLite's thread never finds that it is late, and waits until the other one found it twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = itertools.count()
+        self.twice = threading.Event()
+
+    def monotonic(self) -> float:
+        if threading.current_thread().name == "snapshot":
+            if next(self.asked):  # the first time it notes until when
+                self.twice.wait()
+            return 0.0
+        if next(self.asked) > 1:
+            self.twice.set()
+        return 1e9
+
+
+def test_a_check_is_interrupted_from_outside(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One operation may go through a large table, and asks no clock."""
+    damaged(place)
+    monkeypatch.setattr(private_copy, "TICK_S", 0.001)
+    monkeypatch.setattr(private_copy, "_OPERATIONS", 1)
+    assert private_copy.made_whole(place.database, LateOutside(), lambda: None) is None
+
+
+@pytest.mark.parametrize("define", ["'AS'AS", "GENERATED ALWAYS as", "/**/aS/**/"])
+def test_what_a_database_computes_is_not_evaluated(place: Place, define: str) -> None:
+    """One function of SQLite can take days, or all memory, and cannot be interrupted."""
+    connection = open_database(place.database)
+    connection.execute(f"CREATE TABLE computed (a, b {define} (zeroblob(8)) NOT NULL)")
+    connection.execute("INSERT INTO computed VALUES (1)")
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_master SET sql = replace(sql, '(8)', '(8000000000)')")
+    connection.close()
     assert place.take() == place.database.read_bytes()
 
 
