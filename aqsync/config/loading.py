@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from aqsync.config.checks import find_conflicts
+from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.models import Config, Defaults, MappingConfig, ServerConfig, Settings
 from aqsync.config.presets import as_written, presets
 from aqsync.config.problems import config_error, problems_of, unknown_key, where_written
@@ -173,7 +174,7 @@ class _Reader:
         for index, raw in enumerate(listed if isinstance(listed, tuple) else ()):
             merged: object = raw
             if isinstance(raw, dict):
-                own = self._with_preset(raw, ("mappings", index))
+                own = self._with_preset(raw, ("mappings", index), defaults.get("ignore"))
                 merged = {**(defaults if "preset" in raw else with_preset), **own}
             mapping = self._validate(MappingConfig, merged, ("mappings", index))
             if mapping is not None:
@@ -204,15 +205,25 @@ class _Reader:
         }
         return {name: settings if name in valid else {} for name, settings in raw.items()}
 
-    def _with_preset(self, section: dict[str, object], at: Location) -> dict[str, object]:
-        """A section, with what its preset sets and it does not say itself."""
+    def _with_preset(
+        self, section: dict[str, object], at: Location, ignored: object = None
+    ) -> dict[str, object]:
+        """A section, with what its preset sets and it does not say itself.
+
+        Args:
+            section: As written.
+            at: Where it stands.
+            ignored: What is ignored there without the preset; None: the default.
+        """
         name = section.get("preset")
         if not isinstance(name, str):
             return section
-        if name in self._presets:
-            return {**as_written(self._presets[name]), **section}
-        if name in presets():
-            return {**as_written(presets()[name].settings), **section}
+        settings = self._presets.get(name)
+        if settings is None and name in presets():
+            settings = {**presets()[name].settings}
+        if settings is not None:
+            listed = ignored if isinstance(ignored, tuple) else DEFAULT_IGNORE
+            return {**as_written(settings, listed), **section}
         at = (*at, "preset")
         known = ", ".join([*self._presets, *presets()])
         what = f"there is no preset {name!r}; expected one of {known}, or one under presets"

@@ -36,6 +36,11 @@ defaults:                                # each may stand in a mapping too, and 
   # on_local_delete: keep                # or remove: what is deleted here is removed there
   # remove_share: 50%                    # never more of a mapping's files at once
   # growing: off                         # sends no versions of files while they grow
+  # databases: snapshot                  # or file, or ignore: how SQLite databases are sent
+  # measurement:                         # folders that belong together, each sent once it is whole
+  #   folder: "{{date}}/{{run}}/"
+  #   complete: {{sentinel: ["done.txt"], quiet: 10m}}
+  #   send: when_complete
 
 """
 _TIMING_OPTIONS = """

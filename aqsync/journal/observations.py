@@ -391,7 +391,19 @@ class Observations:
             others = self.unquiet(mapping_id, within, keep=keep)
             gone = known - here if keep else 0
             kept = self._kept(mapping_id, within) if gone else 0
-        return Quiet(known - gone - len(others), size - sum(file.size for file in others), kept)
+        size -= sum(file.size for file in others)
+        return Quiet(known - gone - len(others), size + self._in_logs(mapping_id, within), kept)
+
+    def _in_logs(self, mapping_id: int, within: Sequence[str]) -> int:
+        """Bytes that the snapshots on the server have more than their databases have here."""
+        return sum(
+            self._database.value(
+                "SELECT coalesce(sum(f.synced_bytes - f.size), 0) FROM file f"
+                f" WHERE {places} AND f.format = '{SQLITE}' AND {UNCHANGED}",
+                values,
+            )
+            for places, values in _batches(mapping_id, within)
+        )
 
     def _kept(self, mapping_id: int, within: Sequence[str]) -> int:
         """Of the files that are gone, those that were sent and that no list misses."""

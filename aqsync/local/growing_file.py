@@ -22,8 +22,9 @@ TEXT_BYTES = 8 << 10
 class GrowingFile:
     """A file that is open for reading while it grows; a context manager, and a content.
 
-    It is read twice: `find` chooses what to give out, and `chunks` gives the last of it out only if
-    the same bytes are there still. So all of them stood there at once, between the two readings.
+    It is read twice: first to choose what to give out (`find_beginning`), then by `chunks`, whose
+    last one comes only if the bytes are the same. So all of them stood there at once, between the
+    two readings.
 
     Args:
         root: The mapping's directory.

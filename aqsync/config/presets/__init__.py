@@ -25,7 +25,7 @@ class Preset(Section):
     found_by: tuple[str, ...]
     """Names of files or folders, with wildcards, any of which shows that it was at work."""
     settings: Mapping[str, object]
-    """Keys of a mapping, as written. Its ``ignore`` adds to what is ignored by default."""
+    """Keys of a mapping, as written. Its ``ignore`` adds to what is ignored without it."""
 
 
 @cache
@@ -39,11 +39,18 @@ def presets() -> dict[str, Preset]:
     return {name: Preset.model_validate(Tree(texts[name]).value) for name in sorted(texts)}
 
 
-def as_written(settings: Mapping[str, object]) -> dict[str, object]:
-    """What a preset's settings mean where they are named."""
+def as_written(
+    settings: Mapping[str, object], ignored: Iterable[object] = DEFAULT_IGNORE
+) -> dict[str, object]:
+    """What a preset's settings mean where they are named.
+
+    Args:
+        settings: The preset's.
+        ignored: What is ignored there without it.
+    """
     ignore = settings.get("ignore", ())
     added = ignore if isinstance(ignore, tuple) else ()
-    return {**settings, "ignore": (*DEFAULT_IGNORE, *added)} if added else dict(settings)
+    return {**settings, "ignore": (*ignored, *added)} if added else dict(settings)
 
 
 def recognised(names: Iterable[str]) -> list[str]:
@@ -58,5 +65,9 @@ def recognised(names: Iterable[str]) -> list[str]:
     seen = dict.fromkeys(presets(), 0)
     for name in names:
         for preset, one in presets().items():
-            seen[preset] += any(fnmatch.fnmatchcase(name, each) for each in one.found_by)
+            seen[preset] += _fits(name, one.found_by) and not _fits(name, DEFAULT_IGNORE)
     return sorted((preset for preset, n in seen.items() if n), key=lambda each: -seen[each])
+
+
+def _fits(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, each) for each in patterns)

@@ -66,6 +66,8 @@ def test_the_size_on_the_server_is_known(lab: Lab, writer: sqlite3.Connection) -
     synced = lab.record(NAME).synced
     assert synced is not None
     assert synced.size == len(lab.remote[REMOTE]) != synced.signature.size
+    summary = summarize(lab.journal, lab.mapping, lab.clock.now_ns())
+    assert summary.bytes[State.IN_SYNC] == synced.size
     first = synced.sha256
     add_rows(writer)
     lab.push()
