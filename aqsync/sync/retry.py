@@ -56,21 +56,7 @@ def set_free(
         for mapping in mappings:
             found = errands.ask(mapping.directory, partial(as_it_stands, mapping, journal, disk))
             journal.mappings.accept(journal.mappings.get(mapping.name).id, found)
-    tops: dict[str, list[str]] = {}
-    for path in paths:
-        place = locate(mappings, path)
-        mapping_id = journal.mappings.get(place.mapping.name).id
-        if not journal.observations.knows(mapping_id, place.path):
-            troubles = journal.mappings.troubles(mapping_id)
-            concerned = [path for path in troubles if bears_on(path, [place.path])]
-            if concerned:
-                trouble = troubles[max(concerned, key=len)]
-                raise ConfigError(trouble.message, hint=trouble.hint)
-            raise ConfigError(
-                f"nothing is known of {place.mapping.directory / place.path}",
-                hint="check the path; what no push has looked at yet needs no retry",
-            )
-        tops.setdefault(place.mapping.name, []).append(place.path)
+    tops = _by_mapping(journal, mappings, paths)
     freed = 0
     for mapping in mappings:
         if paths and mapping.name not in tops:
@@ -84,6 +70,28 @@ def set_free(
             )
         freed += len(files)
     return freed
+
+
+def _by_mapping(
+    journal: Journal, mappings: Sequence[MappingConfig], paths: Sequence[Path]
+) -> dict[str, list[str]]:
+    """By the name of their mapping, paths relative to its root."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        place = locate(mappings, path)
+        mapping_id = journal.mappings.get(place.mapping.name).id
+        if not journal.observations.knows(mapping_id, place.path):
+            troubles = journal.mappings.troubles(mapping_id)
+            concerned = [path for path in troubles if bears_on(path, [place.path])]
+            if concerned:
+                trouble = troubles[max(concerned, key=len)]
+                raise ConfigError(trouble.message, hint=trouble.hint)
+            raise ConfigError(
+                f"nothing is known of {place.mapping.directory / place.path}",
+                hint="check the path; what no push has looked at yet needs no retry",
+            )
+        found.setdefault(place.mapping.name, []).append(place.path)
+    return found
 
 
 def _stuck(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from aqsync.config import MappingConfig, Windows
@@ -137,11 +138,7 @@ def summarize(
         at_once: Ignore them, and pauses.
         each: Report what many files have in common for each of them too.
     """
-
-    def problem(path: str, state: State, why: Explanation, since_ns: int) -> FileProblem:
-        place = str(mapping.directory / path)
-        return FileProblem(place, state, why, _seconds(since_ns, now_ns))
-
+    problem = partial(_problem, mapping, now_ns)
     mapping_id = journal.mappings.get(mapping.name).id
     troubles = journal.mappings.troubles(mapping_id)
     quiet = journal.observations.quiet(mapping_id, within, keep=keeps(mapping))
@@ -177,6 +174,13 @@ def summarize(
             summary.files[State.FAILED] += 1
             summary.problems.append(problem(path, State.FAILED, trouble.why, trouble.since_ns))
     return summary
+
+
+def _problem(
+    mapping: MappingConfig, now_ns: int, path: str, state: State, why: Explanation, since_ns: int
+) -> FileProblem:
+    place = str(mapping.directory / path)
+    return FileProblem(place, state, why, _seconds(since_ns, now_ns))
 
 
 class _ToldOnce:

@@ -40,6 +40,9 @@ until [ -S ~/.local/state/aqsync/journal.db.control/socket ]; do
 done
 """
 BEFORE = {
+    "databases.md": """touch ~/measurements/experiments.db
+touch -d '1 hour ago' ~/measurements/experiments.db
+aqsync push""",
     "move-from-pyaqueduct.md": "echo 'from pyaqueduct import API' > script.py",
     "network-disks.md": "aqsync push",
     "restore-the-server.md": f"""aqsync push
