@@ -60,6 +60,8 @@ class Journal:
         self.broken_set_aside = broken
         """Where the damaged journal was moved that this one replaces."""
         self.path = database.path
+        self.is_written = lock is not None
+        """This process alone writes it; else it was opened for reading, or is a copy."""
         self._database = database
         self._lock = lock
         self._durable = None if lock is None else Durable(database.path)

@@ -34,7 +34,8 @@ class Shared:
         self.rate = rate
         self.errands = errands
         self.snapshots = Snapshots(journal.path.with_name(f"{journal.path.name}.snapshots"), clock)
-        self.snapshots.clear()
+        if journal.is_written:  # else those of the process that writes it lie there
+            self.snapshots.clear()
         self.queue = WorkQueue()
         self.outcomes = OutcomeLog()
         self.state = ServerState(journal, clock)

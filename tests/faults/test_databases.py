@@ -68,3 +68,13 @@ def test_a_damaged_database_goes_as_it_is_and_is_named(project: Project) -> None
     [found] = project.run("status", "--json").json["mappings"]["main"]["damaged"]
     assert found["path"] == str(place)
     assert "SQLite found it damaged here when it was sent" in project.run("why", place).out
+
+
+def test_a_dry_run_leaves_the_snapshots_of_a_daemon_alone(project: Project) -> None:
+    left = project.journal.with_name("journal.db.snapshots") / "abc" / "database"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"x")
+    assert project.push("--dry-run").exit_code in {0, 1}
+    assert left.exists()
+    project.push()
+    assert not left.exists()
