@@ -122,11 +122,22 @@ def test_a_preset_without_ignore_leaves_the_default_alone() -> None:
             "20261130/20261130-101500-123-1a2b3c-t1",
         ),
         ("qua", "2026-11-30/#7_t1_142233/node.json", "2026-11-30/#7_t1_142233"),
+        ("qua", "project/2026-11-30/#7_t1_142233/node.json", "project/2026-11-30/#7_t1_142233"),
+        ("qua", "project/notes/2026.txt", None),
+        (
+            "plottr",
+            "ann/q1/2026-11-30/2026-11-30T1_1a-t1/x/a",
+            "ann/q1/2026-11-30/2026-11-30T1_1a-t1",
+        ),
+        ("quantify", "data/20261130/20261130-101500-1/x.json", "data/20261130/20261130-101500-1"),
         ("zarr", "run.zarr/c/0/0", "run.zarr"),
         ("zarr", "2026/11/run.zarr/zarr.json", "2026/11/run.zarr"),
     ],
 )
-def test_the_folders_of_a_program_are_measurements(preset: str, path: str, folder: str) -> None:
+def test_the_folders_of_a_program_are_measurements(
+    preset: str, path: str, folder: str | None
+) -> None:
+    """Wherever they lie below the mapping's directory: never a whole day."""
     measurement = mapping(f"preset: {preset}").measurement
     assert measurement is not None
     assert Folders(measurement).of(path) == folder
@@ -137,12 +148,13 @@ def test_the_folders_of_a_program_are_measurements(preset: str, path: str, folde
     [
         ("zarr", ["run.zarr/a/c/0/0", "run.zarr/a/zarr.json", "run.zarr/zarr.json"]),
         ("zarr", ["r.zarr/a/0.0", "r.zarr/a/.zarray", "r.zarr/.zgroup", "r.zarr/.zmetadata"]),
-        ("qua", ["d/#1_t1/arrays.npz", "d/#1_t1/data.json", "d/#1_t1/node.json"]),
-        ("plottr", ["d/run/data.ddh5", "d/run/__complete__.tag"]),
+        ("qua", ["arrays.npz", "data.json", "node.json"]),
+        ("plottr", ["data.ddh5", "__complete__.tag"]),
     ],
 )
 def test_who_sees_the_very_last_file_has_all(preset: str, ordered: list[str]) -> None:
     measurement = mapping(f"preset: {preset}").measurement
     assert measurement is not None
-    turns = list(map(Folders(measurement).turn, ordered))
+    run = "" if preset == "zarr" else "2026-11-30/#1_t1/"
+    turns = [Folders(measurement).turn(run + path) for path in ordered]
     assert turns == sorted(set(turns))
