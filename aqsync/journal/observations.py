@@ -263,18 +263,17 @@ class Observations:
         """By path of a database that is as it was sent, what SQLite found wrong in it then."""
         rows = self._database.rows(
             "SELECT f.directory, f.name, f.synced_damage FROM file f WHERE f.mapping_id = ?"
-            f" AND f.format = '{SQLITE}' AND f.synced_damage IS NOT NULL AND {UNCHANGED}"
-            " ORDER BY f.directory, f.name",
+            f" AND f.format = '{SQLITE}' AND f.synced_damage IS NOT NULL AND {UNCHANGED}",
             (mapping_id,),
         )
-        return {joined(directory, name): said for directory, name, said in rows}
+        # Were SQLite asked to sort them, it would go through all files; so it is below.
+        return dict(sorted((joined(directory, name), said) for directory, name, said in rows))
 
     def leftovers(self, mapping_id: int) -> list[int]:
         """The ids of parts of databases whose copies stand on the server as they were sent."""
         rows = self._database.rows(
             f"SELECT f.id FROM {JOINED} WHERE f.mapping_id = ? AND"
-            f" f.kind = {EntryKind.DATABASE_PART:d} AND f.synced_modified_at = r.modified_at"
-            " ORDER BY f.directory, f.name",
+            f" f.kind = {EntryKind.DATABASE_PART:d} AND f.synced_modified_at = r.modified_at",
             (mapping_id,),
         )
         return [identity for (identity,) in rows]
@@ -424,7 +423,6 @@ class Observations:
             f" AND f.synced_unfinished IS NOT NULL AND {UNCHANGED}",
             (mapping_id,),
         )
-        # Were SQLite asked to sort them, it would go through all files.
         return sorted(SentUnfinished(joined(d, n), name) for d, n, name in rows)
 
     def count(self, mapping_id: int) -> int:

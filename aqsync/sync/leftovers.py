@@ -39,4 +39,5 @@ def leftovers(journal: Journal, mapping: MappingConfig, now_ns: int) -> list[Lef
             return False
         return isinstance(decide(database, policy_of(database), now_ns), InSync)
 
+    found.sort(key=lambda file: file.path)
     return [Leftover(file, is_whole(file.path.rpartition("-")[0])) for file in found]

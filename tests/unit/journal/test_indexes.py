@@ -63,6 +63,9 @@ def steps_per_file(
         "next_ns",
         "pending",
         "unfinished",
+        "damaged",
+        "leftovers",
+        "databases",
     ],
 )
 def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: str) -> None:
@@ -77,6 +80,9 @@ def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: st
         "next_ns": lambda: journal.rechecks.next_ns(noted.mapping_id, NOW),
         "pending": lambda: journal.rechecks.pending(noted.mapping_id),
         "unfinished": lambda: journal.observations.sent_unfinished(noted.mapping_id),
+        "damaged": lambda: journal.observations.damaged(noted.mapping_id),
+        "leftovers": lambda: journal.observations.leftovers(noted.mapping_id),
+        "databases": lambda: journal.observations.databases(noted.mapping_id),
         "mapped_eids": lambda: journal.remote.mapped_eids([noted.mapping_id]),
     }
     assert steps_per_file(noted, ask[question]) < 0.2
