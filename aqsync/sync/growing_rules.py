@@ -56,8 +56,7 @@ def paced(
         now_ns: The wall clock, nanoseconds since 1970.
     """
     synced = file.synced
-    if settling is not None and synced is not None and synced.provisional:
-        settling = replace(settling, state=State.PROVISIONAL, since_ns=synced.at_ns)
+    settling = settling and _if_provisional(file, settling)
     if isinstance(step, Compare):
         return step if settling is None else _compared(file, growing, step, settling, now_ns)
     if growing is None:
@@ -81,6 +80,14 @@ def known_beginning(file: FileRecord) -> Beginning | None:
     if synced is not None and synced.size > 0:
         return Beginning(synced.size, synced.sha256)
     return file.growth.begun
+
+
+def _if_provisional(file: FileRecord, wait: Wait) -> Wait:
+    """A wait, which tells how old the version on the server is if that is provisional."""
+    synced = file.synced
+    if synced is None or not synced.provisional:
+        return wait
+    return replace(wait, state=State.PROVISIONAL, since_ns=synced.at_ns)
 
 
 class _Pace:
@@ -218,7 +225,8 @@ def _large_again(pace: _Pace, step: Upload) -> Upload | Wait:
         else f"the next version goes when it has {pace.affordable} bytes, to keep to the budget"
     )
     why = Reason.LARGE_AGAIN.explain(when=when, every=every)
-    return Wait(why, file.since_ns, min(next_ns, rested_ns) if is_enough else rested_ns)
+    wait = Wait(why, file.since_ns, min(next_ns, rested_ns) if is_enough else rested_ns)
+    return _if_provisional(file, wait)
 
 
 def _duration(length_ns: int) -> str:

@@ -362,6 +362,12 @@ LARGE_CASES: list[tuple[str, FileRecord, Policy, Mapping[str, object] | None]] =
         {"until_ns": minutes(1) + EVERY, "state": State.WAITING},
     ),
     (
+        "has a provisional version",
+        settled(1, BIG, version(9, BIG - 1), spent(BIG)),
+        POLICY,
+        {"until_ns": minutes(9) + EVERY, "state": State.PROVISIONAL, "since_ns": minutes(9)},
+    ),
+    (
         "sent twice, and doubled",
         settled(1, 2 * BIG, version(10, BIG, provisional=False), spent(2 * BIG)),
         UNMATCHED,
