@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     INCOMPLETE = 1
-    """Something is held, waiting, provisional or failed, or differs on the server."""
+    """Something is held, waiting, provisional, failed or differs on the server."""
     USAGE = 2
     """The command line or the configuration is wrong."""
     SERVER = 3

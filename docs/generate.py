@@ -31,7 +31,7 @@ EXAMPLE = "Example: "
 """So begins what the help of each command ends with."""
 EXIT_CODES = {
     ExitCode.OK: "all is well; for `push` and `status`: all in sync",
-    ExitCode.INCOMPLETE: "something is held, waiting, provisional or failed, or differs on the server",
+    ExitCode.INCOMPLETE: "something is held, waiting, provisional, failed or differs on the server",
     ExitCode.USAGE: "the command line or the configuration is wrong",
     ExitCode.SERVER: "the server is unreachable, or refuses the token",
     ExitCode.JOURNAL_IN_USE: "another process writes the journal",

@@ -95,12 +95,14 @@ class Quiet(NamedTuple):
     """Gone here and kept on the server; not among the files."""
 
 
-ONE_CHANGE_NS = 60 * SECOND_NS
-"""Changes that follow each other within this time are one that goes on."""
+ONE_CHANGE_NS = 120 * SECOND_NS
+"""Changes that follow each other within this time are one that goes on; where no events tell of
+them, a file is looked at once a minute."""
 
-# A file has kept changing since the last change but one, if that was not long before this one. It
-# has only grown if its size was larger after each change; a new name or owner leaves size and mtime
-# as they are.
+# A file keeps changing while its changes follow each other soon: within the time in ?14. It has
+# only grown if its size was larger after each of them; a new name or owner leaves size and mtime as
+# they are.
+_STOOD_STILL = "(changing_since_ns IS NULL OR excluded.since_ns - since_ns > ?14)"
 _OBSERVE = f"""
 INSERT INTO file (mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode, log,
                   since_ns, eid, remote_name, format)
@@ -113,12 +115,12 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
     remote_name = CASE remote_name WHEN '' THEN excluded.remote_name ELSE remote_name END,
     insisted = CASE WHEN excluded.size = 0 OR excluded.kind <> kind THEN 0 ELSE insisted END,
     changing_since_ns = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
-        THEN coalesce(changing_since_ns,
-            max(CASE WHEN excluded.since_ns - since_ns <= {ONE_CHANGE_NS}
-                THEN since_ns ELSE excluded.since_ns END,
-                coalesce(synced_at_ns, since_ns))) END,
+        THEN CASE WHEN {_STOOD_STILL}
+            THEN max(CASE WHEN excluded.since_ns - since_ns > ?14
+                THEN excluded.since_ns ELSE since_ns END, coalesce(synced_at_ns, since_ns))
+            ELSE changing_since_ns END END,
     only_grown = CASE WHEN kind = 0 AND excluded.kind = 0 AND size IS NOT NULL
-        THEN (changing_since_ns IS NULL OR only_grown) AND excluded.inode = inode
+        THEN ({_STOOD_STILL} OR only_grown) AND excluded.inode = inode
             AND (excluded.size > size OR excluded.size = size AND excluded.mtime_ns = mtime_ns)
         ELSE 1 END,
     {NOT_COMPARED}, {NO_FAILURE}, {FINISHED}
@@ -210,11 +212,18 @@ class Observations:
         )
         return [loaded(directory) for (directory,) in rows]
 
-    def observe(self, mapping_id: int, entries: Iterable[Observed]) -> None:
+    def observe(
+        self, mapping_id: int, entries: Iterable[Observed], soon_ns: int = ONE_CHANGE_NS
+    ) -> None:
         """Write what was seen; a known path keeps its target and what is known of its remote.
 
         An entry that was no file before, such as a link, had no target and gets one now. A person's
         wish to send a file as it is ends when the file becomes empty, or something else.
+
+        Args:
+            mapping_id: Whose.
+            entries: What was seen.
+            soon_ns: A file that changes again within this time keeps changing.
         """
         self._database.write_each(
             _OBSERVE,
@@ -228,6 +237,7 @@ class Observations:
                     e.eid,
                     e.remote_name,
                     None if e.is_database is None else SQLITE if e.is_database else OTHER_FORMAT,
+                    soon_ns,
                 )
                 for e in entries
             ),

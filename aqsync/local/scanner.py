@@ -17,7 +17,7 @@ from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.mappings import MappingRecord
 from aqsync.journal.measurements import OpenFiles
-from aqsync.journal.observations import Observed, Retargeted
+from aqsync.journal.observations import ONE_CHANGE_NS, Observed, Retargeted
 from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands, timed
@@ -206,7 +206,15 @@ class Scanner:
         if another:
             self._journal.mappings.doubt_root(record.id, newest)
         walk = Walk(
-            WalkSource(root.disk, directory, mounts, self.rules, self.observed, known.goes_on),
+            WalkSource(
+                root.disk,
+                directory,
+                mounts,
+                self.rules,
+                self.observed,
+                known.goes_on,
+                max(ONE_CHANGE_NS, self._settle_ns),
+            ),
             self._journal.observations,
             record.id,
             reselect=record.selection_rules != self.rules.selection_fingerprint,

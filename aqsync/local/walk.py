@@ -50,8 +50,10 @@ class WalkSource(NamedTuple):
     mounts: Submounts
     rules: Rules
     observed: Observe
-    goes_on: Callable[[], bool] = lambda: True
+    goes_on: Callable[[], bool]
     """Asked before each directory; false ends the walk."""
+    soon_ns: int
+    """See `Observations.observe`."""
 
 
 class Walk:
@@ -85,6 +87,7 @@ class Walk:
         self._disk, self._root = source.disk, source.root
         self._mounts, self._rules = source.mounts, source.rules
         self._observed, self._goes_on = source.observed, source.goes_on
+        self._soon_ns = source.soon_ns
         self._observations = observations
         self._mapping_id = mapping_id
         self._reselect = reselect
@@ -209,7 +212,7 @@ class Walk:
     def flush(self) -> None:
         """Write what is collected."""
         if self._batch:
-            self._observations.observe(self._mapping_id, self._batch)
+            self._observations.observe(self._mapping_id, self._batch, self._soon_ns)
             self._batch = []
 
     def _directory(self, directory: str) -> list[str]:

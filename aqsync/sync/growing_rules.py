@@ -64,7 +64,8 @@ def paced(
     pace = _Pace(file, growing, now_ns)
     step = replace(step, spent=pace.spent)
     if settling is not None:
-        plain = step.reason in _SENT_WHILE_GROWING and not file.forced
+        # A person may want it unfinished, which a version while it changes never is.
+        plain = step.reason in _SENT_WHILE_GROWING and not (pace.is_whole and file.as_it_is)
         sent_while_growing = growing.provisional and plain
         return _while_it_changes(pace, step, settling) if sent_while_growing else settling
     if now_ns - file.since_ns >= growing.every_ns:

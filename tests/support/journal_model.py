@@ -93,8 +93,8 @@ class JournalModel:
         if both_files and file.local is not None:
             synced_ns = file.since_ns if file.synced is None else file.synced.at_ns
             changing_ns = file.changing_since_ns
-            if changing_ns is None:
-                soon = seen.since_ns - file.since_ns <= ONE_CHANGE_NS
+            soon = seen.since_ns - file.since_ns <= ONE_CHANGE_NS
+            if changing_ns is None or not soon:
                 changing_ns = max(file.since_ns if soon else seen.since_ns, synced_ns)
         known.file = replace(
             file,
@@ -471,7 +471,8 @@ def _resent(file: FileRecord, now_ns: int) -> FileRecord:
 
 
 def _has_only_grown(file: FileRecord, seen: Observed) -> bool:
-    if file.local is None or not (file.changing_since_ns is None or file.growth.only):
+    stood_still = seen.since_ns - file.since_ns > ONE_CHANGE_NS or file.changing_since_ns is None
+    if file.local is None or not (stood_still or file.growth.only):
         return False
     before, now = file.local, seen.signature
     touched = (now.size, now.mtime_ns) == (before.size, before.mtime_ns)

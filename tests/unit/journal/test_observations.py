@@ -126,6 +126,15 @@ def test_a_file_is_changing_from_its_first_change_until_the_server_has_it(journa
     assert noted.see("a.csv", V1, since_ns=later).changing_since_ns == later
 
 
+def test_a_file_that_stood_still_in_between_does_not_keep_changing(journal: Journal) -> None:
+    noted = notes(journal)
+    noted.see("a.csv", V2)
+    assert not noted.see("a.csv", V1, since_ns=NOW + 1).growth.only
+    later = NOW + ONE_CHANGE_NS + 2
+    file = noted.see("a.csv", V2, since_ns=later)
+    assert (file.changing_since_ns, file.growth.only) == (later, True)
+
+
 @pytest.mark.parametrize("outcome", [Touched(V2, SHA1), Adopted(V2, SHA1, AT1)])
 def test_a_file_found_to_be_there_is_not_changing(journal: Journal, outcome: Outcome) -> None:
     noted = notes(journal)

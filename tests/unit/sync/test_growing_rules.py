@@ -174,9 +174,10 @@ CASES: list[tuple[str, FileRecord, Policy, type[Decision], Mapping[str, object]]
         Wait,
         {"reason": Reason.SETTLING},
     ),
+    ("a person wants it", replace(changing(60), forced=True), POLICY, Upload, PROVISIONAL),
     (
-        "a person wants it as it is",
-        replace(changing(60), forced=True),
+        "a person wants it unfinished",
+        replace(changing(60), forced=True, as_it_is=True, is_whole_or_nothing=True),
         POLICY,
         Wait,
         SETTLING,
