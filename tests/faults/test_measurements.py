@@ -73,6 +73,15 @@ def test_what_is_there_can_be_sent_all_the_same(project: Project) -> None:
     assert "still being taken" in project.run("ls", "--measurements").out
 
 
+def test_what_a_command_has_just_asked_the_system_counts(project: Project) -> None:
+    project.configure(measurement={"folder": "{run}/", "complete": {"closed": True}})
+    project.write("run_1/iq.csv")
+    for command in (["status"], ["why", project.root / "run_1"], ["ls", "--measurements"]):
+        told = project.run(*command).out
+        assert "complete and on its way" in told
+        assert "none of its files is open" in told or command == ["status"]
+
+
 def test_without_measurements_nothing_is_told(project: Project) -> None:
     project.write("run/iq.csv")
     assert "measurements:" not in project.run("status").out

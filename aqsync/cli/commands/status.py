@@ -121,8 +121,9 @@ def status(
     mappings, clock = chosen(config, names), SystemClock()
 
     def answer() -> ExitCode:
-        now_ns, daemon = clock.now_ns(), DaemonState(config)
+        daemon = DaemonState(config)
         with journal_after_scan(config, mappings, scan=not (no_scan or watch)) as (journal, _):
+            now_ns = clock.now_ns()
             windows = config.transfer.windows
             found = [
                 _mapping_state(journal, mapping, windows, now_ns, daemon, order, each=waiting)

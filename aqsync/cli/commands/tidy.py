@@ -58,8 +58,8 @@ def tidy(*, config: Config, names: Sequence[str], yes: bool, json: bool) -> Exit
 
 
 def _found(config: Config, mappings: Sequence[MappingConfig]) -> dict[str, list[Leftover]]:
-    now_ns = SystemClock().now_ns()
     with journal_after_scan(config, mappings) as (journal, _):
+        now_ns = SystemClock().now_ns()
         return {mapping.name: leftovers(journal, mapping, now_ns) for mapping in mappings}
 
 

@@ -54,8 +54,8 @@ def why(*, path: Path, config: Config, everything: bool, show_hash: bool, json: 
     """Say what is decided for a path, why, since when, and what happens next."""
     windows = config.transfer.windows
     place = locate(config.mappings, path)
-    now_ns = SystemClock().now_ns()
     with journal_after_scan(config, [place.mapping], [place.path]) as (journal, scanners):
+        now_ns = SystemClock().now_ns()
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
         standing = _measurement_of(journal, place, now_ns)
