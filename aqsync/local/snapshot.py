@@ -204,6 +204,13 @@ class _Attempts:
             if self._clock.monotonic() - began > LONGEST_S:
                 break
             state = self._old_enough(self._source.look())
+        if self._source.in_the_midst():
+            raise DatabaseBusy(
+                f"a program is in the midst of a transaction in {self._source.place}, and keeps"
+                " nothing on the disk by which it could be undone (the journal modes MEMORY and"
+                " OFF)",
+                hint="it is tried again; it succeeds once the transaction has ended",
+            )
         raise DatabaseBusy(
             f"each time while {self._source.place} was copied, its log was begun anew or the file"
             " itself was written to",
@@ -241,7 +248,9 @@ class _Attempts:
         """Copy all of it; whether the copy is consistent."""
         source, room = self._source, self._room
         room.empty()
-        _not_in_the_midst(source)  # what begins or ends after `before` changes the file
+        if source.in_the_midst():  # what begins or ends after `before` changes the file
+            self._clock.wait(threading.Event(), TICK_NS / SECOND_NS)  # most soon end
+            return False
         has_log = before.log is not None
         header = log_header(source.first_bytes(LOG, LOG_HEADER)) if has_log else b""
         hot = self._has_hot_journal()
@@ -347,15 +356,6 @@ class _AtRest(GuardedFile):
         super()._check_again()
         if self._source.look().signature != self._expected:
             raise FileChanged(f"{self._source.place} was written to while it was read")
-
-
-def _not_in_the_midst(source: DatabaseSource) -> None:
-    if source.in_the_midst():
-        raise DatabaseBusy(
-            f"a program is in the midst of a transaction in {source.place}, and keeps nothing on"
-            " the disk by which it could be undone (the journal modes MEMORY and OFF)",
-            hint="it is tried again; it succeeds once the transaction has ended",
-        )
 
 
 def _first_bytes(place: Path, size: int) -> bytes:

@@ -247,6 +247,14 @@ def test_a_transaction_that_nothing_on_the_disk_would_undo(
     assert place.take(place.signature()) == place.database.read_bytes()
 
 
+def test_one_that_soon_ends_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with each commit in the mode DELETE: the journal is gone a little before the lock is."""
+    open_database(place.database, "DELETE").close()
+    answers = iter([True, True])
+    monkeypatch.setattr(DatabaseSource, "in_the_midst", lambda _: next(answers, False))
+    assert place.take(place.signature()) == place.database.read_bytes()
+
+
 @pytest.mark.parametrize("mode", ["WAL", "DELETE", "TRUNCATE", "PERSIST"])
 def test_a_writer_that_locks_a_database_for_good(place: Place, mode: str) -> None:
     writer = open_database(place.database, mode)
