@@ -312,6 +312,7 @@ class Scanner:
         signature: Signature,
         *logs: Signature,
         is_database: bool | None = None,
+        known: bool = False,
     ) -> Observed:
         """An entry seen in a state that the journal does not know.
 
@@ -319,7 +320,8 @@ class Scanner:
         events report writes late. It was last touched at the later of mtime and ctime (which
         is right on Windows too, where ctime is the time of creation). A file that was last
         written longer than the settle time ago is settled at first sight, however young its
-        ctime: it was moved in, linked, or had its mtime set back.
+        ctime: it was moved in, linked, or had its mtime set back. Of one that was known before, the
+        ctime counts: whoever writes to it may set its mtime back each time.
 
         A time in the future, also after the clock was set back, counts as now and delays the file
         by one settle time at most. A clock that jumps ahead makes a file that is being written
@@ -334,8 +336,11 @@ class Scanner:
             logs: Of a database, its log and its journal: it has been as it is since the last of
                 them was written.
             is_database: Whether it is one; None: it was not looked into.
+            known: The same file was there when the path was last looked at.
         """
         since_ns = max(map(self._since_ns, (signature, *logs)))
+        if known and signature.ctime_ns <= self._clock.now_ns():
+            since_ns = max(since_ns, signature.ctime_ns)
         eid, name = self.target(path) if kind is EntryKind.FILE else (None, "")
         return Observed(path, kind, signature, since_ns, eid, name, is_database)
 

@@ -38,6 +38,7 @@ class Observe(Protocol):
         signature: Signature,
         *logs: Signature,
         is_database: bool | None = None,
+        known: bool = False,
     ) -> Observed:
         """The observation of what was seen."""
 
@@ -437,7 +438,8 @@ class Walk:
             seen = self._seen_again(path, seen)
         kind, *signature = seen
         assert kind is not None  # noqa: S101 - a directory is no entry
-        self._observe(path, Signature(*signature), kind=kind, is_database=is_database)
+        same = known is not None and known[1] is not None and known[::4] == seen[::4]
+        self._observe(path, Signature(*signature), kind=kind, is_database=is_database, known=same)
 
     def _as_sentinel(self, path: str, known: KnownEntry | None, seen: Seen) -> Seen:
         """A sentinel that the rules leave out is noted all the same, as one: it is there."""
@@ -480,9 +482,10 @@ class Walk:
         *logs: Signature,
         kind: EntryKind = EntryKind.FILE,
         is_database: bool | None = None,
+        known: bool = False,
     ) -> None:
         self._changed(path)
-        seen = self._observed(path, kind, signature, *logs, is_database=is_database)
+        seen = self._observed(path, kind, signature, *logs, is_database=is_database, known=known)
         self._batch.append(seen)
         if len(self._batch) >= BATCH:
             self.flush()

@@ -329,3 +329,20 @@ def test_since_when_a_file_has_been_in_its_state(
     times = (now_ns + int(mtime_s * SECOND_NS), now_ns + int(ctime_s * SECOND_NS))
     seen = lab.scanner.observed("a", EntryKind.FILE, Signature(1, *times, 7))
     assert seen.since_ns == now_ns + int(since_s * SECOND_NS)
+
+
+def test_a_file_whose_mtime_is_set_back_after_each_write_has_not_settled(lab: Lab) -> None:
+    def times(content: bytes) -> tuple[int, int, int]:
+        """mtime, ctime and since when, as seen a second after a write."""
+        status = lab.write("a", content).stat()
+        lab.clock.advance((status.st_ctime_ns - lab.clock.now_ns()) / SECOND_NS + 1)
+        lab.scan()
+        return status.st_mtime_ns, status.st_ctime_ns, lab.record("a").since_ns
+
+    mtime_ns, _, since_ns = times(b"at first sight")
+    assert since_ns == mtime_ns
+    _, ctime_ns, since_ns = times(b"written to")
+    assert since_ns == ctime_ns
+    (lab.root / "a").rename(lab.root.parent / "b")
+    mtime_ns, _, since_ns = times(b"another file")
+    assert since_ns == mtime_ns
