@@ -31,6 +31,8 @@ TESTS = {
         "tests/unit/sync/test_planner.py",
         "tests/unit/sync/test_decisions_lead_to_rest.py",
     ],
+    "aqsync.sync.growing_rules": ["tests/unit/sync/test_growing_rules.py"],
+    "aqsync.sync.measurements": ["tests/unit/sync/test_measurements.py"],
     "aqsync.sync.unfinished_rules": ["tests/unit/sync/test_unfinished.py"],
     **{
         f"aqsync.local.formats.{name}": ["tests/unit/local/formats"]
