@@ -234,14 +234,17 @@ class Outcomes:
                     f" WHERE {AT}",
                     (*signature, size, sha256, now_ns, recheck_at_ns, *at(file)),
                 )
-            case Adopted(signature, sha256, modified_at, size):
+            case Adopted(signature, sha256, modified_at, size, damage):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, synced_damage = NULL,"
+                    f"UPDATE file SET {_SYNCED}, synced_damage = ?,"
                     f" recheck_at_ns = {_RECHECK}, synced_sequence = 0,"
                     " synced_unfinished = unfinished_format,"
                     " synced_listed = 1, synced_modified_at = ?, insisted = 0, may_replace = NULL,"
                     f" removed_at_ns = NULL WHERE {AT}",
-                    (*signature, size, sha256, now_ns, recheck_at_ns, modified_at, *at(file)),
+                    (
+                        *(*signature, size, sha256, now_ns, damage),
+                        *(recheck_at_ns, modified_at, *at(file)),
+                    ),
                 )
             case FoundOurOwn(size, sha256, modified_at):
                 self._found_our_own(connection, file, size, sha256, modified_at, now_ns)

@@ -68,6 +68,8 @@ class Adopted:
     modified_at: str
     bytes: int | None = None
     """See `SyncedVersion.bytes`."""
+    damage: str | None = None
+    """See `SyncedVersion.damage`."""
 
     @property
     def size(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
@@ -83,7 +84,10 @@ class Comparer:
                     # On a thread of its own: the server must not wait for a disk that hangs.
                     closing(read_ahead(source.chunks(CHUNK))) as ours,
                 ):
-                    return self._side_by_side(job, remote, ours, size, known)
+                    found = self._side_by_side(job, remote, ours, size, known)
+                    return (
+                        replace(found, damage=held.damage) if isinstance(found, Adopted) else found
+                    )
         except RemoteFileNotFound as exc:
             return _vanished(job, exc)
 

@@ -151,8 +151,12 @@ class Uploader:
         local, synced = _present(job.file), job.file.synced
         with held.open() as source:
             unfinished = still_written(source) if isinstance(source, GuardedFile) else None
-            if unfinished is not None and not step.unfinished:
-                return BeingWritten(unfinished)
+            if unfinished is not None:
+                found = BeingWritten(unfinished)
+                if not step.unfinished:
+                    return found
+                # Noted first: if the answer is lost, the version found there has the mark too.
+                self._journal.outcomes.record(job.file, found, self._clock.now_ns())
             if synced is None or not _may_be_unchanged(step, job.file, synced, held.size):
                 return self._sent(job, held, source, unfinished)
             # Nothing of it is sent, yet each chunk shows that the job gets on.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aqsync.errors import ServerUnreachable
 from aqsync.local import snapshot
 from aqsync.model import Hold, InSync, Reason, State, Wait
 from aqsync.sync.summary import summarize
@@ -136,13 +137,22 @@ def test_why_no_snapshot_could_be_made(
     assert not writer.in_transaction
 
 
-def test_damage_is_told(lab: Lab) -> None:
+@pytest.mark.parametrize("answer", ["there", "lost"])
+def test_damage_is_told(lab: Lab, answer: str) -> None:
+    def lost() -> None:
+        raise ServerUnreachable("the answer is lost")
+
+    if answer == "lost":
+        lab.server.after["upload"] = lost
     connection = open_database(lab.root / NAME)
     add_rows(connection, 300)
     connection.close()
     content = bytearray((lab.root / NAME).read_bytes())
     content[8192:12288] = b"\x55" * 4096
     lab.write(NAME, bytes(content))
+    lab.push()
+    lab.server.after.clear()
+    lab.clock.advance(60)
     lab.push()
     assert is_complete(lab)
     assert lab.remote[REMOTE] == content

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aqsync.errors import ServerUnreachable
 from aqsync.model import (
     SECOND_NS,
     Adopted,
@@ -267,6 +268,22 @@ def test_one_whose_answer_was_lost_keeps_the_mark(lab: Lab, written: Path) -> No
     assert file.local is not None
     outcome = Adopted(file.local, b"1" * 32, "2026-11-23T10:00:00+00:00")
     lab.journal.outcomes.record(file, outcome, lab.clock.now_ns())
+    assert lab.journal.observations.sent_unfinished(lab.mapping_id) == [("run.h5", "HDF5")]
+
+
+def test_an_old_one_whose_answer_was_lost_is_marked(lab: Lab) -> None:
+    lab.write("run.h5", OPEN, age_s=7200)
+
+    def lost() -> None:
+        raise ServerUnreachable("the answer is lost")
+
+    lab.server.after["upload"] = lost
+    lab.push()
+    lab.server.after.clear()
+    lab.clock.advance(60)
+    lab.push()
+    assert lab.remote == {"run.h5": OPEN}
+    assert isinstance(lab.decision("run.h5"), InSync)
     assert lab.journal.observations.sent_unfinished(lab.mapping_id) == [("run.h5", "HDF5")]
 
 
