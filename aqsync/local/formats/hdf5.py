@@ -13,6 +13,10 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _FIRST_USER_BLOCK = 512
 _OPEN_FOR_WRITING = 0b101
 """Bit 0: open for writing; bit 2: for one writer and many readers."""
+_EXTENSION = 512
+"""Bytes of what a superblock of version 2 and 3 leads to; it names a driver, if there is one."""
+_DRIVERS = (b"NCSAfami", b"NCSAmult")
+"""Those that spread the data over several files."""
 _WIDTHS = {2: "H", 4: "I", 8: "Q"}
 """How addresses are packed, by their number of bytes."""
 
@@ -50,9 +54,17 @@ def examine(view: View) -> Verdict:
     addresses = view.numbers(f"<4{_WIDTHS[width]}", start + at)
     if addresses is None or flags & _OPEN_FOR_WRITING:
         return Verdict.BEING_WRITTEN
-    base, _, end, driver = addresses
+    base, extension, end, driver = addresses
     undefined = (1 << 8 * width) - 1
-    if version in {0, 1} and driver != undefined:
+    if version in {0, 1}:
+        several = driver != undefined
+    else:
+        several = extension != undefined and _is_spread(view.at(start + extension, _EXTENSION))
+    if several:
         return Verdict.CANNOT_TELL  # one of several files: the end is that of all together
     end += max(0, start - base)  # a user block that was put before it later
     return Verdict.FINISHED if end == view.size else Verdict.BEING_WRITTEN
+
+
+def _is_spread(extension: bytes) -> bool:
+    return any(driver in extension for driver in _DRIVERS)

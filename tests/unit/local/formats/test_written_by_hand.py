@@ -65,6 +65,13 @@ def test_hdf5_spread_over_several_files_cannot_be_told() -> None:
     assert said_of(first[:1500])[1] is CANNOT_TELL
 
 
+def test_hdf5_of_version_2_spread_over_several_files_cannot_be_told() -> None:
+    """The first of `h5py.File("%05d.h5", "w", driver="family", libver="latest")`."""
+    head = b"\x89HDF\r\n\x1a\n\3\x08\x08\0" + struct.pack("<4QI", 0, 48, 162048, 98, 0)
+    extension = b"OHDR\2\x20" + bytes(17) + b"\x14\x13\0\4\0NCSAfami\x08\0" + bytes(12)
+    assert said_of(head + extension + bytes(1000)) == ("HDF5", CANNOT_TELL)
+
+
 def test_hdf5_of_version_1_has_its_addresses_four_bytes_later() -> None:
     head = b"\x89HDF\r\n\x1a\n\1\0\0\0\0" + bytes([8, 8]) + bytes(13)
     for end, verdict in ((200, FINISHED), (201, BEING_WRITTEN)):
