@@ -25,6 +25,8 @@ class PolicyCache:
         self._removing = frozenset(m.name for m in engine.mappings if not keeps(m))
         self._seen = (0, 0)
         """How many scans and lists were taken into account."""
+        self._since_ns: dict[tuple[bool, str], int] = {}
+        """When the policies of a mapping were worked out, by the wall clock."""
         self._outlook = 0
         self._measuring = {m.name: m for m in engine.mappings if m.measurement is not None}
         self._measured: dict[tuple[bool, str], tuple[int, int]] = {}
@@ -60,8 +62,21 @@ class PolicyCache:
             # A measurement that was complete a moment ago need not be complete now.
             self._measured[at_once, mapping.name] = seen
             self._known[at_once][mapping.name] = self._of_all(mapping, at_once=at_once)
-        return self._known[at_once][file.mapping](file)
+        policy = self._known[at_once][file.mapping](file)
+        if mapping is not None and self._has_come(policy, self._since_ns[at_once, mapping.name]):
+            self._known[at_once][mapping.name] = self._of_all(mapping, at_once=at_once)
+            return self._known[at_once][mapping.name](file)
+        return policy
+
+    def _has_come(self, policy: Policy, since_ns: int) -> bool:
+        """Whether the time until which a file waits has come since its policy was worked out.
+
+        If that policy were used again, the file would be decided on without a pause.
+        """
+        until_ns = None if policy.unready is None else policy.unready.until_ns
+        return until_ns is not None and since_ns < until_ns <= self._engine.clock.now_ns()
 
     def _of_all(self, mapping: MappingConfig, *, at_once: bool) -> Callable[[FileRecord], Policy]:
         now_ns = self._engine.clock.now_ns()
+        self._since_ns[at_once, mapping.name] = now_ns
         return policies(self._engine.journal, mapping, now_ns, self._windows, at_once=at_once)

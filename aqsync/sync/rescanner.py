@@ -266,7 +266,9 @@ class Rescanner:
             if folders:  # of these only what has changed
                 paths += folders if report.changed_paths is None else report.changed_paths
             self._look_into_closed(self._closed - _untold(self._closed, set(paths)))
-            self._make_ready(() if everything else [*paths, *report.ended])
+            within = [*paths, *report.ended]
+            if everything or within:  # no paths at all stand for everything
+                self._make_ready(() if everything else within)
         except BaseException:
             for path in paths:
                 self._look_at(path, now)

@@ -10,9 +10,11 @@ import pytest
 
 from aqsync.errors import JournalDiskFull
 from aqsync.journal.history import HistoryKind, Wanted
-from aqsync.model import InSync, Outcome, Wait
+from aqsync.model import FileRecord, InSync, Outcome, Policy, Reason, Wait
 from aqsync.sync.jobs import Job
 from aqsync.sync.measurement_watch import LOOKED_AGAIN_S
+from aqsync.sync.policies import ALWAYS, undecided
+from aqsync.sync.policy_cache import PolicyCache
 from tests.support.harness import Harness, looks_of
 from tests.support.lab import EID, Lab
 from tests.support.permissions import bound_by_permissions
@@ -94,6 +96,51 @@ def test_one_that_is_being_written_is_not_looked_at_as_a_whole(
     assert all("run" not in look for look in looks)
     harness.run(SETTLED_S)
     assert harness.remote == {}
+
+
+def test_a_look_that_finds_nothing_new_has_nothing_decided_on(
+    start: Callable[..., Harness],
+) -> None:
+    harness = start()
+    harness.write("run/a.csv")
+    harness.write("other/a.csv")
+    harness.run(SETTLED_S)
+    decided: list[str] = []
+    decide = harness.engine.decide
+
+    def deciding(file: FileRecord, policy_of: Callable[[FileRecord], Policy]) -> Any:
+        decided.append(file.path)
+        return decide(file, policy_of)
+
+    harness.engine.decide = deciding  # type: ignore[method-assign]  # counted, then done
+    watch = harness.engine.measurements[harness.lab.mapping.name]
+    watch.again(["run"], harness.clock.monotonic())
+    with looks_of(harness.engine) as looks:
+        harness.run(10)
+    assert looks == [("run",)]
+    assert decided == []
+
+
+def test_a_policy_ends_with_the_time_until_which_it_has_files_wait(
+    start: Callable[..., Harness],
+) -> None:
+    harness = start()
+    harness.write("run/a.csv")
+    harness.run(SETTLED_S - 1.5)
+    [waiting] = undecided(harness.lab.journal, harness.lab.mapping)
+    [file] = harness.lab.journal.observations.records([waiting.id])
+    cache = PolicyCache(harness.engine, ALWAYS)
+
+    def reason() -> Reason:
+        unready = cache.of(file, at_once=False).unready
+        assert unready is not None
+        return unready.reason
+
+    assert reason() is Reason.MEASUREMENT_CHANGING
+    harness.clock.advance(0.4)
+    assert reason() is Reason.MEASUREMENT_CHANGING
+    harness.clock.advance(0.2)
+    assert reason() is Reason.MEASUREMENT_INCOMPLETE
 
 
 def test_quiet_ends_by_itself(start: Callable[..., Harness]) -> None:
