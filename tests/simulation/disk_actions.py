@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aqsync.config import MappingConfig
 from aqsync.local.rules import IGNORE_FILE
 from tests.simulation.fake_disk import WRITE_BACK_S
-from tests.simulation.places import FILES, FOLDERS, OUTSIDE, SCRATCH, any_folder, any_path
+from tests.simulation.places import DATABASE, FILES, FOLDERS, OUTSIDE, SCRATCH, any_folder, any_path
 from tests.simulation.world import World
 
 ActionFunction = Callable[[World, random.Random], None]
@@ -30,9 +30,11 @@ def _place(world: World, chance: random.Random, *, there: bool | None = None) ->
         file = world.oracle.jobs[
             -1
         ].job.file  # the file that is being sent is the most interesting one
-        return f"{world.oracle.mapping(file.mapping).directory}/{file.path}"
+        if DATABASE not in file.path:
+            return f"{world.oracle.mapping(file.mapping).directory}/{file.path}"
     mapping = _mapping(world, chance)
-    visible = sorted(world.oracle.visible[mapping.name])
+    # Only their writers touch databases: else nothing that is sent of them could be judged.
+    visible = sorted(path for path in world.oracle.visible[mapping.name] if DATABASE not in path)
     if there and visible:
         return f"{mapping.directory}/{chance.choice(visible)}"
     return f"{mapping.directory}/{any_path(mapping.name, chance)}"
@@ -46,7 +48,7 @@ def _folder_of(place: str) -> str:
     return place.rpartition("/")[0]
 
 
-def _make_way(world: World, place: str) -> None:
+def make_way(world: World, place: str) -> None:
     """Make the folders above a place, but not the root: a missing root stays missing."""
     for mapping in world.mappings:
         root = str(mapping.directory)
@@ -58,7 +60,7 @@ def _make_way(world: World, place: str) -> None:
 def write(world: World, chance: random.Random) -> None:
     """A program writes a file."""
     place = _place(world, chance, there=chance.random() < 0.5)
-    _make_way(world, place)
+    make_way(world, place)
     world.disk.write(place, new_content(chance))
     world.note(f"  {place} is written")
     world.touched(place, chance=chance)
@@ -67,7 +69,7 @@ def write(world: World, chance: random.Random) -> None:
 def append(world: World, chance: random.Random) -> None:
     """A program writes a piece at the end of a file."""
     place = _place(world, chance, there=True)
-    _make_way(world, place)
+    make_way(world, place)
     world.disk.append(place, new_content(chance)[:4])
     world.note(f"  {place} grows")
     world.touched(place, chance=chance)
@@ -91,7 +93,7 @@ def overwrite(world: World, chance: random.Random) -> None:
 def rewrite(world: World, chance: random.Random) -> None:
     """A program rewrites a file many times, always with the same size."""
     place = _place(world, chance, there=chance.random() < 0.5)
-    _make_way(world, place)
+    make_way(world, place)
     content = new_content(chance)
     world.disk.write(place, content)
     world.note(f"  {place} is written, and will be again")
@@ -144,7 +146,7 @@ def restore(world: World, chance: random.Random) -> None:
         if place.startswith(top):
             had = world.oracle.own_contents(mapping, place[len(top) :])
             if had:
-                _make_way(world, place)
+                make_way(world, place)
                 world.disk.write(place, chance.choice(had))
                 world.note(f"  {place} gets an old content again")
                 world.touched(place, chance=chance)
@@ -185,7 +187,7 @@ def empty_root(world: World, chance: random.Random) -> None:
 def rename(world: World, chance: random.Random) -> None:
     """A file is renamed; a file of the new name is replaced."""
     place, other = _place(world, chance, there=True), _place(world, chance)
-    _make_way(world, other)
+    make_way(world, other)
     world.disk.rename(place, other)
     world.note(f"  {place} becomes {other}")
     world.touched(place, other, chance=chance)
@@ -194,7 +196,7 @@ def rename(world: World, chance: random.Random) -> None:
 def replace(world: World, chance: random.Random) -> None:
     """A program writes beside a file and puts the new one in its place."""
     place = _place(world, chance, there=chance.random() < 0.6)
-    _make_way(world, place)
+    make_way(world, place)
     scratch = f"{_folder_of(place)}/{SCRATCH}"
     world.disk.write(scratch, new_content(chance))
     world.disk.rename(scratch, place)
@@ -205,7 +207,7 @@ def replace(world: World, chance: random.Random) -> None:
 def move_in(world: World, chance: random.Random) -> None:
     """A file that was written long ago is moved in, or linked."""
     place, source = _place(world, chance, there=chance.random() < 0.3), _outside(chance)
-    _make_way(world, place)
+    make_way(world, place)
     if not world.disk.exists(source):
         world.disk.write(source, new_content(chance))
         world.disk.set_mtime(source, world.clock.now_ns() - chance.randrange(10**12))
@@ -241,7 +243,7 @@ def move_folder(world: World, chance: random.Random) -> None:
     if place in world.mounts:
         return
     if world.disk.exists(outside):
-        _make_way(world, place)
+        make_way(world, place)
         world.disk.rename(outside, place)
         world.note(f"  a folder is moved to {place}")
     else:
@@ -253,7 +255,7 @@ def move_folder(world: World, chance: random.Random) -> None:
 def link(world: World, chance: random.Random) -> None:
     """A file gets one more name in the same mapping."""
     place, other = _place(world, chance, there=True), _place(world, chance)
-    _make_way(world, other)
+    make_way(world, other)
     world.disk.link(place, other)
     world.note(f"  {place} is also {other}")
     world.touched(other, chance=chance)
@@ -270,7 +272,7 @@ def put_time_back(world: World, chance: random.Random) -> None:
 def odd_entry(world: World, chance: random.Random) -> None:
     """A link or a FIFO appears, in a file's place if there is one."""
     place = _place(world, chance, there=chance.random() < 0.5)
-    _make_way(world, place)
+    make_way(world, place)
     if world.disk.exists(place):
         world.disk.remove(place)
     if chance.random() < 0.3:
@@ -301,7 +303,7 @@ def file_becomes_folder(world: World, chance: random.Random) -> None:
         return
     if world.disk.exists(place):
         world.disk.remove(place)
-    _make_way(world, place)
+    make_way(world, place)
     world.disk.write(place, new_content(chance))
     world.note(f"  a file takes the place of the folder {place}")
     world.touched(place, chance=chance)

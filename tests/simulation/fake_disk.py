@@ -20,6 +20,8 @@ from aqsync.local.open_files import OpenForWriting
 from aqsync.model import EntryKind
 
 MOST_LINKS = 40
+MOST_READS = 16
+"""A file is read in no more pieces than about so many."""
 WRITE_BACK_S = 45.0
 """How long after a store through mmap further stores leave the times unchanged."""
 SAME_INSTANT_NS = 1_000_000_000
@@ -577,7 +579,9 @@ class _Open:
     def read(self, size: int) -> bytes:
         self._check()
         self._disk.on_access("read", self._place)
-        piece = self._content()[self._at : self._at + min(size, self._disk.most_read)]
+        content = self._content()
+        most = max(self._disk.most_read, len(content) // MOST_READS)
+        piece = content[self._at : self._at + min(size, most)]
         self._at += len(piece)
         return piece
 

@@ -15,7 +15,7 @@ from unittest import mock
 
 from aqsync.local import ignore_file, recognition, scanner
 from aqsync.sync import uploader, watch_supervisor, work_queue
-from tests.simulation import disk_actions, other_actions, server_actions
+from tests.simulation import disk_actions, instruments, other_actions, server_actions
 from tests.simulation.disk_actions import ActionFunction
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.oracle import rules_of
@@ -25,6 +25,8 @@ from tests.simulation.world import OVERTAKEN, Ambush, World
 
 FEWEST, MOST = 15, 70
 """Actions in a history."""
+MOST_MEASURING = 5
+"""So many actions of programs that measure come on top of them."""
 MOST_LINES = 200
 """Lines of a failing history that are printed."""
 
@@ -71,9 +73,13 @@ def history_of(seed: int) -> list[Action]:
     chance = random.Random(f"history {seed}")
     kinds, weights = list(KINDS), list(KINDS.values())
     count = chance.randint(FEWEST, MOST)
-    return [
+    actions = [
         Action(kind, chance.getrandbits(32)) for kind in chance.choices(kinds, weights, k=count)
     ]
+    for _ in range(chance.randint(0, MOST_MEASURING)):
+        kind = "measuring" if chance.random() < 0.8 else "measuring meanwhile"
+        actions.insert(chance.randrange(len(actions)), Action(kind, chance.getrandbits(32)))
+    return actions
 
 
 def _chosen(functions: dict[ActionFunction, int], chance: random.Random) -> ActionFunction:
@@ -92,6 +98,10 @@ def act(world: World, action: Action) -> None:
             turn(world, chance)
         case "meanwhile":
             world.ambushes.append(ambush(world, chance))
+        case "measuring meanwhile":
+            moment, seed = chance.choice(MOMENTS[:-3]), chance.getrandbits(32)
+            measure = lambda: do(world, "measuring", random.Random(seed))  # noqa: E731
+            world.ambushes.append(Ambush(moment, chance.choice([1, 2, 5]), measure))
         case kind:
             do(world, kind, chance)
 
@@ -105,6 +115,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "people": other_actions.PEOPLE_ACTIONS,
         "process": other_actions.PROCESS_ACTIONS,
         "other": other_actions.OTHER_ACTIONS,
+        "measuring": instruments.INSTRUMENT_ACTIONS,
     }[kind]
     function = _chosen(functions, chance)
     world.note(function.__name__)
@@ -115,8 +126,8 @@ def do(world: World, kind: str, chance: random.Random) -> None:
     except Crash:
         if world.busy:
             raise
-    if kind in {"disk", "roots"}:
-        world.oracle.look(by_action=kind == "disk")
+    if kind in {"disk", "roots", "measuring"}:
+        world.oracle.look(by_action=kind != "roots")
 
 
 def turn(world: World, chance: random.Random) -> None:

@@ -18,12 +18,13 @@ from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.removals import Removals
 from aqsync.journal.versions import Versions
-from aqsync.local import scanner
+from aqsync.local import database_source, found_databases, scanner, snapshot, walk
 from aqsync.local.errands import Errand
 from aqsync.local.likeness import Likeness
 from aqsync.local.reader import GuardedFile
 from aqsync.local.recognition import Recognition
 from aqsync.local.scanner import Scanner
+from aqsync.local.walk import Walk
 from aqsync.log import Log
 from aqsync.model import (
     Adopted,
@@ -40,10 +41,21 @@ from aqsync.model import (
     Upload,
     Uploaded,
 )
-from aqsync.sync import engine, planner, policies, policy_cache, rescanner, uploader
+from aqsync.sync import (
+    contents,
+    engine,
+    measured,
+    planner,
+    policies,
+    policy_cache,
+    rescanner,
+    unfinished_rules,
+    uploader,
+)
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.dispatcher import Dispatcher
 from aqsync.sync.engine import Engine
+from aqsync.sync.measured import Measured
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.remote_check import RemoteCheck
@@ -308,6 +320,44 @@ def _leaving_it_open(database: Database, statement: str, values: Sequence[Any] =
         return connection.execute(statement, values).rowcount
 
 
+def _unsettled(original: Any, view: Any, conditions: Any, now_ns: int) -> Any:
+    """A measurement counts as complete however late it changed."""
+    return original(view, replace(conditions, settle_ns=0), now_ns)
+
+
+def _complete_once(original: Any, self: Measured, folder: str) -> Any:
+    """A sentinel that was there once counts for ever."""
+    seen = vars(self._journal).setdefault("sentinels", {})
+    seen |= original(self, folder)
+    return dict(seen)
+
+
+def _sent_by_itself(self: Walk, path: str, known: Any, seen: Any) -> None:
+    """A part of a database counts as any other file."""
+    self._entry(path, known, seen)
+
+
+def _consistent(original: Any, self: Any, before: Any) -> bool:
+    """Every copy of a database counts as consistent."""
+    original(self, before)
+    return True
+
+
+@contextmanager
+def _databases_unknown() -> Iterator[None]:
+    """No file counts as a database."""
+    with ExitStack() as stack:
+        for owner in (found_databases, contents):
+            stack.enter_context(mock.patch.object(owner, "begins_database", return_value=False))
+        yield
+
+
+def _unmarked(original: Any, self: Uploader, *args: Any) -> Any:
+    """It is not remembered that a version was unfinished when it was sent."""
+    outcome = original(self, *args)
+    return replace(outcome, unfinished=None) if isinstance(outcome, Uploaded) else outcome
+
+
 def _unguarded(self: GuardedFile, seen: Any) -> None:
     del self, seen
 
@@ -434,6 +484,55 @@ MUTATIONS: dict[str, Broken] = {
     "link-followed": Broken("10: links", _decide(_following)),
     "root-behind-a-link": Broken(
         "6, 10: a root that others swapped for a link", _patched((FakeDisk, "symlink", _trusted))
+    ),
+    "measurement-not-awaited": Broken(
+        "11: nothing of a measurement is sent before it is complete", _changed_policy(unready=None)
+    ),
+    "late-change-unnoticed": Broken(
+        "11: a measurement that has just changed is incomplete",
+        _around(measured, "completeness", _unsettled),
+    ),
+    "sentinel-remembered": Broken(
+        "11: a sentinel that is taken back counts no more",
+        _around(Measured, "_sentinels_in", _complete_once),
+    ),
+    "last-not-last": Broken(
+        "11: who has the last file has all",
+        _patched((Measured, "_after_others", lambda *_: None)),
+    ),
+    "unfinished-sent": Broken(
+        "12: what its writer has not closed waits",
+        _patched((uploader, "still_written", lambda _source: None)),
+    ),
+    "lock-unseen": Broken(
+        "12: what its writer has locked waits",
+        _patched((GuardedFile, "locked_for_writing", lambda _self: False)),
+    ),
+    "never-given-up": Broken(
+        "1, 12: a writer that died holds nothing up for ever",
+        _patched((unfinished_rules, "_may_go_unfinished", lambda *_: False)),
+    ),
+    "unfinished-unmarked": Broken(
+        "12: what was sent unfinished is marked so", _around(Uploader, "_sent", _unmarked)
+    ),
+    "database-as-file": Broken("13: a database is sent whole", _databases_unknown),
+    "copy-not-checked": Broken(
+        "13: a copy of what changed meanwhile is made again",
+        _around(snapshot._Attempts, "_copy", _consistent),
+    ),
+    "hot-journal-unseen": Broken(
+        "13: what is not committed is undone",
+        _patched((snapshot, "begins_journal", lambda _first: False)),
+    ),
+    "part-sent": Broken(
+        "13: a part of a database is not sent by itself",
+        _patched((Walk, "_part", _sent_by_itself)),
+    ),
+    "log-unseen": Broken(
+        "13: what is only in the log is seen",
+        _patched(
+            (walk, "log_number", lambda *_parts: 0), (database_source, "log_number", lambda *_: 0)
+        ),
     ),
     "each-failure-told": Broken(
         "an outage is one line", _around(Engine, "_server_failed", _telling_each_failure)

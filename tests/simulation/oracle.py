@@ -15,16 +15,22 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.config import MappingConfig
+from aqsync.local.formats import hdf5
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
+from aqsync.local.sqlite_files import database_of
 from aqsync.model import EntryKind, RemoveRemote
 from aqsync.sync.jobs import Job
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event, Who
+from tests.simulation.measured_truth import Decided, MeasuredTruth
+from tests.simulation.places import DATABASE, GIVE_UP_S
+from tests.simulation.tapes import WrittenDatabase, number_in
 from tests.support.fake_clock import FakeClock
 
 SLACK_S = 0.001
+DATABASE_HEADER = b"SQLite format 3\0"
 WINDOW_S = SHORTEST_WINDOW_S
 WINDOW_IN_LISTS = 20
 """What others store is safe after this time, or this many times the duration of one list, even if
@@ -53,6 +59,7 @@ class State(NamedTuple):
     inode: int
     home: Folder
     """The root that it is below, or the top of the mounted disk that it is on."""
+    locked: bool = False
 
     @property
     def signature(self) -> tuple[int, int, int, int]:
@@ -86,6 +93,12 @@ class Begun:
     """It was given up, as its disk did not answer."""
     delayed_s: float = 0.0
     """How long it was interrupted by others."""
+    known: Decided | None = None
+    """What could be known of its measurement; None: its mapping has none."""
+    locked: bool = False
+    """A program held a lock for writing on its file when it was opened."""
+    floor: int | None = None
+    """Of a database: the last row that was committed before it was first looked at."""
 
 
 @dataclass
@@ -109,7 +122,31 @@ class Version(NamedTuple):
     passed_for_ours: bool
 
 
-class Oracle:
+class Measuring:
+    """The truth about programs that measure, and about what they keep open.
+
+    Args:
+        mappings: Which mappings there are.
+        clock: The time.
+    """
+
+    def __init__(self, mappings: Iterable[MappingConfig], clock: FakeClock) -> None:
+        self.measured = {m.name: MeasuredTruth(m, clock) for m in mappings if m.measurement}
+        self.decided: dict[str, Decided] = {}
+        """By mapping, what could be known when the dispatcher's present step began."""
+        self.databases: dict[tuple[str, str], WrittenDatabase] = {}
+        """By mapping and path."""
+        self.rules_changed: set[str] = set()
+        """Mappings whose ignore file was changed."""
+        self.unfinished: set[bytes] = set()
+        """Contents that say of themselves that their writer has not closed them."""
+        self.sent: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        """By experiment and name, the digests of what we stored there."""
+        self.adopted: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
+        """By experiment and name, the digests of what a comparison found there."""
+
+
+class Oracle(Measuring):
     """The truth about one world.
 
     Args:
@@ -133,8 +170,9 @@ class Oracle:
     """
 
     def __init__(self, mappings: Iterable[MappingConfig], disk: FakeDisk, clock: FakeClock) -> None:
-        self.forgot: Callable[[], bool] = lambda: False
         self.mappings = tuple(mappings)
+        super().__init__(self.mappings, clock)
+        self.forgot: Callable[[], bool] = lambda: False
         self.broken: list[str] = []
         self.had: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
         self.gone: dict[str, set[tuple[Folder | None, str]]] = {
@@ -217,6 +255,10 @@ class Oracle:
             if by_action:
                 gone.update((before[path].home, path) for path in before if path not in now)
             self.visible[mapping.name] = now
+            if mapping.name in self.measured:
+                self.measured[mapping.name].look(now)
+        for database in self.databases.values():
+            database.is_there()
 
     def _see(self, mapping: MappingConfig) -> dict[str, State]:
         found: dict[str, State] = {}
@@ -227,7 +269,8 @@ class Oracle:
         while waiting:
             path, node, home = waiting.pop()
             if isinstance(node, File):
-                found[path] = State(node.content, node.mtime_ns, node.ctime_ns, node.inode, home)
+                times = node.mtime_ns, node.ctime_ns
+                found[path] = State(node.content, *times, node.inode, home, node.locked)
             elif isinstance(node, Folder):
                 prefix = f"{path}/" if path else ""
                 for name, entry in node.entries.items():
@@ -327,7 +370,9 @@ class Oracle:
                 self.broken.append(f"{file.path} is removed from the server: the root is empty")
         there = file.path in self.visible[file.mapping]
         home = self.home(mapping, file.path)
-        return Begun(job, self._clock.monotonic(), None, -1.0, there, home, renamed_to)
+        begun = Begun(job, self._clock.monotonic(), None, -1.0, there, home, renamed_to)
+        begun.known = self.decided.get(file.mapping)
+        return begun
 
     def answered(self, *, checked: bool) -> None:
         """An answer says whether the condition of a request was checked."""
@@ -352,6 +397,7 @@ class Oracle:
             target = f"{self.mapping(file.mapping).directory}/{file.path}"
             if f"{target}/".startswith(f"{place}/"):
                 begun.there = file.path in self.visible[file.mapping]
+                self._reads(begun)
 
     def opened(self, place: str) -> None:
         """A file is opened."""
@@ -360,14 +406,23 @@ class Oracle:
             self.broken.append(f"{place} was opened outside of any job")
             return
         begun.opened = self._clock.monotonic()
+        self._reads(begun)
         begun.home = self.home(self.mapping(begun.job.file.mapping), begun.job.file.path)
         try:
             node = self._disk._get(place)
         except OSError:
             return
         begun.written_s_ago = (self._clock.now_ns() - node.mtime_ns) / 1e9
+        begun.locked = isinstance(node, File) and node.locked
         if begun.job.file.kind is not EntryKind.FILE:
             self.broken.append(f"{place} was opened, though it was known to be no file")
+
+    def _reads(self, begun: Begun) -> None:
+        """What is committed by now must be in what is sent."""
+        file = begun.job.file
+        database = self.databases.get((file.mapping, file.path))
+        if begun.floor is None and database is not None and database.is_there():
+            begun.floor = database.committed
 
     def sending(self, name: str, digest: bytes) -> None:
         """From now on the version may be on the server, even if the upload fails."""
@@ -378,6 +433,7 @@ class Oracle:
     def found_equal(self, uuid: UUID, name: str, digest: bytes) -> None:
         """A comparison has found the server's version equal to the file."""
         self.mine[uuid, name].add(digest)
+        self.adopted[uuid, name].add(digest)
         self.latest[uuid, name] = {digest}
 
     def delayed(self, seconds: float) -> None:
@@ -402,6 +458,7 @@ class Oracle:
                 self.mine[at].add(digest)
             if event.who is Who.US:
                 self.latest[at] = {digest}
+                self.sent[at].add(digest)
         if event.who is Who.FORGOTTEN:
             self.forgotten[at] += 1
             self._pass_for_lost(event, before)
@@ -475,19 +532,84 @@ class Oracle:
         if event.after is None:
             self._judge_removal(event, before, begun)
             return
+        mapping = self.mapping(file.mapping)
+        self._judge_part(file.mapping, file.path)
+        if event.after.content.startswith(DATABASE_HEADER):
+            self._judge_root(event, before, mapping, file.path)
+            self._judge_database(event.after.content, begun)
+            return
         unseen_at = self.unseen.get((file.mapping, file.path), -1.0)
         unseen = begun.opened is not None and unseen_at >= begun.opened
         if event.after.content not in self.had[file.mapping, file.path] and not unseen:
             self.broken.append(
                 f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
             )
-        mapping = self.mapping(file.mapping)
         self._judge_root(event, before, mapping, file.path)
         # Once the wall clock has jumped, ages mean little.
-        if 0 <= begun.written_s_ago < mapping.settle - SLACK_S and not self.jumps:
+        if self.jumps:
+            return
+        if 0 <= begun.written_s_ago < mapping.settle - SLACK_S:
             self.broken.append(
                 f"{file.path} was sent {begun.written_s_ago:.3f} s after it was written"
             )
+        if not file.forced:
+            self._judge_unfinished(event.after.content, begun)
+            self._judge_measurement(event, begun, mapping)
+
+    def _judge_part(self, mapping: str, path: str) -> None:
+        """A part of a database is not sent by itself."""
+        base = database_of(path)
+        database = None if base is None else self.databases.get((mapping, base))
+        if database is not None and database.is_there() and base in self.visible[mapping]:
+            self.broken.append(f"{path} was sent by itself")
+
+    def _judge_database(self, content: bytes, begun: Begun) -> None:
+        """A database is whole, and has all that was committed before it was read."""
+        file = begun.job.file
+        database = self.databases.get((file.mapping, file.path))
+        if database is None or begun.floor is None or not database.is_there():
+            return
+        number = number_in(content)
+        if number is None:
+            self.broken.append(f"{file.path} was sent damaged")
+        elif not begun.floor <= number <= database.committed:
+            self.broken.append(
+                f"{file.path} was sent with {number} rows: {begun.floor} were committed before it"
+                f" was read, and {database.committed} are now"
+            )
+
+    def _judge_unfinished(self, content: bytes, begun: Begun) -> None:
+        """What says that its writer has not closed it waits for some time."""
+        file = begun.job.file
+        if not 0 <= begun.written_s_ago < GIVE_UP_S - SLACK_S:
+            return
+        state = self.visible[file.mapping].get(file.path)
+        locked = begun.locked and state is not None and state.locked
+        if content in self.unfinished or (locked and content.startswith(hdf5.MAGIC)):
+            self.broken.append(
+                f"{file.path} was sent {begun.written_s_ago:.3f} s after it was written, though its"
+                " writer has not closed it"
+            )
+
+    def _judge_measurement(self, event: Event, begun: Begun, mapping: MappingConfig) -> None:
+        """Nothing of a measurement is sent before it is complete, and the last file comes last."""
+        path = begun.job.file.path
+        if mapping.name not in self.measured or mapping.name in self.rules_changed or self.forgot():
+            return
+
+        def held(other: str) -> set[bytes] | None:
+            at = mapping.name, other
+            if at in self.unseen or DATABASE in other or at not in self.targets:
+                return None
+            if not rules_of(mapping).selects(other):
+                return None
+            return self.held[event.uuid, self.targets[at][1]]
+
+        truth = self.measured[mapping.name]
+        if truth.is_incomplete(path, begun):
+            self.broken.append(f"{path} was sent while its measurement was incomplete")
+        elif other := truth.missing(path, begun, held):
+            self.broken.append(f"{path} was sent before {other} of the same measurement")
 
     def _judge_loss(self, event: Event, before: Remote | None, begun: Begun) -> None:
         """What others put on the server must not be lost."""

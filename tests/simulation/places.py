@@ -16,13 +16,25 @@ FOLDERS = {
     "pattern": ("20261123-2_run", "20261123-2_run/sub", "20261123-3_run", "misc"),
     "removing": ("", "sub", "disk", "disk/sub"),
     "eager": ("", "sub", "sub/deep", "disk"),
+    **dict.fromkeys(
+        ("tagged", "followed", "quiet", "both"),
+        ("run_1", "run_1/sub", "run_2", "run_10", "misc"),
+    ),
 }
 """By mapping, the folders in it."""
 FILES = ("a", "b.dat", "c=~d", "e")
+LAST = "z.json"
+"""Of a measurement, the file that is sent last."""
+SENTINEL = "done"
+DATABASE = "d.db"
 SCRATCH = "a.tmp"
 """A name that the standard patterns ignore."""
 MOUNT = "disk"
 """The folder that another disk may be mounted on."""
+GIVE_UP_S = 25.0
+"""A file that its writer has not closed is sent after this time."""
+QUIET_S = 15.0
+"""Some measurements are complete when nothing in them has changed for so long."""
 
 
 @cache
@@ -47,13 +59,39 @@ def mapping_of(name: str) -> MappingConfig:
             "settle": 0.2,
             "prefix": "pc-1",
         },
+        "tagged": _measured({"sentinel": (SENTINEL,)}),
+        "followed": _measured({"sentinel": (SENTINEL,), "newer_sibling": True}),
+        "quiet": _measured({"quiet": QUIET_S}),
+        "both": _measured({"sentinel": (SENTINEL,), "quiet": QUIET_S, "needs": "all"}),
     }
     return MappingConfig.model_validate(
-        {"name": name, "directory": Path("/data", name), **every[name]}
+        {
+            "name": name,
+            "directory": Path("/data", name),
+            "unfinished": {"give_up": GIVE_UP_S},
+            **every[name],
+        }
     )
 
 
-NAMES = tuple(FOLDERS)
+def _measured(complete: dict[str, object]) -> dict[str, object]:
+    """A mapping whose files belong together."""
+    return {
+        "experiment": "20261123-1",
+        "prefix": "runs",
+        "settle": 2.0,
+        "measurement": {
+            "folder": "run_{number}/",
+            "complete": complete,
+            "send": "when_complete",
+            "last": (f"*{LAST[1:]}",),
+        },
+    }
+
+
+NAMES = ("fixed", "pattern", "removing", "eager")
+MEASURED = ("tagged", "followed", "quiet", "both")
+"""Some worlds have one of these besides."""
 EIDS = ("20261123-1", "20261123-2", "20261123-3", "20261123-4", "20261123-5")
 
 
@@ -65,8 +103,13 @@ def eids_of(name: str) -> tuple[str, ...]:
 def any_path(name: str, chance: random.Random) -> str:
     """A path of a mapping at which a file may be."""
     folder = chance.choice(FOLDERS[name])
-    file = SCRATCH if chance.random() < 0.05 else chance.choice(FILES)
+    file = SCRATCH if chance.random() < 0.05 else chance.choice(files_of(name))
     return f"{folder}/{file}" if folder else file
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """The names that files of a mapping have."""
+    return (*FILES, LAST) if name in MEASURED else FILES
 
 
 def any_folder(name: str, chance: random.Random) -> str:

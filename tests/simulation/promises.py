@@ -10,15 +10,18 @@ from uuid import UUID
 from aqsync.config import MappingConfig
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.rules import IGNORE_FILE
-from aqsync.model import Decision, FileRecord, Hold, InSync, Reason, Recheck, State, Upload
+from aqsync.local.sqlite_files import database_of
+from aqsync.model import Decision, FileRecord, Hold, InSync, Reason, Recheck, State, Upload, Wait
 from aqsync.paths import nearest
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_actions
 from tests.simulation.fake_disk import Link
 from tests.simulation.fake_server import FINE, NO_LIMIT, Who
-from tests.simulation.oracle import Remote, rules_of, sha256
-from tests.simulation.places import EIDS, FOLDERS
+from tests.simulation.measured_truth import folder_of, is_last
+from tests.simulation.oracle import DATABASE_HEADER, Remote, rules_of, sha256
+from tests.simulation.places import EIDS, FOLDERS, MEASURED, SENTINEL
+from tests.simulation.tapes import number_in
 from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
 
 LONGEST_S = 6 * 3600.0
@@ -104,6 +107,7 @@ def _times_not_kept(case: Case) -> int:
 
 def _conflict(case: Case) -> bool:
     begins_ours = bool(case.remote) and case.content.startswith(case.remote or b"")
+    begins_ours = begins_ours and not case.content.startswith(DATABASE_HEADER)
     return (_foreign(case) and not begins_ours) or _put_back(case)
 
 
@@ -158,6 +162,25 @@ def _refused(case: Case) -> bool:
     return case.file.remote_name in past.refused or len(case.content) > past.least_limit
 
 
+def _is_part(case: Case) -> bool:
+    """Whether it lies beside its database."""
+    base = case.world.oracle.visible[case.mapping.name].get(database_of(case.path) or "")
+    return base is not None and base.content.startswith(DATABASE_HEADER)
+
+
+def _others_of_measurement_are_held(case: Case) -> bool:
+    """Whether another file of the measurement is not on the server, for its own reason."""
+    eid, visible = case.eid, case.world.oracle.visible[case.mapping.name]
+    there = case.world.server.contents(eid)
+    return any(
+        folder_of(path) == folder_of(case.path)
+        and not is_last(path)
+        and (case.mapping.name, path) in case.world.oracle.targets
+        and there.get(case.world.oracle.targets[case.mapping.name, path][1]) != state.content
+        for path, state in visible.items()
+    )
+
+
 CONFLICTS = frozenset({Reason.CONFLICT_NAME_TAKEN, Reason.CONFLICT_BOTH_CHANGED})
 REASONS: dict[Reason, Callable[[Case], bool]] = {
     **dict.fromkeys(CONFLICTS, _conflict),
@@ -177,6 +200,8 @@ REASONS: dict[Reason, Callable[[Case], bool]] = {
     Reason.ROOT_REPLACED: lambda case: _root_in_doubt(*case[:2]),
     Reason.FILE_REFUSED: _refused,
     Reason.TOO_LARGE: lambda case: len(case.content) > case.world.past.least_limit,
+    Reason.DATABASE_PART: _is_part,
+    Reason.MEASUREMENT_LAST: _others_of_measurement_are_held,
     Reason.DISK_AWAY: lambda case: _disk_in_doubt(*case[:3]),
     Reason.DISK_REPLACED: lambda case: _disk_in_doubt(*case[:3]),
     Reason.DISK_EMPTY: lambda case: _disk_in_doubt(*case[:3]),
@@ -227,6 +252,21 @@ def _heal(world: World, chance: random.Random) -> None:
     world.wake_all()
 
 
+def _end_measurements(world: World, mapping: MappingConfig) -> None:
+    """Every measurement gets what makes it complete; one is new, and so are all others old."""
+    root = str(mapping.directory)
+    if not world.disk.exists(root):
+        return
+    folders = {f"{root}/{path.partition('/')[0]}" for path in world.disk.files(root) if "/" in path}
+    folders = {folder for folder in folders if folder.startswith(f"{root}/run_")}
+    if mapping.name == "followed":
+        world.disk.mkdir(newest := f"{root}/run_99")
+        folders = {newest}
+    for folder in sorted(folders):
+        if not world.disk.exists(f"{folder}/{SENTINEL}"):
+            world.disk.write(f"{folder}/{SENTINEL}", b"done")
+
+
 def _go_on_beside_what_hangs(world: World) -> None:
     """A disk that hangs holds up no other mapping; then it answers."""
     others = [m for m in world.mappings if world.hangs.below not in {"", f"{m.directory}/"}]
@@ -269,6 +309,10 @@ def _rests(world: World) -> bool:
     end = world.clock.monotonic() + LONGEST_S
     while world.programs_go_on and not world.oracle.broken:
         world.run(A_MOMENT_S)  # what they write without a word is seen by the looks after it
+    for mapping in world.mappings:
+        if mapping.name in MEASURED:
+            _end_measurements(world, mapping)
+    world.oracle.look(by_action=True)
     looks = dict(world.whole_looks)
     fetched = world.engine.lists_fetched
     others, before = _done_by_others(world), _lists(world)
@@ -332,11 +376,20 @@ def _is_quiet(world: World) -> bool:
     uuids = (known[eid].uuid for eid in waiting)
     if any(uuid is not None and UUID(uuid) in there for uuid in uuids):
         return False
+    return all(_is_at_rest(world, mapping) for mapping in world.mappings) and not any(
+        _to_be_checked_again(world, mapping) for mapping in world.mappings
+    )
+
+
+def _is_at_rest(world: World, mapping: MappingConfig) -> bool:
+    """Whether nothing is to be done, but for what comes after files that are held."""
+    steps = _steps(world, mapping)
+    held = {folder_of(path) for path, step in steps if isinstance(step, Hold)}
     return all(
         isinstance(step, InSync | Hold)
-        for mapping in world.mappings
-        for _, step in _steps(world, mapping)
-    ) and not any(_to_be_checked_again(world, mapping) for mapping in world.mappings)
+        or (isinstance(step, Wait) and step.last and folder_of(path) in held)
+        for path, step in steps
+    )
 
 
 def _to_be_checked_again(world: World, mapping: MappingConfig) -> bool:
@@ -384,16 +437,21 @@ def _compare(world: World) -> None:
                 broken.append(f"{mapping.name}/{path}: nobody knows why: {step}")
             target = world.oracle.targets.get((mapping.name, path))
             if target is None:
-                if step.state is not State.UNMAPPED:
+                if step.state not in {State.UNMAPPED, State.SKIPPED}:
                     broken.append(f"{mapping.name}/{path} leads nowhere, but: {step}")
                 continue
             eid, name = target
             there = remote.get(eid, {}).get(name)
-            case = Case(world, mapping, path, content, file, eid, there, step)
-            if there != content or not isinstance(step, InSync):
-                _judge(case, broken)
+            _compare_one(Case(world, mapping, path, content, file, eid, there, step), broken)
         _check_records(world, mapping, remote)
         _check_tags(world, mapping)
+
+
+def _compare_one(case: Case, broken: list[str]) -> None:
+    if not _is_there(case) or not isinstance(case.step, InSync):
+        _judge(case, broken)
+    elif case.content in case.world.oracle.unfinished:
+        _check_mark(case, broken)
 
 
 def _expected(world: World, mapping: MappingConfig) -> dict[str, bytes]:
@@ -415,9 +473,29 @@ def _judge(case: Case, broken: list[str]) -> None:
             )
         return
     broken.append(
-        f"{case.mapping.name}/{case.path} is {case.content!r} here and {case.remote!r} on the"
-        f" server, but: {case.step}"
+        f"{case.mapping.name}/{case.path} is {case.content[:80]!r} here and"
+        f" {(case.remote or b'')[:80]!r} on the server, but: {case.step}"
     )
+
+
+def _is_there(case: Case) -> bool:
+    """Whether the server has what is here; of a database, with all its rows."""
+    if case.remote is None or not case.content.startswith(DATABASE_HEADER):
+        return case.remote == case.content
+    database = case.world.oracle.databases.get((case.mapping.name, case.path))
+    if database is None or not database.is_there():
+        return case.remote.startswith(DATABASE_HEADER)
+    return number_in(case.remote) == database.committed
+
+
+def _check_mark(case: Case, broken: list[str]) -> None:
+    """What was sent though its writer had not closed it is marked so."""
+    synced = case.file.synced
+    sent, adopted = case.world.oracle.sent[case.at], case.world.oracle.adopted[case.at]
+    if synced is None or synced.sha256 not in sent - adopted:
+        return
+    if synced.unfinished is None:
+        broken.append(f"{case.mapping.name}/{case.path} is not marked as unfinished")
 
 
 def _check_records(
@@ -487,5 +565,5 @@ def _check_token(world: World) -> None:
             world.oracle.broken.append(f"the log holds the token: {line}")
     folder = world.journal_path.parent
     for part in folder.iterdir():
-        if TOKEN.encode() in part.read_bytes():
+        if part.is_file() and TOKEN.encode() in part.read_bytes():
             world.oracle.broken.append(f"{part.name} holds the token")

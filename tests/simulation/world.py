@@ -13,7 +13,7 @@ import random
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,14 +55,17 @@ from tests.simulation.parts import (
     WatchHealth,
     attend_to_writes,
 )
-from tests.simulation.places import EIDS, MOUNT, NAMES, OUTSIDE, mapping_of
+from tests.simulation.places import DATABASE, EIDS, MEASURED, MOUNT, NAMES, OUTSIDE, mapping_of
 from tests.simulation.rival import Rival
 from tests.simulation.strand import Hangs, Strand
+from tests.simulation.tapes import WrittenDatabase
 from tests.support.fake_clock import SECOND_NS, FakeClock
 from tests.support.quick_journal import open_quickly
 from tests.support.stepping import FakePool, SteppedLoop, at_once, config_of, stepped
 
 RESCAN_S = 60.0
+WRITTEN_WHILE_READ = 0.2
+"""How probable a step of a database's writer is at each access of its reader."""
 RESCAN_WITHOUT_EVENTS_S = 20.0
 MIRROR_S = 60.0
 MOST_STEPS_AT_ONCE = 300
@@ -175,7 +178,7 @@ class World:
         self.folder = folder
         self.clock = FakeClock()
         self.disk = FakeDisk(self.clock)
-        self.mappings = self._choose_mappings()
+        self.mappings = [*self._choose_mappings(), *_measured(seed)]
         self.oracle = Oracle(self.mappings, self.disk, self.clock)
         self.server = MomentServer(self.clock, self.moment, self._stored, self.oracle, TOKEN)
         self.backups: list[Backup] = []
@@ -228,6 +231,8 @@ class World:
     def _build(self) -> None:
         self.disk.mkdir(OUTSIDE)
         self.disk.most_read = self.chance.choice([3, 1 << 30])
+        self._writers = random.Random(f"writers {self.disk.most_read}")
+        self.oracle.rules_changed = self.past.rules_changed
         self._begin_server()
         for mapping in self.mappings:
             root = str(mapping.directory)
@@ -378,8 +383,11 @@ class World:
 
         def scanning(mapping: MappingConfig, within: Iterable[str] = (), **kept: Any) -> ScanReport:
             empty = self.oracle.is_empty(mapping)
+            within, began = tuple(within), self.clock.monotonic()
             report = scan(mapping, within, **kept)
             self.oracle.looked_at(mapping, empty=empty)
+            if mapping.name in self.oracle.measured and (within or report.whole):
+                self.oracle.measured[mapping.name].scanned(began, within, report.troubles)
             # While a root is in doubt, nothing that the scan has seen there is noted.
             self.whole_looks[mapping.name] += report.whole or "" in report.troubles
             return report
@@ -541,8 +549,11 @@ class World:
         if self._quiet:
             return
         self.moment(what, where)
+        self._write_while_read(where)
         in_no_job = self.busy[-1:] and self.busy[-1].startswith((RECHECKS, PUSH))
         in_no_job = in_no_job or self._is_ignore_file(where)  # which a scan reads
+        if DATABASE in where:  # a scan looks into it
+            in_no_job = in_no_job or not (self.busy and self.busy[-1].startswith("job "))
         if what == "look" and not in_no_job:
             self.oracle.looked(where)
         if what == "open" and not in_no_job:
@@ -552,6 +563,26 @@ class World:
             strand.hang()
         if self.failing and where in self.failing and what != "identity":
             raise OSError(5, "Input/output error")
+
+    def _write_while_read(self, where: str) -> None:
+        """The writer of a database goes on while a job reads it."""
+        if not (self.oracle.databases and self.oracle.jobs and DATABASE in where):
+            return
+        file = self.oracle.jobs[-1].job.file
+        database = self.oracle.databases.get((file.mapping, file.path))
+        if database is None or not database.eager or not where.startswith(database.place):
+            return
+        if self._writers.random() < WRITTEN_WHILE_READ:
+            database.eager -= 1
+            with suppress(OSError):
+                self.go_on_with(database, self._writers)
+                self.oracle.look(by_action=True)
+
+    def go_on_with(self, database: WrittenDatabase, chance: random.Random) -> None:
+        """The writer of a database takes its next step."""
+        written = database.go_on()
+        self.note(f"  {database.place}: up to {database.committed} is committed")
+        self.touched(*written, chance=chance)
 
     def _is_ignore_file(self, where: str) -> bool:
         return any(where == f"{mapping.directory}/{IGNORE_FILE}" for mapping in self.mappings)
@@ -642,12 +673,14 @@ class World:
 
     def step(self, name: str) -> None:
         """Let a loop take one step."""
-        fetched = self.engine.lists_fetched
+        fetched, decided = self.engine.lists_fetched, self.oracle.decided
         self.busy.append(name)
+        self.oracle.decided = {m: t.known() for m, t in self.oracle.measured.items()}
         try:
             failure = self.loops[name].take_step()
         finally:
             self.busy.pop()
+            self.oracle.decided = decided
         if failure is not None:
             self._judge_failure(name, failure)
         if self.engine.lists_fetched != fetched:
@@ -897,6 +930,12 @@ class World:
     def note(self, line: str) -> None:
         """Write down what happened."""
         self.trace.append(f"{self.clock.monotonic() - 1000:9.3f} {line}")
+
+
+def _measured(seed: int) -> list[MappingConfig]:
+    """In some worlds, a mapping whose files belong together."""
+    chance = random.Random(f"measured {seed}")
+    return [mapping_of(chance.choice(MEASURED))] if chance.random() < 0.25 else []
 
 
 def _asks(name: str) -> bool:
