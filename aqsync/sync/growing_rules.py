@@ -70,7 +70,7 @@ def paced(
         return _while_it_changes(pace, step, settling) if sent_while_growing else settling
     if now_ns - file.since_ns >= growing.every_ns:
         return replace(step, rested=True)
-    if synced is None or file.size <= LARGE or step.reason is not Reason.CHANGED:
+    if synced is None or pace.bytes_at_rest <= LARGE or step.reason is not Reason.CHANGED:
         return step
     return _large_again(pace, step)
 
@@ -119,6 +119,11 @@ class _Pace:
     def bytes(self) -> int:
         """The most that a version of it may have now: a snapshot holds what is in the log too."""
         return self.file.size + self.file.log_bytes
+
+    @property
+    def bytes_at_rest(self) -> int:
+        """What a version is likely to have: a snapshot seldom becomes smaller."""
+        return max(self.file.size, self.sent_bytes) if self.file.is_database else self.file.size
 
     @property
     def sent_bytes(self) -> int:
@@ -215,7 +220,7 @@ def _compared(
 
 def _large_again(pace: _Pace, step: Upload) -> Upload | Wait:
     file, next_ns = pace.file, pace.next_ns
-    is_enough = file.size >= pace.affordable
+    is_enough = pace.bytes_at_rest >= pace.affordable
     if is_enough and pace.now_ns >= next_ns:
         return step
     rested_ns = min(file.since_ns, pace.now_ns) + pace.growing.every_ns

@@ -131,12 +131,11 @@ def ls(
 
     Marks: `=` in sync, `>` only here, `<` only on the server, `!` on both sides and not in sync,
     `~` a version of a file that keeps changing is on the server, `?` the server's list was never
-    fetched. A zarr store, and a folder with 1,000 files and more,
-    is one line for each mark. The disk is looked at as it is now, the server's side
-    is as last fetched. With --json: an object whose `files` have state, mapping, path, size,
-    modified, on_server_since, experiment, remote_name and sent_unfinished. With --measurements:
-    one whose `measurements` have folder, mapping, state, code, reason, files, not_there, bytes and
-    changed.
+    fetched. A zarr store, and a folder with 1,000 files and more, is one line for each mark. The
+    disk is looked at as it is now, the server's side is as last fetched. With --json: an object
+    whose `files` have state, mapping, path, size, modified, on_server_since, experiment,
+    remote_name and sent_unfinished. With --measurements: one whose `measurements` have folder,
+    mapping, state, code, reason, files, not_there, bytes and changed.
     """
     asked = {
         SyncStatus.REMOTE_ONLY: remote_only,

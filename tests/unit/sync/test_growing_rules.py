@@ -351,6 +351,12 @@ LARGE_CASES: list[tuple[str, FileRecord, Policy, Mapping[str, object] | None]] =
         {"until_ns": minutes(9) + EVERY},
     ),
     (
+        "a database whose snapshot is large, as it was in the log",
+        replace(settled(1, 99, version(9, BIG, provisional=False), spent(BIG)), is_database=True),
+        UNMATCHED,
+        {"until_ns": minutes(9) + EVERY},
+    ),
+    (
         "sent a while ago",
         settled(1, BIG, version(10, BIG, provisional=False), spent(BIG)),
         UNMATCHED,
