@@ -114,7 +114,7 @@ def test_a_look_that_finds_nothing_new_has_nothing_decided_on(
 
     harness.engine.decide = deciding  # type: ignore[method-assign]  # counted, then done
     watch = harness.engine.measurements[harness.lab.mapping.name]
-    watch.again(["run"], harness.clock.monotonic())
+    watch.again(["run"])
     with looks_of(harness.engine) as looks:
         harness.run(10)
     assert looks == [("run",)]
