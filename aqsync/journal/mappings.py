@@ -53,6 +53,9 @@ class MappingRecord:
     last file that was known before. None: there is no doubt."""
     left_out: int
     """Files that no pattern of ``include`` took when everything was last looked at."""
+    newest_looked_at: int | None
+    """While a look has written only a part of what it sees, and until one has come to its end: the
+    last file that was known before. None: there is no such look."""
 
 
 class Mappings:
@@ -75,7 +78,7 @@ class Mappings:
         row = self._database.row(
             "SELECT id, root_device, root_inode, root_file_system, selection_rules,"
             " target_rules, tag_rules, scanned_at_ns, complete_at_ns, newest_undoubted,"
-            " left_out"
+            " left_out, newest_looked_at"
             " FROM mapping WHERE name = ?",
             (name,),
         )
@@ -103,6 +106,25 @@ class Mappings:
         self._database.write(
             "UPDATE mapping SET newest_undoubted = coalesce(newest_undoubted, ?) WHERE id = ?",
             (newest, mapping_id),
+        )
+
+    def looks(self, mapping_id: int, newest: int) -> None:
+        """A look at the disk writes a part of what it sees, and more is to come.
+
+        Args:
+            mapping_id: Whose.
+            newest: The id of the last file that was known before; an earlier look that did not come
+                to its end keeps its own.
+        """
+        self._database.write(
+            "UPDATE mapping SET newest_looked_at = coalesce(newest_looked_at, ?) WHERE id = ?",
+            (newest, mapping_id),
+        )
+
+    def looked(self, mapping_id: int) -> None:
+        """A look at the disk, and any before it, has written all of what it saw."""
+        self._database.write(
+            "UPDATE mapping SET newest_looked_at = NULL WHERE id = ?", (mapping_id,)
         )
 
     def accept(self, mapping_id: int, places: dict[str, RootIdentity]) -> None:

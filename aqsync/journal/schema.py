@@ -445,6 +445,11 @@ _LEFTOVERS = """
 CREATE INDEX file_part_of_database ON file (mapping_id) WHERE kind = 4;
 """
 
+_LOOKS = """
+-- While a look at the disk has written only a part of what it sees: the last file known before it.
+ALTER TABLE mapping ADD COLUMN newest_looked_at INTEGER;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -474,6 +479,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0026-snapshots", _SNAPSHOTS),
     ("0027-growing", _GROWING),
     ("0028-leftovers", _LEFTOVERS),
+    ("0029-looks", _LOOKS),
 )
 
 VERSION = len(MIGRATIONS)

@@ -214,6 +214,7 @@ class Scanner:
                 self.observed,
                 known.goes_on,
                 max(ONE_CHANGE_NS, self._settle_ns),
+                lambda: self._journal.mappings.looks(record.id, newest),
             ),
             self._journal.observations,
             record.id,
@@ -222,6 +223,9 @@ class Scanner:
         walk.go(within)
         report = ScanReport(walk.entries, walk.changes, directories=walk.directories)
         report.whole = not (within or walk.stopped)
+        earlier = record.newest_looked_at is not None
+        if not walk.stopped and (report.whole if earlier else walk.partly):
+            self._journal.mappings.looked(record.id)
         self._journal.observations.forget(record.id, walk.forgotten)
         verdict = mounts.judge(walk.missing, whole=report.whole)
         for path, why in walk.troubles.items():

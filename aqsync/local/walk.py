@@ -55,6 +55,8 @@ class WalkSource(NamedTuple):
     """Asked before each directory; false ends the walk."""
     soon_ns: int
     """See `Observations.observe`."""
+    writes_a_part: Callable[[], object]
+    """Called once, before something is written though not everything was seen."""
 
 
 class Walk:
@@ -83,12 +85,15 @@ class Walk:
         self.missing: list[str] = []
         self.forgotten: list[str] = []
         self.troubles: dict[str, Explanation] = {}
+        self.partly = False
+        """A part of what it sees was written before the rest."""
         self.stopped = False
         """It was stopped early, so what it did not meet may still be there."""
         self._disk, self._root = source.disk, source.root
         self._mounts, self._rules = source.mounts, source.rules
         self._observed, self._goes_on = source.observed, source.goes_on
         self._soon_ns = source.soon_ns
+        self._writes_a_part = source.writes_a_part
         self._observations = observations
         self._mapping_id = mapping_id
         self._reselect = reselect
@@ -101,7 +106,10 @@ class Walk:
             self.paths(within)
         else:
             self.everything()
-        self.flush()
+        if self.stopped:
+            self._write_a_part()
+        else:
+            self.flush()
 
     def everything(self) -> None:
         """The whole root."""
@@ -209,6 +217,12 @@ class Walk:
     def _missing_in(self, directory: str) -> None:
         if directory not in self._visited and not self._hidden(directory):
             self._all_missing(directory, self._known(directory))
+
+    def _write_a_part(self) -> None:
+        if self._batch and not self.partly:
+            self._writes_a_part()
+            self.partly = True
+        self.flush()
 
     def flush(self) -> None:
         """Write what is collected."""
@@ -488,7 +502,7 @@ class Walk:
         seen = self._observed(path, kind, signature, *logs, is_database=is_database, known=known)
         self._batch.append(seen)
         if len(self._batch) >= BATCH:
-            self.flush()
+            self._write_a_part()
 
     def _changed(self, path: str) -> None:
         self.changes += 1

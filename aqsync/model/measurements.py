@@ -56,6 +56,8 @@ class MeasurementView:
     """A file of it that was open for writing then."""
     trouble: Explanation | None = None
     """Why not all of it could be looked at."""
+    partly: bool = False
+    """A look at it has written only a part of what it sees so far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ class Measured:
     ) -> None:
         self.folders = folders_of(measurement)
         self._journal = journal
-        self._mapping_id = journal.mappings.get(mapping.name).id
+        record = journal.mappings.get(mapping.name)
+        self._mapping_id, self._newest_looked_at = record.id, record.newest_looked_at
         self._measurement = measurement
         self._now_ns = now_ns
         self._conditions = conditions_of(mapping, measurement)
@@ -206,7 +207,12 @@ class Measured:
             asked is None or asked.paths is not None,
             open_file,
             self._trouble_in(folder),
+            self._is_partly_known(changes),
         )
+
+    def _is_partly_known(self, changes: list[Changes]) -> bool:
+        newest = self._newest_looked_at
+        return newest is not None and any(each.newest > newest for each in changes)
 
     def _changes_of(self, folder: str) -> list[Changes]:
         if folder not in self._changes:

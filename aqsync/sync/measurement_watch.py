@@ -8,6 +8,7 @@ not looked at. Of a complete one it counts what is still to come, as its last fi
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -89,6 +90,9 @@ class MeasurementWatch:
         self._complete: dict[str, bool] = {}
         """Whether a measurement was complete when last judged."""
         self._left: dict[str, _Left] = {}
+        self._sent: dict[str, Counter[Turn]] = {}
+        """How many files of a measurement were sent, by their turns: what is sent while one is
+        judged may or may not be among what is found to be left."""
         self._arrived: set[str] = set()
         """Measurements of which nothing, or nothing but the last files, may be to come."""
         self._all = False
@@ -137,10 +141,14 @@ class MeasurementWatch:
         """A file is on the server now."""
         folder = self._folders.of(path)
         with self._lock:
-            left = None if folder is None else self._left.get(folder)
-            if folder is None or left is None:
+            if folder is None:
                 return
-            in_turn = self._folders.turn(path) == left.turn
+            turn = self._folders.turn(path)
+            self._sent.setdefault(folder, Counter())[turn] += 1
+            left = self._left.get(folder)
+            if left is None:
+                return
+            in_turn = turn == left.turn
             left.files -= 1
             left.in_turn -= in_turn
             if left.files > 0 and not (in_turn and left.in_turn == 0):
@@ -208,6 +216,8 @@ class MeasurementWatch:
         Args:
             folders: Which, all looked at just before; None: all.
         """
+        with self._lock:
+            before = {folder: sent.copy() for folder, sent in self._sent.items()}
         measured = Measured(self._journal, self._mapping, self._measurement, self._clock.now_ns())
         if folders is None:
             found = measured.all()
@@ -222,9 +232,10 @@ class MeasurementWatch:
             for folder in gone:
                 self._complete.pop(folder, None)
                 self._left.pop(folder, None)
+                self._sent.pop(folder, None)
         try:
             for standing in found:
-                self._judged(standing, measured, turned)
+                self._judged(standing, measured, before.get(standing.folder, Counter()), turned)
             self._tell(found, None if folders is None else gone)
         except BaseException:
             self.again(met)  # nobody learns what has turned
@@ -249,7 +260,9 @@ class MeasurementWatch:
                 self._complete[folder] = False
                 self._checks.setdefault(folder, now)
 
-    def _judged(self, standing: Standing, measured: Measured, turned: Turned) -> None:
+    def _judged(
+        self, standing: Standing, measured: Measured, sent_before: Counter[Turn], turned: Turned
+    ) -> None:
         folder, left = standing.folder, None
         if standing.complete:
             found = measured.next(folder) if standing.not_there else []
@@ -263,7 +276,14 @@ class MeasurementWatch:
             if left is None:
                 self._left.pop(folder, None)
             else:
+                meanwhile = self._sent.get(folder, Counter()) - sent_before
+                left.files -= meanwhile.total()
+                left.in_turn -= meanwhile[left.turn]
                 self._left[folder] = left
+                if left.in_turn <= 0 < standing.not_there:
+                    self._arrived.add(folder)
+            if not standing.not_there:
+                self._sent.pop(folder, None)
             if left is not None and not before:
                 turned.complete.append(folder)
             if standing.until_ns is not None:

@@ -19,6 +19,8 @@ from aqsync.model import (
     Reason,
 )
 
+LOOKED_AT_NS = 5 * SECOND_NS
+"""How soon a measurement is judged again of which not everything was looked at yet."""
 ASKED_AGAIN_NS = 10 * SECOND_NS
 """How soon the system is asked again which files are open: a file may be closed without a sign."""
 
@@ -53,6 +55,9 @@ def completeness(view: MeasurementView, conditions: Conditions, now_ns: int) -> 
             folder=folder, said=trouble.message, advice=trouble.hint
         )
         return incomplete(why, trouble.message)
+    if view.partly:
+        why = Reason.MEASUREMENT_CHANGING.explain(folder=folder)
+        return incomplete(why, "not all of it has been looked at yet", now_ns + LOOKED_AT_NS)
     settled_ns = changed_ns + conditions.settle_ns
     if now_ns < settled_ns:
         why = Reason.MEASUREMENT_CHANGING.explain(folder=folder)

@@ -78,3 +78,34 @@ def test_a_sentinel_that_the_rules_take_later_is_sent(lab: Lab) -> None:
     configure(lab)
     lab.push()
     assert set(lab.remote) == {"run~a.csv", "run~done.tag"}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_a_look_has_seen_of_it_so_far_does_not_count(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, *, stopped: bool
+) -> None:
+    """The sentinel may be seen first, and lists of the server come at any moment."""
+    configure(lab)
+    lab.write("apart.csv")
+    lab.push()
+    for name in ("a.csv", "b.csv", "done.tag", "deep/c.csv", "deep/d.csv"):
+        lab.write(f"run/{name}")
+    written: list[set[type]] = []
+    observe = lab.journal.observations.observe
+
+    def observing(*arguments: Any) -> None:
+        observe(*arguments)
+        paths = [*lab.journal.measurements.paths(lab.mapping_id, "run")]
+        written.append({type(lab.decision(path)) for path in paths})
+
+    monkeypatch.setattr(lab.journal.observations, "observe", observing)
+    monkeypatch.setattr("aqsync.local.walk.BATCH", 3)
+    asked = iter([False, False, stopped, stopped])
+    lab.scanner.scan((), stop=lambda: next(asked, stopped))
+    assert written[:-1] == [{Wait}] * (len(written) - 1)
+    if stopped:
+        assert isinstance(lab.decision("run/a.csv"), Wait)
+        lab.scan("run/deep")
+        assert isinstance(lab.decision("run/a.csv"), Wait), "the rest of it may be anywhere"
+        lab.scan()
+    assert isinstance(lab.decision("run/a.csv"), Upload)

@@ -25,6 +25,7 @@ from aqsync.model import (
     Wait,
 )
 from aqsync.sync.measured import Measured, Standing, measured_of
+from aqsync.sync.measurements import LOOKED_AT_NS
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 from aqsync.sync.retry import set_free
@@ -255,6 +256,21 @@ def test_an_open_file_keeps_it_incomplete(noted: Notes) -> None:
     assert "not known yet" in step(noted, "d/run/iq.csv", by).message
     kept.set_open_files(noted.mapping_id, OpenFiles(NOW, 99, None))
     assert "does not tell" in step(noted, "d/run/iq.csv", by).message
+
+
+def test_a_look_that_has_not_come_to_its_end_keeps_it_incomplete(noted: Notes) -> None:
+    kept, mapping_id = noted.journal.mappings, noted.mapping_id
+    see(noted, "d/run/iq.csv", "d/run/done.tag")
+    kept.looks(mapping_id, noted.journal.observations.newest())
+    see(noted, "d/run_2/iq.csv", "d/run_2/done.tag")
+    kept.looks(mapping_id, noted.journal.observations.newest())
+
+    assert isinstance(step(noted, "d/run/iq.csv"), Upload)
+    waits = step(noted, "d/run_2/iq.csv")
+    assert waits.reason is Reason.MEASUREMENT_CHANGING
+    assert waits.until_ns == NOW + LOOKED_AT_NS
+    kept.looked(mapping_id)
+    assert isinstance(step(noted, "d/run_2/iq.csv"), Upload)
 
 
 def test_a_place_that_cannot_be_read_keeps_it_incomplete(noted: Notes) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from aqsync.errors import JournalDiskFull
 from aqsync.journal.history import HistoryKind, Wanted
+from aqsync.journal.measurements import NotThere
 from aqsync.model import FileRecord, InSync, Outcome, Policy, Reason, Wait
 from aqsync.sync.jobs import Job
+from aqsync.sync.measured import Measured
 from aqsync.sync.measurement_watch import LOOKED_AGAIN_S
 from aqsync.sync.policies import ALWAYS, undecided
 from aqsync.sync.policy_cache import PolicyCache
@@ -287,6 +289,32 @@ def test_a_last_file_that_no_outcome_sets_free_is_looked_at_all_the_same(
         harness.write(f"run/{name}", age_s=60)
     harness.engine.measurements["lab"]._left = _Forgetful()
     harness.run(LOOKED_AGAIN_S + 10)
+    assert "run~node.json" in harness.remote
+
+
+def test_what_is_sent_while_a_measurement_is_judged_is_not_missed(
+    start: Callable[..., Harness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness = start(last=("*.json",))
+    find_next = Measured.next
+
+    def sending_meanwhile(measured: Measured, folder: str) -> list[NotThere]:
+        found = find_next(measured, folder)
+        while harness.pool.waiting:
+            harness.pool.run()
+        return found
+
+    harness.working = False
+    for name in ("a.csv", "node.json", "done.tag"):
+        harness.write(f"run/{name}")
+    harness.run(SETTLED_S)
+    assert harness.pool.waiting
+    monkeypatch.setattr(Measured, "next", sending_meanwhile)
+    watch = harness.engine.measurements["lab"]
+    watch._left.clear()  # as if it were judged for the first time
+    harness.rescanner._judge(["run"])
+    harness.working = True
+    harness.run(3)
     assert "run~node.json" in harness.remote
 
 
