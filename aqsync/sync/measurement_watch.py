@@ -104,16 +104,37 @@ class MeasurementWatch:
         """A scan has seen these files new, changed or gone; None: any of them may be."""
         of = map(self._folders.of, paths or ())
         found = {folder for folder in of if folder is not None}
-        at = self._clock.monotonic() + self._mapping.settle
+        settled = self._settled_at(found)
         with self._lock:
             self._all = self._all or paths is None
             # A new one may be written for hours: those beside it do not wait for that.
             self._beside(found - self._complete.keys(), ())
-            for folder in found:
+            for folder, at in settled.items():
                 self._checks[folder] = at
                 self._complete[folder] = False
         if found or paths is None:
             self.woken()
+
+    def _settled_at(self, folders: Collection[str]) -> dict[str, float]:
+        """When all that is known of these has settled, by the monotonic clock.
+
+        Their files' own times count: a scan may have seen a change long after it was made.
+        """
+        if not folders:
+            return {}
+        now, now_ns = self._clock.monotonic(), self._clock.now_ns()
+        settle_ns = self._mapping.settle_ns
+        newest = dict.fromkeys(folders, now_ns - settle_ns)
+        mapping_id = self._journal.mappings.get(self._mapping.name).id
+        recent = self._journal.measurements.changed_since(mapping_id, now_ns - settle_ns)
+        for directory, at_ns in recent:
+            folder = self._folders.of_directory(directory)
+            if folder is not None and folder in newest:
+                newest[folder] = max(newest[folder], min(at_ns, now_ns))
+        return {
+            folder: now + max(LEAST_PAUSE_S, (at_ns + settle_ns - now_ns) / SECOND_NS)
+            for folder, at_ns in newest.items()
+        }
 
     def closed(self, paths: Collection[str]) -> None:
         """Programs that could write have closed these files."""

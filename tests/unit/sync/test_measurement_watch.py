@@ -77,6 +77,19 @@ def test_a_sentinel_lets_all_go_the_last_ones_at_the_end(start: Callable[..., Ha
     assert completions(harness.lab) == [("complete", "run"), ("on server", "run")]
 
 
+def test_what_is_seen_late_settles_by_its_own_times(start: Callable[..., Harness]) -> None:
+    harness = start()
+    harness.write("run/a.csv")
+    harness.run(120)
+    harness.write("run/done.tag", b"1")
+    harness.run(4)
+    harness.engine.measurements["lab"].changed(
+        ["run/done.tag"]
+    )  # told of again, as by a late event
+    harness.run(SETTLED_S - 4)
+    assert sorted(harness.remote) == ["run~a.csv", "run~done.tag"]
+
+
 def test_nothing_is_looked_at_while_nothing_happens(start: Callable[..., Harness]) -> None:
     harness = start()
     for run in range(5):
