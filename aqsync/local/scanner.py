@@ -100,7 +100,8 @@ class Scanner:
 
         Args:
             within: Paths relative to the root; none: everything. If the root is in trouble, empty,
-                or another one than before, everything is looked at in any case.
+                or another one than before, or if the last look did not come to its end, everything
+                is looked at in any case.
             beat: Called before each directory, to show that a long scan is alive.
             stop: Asked before each directory; true ends the scan, which then keeps what it
                 saw, calls nothing gone, and does not count as a look at the whole root.
@@ -141,7 +142,8 @@ class Scanner:
             with timed(""):  # users may be looked up in a network
                 owners = owners_of(self._mapping)
             with held_root(self._mapping.directory, self._disk, owners) as root:
-                if paths and (accepted or not self._is_as_known(record, root)):
+                partly = record.newest_looked_at is not None
+                if paths and (accepted or partly or not self._is_as_known(record, root)):
                     paths = ()
                 if not paths or not self._rules_read:
                     self.rules = load_rules(self._mapping, root.disk, self.rules)
@@ -223,8 +225,7 @@ class Scanner:
         walk.go(within)
         report = ScanReport(walk.entries, walk.changes, directories=walk.directories)
         report.whole = not (within or walk.stopped)
-        earlier = record.newest_looked_at is not None
-        if not walk.stopped and (report.whole if earlier else walk.partly):
+        if not walk.stopped and (walk.partly or record.newest_looked_at is not None):
             self._journal.mappings.looked(record.id)
         self._journal.observations.forget(record.id, walk.forgotten)
         verdict = mounts.judge(walk.missing, whole=report.whole)

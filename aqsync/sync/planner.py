@@ -6,6 +6,8 @@ print it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aqsync.model import (
     RESENDS_WITHIN_NS,
     SECOND_NS,
@@ -365,6 +367,8 @@ def _unless_hindered(file: FileRecord, policy: Policy, step: Decision, now_ns: i
     if policy.blocked is not None:
         return Wait(policy.blocked.why, policy.blocked.since_ns, policy.blocked.until_ns)
     settling = _settling(file, policy, now_ns)
+    if settling is not None and policy.unready and settling.reason is Reason.KEEPS_CHANGING:
+        settling = replace(settling, why=policy.unready.why)  # no version of it may go meanwhile
     if isinstance(step, Upload | Compare):
         growing = policy.growing if policy.unready is None else None
         step = paced(file, growing, step, settling, now_ns)

@@ -105,7 +105,8 @@ def test_what_a_look_has_seen_of_it_so_far_does_not_count(
     assert written[:-1] == [{Wait}] * (len(written) - 1)
     if stopped:
         assert isinstance(lab.decision("run/a.csv"), Wait)
-        lab.scan("run/deep")
-        assert isinstance(lab.decision("run/a.csv"), Wait), "the rest of it may be anywhere"
-        lab.scan()
+        lab.write("elsewhere.csv")
+        assert lab.scan("run/deep").whole, "the rest of it may be anywhere"
+        assert lab.find("elsewhere.csv") is not None
+        assert not lab.scan("run/deep").whole
     assert isinstance(lab.decision("run/a.csv"), Upload)

@@ -23,6 +23,7 @@ from aqsync.model import (
     State,
     SyncedVersion,
     TransfersBlocked,
+    Unready,
     Upload,
     Wait,
 )
@@ -298,6 +299,13 @@ CASES: list[tuple[str, FileRecord, Policy, type[Decision], Mapping[str, object]]
         POLICY,
         Hold,
         {"reason": Reason.REMOVED_ON_SERVER},
+    ),
+    (
+        "others of its measurement come first",
+        changing(60, 1000, version(60)),
+        replace(POLICY, unready=Unready(said("its measurement"), NOW, None, "run")),
+        Wait,
+        {"message": "its measurement", "folder": None},
     ),
     (
         "paused",
