@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from aqsync.journal.mappings import RootIdentity
-from aqsync.local.handles import HeldRoot
+from aqsync.local.handles import UNNOTICED, HeldRoot, open_at
 from aqsync.local.mounts import mounts_below
 from aqsync.local.open_files import OpenForWriting, locked_for_writing, open_for_writing
 from aqsync.local.reflink import cloned
@@ -34,6 +34,7 @@ _FILE = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
+    | UNNOTICED
 )
 
 _INODE_MASK = 0x7FFF_FFFF_FFFF_FFFF
@@ -250,7 +251,7 @@ class _ByHandles(RealDisk):
 
     def open(self, root: Path, path: str) -> OpenFile:  # noqa: ARG002
         directory, name = self._held.parent(path)
-        return _RealFile(os.open(name, _FILE, dir_fd=directory), self._owners)
+        return _RealFile(open_at(name, _FILE, directory), self._owners)
 
 
 class _ByPath(RealDisk):
@@ -289,7 +290,7 @@ class _ByPath(RealDisk):
 
     def open(self, root: Path, path: str) -> OpenFile:
         _check_way(root, f"{path}/")
-        return _RealFile(os.open(root / path, _FILE), self._owners)
+        return _RealFile(open_at(root / path, _FILE), self._owners)
 
 
 REAL_DISK = RealDisk()

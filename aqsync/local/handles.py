@@ -22,7 +22,9 @@ _PLACE = (
     | getattr(os, "O_DIRECTORY", 0)
     | getattr(os, "O_NOFOLLOW", 0)
 )
-_LISTED = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+UNNOTICED = getattr(os, "O_NOATIME", 0)
+"""Reading changes no time of access; only for a file's owner, and root."""
+_LISTED = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | UNNOTICED
 
 _MOST_LINKS = 40
 """In the path of a root; as many as Linux follows."""
@@ -119,10 +121,20 @@ class HeldRoot:
                 os.close(handle)
 
 
+def open_at(name: str | Path, flags: int, above: int | None = None) -> int:
+    """Open; where this user may not do so unnoticed, in the usual way."""
+    try:
+        return os.open(name, flags, dir_fd=above)
+    except OSError as exc:
+        if not flags & UNNOTICED or exc.errno not in {errno.EPERM, errno.EINVAL}:
+            raise
+        return os.open(name, flags & ~UNNOTICED, dir_fd=above)
+
+
 def open_directory(name: str, above: int, flags: int = _PLACE) -> int:
     """Open a directory in another; `NotADirectoryError` where a symbolic link stands."""
     try:
-        return os.open(name, flags, dir_fd=above)
+        return open_at(name, flags, above)
     except OSError as exc:
         if exc.errno == errno.ELOOP:  # some systems report a link like this
             raise NotADirectoryError(errno.ENOTDIR, exc.strerror) from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from aqsync.errors import EventsUnavailable, RootBehindLink
 from aqsync.local.disk import REAL_DISK
-from aqsync.local.handles import HeldRoot, UntrustedLink
+from aqsync.local.handles import UNNOTICED, HeldRoot, UntrustedLink
 from aqsync.local.roots import root_identity
 from aqsync.local.watcher import Watcher
 from aqsync.model import Reason
@@ -207,3 +208,41 @@ def test_a_root_behind_a_link_of_others_is_in_trouble(lab: Lab) -> None:
     assert problem.reason is Reason.ROOT_BEHIND_LINK
     assert lab.record("a").local is not None, "what is behind it tells nothing of what was known"
     assert lab.find("secret") is None
+
+
+# Times of access
+
+
+def read_all(root: Path) -> bytes:
+    with REAL_DISK.holding(root) as disk:
+        with disk.listing(root, "") as listing:
+            assert [name for name, _ in listing.entries] == ["file"]
+        file = disk.open(root, "file")
+        try:
+            return file.read(100)
+        finally:
+            file.close()
+
+
+@pytest.mark.skipif(not UNNOTICED, reason="this system always notes it")
+def test_reading_changes_no_time_of_access(root: Path) -> None:
+    for place in (root / "file", root):
+        os.utime(place, (1e9, 1.1e9))
+    read_all(root)
+    assert (root / "file").stat().st_atime == root.stat().st_atime == 1e9
+
+
+@pytest.mark.skipif(not UNNOTICED, reason="this system always notes it")
+@pytest.mark.parametrize("refused", [errno.EPERM, errno.EINVAL])
+def test_what_belongs_to_others_is_read_in_the_usual_way(
+    root: Path, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    real = os.open
+
+    def as_another_user(path: str, flags: int, **others: int) -> int:
+        if flags & UNNOTICED:
+            raise OSError(refused, os.strerror(refused))
+        return real(path, flags, **others)
+
+    monkeypatch.setattr(os, "open", as_another_user)
+    assert read_all(root) == b"content"
