@@ -12,8 +12,12 @@ class LocalTime(tzinfo):
     """
 
     def utcoffset(self, shown: datetime | None) -> timedelta | None:
-        """How far local time is ahead of UTC."""
-        return None if shown is None else shown.replace(tzinfo=None).astimezone().utcoffset()
+        """How far local time is ahead of UTC; for a time that is skipped, as before the skip."""
+        if shown is None:
+            return None
+        local = shown.replace(tzinfo=None)
+        # Of a skipped time, `astimezone` says this or that by the release of Python.
+        return timedelta(seconds=local.replace(tzinfo=UTC).timestamp() - local.timestamp())
 
     def dst(self, shown: datetime | None) -> timedelta | None:  # noqa: ARG002 - tzinfo's signature
         """Not known apart from the offset."""

@@ -83,9 +83,17 @@ class Popen(subprocess.Popen[AnyStr]):
         return self.pid, status
 
     def _internal_poll(self, *positional: Any, **named: Any) -> int | None:
-        if self._end is not None:
-            named["_waitpid"] = lambda _pid, flags: self._try_wait(flags)
-        return super()._internal_poll(*positional, **named)  # type: ignore[misc,no-any-return]
+        if self._end is None:
+            return super()._internal_poll(*positional, **named)  # type: ignore[misc,no-any-return]
+        lock: threading.Lock = self._waitpid_lock  # type: ignore[attr-defined]
+        if self.returncode is None and lock.acquire(blocking=False):  # else somebody waits for it
+            try:
+                pid, status = self._try_wait(os.WNOHANG)
+                if pid:
+                    self._handle_exitstatus(status)  # type: ignore[attr-defined]
+            finally:
+                lock.release()
+        return self.returncode
 
 
 def _can_be_warm(given: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
