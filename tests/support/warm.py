@@ -86,9 +86,11 @@ class Popen(subprocess.Popen[AnyStr]):
         if self._end is None:
             return super()._internal_poll(*positional, **named)  # type: ignore[misc,no-any-return]
         lock: threading.Lock = self._waitpid_lock  # type: ignore[attr-defined]
-        if self.returncode is None and lock.acquire(blocking=False):  # else somebody waits for it
+        if lock.acquire(blocking=False):  # else somebody waits for it
             try:
-                pid, status = self._try_wait(os.WNOHANG)
+                pid = status = 0
+                if self.returncode is None:
+                    pid, status = self._try_wait(os.WNOHANG)
                 if pid:
                     self._handle_exitstatus(status)  # type: ignore[attr-defined]
             finally:
