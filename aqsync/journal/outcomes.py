@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from sqlite3 import Connection
 from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.observations import FORGET_REMOTE_SIDE
+from aqsync.journal.outcome_events import earns_tags, event_of, is_provisional, known_version
 from aqsync.journal.removals import AT_ONCE_NS
 from aqsync.journal.rows import (
     AS_IT_IS,
@@ -42,7 +42,6 @@ from aqsync.model import (
     Outcome,
     Removed,
     Signature,
-    SyncedVersion,
     Touched,
     Uploaded,
 )
@@ -98,8 +97,6 @@ _ABOUT_TO_SEND = (
     "UPDATE file SET sent_sha256 = ?, sent_size = ?, sent_provisional = ?"
     f" WHERE {AT} AND {_AS_LISTED}"
 )
-PROVISIONAL = "provisional"
-"""The text of an upload in the history."""
 _LOOK_NOW = "unfinished_at_ns = 0 WHERE unfinished_at_ns IS NOT NULL"
 _ENDS_SOON_BYTES = 8 << 20
 """An upload up to this size is over soon after its last bytes were sent."""
@@ -210,9 +207,9 @@ class Outcomes:
                     f"UPDATE file SET unanswered_ns = ? WHERE {AT}", (now_ns, *at(file))
                 )
             self._record(connection, file, outcome, now_ns, recheck_at_ns)
-            if (event := _event(file, outcome, now_ns)) is not None:
+            if (event := event_of(file, outcome, now_ns)) is not None:
                 note(connection, event)
-            if tags and _earns(file, outcome):
+            if tags and earns_tags(file, outcome):
                 earn(connection, ((file.eid, tag) for tag in tags), now_ns)
 
     def _record(
@@ -348,7 +345,7 @@ class Outcomes:
         modified_at: str,
         now_ns: int,
     ) -> None:
-        known = _known_version(file, sha256)
+        known = known_version(file, sha256)
         signature, at_ns, spent = Signature.unknown(size), now_ns, size
         unfinished = damage = None
         if known is not None:  # else it was sent, but the answer was lost
@@ -452,54 +449,6 @@ def at(file: FileRecord) -> tuple[int, str | None, str]:
 def _unlike(size: int, signature: Signature) -> int | None:
     """A number of bytes, if it is another than the signature says."""
     return None if size == signature.size else size
-
-
-def _event(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
-    """The event for the history, if the outcome is worth one."""
-    event = partial(Event, now_ns, mapping=file.mapping, path=file.path)
-    match outcome:
-        case Uploaded(sha256=sha256, provisional=True):
-            size = outcome.size
-            return event(HistoryKind.UPLOADED, text=PROVISIONAL, size=size, sha256=sha256.hex())
-        case Uploaded(sha256=sha256, unfinished=unfinished):
-            text = f"its writer had not closed it ({unfinished})" if unfinished else ""
-            return event(HistoryKind.UPLOADED, text=text, size=outcome.size, sha256=sha256.hex())
-        case FoundOurOwn(size, sha256) if _known_version(file, sha256) is None:
-            text = PROVISIONAL if is_provisional(file, sha256) else ""
-            return event(HistoryKind.UPLOADED, text=text, size=size, sha256=sha256.hex())
-        case Adopted(sha256=sha256):
-            return event(HistoryKind.ADOPTED, text="", size=outcome.size, sha256=sha256.hex())
-        case Removed():
-            return event(HistoryKind.REMOVED, text=f"from {file.eid}")
-        case Failed(why, permanent=True):
-            return event(HistoryKind.FAILED, text=why.message, reason=why.reason)
-        case _:
-            return None
-
-
-def is_provisional(file: FileRecord, sha256: bytes) -> bool:
-    """Whether a version of ours that was found on the server was sent while the file changed."""
-    found = _known_version(file, sha256) or file.sent
-    return found is not None and found.provisional
-
-
-def _earns(file: FileRecord, outcome: Outcome) -> bool:
-    """Whether an outcome earns the file's tags: a provisional version does not."""
-    match outcome:
-        case Uploaded(provisional=provisional):
-            return not provisional
-        case FoundOurOwn(sha256=sha256):
-            return not is_provisional(file, sha256)
-        case Touched():  # what was sent while the file changed turns out to be all of it
-            return file.synced is not None and file.synced.provisional
-        case _:
-            return isinstance(outcome, Adopted)
-
-
-def _known_version(file: FileRecord, sha256: bytes) -> SyncedVersion | None:
-    """The version known to be on the server, if it is this one; else its answer was lost."""
-    synced = file.synced
-    return synced if synced is not None and synced.sha256 == sha256 else None
 
 
 def _unchanged_since(file: FileRecord) -> tuple[str, tuple[int, ...]]:
