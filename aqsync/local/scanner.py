@@ -326,7 +326,7 @@ class Scanner:
         is right on Windows too, where ctime is the time of creation). A file that was last
         written longer than the settle time ago is settled at first sight, however young its
         ctime: it was moved in, linked, or had its mtime set back. Of one that was known before, the
-        ctime counts: whoever writes to it may set its mtime back each time.
+        ctime counts: a program may set its mtime back after each write.
 
         A time in the future, also after the clock was set back, counts as now and delays the file
         by one settle time at most. A clock that jumps ahead makes a file that is being written

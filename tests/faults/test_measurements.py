@@ -43,7 +43,8 @@ def test_every_command_tells_of_measurements(project: Project) -> None:
     assert str(project.root / DAY / "run_1") in listed[1]
     same = project.run("ls", "--measurements", "--json").json["measurements"]
     assert [each["code"] for each in same] == ["measurement-complete", "measurement-incomplete"]
-    assert project.run("ls", "--measurements", "--differs").exit_code == 2
+    for other in ("--differs", "--each"):
+        assert project.run("ls", "--measurements", other).exit_code == 2
 
     waits = project.run("why", project.root / DAY / "run_2/iq.csv")
     assert waits.exit_code == 1

@@ -145,7 +145,7 @@ def ls(
     wanted = [status for status, is_wanted in asked.items() if is_wanted]
     if len(wanted) > 1:
         raise click.UsageError("--remote-only, --local-only and --differs exclude each other")
-    if wanted and measurements:
+    if (wanted or each) and measurements:
         raise click.UsageError("--measurements shows no files: leave out the other choice")
     only = wanted[0] if wanted else None
     mappings = chosen(config, names)
