@@ -320,9 +320,9 @@ def _leaving_it_open(database: Database, statement: str, values: Sequence[Any] =
         return connection.execute(statement, values).rowcount
 
 
-def _unsettled(original: Any, view: Any, conditions: Any, now_ns: int) -> Any:
+def _unsettled(original: Any, *args: Any) -> Any:
     """A measurement counts as complete however late it changed."""
-    return original(view, replace(conditions, settle_ns=0), now_ns)
+    return replace(original(*args), settle_ns=0)
 
 
 def _complete_once(original: Any, self: Measured, folder: str) -> Any:
@@ -490,7 +490,7 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "late-change-unnoticed": Broken(
         "11: a measurement that has just changed is incomplete",
-        _around(measured, "completeness", _unsettled),
+        _around(measured, "conditions_of", _unsettled),
     ),
     "sentinel-remembered": Broken(
         "11: a sentinel that is taken back counts no more",
