@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from aqsync.config import MappingConfig
 from aqsync.local.formats import hdf5, png
 from aqsync.local.sqlite_files import LOG, PARTS
+from tests.simulation import places
 from tests.simulation.disk_actions import ActionFunction, make_way, new_content
 from tests.simulation.places import DATABASE, FOLDERS, LAST, MEASURED, SENTINEL, files_of
 from tests.simulation.tapes import KINDS, WrittenDatabase
@@ -183,9 +185,40 @@ def write_database(world: World, chance: random.Random) -> None:
         world.later(after, lambda: world.go_on_with(database, chance))
 
 
+def grow(world: World, chance: random.Random) -> None:
+    """A program appends to a log for long; some rewrite what is in it already."""
+    mapping = chance.choice(world.mappings)
+    place = f"{mapping.directory}/{chance.choice(FOLDERS[mapping.name])}/{places.LOG}"
+    place = place.replace("//", "/")
+    pause, after = chance.choice([0.5, 1.0, 1.7]), 0.0
+    if chance.random() < 0.3:
+        world.oracle.rewritten[place] = lambda: _rewrite(world, place, chance)
+    for _ in range(chance.randint(15, 40)):
+        line = new_content(chance) + b"\n"
+        cut = chance.choice([len(line), len(line), 3])
+        for piece in filter(None, (line[:cut], line[cut:])):
+            _later(world, after, place, chance, partial(_append, world, place, piece))
+            after += pause
+        if chance.random() < 0.02:
+            world.later(after, partial(_rewrite, world, place, chance))
+
+
+def _append(world: World, place: str, piece: bytes) -> None:
+    make_way(world, place)
+    world.disk.append(place, piece)
+
+
+def _rewrite(world: World, place: str, chance: random.Random) -> None:
+    size = len(world.disk.content(place))
+    world.disk.overwrite(place, chance.randrange(max(1, size - 4)), new_content(chance)[:4])
+    world.note(f"  bytes of {place} are overwritten by its writer")
+    world.touched(place, chance=chance)
+
+
 INSTRUMENT_ACTIONS: dict[ActionFunction, int] = {
     take_run: 4,
     end_run: 1,
     keep_open: 2,
     write_database: 4,
+    grow: 5,
 }

@@ -20,6 +20,7 @@ from aqsync.journal.removals import Removals
 from aqsync.journal.versions import Versions
 from aqsync.local import database_source, found_databases, scanner, snapshot, walk
 from aqsync.local.errands import Errand
+from aqsync.local.growing_file import GrowingFile
 from aqsync.local.likeness import Likeness
 from aqsync.local.reader import GuardedFile
 from aqsync.local.recognition import Recognition
@@ -28,6 +29,7 @@ from aqsync.local.walk import Walk
 from aqsync.log import Log
 from aqsync.model import (
     Adopted,
+    Beginning,
     Failed,
     Finding,
     FoundDifferent,
@@ -44,6 +46,7 @@ from aqsync.model import (
 from aqsync.sync import (
     contents,
     engine,
+    growing_rules,
     measured,
     planner,
     policies,
@@ -343,6 +346,27 @@ def _consistent(original: Any, self: Any, before: Any) -> bool:
     return True
 
 
+def _all_of_it(original: Any, chunks: Any, known: Any) -> Any:
+    """What is sent of a text ends anywhere."""
+    read = list(chunks)
+    found = original(iter(read), known)
+    whole = b"".join(read)
+    return found and Beginning(len(whole), hashlib.sha256(whole).digest())
+
+
+def _read_once(self: GrowingFile, size: int) -> Iterator[bytes]:
+    """What was chosen of a file that grows is not compared with what is sent."""
+    return self._read(self.size, size)
+
+
+def _settled(original: Any, self: Uploader, job: Any, *args: Any) -> Any:
+    """A provisional version counts as any other."""
+    outcome = original(self, job, *args)
+    if isinstance(outcome, Uploaded) and outcome.provisional:
+        return replace(outcome, signature=job.file.local, provisional=False)
+    return outcome
+
+
 @contextmanager
 def _databases_unknown() -> Iterator[None]:
     """No file counts as a database."""
@@ -533,6 +557,25 @@ MUTATIONS: dict[str, Broken] = {
         _patched(
             (walk, "log_number", lambda *_parts: 0), (database_source, "log_number", lambda *_: 0)
         ),
+    ),
+    "line-cut": Broken(
+        "14: a version ends with a line", _around(uploader, "find_beginning", _all_of_it)
+    ),
+    "read-once": Broken(
+        "14: what is sent stood there at once", _patched((GrowingFile, "chunks", _read_once))
+    ),
+    "rewriting-unseen": Broken(
+        "14: of a file that is rewritten nothing is sent until it stands still",
+        _around(
+            uploader, "find_beginning", lambda original, chunks, _known: original(chunks, None)
+        ),
+    ),
+    "budget-ignored": Broken(
+        "14: all versions keep to the budget",
+        _patched((growing_rules._Pace, "_counts_no_longer", lambda _self: True)),
+    ),
+    "provisional-in-sync": Broken(
+        "2, 14: a provisional version is not in sync", _around(Uploader, "_sent", _settled)
     ),
     "each-failure-told": Broken(
         "an outage is one line", _around(Engine, "_server_failed", _telling_each_failure)

@@ -19,13 +19,13 @@ from aqsync.local.formats import hdf5
 from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
 from aqsync.local.sqlite_files import database_of
-from aqsync.model import EntryKind, RemoveRemote
+from aqsync.model import EntryKind, FileRecord, RemoveRemote, Upload
 from aqsync.sync.jobs import Job
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event, Who
 from tests.simulation.measured_truth import Decided, MeasuredTruth
-from tests.simulation.places import DATABASE, GIVE_UP_S
+from tests.simulation.places import BUDGET, DATABASE, GIVE_UP_S, LOG
 from tests.simulation.tapes import WrittenDatabase, number_in
 from tests.support.fake_clock import FakeClock
 
@@ -136,6 +136,10 @@ class Measuring:
         """By mapping, what could be known when the dispatcher's present step began."""
         self.databases: dict[tuple[str, str], WrittenDatabase] = {}
         """By mapping and path."""
+        self.rewritten: dict[str, Callable[[], None]] = {}
+        """By place, what the writer of a log does while that is read."""
+        self.spent: Counter[tuple[str, str]] = Counter()
+        """By mapping and path, bytes of all provisional versions since the last other one."""
         self.rules_changed: set[str] = set()
         """Mappings whose ignore file was changed."""
         self.unfinished: set[bytes] = set()
@@ -382,6 +386,7 @@ class Oracle(Measuring):
     def restarted(self) -> None:
         """A new process has no jobs, and does not know whether the server checks conditions."""
         self.jobs.clear()
+        self.spent.clear()
         self._checks_until = -1.0
 
     def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
@@ -534,27 +539,32 @@ class Oracle(Measuring):
             return
         mapping = self.mapping(file.mapping)
         self._judge_part(file.mapping, file.path)
+        self._judge_root(event, before, mapping, file.path)
         if event.after.content.startswith(DATABASE_HEADER):
-            self._judge_root(event, before, mapping, file.path)
             self._judge_database(event.after.content, begun)
-            return
+        elif isinstance(begun.job.step, Upload) and begun.job.step.provisional:
+            self._judge_beginning(event, begun)
+        else:
+            self._judge_whole(event.after.content, begun, mapping.settle)
+        # Once the wall clock has jumped, ages mean little.
+        if not (self.jumps or file.forced):
+            self._judge_measurement(event, begun, mapping)
+
+    def _judge_whole(self, content: bytes, begun: Begun, settle_s: float) -> None:
+        """What is sent was once the file's content, and had settled."""
+        file = begun.job.file
         unseen_at = self.unseen.get((file.mapping, file.path), -1.0)
         unseen = begun.opened is not None and unseen_at >= begun.opened
-        if event.after.content not in self.had[file.mapping, file.path] and not unseen:
-            self.broken.append(
-                f"{file.path} never was {event.after.content!r}, but that was sent (torn?)"
-            )
-        self._judge_root(event, before, mapping, file.path)
-        # Once the wall clock has jumped, ages mean little.
+        if content not in self.had[file.mapping, file.path] and not unseen:
+            self.broken.append(f"{file.path} never was {content!r}, but that was sent (torn?)")
         if self.jumps:
             return
-        if 0 <= begun.written_s_ago < mapping.settle - SLACK_S:
+        if 0 <= begun.written_s_ago < settle_s - SLACK_S:
             self.broken.append(
                 f"{file.path} was sent {begun.written_s_ago:.3f} s after it was written"
             )
         if not file.forced:
-            self._judge_unfinished(event.after.content, begun)
-            self._judge_measurement(event, begun, mapping)
+            self._judge_unfinished(content, begun)
 
     def _judge_part(self, mapping: str, path: str) -> None:
         """A part of a database is not sent by itself."""
@@ -576,6 +586,35 @@ class Oracle(Measuring):
             self.broken.append(
                 f"{file.path} was sent with {number} rows: {begun.floor} were committed before it"
                 f" was read, and {database.committed} are now"
+            )
+
+    def _judge_beginning(self, event: Event, begun: Begun) -> None:
+        """What is sent of a file while it grows once was its beginning, and continues what was."""
+        assert event.after is not None
+        file, content = begun.job.file, event.after.content
+        if file.path.endswith(LOG):
+            if not any(had.startswith(content) for had in self.had[file.mapping, file.path]):
+                self.broken.append(f"{file.path} never began with {content!r} (torn?)")
+            if not content.endswith(b"\n"):
+                self.broken.append(f"{file.path} was sent up to the middle of a line")
+        elif content in self.unfinished:
+            self.broken.append(f"{file.path} was sent while it changes, and is not finished")
+        if event.before is None or not file.path.endswith(LOG):
+            return
+        ours = sha256(event.before.content) in self.latest[event.uuid, event.name]
+        if ours and not content.startswith(event.before.content):
+            self.broken.append(f"{file.path} was rewritten, and sent before it stood still")
+
+    def uploaded(self, file: FileRecord, size: int, *, provisional: bool) -> None:
+        """A version has arrived, and aqsync knows it."""
+        at = file.mapping, file.path
+        if not provisional:
+            self.spent.pop(at, None)
+            return
+        self.spent[at] += size
+        if self.spent[at] > BUDGET * size and not self.jumps:
+            self.broken.append(
+                f"{file.path}, {size} bytes, was sent while it grew: {self.spent[at]}"
             )
 
     def _judge_unfinished(self, content: bytes, begun: Begun) -> None:

@@ -27,12 +27,15 @@ LAST = "z.json"
 """Of a measurement, the file that is sent last."""
 SENTINEL = "done"
 DATABASE = "d.db"
+LOG = "g.log"
 SCRATCH = "a.tmp"
 """A name that the standard patterns ignore."""
 MOUNT = "disk"
 """The folder that another disk may be mounted on."""
 GIVE_UP_S = 25.0
 """A file that its writer has not closed is sent after this time."""
+EVERY_S, BUDGET = 6.0, 2.0
+"""How often versions of a file go that keeps changing, and what all of them may cost."""
 QUIET_S = 15.0
 """Some measurements are complete when nothing in them has changed for so long."""
 
@@ -69,6 +72,7 @@ def mapping_of(name: str) -> MappingConfig:
             "name": name,
             "directory": Path("/data", name),
             "unfinished": {"give_up": GIVE_UP_S},
+            "growing": {"every": EVERY_S, "budget": BUDGET, "match": (LOG,)},
             **every[name],
         }
     )

@@ -34,6 +34,7 @@ from aqsync.model import (
     Policy,
     Reason,
     RemoveRemote,
+    Uploaded,
 )
 from aqsync.sync.jobs import Job
 from aqsync.sync.order import Limits, Order
@@ -565,7 +566,13 @@ class World:
             raise OSError(5, "Input/output error")
 
     def _write_while_read(self, where: str) -> None:
-        """The writer of a database goes on while a job reads it."""
+        """The writer of a database or of a log goes on while a job reads it."""
+        rewrite = self.oracle.rewritten.get(where)
+        if rewrite and self.oracle.jobs and self._writers.random() < WRITTEN_WHILE_READ:
+            del self.oracle.rewritten[where]
+            with suppress(OSError):
+                rewrite()
+                self.oracle.look(by_action=True)
         if not (self.oracle.databases and self.oracle.jobs and DATABASE in where):
             return
         file = self.oracle.jobs[-1].job.file
@@ -748,6 +755,8 @@ class World:
         outcome = perform(job)
         if isinstance(outcome, Adopted):
             self.oracle.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
+        if isinstance(outcome, Uploaded):
+            self.oracle.uploaded(job.file, outcome.size, provisional=outcome.provisional)
         self.note(f"{type(outcome).__name__} {job.file.mapping}/{job.file.path}")
         with self.unattended():
             for file in self.journal.observations.records([job.file.id]):
@@ -779,6 +788,8 @@ class World:
         """A file in sync must be in the last list, unless none was requested since its upload."""
         if not isinstance(step, InSync) or file.local is None or file.synced is None:
             return
+        if file.synced.provisional:
+            self.oracle.broken.append(f"{file.mapping}/{file.path} is provisional, and in sync")
         if file.remote.listed_sequence <= file.synced.sequence:
             return
         uuid = UUID(self.journal.remote.uuid(str(file.eid)))
