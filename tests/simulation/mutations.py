@@ -42,6 +42,7 @@ from aqsync.model import (
     State,
     Upload,
     Uploaded,
+    Wait,
 )
 from aqsync.sync import (
     contents,
@@ -359,12 +360,11 @@ def _read_once(self: GrowingFile, size: int) -> Iterator[bytes]:
     return self._read(self.size, size)
 
 
-def _settled(original: Any, self: Uploader, job: Any, *args: Any) -> Any:
+def _provisional_in_sync(step: Any, *_: Any) -> Any:
     """A provisional version counts as any other."""
-    outcome = original(self, job, *args)
-    if isinstance(outcome, Uploaded) and outcome.provisional:
-        return replace(outcome, signature=job.file.local, provisional=False)
-    return outcome
+    if isinstance(step, Wait) and step.state is State.PROVISIONAL:
+        return InSync(said("on the server"), step.since_ns)
+    return step
 
 
 @contextmanager
@@ -575,7 +575,7 @@ MUTATIONS: dict[str, Broken] = {
         _patched((growing_rules._Pace, "_counts_no_longer", lambda _self: True)),
     ),
     "provisional-in-sync": Broken(
-        "2, 14: a provisional version is not in sync", _around(Uploader, "_sent", _settled)
+        "2, 14: a provisional version is not in sync", _decide(_provisional_in_sync)
     ),
     "each-failure-told": Broken(
         "an outage is one line", _around(Engine, "_server_failed", _telling_each_failure)
