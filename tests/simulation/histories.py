@@ -25,7 +25,7 @@ from tests.simulation.world import OVERTAKEN, Ambush, World
 
 FEWEST, MOST = 15, 70
 """Actions in a history."""
-MOST_MEASURING = 6
+MOST_MEASURING = 3
 """So many actions of programs that measure come on top of them."""
 MOST_LINES = 200
 """Lines of a failing history that are printed."""

@@ -191,7 +191,7 @@ def grow(world: World, chance: random.Random) -> None:
     place = f"{mapping.directory}/{chance.choice(FOLDERS[mapping.name])}/{places.LOG}"
     place = place.replace("//", "/")
     pause, after = chance.choice([0.5, 1.0, 1.7]), 0.0
-    if chance.random() < 0.3:
+    if chance.random() < 0.4:
         world.oracle.rewritten[place] = lambda: _rewrite(world, place, chance)
     for _ in range(chance.randint(15, 40)):
         line = new_content(chance) + b"\n"
@@ -209,8 +209,9 @@ def _append(world: World, place: str, piece: bytes) -> None:
 
 
 def _rewrite(world: World, place: str, chance: random.Random) -> None:
-    size = len(world.disk.content(place))
-    world.disk.overwrite(place, chance.randrange(max(1, size - 4)), new_content(chance)[:4])
+    half = len(world.disk.content(place)) // 2
+    for at in (chance.randrange(half or 1), half + chance.randrange(max(1, half - 4))):
+        world.disk.overwrite(place, at, new_content(chance)[:4])
     world.note(f"  bytes of {place} are overwritten by its writer")
     world.touched(place, chance=chance)
 

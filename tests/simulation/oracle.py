@@ -97,6 +97,7 @@ class Begun:
     """What could be known of its measurement; None: its mapping has none."""
     locked: bool = False
     """A program held a lock for writing on its file when it was opened."""
+    opened_twice: bool = False
     floor: int | None = None
     """Of a database: the last row that was committed before it was first looked at."""
 
@@ -410,6 +411,7 @@ class Oracle(Measuring):
         if begun is None:
             self.broken.append(f"{place} was opened outside of any job")
             return
+        begun.opened_twice = begun.opened is not None
         begun.opened = self._clock.monotonic()
         self._reads(begun)
         begun.home = self.home(self.mapping(begun.job.file.mapping), begun.job.file.path)

@@ -527,6 +527,8 @@ def _check_tags(world: World, mapping: MappingConfig) -> None:
         file = world.journal.observations.record_at(mapping_id, path)
         if target is None or file is None or file.synced is None or target[0] not in tags:
             continue
+        if file.synced.provisional:
+            continue  # it earns tags once all of it is there
         for tag in rules_of(mapping).tags_of(path):
             if tag.lower() not in tags[target[0]]:
                 world.oracle.broken.append(f"{path} was synced, but {tag} is not on {target[0]}")

@@ -568,7 +568,8 @@ class World:
     def _write_while_read(self, where: str) -> None:
         """The writer of a database or of a log goes on while a job reads it."""
         rewrite = self.oracle.rewritten.get(where)
-        if rewrite and self.oracle.jobs and self._writers.random() < WRITTEN_WHILE_READ:
+        again = bool(self.oracle.jobs) and self.oracle.jobs[-1].opened_twice
+        if rewrite and again and self._writers.random() < WRITTEN_WHILE_READ:
             del self.oracle.rewritten[where]
             with suppress(OSError):
                 rewrite()
