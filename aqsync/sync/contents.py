@@ -56,9 +56,9 @@ class Contents:
         ):
             yield Held(partial(GuardedFile, job.root, file.path, local, self.disk), local.size)
             return
-        # While a database keeps changing, a snapshot is of what it is now.
-        provisional = isinstance(job.step, Upload) and job.step.provisional
-        expected = None if provisional else local
+        # What is sent may be newer than what was decided on: the next scan shows that, and a
+        # database whose writer never rests would never be sent else.
+        expected = None if isinstance(job.step, Upload) else local
         made = self._snapshots.of(self.disk, job.root, file.path, expected, goes_on)
         with made as held:
             if held.damage is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aqsync.errors import ServerUnreachable
 from aqsync.local import snapshot
+from aqsync.local.snapshot import Snapshots
 from aqsync.model import Hold, InSync, Reason, State, Wait
 from aqsync.sync.summary import summarize
 from tests.support.databases import add_rows, listed, open_database, rows_in
@@ -46,6 +48,27 @@ def test_a_database_with_its_log_goes_as_one_file(
     assert lab.push().uploaded == 1
     assert rows_in(lab.remote[REMOTE], tmp_path) == 25
     assert lab.push().uploaded == 0
+
+
+def test_a_database_whose_writer_never_rests(
+    lab: Lab, writer: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has always changed since it was decided on, and a push sends it all the same."""
+    taken = Snapshots.of
+
+    def written_to(*given: Any) -> Any:
+        add_rows(writer)
+        return taken(*given)
+
+    monkeypatch.setattr(Snapshots, "of", written_to)
+    assert lab.push().uploaded == 1
+    assert rows_in(lab.remote[REMOTE], tmp_path) == 21
+    monkeypatch.undo()
+    lab.scan()
+    assert not isinstance(lab.decision(NAME), InSync)
+    lab.push()
+    assert isinstance(lab.decision(NAME), InSync)
+    assert rows_in(lab.remote[REMOTE], tmp_path) == 21
 
 
 def test_what_changes_no_row_is_not_sent_again(lab: Lab, writer: sqlite3.Connection) -> None:
