@@ -410,7 +410,8 @@ MUTATIONS: dict[str, Broken] = {
         _around(Uploader, "_upload", _recording_without_sending),
     ),
     "digest-not-recorded": Broken(
-        "3: what was sent is recognised", _patched((Outcomes, "about_to_send", lambda *_: True))
+        "3: what was sent is recognised",
+        _patched((Outcomes, "about_to_send", lambda *_, **__: True)),
     ),
     "note-not-committed": Broken(
         "3: what was sent is recognised", _patched((Database, "write", _leaving_it_open))
