@@ -21,7 +21,8 @@ CHUNKS = 24
 QUICKLY_CAUGHT = (
     *("no-settling", "adopted-by-size", "removed-without-config", "failure-blocks"),
     *("late-answer-counts", "checks-are-assumed", "list-not-refreshed", "never-rechecked"),
-    *("differing-in-sync", "anything-is-the-beginning"),
+    *("differing-in-sync", "anything-is-the-beginning", "measurement-not-awaited"),
+    *("unfinished-sent", "copy-not-checked", "part-sent", "line-cut", "budget-ignored"),
 )
 
 BEGINNINGS = range(FIRST, FIRST + CHUNK * CHUNKS, CHUNK)
