@@ -27,6 +27,8 @@ FEWEST, MOST = 15, 70
 """Actions in a history."""
 MOST_MEASURING = 3
 """So many actions of programs that measure come on top of them."""
+MOST_OVERTAKING = 3
+"""So often a job is done while a list is on its way: that is rare by itself."""
 MOST_LINES = 200
 """Lines of a failing history that are printed."""
 
@@ -79,6 +81,9 @@ def history_of(seed: int) -> list[Action]:
     for _ in range(chance.randint(0, MOST_MEASURING)):
         kind = "measuring" if chance.random() < 0.8 else "measuring meanwhile"
         actions.insert(chance.randrange(len(actions)), Action(kind, chance.getrandbits(32)))
+    for _ in range(chance.randint(0, MOST_OVERTAKING)):
+        where = chance.randrange(len(actions))
+        actions.insert(where, Action("overtaking", chance.getrandbits(32)))
     return actions
 
 
@@ -98,6 +103,8 @@ def act(world: World, action: Action) -> None:
             turn(world, chance)
         case "meanwhile":
             world.ambushes.append(ambush(world, chance))
+        case "overtaking":
+            world.ambushes.append(ambush(world, chance, (OVERTAKEN,)))
         case "measuring meanwhile":
             moment, seed = chance.choice(MOMENTS[:-3]), chance.getrandbits(32)
             measure = lambda: do(world, "measuring", random.Random(seed))  # noqa: E731
@@ -151,9 +158,9 @@ def turn(world: World, chance: random.Random) -> None:
             raise
 
 
-def ambush(world: World, chance: random.Random) -> Ambush:
+def ambush(world: World, chance: random.Random, moments: Sequence[str | None] = MOMENTS) -> Ambush:
     """Something that will happen in the middle of something else."""
-    moment = chance.choice(MOMENTS)
+    moment = chance.choice(moments)
     countdown = chance.choice([1, 1, 1, 2, 3, 5])
     if moment is None:
         countdown = chance.randrange(1, 60)
