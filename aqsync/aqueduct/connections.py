@@ -243,6 +243,9 @@ class _ParsedAnswer:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # nobody asked for it
             self._more_came = True
+        except httptools.HttpParserCallbackError as exc:
+            # A callback fails only by what comes from outside, such as Ctrl-C: the answer is good.
+            raise (exc.__context__ or exc) from None
         except httptools.HttpParserError as exc:
             if not self.has_ended:
                 raise httpcore.RemoteProtocolError(str(exc)) from exc

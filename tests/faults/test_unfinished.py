@@ -11,7 +11,9 @@ from tests.support.project import Project
 OPEN = (Path(__file__).parents[1] / "unit/local/formats/real/unflushed-3.open.h5").read_bytes()
 
 
-def test_it_waits_with_a_reason_and_goes_marked_in_the_end(project: Project) -> None:
+def test_it_waits_with_a_reason_and_goes_marked_in_the_end(
+    project: Project, tmp_path: Path
+) -> None:
     place = project.write("run.h5", OPEN)
     project.write("a.csv", "1,2")
     pushed = project.push("--max-wait", "1h")  # it would wait so long for files that may settle
@@ -27,8 +29,10 @@ def test_it_waits_with_a_reason_and_goes_marked_in_the_end(project: Project) -> 
     [line] = project.run("status", "--waiting").out.splitlines()
     assert line.endswith("run.h5: its writer has not closed it, as its format (HDF5) shows")
 
+    older = project.write("older", OPEN, under=tmp_path)
     long_ago = time.time() - 7200
-    os.utime(place, (long_ago, long_ago))
+    os.utime(older, (long_ago, long_ago))
+    older.replace(place)
     assert project.push().exit_code == 0
     assert project.read("run.h5") == OPEN
     said = "sent unfinished, as its writer had not closed it: run.h5 (HDF5)"

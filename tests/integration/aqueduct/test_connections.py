@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 
+from aqsync.aqueduct import connections
 from aqsync.aqueduct.transport import Request, Timeouts, Transport
 from aqsync.errors import BadAnswer, ConfigError, RemoteError, ServerUnreachable
 from tests.support.client_faults import STORED, client, upload
@@ -202,3 +203,20 @@ def test_headers_that_come_twice_are_one() -> None:
         answer = transport.exchange(Request("GET", "/api"), "question")
         transport.close()
     assert answer.headers["x-a"] == "1, \xe9"
+
+
+@pytest.mark.parametrize("moment", ["on_header", "on_headers_complete", "on_body"])
+def test_an_interruption_while_an_answer_is_parsed_is_one(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C raises wherever the program just is, also in what the parser calls."""
+
+    def interrupted(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(connections._ParsedAnswer, moment, interrupted)
+    with (
+        sends(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc") as server,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        asked(server.url)

@@ -85,7 +85,7 @@ def test_interrupted_a_download_leaves_nothing(remote: Remote, tmp_path: Path) -
         see="2/2 big",
         then=signal.SIGINT,
     )
-    assert code == 130
+    assert code == 130, shown
     assert "interrupted; downloaded 1 of 2 files" in shown
     assert [path.name for path in target.iterdir()] == ["a"]
 
