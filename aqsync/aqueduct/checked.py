@@ -94,7 +94,7 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def _outward(error: _E, arguments: tuple[object, ...]) -> _E:
-    """Give an error as whoever called the method with these arguments is to see it."""
+    """Return the error that the caller of the method sees for these arguments."""
     if isinstance(error, AqsyncError):
         if isinstance(arguments[0], HasEid):
             name_by_eid(error, {arguments[0].uuid: arguments[0].eid})
