@@ -7,7 +7,6 @@ import os
 import struct
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from bench.processes import BenchError
@@ -40,12 +39,7 @@ class Arrivals:
             raise BenchError(f"{self._folder}: inotify: {os.strerror(ctypes.get_errno())}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
     def read(self) -> Counter[bytes]:

@@ -75,7 +75,7 @@ class Counts(NamedTuple):
     """How many are not on the server as they are here."""
 
 
-class NotThere(NamedTuple):
+class MissingFile(NamedTuple):
     """A file that is not on the server as it is here."""
 
     id: int
@@ -200,7 +200,9 @@ class Measurements:
         rows = self._ask(question, mapping_id, folder, condition, values)
         return (joined(directory, name) for directory, name in rows)
 
-    def not_there(self, mapping_id: int, folder: str, *, databases: bool = True) -> list[NotThere]:
+    def not_there(
+        self, mapping_id: int, folder: str, *, databases: bool = True
+    ) -> list[MissingFile]:
         """The files of a folder that are not on the server as they are here, failed ones first.
 
         Args:
@@ -215,7 +217,7 @@ class Measurements:
             folder,
             f"{_SENT[databases]} AND {NOT_THERE}",
         )
-        found = [NotThere(row[0], joined(row[1], row[2]), *row[3:]) for row in rows]
+        found = [MissingFile(row[0], joined(row[1], row[2]), *row[3:]) for row in rows]
         return sorted(found, key=lambda each: (not each.failure, each.path))
 
     def open_files(self, mapping_id: int) -> OpenFiles | None:

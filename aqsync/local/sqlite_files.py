@@ -43,6 +43,11 @@ def database_of(path: str) -> str | None:
     return None
 
 
+def family_of(base: str) -> set[str]:
+    """The names of a database and of all its parts."""
+    return {base + part for part in ("", *PARTS)}
+
+
 def begins_database(first: bytes) -> bool:
     """Whether a file with these first bytes, `HEADER` at least, is a database."""
     return first.startswith(_DATABASE)

@@ -19,13 +19,8 @@ def still_written(source: GuardedFile) -> str | None:
         FileChanged: It became shorter.
         FileUnreadable: The disk failed to deliver.
     """
-    beginning = source.beginning()
-    known = format_of(beginning)
-    if known is None:
-        return None
-    found = examine(known, View(source.size, beginning, source.read_at))
-    written = found is Verdict.BEING_WRITTEN
-    return known.name if written or (known.locked and source.locked_for_writing()) else None
+    name, verdict = _looked_into(source)
+    return name if verdict is Verdict.BEING_WRITTEN else None
 
 
 def is_finished(source: GuardedFile) -> bool:
@@ -38,8 +33,16 @@ def is_finished(source: GuardedFile) -> bool:
         FileChanged: It became shorter.
         FileUnreadable: The disk failed to deliver.
     """
+    return _looked_into(source)[1] is Verdict.FINISHED
+
+
+def _looked_into(source: GuardedFile) -> tuple[str | None, Verdict]:
+    """The name of its format, if that is known, and what format and locks say."""
     beginning = source.beginning()
     known = format_of(beginning)
-    if known is None or (known.locked and source.locked_for_writing()):
-        return False
-    return examine(known, View(source.size, beginning, source.read_at)) is Verdict.FINISHED
+    if known is None:
+        return None, Verdict.CANNOT_TELL
+    found = examine(known, View(source.size, beginning, source.read_at))
+    if found is not Verdict.BEING_WRITTEN and known.locked and source.locked_for_writing():
+        found = Verdict.BEING_WRITTEN
+    return known.name, found

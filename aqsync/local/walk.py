@@ -11,7 +11,15 @@ from aqsync.journal.observations import KnownEntry, Observations, Observed
 from aqsync.local.disk import Disk, Seen
 from aqsync.local.found_databases import looks_like_database
 from aqsync.local.rules import LeftOut, Rules
-from aqsync.local.sqlite_files import JOURNAL, LOG, PARTS, database_of, holds_something, log_number
+from aqsync.local.sqlite_files import (
+    JOURNAL,
+    LOG,
+    PARTS,
+    database_of,
+    family_of,
+    holds_something,
+    log_number,
+)
 from aqsync.local.submounts import Submounts
 from aqsync.model import EntryKind, Explanation, Reason, Signature
 from aqsync.paths import parents
@@ -194,7 +202,7 @@ class Walk:
         """These names, and those of the databases that they belong to, with all of their parts."""
         here = self._databases.get(directory, {})
         bases = {base for base in map(database_of, names) if base} | (here.keys() & names)
-        others = {base + part for base in bases for part in ("", *PARTS)}
+        others = set[str]().union(*map(family_of, bases))
         return [*names, *sorted(others.difference(names))]
 
     def _lost_below(self, directory: str, names: Sequence[str]) -> None:
@@ -325,7 +333,7 @@ class Walk:
             if self._reselect:  # an earlier release may have sent parts that are gone by now
                 bases.update(filter(None, map(database_of, known)))
         for base in sorted(bases):
-            family = {base, *(base + part for part in PARTS)}
+            family = family_of(base)
             if not family.isdisjoint(failed):
                 for name in family:
                     met.pop(name, None)
@@ -540,8 +548,7 @@ def _taken_out(known: dict[str, KnownEntry], databases: Iterable[str]) -> dict[s
 
 def _families(names: Iterable[str]) -> set[str]:
     """The names of the databases among them, or that they belong to, and of all their parts."""
-    bases = {database_of(name) or name for name in names}
-    return {base + part for base in bases for part in PARTS}
+    return set[str]().union(*(family_of(database_of(name) or name) for name in names))
 
 
 def _by_directory(chosen: set[str]) -> dict[str, list[str]]:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from aqsync.config import MappingConfig, Measurement
 from aqsync.journal import Journal
-from aqsync.journal.measurements import Changes, Counts, NotThere, OpenFiles
-from aqsync.local.folders import FIRST, Turn, by_name, folders_of
+from aqsync.journal.measurements import Changes, Counts, MissingFile, OpenFiles
+from aqsync.local.folders import FIRST, Folders, Turn, by_name, folders_of
 from aqsync.model import (
     SECOND_NS,
     Completeness,
@@ -85,7 +85,7 @@ class Measured:
         self._complete: dict[str, Completeness] = {}
         self._changes: dict[str, list[Changes]] = {}
         self._counts: dict[str, list[Counts]] = {}
-        self._not_there: dict[str, list[tuple[Turn, NotThere]]] = {}
+        self._not_there: dict[str, list[tuple[Turn, MissingFile]]] = {}
         self._newest: dict[str, str] = {}
         self._sentinels: dict[str, str] | None = None
         """Those of all measurements, once these were asked for."""
@@ -149,12 +149,12 @@ class Measured:
                 grouped.setdefault(folder, []).append(each)
         return grouped
 
-    def next(self, folder: str) -> list[NotThere]:
+    def next(self, folder: str) -> list[MissingFile]:
         """The files of a measurement whose turn it is, of those that are not on the server."""
         missing = self._missing(folder)
         return [each for turn, each in missing if turn == missing[0][0]]
 
-    def _missing(self, folder: str) -> list[tuple[Turn, NotThere]]:
+    def _missing(self, folder: str) -> list[tuple[Turn, MissingFile]]:
         """The files of a measurement that are not on the server, in the order of their turns."""
         if folder not in self._not_there:
             found = self._journal.measurements.not_there(
@@ -250,13 +250,7 @@ class Measured:
     def _unsettled(self) -> dict[str, int]:
         """Measurements in which something has just changed, and when: most that are asked for."""
         since_ns = self._now_ns - self._conditions.settle_ns
-        found: dict[str, int] = {}
-        for directory, at_ns in self._journal.measurements.changed_since(
-            self._mapping_id, since_ns
-        ):
-            if (folder := self.folders.of_directory(directory)) is not None:
-                found[folder] = max(at_ns, found.get(folder, at_ns))
-        return found
+        return changed_since(self._journal, self._mapping_id, self.folders, since_ns)
 
     def _newest_beside(self, folder: str) -> str:
         """Of a folder and those beside it, the one with the latest name."""
@@ -273,8 +267,19 @@ class Measured:
         return self._journal.measurements.open_files(self._mapping_id)
 
 
-def _turn(missing: tuple[Turn, NotThere]) -> Turn:
+def _turn(missing: tuple[Turn, MissingFile]) -> Turn:
     return missing[0]
+
+
+def changed_since(
+    journal: Journal, mapping_id: int, folders: Folders, since_ns: int
+) -> dict[str, int]:
+    """By measurement in which something has changed since then, when that was last."""
+    found: dict[str, int] = {}
+    for directory, at_ns in journal.measurements.changed_since(mapping_id, since_ns):
+        if (folder := folders.of_directory(directory)) is not None:
+            found[folder] = max(at_ns, found.get(folder, at_ns))
+    return found
 
 
 def conditions_of(mapping: MappingConfig, measurement: Measurement) -> Conditions:

@@ -20,7 +20,7 @@ from aqsync.journal.observations import Waiting
 from aqsync.local.folders import FIRST, Turn, folders_of
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, FileRecord, Wait
-from aqsync.sync.measured import Measured, Standing
+from aqsync.sync.measured import Measured, Standing, changed_since
 from aqsync.wording import counted
 
 LOOKED_AGAIN_S = 300.0
@@ -124,16 +124,15 @@ class MeasurementWatch:
             return {}
         now, now_ns = self._clock.monotonic(), self._clock.now_ns()
         settle_ns = self._mapping.settle_ns
-        newest = dict.fromkeys(folders, now_ns - settle_ns)
+        settled_ns = now_ns - settle_ns
         mapping_id = self._journal.mappings.get(self._mapping.name).id
-        recent = self._journal.measurements.changed_since(mapping_id, now_ns - settle_ns)
-        for directory, at_ns in recent:
-            folder = self._folders.of_directory(directory)
-            if folder is not None and folder in newest:
-                newest[folder] = max(newest[folder], min(at_ns, now_ns))
+        newest = changed_since(self._journal, mapping_id, self._folders, settled_ns)
+        left_ns = {
+            folder: min(newest.get(folder, settled_ns), now_ns) - settled_ns for folder in folders
+        }
         return {
-            folder: now + max(LEAST_PAUSE_S, (at_ns + settle_ns - now_ns) / SECOND_NS)
-            for folder, at_ns in newest.items()
+            folder: now + max(LEAST_PAUSE_S, each_ns / SECOND_NS)
+            for folder, each_ns in left_ns.items()
         }
 
     def closed(self, paths: Collection[str]) -> None:

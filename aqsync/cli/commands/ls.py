@@ -73,7 +73,7 @@ class Row(NamedTuple):
 
 
 class _Store(NamedTuple):
-    """Files of one directory that are told together."""
+    """The files of one directory that are shown as one line."""
 
     files: int
     size: int
@@ -212,7 +212,7 @@ def _rows(
     only: SyncStatus | None,
 ) -> Iterator[Row]:
     """What is here, mapping by mapping; then what is only on the server, by experiment."""
-    roots = {mapping.name: str(mapping.directory).rstrip("/") for mapping in config.mappings}
+    roots = _roots(config)
     if only is not SyncStatus.REMOTE_ONLY:
         for mapping in mappings:
             root = roots[mapping.name]
@@ -240,14 +240,19 @@ def _rows(
                 )
 
 
+def _roots(config: Config) -> dict[str, str]:
+    """The directory of each mapping, without a slash at its end."""
+    return {mapping.name: str(mapping.directory).rstrip("/") for mapping in config.mappings}
+
+
 def _stores(journal: Journal, config: Config, mappings: Sequence[MappingConfig]) -> set[str]:
-    """The directories, as absolute paths, whose files are told together."""
-    roots = {mapping.name: str(mapping.directory).rstrip("/") for mapping in config.mappings}
+    """The absolute paths of the directories that are shown as one line."""
+    roots = _roots(config)
     return {
         f"{roots[mapping.name]}/{directory}"
         for mapping in mappings
         for directory in journal.comparisons.stores(journal.mappings.get(mapping.name).id, _CROWD)
-        if directory  # a mapping of many files is told file by file
+        if directory  # the root itself is shown file by file
     }
 
 
@@ -298,10 +303,10 @@ def _line(row: Row) -> str:
     modified = "" if row.mtime_ns is None else local_text(row.mtime_ns / SECOND_NS)
     place = "" if row.path is None else f"{row.path}  "
     there = row.remote_name and f"{row.eid}/{row.remote_name}"
+    mark = f"  (sent unfinished: {row.sent_unfinished})" if row.sent_unfinished else ""
     return (
         f"{_MARKS[row.status]} {size:>9}  {modified:25}  {_listed_text(row.listed_at):25}"
-        f"  {place}{there}"
-        f"{f'  (sent unfinished: {row.sent_unfinished})' if row.sent_unfinished else ''}"
+        f"  {place}{there}{mark}"
     ).rstrip()
 
 

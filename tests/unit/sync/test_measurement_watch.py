@@ -10,7 +10,7 @@ import pytest
 
 from aqsync.errors import JournalDiskFull
 from aqsync.journal.history import HistoryKind, Wanted
-from aqsync.journal.measurements import NotThere
+from aqsync.journal.measurements import MissingFile
 from aqsync.model import FileRecord, InSync, Outcome, Policy, Reason, Wait
 from aqsync.sync.jobs import Job
 from aqsync.sync.measured import Measured
@@ -311,7 +311,7 @@ def test_what_is_sent_while_a_measurement_is_judged_is_not_missed(
     harness = start(last=("*.json",))
     find_next = Measured.next
 
-    def sending_meanwhile(measured: Measured, folder: str) -> list[NotThere]:
+    def sending_meanwhile(measured: Measured, folder: str) -> list[MissingFile]:
         found = find_next(measured, folder)
         while harness.pool.waiting:
             harness.pool.run()
