@@ -66,7 +66,7 @@ crash: $(VENV)/.dev-installed
 	AQSYNC_CRASH_ROUNDS=$(ROUNDS) AQSYNC_CRASH_SEED=$(SEED) \
 		$(BIN)/pytest -n $(TEST_JOBS) --timeout=0 tests/system/test_crashes.py
 
-# Do the tests notice small mistakes in the program? MODULES="aqsync.local.naming ..."; all takes
+# Do the tests notice small mistakes in the program? MODULES="aqsync.layout.names ..."; all takes
 # half an hour.
 mutants: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.mutants $(MODULES)

@@ -228,6 +228,12 @@ class BadAnswer(RemoteOperationError):
     exit_code = ExitCode.SERVER
 
 
+class ManifestBroken(AqsyncError):
+    """A manifest in an experiment cannot be read."""
+
+    permanent = True
+
+
 class AnswerTooLarge(BadAnswer):
     """The answer would have been, or is, larger than this program or the server allows."""
 

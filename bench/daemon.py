@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.local.naming import remote_name
+from aqsync.layout.names import remote_name
 from bench.running import Running
 from bench.stage import AQSYNC, Stage
 

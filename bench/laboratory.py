@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.local.naming import local_path
+from aqsync.layout.names import local_path
 from bench.daemon import Daemon
 from bench.environment import token
 from bench.measuring import SETTLE_S, SOFTWARE, Measuring, Software

@@ -26,7 +26,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from aqsync.aqueduct.client import Client
-from aqsync.local.naming import remote_name
+from aqsync.layout.names import remote_name
 from bench.environment import token
 
 READY = "watching"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from aqsync.local.naming import remote_name
+from aqsync.layout.names import remote_name
 from aqsync.local.rules import Rules
 
 

@@ -1,1 +1,1 @@
-"""This disk: looking at it, reading it, and the rules and names for its paths."""
+"""This disk: looking at it, reading it, and the rules for its paths."""

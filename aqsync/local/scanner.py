@@ -18,12 +18,12 @@ from aqsync.journal.hangs import LOOK, Hanging
 from aqsync.journal.mappings import MappingRecord
 from aqsync.journal.measurements import OpenFiles
 from aqsync.journal.observations import ONE_CHANGE_NS, Observed, Retargeted
+from aqsync.layout.names import remote_name
 from aqsync.local.attended import AttendedDisk
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands, timed
 from aqsync.local.folders import folders_of
 from aqsync.local.ignore_file import load_rules
-from aqsync.local.naming import remote_name
 from aqsync.local.open_files import OpenForWriting
 from aqsync.local.owners import owners_of
 from aqsync.local.recognition import Recognition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from aqsync.local.naming import local_path
+from aqsync.layout.names import local_path
 from tests.support.project import Project
 
 NAMES = {

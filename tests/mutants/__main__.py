@@ -38,7 +38,7 @@ TESTS = {
         f"aqsync.local.formats.{name}": ["tests/unit/local/formats"]
         for name in ("footers", "gzip_stream", "hdf5", "png", "tdms", "view", "zip_archive")
     },
-    "aqsync.local.naming": ["tests/unit/local/test_naming.py"],
+    "aqsync.layout.names": ["tests/unit/layout/test_names.py"],
     "aqsync.local.rules": ["tests/unit/local/test_rules.py"],
     "aqsync.local.reader": ["tests/unit/local/test_reader.py", "tests/unit/sync/test_uploader.py"],
 }

@@ -70,7 +70,7 @@ _PLANNER = {
 }
 
 EQUIVALENT: dict[str, dict[str, str]] = {
-    "aqsync.local.naming": _NAMING,
+    "aqsync.layout.names": _NAMING,
     "aqsync.local.reader": _READER,
     "aqsync.local.rules": _RULES,
     "aqsync.sync.planner": _PLANNER,

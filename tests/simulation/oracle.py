@@ -15,8 +15,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.config import MappingConfig
+from aqsync.layout.names import remote_name
 from aqsync.local.formats import hdf5
-from aqsync.local.naming import remote_name
 from aqsync.local.rules import Rules
 from aqsync.local.sqlite_files import database_of
 from aqsync.model import EntryKind, FileRecord, RemoveRemote, Upload

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from aqsync.local.naming import remote_name
+from aqsync.layout.names import remote_name
 
 FOLDERS = ("", "run-1", "run-2", "run-2/deep", "µ")
 NAMES = ("a.csv", "b.csv", "c #1.bin", "d.csv")

@@ -10,7 +10,7 @@ import yaml
 from aqsync.config import MappingConfig, parse_config
 from aqsync.config.checks import find_conflicts
 from aqsync.errors import ConfigError
-from aqsync.local.naming import remote_name
+from aqsync.layout.names import remote_name
 
 A = {"name": "a", "directory": "/a", "experiment": "20261123-1"}
 B = {"name": "b", "directory": "/b", "experiment": "20261123-1"}

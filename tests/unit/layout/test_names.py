@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqsync.local.naming import MAX_NAME_BYTES, local_path, remote_name
+from aqsync.layout.names import MAX_NAME_BYTES, local_path, remote_name
 from aqsync.server.rules import is_file_name
 from tests.support.examples import examples
 
