@@ -87,7 +87,7 @@ def size_text(size: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration as people say it: ``42 s``, ``3 min``, ``5 h``, ``2 days``."""
+    """About how long it was or will be: ``42 s``, ``3 min``, ``5 h``, ``2 days``."""
     if seconds < 1:
         return f"{seconds:.1f} s"
     for limit, divisor, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):

@@ -8,6 +8,7 @@ from typing import Self
 
 from aqsync.cli.output import complain, size_text
 from aqsync.sync.progress import Event, Finished, Pausing, Replacing
+from aqsync.wording import duration
 
 LONG_WAIT_S = 0.5
 """A shorter pause is not worth a line."""
@@ -64,6 +65,6 @@ class Lines:
             case Replacing():
                 self._say(replacement(event, self._roots[event.mapping]))
             case Pausing(seconds, reason) if seconds >= LONG_WAIT_S:
-                self._say(f"waiting {seconds:.0f} s: {reason}")
+                self._say(f"waiting {duration(round(seconds))}: {reason}")
             case _:
                 pass  # plans and bytes are not worth a line

@@ -228,24 +228,24 @@ class Scanner:
         if not walk.stopped and (walk.partly or record.newest_looked_at is not None):
             self._journal.mappings.looked(record.id)
         self._journal.observations.forget(record.id, walk.forgotten)
-        verdict = mounts.judge(walk.missing, whole=report.whole)
+        judged = mounts.judge(walk.missing, whole=report.whole)
         for path, why in walk.troubles.items():
             self._note(report, path, why)
-        for path, reason in verdict.troubles.items():
+        for path, reason in judged.troubles.items():
             place = directory / path
             self._note(report, path, reason.explain(place=place, mapping=self._mapping.name))
         replaced = not root_identity(directory, self._disk).is_same(root.identity)
         if replaced:
             self._note(report, "", Reason.ROOT_REPLACED.explain(root=directory))
         else:  # only a root that stayed the same shows what is mounted in it
-            self._journal.mappings.set_mounts(record.id, verdict.mounts)
+            self._journal.mappings.set_mounts(record.id, judged.mounts)
         gone: list[str] = []
         if walk.stopped:
             pass  # paths that it did not meet may still be there
-        elif replaced or self._doubts(known, verdict.gone, report, another=another):
+        elif replaced or self._doubts(known, judged.gone, report, another=another):
             self._journal.mappings.doubt_root(record.id, newest)
         else:
-            gone = verdict.gone
+            gone = judged.gone
             self._note_gone(known, gone, now_ns)
         report.gone = len(gone)
         few = walk.changes + report.gone <= MOST_CHANGED

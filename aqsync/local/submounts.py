@@ -20,7 +20,7 @@ from aqsync.model import Reason
 from aqsync.paths import nearest, parents
 
 
-class Verdict(NamedTuple):
+class Judged(NamedTuple):
     """What a scan found out about missing paths."""
 
     gone: list[str]
@@ -122,7 +122,7 @@ class Submounts:
         if self._there and (mount := nearest(directory, self._there)) is not None:
             self._inhabited.add(mount)
 
-    def judge(self, missing: Iterable[str], *, whole: bool) -> Verdict:
+    def judge(self, missing: Iterable[str], *, whole: bool) -> Judged:
         """Look at the mounts again, and separate what is gone from what cannot be seen.
 
         Args:
@@ -152,7 +152,7 @@ class Submounts:
             if path not in unseen
             and (path in self._known or doubts.get(path) is not Reason.DISK_AWAY)
         }
-        return Verdict(gone, troubles, as_before | as_now)
+        return Judged(gone, troubles, as_before | as_now)
 
     def _in_doubt(self, path: str) -> bool:
         """Whether a disk is mounted that is not the known one; that is always reported."""

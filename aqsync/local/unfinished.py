@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aqsync.local.formats import Verdict, View, examine, format_of
+from aqsync.local.formats import View, WriterState, examine, format_of
 from aqsync.local.reader import GuardedFile
 
 
@@ -19,8 +19,8 @@ def still_written(source: GuardedFile) -> str | None:
         FileChanged: It became shorter.
         FileUnreadable: The disk failed to deliver.
     """
-    name, verdict = _looked_into(source)
-    return name if verdict is Verdict.BEING_WRITTEN else None
+    name, found = _looked_into(source)
+    return name if found is WriterState.BEING_WRITTEN else None
 
 
 def is_finished(source: GuardedFile) -> bool:
@@ -33,16 +33,16 @@ def is_finished(source: GuardedFile) -> bool:
         FileChanged: It became shorter.
         FileUnreadable: The disk failed to deliver.
     """
-    return _looked_into(source)[1] is Verdict.FINISHED
+    return _looked_into(source)[1] is WriterState.FINISHED
 
 
-def _looked_into(source: GuardedFile) -> tuple[str | None, Verdict]:
+def _looked_into(source: GuardedFile) -> tuple[str | None, WriterState]:
     """The name of its format, if that is known, and what format and locks say."""
     beginning = source.beginning()
     known = format_of(beginning)
     if known is None:
-        return None, Verdict.CANNOT_TELL
+        return None, WriterState.CANNOT_TELL
     found = examine(known, View(source.size, beginning, source.read_at))
-    if found is not Verdict.BEING_WRITTEN and known.locked and source.locked_for_writing():
-        found = Verdict.BEING_WRITTEN
+    if found is not WriterState.BEING_WRITTEN and known.locked and source.locked_for_writing():
+        found = WriterState.BEING_WRITTEN
     return known.name, found

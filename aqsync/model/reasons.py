@@ -107,7 +107,7 @@ class Reason(StrEnum):
 
     ON_SERVER = "on-server", "on the server with this content"
     ACCEPTED = "accepted", "accepted by the server, not listed since"
-    RECHECK_AT = "recheck-at", "{now}; checked again in {seconds} s"
+    RECHECK_AT = "recheck-at", "{now}; checked again in {pause}"
     RECHECK_AFTER = "recheck-after", "{now}; checked again when this is over: {obstacle}"
     RECHECK_DUE = "recheck-due", "{now}; to be checked again"
     DAMAGED_AS_SENT = (
@@ -171,7 +171,7 @@ class Reason(StrEnum):
     SETTLING = "settling", "may still be changing"
     KEEPS_CHANGING = (
         "keeps-changing",
-        "keeps changing before it can be sent; it must stand still for {seconds} s",
+        "keeps changing before it can be sent; it must stand still for {settle}",
         "if it only grows, name it in `match` of `growing`; if it is not wanted, `ignore` it",
     )
     GROWS = "grows", "keeps growing; {when}"
@@ -187,7 +187,7 @@ class Reason(StrEnum):
     BEING_WRITTEN = (
         "being-written",
         "its writer has not closed it, as its format ({format}) shows",
-        "it is sent after {minutes} min without a change, and by `aqsync retry PATH` at once",
+        "it is sent after {give_up} without a change, and by `aqsync retry PATH` at once",
     )
     GONE_JUST_NOW = "gone-just-now", "gone only just now"
     PERHAPS_RENAMED = (
@@ -317,7 +317,7 @@ class Reason(StrEnum):
     SERVER_FAILED = "server-failed", "{said}", "{advice}"
     SERVER_ASKS_FOR_PAUSE = (
         "server-asks-for-pause",
-        "{said}; it asks to be left alone for {seconds} s",
+        "{said}; it asks to be left alone for {pause}",
         "{advice}",
     )
     TOKEN_REFUSED = "token-refused", "{said}", "{advice}"

@@ -29,10 +29,10 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.wording import duration
 
 LARGE = 16 << 20
 """Bytes; a file of more pays for each version that is sent."""
-MINUTE_S = 60
 
 _SENT_WHILE_GROWING = {Reason.NEW, Reason.CHANGED}
 """Uploads that replace nothing, or our own version as it is listed. All others wait until the file
@@ -171,15 +171,17 @@ class _Pace:
     def when(self, due_ns: int) -> str:
         """When the next version goes, for a person."""
         every_ns = self.growing.every_ns
+        every = duration(every_ns / SECOND_NS)
         if self.bytes <= self.sent_bytes and not self.is_whole:
             return "nothing was added since the version on the server"
         if self.bytes < self.least:
             return f"the next version goes when it has {self.least} bytes, to keep to the budget"
         if due_ns == self.again_ns:
-            return f"the last try sent nothing; the next is made {_duration(every_ns // 2)} later"
+            half = duration(every_ns // 2 / SECOND_NS)
+            return f"the last try sent nothing; the next is made {half} later"
         if self.file.synced is None:
-            return f"a first, provisional version goes when it has grown for {_duration(every_ns)}"
-        return f"the next version goes {_duration(every_ns)} after the last one"
+            return f"a first, provisional version goes when it has grown for {every}"
+        return f"the next version goes {every} after the last one"
 
 
 def _while_it_changes(pace: _Pace, step: Upload, settling: Wait) -> Upload | Wait:
@@ -224,7 +226,7 @@ def _large_again(pace: _Pace, step: Upload) -> Upload | Wait:
     if is_enough and pace.now_ns >= next_ns:
         return step
     rested_ns = min(file.since_ns, pace.now_ns) + pace.growing.every_ns
-    every = _duration(pace.growing.every_ns)
+    every = duration(pace.growing.every_ns / SECOND_NS)
     when = (
         f"the next version goes {every} after the last one"
         if is_enough
@@ -233,9 +235,3 @@ def _large_again(pace: _Pace, step: Upload) -> Upload | Wait:
     why = Reason.LARGE_AGAIN.explain(when=when, every=every)
     wait = Wait(why, file.since_ns, min(next_ns, rested_ns) if is_enough else rested_ns)
     return _if_provisional(file, wait)
-
-
-def _duration(length_ns: int) -> str:
-    seconds = length_ns / SECOND_NS
-    whole_minutes = seconds >= MINUTE_S and seconds % MINUTE_S == 0
-    return f"{seconds / MINUTE_S:g} min" if whole_minutes else f"{seconds:g} s"

@@ -18,6 +18,7 @@ from aqsync.model import (
     Needs,
     Reason,
 )
+from aqsync.wording import duration
 
 LOOKED_AT_NS = 5 * SECOND_NS
 """How soon a measurement is judged again of which not everything was looked at yet."""
@@ -87,9 +88,9 @@ def _found(
         words = f"{view.followed_by} is newer" if newer else "no folder beside it is newer"
         found.append(_Condition(newer, words))
     if conditions.quiet_ns is not None:
-        seconds, at_ns = conditions.quiet_ns / SECOND_NS, changed_ns + conditions.quiet_ns
+        quiet_s, at_ns = conditions.quiet_ns / SECOND_NS, changed_ns + conditions.quiet_ns
         quiet = now_ns >= at_ns
-        words = f"quiet for {'' if quiet else 'less than '}{seconds:g} s"
+        words = f"quiet for {'' if quiet else 'less than '}{duration(quiet_s)}"
         found.append(_Condition(quiet, words, at_ns))
     if conditions.closed:
         found.append(_closed(view, changed_ns, now_ns))

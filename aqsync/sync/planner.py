@@ -42,6 +42,7 @@ from aqsync.model import (
 from aqsync.sync.growing_rules import paced
 from aqsync.sync.unfinished_rules import being_written, finished_or_not
 from aqsync.timestamps import settle_ns
+from aqsync.wording import duration
 
 LONGEST_BACKOFF_S = 15 * 60
 LONGEST_ORDERED_PAUSE_NS = 3600 * SECOND_NS
@@ -285,7 +286,7 @@ def _vouched_for(file: FileRecord, step: InSync, policy: Policy, now_ns: int) ->
         return step
     if now_ns < at_ns:
         seconds = -(-(at_ns - now_ns) // SECOND_NS)
-        later = Reason.RECHECK_AT.explain(now=step.message, seconds=seconds)
+        later = Reason.RECHECK_AT.explain(now=step.message, pause=duration(seconds))
         return InSync(later, step.since_ns)
     for obstacle in (policy.place_problem, policy.root_problem, policy.blocked):
         if obstacle is not None:
@@ -483,5 +484,5 @@ def _settling(file: FileRecord, policy: Policy, now_ns: int) -> Wait | None:
     longest_ns = max(LONG_CHANGING_NS, LONG_CHANGING_SETTLES * still_ns)
     if changing_ns is None or now_ns - changing_ns <= longest_ns:
         return Wait(Reason.SETTLING.explain(), file.since_ns, settled_ns)
-    why = Reason.KEEPS_CHANGING.explain(seconds=f"{still_ns / SECOND_NS:g}")
+    why = Reason.KEEPS_CHANGING.explain(settle=duration(still_ns / SECOND_NS))
     return Wait(why, changing_ns, settled_ns)

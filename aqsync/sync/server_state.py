@@ -11,6 +11,7 @@ from aqsync.journal.history import Event, HistoryKind
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, Reason, ServerProblem, explain_error
 from aqsync.sync.planner import LONGEST_ORDERED_PAUSE_NS, backoff_ns, probe_is_near
+from aqsync.wording import duration
 
 SHORTEST_ORDERED_PAUSE_S = 1.0
 """A server that is busy and asks for no pause gets one."""
@@ -62,7 +63,7 @@ class ServerState:
             seconds = max(exc.retry_after_s, SHORTEST_ORDERED_PAUSE_S)
             probe_at_ns = now_ns + min(int(seconds * SECOND_NS), LONGEST_ORDERED_PAUSE_NS)
             why = Reason.SERVER_ASKS_FOR_PAUSE.explain(
-                said=exc.message, seconds=f"{seconds:.0f}", advice=exc.hint
+                said=exc.message, pause=duration(round(seconds)), advice=exc.hint
             )
         elif before is not None and planned:
             probe_at_ns, ordered = before.probe_at_ns, before.ordered
@@ -85,5 +86,5 @@ class ServerState:
         elif before is not None and problem is None:
             away_s = round((now_ns - before.since_ns) / 1e9)
             log.info("recovered: the server can be used again", after_s=away_s)
-            back = Event(now_ns, HistoryKind.SERVER_BACK, "", "", f"after {away_s} s")
+            back = Event(now_ns, HistoryKind.SERVER_BACK, "", "", f"after {duration(away_s)}")
             self._journal.history.note(back)

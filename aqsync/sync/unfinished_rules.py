@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aqsync.model import SECOND_NS, Decision, FileRecord, Policy, Reason, Upload, Wait
+from aqsync.wording import duration
 
 FIRST_PAUSE_NS = 5 * SECOND_NS
 LONGEST_PAUSE_NS = 300 * SECOND_NS
 """A writer may let go of a file without changing it, so it is looked into again. The pauses grow
 with the time for which it has not changed."""
-_MINUTE_NS = 60 * SECOND_NS
 
 
 def finished_or_not(file: FileRecord, policy: Policy, step: Decision, now_ns: int) -> Decision:
@@ -33,8 +33,8 @@ def being_written(file: FileRecord, policy: Policy, step: Decision, now_ns: int)
     again_ns = found.at_ns + max(FIRST_PAUSE_NS, min(unchanged_ns, LONGEST_PAUSE_NS))
     if not found.at_ns <= now_ns < again_ns:  # before: the clock was set back since
         return None
-    minutes = f"{policy.give_up_ns / _MINUTE_NS:g}"
-    why = Reason.BEING_WRITTEN.explain(format=found.format, minutes=minutes)
+    give_up = duration(policy.give_up_ns / SECOND_NS)
+    why = Reason.BEING_WRITTEN.explain(format=found.format, give_up=give_up)
     return Wait(why, file.since_ns, min(again_ns, _given_up_ns(file, policy, now_ns)))
 
 

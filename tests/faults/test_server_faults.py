@@ -206,7 +206,7 @@ def test_a_push_gives_up_on_a_server_that_asks_for_too_long_a_pause(
     assert ran.exit_code == 3
     assert hurried == []
     [error] = [line for line in ran.err.splitlines() if line.startswith("error: ")]
-    assert "it asks to be left alone for 3600 s" in error
+    assert "it asks to be left alone for 1 h" in error
     proxy.uploads.clear()
     assert project.run("push").exit_code == 3, "asked again too soon"
     assert proxy.uploads == []

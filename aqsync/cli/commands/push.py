@@ -14,7 +14,7 @@ import click
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import Duration, json_option
-from aqsync.cli.output import complain, say, say_json, size_text
+from aqsync.cli.output import complain, say, say_json, seconds_text, size_text
 from aqsync.cli.progress_lines import Lines
 from aqsync.cli.signals import interruptible
 from aqsync.cli.starting_server import connect_once_started
@@ -193,7 +193,8 @@ def tell_push(report: PushReport) -> None:
     shown = [f"{counts.pop('uploaded')} uploaded", f"{counts.pop('unchanged')} unchanged"]
     words = {"differs": State.DIFFERS.value, "tags": "tag" if counts["tags"] == 1 else "tags"}
     shown += [f"{count} {words.get(name, name)}" for name, count in counts.items() if count]
-    say(f"{', '.join(shown)}: {size_text(report.bytes)} in {report.seconds:.1f} s{rate}")
+    took = seconds_text(report.seconds)
+    say(f"{', '.join(shown)}: {size_text(report.bytes)} in {took}{rate}")
     _tell_notes_and_server(report)
     if report.interrupted:
         complain("interrupted; the next push goes on where this one stopped")

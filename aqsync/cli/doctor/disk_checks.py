@@ -24,6 +24,7 @@ from aqsync.local.watches import (
     instances_cure,
     limit_cure,
 )
+from aqsync.wording import duration
 
 if TYPE_CHECKING:
     from aqsync.service.installed import Installed
@@ -72,7 +73,7 @@ def look_at_file_systems(subject: Subject) -> Iterator[Result]:
         kind, deaf = subject.errands.ask(root, lambda: (kind_at(root), without_events(root)))
         message = f"{mapping.name}: {root} lies on {kind or 'an unknown kind'}"
         if deaf is not None:
-            message += f"; what other machines change is found by a look every {rescans:g} s"
+            message += f"; what other machines change is found by a look every {duration(rescans)}"
         yield ok(message)
 
     yield from _in_each(subject, look)

@@ -12,9 +12,9 @@ from functools import partial
 from typing import NamedTuple
 
 from aqsync.local.formats import footers, gzip_stream, hdf5, png, tdms, zip_archive
-from aqsync.local.formats.view import TooMuch, Verdict, View
+from aqsync.local.formats.view import TooMuch, View, WriterState
 
-__all__ = ["FORMATS", "Format", "Verdict", "View", "examine", "format_of"]
+__all__ = ["FORMATS", "Format", "View", "WriterState", "examine", "format_of"]
 
 
 class Format(NamedTuple):
@@ -24,7 +24,7 @@ class Format(NamedTuple):
     """For a person; the journal keeps it."""
     recognises: Callable[[bytes], bool]
     """Called with a file's first bytes."""
-    examine: Callable[[View], Verdict]
+    examine: Callable[[View], WriterState]
     locked: bool = False
     """Its writers hold a lock while they have a file open."""
 
@@ -59,9 +59,9 @@ def format_of(beginning: bytes) -> Format | None:
     return next((known for known in FORMATS if known.recognises(beginning)), None)
 
 
-def examine(known: Format, view: View) -> Verdict:
+def examine(known: Format, view: View) -> WriterState:
     """What a file's format says of it; never an error, whatever is in the file."""
     try:
         return known.examine(view)
     except TooMuch:
-        return Verdict.CANNOT_TELL
+        return WriterState.CANNOT_TELL

@@ -5,14 +5,14 @@ Arrow's format for streams has no mark at its beginning, so it is not recognised
 
 from __future__ import annotations
 
-from aqsync.local.formats.view import Verdict, View
+from aqsync.local.formats.view import View, WriterState
 
 PARQUET = (b"PAR1", b"PARE")
 """The second one: the footer is encrypted."""
 ARROW = (b"ARROW1",)
 
 
-def ends_with_footer(view: View, marks: tuple[bytes, ...]) -> Verdict:
+def ends_with_footer(view: View, marks: tuple[bytes, ...]) -> WriterState:
     """Whether a footer is at the end whose length fits.
 
     Args:
@@ -23,5 +23,5 @@ def ends_with_footer(view: View, marks: tuple[bytes, ...]) -> Verdict:
         ends = view.numbers(f"<i{len(mark)}s", view.size - 4 - len(mark))
         if ends is not None and ends[1] == mark:
             fits = 0 < ends[0] <= view.size - 2 * len(mark) - 4
-            return Verdict.FINISHED if fits else Verdict.BEING_WRITTEN
-    return Verdict.BEING_WRITTEN
+            return WriterState.FINISHED if fits else WriterState.BEING_WRITTEN
+    return WriterState.BEING_WRITTEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from aqsync.local.formats.view import Verdict, View
+from aqsync.local.formats.view import View, WriterState
 
 MAGIC = b"\x1f\x8b\x08"
 _MOST_BYTES = 64 << 10
@@ -18,20 +18,22 @@ def recognises(beginning: bytes) -> bool:
     return beginning.startswith(MAGIC)
 
 
-def examine(view: View) -> Verdict:
+def examine(view: View) -> WriterState:
     """Whether the last of the members in it ends; what is larger cannot be told."""
     if view.size > min(_MOST_BYTES, len(view.beginning)):
-        return Verdict.CANNOT_TELL
+        return WriterState.CANNOT_TELL
     packed, left = view.beginning, _MOST_UNPACKED
     while packed.startswith(MAGIC):
         if left <= 0:
-            return Verdict.CANNOT_TELL
+            return WriterState.CANNOT_TELL
         member = zlib.decompressobj(_WITH_HEADER)
         try:
             left -= len(member.decompress(packed, left))
         except zlib.error:
-            return Verdict.CANNOT_TELL
+            return WriterState.CANNOT_TELL
         if not member.eof:
-            return Verdict.CANNOT_TELL if left <= 0 else Verdict.BEING_WRITTEN
+            return WriterState.CANNOT_TELL if left <= 0 else WriterState.BEING_WRITTEN
         packed = member.unused_data
-    return Verdict.BEING_WRITTEN if packed and MAGIC.startswith(packed) else Verdict.FINISHED
+    return (
+        WriterState.BEING_WRITTEN if packed and MAGIC.startswith(packed) else WriterState.FINISHED
+    )

@@ -7,7 +7,7 @@ Superblocks of version 2 and 3 hold flags besides, which the writer clears at th
 
 from __future__ import annotations
 
-from aqsync.local.formats.view import Verdict, View
+from aqsync.local.formats.view import View, WriterState
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _FIRST_USER_BLOCK = 512
@@ -36,24 +36,24 @@ def _start(beginning: bytes) -> int | None:
     return None
 
 
-def examine(view: View) -> Verdict:
+def examine(view: View) -> WriterState:
     """What the superblock says."""
     start = _start(view.beginning) or 0
     versions = view.numbers("<8x6B", start)
     if versions is None:
-        return Verdict.BEING_WRITTEN
+        return WriterState.BEING_WRITTEN
     version, flags = versions[0], 0
     if version in {0, 1}:
         width, at = versions[5], 24 if version == 0 else 28
     elif version in {2, 3}:
         width, at, flags = versions[1], 12, versions[3]
     else:
-        return Verdict.CANNOT_TELL
+        return WriterState.CANNOT_TELL
     if width not in _WIDTHS:
-        return Verdict.CANNOT_TELL
+        return WriterState.CANNOT_TELL
     addresses = view.numbers(f"<4{_WIDTHS[width]}", start + at)
     if addresses is None or flags & _OPEN_FOR_WRITING:
-        return Verdict.BEING_WRITTEN
+        return WriterState.BEING_WRITTEN
     base, extension, end, driver = addresses
     undefined = (1 << 8 * width) - 1
     if version in {0, 1}:
@@ -61,9 +61,9 @@ def examine(view: View) -> Verdict:
     else:
         several = extension != undefined and _is_spread(view.at(start + extension, _EXTENSION))
     if several:
-        return Verdict.CANNOT_TELL  # one of several files: the end is that of all together
+        return WriterState.CANNOT_TELL  # one of several files: the end is that of all together
     end += max(0, start - base)  # a user block that was put before it later
-    return Verdict.FINISHED if end == view.size else Verdict.BEING_WRITTEN
+    return WriterState.FINISHED if end == view.size else WriterState.BEING_WRITTEN
 
 
 def _is_spread(extension: bytes) -> bool:

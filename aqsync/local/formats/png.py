@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aqsync.local.formats.view import Verdict, View
+from aqsync.local.formats.view import View, WriterState
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _LAST = b"\0\0\0\0IEND\xae\x42\x60\x82"
@@ -15,16 +15,16 @@ def recognises(beginning: bytes) -> bool:
     return beginning.startswith(MAGIC)
 
 
-def examine(view: View) -> Verdict:
+def examine(view: View) -> WriterState:
     """Whether the last chunk is there; something may stand behind it."""
     at = len(MAGIC)
     if view.at(view.size - len(_LAST), len(_LAST)) == _LAST:
-        return Verdict.FINISHED
+        return WriterState.FINISHED
     for _ in range(_MOST_CHUNKS):
         if view.at(at, len(_LAST)) == _LAST:
-            return Verdict.FINISHED
+            return WriterState.FINISHED
         length = view.numbers(">I", at)
         if length is None:
             break
         at += length[0] + len(_LAST)
-    return Verdict.BEING_WRITTEN
+    return WriterState.BEING_WRITTEN

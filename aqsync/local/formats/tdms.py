@@ -5,7 +5,7 @@ A segment that is being written, or whose writer died, has a mark in place of it
 
 from __future__ import annotations
 
-from aqsync.local.formats.view import Verdict, View
+from aqsync.local.formats.view import View, WriterState
 
 MAGIC, INDEX_MAGIC = b"TDSm", b"TDSh"
 _LEAD_IN_BYTES = 28
@@ -18,7 +18,7 @@ def recognises(beginning: bytes) -> bool:
     return beginning.startswith((MAGIC, INDEX_MAGIC))
 
 
-def examine(view: View) -> Verdict:
+def examine(view: View) -> WriterState:
     """Whether the segments fill the file.
 
     Raises:
@@ -29,12 +29,12 @@ def examine(view: View) -> Verdict:
     while at < view.size:
         head = view.numbers("<4sI", at)
         if head is None:
-            return Verdict.BEING_WRITTEN
+            return WriterState.BEING_WRITTEN
         if head[0] != magic:
-            return Verdict.CANNOT_TELL  # something else stands behind the segments
+            return WriterState.CANNOT_TELL  # something else stands behind the segments
         lengths = view.numbers(">QQ" if head[1] & _BIG_ENDIAN else "<QQ", at + 12)
         if lengths is None or _INCOMPLETE in lengths:
-            return Verdict.BEING_WRITTEN
+            return WriterState.BEING_WRITTEN
         segment, before_data = lengths
         at += _LEAD_IN_BYTES + (before_data if magic == INDEX_MAGIC else segment)
-    return Verdict.FINISHED if at == view.size else Verdict.BEING_WRITTEN
+    return WriterState.FINISHED if at == view.size else WriterState.BEING_WRITTEN

@@ -16,8 +16,8 @@ MOST_BYTES = 128 << 10
 """Bytes of one read at most."""
 
 
-class Verdict(Enum):
-    """What a file's own format says of it."""
+class WriterState(Enum):
+    """Whether a file's writer has finished it, as the file's own format says."""
 
     FINISHED = "finished"
     BEING_WRITTEN = "being written"

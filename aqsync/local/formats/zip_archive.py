@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from aqsync.local.formats.view import Verdict, View
+from aqsync.local.formats.view import View, WriterState
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 """Of the first entry, or of the end record where there is no entry."""
@@ -33,14 +33,14 @@ def recognises(beginning: bytes) -> bool:
     return beginning.startswith(MAGICS)
 
 
-def examine(view: View) -> Verdict:
+def examine(view: View) -> WriterState:
     """Whether a directory and an end record that fits stand at the end."""
     for length in (_NEAR, _END_BYTES + _LONGEST_COMMENT):
         start = max(0, view.size - length)
         for at in _places_of_end(view.at(start, length)):
             if _fits(view, start + at):
-                return Verdict.FINISHED
-    return Verdict.BEING_WRITTEN
+                return WriterState.FINISHED
+    return WriterState.BEING_WRITTEN
 
 
 def _places_of_end(tail: bytes) -> Iterator[int]:

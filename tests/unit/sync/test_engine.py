@@ -84,7 +84,7 @@ def test_when_the_server_was_away_is_history(lab: Lab) -> None:
     for _ in range(2):
         assert lab.engine.refresh([EID])
     events = [(e.kind, e.mapping, e.text) for e in lab.journal.history.recent(9)]
-    assert events == [("server away", "", AWAY.message), ("server back", "", "after 180 s")]
+    assert events == [("server away", "", AWAY.message), ("server back", "", "after 3 min")]
 
 
 # What is asked for
@@ -273,7 +273,7 @@ def test_a_pause_that_the_server_asks_for_is_the_servers_state(lab: Lab) -> None
     assert lab.record("a").failure is None, "no fault of this file's"
     found = problem(lab)
     assert found is not None
-    assert found.message == "busy (429); it asks to be left alone for 700 s"
+    assert found.message == "busy (429); it asks to be left alone for 11 min 40 s"
     assert found.ordered
     assert not found.denied
     assert found.probe_at_ns == lab.clock.now_ns() + 700 * SECOND_NS

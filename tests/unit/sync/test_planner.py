@@ -894,7 +894,7 @@ BARELY: list[Row] = [
         replace(PLAIN, settle_ns=MINUTE_NS),
         Wait,
         {
-            "message": "keeps changing before it can be sent; it must stand still for 60 s",
+            "message": "keeps changing before it can be sent; it must stand still for 1 min",
             "hint": "if it only grows, name it in `match` of `growing`;"
             " if it is not wanted, `ignore` it",
         },

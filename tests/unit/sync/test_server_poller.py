@@ -210,7 +210,7 @@ def test_a_server_that_asks_for_a_pause_is_left_alone(harness: Harness, method: 
     again = Harness(harness.lab)
     again.run(5)
     assert len(harness.lab.server.calls) == asked, "a new start is no reason to ask"
-    assert "asks to be left alone for 1000 s" in harness.lab.decision("later").message
+    assert "asks to be left alone for 16 min 40 s" in harness.lab.decision("later").message
     again.run(60)
     assert len(again.remote) == 21
 

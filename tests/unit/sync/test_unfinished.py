@@ -54,8 +54,14 @@ def test_it_waits_and_says_why() -> None:
     assert isinstance(step, Wait)
     assert step.reason is Reason.BEING_WRITTEN
     assert step.message == "its writer has not closed it, as its format (HDF5) shows"
-    assert step.hint.startswith("it is sent after 60 min without a change")
+    assert step.hint.startswith("it is sent after 1 h without a change")
     assert (step.state, step.since_ns) == (State.WAITING, file.since_ns)
+
+
+def test_a_short_time_to_give_up_is_written_as_people_write_it() -> None:
+    file, now_ns = found(unchanged_s=5, ago_s=1)
+    step = decide(file, Policy(settle_ns=0, give_up_ns=20 * SECOND_NS), now_ns)
+    assert step.hint.startswith("it is sent after 20 s without a change")
 
 
 @pytest.mark.parametrize(("unchanged_s", "pause_s"), [(0, 5), (60, 60), (600, 300), (-60, 5)])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aqsync.local.formats import Verdict, View, examine, format_of
+from aqsync.local.formats import View, WriterState, examine, format_of
 
 REAL = Path(__file__).parent / "real"
-FINISHED, BEING_WRITTEN = Verdict.FINISHED, Verdict.BEING_WRITTEN
-CANNOT_TELL = Verdict.CANNOT_TELL
+FINISHED, BEING_WRITTEN = WriterState.FINISHED, WriterState.BEING_WRITTEN
+CANNOT_TELL = WriterState.CANNOT_TELL
 
 
 class Reads:
@@ -29,7 +29,7 @@ class Reads:
         return found
 
 
-def said_of(content: bytes) -> tuple[str | None, Verdict]:
+def said_of(content: bytes) -> tuple[str | None, WriterState]:
     """Format and verdict of a file that is in memory as a whole."""
     known = format_of(content)
     if known is None:
@@ -37,7 +37,7 @@ def said_of(content: bytes) -> tuple[str | None, Verdict]:
     return known.name, examine(known, View(len(content), content))
 
 
-def read_of(content: bytes, in_memory: int = 256) -> tuple[Verdict, Reads]:
+def read_of(content: bytes, in_memory: int = 256) -> tuple[WriterState, Reads]:
     """The verdict on a file of which only the beginning is in memory, and what was read for it."""
     reads = Reads(content, in_memory)
     known = format_of(reads.beginning)
