@@ -257,14 +257,19 @@ def _end_measurements(world: World, mapping: MappingConfig) -> None:
     root = str(mapping.directory)
     if not world.disk.exists(root):
         return
-    folders = {f"{root}/{path.partition('/')[0]}" for path in world.disk.files(root) if "/" in path}
-    folders = {folder for folder in folders if folder.startswith(f"{root}/run_")}
+    files = world.disk.files(root)
+    folders = {path.partition("/")[0] for path in files if "/" in path}
+    folders = {folder for folder in folders if folder.startswith("run_")}
     if mapping.name == "followed":
-        world.disk.mkdir(newest := f"{root}/run_99")
-        folders = {newest}
-    for folder in sorted(folders):
-        if not world.disk.exists(f"{folder}/{SENTINEL}"):
-            world.disk.write(f"{folder}/{SENTINEL}", b"done")
+        folders = {"run_99"}
+        world.disk.mkdir(f"{root}/run_99")
+    for sentinel in sorted(f"{folder}/{SENTINEL}" for folder in folders):
+        if sentinel in files:
+            continue
+        place = f"{root}/{sentinel}"
+        if world.disk.exists(place):  # a link or a FIFO says nothing
+            world.disk.remove(place)
+        world.disk.write(place, b"done")
 
 
 def _go_on_beside_what_hangs(world: World) -> None:
