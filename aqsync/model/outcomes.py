@@ -105,7 +105,10 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class ChangedMeanwhile:
-    """The file changed or vanished while it was being handled: look at it again."""
+    """What was decided by is no longer so, as the next look or list shows: look again.
+
+    What neither can show must be another outcome, else the same is decided again for ever.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ from aqsync.model import (
     Failed,
     FileRecord,
     Finding,
+    FoundDifferent,
     Outcome,
     Removed,
     RemoveRemote,
@@ -117,6 +118,9 @@ class Uploader:
         try:
             with named_by_eid({job.uuid: str(job.file.eid)}):
                 return self._take(job)
+        except FileRewritten:
+            # No look would show it, and by the comparison it would be begun again for ever.
+            return FoundDifferent(str(job.file.remote.modified_at))
         except (FileChanged, FileVanished, Outdated):
             return ChangedMeanwhile()
         except (LocalError, TransferRefused, NameNotSendable, ServerFailed) as exc:
@@ -262,7 +266,11 @@ class Uploader:
     def _content(
         self, job: Job, source: Content, chunk_size: int, digest: hashlib._Hash
     ) -> Iterator[bytes]:
-        """Pass chunks on; the last one only once the digest of all is in the journal."""
+        """Pass chunks on; the last one only once the digest of all is in the journal.
+
+        Raises:
+            FileRewritten: The file no longer begins with the version that it may replace.
+        """
         file, given = job.file, 0
         beginning = _must_begin_with(file)
         for chunk in source.chunks(chunk_size):
@@ -270,7 +278,7 @@ class Uploader:
                 start = digest.copy()
                 start.update(chunk[: beginning.size - given])
                 if start.digest() != beginning.sha256:
-                    raise FileChanged(f"{file.path} no longer begins with what the server has")
+                    raise FileRewritten(f"{file.path} no longer begins with what the server has")
             digest.update(chunk)
             given += len(chunk)
             if given == source.size:

@@ -8,10 +8,20 @@ from pathlib import Path
 import pytest
 
 from aqsync.local.disk import OpenFile, RealDisk, Seen
-from aqsync.model import ChangedMeanwhile, EntryKind, Finding, Hold, InSync, State, Upload
+from aqsync.model import (
+    EntryKind,
+    Finding,
+    FoundDifferent,
+    Hold,
+    InSync,
+    Reason,
+    State,
+    Upload,
+)
 from aqsync.sync.engine import Engine
 from aqsync.sync.planner import RESENDS_AFTER_NS
 from aqsync.sync.retry import set_free
+from aqsync.sync.uploader import SMALL
 from tests.support.fake_server import StoredFile
 from tests.support.lab import EID, Killed, Lab
 from tests.support.stepping import shared_by
@@ -311,10 +321,13 @@ def test_a_beginning_counts_for_just_the_version_that_was_compared(lab: Lab) -> 
     assert lab.remote == {"log": b"1\n"}
 
 
-def test_a_file_that_no_longer_begins_so_is_not_sent_though_no_time_shows_it(lab: Lab) -> None:
+@pytest.mark.parametrize("rest", [b"2\n", bytes(SMALL + 1)], ids=["small", "large"])
+def test_a_file_that_no_longer_begins_so_is_a_conflict_though_no_time_shows_it(
+    lab: Lab, rest: bytes
+) -> None:
     """As with a store through mmap: the signature is the same, the content is not."""
     lab.server.put(EID, "log", b"1\n")
-    place = lab.write("log", b"1\n2\n")
+    place = lab.write("log", b"1\n" + rest)
     lab.scan()
     lab.engine.refresh({EID})
     compare(lab, "log")
@@ -326,9 +339,12 @@ def test_a_file_that_no_longer_begins_so_is_not_sent_though_no_time_shows_it(lab
     engine = Engine([lab.mapping], lab.server, shared, disk=disk)
     job = engine.job(file, step)
     assert job is not None
-    place.write_bytes(b"3\n2\n")
-    assert isinstance(engine.perform(job), ChangedMeanwhile)
+    place.write_bytes(b"3\n" + rest)
+    assert isinstance(engine.perform(job), FoundDifferent)
     assert lab.remote == {"log": b"1\n"}
+    end = lab.decision("log")  # what was learned must count: else it would be tried for ever
+    assert isinstance(end, Hold)
+    assert end.reason is Reason.CONFLICT_NAME_TAKEN
 
 
 class UnseenStores(RealDisk):
