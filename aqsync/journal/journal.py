@@ -21,6 +21,7 @@ from aqsync.journal.hangs import Hangs
 from aqsync.journal.history import History
 from aqsync.journal.limits import Limits
 from aqsync.journal.lock import JournalLock
+from aqsync.journal.manifests import Manifests
 from aqsync.journal.mappings import Mappings
 from aqsync.journal.measurements import Measurements
 from aqsync.journal.observations import Observations
@@ -52,6 +53,7 @@ class Journal:
         self.refusals = Refusals(database)
         self.limits = Limits(database)
         self.tags = Tags(database)
+        self.manifests = Manifests(database)
         self.pauses = Pauses(database)
         self.hangs = Hangs(database)
         self.history = History(database)

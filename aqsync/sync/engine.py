@@ -50,6 +50,7 @@ from aqsync.model import (
 )
 from aqsync.sync.contents import Contents
 from aqsync.sync.jobs import Job, Progress, ready, unwatched
+from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.lists import Lists
 from aqsync.sync.measurement_watch import MeasurementWatch
 from aqsync.sync.mirror import Mirror
@@ -108,6 +109,7 @@ class Engine:
         self._lists = Lists(self._mirror, clock)
         check = RemoteCheck(server, journal, self._lists, clock)
         contents = Contents(journal, disk, shared.snapshots)
+        self.known_manifests = KnownManifests(server, journal, aborted=aborted, rate=shared.rate)
         self._uploader = Uploader(
             server, journal, clock, check, contents, aborted=aborted, rate=shared.rate
         )

@@ -369,6 +369,7 @@ class Session:
                 log.warning("did not end in time", loop=name)
         for rescanner in self.rescanners.values():
             rescanner.close()
+        self.engine.known_manifests.close()
         self._server.close()
         return whole
 

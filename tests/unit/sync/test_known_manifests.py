@@ -1,0 +1,176 @@
+"""What manifests say is read once, and a hostile one costs nothing but a line in the log."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+
+import pytest
+
+from aqsync.errors import ServerUnreachable
+from aqsync.layout.manifest import Header, ManifestFile, Source, manifest_name, write
+from aqsync.layout.names import remote_name
+from aqsync.sync import known_manifests
+from aqsync.sync.known_manifests import KnownManifests
+from tests.support.lab import EID, Lab
+
+AT = "2026-11-23T10:00:00+00:00"
+
+
+def name_of(number: int = 1) -> str:
+    return manifest_name("pc", f"{number:012x}")
+
+
+def line(path: str = "run/a.csv", /, **changes: object) -> ManifestFile:
+    known: dict[str, object] = {
+        "path": path,
+        "source": 0,
+        "name": remote_name(path),
+        "size": 4,
+        "sha256": "ab" * 32,
+        "mtime_ns": 1,
+        "sent_at": AT,
+        "modified_at": AT,
+    }
+    return ManifestFile.model_validate(known | changes)
+
+
+def manifest(*lines: ManifestFile) -> bytes:
+    header = Header(
+        host="pc",
+        experiment="0a4f5c5e-8d0c-4a57-9a13-6f4a6c6f2a11",
+        eid=EID,
+        written_at=AT,
+        sources=(Source(mapping="lab", directory="/data"),),
+    )
+    target = io.BytesIO()
+    write(target, header, lines)
+    return target.getvalue()
+
+
+class Reading:
+    """Manifests on a server, and who reads them."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.known = KnownManifests(lab.server, lab.journal)
+
+    def put(self, content: bytes, number: int = 1) -> None:
+        self.lab.server.put(EID, name_of(number), content)
+        self.list()
+
+    def list(self) -> None:
+        assert self.lab.engine.refresh([EID])
+
+    def sha256(self, path: str = "run/a.csv", listed: str = AT) -> str | None:
+        found = self.known.line(EID, remote_name(path), listed)
+        return None if found is None else found.sha256.hex()
+
+
+@pytest.fixture
+def reading(lab: Lab) -> Iterator[Reading]:
+    made = Reading(lab)
+    made.list()
+    yield made
+    made.known.close()
+
+
+def test_a_line_is_found_by_name_and_listed_time(reading: Reading) -> None:
+    reading.put(manifest(line(), line("run/ein\udcffes", path="", path_base64="cnVuL2Vpbv9lcw==")))
+    assert reading.sha256() == "ab" * 32
+    assert reading.sha256("run/b.csv") is None
+    assert reading.sha256(listed="2026-11-23T10:00:01+00:00") is None
+    odd = reading.known.line(EID, remote_name("run/ein\udcffes"), AT)
+    assert odd is not None
+    assert odd.path == "run/ein\udcffes"
+
+
+def test_each_version_is_read_once(reading: Reading) -> None:
+    reading.put(manifest(line()))
+    for _ in range(3):
+        reading.sha256()
+    assert reading.lab.server.called("download") == [name_of()]
+    reading.put(manifest(line(sha256="cd" * 32)))
+    assert reading.sha256() == "cd" * 32
+    assert reading.lab.server.called("download") == [name_of()] * 2
+    del reading.lab.server.of(EID).files[name_of()]
+    reading.list()
+    assert reading.sha256() is None
+
+
+def test_freed_is_what_any_manifest_says(reading: Reading) -> None:
+    reading.put(manifest(line()))
+    name = remote_name("run/a.csv")
+    assert reading.known.freed(EID, name) is None
+    reading.put(manifest(line(freed_at=AT)), 2)
+    found = reading.known.freed(EID, name)
+    assert found is not None
+    assert found.freed_at == AT
+
+
+def test_forged_lines_are_passed_over(reading: Reading) -> None:
+    huge = line("run/c.csv", size=2**64)
+    reading.put(manifest(line(name="run~b.csv"), line(source=7), huge))
+    assert reading.sha256("run/b.csv") is None
+    assert reading.sha256() is None
+    assert reading.sha256("run/c.csv") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no gzip",
+        manifest(line())[:-9],
+        gzip.compress(b"{}\n"),
+        gzip.compress(b"x" * 100_000),
+        gzip.compress(gzip.decompress(manifest(line())) + b"{}\n"),
+    ],
+)
+def test_a_broken_manifest_is_said_once_and_hides_no_other(
+    reading: Reading, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading.put(content)
+    reading.put(manifest(line("run/b.csv")), 2)
+    for _ in range(2):
+        assert reading.sha256() is None
+        assert reading.sha256("run/b.csv") == "ab" * 32
+    assert caplog.messages.count("a manifest is passed over") == 1
+    broken, good = reading.known.manifests(EID)
+    assert broken.problem
+    assert [found.path for found in reading.known.lines(good)] == ["run/b.csv"]
+
+
+def test_only_so_many_are_read(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_manifests, "MOST_MANIFESTS", 2)
+    for number in (1, 2, 3):
+        reading.put(manifest(line(f"run/{number}")), number)
+    assert [reading.sha256(f"run/{number}") for number in (1, 2, 3)] == ["ab" * 32] * 2 + [None]
+
+
+def test_only_so_many_lines_and_bytes(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_manifests, "MOST_LINES", 2)
+    reading.put(manifest(line("run/1"), line("run/2")))
+    reading.put(manifest(line("run/3")), 2)
+    assert reading.sha256("run/2") == "ab" * 32
+    assert reading.sha256("run/3") is None
+    monkeypatch.setattr(known_manifests, "MOST_PACKED", 3)
+    reading.put(manifest(line("run/1")))
+    assert reading.sha256("run/1") is None
+
+
+def test_a_server_that_is_away_is_no_answer(reading: Reading) -> None:
+    reading.put(manifest(line()))
+    reading.lab.server.troubles["download"].append(ServerUnreachable("away"))
+    with pytest.raises(ServerUnreachable):
+        reading.sha256()
+    assert reading.sha256() == "ab" * 32
+
+
+def test_many_lines_are_given_in_turns(reading: Reading) -> None:
+    paths = [f"run/{number:05}" for number in range(2_500)]
+    reading.put(manifest(*map(line, paths)))
+    [known] = reading.known.manifests(EID)
+    assert known.files == 2_500
+    assert [found.path for found in reading.known.lines(known)] == paths
