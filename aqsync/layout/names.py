@@ -21,6 +21,7 @@ _DEVICE = re.compile(
 )
 # One character, however many bytes of it are escaped: a cut goes between two of these.
 _CHARACTER = re.compile(r"=[0-9A-F]{2}(?:=[89AB][0-9A-F]){0,3}|.")
+_NOT_PLAIN = re.compile(r"[/\\\0]|\A(?:[A-Za-z]:|\.{0,2}\Z)")
 _MAX_SUFFIX_BYTES = 16
 _DIGEST_DIGITS = 16
 
@@ -50,6 +51,11 @@ def local_path(name: str) -> str | None:
     """
     path = _ESCAPED.sub(_decode, name.replace("~", "/"))
     return path if remote_name(path) == name else None
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name from a server names a file in a directory, and no other place."""
+    return _NOT_PLAIN.search(name) is None
 
 
 def _escape(found: re.Match[str]) -> str:

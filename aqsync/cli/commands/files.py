@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import click
 
@@ -20,6 +20,7 @@ from aqsync.cli.output import complain, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
 from aqsync.config import FOUND_HERE
 from aqsync.errors import ConfigError, ExitCode, LocalError
+from aqsync.layout.names import is_plain
 
 _NAMED_IN_QUESTION = 5
 
@@ -187,12 +188,6 @@ def remove(server: Client, *, eid: str, names: Sequence[str], yes: bool, json: b
         for name in wanted:
             say(f"removed {name} from {found.eid}")
     return ExitCode.OK
-
-
-def is_plain(name: str) -> bool:
-    """Tell whether a name from a server names a file in a directory, and no other place."""
-    parts = PurePosixPath(name).name, PureWindowsPath(name).name
-    return name not in {"", ".", ".."} and parts == (name, name) and "\0" not in name
 
 
 def _uploads(paths: Sequence[Path], name: str | None) -> list[Transfer]:

@@ -12,8 +12,8 @@ import pytest
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.local_files import write_whole
 from aqsync.aqueduct.records import FileLists, RemoteFile
-from aqsync.cli.commands.files import is_plain
 from aqsync.errors import LocalError
+from aqsync.layout.names import is_plain
 from tests.support.remote import Remote
 
 

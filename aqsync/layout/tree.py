@@ -1,0 +1,317 @@
+"""The tree that the files of an experiment were: the path that each name stands for. Pure.
+
+A name becomes a path in folders where a manifest or a journal knows its path. Any other name stays
+as it is, unless names are to be decoded: people may have called a file ``a~b`` themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from aqsync.layout.manifest import (
+    Entry,
+    FileState,
+    Header,
+    ManifestFile,
+    ManifestFolder,
+    is_honest,
+    is_manifest_name,
+)
+from aqsync.layout.names import is_plain, local_path
+
+MOST_KEPT = 200_000
+"""Empty folders, and files that are not listed, that are kept of the manifests of one source."""
+
+
+class Known(NamedTuple):
+    """What a manifest or a journal tells of one version of a file on the server."""
+
+    path: str
+    """Relative to the directory that it came from."""
+    prefix: str | None
+    """What stands before the path in its name on the server, if anything."""
+    modified_at: str
+    """The server's time of the version, as it was listed; empty if that is not known."""
+    size: int
+    sha256: str
+    mtime_ns: int
+    state: FileState = FileState.FINAL
+
+    @property
+    def whole(self) -> str:
+        """The path with its prefix: a name on the server has only one."""
+        return _whole(self.path, self.prefix)
+
+
+class TreeFile(NamedTuple):
+    """A file on the server, and where it stood."""
+
+    path: str
+    """With ``/`` between the parts; no part is empty, ``.`` or ``..``."""
+    name: str
+    """On the server."""
+    modified_at: str
+    """The server's time of this version, as it is listed."""
+    known: Known | None = None
+    """What is told of the file, which may be of another version."""
+
+    @property
+    def told(self) -> Known | None:
+        """What is told of this very version: the listed times are equal."""
+        if self.known is not None and self.known.modified_at == self.modified_at:
+            return self.known
+        return None
+
+
+class Clash(NamedTuple):
+    """Two files that would stand at one path, or one where the other needs a folder."""
+
+    path: str
+    keeps: str
+    """The name of the file that has the path."""
+    moved: str
+    """The name of the file that stands under this name instead."""
+
+
+class Tree(NamedTuple):
+    """What an experiment's files were."""
+
+    files: tuple[TreeFile, ...]
+    """By path; no two have the same path, and none stands where another needs a folder."""
+    folders: tuple[str, ...] = ()
+    """The empty ones."""
+    prefixes: tuple[str, ...] = ()
+    """Those that known files have."""
+    clashes: tuple[Clash, ...] = ()
+    refused: tuple[str, ...] = ()
+    """Names that no file on this machine can have."""
+    missing: tuple[TreeFile, ...] = ()
+    """Files that the newest manifest of their source has and the server does not list."""
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """By path, the name on the server."""
+        return {file.path: file.name for file in self.files}
+
+
+_NOTHING: Mapping[str, Known] = MappingProxyType({})
+
+
+def tree_of(
+    listed: Mapping[str, str],
+    manifests: Iterable[tuple[Header, Iterable[Entry]]] = (),
+    *,
+    known: Mapping[str, Known] = _NOTHING,
+    decode: bool = False,
+    prefix: str | None = None,
+) -> Tree:
+    """Put the files of an experiment where they stood.
+
+    Args:
+        listed: By name on the server, the time of the version as it is listed.
+        manifests: The experiment's manifests; each is read before the next is asked for.
+        known: By name, what a journal knows of files.
+        decode: Whether names of which nothing is known become paths too, where `remote_name`
+            could have made them.
+        prefix: Only what has this prefix, without it. None: all; the prefix is left away if all
+            known files have the same.
+
+    Returns:
+        The tree. Manifests are not part of it.
+    """
+    found = _Found(listed, known)
+    for header, entries in manifests:
+        found.take(header, entries)
+    strip = _Strip(found.prefixes(), prefix)
+    refused: list[str] = []
+    placed: list[TreeFile] = []
+    for name, modified_at in listed.items():
+        told = found.known.get(name)
+        whole = told.whole if told is not None else _decoded(name) if decode else None
+        if is_manifest_name(name) or (whole is None and prefix is not None):
+            continue
+        if whole is None and not is_plain(name):
+            refused.append(name)
+            continue
+        path = name if whole is None else strip(whole)
+        if path is not None:
+            placed.append(TreeFile(path, name, modified_at, told))
+    files, clashes = _settled(placed)
+    newest = found.newest.values()
+    return Tree(
+        tuple(files[path] for path in sorted(files)),
+        tuple(sorted(_empty({folder for each in newest for folder in each.folders}, files, strip))),
+        tuple(sorted(each for each in found.prefixes() if each is not None)),
+        tuple(sorted(clashes)),
+        tuple(sorted(refused)),
+        _missing({name: told for each in newest for name, told in each.missing.items()}, strip),
+    )
+
+
+class _OfSource:
+    """What the newest manifest of a source has besides the files that are listed."""
+
+    def __init__(self, written_at: str, prefix: str | None) -> None:
+        self.written_at = written_at
+        self.prefix = prefix
+        self.folders: set[str] = set()
+        self.missing: dict[str, Known] = {}
+
+
+class _Found:
+    """What is known of files, from a journal and from manifests."""
+
+    def __init__(self, listed: Mapping[str, str], known: Mapping[str, Known]) -> None:
+        self._listed = listed
+        self.known = {name: told for name, told in known.items() if name in listed}
+        self.newest: dict[tuple[str, str, str, str | None], _OfSource] = {}
+
+    def take(self, header: Header, entries: Iterable[Entry]) -> None:
+        sources = [self._of(header, number) for number in range(len(header.sources))]
+        for entry in entries:
+            source = header.sources[entry.source]
+            if isinstance(entry, ManifestFolder):
+                folder = _whole(entry.local_path, source.prefix)
+                if len(sources[entry.source].folders) < MOST_KEPT and _is_inside(folder):
+                    sources[entry.source].folders.add(folder)
+            elif is_honest(entry, header):
+                told = _known(entry, source.prefix)
+                if _is_inside(told.whole):  # the prefix may be anything
+                    self._take_file(told, entry.name, sources[entry.source])
+
+    def _of(self, header: Header, number: int) -> _OfSource:
+        source = header.sources[number]
+        key = header.host, source.mapping, source.directory, source.prefix
+        found = _OfSource(header.written_at, source.prefix)
+        if key not in self.newest or self.newest[key].written_at <= header.written_at:
+            self.newest[key] = found
+        return found
+
+    def _take_file(self, told: Known, name: str, source: _OfSource) -> None:
+        if name not in self._listed:
+            if len(source.missing) < MOST_KEPT:
+                source.missing[name] = told
+            return
+        now, other = self._listed[name], self.known.get(name)
+        if other is None or (told.modified_at == now, told.modified_at) > (
+            other.modified_at == now,
+            other.modified_at,
+        ):
+            self.known[name] = told
+
+    def prefixes(self) -> set[str | None]:
+        """Those of the known files; without any, those of empty folders."""
+        if self.known:
+            return {told.prefix for told in self.known.values()}
+        return {each.prefix for each in self.newest.values() if each.folders}
+
+
+class _Strip:
+    """Makes paths in the tree of whole paths.
+
+    Args:
+        prefixes: What known files have.
+        chosen: The one that was asked for.
+    """
+
+    def __init__(self, prefixes: set[str | None], chosen: str | None) -> None:
+        [common] = prefixes if len(prefixes) == 1 else {None}
+        self._first = f"{chosen}/" if chosen is not None else f"{common}/" if common else ""
+        self._leaves_out = chosen is not None
+
+    def __call__(self, whole: str) -> str | None:
+        """The path in the tree; None if it is not part of it."""
+        if whole.startswith(self._first):
+            return whole.removeprefix(self._first)
+        return None if self._leaves_out else whole
+
+
+def _known(line: ManifestFile, prefix: str | None) -> Known:
+    return Known(
+        line.local_path,
+        prefix,
+        line.modified_at,
+        line.size,
+        line.sha256,
+        line.mtime_ns,
+        line.state,
+    )
+
+
+def _whole(path: str, prefix: str | None) -> str:
+    return path if prefix is None else f"{prefix}/{path}"
+
+
+def _decoded(name: str) -> str | None:
+    """The path that a name stands for, if it is one that leads out of no directory."""
+    path = local_path(name)
+    return path if path is not None and _is_inside(path) else None
+
+
+def _is_inside(path: str) -> bool:
+    return "\0" not in path and {"", ".", ".."}.isdisjoint(path.split("/"))
+
+
+def _settled(placed: Iterable[TreeFile]) -> tuple[dict[str, TreeFile], list[Clash]]:
+    """Give each file a path of its own; of two at one path the one that was listed later keeps it.
+
+    The other gets its name on the server as path. What has that as its path already keeps it in any
+    case, since it has no other.
+    """
+    files: dict[str, TreeFile] = {}
+    clashes: list[Clash] = []
+    waiting = sorted(placed, key=lambda file: (file.path == file.name, file.modified_at, file.name))
+    while waiting:
+        while waiting:
+            file = waiting.pop()
+            other = files.get(file.path)
+            if other is not None:
+                keeps, gives_way = (file, other) if file.path == file.name else (other, file)
+                clashes.append(Clash(file.path, keeps.name, gives_way.name))
+                waiting.append(gives_way._replace(path=gives_way.name))
+                file = keeps
+            files[file.path] = file
+        for clash in _in_the_way(files):
+            clashes.append(clash)
+            waiting.append(files.pop(clash.path)._replace(path=clash.moved))
+    return files, clashes
+
+
+def _in_the_way(files: Mapping[str, TreeFile]) -> list[Clash]:
+    """Files that stand where another needs a folder, or below one that has no other path."""
+    folders = {folder: file.name for file in files.values() for folder in _above(file.path)}
+    both = [files[folder] for folder in folders if folder in files]
+    found = [
+        Clash(file.path, folders[file.path], file.name) for file in both if file.path != file.name
+    ]
+    staying = {file.path for file in both if file.path == file.name}
+    given_way = {clash.path for clash in found}
+    for path, file in files.items() if staying else ():
+        top, slash, _ = path.partition("/")
+        if slash and top in staying and path not in given_way:
+            found.append(Clash(path, top, file.name))
+    return found
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path stands in, from the inside."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _empty(folders: Iterable[str], files: Mapping[str, TreeFile], strip: _Strip) -> Iterator[str]:
+    """Of empty folders those that have a place in the tree."""
+    taken = {folder for path in files for folder in _above(path)}
+    for folder in folders:
+        path = strip(folder)
+        if path and not any(each in files for each in (path, *_above(path))) and path not in taken:
+            yield path
+
+
+def _missing(lines: Mapping[str, Known], strip: _Strip) -> tuple[TreeFile, ...]:
+    found = {name: strip(told.whole) for name, told in lines.items()}
+    files = (TreeFile(path, name, "", lines[name]) for name, path in found.items() if path)
+    return tuple(sorted(files, key=lambda file: (file.path, file.name)))
