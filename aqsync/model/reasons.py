@@ -391,6 +391,12 @@ class Reason(StrEnum):
     DATABASE_DAMAGED = "database-damaged", "{said}", "{advice}"
     LOCAL_ERROR = "local-error", "{said}", "{advice}"
 
+    IN_VAIN = (
+        "in-vain",
+        "each time its turn comes it has changed, and no look at it or at the server shows how",
+        "while nobody writes to it, `stat PATH` must say the same each time: see how it is mounted",
+    )
+
     # Events cannot be trusted
 
     NOT_WATCHED = "not-watched", "{said}", "{advice}"

@@ -6,7 +6,7 @@ orders. A file that must wait goes back to its rescanner, which looks at it when
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,6 +41,7 @@ from aqsync.model import (
 from aqsync.sync.engine import Engine
 from aqsync.sync.files_in_hand import FilesInHand
 from aqsync.sync.hanging_disks import HangingDisks
+from aqsync.sync.in_vain import InVain
 from aqsync.sync.jobs import Job
 from aqsync.sync.order import Order
 from aqsync.sync.outcome_log import OutcomeLog
@@ -54,8 +55,6 @@ IDLE_S = 60.0
 """The longest pause between two steps."""
 MOST_IN_BACKGROUND = 2
 """Workers that compare in the background at most, which they do while nothing else is queued."""
-MOST_PATIENCE_S = 60.0
-"""The longest pause for a file that cannot be read as it was seen."""
 
 
 log = Log(__name__)
@@ -128,8 +127,7 @@ class Dispatcher:
             for lane in Lane
         }
         self._policies = PolicyCache(engine, windows)
-        self._changed_meanwhile: Counter[int] = Counter()
-        """How often in a row a file had changed when its job began."""
+        self._in_vain = InVain()
         self._jobs: dict[int, tuple[Order, ...]] = {}
         """By file with a job, the orders for which it runs."""
         self._put_off: deque[FileRecord] = deque()
@@ -204,6 +202,9 @@ class Dispatcher:
             self._tell(orders, job.file, self._erred(job.file, outcome))
             self._again(job.file)
         else:
+            if (failed := self._in_vain.add(job.file, outcome)) is not None:
+                outcome = failed
+                self._journal.outcomes.record(job.file, failed, self._clock.now_ns())
             self._finished(job, outcome)
             self._tell(orders, job.file, outcome)
 
@@ -239,13 +240,8 @@ class Dispatcher:
         if not (isinstance(outcome, Failed) and self._engine.explains(job)):
             self._outcomes.add(self._place(file), file.mapping, outcome, self._clock.monotonic())
         if isinstance(outcome, ChangedMeanwhile):
-            # At once, then with growing pauses: the scanner may never see it as it is.
-            times = self._changed_meanwhile[file.id]
-            self._changed_meanwhile[file.id] += 1
-            seconds = min(2.0 ** min(times - 1, 10), MOST_PATIENCE_S) if times else 0.0
-            self._look_later(file.mapping, file.path, seconds)
+            self._look_later(file.mapping, file.path, self._in_vain.pause_s(file.id))
             return
-        self._changed_meanwhile.pop(file.id, None)
         if not isinstance(outcome, BeginningRead | BeingWritten):
             self._announce.changed_on_server(file)
         provisional = isinstance(outcome, Uploaded) and outcome.provisional
@@ -351,7 +347,7 @@ class Dispatcher:
     def _forget(self, file_id: int) -> None:
         for order in self._queue.orders:
             order.forget(file_id)
-        self._changed_meanwhile.pop(file_id, None)
+        self._in_vain.forget(file_id)
         self._queue.release(file_id)
 
     def _job(self, file: FileRecord, *, put_off: bool = True) -> Job | None:

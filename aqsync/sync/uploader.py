@@ -194,10 +194,10 @@ class Uploader:
                     return BeginningRead(file.growth.only, format=found_format)
                 found = find_beginning(self._read(job, chain([first], chunks)), known)
                 sent = 0 if file.synced is None else file.synced.size
-                if known is None or found is None or found.size <= sent:
+                # It may have too few bytes though the file has enough: its last line is not whole.
+                least = max(sent + 1, job.step.least)
+                if known is None or found is None or found.size < least:
                     return BeginningRead(grows=True, beginning=found)
-                if found.size < job.step.least:
-                    return ChangedMeanwhile()  # the last line is not whole yet
                 source.give_out(found)
                 content: Content = source
                 held = Held(lambda: nullcontext(content), source.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -26,6 +27,7 @@ from aqsync.model import ChangedMeanwhile, FileRecord, InSync, Outcome, Policy, 
 from aqsync.sync.dispatcher import IDLE_S, MOST_IN_BACKGROUND, Announce
 from aqsync.sync.files_in_hand import BATCH
 from aqsync.sync.jobs import Job
+from aqsync.sync.planner import LONGEST_BACKOFF_S
 from aqsync.sync.policies import policies
 from aqsync.sync.policy_cache import POLICY_S
 from aqsync.sync.work_queue import LARGE
@@ -186,13 +188,29 @@ def test_a_file_that_is_never_as_it_was_seen_is_tried_less_and_less(harness: Har
 
     harness.performing = perform
     harness.lab.write("a", age_s=60)
-    with looks_of(harness.engine) as looks:
+    with looks_of(harness.engine) as looks, logged() as log:
         harness.run(HOUR_S)
-    assert 30 < len(harness.pool.begun) < 100
+    assert 15 < len(harness.pool.begun) < 30
     assert len(looks) < 200
+    assert len(log.of("failed")) == 1  # it is told, once
+    failure = harness.lab.record("a").failure
+    assert failure is not None
+    assert failure.why.reason is Reason.IN_VAIN
     harness.performing = harness.engine.perform
-    harness.run(90)
+    harness.run(1.2 * LONGEST_BACKOFF_S)
     assert harness.remote == {"a": b"data"}
+
+
+def test_a_file_that_changes_each_time_has_not_failed(harness: Harness) -> None:
+    def perform(job: Job) -> Outcome:
+        harness.lab.write("a", os.urandom(5), age_s=60)
+        return harness.engine.perform(job)
+
+    harness.performing = perform
+    harness.lab.write("a", age_s=60)
+    harness.run(HOUR_S)
+    assert len(harness.pool.begun) > 30
+    assert harness.lab.record("a").failure is None
 
 
 def test_a_file_that_fails_backs_off_alone(harness: Harness) -> None:

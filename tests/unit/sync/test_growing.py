@@ -139,6 +139,22 @@ def test_a_version_ends_with_a_line(log: Log) -> None:
     assert log.place.read_bytes().startswith(version)
 
 
+def test_a_line_that_is_not_whole_is_read_now_and_then(lab: Lab) -> None:
+    """With it there would be enough for the budget, but it goes on and on."""
+    lab.configure(settle=SETTLE_S, growing=GrowingConfig(budget=2))
+    log = Log(Harness(lab))
+    while len(log.versions) < 2:
+        log.write_for(LINE_S)
+    while log.place.stat().st_size < log.sent - 100:
+        log.write_for(LINE_S)
+    begun = len(log.harness.pool.begun)
+    for _ in range(200):
+        log.write(b"no line end ")
+        log.harness.run(LINE_S)
+    assert len(log.versions) == 2
+    assert 0 < len(log.harness.pool.begun) - begun < 10
+
+
 def test_bytes_that_are_not_written_yet_do_not_go(log: Log) -> None:
     log.write_for(599)
     whole = log.place.read_bytes()

@@ -21,12 +21,13 @@ from aqsync.errors import (
     TransferRefused,
 )
 from aqsync.journal.observations import Waiting
-from aqsync.model import Hold, Outcome, State
+from aqsync.model import ChangedMeanwhile, Hold, Outcome, Reason, State
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
 from aqsync.sync.order import MOST_ATTEMPTS, TRIES, Limits, Order, Round
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from aqsync.sync.summary import summarize
+from aqsync.sync.uploader import Uploader
 from tests.support.lab import EID, Killed, Lab, Listener
 from tests.support.permissions import bound_by_permissions
 from tests.support.stepping import serve
@@ -204,6 +205,16 @@ def test_a_file_that_changes_whenever_it_is_sent_does_not_hold_a_push(lab: Lab) 
     lab.server.troubles.clear()
     lab.push()
     assert set(lab.remote) == {"a", "b"}
+
+
+def test_a_file_of_which_no_look_shows_why_it_cannot_be_sent_has_failed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.write("a")
+    monkeypatch.setattr(Uploader, "do", lambda *_: ChangedMeanwhile())
+    lab.push()
+    assert states(lab, "a") == [State.FAILED]
+    assert lab.decision("a").reason is Reason.IN_VAIN
 
 
 def test_a_file_that_changes_right_after_it_was_sent_is_sent_once_a_push(lab: Lab) -> None:
