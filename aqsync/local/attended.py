@@ -139,6 +139,10 @@ class _AttendedFile:
         """Let another file share its bytes."""
         return self._ask(self._file.cloned_into, descriptor)
 
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._file.fileno()
+
     def _ask(self, call: Callable[[*_Given], _T], *given: *_Given) -> _T:
         self._in_use = True
         try:

@@ -77,6 +77,13 @@ class OpenFile(Protocol):
     def cloned_into(self, descriptor: int) -> bool:
         """Let another, empty file share all of its bytes (reflink); false where that cannot be."""
 
+    def fileno(self) -> int:
+        """Its descriptor, for a process that is to read it; not to be closed.
+
+        Raises:
+            io.UnsupportedOperation: It has none.
+        """
+
     def close(self) -> None:
         """Read no more."""
 
@@ -329,6 +336,9 @@ class _RealFile:
 
     def cloned_into(self, descriptor: int) -> bool:
         return cloned(self._descriptor, descriptor)
+
+    def fileno(self) -> int:
+        return self._descriptor
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from aqsync.clock import Clock
 from aqsync.errors import (
@@ -121,6 +122,20 @@ class Snapshots:
             yield room
         finally:
             room.close()
+
+    @contextmanager
+    def scratch(self, size: int) -> Iterator[IO[bytes]]:
+        """A file for so many bytes, gone at the end of the context.
+
+        Raises:
+            NoRoomForSnapshot: There is no room for them.
+        """
+        self.promise(size)
+        try:
+            with tempfile.NamedTemporaryFile(dir=self._folder) as file:
+                yield file
+        finally:
+            self.give_back(size)
 
     def promise(self, size: int) -> None:
         """So many bytes more are about to be written.

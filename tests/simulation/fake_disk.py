@@ -7,6 +7,7 @@ how strings are hashed: the same calls at the same fake times give the same disk
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -597,6 +598,9 @@ class _Open:
     def cloned_into(self, descriptor: int) -> bool:  # noqa: ARG002 - each copies here
         self._check()
         return False
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation
 
     def close(self) -> None:
         self._check()

@@ -179,6 +179,9 @@ def test_a_chunk_that_hangs_does_not_hold_up_who_sends(clock: FakeClock) -> None
         def cloned_into(self, descriptor: int) -> bool:
             raise NotImplementedError
 
+        def fileno(self) -> int:
+            raise NotImplementedError
+
         def read(self, size: int) -> bytes:
             if size == 2:
                 stuck()

@@ -435,7 +435,7 @@ class Sharing:
 
     def __init__(self, file: OpenFile) -> None:
         self._file = file
-        self.look, self.close = file.look, file.close
+        self.look, self.close, self.fileno = file.look, file.close, file.fileno
         self.read_at, self.locked_for_writing = file.read_at, file.locked_for_writing
 
     def read(self, size: int) -> bytes:

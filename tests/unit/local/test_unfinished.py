@@ -52,6 +52,9 @@ class _Counted:
     def cloned_into(self, descriptor: int) -> bool:
         return self._file.cloned_into(descriptor)
 
+    def fileno(self) -> int:
+        return self._file.fileno()
+
     def close(self) -> None:
         self._file.close()
 

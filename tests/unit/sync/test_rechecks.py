@@ -61,6 +61,7 @@ class _Changed:
         self.locked_for_writing = file.locked_for_writing
         self.close = file.close
         self.cloned_into = file.cloned_into
+        self.fileno = file.fileno
 
     def read(self, size: int) -> bytes:
         chunk, self._content = self._content[:size], self._content[size:]

@@ -1,0 +1,38 @@
+"""What reading metadata comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Values(NamedTuple):
+    """What a folder tells; texts as they stand there, at most `LONGEST_TEXT` characters each."""
+
+    title: str | None
+    description: str | None
+    tags: Mapping[str, tuple[str, ...]]
+    """By name, the values."""
+    missing: tuple[str, ...] = ()
+    """The paths that lead to nothing, or to something that is no text."""
+
+
+class NotThereYet(NamedTuple):
+    """The file is not there."""
+
+    name: str
+    """As the configuration has it."""
+
+
+class Failed(NamedTuple):
+    """Nothing can be read: this costs the metadata alone."""
+
+    why: str
+    """For a person, with the file's name."""
+
+
+Found = Values | NotThereYet | Failed
+
+LONGEST_TEXT = 10_000
+MOST_VALUES = 100
+"""Of one path."""
