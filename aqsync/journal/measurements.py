@@ -181,24 +181,24 @@ class Measurements:
         )
         return [(loaded(directory), changed_ns) for directory, changed_ns in rows]
 
-    def paths(
+    def entries(
         self, mapping_id: int, folder: str = "", names: Collection[str] | None = None
-    ) -> Iterator[str]:
-        """The files at and below a folder, and the sentinels that are not sent.
+    ) -> Iterator[tuple[str, EntryKind]]:
+        """All that is at and below a folder, but for parts of databases: the paths, and what it is.
 
         Args:
             mapping_id: Whose.
             folder: Which; empty: everywhere.
             names: Only those with these names; None: all.
         """
-        kinds = f"{EntryKind.FILE:d}, {EntryKind.SENTINEL:d}"
-        condition, values = f"f.size IS NOT NULL AND f.kind IN ({kinds})", _Values()
+        condition = f"f.size IS NOT NULL AND f.kind <> {EntryKind.DATABASE_PART:d}"
+        values = _Values()
         if names is not None:
             condition += f" AND f.name IN ({marks(names)})"
             values += [stored(name) for name in names]
-        question = "SELECT f.directory, f.name FROM file f"
+        question = "SELECT f.directory, f.name, f.kind FROM file f"
         rows = self._ask(question, mapping_id, folder, condition, values)
-        return (joined(directory, name) for directory, name in rows)
+        return ((joined(directory, name), EntryKind(kind)) for directory, name, kind in rows)
 
     def not_there(
         self, mapping_id: int, folder: str, *, databases: bool = True

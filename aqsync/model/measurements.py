@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from aqsync.model.reasons import Explained, Explanation
+from aqsync.model.records import EntryKind
 
 
 class Needs(StrEnum):
@@ -37,6 +39,18 @@ class Conditions:
     needs: Needs = Needs.ANY
 
 
+class Named(NamedTuple):
+    """An entry of a folder that has the name of a sentinel."""
+
+    path: str
+    kind: EntryKind = EntryKind.FILE
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a sentinel: links and the like say nothing."""
+        return self.kind in {EntryKind.FILE, EntryKind.SENTINEL}
+
+
 @dataclass(frozen=True, slots=True)
 class MeasurementView:
     """What is observed of a measurement's folder. Paths are relative to the root."""
@@ -44,8 +58,8 @@ class MeasurementView:
     folder: str
     changed_ns: int
     """When something in it changed last, as far as known."""
-    sentinel: str | None = None
-    """A sentinel that is there."""
+    sentinel: Named | None = None
+    """What has the name of a sentinel: one that counts, if any does."""
     followed_by: str | None = None
     """A newer folder beside it."""
     asked_ns: int | None = None

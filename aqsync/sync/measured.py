@@ -21,6 +21,7 @@ from aqsync.model import (
     FileRecord,
     MeasurementState,
     MeasurementView,
+    Named,
     Problem,
     Reason,
     Sending,
@@ -87,7 +88,7 @@ class Measured:
         self._counts: dict[str, list[Counts]] = {}
         self._not_there: dict[str, list[tuple[Turn, MissingFile]]] = {}
         self._newest: dict[str, str] = {}
-        self._sentinels: dict[str, str] | None = None
+        self._sentinels: dict[str, Named] | None = None
         """Those of all measurements, once these were asked for."""
 
     def unready(self, file: FileRecord) -> Unready | None:
@@ -227,12 +228,13 @@ class Measured:
             )
         return self._counts[folder]
 
-    def _sentinels_in(self, folder: str) -> dict[str, str]:
-        """By measurement, a sentinel that is there."""
+    def _sentinels_in(self, folder: str) -> dict[str, Named]:
+        """By measurement, what has the name of a sentinel: one that counts, if any does."""
         names = self.folders.sentinel_names
-        paths = self._journal.measurements.paths(self._mapping_id, folder, names)
-        found = filter(self.folders.is_sentinel, paths)
-        return {self.folders.of(path) or "": path for path in sorted(found, reverse=True)}
+        entries = self._journal.measurements.entries(self._mapping_id, folder, names)
+        found = [Named(*entry) for entry in entries if self.folders.is_sentinel(entry[0])]
+        found.sort(key=lambda named: (not named.counts, named.path), reverse=True)
+        return {self.folders.of(named.path) or "": named for named in found}
 
     def _trouble_in(self, folder: str) -> Explanation | None:
         """What keeps the folder from being looked at as a whole."""

@@ -13,8 +13,10 @@ from aqsync.model import (
     SECOND_NS,
     Completeness,
     Conditions,
+    EntryKind,
     Explanation,
     MeasurementView,
+    Named,
     Needs,
     Reason,
 )
@@ -24,6 +26,13 @@ LOOKED_AT_NS = 5 * SECOND_NS
 """How soon a measurement is judged again of which not everything was looked at yet."""
 ASKED_AGAIN_NS = 10 * SECOND_NS
 """How soon the system is asked again which files are open: a file may be closed without a sign."""
+
+
+_NO_FILES = {
+    EntryKind.SYMLINK: "a symbolic link",
+    EntryKind.SPECIAL: "a FIFO, socket or device",
+    EntryKind.OTHERS: "a file of another user",
+}
 
 
 class _Condition(NamedTuple):
@@ -80,9 +89,7 @@ def _found(
 ) -> list[_Condition]:
     found = []
     if conditions.sentinel:
-        there = view.sentinel is not None
-        words = f"{view.sentinel} is there" if there else f"no file {conditions.sentinel} is there"
-        found.append(_Condition(there, words))
+        found.append(_sentinel(view.sentinel, conditions.sentinel))
     if conditions.newer_sibling:
         newer = view.followed_by is not None
         words = f"{view.followed_by} is newer" if newer else "no folder beside it is newer"
@@ -95,6 +102,15 @@ def _found(
     if conditions.closed:
         found.append(_closed(view, changed_ns, now_ns))
     return found
+
+
+def _sentinel(named: Named | None, names: str) -> _Condition:
+    if named is None:
+        return _Condition(met=False, words=f"no file {names} is there")
+    if not named.counts:
+        words = f"no file {names} is there ({named.path} is {_NO_FILES[named.kind]})"
+        return _Condition(met=False, words=words)
+    return _Condition(met=True, words=f"{named.path} is there")
 
 
 def _closed(view: MeasurementView, changed_ns: int, now_ns: int) -> _Condition:

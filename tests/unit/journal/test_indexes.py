@@ -89,7 +89,7 @@ def test_it_costs_nothing_for_files_that_are_well(journal: Journal, question: st
 
 
 @pytest.mark.parametrize(
-    "question", ["changes", "counts", "paths", "not_there", "directories", "changed_since"]
+    "question", ["changes", "counts", "entries", "not_there", "directories", "changed_since"]
 )
 def test_a_measurement_costs_nothing_for_files_of_others(journal: Journal, question: str) -> None:
     noted = notes(journal)
@@ -98,7 +98,7 @@ def test_a_measurement_costs_nothing_for_files_of_others(journal: Journal, quest
     ask: dict[str, Callable[[], object]] = {
         "changes": lambda: kept.changes(mapping_id, NOW, "folder"),
         "counts": lambda: kept.counts(mapping_id, "folder"),
-        "paths": lambda: [*kept.paths(mapping_id, "folder", ["one.csv"])],
+        "entries": lambda: [*kept.entries(mapping_id, "folder", ["one.csv"])],
         "not_there": lambda: kept.not_there(mapping_id, "folder"),
         "directories": lambda: kept.directories(mapping_id),
         "changed_since": lambda: kept.changed_since(mapping_id, NOW),

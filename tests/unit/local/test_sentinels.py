@@ -95,7 +95,7 @@ def test_what_a_look_has_seen_of_it_so_far_does_not_count(
 
     def observing(*arguments: Any) -> None:
         observe(*arguments)
-        paths = [*lab.journal.measurements.paths(lab.mapping_id, "run")]
+        paths = [path for path, _ in lab.journal.measurements.entries(lab.mapping_id, "run")]
         written.append({type(lab.decision(path)) for path in paths})
 
     monkeypatch.setattr(lab.journal.observations, "observe", observing)

@@ -13,6 +13,7 @@ from aqsync.journal import Journal
 from aqsync.journal.measurements import OpenFiles, Told
 from aqsync.model import (
     Databases,
+    EntryKind,
     Failed,
     InSync,
     MeasurementState,
@@ -175,6 +176,28 @@ def test_a_sentinel_that_is_deleted_makes_it_incomplete_again(noted: Notes) -> N
     noted.journal.observations.gone(noted.mapping_id, ["d/run/done.tag"], NOW)
 
     assert step(noted, "d/run/iq.csv").reason is Reason.MEASUREMENT_INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (EntryKind.SYMLINK, "a symbolic link"),
+        (EntryKind.SPECIAL, "a FIFO, socket or device"),
+        (EntryKind.OTHERS, "a file of another user"),
+    ],
+)
+def test_what_has_a_sentinels_name_and_is_no_file_is_named(
+    noted: Notes, kind: EntryKind, words: str
+) -> None:
+    see(noted, "d/run/iq.csv")
+    noted.see("d/run/done.tag", Signature(10, OLD, OLD, 7), since_ns=OLD, kind=kind)
+
+    step_, stands = step(noted, "d/run/iq.csv"), standing(noted, WHEN_COMPLETE)
+    assert step_.reason is Reason.MEASUREMENT_INCOMPLETE
+    assert stands.words == f"no file done.tag is there (d/run/done.tag is {words})"
+    assert stands.words in step_.message
+    see(noted, "d/run/a/done.tag")
+    assert standing(noted, WHEN_COMPLETE).words == "d/run/a/done.tag is there"
 
 
 def test_a_person_may_have_a_file_sent_as_it_is(noted: Notes) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqsync.model import Conditions, MeasurementView, Needs, Problem, Reason
+from aqsync.model import Conditions, EntryKind, MeasurementView, Named, Needs, Problem, Reason
 from aqsync.sync.measurements import ASKED_AGAIN_NS, completeness
 from tests.support.examples import examples
 from tests.support.fake_clock import SECOND_NS
@@ -21,7 +21,8 @@ NEWER = Conditions(SETTLE, newer_sibling=True)
 QUIET = Conditions(SETTLE, quiet_ns=MINUTE_NS)
 CLOSED = Conditions(SETTLE, closed=True)
 RUN = MeasurementView("day/run", LONG_AGO)
-TAGGED = replace(RUN, sentinel="day/run/done.tag")
+TAGGED = replace(RUN, sentinel=Named("day/run/done.tag"))
+LINKED = replace(RUN, sentinel=Named("day/run/done.tag", EntryKind.SYMLINK))
 FOLLOWED = replace(RUN, followed_by="day/run_2")
 YOUNG = replace(RUN, changed_ns=NOW - 30 * SECOND_NS)
 ASKED = replace(RUN, asked_ns=NOW - 1)
@@ -34,6 +35,13 @@ UNREADABLE = Problem(said("cannot be looked at", "let it"), LONG_AGO)
     ("view", "conditions", "complete", "until_ns", "words"),
     [
         (RUN, TAG, False, None, "no file done.tag is there"),
+        (
+            LINKED,
+            TAG,
+            False,
+            None,
+            "no file done.tag is there (day/run/done.tag is a symbolic link)",
+        ),
         (TAGGED, TAG, True, None, "day/run/done.tag is there"),
         (RUN, NEWER, False, None, "no folder beside it is newer"),
         (FOLLOWED, NEWER, True, None, "day/run_2 is newer"),
@@ -121,7 +129,10 @@ VIEWS = st.builds(
     MeasurementView,
     st.just("day/run"),
     TIMES,
-    st.none() | st.just("day/run/done.tag"),
+    st.none()
+    | st.builds(
+        Named, st.just("day/run/done.tag"), st.sampled_from([EntryKind.FILE, EntryKind.SYMLINK])
+    ),
     st.none() | st.just("day/run_2"),
     st.none() | TIMES,
     st.booleans(),
