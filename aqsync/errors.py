@@ -14,7 +14,7 @@ raises is both what the tree calls it and a `FileDownloadError`. What ``upload_f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -320,6 +320,12 @@ class RemoteFileNotFound(TransferRefused):
     """The server has no file of this name in this experiment."""
 
 
+class ContentDiffers(RemoteOperationError):
+    """The bytes on the server are not those that were sent, as a manifest or the journal says."""
+
+    permanent = True
+
+
 class NameNotSendable(RemoteError):
     """A file name that the protocol cannot carry."""
 
@@ -344,6 +350,22 @@ class AlreadyThere(AqsyncError, FileExistsError):
     """A file of this name is there, here or on the server, and was not to be replaced."""
 
     permanent = True
+
+
+class TreeIncomplete(AqsyncError):
+    """Some files of a tree were not moved; the others were.
+
+    Args:
+        message: What happened, in words for a person.
+        hint: What to do about it.
+        problems: By path in the tree, why a file was not moved.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", problems: Mapping[str, AqsyncError]
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
 
 
 class NoDaemon(AqsyncError):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import aqsync
 from aqsync import errors
-from aqsync.aqueduct import experiment_file, extension_data, records
+from aqsync.aqueduct import experiment_file, extension_data, records, tree_moves
 from docs.docstrings import Member, field_docs, parsed, public_members
 
 CLASSES: dict[str, type] = {
@@ -18,6 +18,7 @@ CLASSES: dict[str, type] = {
         aqsync.API,
         aqsync.Experiment,
         experiment_file.ExperimentFile,
+        tree_moves.TreeReport,
         aqsync.Extension,
         aqsync.ExtensionAction,
         extension_data.ExtensionParameterData,

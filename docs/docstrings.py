@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import ForwardRef, NamedTuple
 
 _SECTION = re.compile(
     r"^(Args|Returns|Yields|Raises|Attributes):\n((?:    .*\n|\n)*)", re.MULTILINE
@@ -62,7 +62,7 @@ def public_members(kind: type) -> dict[str, Member]:
     documented = dict(field_docs(kind))
     annotations = kind.__annotations__
     members = {
-        name: Member(name, "field", documented.get(name, ""), str(annotations[name]), {})
+        name: Member(name, "field", documented.get(name, ""), _written(annotations[name]), {})
         for name in annotations
         if not name.startswith("_")
     }
@@ -104,6 +104,11 @@ def field_docs(kind: type) -> Iterator[tuple[str, str]]:
                 ast.Expr(value=ast.Constant(value=str(doc))),
             ):
                 yield name, _joined(inspect.cleandoc(doc))
+
+
+def _written(annotation: str | ForwardRef) -> str:
+    """An annotation as it is written; a named tuple keeps it wrapped."""
+    return annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else str(annotation)
 
 
 def _entries(section: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ from pydantic import PrivateAttr
 from aqsync.aqueduct.checked import brief, checked
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment_file import ExperimentFile, RemoteName, name_in
+from aqsync.aqueduct.experiment_tree import file_in, find_tree, listed_files, listed_in
 from aqsync.aqueduct.handle import Handle
 from aqsync.aqueduct.local_files import (
     Progress,
@@ -25,12 +27,14 @@ from aqsync.aqueduct.local_files import (
     write_whole,
 )
 from aqsync.aqueduct.old_names import also_caught_as
-from aqsync.aqueduct.records import Expected, ExperimentRef, RemoteFile
+from aqsync.aqueduct.records import Expected, ExperimentRef
+from aqsync.aqueduct.remote_reading import open_remote
+from aqsync.aqueduct.tree_moves import TreeReport
 from aqsync.aqueduct.typed import instant
+from aqsync.aqueduct.whole_trees import download_tree, upload_tree
 from aqsync.errors import (
     AlreadyThere,
     BadAnswer,
-    ExperimentNotFound,
     FileDownloadError,
     FileRemovalError,
     FileUploadError,
@@ -39,6 +43,7 @@ from aqsync.errors import (
     RemoteFileNotFound,
     ServerUnreachable,
 )
+from aqsync.layout.tree import Tree
 
 _REPLACE = "overwrite=True replaces it"
 
@@ -62,6 +67,7 @@ class Experiment(Handle):
     """When it was created, with the offset from UTC."""
     _server: Client = PrivateAttr()
     _last: ExperimentRef = PrivateAttr()
+    _seen: tuple[bytes | None, Tree | None] = PrivateAttr((None, None))
     _shown = ("eid", "title")
 
     @classmethod
@@ -181,7 +187,7 @@ class Experiment(Handle):
 
         Server operation: ``experiment``.
         """
-        listed = self._listed()
+        listed = listed_files(self._server, self.uuid)
         try:
             return [
                 ExperimentFile(file.name, instant(file.modified_at), self._size_of)
@@ -190,12 +196,140 @@ class Experiment(Handle):
         except ValueError as exc:
             raise BadAnswer(f"the server gave a file of {self.eid} a strange time: {exc}") from exc
 
-    def _listed(self) -> list[RemoteFile]:
-        found = self._server.list_files([self.uuid])
-        listed = found.files[self.uuid] if found is not None else None
-        if listed is None:
-            raise ExperimentNotFound(f"experiment {self.eid} does not exist for this user")
-        return listed
+    @property
+    @brief
+    def paths(self) -> dict[str, str]:
+        """The files as the tree that they were: by path, the name in the experiment.
+
+        A file has a path in folders where a manifest tells it, as aqsync and `upload_folder` write
+        them; any other stands under its name. One prefix that they all have is left away.
+
+        Server operation: ``experiment``, and ``GET /api/files/UUID/NAME`` for each manifest.
+        """
+        return self._tree().paths
+
+    def _tree(self) -> Tree:
+        """The tree; manifests are read again only when the list of files has changed."""
+        digest, tree = self._seen
+        found = self._server.list_files([self.uuid], known_digest=digest)
+        if found is not None or tree is None:
+            listed = listed_in(found, self.uuid)
+            tree = find_tree(self._server, self.uuid, listed=listed).tree
+            self._seen = found.digest if found is not None else None, tree
+        return tree
+
+    @checked
+    def open(self, file: RemoteName) -> io.BufferedReader:
+        """Open a file for reading, in binary, without a file on this machine.
+
+        It comes as it is read, and can be gone back in (`seek`), so that ``numpy.load``,
+        ``h5py.File``, ``json.load`` and ``zipfile.ZipFile`` take it. What has come is kept until it
+        is closed: up to 64 MiB in memory, more in a temporary file without a name. Close it, or use
+        it in a ``with``; that breaks off what has not come yet.
+
+        Server operation: ``GET /api/files/UUID/NAME``, after those of `paths`.
+
+        Args:
+            file: The file's path as in `paths`, its name in the experiment, or an element of
+                `files`.
+
+        Returns:
+            A file object. Reading may raise what this method raises, and `ContentDiffers` at the
+            end if what came is not what a manifest says was sent.
+
+        Raises:
+            RemoteFileNotFound: The experiment has no such file.
+        """
+        return open_remote(self._server, self.uuid, file_in(self._tree(), name_in(file), self.eid))
+
+    @checked
+    def download_all(
+        self,
+        directory: str | Path,
+        *,
+        overwrite: bool = False,
+        decode: bool = False,
+        prefix: str | None = None,
+        progress: bool = False,
+    ) -> TreeReport:
+        """Bring all files into a directory, as the tree that they were.
+
+        Folders, empty ones and times of modification come back as far as manifests tell them, and
+        the SHA-256 of what comes is compared with theirs. Each file is written under a temporary
+        name and renamed once it is whole. What is there and equal is not fetched, so the same call
+        goes on with what was broken off. Nothing outside the directory is written, whatever names
+        and manifests say, and no symbolic link in it is followed.
+
+        Server operation: ``GET /api/files/UUID/NAME`` for each file, after those of `paths`.
+
+        Args:
+            directory: It is made if it is missing.
+            overwrite: Whether files that differ are replaced.
+            decode: Whether names that no manifest tells of become paths too, where aqsync could
+                have made them: ``a~b`` becomes ``a/b``.
+            prefix: Only what came with this prefix, without it.
+            progress: Whether to show a bar, on a terminal and in a notebook.
+
+        Returns:
+            The paths of what came and of what was there already, and notes.
+
+        Raises:
+            TreeIncomplete: Some files did not come, for reasons that it has; the others did. A file
+                called ``aqsync.yaml`` is among them: it would become a configuration.
+            LocalError: The directory cannot be made, or its disk is full.
+            ConfigError: Nothing came with this prefix.
+        """
+        return download_tree(
+            self._server,
+            self._last,
+            Path(directory),
+            overwrite=overwrite,
+            decode=decode,
+            prefix=prefix,
+            progress=progress,
+        )
+
+    @checked
+    def upload_folder(
+        self,
+        directory: str | Path,
+        *,
+        prefix: str | None = None,
+        overwrite: bool = False,
+        progress: bool = False,
+    ) -> TreeReport:
+        """Put a directory into the experiment as it is, with all that is below it.
+
+        Each file gets the name that aqsync gives its path; `paths`, `download_all` and ``aqsync
+        pull`` give the tree back, by the manifest that is uploaded after the files. A second upload
+        of the same directory sends what is new, and renews the manifest. Symbolic links, FIFOs,
+        sockets and devices are left out, and the report names them.
+
+        Server operation: ``POST /api/files/UUID`` for each file and for the manifest, after those
+        of `paths`.
+
+        Args:
+            directory: The directory.
+            prefix: What all names begin with, as with ``prefix`` in a mapping.
+            overwrite: Whether other content in the experiment is replaced.
+            progress: Whether to show a bar, on a terminal and in a notebook.
+
+        Returns:
+            The paths of what was sent and of what was there already, and notes.
+
+        Raises:
+            TreeIncomplete: Some files were not sent, for reasons that it has; the others were.
+            LocalError: The directory cannot be read.
+            ConfigError: The prefix cannot be one.
+        """
+        return upload_tree(
+            self._server,
+            self._last,
+            Path(directory),
+            prefix=prefix,
+            overwrite=overwrite,
+            progress=progress,
+        )
 
     @brief
     def _size_of(self, name: str) -> int | None:
@@ -245,7 +379,9 @@ class Experiment(Handle):
         there = name_of(path) if name is None else name
         source, size = open_regular(path)
         with source, also_caught_as(FileUploadError, only=ServerUnreachable):
-            if not overwrite and any(each.name == there for each in self._listed()):
+            if not overwrite and any(
+                each.name == there for each in listed_files(self._server, self.uuid)
+            ):
                 raise self._already(there)
             with _bar(there, progress=progress) as moved:
                 chunks = watched(chunks_of(source, path), size, moved)

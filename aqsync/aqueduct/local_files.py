@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from aqsync.aqueduct.partial_file import write_at, writing
 from aqsync.errors import FileToUploadNotFoundError, FileUnreadable, LocalError
 
 Progress = Callable[[int, int | None], object]
@@ -88,44 +86,12 @@ def write_whole(target: Path, chunks: Iterable[bytes], *, replace: bool = True) 
         LocalError: It cannot be written. What `chunks` raises passes through.
     """
     try:
-        partial = target.with_name(f".aqsync-{secrets.token_hex(8)}.part")
-        with _writing(target):
-            file = partial.open("xb")
+        with writing(str(target)):
+            os.access(target, os.F_OK)  # refuses a name that no file can have
+            directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     except ValueError as exc:  # a NUL, or what the file system's encoding cannot express
         raise LocalError(f"{str(target)!r} cannot be the path of a file") from exc
     try:
-        with file:
-            for chunk in chunks:
-                with _writing(target):
-                    file.write(chunk)
-            with _writing(target):
-                file.flush()
-                os.fsync(file.fileno())
-        with _writing(target):
-            if replace:
-                partial.replace(target)
-            else:
-                _name(partial, target)
+        write_at(directory, os.fsencode(target.name), str(target), chunks, replace=replace)
     finally:
-        partial.unlink(missing_ok=True)
-
-
-def _name(partial: Path, target: Path) -> None:
-    """Give a file its name, unless there is one of this name by now."""
-    try:
-        target.hardlink_to(partial)  # unlike a rename, it replaces nothing
-    except OSError as exc:
-        if exc.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}:
-            raise
-        # This file system has no links.
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from exc
-        partial.rename(target)
-
-
-@contextlib.contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise LocalError(f"{str(target)!r} cannot be written: {exc.strerror}") from exc
+        os.close(directory)

@@ -69,3 +69,49 @@ def transfer_bar(label: str, *, least: int = 0, stays: bool = False) -> Iterator
         yield moved
     finally:
         progress.stop()
+
+
+class TreeBar:
+    """A bar with files, bytes and rate, for a tree.
+
+    Args:
+        bar: Where it is drawn; None: nowhere.
+        files: How many files there are.
+    """
+
+    def __init__(self, bar: Progress | None, files: int) -> None:
+        self._bar = bar
+        self._files = files
+        self._done = 0
+        self._task = None if bar is None else bar.add_task(self._counts(), total=None)
+
+    def bytes(self, number: int) -> None:
+        """So many bytes more have been moved; called from any thread."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, number)
+
+    def file(self) -> None:
+        """One file more has been dealt with."""
+        self._done += 1
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=self._counts())
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False)
+
+    def _counts(self) -> str:
+        return f"{self._done}/{self._files} files"
+
+
+@contextmanager
+def tree_bar(files: int, *, stays: bool = False) -> Iterator[TreeBar]:
+    """Show a bar for a tree.
+
+    Args:
+        files: How many files it has.
+        stays: Whether the bar is left to be seen when it has ended.
+    """
+    with new_bar(above=True, stays=stays) as progress:
+        yield TreeBar(progress, files)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.experiment_tree import listed_files
 from aqsync.aqueduct.records import ExperimentRef, RemoteFile
 from aqsync.cli.tables import say_table, time_text
-from aqsync.errors import ExperimentNotFound, RemoteFileNotFound
+from aqsync.errors import RemoteFileNotFound
 
 _NOT_FOUND = 404
 
@@ -18,11 +19,7 @@ def files_of(server: Client, found: ExperimentRef) -> list[RemoteFile]:
     Raises:
         ExperimentNotFound: It was removed meanwhile.
     """
-    answer = server.list_files([found.uuid])
-    files = None if answer is None else answer.files[found.uuid]
-    if files is None:
-        raise ExperimentNotFound(f"experiment {found.eid} does not exist for this user")
-    return sorted(files)
+    return sorted(listed_files(server, found.uuid))
 
 
 def require(names: Iterable[str], files: Iterable[RemoteFile], found: ExperimentRef) -> None:

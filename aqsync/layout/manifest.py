@@ -20,7 +20,7 @@ from typing import Annotated, BinaryIO, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from aqsync.errors import ManifestBroken
-from aqsync.layout.names import remote_name
+from aqsync.layout.names import is_inside, remote_name
 
 VERSION = 1
 MOST_BYTES = 1024 * 1024 * 1024
@@ -98,7 +98,7 @@ class _Placed(_Part):
             path = self.local_path
         except binascii.Error as exc:
             raise ValueError("path_base64 is no base64") from exc
-        if "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
+        if not is_inside(path):
             raise ValueError("the path is no relative path of a file")
         return self
 

@@ -15,7 +15,7 @@ MAX_NAME_BYTES = 255
 # links, that are invisible, or that the Latin-1 header cannot carry:
 _UNSAFE = re.compile('[\x00-\x1f\x7f-\xa0\xad"%*:<=>?#\\\\|~]|[^\x00-\xff]')
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
-_DEVICE = re.compile(
+DEVICE = re.compile(
     r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\xb9\xb2\xb3])\ *(?:\.|\Z)",
     re.IGNORECASE | re.ASCII,
 )
@@ -58,6 +58,11 @@ def is_plain(name: str) -> bool:
     return _NOT_PLAIN.search(name) is None
 
 
+def is_inside(path: str) -> bool:
+    """Tell whether a relative path leads out of no directory without symbolic links in it."""
+    return "\0" not in path and {"", ".", ".."}.isdisjoint(path.split("/"))
+
+
 def _escape(found: re.Match[str]) -> str:
     return _hex(found[0])
 
@@ -79,7 +84,7 @@ def _decode(found: re.Match[str]) -> str:
 
 
 def _guard_ends(name: str) -> str:
-    if name.startswith(" ") or _DEVICE.match(name):
+    if name.startswith(" ") or DEVICE.match(name):
         name = _hex(name[0]) + name[1:]
     if name.endswith((" ", ".")):
         name = name[:-1] + _hex(name[-1])

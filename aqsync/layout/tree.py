@@ -19,7 +19,7 @@ from aqsync.layout.manifest import (
     is_honest,
     is_manifest_name,
 )
-from aqsync.layout.names import is_plain, local_path
+from aqsync.layout.names import is_inside, is_plain, local_path
 
 MOST_KEPT = 200_000
 """Empty folders, and files that are not listed, that are kept of the manifests of one source."""
@@ -174,11 +174,11 @@ class _Found:
             source = header.sources[entry.source]
             if isinstance(entry, ManifestFolder):
                 folder = _whole(entry.local_path, source.prefix)
-                if len(sources[entry.source].folders) < MOST_KEPT and _is_inside(folder):
+                if len(sources[entry.source].folders) < MOST_KEPT and is_inside(folder):
                     sources[entry.source].folders.add(folder)
             elif is_honest(entry, header):
                 told = _known(entry, source.prefix)
-                if _is_inside(told.whole):  # the prefix may be anything
+                if is_inside(told.whole):  # the prefix may be anything
                     self._take_file(told, entry.name, sources[entry.source])
 
     def _of(self, header: Header, number: int) -> _OfSource:
@@ -247,11 +247,7 @@ def _whole(path: str, prefix: str | None) -> str:
 def _decoded(name: str) -> str | None:
     """The path that a name stands for, if it is one that leads out of no directory."""
     path = local_path(name)
-    return path if path is not None and _is_inside(path) else None
-
-
-def _is_inside(path: str) -> bool:
-    return "\0" not in path and {"", ".", ".."}.isdisjoint(path.split("/"))
+    return path if path is not None and is_inside(path) else None
 
 
 def _settled(placed: Iterable[TreeFile]) -> tuple[dict[str, TreeFile], list[Clash]]:

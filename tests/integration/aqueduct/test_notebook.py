@@ -133,7 +133,7 @@ def test_an_upload_that_another_was_faster_than_replaces_nothing(
     experiment: Experiment, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment.upload_file(source)
-    monkeypatch.setattr(Experiment, "_listed", lambda _: [])
+    monkeypatch.setattr("aqsync.aqueduct.experiment.listed_files", lambda *_: [])
     source.write_text("newer")
     with pytest.raises(AlreadyThere):
         experiment.upload_file(source, overwrite=False)

@@ -128,10 +128,10 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
 def test_a_disk_without_links_keeps_the_promise(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     remote.put("a", b"theirs")
     remote.did("files", "get", remote.eid)
     assert Path("a").read_bytes() == b"theirs"

@@ -1,0 +1,150 @@
+"""Files that stand under their names only when they are whole and on the disk.
+
+Until then they have a temporary name in the same folder, and a lock: what a process that was
+killed has left behind is known by its name, and by the lock that nobody holds any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+
+from aqsync.errors import LocalError
+
+_TEMPORARY = re.compile(r"\.aqsync-[0-9a-f]{16}\.part")
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_LEFT = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_EVERYBODY_MAY = 0o666
+"""What the user's mask leaves of it is what a new file gets."""
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+
+
+def write_at(
+    directory: int,
+    name: bytes,
+    shown: str,
+    chunks: Iterable[bytes],
+    *,
+    replace: bool,
+    mtime_ns: Callable[[], int | None] = lambda: None,
+) -> None:
+    """Write a file in a directory.
+
+    Args:
+        directory: A handle of the directory.
+        name: The file's name in it.
+        shown: Its path as errors name it.
+        chunks: Its bytes.
+        replace: Whether it takes the place of what may be there already.
+        mtime_ns: Asked after the last of the bytes for when the file was last modified, in
+            nanoseconds since 1970; None: now. A time that the file system cannot keep is now too.
+
+    Raises:
+        LocalError: It cannot be written. What `chunks` raises passes through.
+    """
+    with writing(shown):
+        partial, descriptor = _temporary(directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks:
+                with writing(shown):
+                    file.write(chunk)
+            modified_ns = mtime_ns()
+            with writing(shown):
+                file.flush()
+                if modified_ns is not None:
+                    with contextlib.suppress(OverflowError, OSError):
+                        os.utime(descriptor, ns=(modified_ns, modified_ns))
+                os.fsync(descriptor)
+                if replace:
+                    os.replace(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
+                else:
+                    _name(partial, name, directory)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(partial, dir_fd=directory)
+
+
+def remove_leftovers(directory: int) -> None:
+    """Remove what processes that were killed have left of files in a directory."""
+    with os.scandir(directory) as entries:
+        found = [entry.name for entry in entries if is_temporary(entry.name)]
+    for name in found:
+        with contextlib.suppress(OSError):  # another process is writing it, or has just ended
+            _remove_unlocked(name, directory)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether this is the name of a file that is not whole yet."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def folds_case(directory: int) -> bool:
+    """Tell whether a directory takes names that differ in case only for the same name."""
+    name, descriptor = _temporary(directory)
+    try:
+        os.stat(name.upper(), dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(descriptor)
+        os.unlink(name, dir_fd=directory)
+    return True
+
+
+@contextlib.contextmanager
+def writing(shown: str) -> Iterator[None]:
+    """Translate what goes wrong while a file is written.
+
+    Args:
+        shown: Its path.
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise LocalError(f"{shown!r} cannot be written: {exc.strerror}") from exc
+
+
+def _temporary(directory: int) -> tuple[bytes, int]:
+    """Make a file with a temporary name, and lock it."""
+    while True:
+        name = f".aqsync-{secrets.token_hex(8)}.part".encode()
+        descriptor = os.open(name, _NEW, _EVERYBODY_MAY, dir_fd=directory)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:
+                return name, descriptor
+        except OSError as exc:
+            if exc.errno in _NO_LOCKS:
+                return name, descriptor
+        # Another process took it for a leftover before it was locked.
+        os.close(descriptor)
+
+
+def _remove_unlocked(name: str, directory: int) -> None:
+    descriptor = os.open(name, _LEFT, dir_fd=directory)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=directory)
+    finally:
+        os.close(descriptor)
+
+
+def _name(partial: bytes, name: bytes, directory: int) -> None:
+    """Give a file its name, unless there is one of this name by now."""
+    try:
+        os.link(partial, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+    except OSError as exc:
+        if exc.errno not in _NO_LINKS:
+            raise
+        # This file system has no links. Unlike a link, a rename would replace.
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(name, dir_fd=directory, follow_symlinks=False)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from exc
+        os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
