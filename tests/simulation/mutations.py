@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 from unittest import mock
 
-from aqsync.errors import Interrupted, ServerFailed
+from aqsync.errors import FileChanged, FileRewritten, Interrupted, ServerFailed
 from aqsync.journal import remote
 from aqsync.journal.database import Database
 from aqsync.journal.mappings import RootIdentity
@@ -208,6 +208,14 @@ def _anything_is_the_beginning() -> Iterator[None]:
     sending = _patched((uploader, "_must_begin_with", lambda _file: None))
     with comparing(), sending():
         yield
+
+
+def _refuted_in_vain(original: Any, self: Uploader, job: Any) -> Any:
+    """That a file no longer begins with the server's version teaches nothing."""
+    try:
+        return original(self, job)
+    except FileRewritten as exc:
+        raise FileChanged(str(exc)) from exc
 
 
 def _assuming_checks(original: Any, self: RemoteCheck, **kept: Any) -> None:
@@ -467,6 +475,9 @@ MUTATIONS: dict[str, Broken] = {
     ),
     "anything-is-the-beginning": Broken(
         "5: what is replaced begins the new version", _anything_is_the_beginning
+    ),
+    "refuted-in-vain": Broken(
+        "1: what a job finds out is noted", _around(Uploader, "_take", _refuted_in_vain)
     ),
     "sent-again-for-ever": Broken(
         "5: what is put back each time is left there",
