@@ -102,6 +102,8 @@ class File(Node):
         self.content = b""
         self.locked = False
         """A program holds a lock for writing on it."""
+        self.writers = 0
+        """How many programs have it open for writing."""
 
     @property
     def size(self) -> int:
@@ -140,11 +142,15 @@ class FakeDisk:
         on_access: Called before each access of aqsync, with what it is about to do (``identity``,
             ``listing``, ``entry``, ``look``, ``open``, ``read``) and where. It may
             change the disk, as another program does at that moment, or raise an OSError.
+        on_asked: Called when aqsync asks which files below a root are open for writing.
+        tells_open: The system tells which files are open for writing.
         most_read: Bytes that one read gives at most.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.on_access: Callable[[str, str], None] = lambda _what, _where: None
+        self.on_asked: Callable[[str], None] = lambda _root: None
+        self.tells_open = True
         self.most_read = 1 << 30
         self._clock = clock
         self._last_ns = 0
@@ -351,6 +357,19 @@ class FakeDisk:
                 waiting += [(prefix + n, _covering(e)) for n, e in sorted(node.entries.items())]
         return found
 
+    def being_written(self, root: str) -> dict[str, File]:
+        """The files below a root that a program has open for writing, or has locked, by path."""
+        found: dict[str, File] = {}
+        waiting = [("", self._get(root))]
+        while waiting:
+            path, node = waiting.pop()
+            if isinstance(node, File) and (node.writers or node.locked):
+                found[path] = node
+            elif isinstance(node, Folder):
+                prefix = f"{path}/" if path else ""
+                waiting += [(prefix + name, _covering(e)) for name, e in node.entries.items()]
+        return found
+
     # What aqsync does
 
     @contextmanager
@@ -412,9 +431,17 @@ class FakeDisk:
         return _Open(self, node, _place(root, path))
 
     def open_for_writing(self, root: Path) -> OpenForWriting | None:
-        """Nobody keeps a file open here."""
+        """What is open below a root by its path, and what is locked by its inode alone."""
         self.on_access("locks", str(root))
-        return OpenForWriting(frozenset(), frozenset())
+        self.on_asked(str(root))
+        if not self.tells_open:
+            return None
+        found = self.being_written(str(root))
+        device = self._get(str(root)).volume.device
+        locked = (f.inode for f in found.values() if f.locked and f.volume.device == device)
+        return OpenForWriting(
+            frozenset(path for path, file in found.items() if file.writers), frozenset(locked)
+        )
 
     def write_back_ns(self) -> int:
         """How long a store through mmap may go unseen."""

@@ -14,9 +14,10 @@ from typing import NamedTuple
 from unittest import mock
 
 from aqsync.local import ignore_file, recognition, scanner
-from aqsync.sync import uploader, watch_supervisor, work_queue
+from aqsync.sync import growing_rules, uploader, watch_supervisor, work_queue
 from tests.simulation import disk_actions, instruments, other_actions, server_actions
 from tests.simulation.disk_actions import ActionFunction
+from tests.simulation.extras import Extras, extras_of
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.oracle import rules_of
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
@@ -84,6 +85,10 @@ def history_of(seed: int) -> list[Action]:
     for _ in range(chance.randint(0, MOST_OVERTAKING)):
         where = chance.randrange(len(actions))
         actions.insert(where, Action("overtaking", chance.getrandbits(32)))
+    if extras_of(seed) != Extras():
+        for _ in range(MOST_MEASURING):
+            where = chance.randrange(len(actions))
+            actions[where] = Action("measuring", chance.getrandbits(32))
     return actions
 
 
@@ -122,7 +127,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "people": other_actions.PEOPLE_ACTIONS,
         "process": other_actions.PROCESS_ACTIONS,
         "other": other_actions.OTHER_ACTIONS,
-        "measuring": instruments.INSTRUMENT_ACTIONS,
+        "measuring": instruments.actions_in(world),
     }[kind]
     function = _chosen(functions, chance)
     world.note(function.__name__)
@@ -228,6 +233,7 @@ def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
         patch = mock.patch.object
         stack.enter_context(patch(uploader, "SMALL", chance.choice([3, 1 << 20])))
         stack.enter_context(patch(uploader, "read_ahead", read_ahead))
+        stack.enter_context(patch(growing_rules, "LARGE", extras_of(seed).large))
         stack.enter_context(patch(work_queue, "LARGE", chance.choice([8, 1 << 20])))
         stack.enter_context(patch(watch_supervisor, "ROOT_CHECK_S", 15.0))
         for module in (ignore_file, recognition, scanner):

@@ -13,7 +13,19 @@ from aqsync.local.formats import hdf5, png
 from aqsync.local.sqlite_files import LOG, PARTS
 from tests.simulation import places
 from tests.simulation.disk_actions import ActionFunction, make_way, new_content
-from tests.simulation.places import DATABASE, FOLDERS, LAST, MEASURED, SENTINEL, files_of
+from tests.simulation.extras import SMALL
+from tests.simulation.fake_disk import File
+from tests.simulation.places import (
+    BY_CLOSING,
+    DATABASE,
+    FOLDERS,
+    LAST,
+    MEASURED,
+    OTHER_DATABASES,
+    SENTINEL,
+    any_path,
+    files_of,
+)
 from tests.simulation.tapes import KINDS, WrittenDatabase
 from tests.simulation.world import World
 
@@ -165,6 +177,8 @@ def write_database(world: World, chance: random.Random) -> None:
         database = world.oracle.databases[chance.choice(known)]
     else:
         mapping = chance.choice(world.mappings)
+        if world.extras.mapping:
+            mapping = world.mappings[-1]
         folder = chance.choice(FOLDERS[mapping.name])
         path = f"{folder}/{DATABASE}".lstrip("/")
         place = f"{mapping.directory}/{path}"
@@ -216,6 +230,82 @@ def _rewrite(world: World, place: str, chance: random.Random) -> None:
     world.touched(place, chance=chance)
 
 
+def hold_open(world: World, chance: random.Random) -> None:
+    """A program keeps files of a run open, or only locked, and writes to them now and then."""
+    mapping = _measured(world)
+    if mapping is None:
+        return
+    folder = chance.choice([f for f in FOLDERS[mapping.name] if f.startswith("run_")])
+    for name in chance.sample(files_of(mapping.name), 2):
+        place, after = f"{mapping.directory}/{folder}/{name}", chance.choice([0.0, 1.0, 5.0])
+        opened: list[File] = []
+        by_lock = chance.random() < 0.3
+        _later(world, after, place, chance, partial(_open, world, place, opened, by_lock=by_lock))
+        for _ in range(chance.randint(0, 3)):
+            after += chance.choice([0.5, 2.5, 4.0, 13.0])
+            _later(world, after, place, chance, partial(_append, world, place, b"more"))
+        after += chance.choice([0.0, 2.5, 13.0, 24.0])
+        close = partial(_close, world, place, opened)
+        if chance.random() < 0.5:
+            _later(world, after, place, chance, close)
+        else:
+            world.later(after, close)  # and no event tells of it
+
+
+def _open(world: World, place: str, opened: list[File], *, by_lock: bool) -> None:
+    make_way(world, place)
+    if not world.disk.exists(place):
+        world.disk.write(place, b"begun")
+    file = world.disk.file(place)
+    if by_lock:
+        file.locked = True
+    else:
+        file.writers += 1
+    opened.append(file)
+    world.note(f"  {place} is {'locked' if by_lock else 'opened for writing'}")
+
+
+def _close(world: World, place: str, opened: list[File]) -> None:
+    for file in opened:
+        file.writers, file.locked = max(0, file.writers - 1), False
+        world.note(f"  what was {place} is closed")
+
+
+def hide_open_files(world: World, _chance: random.Random) -> None:
+    """The system tells no more which files are open, or does again."""
+    world.disk.tells_open = not world.disk.tells_open
+    world.note(f"  open files are {'told' if world.disk.tells_open else 'hidden'}")
+
+
+def settle_again(world: World, chance: random.Random) -> None:
+    """A program changes a file again and again, each time that it has stood still for a while."""
+    mapping = chance.choice(world.mappings)
+    place = f"{mapping.directory}/{any_path(mapping.name, chance)}"
+    after, longer = 0.0, new_content(chance)
+    for _ in range(chance.randint(3, 6)):
+        longer += new_content(chance)
+        content = longer if chance.random() < 0.6 else new_content(chance) * 3
+        _later(world, after, place, chance, _changed(world, place, content))
+        after += chance.choice([2.5, 5.5, 5.5, 7.0, 9.0, 14.0])
+
+
+def _changed(world: World, place: str, content: bytes) -> Callable[[], None]:
+    def write() -> None:
+        make_way(world, place)
+        world.disk.write(place, content)
+        world.note(f"  {place} has {len(content)} bytes now")
+
+    return write
+
+
+def crowd(world: World, chance: random.Random) -> None:
+    """Others fill the disk of the journal, but for the journal itself, or make room there."""
+    rooms = [0, 2_000, 6_000, 20_000]
+    free = world.room.SPARE + chance.choice(rooms) if chance.random() < 0.7 else world.room.PLENTY
+    world.room.become(free, meanwhile=bool(world.busy or world.hangs.jobs))
+    world.note(f"  the journal's disk has {free} bytes free")
+
+
 INSTRUMENT_ACTIONS: dict[ActionFunction, int] = {
     take_run: 4,
     end_run: 1,
@@ -223,3 +313,17 @@ INSTRUMENT_ACTIONS: dict[ActionFunction, int] = {
     write_database: 4,
     grow: 5,
 }
+
+
+def actions_in(world: World) -> dict[ActionFunction, int]:
+    """How often each happens in this world."""
+    extras, found = world.extras, dict(INSTRUMENT_ACTIONS)
+    if extras.mapping in BY_CLOSING:
+        found |= {hold_open: 14, hide_open_files: 1}
+    if extras.mapping in OTHER_DATABASES or extras.crowded:
+        found[write_database] = 16
+    if extras.crowded:
+        found[crowd] = 10
+    if extras.large == SMALL:
+        found[settle_again] = 8
+    return found

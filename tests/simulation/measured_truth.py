@@ -25,6 +25,14 @@ SLACK_S = 0.001
 ALWAYS = float("inf")
 
 
+class Asked(NamedTuple):
+    """When it was asked which files are open for writing, and which were; None: nobody tells."""
+
+    at_ns: int
+    """By the wall clock."""
+    open: frozenset[str] | None
+
+
 class Decided(NamedTuple):
     """What could be known of a mapping's folders when something was decided."""
 
@@ -34,6 +42,8 @@ class Decided(NamedTuple):
     """By folder, when the newest look at all of it began."""
     seen_from: dict[str, float]
     """By file, when the newest look at it began."""
+    asked_from: int
+    """How many answers about open files are outdated."""
 
 
 def folder_of(path: str) -> str:
@@ -69,6 +79,14 @@ class MeasuredTruth:
         """By condition and folder, until when it held."""
         self._looked_from: dict[str, float] = {}
         self._seen_from: dict[str, float] = {}
+        self._asked: list[Asked] = []
+        self._outdated = 0
+        """How many answers about open files were replaced by later ones for certain."""
+
+    def asked(self, being_written: Collection[str] | None) -> None:
+        """It is asked which files are open for writing or locked; None: nobody tells."""
+        found = None if being_written is None else frozenset(filter(_counts, being_written))
+        self._asked.append(Asked(self._clock.now_ns(), found))
 
     def look(self, now: dict[str, State]) -> None:
         """See what is there now."""
@@ -92,8 +110,19 @@ class MeasuredTruth:
             if _number(folder) < newest:
                 yield "sibling", folder
 
-    def scanned(self, began: float, within: Collection[str], troubles: Iterable[str]) -> None:
-        """A scan that began then has ended; nothing given as `within`: it was of everything."""
+    def scanned(
+        self, began: float, within: Collection[str], troubles: Iterable[str], *, asked: bool
+    ) -> None:
+        """A scan that began then has ended.
+
+        Args:
+            began: When.
+            within: Where it looked; nothing: everywhere.
+            troubles: Where it could not.
+            asked: What it was told about open files is noted.
+        """
+        if asked:
+            self._outdated = len(self._asked) - 1
         folders = {folder_of(path) for path in self._contents} - {""}
         unseen = {*troubles}
         for folder in folders:
@@ -108,7 +137,8 @@ class MeasuredTruth:
 
     def known(self) -> Decided:
         """What can be known now."""
-        return Decided(self._clock.now_ns(), dict(self._looked_from), dict(self._seen_from))
+        looked, seen = dict(self._looked_from), dict(self._seen_from)
+        return Decided(self._clock.now_ns(), looked, seen, self._outdated)
 
     def is_incomplete(self, path: str, begun: Begun) -> bool:
         """Whether a file should have waited for the end of its measurement."""
@@ -127,6 +157,10 @@ class MeasuredTruth:
             met.append(self._true_until.get(("sibling", folder), -1.0) >= since)
         if wanted.quiet is not None:
             met.append(still_s >= wanted.quiet - SLACK_S)
+        if wanted.closed:
+            changed_ns = begun.known.at_ns - int((still_s + SLACK_S) * 1e9)
+            asked = self._asked[begun.known.asked_from :]
+            met.append(any(_is_closed(folder, each, changed_ns) for each in asked))
         return not (any(met) if wanted.needs is Needs.ANY else all(met))
 
     def _still_s(self, folder: str, known: Decided) -> float:
@@ -170,6 +204,13 @@ class MeasuredTruth:
             else:
                 before = content
         return {before, *found}
+
+
+def _is_closed(folder: str, asked: Asked, changed_ns: int) -> bool:
+    """Whether none of its files was open for writing, after its last change."""
+    if asked.open is None or asked.at_ns < changed_ns:
+        return False
+    return all(folder_of(path) != folder for path in asked.open)
 
 
 def _number(folder: str) -> int:

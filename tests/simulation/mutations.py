@@ -11,10 +11,17 @@ from importlib import import_module
 from typing import Any, NamedTuple
 from unittest import mock
 
-from aqsync.errors import FileChanged, FileRewritten, Interrupted, ServerFailed
+from aqsync.errors import (
+    FileChanged,
+    FileRewritten,
+    Interrupted,
+    NoRoomForSnapshot,
+    ServerFailed,
+)
 from aqsync.journal import remote
 from aqsync.journal.database import Database
 from aqsync.journal.mappings import RootIdentity
+from aqsync.journal.measurements import Measurements
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.removals import Removals
 from aqsync.journal.versions import Versions
@@ -25,11 +32,14 @@ from aqsync.local.likeness import Likeness
 from aqsync.local.reader import GuardedFile
 from aqsync.local.recognition import Recognition
 from aqsync.local.scanner import Scanner
+from aqsync.local.snapshot import Snapshots
 from aqsync.local.walk import Walk
 from aqsync.log import Log
 from aqsync.model import (
     Adopted,
     Beginning,
+    ChangedMeanwhile,
+    Databases,
     Failed,
     Finding,
     FoundDifferent,
@@ -49,6 +59,7 @@ from aqsync.sync import (
     engine,
     growing_rules,
     measured,
+    measurements,
     planner,
     policies,
     policy_cache,
@@ -375,6 +386,63 @@ def _provisional_in_sync(step: Any, *_: Any) -> Any:
     return step
 
 
+def _closed_when_asked(original: Any, view: Any, changed_ns: int, now_ns: int) -> Any:
+    """What was open before the last change counts as what is open now."""
+    if view.asked_ns is not None:
+        view = replace(view, asked_ns=changed_ns)
+    return original(view, changed_ns, now_ns)
+
+
+def _sending_ignored(step: Any, file: Any, *_: Any) -> Any:
+    """Databases that are not to be sent are sent."""
+    if isinstance(step, Hold) and step.reason is Reason.DATABASE_IGNORED:
+        return Upload(said("a database"), file.since_ns, replaces=file.synced is not None)
+    return step
+
+
+def _awaiting_databases(original: Any, self: Measured, *args: Any) -> None:
+    """The last file waits for what is never sent."""
+    original(self, *args)
+    self._databases = True
+
+
+def _snapshots_instead(original: Any, self: Any, job: Any, goes_on: Any) -> Any:
+    """Databases that are to go as files go as snapshots."""
+    if job.databases is Databases.FILE:
+        job = replace(job, databases=Databases.SNAPSHOT)
+    return original(self, job, goes_on)
+
+
+def _unpaid(_pace: Any, step: Any) -> Any:
+    """A large file goes each time that it has settled."""
+    return step
+
+
+def _never_rested(original: Any, file: Any, growing: Any, step: Any, *rest: Any) -> Any:
+    """A large file waits for its budget, however long it stands still."""
+    found = original(file, growing, step, *rest)
+    if isinstance(found, Upload) and found.rested and file.synced is not None:
+        pace = growing_rules._Pace(file, growing, rest[-1])
+        if found.reason is Reason.CHANGED and pace.bytes_at_rest < pace.affordable:
+            return Wait(said("it would cost too much"), file.since_ns, None)
+    return found
+
+
+def _no_room_for_ever(original: Any, self: Outcomes, file: Any, outcome: Any, *rest: Any) -> None:
+    """A snapshot for which there was no room is not tried again."""
+    if isinstance(outcome, Failed) and outcome.why.reason is Reason.NO_ROOM_FOR_SNAPSHOT:
+        outcome = replace(outcome, permanent=True)
+    original(self, file, outcome, *rest)
+
+
+def _no_room_unsaid(original: Any, self: Uploader, job: Any) -> Any:
+    """What there is no room for is tried again and again, without a word."""
+    try:
+        return original(self, job)
+    except NoRoomForSnapshot:
+        return ChangedMeanwhile()
+
+
 @contextmanager
 def _databases_unknown() -> Iterator[None]:
     """No file counts as a database."""
@@ -536,6 +604,22 @@ MUTATIONS: dict[str, Broken] = {
         "11: who has the last file has all",
         _patched((Measured, "_after_others", lambda *_: None)),
     ),
+    "open-files-uncounted": Broken(
+        "11: a measurement with a file that is open is incomplete",
+        _around(
+            measurements,
+            "_closed",
+            lambda original, view, *at: original(view, *at)._replace(met=True),
+        ),
+    ),
+    "asked-once": Broken(
+        "11: what was closed before the last change may be open again",
+        _around(measurements, "_closed", _closed_when_asked),
+    ),
+    "locks-uncounted": Broken(
+        "11: a file that is locked is open",
+        _patched((Measurements, "paths_of", lambda *_: [])),
+    ),
     "unfinished-sent": Broken(
         "12: what its writer has not closed waits",
         _patched((uploader, "still_written", lambda _source: None)),
@@ -569,6 +653,36 @@ MUTATIONS: dict[str, Broken] = {
         _patched(
             (walk, "log_number", lambda *_parts: 0), (database_source, "log_number", lambda *_: 0)
         ),
+    ),
+    "ignored-database-sent": Broken(
+        "13: a database goes as the configuration says", _decide(_sending_ignored)
+    ),
+    "ignored-database-awaited": Broken(
+        "1, 11: nothing waits for what is never sent",
+        _around(Measured, "__init__", _awaiting_databases),
+    ),
+    "snapshot-instead": Broken(
+        "13: a database goes as the configuration says",
+        _around(contents.Contents, "of", _snapshots_instead),
+    ),
+    "room-not-asked": Broken(
+        "13: a snapshot leaves room on the journal's disk",
+        _patched((Snapshots, "promise", lambda *_: None)),
+    ),
+    "no-room-for-ever": Broken(
+        "1, 13: a snapshot is made once there is room",
+        _around(Outcomes, "record", _no_room_for_ever),
+    ),
+    "no-room-unsaid": Broken(
+        "8, 13: it is said that there is no room", _around(Uploader, "_take", _no_room_unsaid)
+    ),
+    "large-unpaid": Broken(
+        "14: a large file that settles again and again keeps to the budget",
+        _patched((growing_rules, "_large_again", _unpaid)),
+    ),
+    "large-never-rested": Broken(
+        "1, 14: a large file that stands still is sent",
+        _around(planner, "paced", _never_rested),
     ),
     "line-cut": Broken(
         "14: a version ends with a line", _around(uploader, "find_beginning", _all_of_it)

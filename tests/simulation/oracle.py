@@ -19,12 +19,13 @@ from aqsync.layout.names import remote_name
 from aqsync.local.formats import hdf5
 from aqsync.local.rules import Rules
 from aqsync.local.sqlite_files import database_of
-from aqsync.model import EntryKind, FileRecord, RemoveRemote, Upload
+from aqsync.model import Databases, EntryKind, Reason, RemoveRemote, Upload
 from aqsync.sync.jobs import Job
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event, Who
 from tests.simulation.measured_truth import Decided, MeasuredTruth
+from tests.simulation.paid_truth import PaidTruth
 from tests.simulation.places import BUDGET, DATABASE, GIVE_UP_S, LOG
 from tests.simulation.tapes import WrittenDatabase, number_in
 from tests.support.fake_clock import FakeClock
@@ -98,6 +99,12 @@ class Begun:
     locked: bool = False
     """A program held a lock for writing on its file when it was opened."""
     opened_twice: bool = False
+    still_s: float = 0.0
+    """For how long its file had stood still when it began, as far as the journal knew."""
+    ordered: bool = False
+    """A push waits for it, which does not wait for a budget."""
+    no_room: bool = False
+    """There was no room for its snapshot, and the file was not opened since."""
     floor: int | None = None
     """Of a database: the last row that was committed before it was first looked at."""
 
@@ -129,9 +136,10 @@ class Measuring:
     Args:
         mappings: Which mappings there are.
         clock: The time.
+        large: From how many bytes on a file pays for each of its versions.
     """
 
-    def __init__(self, mappings: Iterable[MappingConfig], clock: FakeClock) -> None:
+    def __init__(self, mappings: Iterable[MappingConfig], clock: FakeClock, large: int) -> None:
         self.measured = {m.name: MeasuredTruth(m, clock) for m in mappings if m.measurement}
         self.decided: dict[str, Decided] = {}
         """By mapping, what could be known when the dispatcher's present step began."""
@@ -139,6 +147,7 @@ class Measuring:
         """By mapping and path."""
         self.rewritten: dict[str, Callable[[], None]] = {}
         """By place, what the writer of a log does while that is read."""
+        self.paid = PaidTruth(large)
         self.spent: Counter[tuple[str, str]] = Counter()
         """By mapping and path, bytes of all provisional versions since the last other one."""
         self.rules_changed: set[str] = set()
@@ -158,6 +167,7 @@ class Oracle(Measuring):
         mappings: Which mappings it has.
         disk: Its disk.
         clock: Its time.
+        large: See `Measuring`.
 
     Attributes:
         broken: The broken promises, in words.
@@ -174,9 +184,11 @@ class Oracle(Measuring):
         forgot: Whether the journal may lack what it was told.
     """
 
-    def __init__(self, mappings: Iterable[MappingConfig], disk: FakeDisk, clock: FakeClock) -> None:
+    def __init__(
+        self, mappings: Iterable[MappingConfig], disk: FakeDisk, clock: FakeClock, large: int
+    ) -> None:
         self.mappings = tuple(mappings)
-        super().__init__(self.mappings, clock)
+        super().__init__(self.mappings, clock, large)
         self.forgot: Callable[[], bool] = lambda: False
         self.broken: list[str] = []
         self.had: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
@@ -234,6 +246,13 @@ class Oracle(Measuring):
 
     # What others do
 
+    def asked_open(self, root: str) -> None:
+        """It is asked which files below a root are open for writing."""
+        for mapping in self.mappings:
+            if str(mapping.directory) == root and mapping.name in self.measured:
+                found = self._disk.being_written(root) if self._disk.tells_open else None
+                self.measured[mapping.name].asked(found)
+
     def look(self, *, by_action: bool) -> None:
         """See what is on the disk now.
 
@@ -253,6 +272,7 @@ class Oracle(Measuring):
             if now == before:
                 continue
             gone = self.gone[mapping.name]
+            self.paid.gone(mapping.name, before.keys() - now.keys())
             for path, state in now.items():
                 gone.discard((state.home, path))
                 if before.get(path) != state:
@@ -377,6 +397,7 @@ class Oracle(Measuring):
         home = self.home(mapping, file.path)
         begun = Begun(job, self._clock.monotonic(), None, -1.0, there, home, renamed_to)
         begun.known = self.decided.get(file.mapping)
+        begun.still_s = (self._clock.now_ns() - file.since_ns) / 1e9
         return begun
 
     def answered(self, *, checked: bool) -> None:
@@ -388,6 +409,7 @@ class Oracle(Measuring):
         """A new process has no jobs, and does not know whether the server checks conditions."""
         self.jobs.clear()
         self.spent.clear()
+        self.paid.clear()
         self._checks_until = -1.0
 
     def held_as_removed(self, eid: str, uuid: UUID, name: str) -> None:
@@ -412,6 +434,7 @@ class Oracle(Measuring):
             self.broken.append(f"{place} was opened outside of any job")
             return
         begun.opened_twice = begun.opened is not None
+        begun.no_room = False
         begun.opened = self._clock.monotonic()
         self._reads(begun)
         begun.home = self.home(self.mapping(begun.job.file.mapping), begun.job.file.path)
@@ -540,9 +563,13 @@ class Oracle(Measuring):
             self._judge_removal(event, before, begun)
             return
         mapping = self.mapping(file.mapping)
-        self._judge_part(file.mapping, file.path)
+        if mapping.databases is not Databases.FILE:
+            self._judge_part(file.mapping, file.path)
         self._judge_root(event, before, mapping, file.path)
-        if event.after.content.startswith(DATABASE_HEADER):
+        is_database = event.after.content.startswith(DATABASE_HEADER)
+        if is_database and mapping.databases is Databases.IGNORE:
+            self.broken.append(f"{file.path} was sent, and {mapping.name} ignores databases")
+        elif is_database and mapping.databases is Databases.SNAPSHOT:
             self._judge_database(event.after.content, begun)
         elif isinstance(begun.job.step, Upload) and begun.job.step.provisional:
             self._judge_beginning(event, begun)
@@ -607,9 +634,15 @@ class Oracle(Measuring):
         if ours and not content.startswith(event.before.content):
             self.broken.append(f"{file.path} was rewritten, and sent before it stood still")
 
-    def uploaded(self, file: FileRecord, size: int, *, provisional: bool) -> None:
+    def uploaded(self, begun: Begun, size: int, *, provisional: bool) -> None:
         """A version has arrived, and aqsync knows it."""
+        file = begun.job.file
         at = file.mapping, file.path
+        now = self._clock.monotonic()
+        wrong = self.paid.sent(at, size, now=now, begun=begun.at, still_s=begun.still_s)
+        as_usual = begun.job.step.reason is Reason.CHANGED and not (begun.ordered or file.forced)
+        if wrong and as_usual and not self.jumps:
+            self.broken.append(wrong)
         if not provisional:
             self.spent.pop(at, None)
             return

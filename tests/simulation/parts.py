@@ -6,11 +6,13 @@ let another of aqsync's threads run, or kill the process.
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from aqsync.aqueduct.download import Download
@@ -178,6 +180,68 @@ def attend_to_writes(journal: Journal, moment: Moment, is_full: Callable[[], boo
 
     replaced: Any = database
     replaced.writing, replaced.write = attended, attended_write
+
+
+class Room:
+    """The room for snapshots on the journal's disk.
+
+    Args:
+        folder: Tells where snapshots are made.
+        is_full: Whether the disk is full.
+        overfilled: Called when more is written than was free, but for what must stay free.
+    """
+
+    TOTAL, SPARE, PLENTY = 1_000_000, 50_000, 900_000
+
+    def __init__(
+        self,
+        folder: Callable[[], Path],
+        is_full: Callable[[], bool],
+        overfilled: Callable[[], None],
+    ) -> None:
+        self._folder = folder
+        self._is_full = is_full
+        self._overfilled = overfilled
+        self._free = self._promised_under = self.PLENTY
+
+    def become(self, free: int, *, meanwhile: bool) -> None:
+        """Others write to the disk, or make room.
+
+        Args:
+            free: Bytes that are free now.
+            meanwhile: A snapshot may be under way, which was promised what was free before.
+        """
+        self._promised_under = max(free, self._free if meanwhile else 0)
+        self._free = free
+
+    def usage(self, _folder: Path) -> Usage:
+        """See `shutil.disk_usage`."""
+        free = 0 if self._is_full() else max(0, self._free - self._used())
+        return Usage(self.TOTAL, self.TOTAL - free, free)
+
+    def write(self, copy: int, piece: bytes) -> None:
+        """Write a piece of a snapshot, if there is room.
+
+        Raises:
+            OSError: There is none.
+        """
+        used = self._used() + len(piece)
+        if used > self._promised_under - self.SPARE:
+            self._overfilled()
+        if self._is_full() or used > self._free:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        os.write(copy, piece)
+
+    def _used(self) -> int:
+        return sum(part.stat().st_size for part in self._folder().glob("*/*"))
+
+
+class Usage(NamedTuple):
+    """Bytes of a disk."""
+
+    total: int
+    used: int
+    free: int
 
 
 def _full() -> sqlite3.OperationalError:

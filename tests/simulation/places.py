@@ -16,8 +16,9 @@ FOLDERS = {
     "pattern": ("20261123-2_run", "20261123-2_run/sub", "20261123-3_run", "misc"),
     "removing": ("", "sub", "disk", "disk/sub"),
     "eager": ("", "sub", "sub/deep", "disk"),
+    **dict.fromkeys(("plain", "without"), ("", "sub", "sub/deep", "new folder")),
     **dict.fromkeys(
-        ("tagged", "followed", "quiet", "both"),
+        ("tagged", "followed", "quiet", "both", "closed", "sealed"),
         ("run_1", "run_1/sub", "run_2", "run_10", "misc"),
     ),
 }
@@ -66,6 +67,13 @@ def mapping_of(name: str) -> MappingConfig:
         "followed": _measured({"sentinel": (SENTINEL,), "newer_sibling": True}),
         "quiet": _measured({"quiet": QUIET_S}),
         "both": _measured({"sentinel": (SENTINEL,), "quiet": QUIET_S, "needs": "all"}),
+        "closed": _measured({"closed": True}),
+        "sealed": {
+            **_measured({"closed": True, "quiet": QUIET_S, "needs": "all"}),
+            "databases": "ignore",
+        },
+        "plain": {"experiment": "20261123-4", "prefix": "lab", "databases": "file"},
+        "without": {"experiment": "20261123-1", "prefix": "lab", "databases": "ignore"},
     }
     return MappingConfig.model_validate(
         {
@@ -94,8 +102,13 @@ def _measured(complete: dict[str, object]) -> dict[str, object]:
 
 
 NAMES = ("fixed", "pattern", "removing", "eager")
-MEASURED = ("tagged", "followed", "quiet", "both")
-"""Some worlds have one of these besides."""
+BY_SIGNS = ("tagged", "followed", "quiet", "both")
+"""Some worlds have one of these besides: their files belong together."""
+BY_CLOSING = ("closed", "sealed")
+"""Likewise, and programs keep those files open."""
+MEASURED = (*BY_SIGNS, *BY_CLOSING)
+OTHER_DATABASES = ("plain", "without")
+"""Their databases go as any other file, or not at all."""
 EIDS = ("20261123-1", "20261123-2", "20261123-3", "20261123-4", "20261123-5")
 
 

@@ -11,7 +11,18 @@ from aqsync.config import MappingConfig
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.rules import IGNORE_FILE
 from aqsync.local.sqlite_files import database_of
-from aqsync.model import Decision, FileRecord, Hold, InSync, Reason, Recheck, State, Upload, Wait
+from aqsync.model import (
+    Databases,
+    Decision,
+    FileRecord,
+    Hold,
+    InSync,
+    Reason,
+    Recheck,
+    State,
+    Upload,
+    Wait,
+)
 from aqsync.paths import nearest
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
@@ -20,7 +31,7 @@ from tests.simulation.fake_disk import Link
 from tests.simulation.fake_server import FINE, NO_LIMIT, Who
 from tests.simulation.measured_truth import folder_of, is_last
 from tests.simulation.oracle import DATABASE_HEADER, Remote, rules_of, sha256
-from tests.simulation.places import EIDS, FOLDERS, MEASURED, SENTINEL
+from tests.simulation.places import BY_CLOSING, DATABASE, EIDS, FOLDERS, MEASURED, SENTINEL
 from tests.simulation.tapes import number_in
 from tests.simulation.world import NO_OUTAGE_KNOWN, RESCAN_S, TOKEN, World
 
@@ -162,8 +173,16 @@ def _refused(case: Case) -> bool:
     return case.file.remote_name in past.refused or len(case.content) > past.least_limit
 
 
+def _is_ignored(case: Case) -> bool:
+    """Whether it is a database, and these are not sent."""
+    is_database = case.content.startswith(DATABASE_HEADER)
+    return is_database and case.mapping.databases is Databases.IGNORE
+
+
 def _is_part(case: Case) -> bool:
-    """Whether it lies beside its database."""
+    """Whether it lies beside its database, which takes it along."""
+    if case.mapping.databases is Databases.FILE:
+        return False
     base = case.world.oracle.visible[case.mapping.name].get(database_of(case.path) or "")
     return base is not None and base.content.startswith(DATABASE_HEADER)
 
@@ -172,10 +191,12 @@ def _others_of_measurement_are_held(case: Case) -> bool:
     """Whether another file of the measurement is not on the server, for its own reason."""
     eid, visible = case.eid, case.world.oracle.visible[case.mapping.name]
     there = case.world.server.contents(eid)
+    ignored = case.mapping.databases is Databases.IGNORE
     return any(
         folder_of(path) == folder_of(case.path)
         and not is_last(path)
         and (case.mapping.name, path) in case.world.oracle.targets
+        and not (ignored and DATABASE in path)
         and there.get(case.world.oracle.targets[case.mapping.name, path][1]) != state.content
         for path, state in visible.items()
     )
@@ -201,6 +222,7 @@ REASONS: dict[Reason, Callable[[Case], bool]] = {
     Reason.FILE_REFUSED: _refused,
     Reason.TOO_LARGE: lambda case: len(case.content) > case.world.past.least_limit,
     Reason.DATABASE_PART: _is_part,
+    Reason.DATABASE_IGNORED: _is_ignored,
     Reason.MEASUREMENT_LAST: _others_of_measurement_are_held,
     Reason.DISK_AWAY: lambda case: _disk_in_doubt(*case[:3]),
     Reason.DISK_REPLACED: lambda case: _disk_in_doubt(*case[:3]),
@@ -227,7 +249,8 @@ def check_the_end(world: World, seed: int) -> None:
 def _heal(world: World, chance: random.Random) -> None:
     world.ambushes.clear()
     world.rise()
-    world.full = False
+    world.full, world.disk.tells_open = False, True
+    world.room.become(world.room.PLENTY, meanwhile=True)
     world.failing.clear()
     world.health.heal()
     _heal_server(world, chance)
@@ -270,6 +293,14 @@ def _end_measurements(world: World, mapping: MappingConfig) -> None:
         if world.disk.exists(place):  # a link or a FIFO says nothing
             world.disk.remove(place)
         world.disk.write(place, b"done")
+
+
+def _end_programs(world: World, mapping: MappingConfig) -> None:
+    """Programs end, and what they had open or locked is so no more."""
+    root = str(mapping.directory)
+    if world.disk.exists(root):
+        for file in world.disk.being_written(root).values():
+            file.writers, file.locked = 0, False
 
 
 def _go_on_beside_what_hangs(world: World) -> None:
@@ -316,7 +347,7 @@ def _rests(world: World) -> bool:
         world.run(A_MOMENT_S)  # what they write without a word is seen by the looks after it
     for mapping in world.mappings:
         if mapping.name in MEASURED:
-            _end_measurements(world, mapping)
+            (_end_programs if mapping.name in BY_CLOSING else _end_measurements)(world, mapping)
     world.oracle.look(by_action=True)
     looks = dict(world.whole_looks)
     fetched = world.engine.lists_fetched
@@ -389,7 +420,11 @@ def _is_quiet(world: World) -> bool:
 def _is_at_rest(world: World, mapping: MappingConfig) -> bool:
     """Whether nothing is to be done, but for what comes after files that are held."""
     steps = _steps(world, mapping)
-    held = {folder_of(path) for path, step in steps if isinstance(step, Hold)}
+    held = {
+        folder_of(path)
+        for path, step in steps
+        if isinstance(step, Hold) and step.state is not State.SKIPPED
+    }
     return all(
         isinstance(step, InSync | Hold)
         or (isinstance(step, Wait) and step.last and folder_of(path) in held)
@@ -486,6 +521,8 @@ def _judge(case: Case, broken: list[str]) -> None:
 def _is_there(case: Case) -> bool:
     """Whether the server has what is here; of a database, with all its rows."""
     if case.remote is None or not case.content.startswith(DATABASE_HEADER):
+        return case.remote == case.content
+    if case.mapping.databases is Databases.FILE:
         return case.remote == case.content
     database = case.world.oracle.databases.get((case.mapping.name, case.path))
     if database is None or not database.is_there():

@@ -428,3 +428,18 @@ def test_a_bind_mount_shows_in_the_table_alone() -> None:
     assert disk.unmount("/data/root/bound") is bound
     assert disk.names("/data/root/bound") == []
     assert disk.content("/elsewhere/a") == b"x"
+
+
+def test_what_is_open_is_told_by_its_path_and_a_lock_by_its_inode(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.write("open", "locked", "closed", "run/open too")
+    disk = machine.disk
+    for path in ("open", "run/open too"):
+        disk.file(f"{ROOT}/{path}").writers = 1
+    disk.file(f"{ROOT}/locked").locked = True
+    told = disk.open_for_writing(Path(ROOT))
+    assert told is not None
+    assert told.paths == {"open", "run/open too"}
+    assert told.inodes == {disk.file(f"{ROOT}/locked").inode}
+    disk.tells_open = False
+    assert disk.open_for_writing(Path(ROOT)) is None

@@ -17,17 +17,28 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 from aqsync.config import MappingConfig
-from aqsync.errors import Forbidden, Interrupted, JournalDiskFull, TransferRefused
+from aqsync.errors import (
+    Forbidden,
+    Interrupted,
+    JournalDiskFull,
+    NoRoomForSnapshot,
+    TransferRefused,
+)
+from aqsync.local import database_source, snapshot
 from aqsync.local.errands import Errands
 from aqsync.local.rules import IGNORE_FILE
 from aqsync.local.scanner import ScanReport
 from aqsync.model import (
     Adopted,
+    ChangedMeanwhile,
     Decision,
+    Failed,
     FileRecord,
     InSync,
     Outcome,
@@ -35,6 +46,7 @@ from aqsync.model import (
     Reason,
     RemoveRemote,
     Uploaded,
+    Wait,
 )
 from aqsync.sync.jobs import Job
 from aqsync.sync.order import Limits, Order
@@ -46,17 +58,28 @@ from aqsync.sync.session import Seams, Session
 from aqsync.sync.shared import Shared
 from aqsync.sync.work_queue import Lane
 from aqsync.sync.worker_pool import WORKERS
+from tests.simulation.extras import extras_of
 from tests.simulation.fake_disk import FakeDisk, Volume
 from tests.simulation.fake_server import FINE, NO_LIMIT, Backup, Call, Event, Fault, Late, Who
 from tests.simulation.oracle import Begun, Oracle, sha256
 from tests.simulation.parts import (
     Crash,
     MomentServer,
+    Room,
     SimulatedWatch,
     WatchHealth,
     attend_to_writes,
 )
-from tests.simulation.places import DATABASE, EIDS, MEASURED, MOUNT, NAMES, OUTSIDE, mapping_of
+from tests.simulation.places import (
+    BY_SIGNS,
+    DATABASE,
+    EIDS,
+    EVERY_S,
+    MOUNT,
+    NAMES,
+    OUTSIDE,
+    mapping_of,
+)
 from tests.simulation.rival import Rival
 from tests.simulation.strand import Hangs, Strand
 from tests.simulation.tapes import WrittenDatabase
@@ -179,8 +202,9 @@ class World:
         self.folder = folder
         self.clock = FakeClock()
         self.disk = FakeDisk(self.clock)
-        self.mappings = [*self._choose_mappings(), *_measured(seed)]
-        self.oracle = Oracle(self.mappings, self.disk, self.clock)
+        self.extras = extras_of(seed)
+        self.mappings = self._choose_mappings(seed)
+        self.oracle = Oracle(self.mappings, self.disk, self.clock, self.extras.large)
         self.server = MomentServer(self.clock, self.moment, self._stored, self.oracle, TOKEN)
         self.backups: list[Backup] = []
         """Backups of the server's files."""
@@ -200,7 +224,7 @@ class World:
         self.hangs = Hangs(self.chance.choice([1, 2, WORKERS]))
         self.past = Past()
         self.oracle.forgot = lambda: self.past.forgot
-        self.full = False
+        self._begin_room()
         self.crashes = self.copies = 0
         """Kills, and copies of the journal that were kept."""
         self.whole_looks: dict[str, int] = {}
@@ -210,24 +234,26 @@ class World:
         self.busy: list[str] = []
         """What is in the middle of something, the innermost last."""
         self.in_transaction = False
-        self._quiet = 0
+        self._quiet = self._letter = 0
         self._dead = self._wants_restart = False
         self._letters: list[tuple[float, int, str, str]] = []
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._letter = 0
         self.rivalry = self.chance.choice(["", "", "", "apart", "shared"])
         """Whether another aqsync works under the same names, on its own folders or on ours."""
         self._rival: Rival | None = None
         self._build()
         self.logged = _Logged()
         self.oracle.look(by_action=False)
-        self.disk.on_access = self._accessed
+        self.disk.on_access, self.disk.on_asked = self._accessed, self.oracle.asked_open
         self.journal_path = folder / "0" / "journal.db"
         self._start()
 
-    def _choose_mappings(self) -> list[MappingConfig]:
+    def _choose_mappings(self, seed: int) -> list[MappingConfig]:
         count = self.chance.choice([1, 1, 2, 2, 3])
-        return [mapping_of(name) for name in sorted(self.chance.sample(NAMES, count))]
+        found = [mapping_of(name) for name in sorted(self.chance.sample(NAMES, count))]
+        if self.extras.mapping:
+            return [mapping_of(self.extras.mapping)]
+        return [*found, *_measured(seed)]
 
     def _build(self) -> None:
         self.disk.mkdir(OUTSIDE)
@@ -297,6 +323,7 @@ class World:
         attend_to_writes(self.journal, self.moment, lambda: self.full)
         rate = RateLimit(None, self.clock)
         self.shared = Shared(self.journal, self.clock, rate, Errands(self.clock))
+        self._attend_to_room()
         self.queue = self.shared.queue
         self._begun: dict[int, Begun] = {}
         self.watches: dict[str, SimulatedWatch] = {}
@@ -328,6 +355,37 @@ class World:
         """By file, the pool of its job."""
         self.pushes: list[RunningPush] = []
         self._begin_session()
+
+    def _attend_to_room(self) -> None:
+        """A snapshot for which there is no room is remembered."""
+        snapshots = self.shared.snapshots
+        promise = snapshots.promise
+
+        def promising(size: int) -> None:
+            try:
+                promise(size)
+            except NoRoomForSnapshot:
+                self.oracle.jobs[-1].no_room = True
+                raise
+
+        snapshots.promise = promising  # type: ignore[method-assign]  # written down
+
+    def _begin_room(self) -> None:
+        """In some worlds snapshots have no more room than there is on a made-up disk."""
+        self.full = False
+        self.room = Room(self._snapshots, lambda: self.full, self._overfilled)
+        self._crowding = ExitStack()
+        if self.extras.crowded:
+            disk = SimpleNamespace(rmtree=shutil.rmtree, disk_usage=self.room.usage)
+            enter, patch = self._crowding.enter_context, mock.patch.object
+            enter(patch(snapshot, "shutil", disk))
+            enter(patch(database_source, "_write", self.room.write))
+
+    def _snapshots(self) -> Path:
+        return self.journal_path.with_name(f"{self.journal_path.name}.snapshots")
+
+    def _overfilled(self) -> None:
+        self.oracle.broken.append("a snapshot has filled the disk of the journal")
 
     def _begin_session(self) -> None:
         """Begin a session as the program does, and listen to it."""
@@ -366,6 +424,7 @@ class World:
         def starting(job: Job, lane: Lane) -> None:
             self._pools[job.file.id] = pool
             begun = self.oracle.began(job, self._renamed_to(job))
+            begun.ordered = bool(self.queue.orders_for(job.file))
             begun.lists_asked_at = dict(self.engine._lists._asked_at)
             self._begun[job.file.id] = begun
             self.note(f"begun: {type(job.step).__name__} {job.file.mapping}/{job.file.path}")
@@ -388,7 +447,9 @@ class World:
             report = scan(mapping, within, **kept)
             self.oracle.looked_at(mapping, empty=empty)
             if mapping.name in self.oracle.measured and (within or report.whole):
-                self.oracle.measured[mapping.name].scanned(began, within, report.troubles)
+                self.oracle.measured[mapping.name].scanned(
+                    began, within, report.troubles, asked=report.asked
+                )
             # While a root is in doubt, nothing that the scan has seen there is noted.
             self.whole_looks[mapping.name] += report.whole or "" in report.troubles
             return report
@@ -502,6 +563,7 @@ class World:
     def close(self) -> None:
         """The end of the world."""
         self._end_what_hangs()
+        self._crowding.close()
         self.logged.close()
         if self._rival is not None:
             self._rival.close()
@@ -756,13 +818,27 @@ class World:
         outcome = perform(job)
         if isinstance(outcome, Adopted):
             self.oracle.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
+        self._judge_room(outcome)
         if isinstance(outcome, Uploaded):
-            self.oracle.uploaded(job.file, outcome.size, provisional=outcome.provisional)
+            begun = self.oracle.jobs[-1]
+            self.oracle.uploaded(begun, outcome.size, provisional=outcome.provisional)
+        elif not isinstance(outcome, Failed | ChangedMeanwhile):
+            self.oracle.paid.forget((job.file.mapping, job.file.path))
         self.note(f"{type(outcome).__name__} {job.file.mapping}/{job.file.path}")
         with self.unattended():
             for file in self.journal.observations.records([job.file.id]):
                 self.judge_synced(file)
         return outcome
+
+    def _judge_room(self, outcome: Outcome) -> None:
+        """A database for whose snapshot there is no room waits, and says so."""
+        begun = self.oracle.jobs[-1]
+        if not begun.no_room or (
+            isinstance(outcome, Failed) and outcome.why.reason is Reason.NO_ROOM_FOR_SNAPSHOT
+        ):
+            return
+        path = begun.job.file.path
+        self.oracle.broken.append(f"{path}: nobody is told that there is no room: {outcome}")
 
     def look_at_status(self) -> None:
         """Judge what `aqsync status` would say of each file now."""
@@ -774,8 +850,18 @@ class World:
                     step = decide(file, policy_of(file), now_ns)
                     self.judge_synced(file)
                     self.judge_in_sync(file, step)
+                    self._judge_large(file, step)
                     if step.reason is Reason.REMOVED_ON_SERVER:
                         self._held_as_removed(file)
+
+    def _judge_large(self, file: FileRecord, step: Decision) -> None:
+        """A large file that waits for its budget goes at the latest when it has stood still."""
+        if not isinstance(step, Wait) or step.reason is not Reason.LARGE_AGAIN or self.oracle.jumps:
+            return
+        if step.until_ns is None or step.until_ns > file.since_ns + int(EVERY_S * SECOND_NS):
+            self.oracle.broken.append(
+                f"{file.mapping}/{file.path} waits until nobody knows: {step}"
+            )
 
     def known_files(self, mapping: MappingConfig) -> Iterator[FileRecord]:
         """All records of a mapping in the journal."""
@@ -947,7 +1033,7 @@ class World:
 def _measured(seed: int) -> list[MappingConfig]:
     """In some worlds, a mapping whose files belong together."""
     chance = random.Random(f"measured {seed}")
-    return [mapping_of(chance.choice(MEASURED))] if chance.random() < 0.25 else []
+    return [mapping_of(chance.choice(BY_SIGNS))] if chance.random() < 0.25 else []
 
 
 def _asks(name: str) -> bool:
