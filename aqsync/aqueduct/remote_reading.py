@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
-from aqsync.aqueduct.tree_download import Arriving
+from aqsync.aqueduct.tree_download import arriving_file
 from aqsync.layout.tree import TreeFile
 
 _IN_MEMORY = 64 * 1024 * 1024
@@ -30,9 +30,9 @@ class _Coming(io.RawIOBase):
         self.name = file.path
         with contextlib.ExitStack() as stack:
             self._kept = stack.enter_context(SpooledTemporaryFile(_IN_MEMORY))
-            coming = stack.enter_context(server.download(uuid, file.name))
+            arriving = stack.enter_context(arriving_file(server, uuid, file))
             self._stack = stack.pop_all()
-        self._chunks = Arriving(file, coming).chunks()
+        self._chunks = arriving.chunks()
         self._came = 0
         self._at = 0
         self._whole = False

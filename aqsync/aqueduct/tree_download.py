@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Event
 from typing import BinaryIO
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.experiment_tree import listed_files
 from aqsync.aqueduct.folder import Folder
+from aqsync.aqueduct.local_files import Progress, watched
 from aqsync.aqueduct.side_by_side import side_by_side
 from aqsync.aqueduct.tree_moves import Moved, of_one_file
 from aqsync.aqueduct.typed import instant
@@ -31,6 +33,23 @@ CONFIGURATION = "aqsync.yaml"
 """A file of this name, in whatever case, would be the configuration of commands in its folder."""
 
 _READ_BYTES = 512 * 1024
+
+
+def refuse_configuration(file: TreeFile, shown: str) -> None:
+    """Refuse a file that nobody has asked for by its name, and that would be a configuration.
+
+    Args:
+        file: The file.
+        shown: Where it would stand.
+
+    Raises:
+        LocalError: It is one.
+    """
+    if file.path.rpartition("/")[2].casefold() == CONFIGURATION:
+        raise LocalError(
+            f"{shown!r} was left out: commands in its folder would take it for their configuration",
+            hint=f"to have it all the same, name it: aqsync files get EID {file.name}",
+        )
 
 
 class TreeDownload:
@@ -99,7 +118,7 @@ class TreeDownload:
         """
         there = self._folder.stat(file.path)
         if there is None:
-            return self._fetched(file, replace=False)
+            return self.fetch(file, replace=False)
         if stat.S_ISDIR(there.st_mode):
             raise LocalError(
                 f"{self._folder.shown(file.path)!r} is a folder, and was left as it is"
@@ -114,16 +133,33 @@ class TreeDownload:
                 f"{self._folder.shown(file.path)!r} is something else than in the experiment, and"
                 " was left as it is"
             )
-        return self._fetched(file, replace=True)
+        return self.fetch(file, replace=True)
+
+    def fetch(self, file: TreeFile, *, replace: bool, progress: Progress | None = None) -> Moved:
+        """Bring one file, whatever is there.
+
+        Args:
+            file: The file.
+            replace: Whether it takes the place of what is there.
+            progress: Told how far it is.
+
+        Raises:
+            LocalError: It cannot be written.
+            ContentDiffers: What came is not what was sent.
+            RemoteError: It does not come.
+        """
+        with arriving_file(self._server, self._uuid, file) as arriving:
+            self._folder.write(
+                file.path,
+                watched(self._counted(arriving.chunks()), arriving.length, progress),
+                replace=replace,
+                mtime_ns=lambda: arriving.mtime_ns,
+            )
+        return Moved(file.path, file.name, arriving.size, note=arriving.note)
 
     def _unasked(self, file: TreeFile, alone: frozenset[str]) -> Moved:
         shown = self._folder.shown(file.path)
-        if os.path.basename(file.path).casefold() == CONFIGURATION:  # noqa: PTH119 - a path on no disk
-            raise LocalError(
-                f"{shown!r} was left out: commands in its folder would take it for their"
-                " configuration",
-                hint="to have it all the same, name it",
-            )
+        refuse_configuration(file, shown)
         if file.path in alone:
             raise LocalError(
                 f"{shown!r} was left out: the file system takes its name for that of another file"
@@ -176,17 +212,6 @@ class TreeDownload:
             shown = self._folder.shown(path)
             raise FileUnreadable(f"{shown!r} cannot be read: {exc.strerror}") from exc
 
-    def _fetched(self, file: TreeFile, *, replace: bool) -> Moved:
-        with self._server.download(self._uuid, file.name) as coming:
-            arriving = Arriving(file, coming)
-            self._folder.write(
-                file.path,
-                self._counted(arriving.chunks()),
-                replace=replace,
-                mtime_ns=lambda: arriving.mtime_ns,
-            )
-        return Moved(file.path, file.name, arriving.size, note=arriving.note)
-
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             self._go_on()
@@ -198,17 +223,41 @@ class TreeDownload:
             raise Interrupted("the download was broken off")
 
 
+@contextmanager
+def arriving_file(server: Client, uuid: UUID, file: TreeFile) -> Iterator[Arriving]:
+    """Open a file of an experiment for reading, to be compared with what is known of it.
+
+    Raises:
+        RemoteError: It does not come.
+    """
+    with server.download(uuid, file.name) as coming:
+
+        def was_replaced() -> bool:
+            second = coming.modified_second
+            with suppress(ValueError):
+                if second not in {None, int(instant(file.modified_at).timestamp())}:
+                    return True
+            now = {each.name: each.modified_at for each in listed_files(server, uuid)}
+            return now.get(file.name) != file.modified_at
+
+        yield Arriving(file, coming, was_replaced)
+
+
 class Arriving:
     """A file that comes, and is compared with what is known of it.
 
     Args:
         file: The file.
         coming: Its download.
+        was_replaced: Asked whether the server has another version by now than it listed.
     """
 
-    def __init__(self, file: TreeFile, coming: Download) -> None:
+    def __init__(self, file: TreeFile, coming: Download, was_replaced: Callable[[], bool]) -> None:
         self._file = file
         self._coming = coming
+        self._was_replaced = was_replaced
+        self.length = coming.length
+        """The file's size in bytes; None if the server did not tell."""
         self.size = 0
         """The bytes that have come."""
         self.mtime_ns: int | None = None
@@ -247,11 +296,3 @@ class Arriving:
                 f" were sent (SHA-256 {sha256} in place of {known.sha256})",
                 hint="get it by its name on the server to look at it",
             )
-
-    def _was_replaced(self) -> bool:
-        """Whether the server has another version by now than it listed."""
-        second = self._coming.modified_second
-        try:
-            return second is not None and second != int(instant(self._file.modified_at).timestamp())
-        except ValueError:
-            return True

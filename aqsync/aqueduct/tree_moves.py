@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import NamedTuple
 
 from aqsync.errors import (
@@ -13,9 +14,11 @@ from aqsync.errors import (
     HeaderDropped,
     LocalError,
     NameNotSendable,
+    RemoteFileNotFound,
     RemoteOperationError,
     TreeIncomplete,
 )
+from aqsync.layout.tree import Tree
 
 _NO_FILE_FITS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
@@ -48,6 +51,15 @@ class TreeReport(NamedTuple):
     """What is worth knowing: links that were left out, versions whose time is not known."""
 
 
+def concerns_one_file(exc: AqsyncError) -> bool:
+    """Tell whether other files may be moved all the same."""
+    if isinstance(exc, HeaderDropped | ExperimentNotFound):
+        return False
+    if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _NO_FILE_FITS:
+        return False
+    return isinstance(exc, AlreadyThere | LocalError | NameNotSendable | RemoteOperationError)
+
+
 def of_one_file(work: Callable[[], Moved], path: str, name: str) -> Moved:
     """Do something to a file; errors that concern no other file become its problem.
 
@@ -56,21 +68,28 @@ def of_one_file(work: Callable[[], Moved], path: str, name: str) -> Moved:
     """
     try:
         return work()
-    except (HeaderDropped, ExperimentNotFound):
-        raise
-    except (AlreadyThere, LocalError, NameNotSendable, RemoteOperationError) as exc:
-        if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _NO_FILE_FITS:
+    except AqsyncError as exc:
+        if not concerns_one_file(exc):
             raise
         return Moved(path, name, problem=exc)
 
 
-def refused(name: str) -> Moved:
-    """What becomes of a name on the server that no file here can have."""
-    return Moved(
-        name,
-        name,
-        problem=NameNotSendable(f"{name!r} cannot be the name of a file on this machine"),
-    )
+def no_name(name: str) -> LocalError:
+    """The error of a name on the server that would lead elsewhere, or nowhere."""
+    return LocalError(f"{name!r} cannot be the name of a file on this machine")
+
+
+def lacking(tree: Tree) -> Iterator[Moved]:
+    """What of a tree cannot come at all, each with its problem."""
+    for name in tree.refused:
+        yield Moved(name, name, problem=no_name(name))
+    for file in tree.missing:
+        problem = RemoteFileNotFound(
+            f"{file.path!r} is not on the server, though a manifest has it",
+            hint="see whether somebody removed it; where it came from it may still be",
+            status=HTTPStatus.NOT_FOUND,
+        )
+        yield Moved(file.path, file.name, problem=problem)
 
 
 class Reporter:

@@ -11,7 +11,7 @@ from aqsync.aqueduct.experiment_tree import find_tree
 from aqsync.aqueduct.folder import Folder
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.tree_download import TreeDownload
-from aqsync.aqueduct.tree_moves import Reporter, TreeReport, refused
+from aqsync.aqueduct.tree_moves import Reporter, TreeReport, lacking
 from aqsync.aqueduct.tree_upload import TreeUpload, Walk
 
 _OVERWRITE = "overwrite=True replaces it"
@@ -30,9 +30,12 @@ def download_tree(
     """Bring an experiment into a directory; see `Experiment.download_all`."""
     tree, notes = find_tree(server, found.uuid, decode=decode, prefix=prefix)
     reporter = Reporter(found.eid, _OVERWRITE, notes)
-    for name in tree.refused:
-        reporter.take(refused(name))
-    with Folder(directory, make=True) as folder, _bar(len(tree.files), show=progress) as bar:
+    for moved in lacking(tree):
+        reporter.take(moved)
+    with (
+        Folder(directory, make=True) as folder,
+        tree_progress(len(tree.files), show=progress, stays=True) as bar,
+    ):
         download = TreeDownload(server, found.uuid, folder, overwrite=overwrite, came=bar[0])
         for moved in download.all_of(tree):
             bar[1]()
@@ -56,7 +59,7 @@ def upload_tree(
         reporter = Reporter(found.eid, _OVERWRITE, ())
         for path in walk.skipped:
             reporter.note(path, "it is no regular file, and was left out")
-        with _bar(len(walk.files), show=progress) as bar:
+        with tree_progress(len(walk.files), show=progress, stays=True) as bar:
             for moved in upload.all_of(walk, sent=bar[0]):
                 bar[1]()
                 reporter.take(moved)
@@ -64,14 +67,20 @@ def upload_tree(
 
 
 @contextmanager
-def _bar(
-    files: int, *, show: bool
+def tree_progress(
+    files: int, *, show: bool, stays: bool = False
 ) -> Iterator[tuple[Callable[[int], object], Callable[[], object]]]:
-    """Give what is called with bytes that have been moved, and after each file."""
+    """Give what is called with bytes that have been moved, and what is called after each file.
+
+    Args:
+        files: How many there are.
+        show: Whether they move a bar.
+        stays: Whether the bar is left to be seen.
+    """
     if not show:
         yield (lambda _: None), (lambda: None)
         return
     from aqsync.aqueduct.transfer_bar import tree_bar  # noqa: PLC0415 - rich is slow to import
 
-    with tree_bar(files, stays=True) as bar:
+    with tree_bar(files, stays=stays) as bar:
         yield bar.bytes, bar.file

@@ -12,6 +12,8 @@ from aqsync.aqueduct.records import (
     RemoteFile,
     TaskRecord,
 )
+from aqsync.cli.output import iso_text
+from aqsync.layout.tree import TreeFile
 
 
 def experiment_as_json(found: ExperimentRef) -> dict[str, Any]:
@@ -30,6 +32,18 @@ def experiment_as_json(found: ExperimentRef) -> dict[str, Any]:
 def file_as_json(file: RemoteFile) -> dict[str, Any]:
     """Return a file of an experiment."""
     return {"name": file.name, "uploaded_at": _time(file.uploaded_at)}
+
+
+def tree_file_as_json(file: TreeFile) -> dict[str, Any]:
+    """Return a file of a tree, with what is known of this version of it."""
+    told = file.told
+    return {
+        "path": file.path,
+        **file_as_json(RemoteFile(file.name, file.modified_at)),
+        "size": None if told is None else told.size,
+        "sha256": None if told is None else told.sha256,
+        "modified_at": None if told is None else iso_text(told.mtime_ns),
+    }
 
 
 def extension_as_json(found: ExtensionRecord) -> dict[str, Any]:

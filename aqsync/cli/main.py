@@ -33,6 +33,7 @@ COMMANDS = {
     "reload": "Have the running daemon take over the configuration as it is now.",
     "experiment": "Create, find, show, change and remove experiments.",
     "tags": "Add, remove and list tags.",
+    "pull": "Give the whole tree of an experiment back, as it was.",
     "files": "List, upload, download and remove the files of an experiment.",
     "extensions": "List and show the server's extensions, and run their actions.",
     "tasks": "List, show and cancel tasks: the runs of extensions' actions.",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from aqsync.aqueduct.client import Client
-from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched, write_whole
-from aqsync.cli.as_json import file_as_json
+from aqsync.aqueduct.folder import Folder
+from aqsync.aqueduct.local_files import Progress, chunks_of, open_regular, watched
+from aqsync.aqueduct.records import ExperimentRef, RemoteFile
+from aqsync.aqueduct.tree_download import TreeDownload, refuse_configuration
+from aqsync.aqueduct.tree_moves import no_name
+from aqsync.cli.as_json import file_as_json, tree_file_as_json
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, require, say_files
 from aqsync.cli.file_moves import Moves, Transfer
@@ -18,9 +21,10 @@ from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
-from aqsync.config import FOUND_HERE
+from aqsync.cli.tables import say_table, time_text
+from aqsync.cli.trees import chosen_files, decode_option, say_notes, tree_of_experiment
 from aqsync.errors import ConfigError, ExitCode, LocalError
-from aqsync.layout.names import is_plain
+from aqsync.layout.tree import TreeFile
 
 _NAMED_IN_QUESTION = 5
 
@@ -30,16 +34,23 @@ def files() -> None:
     """List, upload, download and remove the files of an experiment."""
 
 
-@files.command("list", epilog="Example: aqsync files list 20261123-1")
+@files.command("list", epilog="Example: aqsync files list 20261123-1 --tree")
 @eid_argument
+@click.option("--tree", is_flag=True, help="The tree that they were: paths, and empty folders.")
+@decode_option
 @with_server
 @json_option
-def list_files(server: Client, *, eid: str, json: bool) -> ExitCode:
-    """List the files of an experiment by name.
+def list_files(server: Client, *, eid: str, tree: bool, decode: bool, json: bool) -> ExitCode:
+    """List the files of an experiment by name, or as the tree that they were.
 
-    With --json: a list of objects with name and uploaded_at.
+    With --json: a list of objects with name and uploaded_at; with --tree also path, size, sha256
+    and modified_at, null where that is not known. An empty folder has a path, and no name.
     """
+    if decode and not tree:
+        raise ConfigError("--decode goes with --tree", hint="give both")
     with experiment_by(server, eid) as found:
+        if tree:
+            return _list_tree(server, found, decode=decode, json=json)
         listed = files_of(server, found)
     if json:
         say_json([file_as_json(file) for file in listed])
@@ -50,9 +61,29 @@ def list_files(server: Client, *, eid: str, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
+def _list_tree(server: Client, found: ExperimentRef, *, decode: bool, json: bool) -> ExitCode:
+    tree, notes = tree_of_experiment(server, found, decode=decode)
+    say_notes(notes)
+    if json:
+        folders = [{"path": f"{folder}/", "name": None} for folder in tree.folders]
+        say_json([*(tree_file_as_json(file) for file in tree.files), *folders])
+        return ExitCode.OK
+    rows = [(file.path, time_text(RemoteFile(*file[1:3]).uploaded_at)) for file in tree.files]
+    say_table(("PATH", "UPLOADED"), sorted([*rows, *((f"{path}/", "") for path in tree.folders)]))
+    if not rows:
+        complain(f"{found.eid} has no files")
+    return ExitCode.OK
+
+
 @files.command(epilog="Example: aqsync files get 20261123-1 --to data")
 @eid_argument
-@click.argument("names", nargs=-1, help="Names in the experiment; all files, if left out.")
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[PATH]...",
+    help="Paths, folders or patterns such as '*.csv', as in files list --tree, or names in the"
+    " experiment; all files, if left out.",
+)
 @click.option(
     "--to",
     "directory",
@@ -61,6 +92,7 @@ def list_files(server: Client, *, eid: str, json: bool) -> ExitCode:
     help="The directory to put them in; made if missing. By default the current one.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files here.")
+@decode_option
 @with_server
 @json_option
 def get(
@@ -70,9 +102,13 @@ def get(
     names: Sequence[str],
     directory: Path,
     overwrite: bool,
+    decode: bool,
     json: bool,
 ) -> ExitCode:
     """Download files of an experiment; a file comes whole or not at all.
+
+    A file goes into the folders that it came from, where a manifest or the journal knows them. One
+    that is named by its name in the experiment gets that name.
 
     A file that is there already stays as it is without --overwrite, and the exit status is 1. So
     it is with a file called aqsync.yaml that is not named, since it would become a configuration.
@@ -81,44 +117,37 @@ def get(
     problems (a list of objects with name, path, reason and hint).
     """
     with experiment_by(server, eid) as found:
-        listed = files_of(server, found)
-        require(names, listed, found)
-        wanted = list(dict.fromkeys(names or (file.name for file in listed)))
-        if not wanted and not json:
+        tree, notes = tree_of_experiment(server, found, decode=decode)
+        chosen = chosen_files(tree, names, found) if names else list(tree.files)
+        chosen += [] if names else [TreeFile(name, name, "") for name in tree.refused]
+        say_notes(notes)
+        if not chosen and not json:
             complain(f"{found.eid} has no files")
-        if wanted:
-            _make(directory)
+        transfers = [Transfer(each.name, directory / each.path) for each in chosen]
+        moves = Moves("downloaded", found, json=json)
+        if not chosen:
+            return moves.run((), lambda *_: 0)
+        by_name = {each.name: each for each in chosen}
+        with Folder(directory, make=True) as folder:
+            bringing = TreeDownload(server, found.uuid, folder, overwrite=overwrite)
 
-        def download(transfer: Transfer, progress: Progress | None) -> int:
-            if not is_plain(transfer.name):
-                raise LocalError(f"{transfer.name!r} cannot be the name of a file on this machine")
-            if transfer.name.casefold() == FOUND_HERE and not names:
-                raise LocalError(
-                    f"{transfer.name!r} was left out: commands in {directory} would take it for"
-                    " their configuration",
-                    hint=f"to have it all the same, name it:"
-                    f" aqsync files get {eid} {transfer.name}",
-                )
-            if not overwrite and os.path.lexists(transfer.path):
-                raise LocalError(
-                    f"{transfer.path} exists already, and was left as it is",
-                    hint="--overwrite replaces it, --to takes another directory",
-                )
-            size = 0
+            def download(transfer: Transfer, progress: Progress | None) -> int:
+                file = by_name[transfer.name]
+                if file.name in tree.refused:
+                    raise no_name(file.name)
+                if not {file.name, file.path} & set(names):
+                    refuse_configuration(file, str(transfer.path))
+                if not overwrite and folder.stat(file.path) is not None:
+                    raise LocalError(
+                        f"{transfer.path} exists already, and was left as it is",
+                        hint="--overwrite replaces it, --to takes another directory",
+                    )
+                moved = bringing.fetch(file, replace=overwrite, progress=progress)
+                if moved.note:
+                    say_notes([f"{file.path!r}: {moved.note}"])
+                return moved.size
 
-            def count(done: int, total: int | None) -> None:
-                nonlocal size
-                size = done
-                if progress is not None:
-                    progress(done, total)
-
-            with server.download(found.uuid, transfer.name) as coming:
-                chunks = watched(coming.chunks(), coming.length, count)
-                write_whole(transfer.path, chunks, replace=overwrite)
-            return size
-
-        transfers = [Transfer(each, directory / each) for each in wanted]
-        return Moves("downloaded", found, json=json).run(transfers, download)
+            return moves.run(transfers, download)
 
 
 @files.command(epilog="Example: aqsync files put 20261123-1 iq.hdf5")
@@ -207,13 +236,6 @@ def _uploads(paths: Sequence[Path], name: str | None) -> list[Transfer]:
                 hint="put one of them by itself, with --name",
             )
     return transfers
-
-
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise LocalError(f"{directory} cannot be made: {exc.strerror}") from exc
 
 
 def _in_words(names: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ def offered(*words: str) -> list[str]:
 
 def test_commands_and_options() -> None:
     assert offered("he") == []
-    assert offered("p") == ["push", "pause"]
+    assert offered("p") == ["push", "pause", "pull"]
     assert offered("files", "") == ["get", "list", "put", "remove"]
     assert offered("doctor", "--on") == ["--only"]
     assert offered("doctor", "--only", "jo") == ["journal"]

@@ -43,6 +43,7 @@ BEFORE = {
     "databases.md": """touch ~/measurements/experiments.db
 touch -d '1 hour ago' ~/measurements/experiments.db
 aqsync push""",
+    "get-data-back.md": "aqsync push",
     "move-from-pyaqueduct.md": "echo 'from pyaqueduct import API' > script.py",
     "network-disks.md": "aqsync push",
     "restore-the-server.md": f"""aqsync push

@@ -67,7 +67,7 @@ def test_commands_are_understood(page: Path, call: str) -> None:
 
 
 def test_a_wrong_command_is_noticed() -> None:
-    assert unknown_words("aqsync pull") == ["pull"]
+    assert unknown_words("aqsync fetch") == ["fetch"]
     assert unknown_words("aqsync files") == ["files"]
     assert unknown_words("aqsync push --now --nonsense x") == ["--nonsense"]
     assert unknown_words("aqsync files put --wrong x") == ["--wrong"]
