@@ -16,6 +16,13 @@ class Content(Protocol):
     def size(self) -> int:
         """How many bytes it gives out."""
 
+    @property
+    def signature(self) -> Signature:
+        """Of the file while it has this content, by the last check.
+
+        Unknown if the file is known to have changed since, or may have changed without showing it.
+        """
+
     def chunks(self, size: int) -> Iterator[bytes]:
         """The bytes, once, in pieces of this size; the last one comes only after the last check.
 

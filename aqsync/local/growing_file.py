@@ -63,6 +63,11 @@ class GrowingFile:
         """Bytes that it gives out."""
         return self._found.size
 
+    @property
+    def signature(self) -> Signature:
+        """See `Content.signature`."""
+        return Signature.unknown(self._found.size)
+
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """The bytes, once; the last chunk comes only after the second check.
 

@@ -65,6 +65,11 @@ class GuardedFile:
         """Bytes of the version wanted."""
         return self._expected.size
 
+    @property
+    def signature(self) -> Signature:
+        """See `Content.signature`."""
+        return self._expected
+
     def beginning(self) -> bytes:
         """The first `CHUNK` of bytes, in front of all chunks; these begin with the same ones.
 

@@ -166,6 +166,8 @@ class _Room:
         self._place, self._snapshots = place, snapshots
         self._promised = 0
         self.damage: str | None = None
+        self.stayed = False
+        """Nothing of the database has changed while it was copied."""
 
     def file(self, part: str = "") -> Path:
         """Where the copy of the database, or of a part of it, is."""
@@ -240,9 +242,8 @@ class _Attempts:
         return state
 
     def _old_enough(self, state: DatabaseState) -> DatabaseState:
-        """The state once its times can tell it from the next one, if that matters."""
-        told_by_log = state.log is not None and self._expected is None
-        if told_by_log or not (young_ns := self._young_ns(state)):
+        """The state once its times can tell it from the next one."""
+        if not (young_ns := self._young_ns(state)):
             return state
         self._clock.wait(threading.Event(), young_ns / SECOND_NS)
         return self._source.look()
@@ -276,6 +277,7 @@ class _Attempts:
         if hot:
             copied &= source.copy(JOURNAL, room.file(JOURNAL), room.promise)
         after = source.look()
+        room.stayed = after.signature == before.signature and not self._young_ns(before)
         if not copied:
             return False
         if after.database[4] != before.database[4] or hot != self._has_hot_journal():
@@ -283,7 +285,7 @@ class _Attempts:
         if header and not hot:
             in_copy = _first_bytes(room.file(LOG), LOG_HEADER)
             return header == in_copy == log_header(source.first_bytes(LOG, LOG_HEADER))
-        if after.signature != before.signature or self._young_ns(before):
+        if not room.stayed:
             return False
         if hot and names_other_journal(_last_bytes(room.file(JOURNAL), HEADER)):
             raise SharedTransaction(
@@ -310,7 +312,7 @@ class _Attempts:
         if room.damage is not None and room.damage != damage:
             return None
         if whole:
-            return _Copy(room.file(), self._source, state)
+            return _Copy(room.file(), self._source, state, stayed=room.stayed)
         if self._is_at_rest(state):
             return state.signature
         raise DatabaseDamaged(
@@ -323,14 +325,22 @@ class _Attempts:
 class _Copy:
     """A copy that was made whole."""
 
-    def __init__(self, place: Path, source: DatabaseSource, state: DatabaseState) -> None:
+    def __init__(
+        self, place: Path, source: DatabaseSource, state: DatabaseState, *, stayed: bool
+    ) -> None:
         self._place, self._source, self._state = place, source, state
         self._size = place.stat().st_size
+        self._stayed = stayed
 
     @property
     def size(self) -> int:
         """Bytes."""
         return self._size
+
+    @property
+    def signature(self) -> Signature:
+        """See `Content.signature`."""
+        return self._state.signature if self._stayed else Signature.unknown(self._size)
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """See `Content.chunks`; this may be called again and again.
@@ -354,8 +364,10 @@ class _Copy:
             raise _disk_failed(exc) from exc
 
     def _check(self) -> None:
-        if self._source.look().database[4] != self._state.database[4]:
+        now = self._source.look()
+        if now.database[4] != self._state.database[4]:
             raise FileChanged(f"another file has taken the place of {self._source.place}")
+        self._stayed = self._stayed and now.signature == self._state.signature
 
 
 class _AtRest(GuardedFile):

@@ -33,6 +33,7 @@ from aqsync.model.outcomes import (
     Removed,
     Touched,
     Uploaded,
+    has_moved_on,
 )
 from aqsync.model.policy import (
     Action,
@@ -133,5 +134,6 @@ __all__ = [
     "Wait",
     "explain_error",
     "explanation_of",
+    "has_moved_on",
     "reason_of",
 ]

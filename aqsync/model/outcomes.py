@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aqsync.model.reasons import Explained, Explanation
-from aqsync.model.records import Beginning, Finding, Signature
+from aqsync.model.records import Beginning, FileRecord, Finding, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,22 @@ class Failed(Explained):
     """With `too_large`: the largest file that the server takes, in bytes, if it said so."""
     sent_bytes: int | None = field(default=None, compare=False)
     """With `too_large`: how many were to be sent, if the file as it is has not as many."""
+
+
+def has_moved_on(file: FileRecord, outcome: Outcome) -> bool:
+    """Whether the file has changed since it was decided on, as the job itself has seen.
+
+    Args:
+        file: As it was decided on.
+        outcome: What came of the job.
+    """
+    match outcome:
+        case Uploaded(provisional=True):
+            return False
+        case Uploaded() | Touched() | Adopted():
+            return outcome.signature != file.local
+        case _:
+            return False
 
 
 Outcome = (

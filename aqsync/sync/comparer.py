@@ -12,7 +12,7 @@ from aqsync.aqueduct.download import Download
 from aqsync.clock import Clock
 from aqsync.errors import Interrupted, RemoteFileNotFound
 from aqsync.journal import Journal
-from aqsync.local.content import Held
+from aqsync.local.content import Content, Held
 from aqsync.local.read_ahead import read_ahead
 from aqsync.local.reader import CHUNK
 from aqsync.model import (
@@ -84,7 +84,7 @@ class Comparer:
                     # On a thread of its own: the server must not wait for a disk that hangs.
                     closing(read_ahead(source.chunks(CHUNK))) as ours,
                 ):
-                    found = self._side_by_side(job, remote, ours, size, known)
+                    found = self._side_by_side(job, remote, ours, source, known)
                     return (
                         replace(found, damage=held.damage) if isinstance(found, Adopted) else found
                     )
@@ -129,11 +129,11 @@ class Comparer:
         job: Job,
         remote: Download,
         ours: Iterator[bytes],
-        here: int,
+        source: Content,
         known: dict[bytes, int],
     ) -> Outcome:
         listed = str(job.file.remote.modified_at)
-        length = remote.length
+        here, length = source.size, remote.length
         # Past versions of another size than the server told cannot be equal.
         past = {other for other in known.values() if length in {None, other}}
         most = max(here, *past, 0)
@@ -148,9 +148,10 @@ class Comparer:
         if same:
             pieces.drain()  # the last chunk comes only if the file is still this version
         digest = theirs.digest()
-        file, local = job.file, job.file.local
-        if same and size == here and local is not None:
-            return Adopted(local, digest, listed, None if here == local.size else here)
+        file = job.file
+        if same and size == here:
+            signature = source.signature
+            return Adopted(signature, digest, listed, None if here == signature.size else here)
         just_sent = {v.sha256 for v in (file.synced, file.sent) if v is not None}
         if digest in just_sent:
             return FoundOurOwn(size, digest, listed)

@@ -56,8 +56,8 @@ class Contents:
         ):
             yield Held(partial(GuardedFile, job.root, file.path, local, self.disk), local.size)
             return
-        # What is sent may be newer than what was decided on: the next scan shows that, and a
-        # database whose writer never rests would never be sent else.
+        # What is sent may be newer than what was decided on: a database whose writer never rests
+        # would never be sent else. The outcome says of which state it is.
         expected = None if isinstance(job.step, Upload) else local
         made = self._snapshots.of(self.disk, job.root, file.path, expected, goes_on)
         with made as held:

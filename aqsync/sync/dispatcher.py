@@ -37,6 +37,7 @@ from aqsync.model import (
     Upload,
     Uploaded,
     Wait,
+    has_moved_on,
 )
 from aqsync.sync.engine import Engine
 from aqsync.sync.files_in_hand import FilesInHand
@@ -245,6 +246,8 @@ class Dispatcher:
         if not isinstance(outcome, BeginningRead | BeingWritten):
             self._announce.changed_on_server(file)
         provisional = isinstance(outcome, Uploaded) and outcome.provisional
+        if has_moved_on(file, outcome):
+            self._look_later(file.mapping, file.path, 0.0)
         if provisional or not isinstance(outcome, Uploaded | Touched | Removed):
             self._again(file)
 

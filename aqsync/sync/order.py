@@ -29,6 +29,7 @@ from aqsync.model import (
     Upload,
     Uploaded,
     Wait,
+    has_moved_on,
 )
 from aqsync.paths import is_chosen
 from aqsync.sync.progress import Finished, Sent, Show
@@ -267,6 +268,8 @@ class Order:
         elif isinstance(outcome, ChangedMeanwhile):
             self._round.look_again.setdefault(file.mapping, []).append(file.path)
             self._round.wait_until(now_ns, "it changed while it was read")
+        if outcome is not None and has_moved_on(file, outcome):
+            self._round.look_again.setdefault(file.mapping, []).append(file.path)
         if isinstance(outcome, BeingWritten | ChangedMeanwhile | None) or file.eid is None:
             return
         self._round.acted.add(file.eid)
@@ -325,7 +328,7 @@ class Order:
             return self.limits.wait_for_settling and ahead_s <= self.limits.longest_wait_s
         if file.failure is not None:
             return file.failure.count < TRIES
-        return self.limits.wait_for_settling
+        return self.limits.wait_for_settling and file.id not in self._sent
 
     def forget(self, file_id: int) -> None:
         """Do not wait for a file: it is no longer known, or its disk hangs."""

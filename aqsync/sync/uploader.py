@@ -152,7 +152,7 @@ class Uploader:
             return self._uploaded(job, job.step, held)
 
     def _uploaded(self, job: Job, step: Upload, held: Held) -> Outcome:
-        local, synced = _present(job.file), job.file.synced
+        synced = job.file.synced
         with held.open() as source:
             unfinished = still_written(source) if isinstance(source, GuardedFile) else None
             if unfinished is not None:
@@ -167,7 +167,8 @@ class Uploader:
             if self._digest(job, source.chunks(CHUNK)) == synced.sha256:
                 if step.provisional:
                     return BeginningRead(grows=True)
-                return Touched(local, synced.sha256, held.unlike(local))
+                signature = source.signature
+                return Touched(signature, synced.sha256, held.unlike(signature))
         with held.open() as source:
             return self._sent(job, held, source, unfinished)
 
@@ -216,7 +217,6 @@ class Uploader:
         """
         assert isinstance(job.step, Upload)  # noqa: S101 - the caller has matched it
         file, step = job.file, job.step
-        signature = Signature.unknown(source.size) if step.provisional else _present(file)
         digest, expected = hashlib.sha256(), self._check.expected(file)
         with self._body(job, source, digest) as body:
             began = self._clock.monotonic()
@@ -232,6 +232,7 @@ class Uploader:
                 return replace(_failed(job, exc), sent_bytes=held.unlike(_present(file)))
         self._check.answered(expected=expected, checked=receipt.condition_checked)
         between = self._check.stored_between(receipt, began)
+        signature = Signature.unknown(source.size) if step.provisional else source.signature
         return Uploaded(
             signature,
             digest.digest(),

@@ -50,6 +50,7 @@ from aqsync.model import (
     Reason,
     RemoveRemote,
     State,
+    Touched,
     Upload,
     Uploaded,
     Wait,
@@ -360,6 +361,17 @@ def _sent_by_itself(self: Walk, path: str, known: Any, seen: Any) -> None:
     self._entry(path, known, seen)
 
 
+def _as_decided(original: Any, self: Uploader, job: Any) -> Any:
+    """What was copied of a database counts as what was decided on."""
+    outcome = original(self, job)
+    if getattr(outcome, "provisional", False):
+        return outcome
+    if not isinstance(outcome, Uploaded | Touched | Adopted):
+        return outcome
+    size = outcome.signature.size if outcome.bytes is None else outcome.bytes
+    return replace(outcome, signature=job.file.local, bytes=size)
+
+
 def _consistent(original: Any, self: Any, before: Any) -> bool:
     """Every copy of a database counts as consistent."""
     original(self, before)
@@ -643,6 +655,10 @@ MUTATIONS: dict[str, Broken] = {
     "hot-journal-unseen": Broken(
         "13: what is not committed is undone",
         _patched((snapshot, "begins_journal", lambda _first: False)),
+    ),
+    "copy-outdated": Broken(
+        "2, 13: what changed while it was copied is not in sync",
+        _around(Uploader, "do", _as_decided),
     ),
     "part-sent": Broken(
         "13: a part of a database is not sent by itself",

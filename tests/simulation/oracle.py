@@ -107,6 +107,8 @@ class Begun:
     """There was no room for its snapshot, and the file was not opened since."""
     floor: int | None = None
     """Of a database: the last row that was committed before it was first looked at."""
+    seen: int | None = None
+    """The last row that was committed before it was last looked at."""
 
 
 @dataclass
@@ -426,6 +428,9 @@ class Oracle(Measuring):
             if f"{target}/".startswith(f"{place}/"):
                 begun.there = file.path in self.visible[file.mapping]
                 self._reads(begun)
+            database = self.databases.get((file.mapping, file.path))
+            if place == target and database is not None and database.is_there():
+                begun.seen = database.committed
 
     def opened(self, place: str) -> None:
         """A file is opened."""
@@ -453,6 +458,18 @@ class Oracle(Measuring):
         database = self.databases.get((file.mapping, file.path))
         if begun.floor is None and database is not None and database.is_there():
             begun.floor = database.committed
+
+    def in_sync_with(self, content: bytes) -> None:
+        """A job has ended, and what it read is called in sync with this content."""
+        begun = self.jobs[-1]
+        if begun.job.databases is not Databases.SNAPSHOT:
+            return  # its log goes by itself
+        number = number_in(content) if content.startswith(DATABASE_HEADER) else None
+        if begun.seen is not None and number is not None and number < begun.seen:
+            self.broken.append(
+                f"{begun.job.file.path} is called in sync with {number} rows, and was seen with"
+                f" {begun.seen}"
+            )
 
     def sending(self, name: str, digest: bytes) -> None:
         """From now on the version may be on the server, even if the upload fails."""

@@ -26,16 +26,12 @@ QUICKLY_CAUGHT = (
     *("locks-uncounted", "ignored-database-sent", "room-not-asked", "large-unpaid"),
 )
 
-OPEN = {1295, 1312}
-"""Findings that are still open; docs/explanation/reliability.md says what is seen in each."""
 BEGINNINGS = range(FIRST, FIRST + CHUNK * CHUNKS, CHUNK)
 
 
 @pytest.mark.parametrize("first", long_but(1, BEGINNINGS))
 def test_no_history_breaks_a_promise(first: int) -> None:
     for seed in range(first, first + CHUNK):
-        if seed in OPEN:
-            continue
         verdict = play(seed)
         if verdict.broken:
             pytest.fail(told(shrunk(verdict)))

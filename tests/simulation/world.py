@@ -45,6 +45,7 @@ from aqsync.model import (
     Policy,
     Reason,
     RemoveRemote,
+    Touched,
     Uploaded,
     Wait,
 )
@@ -828,6 +829,8 @@ class World:
         with self.unattended():
             for file in self.journal.observations.records([job.file.id]):
                 self.judge_synced(file)
+                if isinstance(outcome, Uploaded | Touched | Adopted):
+                    self._judge_outcome(job, file)
         return outcome
 
     def _judge_room(self, outcome: Outcome) -> None:
@@ -839,6 +842,17 @@ class World:
             return
         path = begun.job.file.path
         self.oracle.broken.append(f"{path}: nobody is told that there is no room: {outcome}")
+
+    def _judge_outcome(self, job: Job, file: FileRecord) -> None:
+        """What the job has seen to be newer than what the server has is not in sync."""
+        mapping, now_ns = self.oracle.mapping(file.mapping), self.clock.now_ns()
+        step = decide(file, policies(self.journal, mapping, now_ns)(file), now_ns)
+        experiment = self.server.experiments.get(job.uuid)
+        there = None if experiment is None else experiment.files.get(file.remote_name)
+        if not isinstance(step, InSync) or file.synced is None or there is None:
+            return
+        if sha256(there.content) == file.synced.sha256:
+            self.oracle.in_sync_with(there.content)
 
     def look_at_status(self) -> None:
         """Judge what `aqsync status` would say of each file now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,24 @@ import pytest
 
 from aqsync.errors import ServerUnreachable
 from aqsync.local import snapshot
+from aqsync.local.database_source import DatabaseSource
 from aqsync.local.snapshot import Snapshots
-from aqsync.model import Hold, InSync, Reason, State, Wait
+from aqsync.local.sqlite_files import LOG
+from aqsync.model import (
+    Adopted,
+    Compare,
+    Hold,
+    InSync,
+    Reason,
+    State,
+    Touched,
+    Upload,
+    Uploaded,
+    Wait,
+)
 from aqsync.sync.summary import summarize
 from tests.support.databases import add_rows, listed, open_database, rows_in
+from tests.support.harness import Harness
 from tests.support.lab import EID, Lab
 
 NAME = "run/experiments.db"
@@ -50,6 +64,21 @@ def test_a_database_with_its_log_goes_as_one_file(
     assert lab.push().uploaded == 0
 
 
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """What happens, each once, right after the next logs of databases were copied."""
+    copy, todo = DatabaseSource.copy, list[Callable[[], object]]()
+
+    def copied(self: DatabaseSource, part: str, *rest: Any) -> bool:
+        found = copy(self, part, *rest)
+        if part == LOG and todo:
+            todo.pop()()
+        return found
+
+    monkeypatch.setattr(DatabaseSource, "copy", copied)
+    return todo
+
+
 def test_a_database_whose_writer_never_rests(
     lab: Lab, writer: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,12 +92,57 @@ def test_a_database_whose_writer_never_rests(
     monkeypatch.setattr(Snapshots, "of", written_to)
     assert lab.push().uploaded == 1
     assert rows_in(lab.remote[REMOTE], tmp_path) == 21
-    monkeypatch.undo()
-    lab.scan()
-    assert not isinstance(lab.decision(NAME), InSync)
-    lab.push()
-    assert isinstance(lab.decision(NAME), InSync)
+    assert is_complete(lab)  # what was copied is what is here now
+
+
+def test_what_changes_while_it_is_copied_is_not_in_sync(
+    lab: Lab, writer: sqlite3.Connection, tmp_path: Path, meanwhile: list[Callable[[], object]]
+) -> None:
+    """The job sees that itself, whether or not an event comes, and before any other look."""
+    meanwhile.append(lambda: add_rows(writer))
+    assert lab.push().uploaded == 1
+    assert rows_in(lab.remote[REMOTE], tmp_path) == 20
+    assert not is_complete(lab)
+    assert "waiting" not in "".join(lab.said)  # it was sent in this push already
+    assert lab.push().uploaded == 1
     assert rows_in(lab.remote[REMOTE], tmp_path) == 21
+    assert is_complete(lab)
+
+
+@pytest.mark.parametrize("outcome", [Uploaded, Touched, Adopted])
+def test_no_outcome_vouches_for_what_changed_while_it_was_copied(
+    lab: Lab,
+    writer: sqlite3.Connection,
+    meanwhile: list[Callable[[], object]],
+    outcome: type[Uploaded | Touched | Adopted],
+) -> None:
+    if outcome is not Uploaded:
+        lab.push()
+    if outcome is Touched:
+        (lab.root / f"{NAME}-wal").touch()
+    if outcome is Adopted:
+        lab.reopen(lose_journal=True)
+    meanwhile.append(lambda: add_rows(writer))
+    lab.scan()
+    lab.engine.refresh([EID])
+    step = lab.decision(NAME)
+    assert isinstance(step, Upload | Compare)
+    job = lab.engine.job(lab.record(NAME), step)
+    assert job is not None
+    assert isinstance(lab.engine.perform(job), outcome)
+    assert meanwhile == []
+    assert not isinstance(lab.decision(NAME), InSync)
+
+
+def test_a_daemon_looks_again_at_once_at_what_changed_while_it_was_copied(
+    lab: Lab, writer: sqlite3.Connection, tmp_path: Path, meanwhile: list[Callable[[], object]]
+) -> None:
+    harness = Harness(lab)  # no event comes
+    meanwhile.append(lambda: add_rows(writer))
+    harness.run(2)
+    assert meanwhile == []
+    assert rows_in(lab.remote[REMOTE], tmp_path) == 21
+    assert is_complete(lab)
 
 
 def test_what_changes_no_row_is_not_sent_again(lab: Lab, writer: sqlite3.Connection) -> None:
