@@ -108,6 +108,9 @@ class OpenFiles(NamedTuple):
     """The id of the last file that was known by then."""
     paths: frozenset[str] | None
     """None: the system does not tell."""
+    locked: frozenset[int] = frozenset()
+    """Inodes of what is locked for writing on the root's device. Whose they are is looked up when
+    it matters: a file may be seen only after the question."""
 
 
 class Measurements:
@@ -232,12 +235,17 @@ class Measurements:
             "SELECT directory, name FROM open_file WHERE mapping_id = ?", (mapping_id,)
         )
         paths = frozenset(joined(directory, name) for directory, name in rows)
-        return OpenFiles(asked_ns, newest, paths if told else None)
+        inodes = self._database.rows(
+            "SELECT inode FROM locked_inode WHERE mapping_id = ?", (mapping_id,)
+        )
+        locked = frozenset(inode for (inode,) in inodes)
+        return OpenFiles(asked_ns, newest, paths if told else None, locked)
 
     def set_open_files(self, mapping_id: int, found: OpenFiles) -> None:
         """The system was asked which files are open for writing."""
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM open_file WHERE mapping_id = ?", (mapping_id,))
+            for table in ("open_file", "locked_inode"):
+                connection.execute(f"DELETE FROM {table} WHERE mapping_id = ?", (mapping_id,))
             connection.execute(
                 "UPDATE mapping SET open_asked_ns = ?, open_asked_newest = ?, open_told = ?"
                 " WHERE id = ?",
@@ -247,13 +255,21 @@ class Measurements:
                 "INSERT INTO open_file (mapping_id, directory, name) VALUES (?, ?, ?)",
                 ((mapping_id, *split(path)) for path in found.paths or ()),
             )
+            connection.executemany(
+                "INSERT INTO locked_inode (mapping_id, inode) VALUES (?, ?)",
+                ((mapping_id, inode) for inode in found.locked),
+            )
 
-    def paths_of(self, mapping_id: int, inodes: Collection[int]) -> list[str]:
-        """The files that have one of these inodes."""
-        rows = self._database.rows(
-            "SELECT directory, name FROM file"
-            f" WHERE mapping_id = ? AND size IS NOT NULL AND inode IN ({marks(inodes)})",
-            (mapping_id, *inodes),
+    def paths_of(self, mapping_id: int, folder: str, inodes: Collection[int]) -> list[str]:
+        """The files at and below a folder that have one of these inodes."""
+        if not inodes:
+            return []
+        rows = self._ask(
+            "SELECT f.directory, f.name FROM file f",
+            mapping_id,
+            folder,
+            f"f.size IS NOT NULL AND f.inode IN ({marks(inodes)})",
+            inodes,
         )
         return [joined(directory, name) for directory, name in rows]
 

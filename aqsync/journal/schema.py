@@ -450,6 +450,15 @@ _LOOKS = """
 ALTER TABLE mapping ADD COLUMN newest_looked_at INTEGER;
 """
 
+_LOCKED_INODES = """
+-- What was locked for writing on a root's device when the system was last asked.
+CREATE TABLE locked_inode (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    inode INTEGER NOT NULL,
+    PRIMARY KEY (mapping_id, inode)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -480,6 +489,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0027-growing", _GROWING),
     ("0028-leftovers", _LEFTOVERS),
     ("0029-looks", _LOOKS),
+    ("0030-locked-inodes", _LOCKED_INODES),
 )
 
 VERSION = len(MIGRATIONS)

@@ -18,7 +18,12 @@ from typing import NamedTuple, Protocol
 from aqsync.journal.mappings import RootIdentity
 from aqsync.local.handles import UNNOTICED, HeldRoot, open_at
 from aqsync.local.mounts import mounts_below
-from aqsync.local.open_files import OpenForWriting, locked_for_writing, open_for_writing
+from aqsync.local.open_files import (
+    INODE_MASK,
+    OpenForWriting,
+    locked_for_writing,
+    open_for_writing,
+)
 from aqsync.local.reflink import cloned
 from aqsync.local.writeback import write_back_ns
 from aqsync.model import EntryKind
@@ -37,8 +42,6 @@ _FILE = (
     | UNNOTICED
 )
 
-_INODE_MASK = 0x7FFF_FFFF_FFFF_FFFF
-"""SQLite integers are signed; some file systems number their inodes with all 64 bits."""
 _LATEST_NS = 0x7FFF_FFFF_FFFF_FFFF
 """In the year 2262; broken clocks and programs set later times, which file systems can store."""
 
@@ -150,7 +153,7 @@ def seen_in(status: os.stat_result, owners: Collection[int] = ()) -> Seen:
         status.st_size,
         mtime_ns,
         ctime_ns,
-        status.st_ino & _INODE_MASK,
+        status.st_ino & INODE_MASK,
     )
 
 
@@ -345,7 +348,7 @@ class _RealFile:
 
 
 def _identity(status: os.stat_result, file_system: int = 0) -> RootIdentity:
-    return RootIdentity(status.st_dev, status.st_ino & _INODE_MASK, file_system)
+    return RootIdentity(status.st_dev, status.st_ino & INODE_MASK, file_system)
 
 
 def _file_system(place: str | int) -> int:
@@ -353,7 +356,7 @@ def _file_system(place: str | int) -> int:
     if not hasattr(os, "statvfs"):
         return 0
     try:
-        return os.statvfs(place).f_fsid & _INODE_MASK
+        return os.statvfs(place).f_fsid & INODE_MASK
     except OSError:
         return 0
 

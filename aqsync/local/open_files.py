@@ -17,6 +17,8 @@ from aqsync.local.mounts import without_events
 PROC = Path("/proc")
 _LOCK = re.compile(r"^\d+: (?!->).* WRITE -?\d+ ([0-9a-f]+):([0-9a-f]+):(\d+) ", re.MULTILINE)
 _WRITABLE = 0o200
+INODE_MASK = 0x7FFF_FFFF_FFFF_FFFF
+"""SQLite integers are signed; some file systems number their inodes with all 64 bits."""
 
 
 class OpenForWriting(NamedTuple):
@@ -51,7 +53,7 @@ def open_for_writing(root: str, device: int, proc: Path = PROC) -> OpenForWritin
     paths = (path for process in _processes(proc) for path in _written_by(process))
     return OpenForWriting(
         frozenset(path[len(top) :] for path in paths if path.startswith(top)),
-        frozenset(_locked(locks, device)),
+        frozenset(inode & INODE_MASK for inode in _locked(locks, device)),
     )
 
 

@@ -181,12 +181,12 @@ class Scanner:
     def _note_open(
         self, record: MappingRecord, asked_ns: int, found: OpenForWriting | None
     ) -> None:
-        kept, paths = self._journal.measurements, None
-        if found is not None:
-            paths = found.paths.union(kept.paths_of(record.id, found.inodes))
         # A file that came between the question and the walk has a later time.
         newest = self._journal.observations.newest()
-        kept.set_open_files(record.id, OpenFiles(asked_ns, newest, paths))
+        told = OpenFiles(asked_ns, newest, None)
+        if found is not None:
+            told = OpenFiles(asked_ns, newest, found.paths, found.inodes)
+        self._journal.measurements.set_open_files(record.id, told)
 
     def _unusable(self, exc: RootUnusable) -> ScanReport:
         """A report of a scan that saw nothing: only the root's problem is known."""

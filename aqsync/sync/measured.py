@@ -197,7 +197,9 @@ class Measured:
         if asked is not None and any(each.newest > asked.newest for each in changes):
             asked = None
         if asked is not None and asked.paths is not None:
-            inside = (path for path in asked.paths if lies_within(path, (folder,)))
+            inside = [path for path in asked.paths if lies_within(path, (folder,))]
+            kept = self._journal.measurements
+            inside += kept.paths_of(self._mapping_id, folder, asked.locked)
             open_file = min(inside, default=None)
         return MeasurementView(
             folder,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from aqsync.config import MappingConfig
-from aqsync.journal.measurements import OpenFiles
 from aqsync.local import open_files
 from aqsync.local.disk import REAL_DISK
-from aqsync.local.open_files import OpenForWriting, open_for_writing
+from aqsync.local.open_files import INODE_MASK, OpenForWriting, open_for_writing
+from aqsync.sync.measured import measured_of
 from tests.support.lab import EID, Lab
 
 pytestmark = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells")
@@ -42,6 +42,14 @@ def test_what_is_locked_for_writing_on_the_device(tmp_path: Path) -> None:
     found = open_for_writing(str(tmp_path), DEVICE, proc(tmp_path))
 
     assert found == OpenForWriting(frozenset(), frozenset({21, 23, 26}))
+
+
+def test_an_inode_of_64_bits_is_the_one_that_a_look_sees(tmp_path: Path) -> None:
+    largest = (1 << 64) - 1
+    locks = f"1: FLOCK  ADVISORY  WRITE 5953 fe:00:{largest} 0 EOF\n"
+    found = open_for_writing(str(tmp_path), DEVICE, proc(tmp_path, locks))
+
+    assert found == OpenForWriting(frozenset(), frozenset({largest & INODE_MASK}))
 
 
 def test_where_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,15 +88,37 @@ def test_a_look_at_a_whole_measurement_asks(lab: Lab) -> None:
     with place.open("ab"), locked.open() as reader:
         fcntl.flock(reader, fcntl.LOCK_EX)
         lab.scan()
-        expected = frozenset({"run/a.csv", "run/b.csv"})
-        asked = OpenFiles(lab.clock.now_ns(), lab.journal.observations.newest(), expected)
-        assert kept.open_files(lab.mapping_id) == asked
+        newest, now_ns = lab.journal.observations.newest(), lab.clock.now_ns()
+        asked = kept.open_files(lab.mapping_id)
+        assert asked is not None
+        assert asked[:3] == (now_ns, newest, frozenset({"run/a.csv"}))
+        assert kept.paths_of(lab.mapping_id, "run", asked.locked) == ["run/b.csv"]
     lab.clock.advance(1)
     lab.scan("run/a.csv")
     assert kept.open_files(lab.mapping_id) == asked
     lab.scan("run")
-    now = asked._replace(asked_ns=lab.clock.now_ns(), paths=frozenset())
-    assert kept.open_files(lab.mapping_id) == now
+    asked = kept.open_files(lab.mapping_id)
+    assert asked is not None
+    assert asked[:3] == (lab.clock.now_ns(), newest, frozenset())
+    assert kept.paths_of(lab.mapping_id, "run", asked.locked) == []
+
+
+def test_a_lock_counts_though_its_file_is_seen_later(lab: Lab) -> None:
+    """Another file had taken its place, and only another measurement was looked at."""
+    mapping = closed(lab)
+    for path in ("one/a.csv", "two/a.csv"):
+        lab.write(path)
+    lab.scan()
+    place = lab.write("one/new.csv").replace(lab.root / "one/a.csv")
+    with place.open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_EX)
+        lab.scan("two")
+        lab.scan("one/a.csv")
+    lab.clock.advance(600)
+    measured = measured_of(lab.journal, mapping, lab.clock.now_ns())
+    assert measured is not None
+    assert measured.completeness("one").words == "one/a.csv is open for writing"
+    assert measured.completeness("two").complete
 
 
 def test_without_the_condition_nobody_asks(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
