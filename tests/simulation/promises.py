@@ -340,18 +340,23 @@ def _heal_server(world: World, chance: random.Random) -> None:
             world.server.create(eid)
 
 
-def _rests(world: World) -> bool:
-    """Let time pass until nothing is left to do; false if that never comes."""
-    end = world.clock.monotonic() + LONGEST_S
+def _let_programs_end(world: World) -> None:
     while world.programs_go_on and not world.oracle.broken:
         world.run(A_MOMENT_S)  # what they write without a word is seen by the looks after it
     for mapping in world.mappings:
         if mapping.name in MEASURED:
             (_end_programs if mapping.name in BY_CLOSING else _end_measurements)(world, mapping)
     world.oracle.look(by_action=True)
+
+
+def _rests(world: World) -> bool:
+    """Let time pass until nothing is left to do; false if that never comes."""
+    end = world.clock.monotonic() + LONGEST_S
+    _let_programs_end(world)
     looks = dict(world.whole_looks)
     fetched = world.engine.lists_fetched
     others, before = _done_by_others(world), _lists(world)
+    unseen = world.unseen_writes
     while world.clock.monotonic() < end:
         world.run(A_WHILE_S)
         if world.oracle.broken:
@@ -359,6 +364,8 @@ def _rests(world: World) -> bool:
         if world.rival_turn() or world.server.late or _done_by_others(world) != others:
             others, before = _done_by_others(world), _lists(world)
             continue  # what they did is to be seen
+        if world.unseen_writes != unseen:
+            unseen, looks = world.unseen_writes, dict(world.whole_looks)
         if any(world.whole_looks[name] < looks[name] + 2 for name in looks):
             continue
         listed = world.engine.lists_fetched >= fetched + 2 or not world.engine.eids()

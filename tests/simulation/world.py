@@ -37,6 +37,7 @@ from aqsync.local.scanner import ScanReport
 from aqsync.model import (
     Adopted,
     ChangedMeanwhile,
+    Databases,
     Decision,
     Failed,
     FileRecord,
@@ -226,8 +227,8 @@ class World:
         self.past = Past()
         self.oracle.forgot = lambda: self.past.forgot
         self._begin_room()
-        self.crashes = self.copies = 0
-        """Kills, and copies of the journal that were kept."""
+        self.crashes = self.copies = self.unseen_writes = 0
+        """Kills, copies of the journal that were kept, and writes that nothing tells of."""
         self.whole_looks: dict[str, int] = {}
         self.quality = self.chance.choice([(1.0, 0.0), (0.8, 0.3), (0.3, 0.5), (0.0, 0.0)])
         """Share of events that arrive, and share of those that are late."""
@@ -645,6 +646,8 @@ class World:
             return
         if self._writers.random() < WRITTEN_WHILE_READ:
             database.eager -= 1
+            if self.oracle.mapping(file.mapping).databases is Databases.FILE:
+                self.unseen_writes += 1  # of its log, which is another file
             with suppress(OSError):
                 self.go_on_with(database, self._writers)
                 self.oracle.look(by_action=True)
