@@ -17,6 +17,7 @@ from aqsync.journal.database import (
 )
 from aqsync.journal.durable import Durable
 from aqsync.journal.files_in_use import FilesInUse
+from aqsync.journal.freed import FreedCopies
 from aqsync.journal.hangs import Hangs
 from aqsync.journal.history import History
 from aqsync.journal.limits import Limits
@@ -54,6 +55,7 @@ class Journal:
         self.limits = Limits(database)
         self.tags = Tags(database)
         self.manifests = Manifests(database)
+        self.freed = FreedCopies(database)
         self.pauses = Pauses(database)
         self.hangs = Hangs(database)
         self.history = History(database)

@@ -9,6 +9,7 @@ from aqsync.journal.database import Database, Version
 from aqsync.journal.rows import (
     AT_PATH,
     FINISHED,
+    FREED,
     JOINED,
     LISTED,
     NO_FAILURE,
@@ -93,6 +94,8 @@ class Quiet(NamedTuple):
     bytes: int
     kept: int
     """Gone here and kept on the server; not among the files."""
+    freed: int
+    """Removed here by a person to free space, and on the server; not among the files."""
 
 
 ONE_CHANGE_NS = 120 * SECOND_NS
@@ -357,9 +360,9 @@ class Observations:
         """
         asked: tuple[int | str, ...] = (mapping_id, keep, *within)
         # A quiet file with a failure could not be read again, so it is not in sync.
-        loud = f"({QUIET} AND f.failure_message IS NULL) IS NOT TRUE"
+        loud = f"({QUIET} AND f.failure_message IS NULL) IS NOT TRUE AND {FREED} IS NOT TRUE"
         if keep:
-            loud += f" AND {_HERE_OR_TIDIED}"
+            loud += f" AND ({_HERE_OR_TIDIED} OR d.name IS NOT NULL)"
         with self._database.reading() as connection:
             version = self._database.version()
             if version != self._unquiet_version:
@@ -398,10 +401,26 @@ class Observations:
                 ).fetchone()
                 known, here, size = known + row[0], here + row[1], size + row[2]
             others = self.unquiet(mapping_id, within, keep=keep)
-            gone = known - here if keep else 0
-            kept = self._kept(mapping_id, within) if gone else 0
+            freed = self._freed(mapping_id, within, FREED)
+            lost = self._freed(mapping_id, within, f"f.size IS NULL AND {FREED} IS NOT TRUE")
+            gone = known - here if keep else freed
+            kept = self._kept(mapping_id, within) if gone and keep else 0
+            loud = len(others) - lost if keep else len(others)
         size -= sum(file.size for file in others)
-        return Quiet(known - gone - len(others), size + self._in_logs(mapping_id, within), kept)
+        return Quiet(known - gone - loud, size + self._in_logs(mapping_id, within), kept, freed)
+
+    def _freed(self, mapping_id: int, within: Sequence[str], condition: str) -> int:
+        """How many files a person freed for which this holds."""
+        if not self._database.value("SELECT EXISTS (SELECT 1 FROM freed)"):
+            return 0
+        return sum(
+            self._database.value(
+                f"SELECT count(*) FROM {JOINED} WHERE {places} AND d.name IS NOT NULL"
+                f" AND {condition}",
+                values,
+            )
+            for places, values in _batches(mapping_id, within)
+        )
 
     def _in_logs(self, mapping_id: int, within: Sequence[str]) -> int:
         """Bytes that the snapshots on the server have more than their databases have here."""
@@ -419,7 +438,7 @@ class Observations:
         return sum(
             self._database.value(
                 f"SELECT count(*) FROM {JOINED} WHERE {places} AND f.size IS NULL"
-                " AND f.synced_at_ns IS NOT NULL AND (r.modified_at IS NOT NULL"
+                " AND d.name IS NULL AND f.synced_at_ns IS NOT NULL AND (r.modified_at IS NOT NULL"
                 f" OR {LISTED} <= f.synced_sequence)",
                 values,
             )

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlite3 import Connection
 from typing import NamedTuple
 
+from aqsync.journal import freed as freed_copies
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.observations import FORGET_REMOTE_SIDE
@@ -38,6 +39,7 @@ from aqsync.model import (
     Failed,
     FileRecord,
     FoundDifferent,
+    FoundFreed,
     FoundOurOwn,
     Outcome,
     Removed,
@@ -207,6 +209,8 @@ class Outcomes:
                     f"UPDATE file SET unanswered_ns = ? WHERE {AT}", (now_ns, *at(file))
                 )
             self._record(connection, file, outcome, now_ns, recheck_at_ns)
+            if file.freed is not None and isinstance(outcome, Uploaded | Touched | Adopted):
+                freed_copies.forget(connection, file)
             if (event := event_of(file, outcome, now_ns)) is not None:
                 note(connection, event)
             if tags and earns_tags(file, outcome):
@@ -253,10 +257,23 @@ class Outcomes:
                     f" insisted = 0, {NO_FAILURE} WHERE {AT} AND {unchanged}",
                     (modified_at, now_ns, finding, size, sha256, *at(file), *then),
                 )
-            case Removed():
-                self._removed(connection, file, now_ns)
+            case FoundFreed() | Removed() | Failed():
+                self._ended_otherwise(connection, file, outcome, now_ns)
             case ChangedMeanwhile():
                 pass  # the scanner looks again; nothing was learned about the remote side
+
+    def _ended_otherwise(
+        self,
+        connection: Connection,
+        file: FileRecord,
+        outcome: FoundFreed | Removed | Failed,
+        now_ns: int,
+    ) -> None:
+        match outcome:
+            case FoundFreed(freed):
+                freed_copies.note(connection, file, freed)
+            case Removed():
+                self._removed(connection, file, now_ns)
             case Failed():
                 self._failed(connection, file, outcome, now_ns)
 

@@ -76,7 +76,7 @@ class Removals:
             gone, known = connection.execute(
                 "SELECT count(*) FILTER (WHERE f.size IS NULL), count(*)"
                 f" FROM {JOINED} WHERE f.mapping_id = ? AND f.synced_at_ns IS NOT NULL"
-                " AND (f.size IS NOT NULL OR r.name IS NOT NULL)",
+                " AND (f.size IS NOT NULL OR r.name IS NOT NULL AND d.name IS NULL)",
                 (mapping_id,),
             ).fetchone()
             removed = connection.execute(

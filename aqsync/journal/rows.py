@@ -15,6 +15,7 @@ from aqsync.model import (
     Failure,
     FileRecord,
     Finding,
+    Freed,
     Growth,
     RemoteView,
     Resends,
@@ -133,7 +134,14 @@ JOINED = """
     file f
     LEFT JOIN experiment e ON e.eid = f.eid
     LEFT JOIN remote_file r ON r.eid = f.eid AND r.name = f.remote_name
+    LEFT JOIN freed d ON d.uuid = e.uuid AND d.name = f.remote_name
 """
+
+FREED = """(
+    f.size IS NULL AND e.problem_message IS NULL AND r.modified_at IS NOT NULL
+    AND d.modified_at = r.modified_at
+)"""
+"""A person freed the file, and its copy is on the server: nothing is to be done."""
 
 _LOG_BYTES = f"""
     CASE WHEN f.format = '{SQLITE}' THEN (
@@ -157,7 +165,8 @@ RECORD = f"""
         f.removed_at_ns, f.insisted, f.may_replace, f.changing_since_ns, f.removing,
         f.resends, f.resends_since_ns, f.format, f.unfinished_format, f.unfinished_at_ns,
         f.synced_provisional, f.sent_provisional, f.only_grown, f.begun_size, f.begun_sha256,
-        f.tried_at_ns, f.spent_bytes, {_LOG_BYTES}
+        f.tried_at_ns, f.spent_bytes, {_LOG_BYTES},
+        d.at_ns, d.sha256, d.size, d.modified_at
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
@@ -170,7 +179,7 @@ _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
     slice(52, 54),
     slice(54, 59),
 )
-_LOG = 59
+_LOG, _FREED = 59, slice(60, 64)
 """Which columns of `RECORD` belong together."""
 
 
@@ -215,6 +224,7 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         if unfinished_at_ns is None
         else Unfinished(unfinished_format, unfinished_at_ns),
         growth=_growth(row[_GROWTH]),
+        freed=None if row[_FREED][0] is None else Freed(*row[_FREED]),
     )
 
 

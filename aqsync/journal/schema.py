@@ -459,6 +459,20 @@ CREATE TABLE locked_inode (
 ) WITHOUT ROWID;
 """
 
+_FREED = """
+-- A person removed a file here to free space: this copy on the server is the only one. It outlives
+-- the file's row, and holds whichever mapping leads to the name.
+CREATE TABLE freed (
+    uuid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at_ns INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    modified_at TEXT NOT NULL,
+    PRIMARY KEY (uuid, name)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -490,6 +504,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0028-leftovers", _LEFTOVERS),
     ("0029-looks", _LOOKS),
     ("0030-locked-inodes", _LOCKED_INODES),
+    ("0031-freed", _FREED),
 )
 
 VERSION = len(MIGRATIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aqsync.model.reasons import Explained, Explanation
-from aqsync.model.records import Beginning, FileRecord, Finding, Signature
+from aqsync.model.records import Beginning, FileRecord, Finding, Freed, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,13 @@ class FoundDifferent:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundFreed:
+    """The copy on the server is the only one, as a manifest says, or stands there anew."""
+
+    freed: Freed
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """The remote copy is gone."""
 
@@ -155,6 +162,7 @@ Outcome = (
     | Adopted
     | FoundOurOwn
     | FoundDifferent
+    | FoundFreed
     | Removed
     | ChangedMeanwhile
     | BeingWritten

@@ -22,6 +22,10 @@ _RENAME_OR_OVERWRITE = (
     "compare the two; rename the local file, "
     "or let `aqsync push --overwrite PATH` replace the one on the server"
 )
+_PULL_OR_OVERWRITE = (
+    "get the copy back with `aqsync pull`, or rename this file; "
+    "`aqsync push --overwrite PATH` replaces the copy, which is lost by that"
+)
 _SENT_LATELY = "it was sent again a short time ago"
 _CHECK_DISK = "check the disk or the network drive; it goes on by itself once that answers"
 _ACCEPT_ROOT = (
@@ -127,9 +131,12 @@ class Reason(StrEnum):
         "deleted here; others have changed the copy on the server: kept",
     )
 
+    FREED = "freed", "freed here by a person; the copy on the server is the only one"
+
     # To be uploaded, compared or removed
 
     NEW = "new", "not on the server yet"
+    FREED_TO_COMPARE = "freed-to-compare", "freed here before; compared with the copy on the server"
     CHANGED = "changed", "changed since its upload"
     PROVISIONAL_DUE = "provisional-due", "keeps growing; a provisional version goes now"
     BEGINNING_DUE = (
@@ -233,6 +240,21 @@ class Reason(StrEnum):
         "conflict-both-changed",
         "conflict: changed here, and by others on the server since our upload",
         _RENAME_OR_OVERWRITE,
+    )
+    CONFLICT_FREED = (
+        "conflict-freed",
+        "conflict: a file of this name was freed here, so the copy on the server is the only one",
+        _PULL_OR_OVERWRITE,
+    )
+    FREED_GONE = (
+        "freed-gone",
+        "freed here, and removed on the server since: no copy is known",
+        "put it back from a backup; `aqsync retry PATH` forgets the file",
+    )
+    FREED_REPLACED = (
+        "freed-replaced",
+        "freed here, and other content is under its name on the server",
+        "find out who replaced it; `aqsync retry PATH` forgets the file",
     )
     DIFFERS = "differs", "it is not a version that was sent from here", _COMPARE_OR_RETRY
     OLDER_PUT_BACK = (

@@ -91,6 +91,17 @@ class SyncedVersion:
         return self.signature.size if self.bytes is None else self.bytes
 
 
+class Freed(NamedTuple):
+    """A person removed a file here to free space: the copy on the server is the only one."""
+
+    at_ns: int
+    sha256: bytes
+    size: int
+    """Bytes."""
+    modified_at: str
+    """The server's time of the copy."""
+
+
 @dataclass(frozen=True, slots=True)
 class SentVersion:
     """Content whose last bytes were about to be sent: the server may have it, answer or not."""
@@ -231,6 +242,8 @@ class FileRecord:
     growth: Growth = Growth()
     is_whole_or_nothing: bool = False
     """Its own format, which is known, says whether it is finished; a part of it makes no sense."""
+    freed: Freed | None = None
+    """What a person freed under its name on the server, through this mapping or any other."""
 
     @property
     def size(self) -> int:

@@ -21,7 +21,9 @@ from aqsync.model import (
     Failed,
     Finding,
     FoundDifferent,
+    FoundFreed,
     FoundOurOwn,
+    Freed,
     Outcome,
     Reason,
 )
@@ -114,6 +116,55 @@ class Comparer:
         if size and ours.get(theirs.digest()) == size:
             return FoundOurOwn(size, theirs.digest(), str(file.remote.modified_at))
         return BeginningRead(grows=True)
+
+    def compare_freed(self, job: Job, held: Held | None) -> Outcome:
+        """Whether the copy of a file that was freed still stands there, and equals what is here.
+
+        It is downloaded only if it is listed with another time than before.
+
+        Args:
+            job: Which.
+            held: The file that is here now; None: there is none.
+
+        Raises:
+            FileChanged, FileVanished: The file is no longer the version that was decided on.
+            Outdated: The server holds a version that was not listed.
+            RemoteError: The server cannot be asked.
+        """
+        freed, listed, local = job.file.freed, str(job.file.remote.modified_at), job.file.local
+        assert freed is not None  # noqa: S101 - the caller has checked it
+        if listed != freed.modified_at:
+            try:
+                same = self._stands_anew(job, freed)
+            except RemoteFileNotFound as exc:
+                return _vanished(job, exc)
+            return (
+                FoundFreed(freed._replace(modified_at=listed)) if same else FoundDifferent(listed)
+            )
+        if held is None or local is None or held.size != freed.size:
+            return FoundDifferent(listed)
+        ours = hashlib.sha256()
+        with held.open() as source:
+            for chunk in source.chunks(CHUNK):
+                if self._aborted():
+                    raise Interrupted("interrupted")
+                job.progress(0)
+                ours.update(chunk)
+        if ours.digest() != freed.sha256:
+            return FoundDifferent(listed)
+        return Adopted(local, freed.sha256, listed, held.unlike(local))
+
+    def _stands_anew(self, job: Job, freed: Freed) -> bool:
+        theirs, size = hashlib.sha256(), 0
+        with self._remote(job) as remote:
+            if remote.length not in {None, freed.size}:
+                return False
+            for chunk in self._received(job, remote.chunks()):
+                theirs.update(chunk)
+                size += len(chunk)
+                if size > freed.size:
+                    return False
+        return size == freed.size and theirs.digest() == freed.sha256
 
     @contextmanager
     def _remote(self, job: Job) -> Iterator[Download]:

@@ -107,9 +107,9 @@ class Engine:
         self._mirror = Mirror(server, journal, clock)
         self._tagger = Tagger(server, journal, clock)
         self._lists = Lists(self._mirror, clock)
-        check = RemoteCheck(server, journal, self._lists, clock)
-        contents = Contents(journal, disk, shared.snapshots)
         self.known_manifests = KnownManifests(server, journal, aborted=aborted, rate=shared.rate)
+        check = RemoteCheck(server, journal, self._lists, self.known_manifests, clock)
+        contents = Contents(journal, disk, shared.snapshots)
         self._uploader = Uploader(
             server, journal, clock, check, contents, aborted=aborted, rate=shared.rate
         )

@@ -39,6 +39,7 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.sync.freed_rules import freed
 from aqsync.sync.growing_rules import paced
 from aqsync.sync.unfinished_rules import being_written, finished_or_not
 from aqsync.timestamps import settle_ns
@@ -118,7 +119,10 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     tidied = file.kind is EntryKind.DATABASE_PART and file.forced
     if file.local is None or tidied:
         step = _wanted_of_leftover(file) if tidied else _wanted_when_gone(file, policy, now_ns)
-        if isinstance(step, RemoveRemote | Wait) and policy.experiment_problem is not None:
+        if (
+            isinstance(step, RemoveRemote | Wait | Compare)
+            and policy.experiment_problem is not None
+        ):
             return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
     elif (skipped := _skipped(file, policy)) is not None:
         return skipped
@@ -187,6 +191,8 @@ def _wanted_of_leftover(file: FileRecord) -> Decision:
 
 def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
     """The step for a file that is here, if nothing stood in its way."""
+    if (step := freed(file)) is not None:
+        return step
     if file.synced is None:
         return _wanted_when_new(file, now_ns)
     if file.synced.signature == local:
@@ -329,6 +335,8 @@ def _wanted_when_foreign(file: FileRecord, listed: str, conflict: Reason, now_ns
 
 
 def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
+    if (step := freed(file)) is not None:
+        return step
     if file.synced is None:
         return InSync(Reason.GONE_BEFORE_UPLOAD.explain(), file.since_ns)
     listed = file.remote.listed_sequence > file.synced.sequence

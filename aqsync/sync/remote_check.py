@@ -12,8 +12,9 @@ from aqsync.clock import Clock
 from aqsync.errors import RemoteChanged
 from aqsync.journal import Journal
 from aqsync.log import Log
-from aqsync.model import ChangedMeanwhile, FileRecord
+from aqsync.model import ChangedMeanwhile, FileRecord, FoundFreed, Freed
 from aqsync.sync.jobs import Job
+from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.lists import Lists
 from aqsync.sync.server_clock import ServerClock
 
@@ -49,8 +50,16 @@ class RemoteCheck:
     threads.
     """
 
-    def __init__(self, server: Client, journal: Journal, lists: Lists, clock: Clock) -> None:
+    def __init__(
+        self,
+        server: Client,
+        journal: Journal,
+        lists: Lists,
+        manifests: KnownManifests,
+        clock: Clock,
+    ) -> None:
         self._server = server
+        self._manifests = manifests
         self._journal = journal
         self._lists = lists
         self._clock = clock
@@ -128,6 +137,26 @@ class RemoteCheck:
             return
         # One thread renews a list before it is too old; others wait only once it is too old.
         self._fetch(eid, lambda: self._lists.age(eid) <= longest / 2, wait=age > longest)
+
+    def freed(self, file: FileRecord) -> FoundFreed | None:
+        """What must not be replaced or removed, as a manifest says that the file was freed.
+
+        The journal may be an old one, or the file may have been freed on another PC.
+
+        Args:
+            file: Which; one that the journal knows as freed is replaced only by a person's wish.
+
+        Raises:
+            RemoteError: The server cannot be asked.
+            LocalError: The disk for temporary files has no room.
+        """
+        if file.freed is not None:
+            return None
+        line = self._manifests.freed(str(file.eid), file.remote_name)
+        if line is None:
+            return None
+        now_ns = self._clock.now_ns()
+        return FoundFreed(Freed(now_ns, line.sha256, line.size, line.modified_at))
 
     def _fetch(self, eid: str, enough: Callable[[], bool], *, wait: bool = True) -> None:
         """Get a list that is good enough.

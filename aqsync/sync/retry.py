@@ -36,8 +36,8 @@ def set_free(
         mappings: In which mappings.
         paths: Only files at and below these. An emptied file that is named is sent as it is, so is
             a file whose measurement is not complete, and named deletions are carried out. None:
-            all files but those three. A file that its writer has not closed is sent as it is if it
-            is itself named.
+            all files but those three. Lost copies of freed files that are named are forgotten.
+            A file that its writer has not closed is sent as it is if it is itself named.
         now_ns: The wall clock, nanoseconds since 1970.
         accept_roots: Accept the mappings' directories as they are now.
         disk: Where these are.
@@ -63,6 +63,7 @@ def set_free(
             continue
         named = tops.get(mapping.name, [])
         files = list(_stuck(journal, mapping, named, now_ns))
+        journal.freed.forget(file for file in files if file.local is None)
         for as_they_are in (False, True):
             journal.outcomes.retry(
                 (file.id for file in files if _is_unfinished(file, named) is as_they_are),
@@ -108,6 +109,8 @@ def _stuck(
             or (bool(tops) and step.folder is not None)
             or (step.reason is Reason.BEING_WRITTEN and _is_unfinished(file, tops))
         )
+        if tops and step.state is State.FREED_LOST:
+            yield file
         if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not may_go:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)

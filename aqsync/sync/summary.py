@@ -31,7 +31,10 @@ from aqsync.sync.not_there import NotThere
 from aqsync.sync.policies import ALWAYS, decisions, keeps, transfers_blocked
 
 NOT_IN_SYNC = frozenset(
-    {State.PROVISIONAL, State.DIFFERS, State.PENDING, State.WAITING, State.HELD, State.FAILED}
+    {
+        *(State.PROVISIONAL, State.DIFFERS, State.FREED_LOST),
+        *(State.PENDING, State.WAITING, State.HELD, State.FAILED),
+    }
 )
 """States in which a file is not on the server as it should be."""
 _OF_MANY = frozenset(
@@ -145,13 +148,15 @@ def summarize(
     summary = Summary(kept=quiet.kept)
     summary.files[State.IN_SYNC] += quiet.files
     summary.bytes[State.IN_SYNC] += quiet.bytes
+    if quiet.freed:
+        summary.files[State.FREED] = quiet.freed
     blocked = transfers_blocked(journal, mapping.name, now_ns, windows, at_once=at_once)
     told_once = _ToldOnce(
         untrusted=troubles.get(""),
         everywhere=[p for p in (blocked, journal.remote.server_problem()) if p is not None],
     )
     for file, step in decisions(journal, mapping, now_ns, within, windows=windows, at_once=at_once):
-        if file.local is None and isinstance(step, InSync):
+        if file.local is None and isinstance(step, InSync) and step.state is not State.FREED:
             summary.kept += is_kept(file)
             continue
         if file.kind is EntryKind.DATABASE_PART and isinstance(step, Hold):

@@ -130,6 +130,8 @@ class Uploader:
 
     def _take(self, job: Job) -> Outcome:
         match job.step:
+            case Upload(replaces=True) if (found := self._check.freed(job.file)) is not None:
+                return found
             case Upload(provisional=True) if job.file.is_whole_or_nothing:
                 return self._upload_finished(job)
             case Upload(provisional=True) if not job.file.is_database:
@@ -138,8 +140,12 @@ class Uploader:
                 return self._upload(job)
             case Compare(while_growing=True):
                 return self._comparer.recognise(job)
+            case Compare() if job.file.freed is not None and job.file.local is None:
+                return self._comparer.compare_freed(job, None)
             case Compare():
                 with self._contents.of(job, partial(self._goes_on, job)) as held:
+                    if job.file.freed is not None and not _is_as_sent(job.file):
+                        return self._comparer.compare_freed(job, held)
                     return self._comparer.compare(job, held)
             case RemoveRemote():
                 return self._remove(job)
@@ -311,6 +317,8 @@ class Uploader:
         if not self._is_gone(job):
             return ChangedMeanwhile()
         self._check.confirm(job)
+        if (found := self._check.freed(job.file)) is not None:
+            return found
         if not self._journal.outcomes.about_to_remove(job.file):
             return ChangedMeanwhile()
         expected, began = self._check.expected(job.file), self._clock.monotonic()
@@ -384,6 +392,10 @@ def _failed(job: Job, exc: AqsyncError) -> Failed:
 def _present(file: FileRecord) -> Signature:
     assert file.local is not None  # noqa: S101 - only a file that is here is sent or compared
     return file.local
+
+
+def _is_as_sent(file: FileRecord) -> bool:
+    return file.synced is not None and file.synced.signature == file.local
 
 
 def _may_be_unchanged(step: Upload, file: FileRecord, synced: SyncedVersion, size: int) -> bool:

@@ -15,6 +15,7 @@ from aqsync.model import Decision, FileRecord, Outcome
 from aqsync.sync.contents import Contents
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
+from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.lists import Lists
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.order import Limits, Order, PushResult
@@ -183,7 +184,8 @@ def new_uploader(lab: Lab, **kept: Any) -> Uploader:
     """One that has just fetched the list."""
     lists = Lists(Mirror(lab.server, lab.journal, lab.clock), lab.clock)
     lists._asked_at[EID] = lab.clock.monotonic()
-    check = RemoteCheck(lab.server, lab.journal, lists, lab.clock)
+    manifests = KnownManifests(lab.server, lab.journal)
+    check = RemoteCheck(lab.server, lab.journal, lists, manifests, lab.clock)
     snapshots = Snapshots(lab.journal_path.with_name("snapshots"), lab.clock)
     contents = Contents(lab.journal, kept.pop("disk", REAL_DISK), snapshots)
     return Uploader(lab.server, lab.journal, lab.clock, check, contents, **kept)

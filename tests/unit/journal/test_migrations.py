@@ -73,7 +73,7 @@ def test_a_journal_of_the_first_format_keeps_all_that_it_knows(path: Path) -> No
         synced = noted.at("synced.csv").synced
         assert synced is not None
         assert (synced.signature, synced.sha256, synced.modified_at) == (V1, SHA1, AT1)
-        assert journal.observations.quiet(noted.mapping_id) == (1, 10, 0)
+        assert journal.observations.quiet(noted.mapping_id) == (1, 10, 0, 0)
         assert journal.mappings.watch(noted.mapping_id) is None
         assert journal.pauses.all() == {}
         assert journal.history.recent(10) == []

@@ -344,8 +344,8 @@ def test_a_file_goes_through_its_life(journal: Journal) -> None:
     upload(noted, "a", bounds(AT1, 5))
     noted.list({"a": AT1})
     assert not journal.observations.unquiet(noted.mapping_id)
-    assert journal.observations.quiet(noted.mapping_id) == (1, 10, 0)
+    assert journal.observations.quiet(noted.mapping_id) == (1, 10, 0, 0)
     noted.see("a", V2)
     [waiting] = journal.observations.unquiet(noted.mapping_id)
     assert waiting.size == 20
-    assert journal.observations.quiet(noted.mapping_id) == (0, 0, 0)
+    assert journal.observations.quiet(noted.mapping_id) == (0, 0, 0, 0)

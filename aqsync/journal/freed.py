@@ -1,0 +1,69 @@
+"""Files that a person removed here to free space: their copies on the server are the only ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from sqlite3 import Connection
+
+from aqsync.journal.database import Database
+from aqsync.journal.rows import UNCHANGED
+from aqsync.model import FileRecord, Freed
+
+_NOTE = (
+    "INSERT OR REPLACE INTO freed SELECT uuid, ?, ?, ?, ?, ? FROM experiment"
+    " WHERE eid = ? AND uuid IS NOT NULL"
+)
+
+
+class FreedCopies:
+    """The table of freed files, by experiment and name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(self, files: Iterable[tuple[FileRecord, Freed]]) -> list[FileRecord]:
+        """Before files are removed here: from now on nothing may touch their copies.
+
+        Args:
+            files: Each as it was when it was proved to be on the server, with what was proved.
+
+        Returns:
+            Those that are noted: the others are no longer as they were here, or in the last list.
+        """
+        noted = []
+        with self._database.writing() as connection:
+            for file, freed in files:
+                here = connection.execute(
+                    "SELECT 1 FROM file f JOIN remote_file r ON r.eid = f.eid"
+                    f" AND r.name = f.remote_name WHERE f.id = ? AND f.eid = ? AND {UNCHANGED}"
+                    " AND f.size = ? AND f.mtime_ns = ? AND f.ctime_ns = ? AND f.inode = ?"
+                    " AND f.log = ? AND f.remote_name = ? AND f.synced_sha256 = ?"
+                    " AND r.modified_at = ?",
+                    (
+                        *(file.id, file.eid, *(file.local or ()), file.remote_name),
+                        *(freed.sha256, freed.modified_at),
+                    ),
+                ).fetchone()
+                if here is not None:
+                    note(connection, file, freed)
+                    noted.append(file)
+        return noted
+
+    def forget(self, files: Iterable[FileRecord]) -> None:
+        """A person knows that these copies are lost, or was told that the files stay here."""
+        with self._database.writing() as connection:
+            for file in files:
+                forget(connection, file)
+
+
+def note(connection: Connection, file: FileRecord, freed: Freed) -> None:
+    """Note what is known of the copy of a file; inside a transaction."""
+    connection.execute(_NOTE, (file.remote_name, *freed, file.eid))
+
+
+def forget(connection: Connection, file: FileRecord) -> None:
+    """The copy is not the only one any more; inside a transaction."""
+    connection.execute(
+        "DELETE FROM freed WHERE name = ? AND uuid = (SELECT uuid FROM experiment WHERE eid = ?)",
+        (file.remote_name, file.eid),
+    )

@@ -1,0 +1,178 @@
+"""The copy of a freed file is the only one: nothing here removes or replaces it, ever."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from aqsync.model import Compare, Freed, Reason, State
+from aqsync.sync.retry import set_free
+from aqsync.sync.summary import summarize
+from tests.support.lab import EID, Lab
+from tests.unit.sync.test_known_manifests import line, manifest, name_of
+
+CONTENT = b"the only copy"
+
+
+@pytest.fixture(params=["keep", "remove"])
+def freed(lab: Lab, request: pytest.FixtureRequest) -> Lab:
+    """A lab with two files, one of which a person has freed; whatever a deletion means."""
+    lab.configure(on_local_delete=request.param, remove_share=1.0, recheck=False)
+    lab.write("run/a", CONTENT)
+    lab.write("run/b", b"another")
+    lab.push()
+    assert note(lab)
+    (lab.root / "run/a").unlink()
+    lab.push()
+    return lab
+
+
+def note(lab: Lab, path: str = "run/a") -> bool:
+    file = lab.record(path)
+    assert file.synced is not None
+    found = Freed(lab.clock.now_ns(), file.synced.sha256, file.size, str(file.remote.modified_at))
+    return lab.journal.freed.note([(file, found)]) != []
+
+
+def state(lab: Lab, path: str = "run/a") -> tuple[State, Reason]:
+    step = lab.decision(path)
+    return step.state, step.reason
+
+
+def retry(lab: Lab, *paths: str) -> int:
+    places = [lab.root / path for path in paths]
+    now_ns = lab.clock.now_ns()
+    return set_free(lab.journal, [lab.mapping], places, now_ns, accept_roots=False)
+
+
+def removed(lab: Lab) -> list[str]:
+    return [about for method, about in lab.server.calls if method == "remove_files"]
+
+
+def test_it_stays_on_the_server_and_is_counted(freed: Lab) -> None:
+    assert freed.remote == {"run~a": CONTENT, "run~b": b"another"}
+    assert state(freed) == (State.FREED, Reason.FREED)
+    found = summarize(freed.journal, freed.mapping, freed.clock.now_ns())
+    assert found.complete
+    assert (found.files[State.FREED], found.files[State.IN_SYNC], found.kept) == (1, 1, 0)
+    assert not removed(freed)
+
+
+def test_deletions_beside_it_do_not_count_it_as_gone(freed: Lab) -> None:
+    assert freed.journal.removals.removable(freed.mapping_id, freed.clock.now_ns()).gone == 0
+
+
+def test_until_it_is_gone_it_is_as_before(lab: Lab) -> None:
+    lab.configure(recheck=False)
+    lab.write("run/a", CONTENT)
+    lab.push()
+    assert note(lab)
+    lab.push()
+    assert state(lab) == (State.IN_SYNC, Reason.ON_SERVER)
+
+
+@pytest.mark.parametrize("change", ["content", "list", "experiment"])
+def test_what_has_changed_since_it_was_proved_is_not_noted(lab: Lab, change: str) -> None:
+    lab.write("run/a", CONTENT)
+    lab.push()
+    proved = lab.record("run/a")
+    assert proved.synced is not None
+    found = Freed(0, proved.synced.sha256, proved.size, str(proved.remote.modified_at))
+    if change == "content":
+        lab.write("run/a", b"THE ONLY COPY", age_s=60.0)
+        lab.scan()
+    elif change == "list":
+        lab.server.put(EID, "run~a", b"of others")
+        lab.engine.refresh({EID})
+    else:
+        found = found._replace(sha256=b"other")
+    assert lab.journal.freed.note([(proved, found)]) == []
+
+
+def test_gone_from_the_server_is_loud_until_a_person_knows(freed: Lab) -> None:
+    del freed.server.of(EID).files["run~a"]
+    freed.push()
+    assert state(freed) == (State.FREED_LOST, Reason.FREED_GONE)
+    found = summarize(freed.journal, freed.mapping, freed.clock.now_ns())
+    assert not found.complete
+    assert [each.why.reason for each in found.problems] == [Reason.FREED_GONE]
+    assert retry(freed) == 0
+    assert state(freed)[0] is State.FREED_LOST
+    assert retry(freed, "run/a") == 1
+    assert summarize(freed.journal, freed.mapping, freed.clock.now_ns()).complete
+
+
+def test_replaced_on_the_server_is_loud(freed: Lab) -> None:
+    freed.server.put(EID, "run~a", b"the other one")
+    freed.push()
+    assert state(freed) == (State.FREED_LOST, Reason.FREED_REPLACED)
+    assert freed.remote["run~a"] == b"the other one"
+
+
+def test_put_back_with_another_time_it_is_known_again(freed: Lab) -> None:
+    freed.server.put(EID, "run~a", CONTENT)
+    freed.push()
+    assert state(freed) == (State.FREED, Reason.FREED)
+
+
+def test_pulled_back_it_is_a_file_like_any_other(freed: Lab) -> None:
+    freed.write("run/a", CONTENT)
+    freed.push()
+    assert state(freed) == (State.IN_SYNC, Reason.ON_SERVER)
+    assert ("download", "run~a") not in freed.server.calls
+    assert freed.record("run/a").freed is None
+
+
+@pytest.mark.parametrize("content", [b"something else", CONTENT + b" and more", b"the only"])
+def test_a_new_file_at_its_path_is_a_conflict(freed: Lab, content: bytes) -> None:
+    freed.write("run/a", content)
+    freed.push()
+    assert state(freed) == (State.HELD, Reason.CONFLICT_FREED)
+    assert freed.remote["run~a"] == CONTENT
+    freed.push(overwrite=True)
+    assert freed.remote["run~a"] == content
+    assert freed.record("run/a").freed is None
+
+
+@pytest.mark.parametrize("content", [None, b"something else", CONTENT + b" and more"])
+def test_a_manifest_tells_what_an_old_or_lost_journal_does_not(
+    lab: Lab, content: bytes | None
+) -> None:
+    lab.configure(on_local_delete="remove", remove_share=1.0, recheck=False)
+    place = lab.write("run/a", CONTENT)
+    lab.write("run/b")
+    lab.push()
+    file = lab.record("run/a")
+    told = line(
+        "run/a",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        modified_at=file.remote.modified_at,
+        freed_at="2026-11-23T12:00:00+00:00",
+    )
+    lab.server.put(EID, name_of(), manifest(told))
+    place.unlink()
+    if content is not None:
+        lab.write("run/a", content)
+    lab.push()
+    lab.push()
+    assert lab.remote["run~a"] == CONTENT
+    expected = State.FREED if content is None else State.HELD
+    assert state(lab)[0] is expected
+
+
+def test_another_mapping_on_the_same_folder_knows(freed: Lab) -> None:
+    other = freed.mapping.model_copy(update={"name": "other", "on_local_delete": "remove"})
+    session, _ = freed.new_session(other)
+    session.engine.scan(other)
+    assert freed.journal.freed is not None
+    assert not removed(freed)
+
+
+def test_what_is_done_about_it_is_compared_at_most(freed: Lab) -> None:
+    freed.server.put(EID, "run~a", CONTENT)
+    freed.engine.refresh({EID})
+    freed.clock.advance(60)
+    step = freed.decision("run/a")
+    assert isinstance(step, Compare)
