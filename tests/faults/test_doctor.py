@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import pytest
 
 from aqsync.cli.doctor.examination import CHECKS
 from aqsync.local import watches
+from tests.support import warm
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import Exchange, InterceptingProxy
-from tests.support.patience import HANG_S
-from tests.support.permissions import bound_by_permissions
-from tests.support.project import BOUND_BY_PERMISSIONS, Project, Ran, run
+from tests.support.permissions import BOUND_BY_PERMISSIONS, bound_by_permissions
+from tests.support.project import Project, Ran, run
 
 
 @pytest.fixture(autouse=True)
@@ -227,13 +226,7 @@ def test_what_may_not_be_read_below_a_root(project: Project) -> None:
     project.write("ignored.tmp").chmod(0o000)
     project.configure(ignore=["*.tmp"])
     command = project.command("doctor", "--json", "--only", "permissions")
-    ran = subprocess.run(
-        [*BOUND_BY_PERMISSIONS, *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_S,
-    )
+    ran = warm.run([*BOUND_BY_PERMISSIONS, *command])
     (project.root / "closed").chmod(0o755)
     [found] = json.loads(ran.stdout)["findings"]
     assert (ran.returncode, found["verdict"]) == (1, "fault")

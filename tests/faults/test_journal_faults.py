@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
 from tests.support.patience import HANG_S
-from tests.support.project import BOUND_BY_PERMISSIONS, Project, Ran
+from tests.support.permissions import BOUND_BY_PERMISSIONS
+from tests.support.project import Project, Ran
 
 
 @pytest.fixture

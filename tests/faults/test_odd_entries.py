@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import BOUND_BY_PERMISSIONS, Arrange, Project
+from tests.support.permissions import BOUND_BY_PERMISSIONS
+from tests.support.project import Arrange, Project
 
 
 def secret_outside(project: Project) -> Path:

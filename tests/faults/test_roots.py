@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import BOUND_BY_PERMISSIONS, Arrange, Project, Ran
+from tests.support.permissions import BOUND_BY_PERMISSIONS
+from tests.support.project import Arrange, Project, Ran
 
 DELETE_POLICIES = pytest.mark.parametrize("on_local_delete", ["keep", "remove"])
 

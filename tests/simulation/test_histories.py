@@ -16,8 +16,8 @@ from tests.support.length import long_but
 FIRST = int(os.environ.get("AQSYNC_SIMULATION_SEED", "0"))
 """Another number gives other histories."""
 pytestmark = pytest.mark.no_cover  # it would take twice as long
-CHUNK = 125
-CHUNKS = 12
+CHUNK = 60
+CHUNKS = 25
 QUICKLY_CAUGHT = (
     *("no-settling", "adopted-by-size", "removed-without-config", "failure-blocks"),
     *("late-answer-counts", "checks-are-assumed", "list-not-refreshed", "never-rechecked"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -15,7 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Never
+
+from tests.support.permissions import be_bound_by_permissions
 
 LONGEST_ORDER = 1 << 20
 FILES = 4
@@ -82,6 +85,8 @@ def _become(order: dict[str, Any], files: list[int]) -> Callable[[], object]:
         os.close(file)
     if order["session"]:
         os.setsid()
+    if order["bound"]:
+        be_bound_by_permissions()
     os.chdir(order["directory"])
     os.environ.clear()
     os.environ.update(order["environment"])
@@ -100,5 +105,27 @@ def _become(order: dict[str, Any], files: list[int]) -> Callable[[], object]:
     return lambda: exec(what, {"__name__": "__main__"})
 
 
+def _do_and_end(what: Callable[[], object]) -> Never:
+    """Do it, and end as Python would, but leave the taking apart of all modules to the kernel.
+
+    That would cost five times what a fork costs. Any end but the two plain ones is left to Python.
+    """
+    status = 0
+    try:
+        what()
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        status = end.code or 0
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(status)
+    os._exit(status & 0xFF)
+
+
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])()
+    _do_and_end(main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]))

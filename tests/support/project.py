@@ -22,15 +22,10 @@ import yaml
 from aqsync.aqueduct.client import Client
 from aqsync.cli.main import main
 from tests.support import warm
-from tests.support.patience import HANG_S
 
 Arrange = Callable[[Callable[[], object]], None]
 """Takes what a test wants to be done at a certain moment."""
 COMMAND = (sys.executable, "-c", "from aqsync.cli.main import main; main()")
-BOUND_BY_PERMISSIONS = (
-    ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
-)
-"""Put before a command, even root meets permission bits."""
 
 
 @dataclass(frozen=True)
@@ -168,9 +163,8 @@ class Project:
 
     def process(self, command: str, *arguments: str | Path, before: Sequence[str] = ()) -> Ran:
         """Run a command in a process of its own."""
-        with self.start(command, *arguments, before=before) as process:
-            out, err = process.communicate(timeout=HANG_S)
-        return Ran(process.returncode, out, err)
+        done = warm.run([*before, *self.command(command, *arguments)])
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     def remote(self) -> dict[str, bytes]:
         """Every file of the experiment, read back."""

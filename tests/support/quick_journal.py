@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from aqsync.journal import Journal
+from aqsync.journal.lock import JournalLock
 
 
 def open_quickly(path: Path, now_ns: int) -> Journal:
@@ -14,6 +15,8 @@ def open_quickly(path: Path, now_ns: int) -> Journal:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_begun())
+        # As its writer would leave it: what was closed in good order is not read through.
+        JournalLock(path).release(in_good_order=True)
     journal = Journal.open_for_writing(path, now_ns)
     with journal._database.reading() as connection:
         connection.execute("PRAGMA synchronous = OFF")

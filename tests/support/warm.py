@@ -16,14 +16,20 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, AnyStr
+
+from tests.support.patience import HANG_S
+from tests.support.permissions import BOUND_BY_PERMISSIONS
 
 _COLD = ("preexec_fn", "pass_fds", "shell", "gid", "gids", "uid")
 _COUNT_AT_THE_START = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
 """So begin the names of variables that count when a program starts, and not later."""
+_DO_NOT_COUNT = {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED"}
+"""But not these: the nursery has imported all that there is, and opens the streams itself."""
 _SERVER = ("aqsync.server.run",)
 """The server alone imports nothing of the rest, which would set up a log for it."""
 _COMMANDS = ("aqsync.cli.main", "aqsync.cli.commands.push", "aqsync.cli.commands.run")
@@ -42,7 +48,13 @@ class Popen(subprocess.Popen[AnyStr]):
     def _execute_child(self, *positional: Any, **named: Any) -> None:
         given = _SIGNATURE.bind(self, *positional, **named).arguments
         environment = dict(given["env"] or os.environ)
-        if not _can_be_warm(given, environment):
+        is_line = isinstance(given["args"], str | bytes)
+        words = [] if is_line else list(map(os.fsdecode, given["args"]))
+        before = len(BOUND_BY_PERMISSIONS)
+        bound = before > 0 and tuple(words[:before]) == BOUND_BY_PERMISSIONS
+        if bound:
+            words = words[before:]
+        if not _can_be_warm(words, given, environment):
             super()._execute_child(*positional, **named)  # type: ignore[misc]
             return
         files: list[int] = [
@@ -51,10 +63,11 @@ class Popen(subprocess.Popen[AnyStr]):
         ]
         self._end, ended = os.pipe()
         order = {
-            "arguments": list(map(os.fsdecode, given["args"]))[1:],
+            "arguments": words[1:],
             "environment": environment,
             "directory": os.path.abspath(given["cwd"] or "."),  # noqa: PTH100 - it may be a link
             "session": given["start_new_session"],
+            "bound": bound,
         }
         is_server = any("aqsync.server" in each for each in order["arguments"][1:2])
         self.pid = _nursery(_SERVER if is_server else _COMMANDS).fork(order, [*files, ended])
@@ -98,12 +111,27 @@ class Popen(subprocess.Popen[AnyStr]):
         return self.returncode
 
 
-def _can_be_warm(given: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
-    if isinstance(given["args"], str | bytes) or any(given[name] for name in _COLD):
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Like `subprocess.run`: to its end, with what it says."""
+    with Popen(
+        arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        out, err = process.communicate(timeout=HANG_S)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def _can_be_warm(
+    words: Sequence[str], given: Mapping[str, Any], environment: Mapping[str, str]
+) -> bool:
+    if words[:2] not in ([sys.executable, "-c"], [sys.executable, "-m"]):
         return False
-    return list(given["args"])[:2] in ([sys.executable, "-c"], [sys.executable, "-m"]) and (
-        _at_the_start(environment) == AT_THE_START
-    )
+    differing = _at_the_start(environment).items() ^ AT_THE_START.items()
+    return {name for name, _ in differing} <= _DO_NOT_COUNT and not any(map(given.get, _COLD))
 
 
 def _at_the_start(environment: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
+from tests.support.length import long_but
 from tests.support.patience import HANG_S, wait_until
 from tests.support.project import Project
 
@@ -92,15 +93,16 @@ def test_a_directory_that_is_moved_in(project: Project, daemon: Daemon) -> None:
     assert daemon.stop() == 0
 
 
-def test_two_thousand_files_at_once(project: Project, daemon: Daemon) -> None:
+@pytest.mark.parametrize("count", long_but(1, [400, 2000]))
+def test_many_files_at_once(project: Project, daemon: Daemon, count: int) -> None:
     daemon.start()
-    names = {f"{number}.csv" for number in range(2000)}
+    names = {f"{number}.csv" for number in range(count)}
     for name in names:  # whole at once: without a settle time an empty one would be sent too
         project.write(name, name, under=project.folder).rename(project.root / name)
     daemon.wait_for_remote(names)
     daemon.wait(lambda: in_sync(project), "status in sync")
     assert daemon.stop() == 0
-    assert "info stopped uploaded=2000" in daemon.log[-1], "none is sent twice"
+    assert f"info stopped uploaded={count}" in daemon.log[-1], "none is sent twice"
     assert len(daemon.lines("info uploaded")) < 60
 
 

@@ -10,7 +10,8 @@ import yaml
 
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
-from tests.support.project import BOUND_BY_PERMISSIONS, Project
+from tests.support.permissions import BOUND_BY_PERMISSIONS
+from tests.support.project import Project
 
 FOLDERS = 40
 _HOURS = {"rescan": "10h", "rescan_without_events": "10h"}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import warm
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.hanging_disk import (
@@ -75,9 +76,7 @@ def command(project: Project, disk: HangingDisk, *arguments: str) -> Ran:
     """A command with short limits; it must end by itself."""
     words = project.command(*arguments)
     words[2] = f"from tests.support.constants import put; put({SOON}); {words[2]}"
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with warm.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             out, err = process.communicate(timeout=HANG_S)
         finally:

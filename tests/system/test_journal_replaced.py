@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import warm
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S, wait_until
@@ -114,7 +115,7 @@ def test_a_push_ends_too(project: Project) -> None:
     project.write("a.csv", b"x" * (4 << 20))
     words = project.command("push")
     words[2] = f"from aqsync.cli.commands import push; push.STANDS_CHECK_S = 0.2; {words[2]}"
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+    with warm.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: file_is_known(project), "the scan")
         deleted(project.journal)
         _, err = process.communicate(timeout=HANG_S)

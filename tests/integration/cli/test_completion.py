@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem, ShellComplete
 
 from aqsync.aqueduct.client import Client
 from aqsync.cli.main import aqsync
+from tests.support import warm
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S
 from tests.support.project import run
@@ -188,13 +189,7 @@ def test_what_the_scripts_are_answered(tmp_path: Path, shell: str, answer: list[
     words = {"zsh": ("aqsync pause ot", "2"), "fish": ("aqsync pause ot", "ot")}[shell]
     variables = {"_AQSYNC_COMPLETE": f"{shell}_complete"}
     variables |= {"COMP_WORDS": words[0], "COMP_CWORD": words[1]}
-    ran = subprocess.run(
-        [sys.executable, "-m", "aqsync"],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=HANG_S,
-    )
+    ran = warm.run([sys.executable, "-m", "aqsync"], env={**os.environ, **variables})
+    assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.replace(str(tmp_path / "b"), "DIRECTORY").splitlines()
     assert [line for line in lines if line] == answer

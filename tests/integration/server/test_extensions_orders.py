@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import warm
 from tests.support.extensions import Tasks, parameter, serving, write_extension
 from tests.support.visit import Visit
 
@@ -145,7 +145,7 @@ def test_filters_that_only_this_server_has(tmp_path: Path, extensions: Path) -> 
 )
 def test_what_cannot_be_served(tmp_path: Path, options: list[str], message: str) -> None:
     command = [sys.executable, "-m", "aqsync.server", "--data", "data", "--port", "0", *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.run(command, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {message}\n")
     assert not (tmp_path / "data").exists()

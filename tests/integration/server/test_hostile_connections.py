@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from aqsync.server.file_limit import connections_for
+from tests.support import warm
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S, wait_until
 from tests.support.visit import FILE_START, Visit, connected, head, read_all, upload_head
@@ -113,7 +114,7 @@ def changed_server(data: Path, change: str) -> Iterator[Changed]:
         f" {change}; from aqsync.server.__main__ import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", code, "--data", str(data), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with warm.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().removeprefix("listening on ").strip()

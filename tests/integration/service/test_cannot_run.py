@@ -8,18 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.patience import HANG_S
+from tests.support import warm
 from tests.support.project import COMMAND
 
 
 def start(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "run", "--config", config, *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_S,
-    )
+    return warm.run([*COMMAND, "run", "--config", config, *options])
 
 
 @pytest.fixture

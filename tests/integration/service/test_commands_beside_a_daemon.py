@@ -20,6 +20,7 @@ from aqsync.journal import Journal
 from aqsync.service.web.local_socket import listen, socket_path
 from aqsync.sync.order import Order
 from aqsync.sync.report import PushReport
+from tests.support import warm
 from tests.support.embedded import EmbeddedServer
 from tests.support.fake_daemon import FakeDaemon, fake_daemon
 from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
@@ -281,7 +282,7 @@ def test_retry_takes_paths_from_where_it_is_called(
     assert project.push().json["held"] == 1
     monkeypatch.chdir(project.root / "run")
     command = [*COMMAND, "retry", "--config", str(project.config), "a"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = warm.run(command)
     monkeypatch.chdir("/")
     assert done.stdout.startswith("1 file set free"), done
     assert daemon.asked[-1] == "look again"

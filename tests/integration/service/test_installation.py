@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from aqsync.service import conditions, installation
 from aqsync.service.unit import MARK
+from tests.support import warm
 from tests.support.fake_systemd import FakeSystemd
 from tests.support.project import Ran, run
 
@@ -23,6 +25,7 @@ def systemd(systemd: FakeSystemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config-home"))
     monkeypatch.setattr(installation, "SYSTEM_UNITS", tmp_path / "system")
     monkeypatch.setattr(conditions, "_OWN_TMP", ())  # tests live there
+    monkeypatch.setattr(subprocess, "Popen", warm.Popen)
     return systemd
 
 
