@@ -182,6 +182,10 @@ class ServerUnreachable(RemoteError):
     exit_code = ExitCode.SERVER
 
 
+class NoConnection(ServerUnreachable):
+    """No connection could be made, so nothing was sent."""
+
+
 class AccessDenied(RemoteError):
     """The server knows who asks, or does not, and says no."""
 

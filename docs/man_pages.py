@@ -27,6 +27,7 @@ def _page(context: click.Context, contexts: Iterable[click.Context]) -> str:
     summary = _summary(command).rstrip(".")
     lines = [
         f'.TH "{_plain(name.upper())}" 1 "" "aqsync {_plain(__version__)}" "aqsync"',
+        ".ad l",  # what has no blank cannot be spread over a line
         *_section("NAME", [f"{_plain(name)} \\- {_plain(summary)}"]),
         *_section("SYNOPSIS", [f".B {_plain(_synopsis(context))}"]),
         *_section("DESCRIPTION", _paragraphs(_cleaned(command.help))),
@@ -81,7 +82,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 def _entries(records: Iterable[tuple[str, str]]) -> Iterator[str]:
     for words, about in records:
         yield ".TP"
-        yield f".B {_plain(words)}"
+        yield f".B {_plain(words)}".replace("|", "|\\:")  # a line may end between choices
         yield _plain(about)
 
 

@@ -28,6 +28,7 @@ from aqsync.errors import (
     BadAnswer,
     ConfigError,
     NameNotSendable,
+    NoConnection,
     RemoteError,
     ServerUnreachable,
 )
@@ -45,6 +46,12 @@ _FAILURES = (
     httpcore.ProxyError,
     httpcore.TimeoutException,
     httpcore.UnsupportedProtocol,
+    socksio.SOCKSError,
+)
+_BEFORE_SENDING = (
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.ProxyError,
     socksio.SOCKSError,
 )
 MIB = 1024 * 1024
@@ -303,7 +310,8 @@ class Transport:
             why = f"the connection to {self.url} broke off ({_reason(exc)})"
         if self._proxy is not None:
             hint = f"the environment sends this through the proxy {self._proxy.url.host}; " + hint
-        return ServerUnreachable(f"{what}: {why}", hint=hint)
+        kind = NoConnection if isinstance(exc, _BEFORE_SENDING) else ServerUnreachable
+        return kind(f"{what}: {why}", hint=hint)
 
 
 class _Stream(Protocol):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from aqsync.cli.action_runs import Runs, run_as_json, run_text
 from aqsync.cli.output import iso_text, say, size_text
 from aqsync.cli.tables import say_table
 from aqsync.config import MappingConfig
@@ -40,8 +41,8 @@ def standing_text(standing: Standing) -> str:
     return f"{standing.state} ({standing.words}){missing}"
 
 
-def standing_as_json(mapping: MappingConfig, standing: Standing) -> dict[str, Any]:
-    """The same as JSON."""
+def standing_as_json(mapping: MappingConfig, standing: Standing, runs: Runs) -> dict[str, Any]:
+    """The same as JSON, with the actions that ran on it."""
     return {
         "folder": str(mapping.directory / standing.folder),
         "mapping": mapping.name,
@@ -52,11 +53,12 @@ def standing_as_json(mapping: MappingConfig, standing: Standing) -> dict[str, An
         "not_there": standing.not_there,
         "bytes": standing.bytes,
         "changed": iso_text(standing.since_ns),
+        "actions": [run_as_json(run) for run in runs.get(standing.folder, ())],
     }
 
 
-def say_measurements(found: Iterator[tuple[MappingConfig, Standing]]) -> None:
-    """A line for each measurement."""
+def say_measurements(found: Iterator[tuple[MappingConfig, Standing, Runs]]) -> None:
+    """A line for each measurement, with the actions on it."""
     rows = [
         (
             each.state.value,
@@ -64,9 +66,14 @@ def say_measurements(found: Iterator[tuple[MappingConfig, Standing]]) -> None:
             str(each.not_there or ""),
             size_text(each.bytes),
             local_text(each.since_ns / SECOND_NS),
-            f"{mapping.directory / each.folder} ({each.words})",
+            "; ".join(
+                [
+                    f"{mapping.directory / each.folder} ({each.words})",
+                    *map(run_text, runs.get(each.folder, ())),
+                ]
+            ),
         )
-        for mapping, each in found
+        for mapping, each, runs in found
     ]
     say_table(("STATE", "FILES", "TO COME", "SIZE", "CHANGED", "FOLDER"), rows)
     if not rows:

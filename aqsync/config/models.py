@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from aqsync.config import patterns
+from aqsync.config.actions import EXPECTED as ACTIONS_EXPECTED
+from aqsync.config.actions import ActionConfig
 from aqsync.config.growing import EXPECTED, GrowingConfig, GrowingOrOff
 from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.measurement import EXPECTED as MEASUREMENT_EXPECTED
@@ -206,6 +208,8 @@ class MappingConfig(Defaults):
     prefix: str | None = Field(
         default=None, description="one path part of at most 64 bytes, such as fridge-1"
     )
+    actions: tuple[ActionConfig, ...] = Field(default=(), description=ACTIONS_EXPECTED)
+    """What the server does with each measurement that has arrived."""
 
     @property
     def settle_ns(self) -> int:
@@ -266,6 +270,26 @@ class MappingConfig(Defaults):
         if len(prefix.encode(errors="surrogatepass")) > _MAX_PREFIX_BYTES:
             raise ValueError(f"{prefix!r} has more than {_MAX_PREFIX_BYTES} bytes")
         return prefix
+
+    @field_validator("actions")
+    @classmethod
+    def _check_actions(
+        cls, actions: tuple[ActionConfig, ...], info: ValidationInfo
+    ) -> tuple[ActionConfig, ...]:
+        if not actions or "measurement" not in info.data:
+            return actions
+        measurement = info.data["measurement"]
+        if measurement is None:
+            raise ValueError("no measurement says when something has arrived")
+        for action in actions:
+            for name, text in action.parameters.items():
+                names = patterns.brace_names(text)
+                _require_names(text, names, "the measurement's folder", measurement.folder)
+                if not name:
+                    raise ValueError("a parameter has no name")
+        if len({action.key for action in actions}) < len(actions):
+            raise ValueError("an action stands there twice with the same parameters")
+        return actions
 
 
 def _require_names(template: str, names: tuple[str, ...], key: str, pattern: str) -> None:

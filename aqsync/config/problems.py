@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from aqsync.config.actions import ActionConfig
 from aqsync.config.growing import GrowingConfig
 from aqsync.config.measurement import Completion, Measurement
 from aqsync.config.models import (
@@ -37,6 +38,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "growing": GrowingConfig,
     "measurement": Measurement,
     "complete": Completion,
+    "actions": ActionConfig,
 }
 
 

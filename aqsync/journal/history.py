@@ -26,6 +26,9 @@ class HistoryKind(StrEnum):
     FOUND_CHANGED = "found changed"
     MEASUREMENT_COMPLETE = "measurement complete"
     MEASUREMENT_ON_SERVER = "measurement on server"
+    ACTION_BEGUN = "action begun"
+    ACTION_ENDED = "action ended"
+    ACTION_FAILED = "action failed"
     SERVER_AWAY = "server away"
     SERVER_BACK = "server back"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from aqsync.errors import JournalBroken
+from aqsync.journal.action_runs import ActionRuns
 from aqsync.journal.comparison import Comparisons
 from aqsync.journal.database import (
     Database,
@@ -47,6 +48,7 @@ class Journal:
         self.mappings = Mappings(database)
         self.observations = Observations(database)
         self.measurements = Measurements(database)
+        self.actions = ActionRuns(database)
         self.outcomes = Outcomes(database)
         self.rechecks = Rechecks(database)
         self.removals = Removals(database)

@@ -10,6 +10,7 @@ from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.rows import (
     JOINED,
     LISTED,
+    QUIET,
     SQLITE,
     UNSYNCED,
     below,
@@ -31,6 +32,9 @@ NOT_THERE = f"""(
             AND (r.modified_at IS NULL OR r.modified_at IS NOT f.synced_modified_at))
     )
 )"""
+
+_SHOWN = f"({QUIET} AND f.failure_message IS NULL AND NOT f.synced_provisional)"
+"""The server was seen to have a file as it is here."""
 
 _SENT = {True: "f.kind = 0", False: f"f.kind = 0 AND f.format IS NOT '{SQLITE}'"}
 """Which entries are sent, by whether databases are."""
@@ -73,6 +77,29 @@ class Counts(NamedTuple):
     bytes: int
     not_there: int
     """How many are not on the server as they are here."""
+
+
+class Arrivals(NamedTuple):
+    """How many files lie in one directory, and what of them a list has shown."""
+
+    directory: str
+    files: int
+    not_shown: int
+    """How many are not on the server as they are here, or no list has shown them yet."""
+    last_sent: int
+    """When the last of them was sent, as a sequence."""
+
+
+class Arrived(NamedTuple):
+    """A file whose version from here a list shows."""
+
+    path: str
+    eid: str
+    uuid: str
+    remote_name: str
+    sha256: bytes
+    modified_at: str
+    """When it was stored, by the server's clock, letter for letter."""
 
 
 class MissingFile(NamedTuple):
@@ -151,6 +178,35 @@ class Measurements:
             f"{_SENT[databases]} AND f.size IS NOT NULL GROUP BY f.directory",
         )
         return [Counts(loaded(directory), *rest) for directory, *rest in rows]
+
+    def arrivals(self, mapping_id: int, folder: str = "", *, databases: bool) -> list[Arrivals]:
+        """How far the files of each directory at and below a folder have arrived.
+
+        Args:
+            mapping_id: Whose.
+            folder: Which; empty: everywhere.
+            databases: As for `counts`.
+        """
+        rows = self._ask(
+            f"SELECT f.directory, count(*), sum(NOT coalesce({_SHOWN}, 0)),"
+            f" coalesce(max(f.synced_sequence), 0) FROM {JOINED}",
+            mapping_id,
+            folder,
+            f"{_SENT[databases]} AND f.size IS NOT NULL GROUP BY f.directory",
+        )
+        return [Arrivals(loaded(directory), *rest) for directory, *rest in rows]
+
+    def arrived(self, mapping_id: int, folder: str) -> list[Arrived]:
+        """What stands on the server of a folder, those files included that are gone here."""
+        rows = self._ask(
+            "SELECT f.directory, f.name, f.eid, e.uuid, f.remote_name, f.synced_sha256,"
+            f" r.modified_at FROM {JOINED}",
+            mapping_id,
+            folder,
+            "f.kind = 0 AND f.synced_sha256 IS NOT NULL AND NOT f.synced_provisional"
+            " AND r.modified_at = f.synced_modified_at AND e.uuid IS NOT NULL",
+        )
+        return [Arrived(joined(directory, name), *rest) for directory, name, *rest in rows]
 
     def directories(self, mapping_id: int, folder: str = "") -> list[str]:
         """Every directory below a folder that has files; the cost grows with their number alone.

@@ -473,6 +473,43 @@ CREATE TABLE freed (
 ) WITHOUT ROWID;
 """
 
+_ACTIONS = """
+-- Runs of actions on measurements: the start is noted before it is asked for.
+CREATE TABLE action_run (
+    id INTEGER PRIMARY KEY,
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    folder NOT NULL,
+    action TEXT NOT NULL,
+    extension TEXT NOT NULL,
+    name TEXT NOT NULL,
+    uuid TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    parameters TEXT NOT NULL,
+    after TEXT NOT NULL,
+    noted_at_ns INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    task TEXT,
+    result_code INTEGER,
+    said TEXT NOT NULL DEFAULT '',
+    ended_at_ns INTEGER,
+    again INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (mapping_id, folder, action, uuid, digest)
+);
+CREATE INDEX action_run_by_state ON action_run (state);
+
+-- What keeps a configured action from being run.
+CREATE TABLE action_problem (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    action TEXT NOT NULL,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    since_ns INTEGER NOT NULL,
+    PRIMARY KEY (mapping_id, action)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -505,6 +542,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0029-looks", _LOOKS),
     ("0030-locked-inodes", _LOCKED_INODES),
     ("0031-freed", _FREED),
+    ("0032-actions", _ACTIONS),
 )
 
 VERSION = len(MIGRATIONS)

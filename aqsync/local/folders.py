@@ -48,6 +48,11 @@ class Folders:
         """The same for all files that lie in a directory."""
         return self._of_directory(directory)
 
+    def values(self, folder: str) -> dict[str, str]:
+        """What the names in braces stand for, of a measurement's folder."""
+        found = self._folder.fullmatch(f"{folder}/")
+        return {} if found is None else found.groupdict()
+
     def is_sentinel(self, path: str) -> bool:
         """Whether a file says that its measurement is complete."""
         return self._is_one(self._sentinel, path)

@@ -1,5 +1,6 @@
 """The frozen types that flow between the rooms. Nothing here does anything."""
 
+from aqsync.model.actions import ActionRun, ActionState
 from aqsync.model.decisions import (
     Compare,
     Decision,
@@ -80,6 +81,8 @@ __all__ = [
     "RESENDS_WITHIN_NS",
     "SECOND_NS",
     "Action",
+    "ActionRun",
+    "ActionState",
     "Adopted",
     "Beginning",
     "BeginningRead",

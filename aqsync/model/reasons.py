@@ -202,6 +202,31 @@ class Reason(StrEnum):
         "perhaps renamed to {place}, which is not on the server yet{failure}",
         "`aqsync why` tells what keeps that; `aqsync retry PATH` removes this copy all the same",
     )
+    ACTION_MISSING = (
+        "action-missing",
+        "{name} cannot be run: the server has no {missing}; it has {known}",
+        "install the extension on the server, or correct `actions` in the configuration",
+    )
+    ACTION_PARAMETERS = (
+        "action-parameters",
+        "{name} cannot be run: {said}",
+        "correct its parameters; `aqsync extensions show NAME` tells what it takes",
+    )
+    ACTION_WITHOUT_EXPERIMENT = (
+        "action-without-experiment",
+        "{name} cannot be run: it has no parameter of type experiment",
+        "its manifest on the server needs one",
+    )
+    ACTION_SEVERAL_EXPERIMENTS = (
+        "action-several-experiments",
+        "{name} cannot be run on {folder}, whose files lie in several experiments",
+        "let the measurement's folder decide the experiment, or leave the action out",
+    )
+    ACTION_NOT_RUN = (
+        "action-not-run",
+        "the server took {name} for {folder} and did not run it{said}",
+        "see why on the server; then `aqsync retry --actions` runs it, and what waits for it",
+    )
     MEASUREMENT_COMPLETE = "measurement-complete", "complete: {met}"
     MEASUREMENT_CHANGING = (
         "measurement-changing",

@@ -48,6 +48,7 @@ from aqsync.model import (
     Wait,
     explain_error,
 )
+from aqsync.sync.actions import Actions
 from aqsync.sync.contents import Contents
 from aqsync.sync.jobs import Job, Progress, ready, unwatched
 from aqsync.sync.known_manifests import KnownManifests
@@ -133,6 +134,11 @@ class Engine:
             if m.measurement is not None
         }
         """By mapping, what sees its measurements become complete."""
+        self.actions = Actions(
+            self.mappings, server, journal, clock, self._server_failed, shared.acting
+        )
+        for watch in self.measurements.values():
+            watch.told = self.actions.look
 
     def scan(
         self,
@@ -388,6 +394,19 @@ class Engine:
             except RemoteError as exc:
                 self._server_failed(exc)
                 return 0
+
+    def act(self) -> None:
+        """Begin the actions of what has arrived, and ask how those are that were begun.
+
+        Where a loop does it, that is only woken.
+        """
+        self.actions.look()
+        if self.actions.woken is not None:
+            return
+        try:
+            self.actions.step()
+        except RemoteError as exc:
+            log.warning("actions cannot be run", exc=exc)
 
     def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
         now_ns = self.clock.now_ns()

@@ -67,6 +67,7 @@ class MeasurementWatch:
 
     Attributes:
         woken: Called when there is something to look at sooner.
+        told: Called when it was written down that measurements stand otherwise than before.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class MeasurementWatch:
         turned: Callable[[], None],
     ) -> None:
         self.woken: Callable[[], None] = lambda: None
+        self.told: Callable[[], None] = lambda: None
         self._mapping = mapping
         self._measurement = measurement
         self._folders = folders_of(measurement)
@@ -328,6 +330,7 @@ class MeasurementWatch:
         lost = [folder for folder in gone if folder in told]
         if news or lost:
             kept.tell(self._mapping.name, news, lost, self._clock.now_ns())
+            self.told()
         for each in news[:FEW]:
             place = self._mapping.directory / each.folder
             log.info("how a measurement stands", path=place, state=each.state)

@@ -88,6 +88,8 @@ class Push:
             for mapping in self._mappings:
                 if mapping.name in self._engine.measurements:
                     self._engine.measurements[mapping.name].tell()
+            if listed and not self._all_paused():
+                yield from self._act()
         except Interrupted:
             self._order.stop()
         finally:
@@ -106,6 +108,14 @@ class Push:
                 if leftover.removable and is_chosen(leftover.file.path, within)
             ]
             self._journal.outcomes.tidy(found)
+
+    def _act(self) -> Generator[float, None, None]:
+        """Have actions begun for what has arrived, those too that have to wait for others."""
+        while not self._stopped and self._waited_s() <= self._limits.longest_wait_s:
+            self._engine.act()
+            if not self._engine.actions.full:
+                break
+            yield from self._pause(POLL_S)
 
     def _all_paused(self) -> bool:
         """Whether everything is paused, so that tags are not applied either."""

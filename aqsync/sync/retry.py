@@ -73,6 +73,33 @@ def set_free(
     return freed
 
 
+def want_again(journal: Journal, mappings: Sequence[MappingConfig], paths: Sequence[Path]) -> int:
+    """Have actions run once more that have ended and not succeeded.
+
+    Args:
+        journal: Open for writing.
+        mappings: In which mappings.
+        paths: Only those on measurements at, below or above these; none: all.
+
+    Returns:
+        How many.
+
+    Raises:
+        ConfigError: A path lies in none of the mappings, or nothing is known of it.
+    """
+    tops = _by_mapping(journal, mappings, paths)
+    found = [
+        run
+        for mapping in mappings
+        if not paths or mapping.name in tops
+        for run in journal.actions.of(journal.mappings.get(mapping.name).id)
+        if run.state.needs_somebody and not run.again
+        if not paths or bears_on(run.folder, tops[mapping.name])
+    ]
+    journal.actions.again(found)
+    return len(found)
+
+
 def _by_mapping(
     journal: Journal, mappings: Sequence[MappingConfig], paths: Sequence[Path]
 ) -> dict[str, list[str]]:

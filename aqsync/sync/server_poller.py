@@ -245,6 +245,7 @@ class ServerPoller:
         applied = self._engine.tag()
         if applied:
             log.info("tags applied", tags=applied)
+        self._engine.actions.look()
         for mapping in self._engine.mappings:
             now_ns, record = self._clock.now_ns(), self._journal.mappings.get(mapping.name)
             looked_at = record.scanned_at_ns != self._scanned_before.get(mapping.name)

@@ -165,6 +165,8 @@ class Session:
             for mapping in self.engine.mappings:
                 if mapping.recheck:
                     self._rechecker(mapping)
+            if self.engine.actions.any:
+                self._actor()
         self._dispatching = self._loop("dispatcher")
         self._pool = seams.pool(self.engine.perform, self._dispatching.wake)
         self.dispatcher = Dispatcher(
@@ -214,6 +216,11 @@ class Session:
             loop=loop,
         )
         self._steps.append((loop, rechecker.step))
+
+    def _actor(self) -> None:
+        loop, actions = self._loop("actions"), self.engine.actions
+        actions.woken = loop.wake
+        self._steps.append((loop, actions.step))
 
     def start(self, calendar: Callable[[ServerPoller], Calendar] | None = None) -> None:
         """Begin; returns at once.
@@ -344,7 +351,7 @@ class Session:
         self._dispatching.hurry()
 
     def _is_at_rest(self) -> bool:
-        return self.dispatcher.at_rest and not self._pushes
+        return self.dispatcher.at_rest and not self._pushes and self.engine.actions.at_rest
 
     def finish(self, longest_s: Callable[[], float]) -> bool:
         """Wait for the jobs in flight, and end.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from aqsync.clock import Clock
 from aqsync.journal import Journal
 from aqsync.local.errands import Errands
@@ -23,6 +25,7 @@ class Shared:
 
     Attributes:
         snapshots: Makes snapshots of databases, beside the journal.
+        acting: Held by the session that begins actions and asks how they are.
         queue: Every file that needs work.
         outcomes: What happened to files.
         state: Whether the server can be used.
@@ -36,6 +39,7 @@ class Shared:
         self.snapshots = Snapshots(journal.path.with_name(f"{journal.path.name}.snapshots"), clock)
         if journal.is_written:  # else those of the process that writes it lie there
             self.snapshots.clear()
+        self.acting = Lock()
         self.queue = WorkQueue()
         self.outcomes = OutcomeLog()
         self.state = ServerState(journal, clock)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from functools import partial
+from functools import cache, partial
 
 import click
 
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.records import ExtensionRecord
 from aqsync.cli import open_token
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_place import check_journal
@@ -16,11 +17,13 @@ from aqsync.cli.output import complain, report_error, say
 from aqsync.cli.starting_server import connect_once_started
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
+from aqsync.config.actions import ActionConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
 from aqsync.local.errands import Errands
 from aqsync.local.ignore_file import load_rules
 from aqsync.local.roots import root_identity
 from aqsync.local.selection import HINT, survey
+from aqsync.sync.action_values import NotRunnable, check_values, manifest_of
 from aqsync.wording import counted
 
 _MOST_LOOKED_AT = 20_000
@@ -108,6 +111,24 @@ def _check_online(config: Config, server: Client, findings: _Findings) -> None:
     for eid, found in server.resolve(eids).items():
         title = "" if found is None else f": {found.title}"
         findings.passes(f"experiment {eid}{title}", lambda e=eid, f=found: _exists(e, f))  # type: ignore[misc]  # bound now
+    _check_actions(config, server, findings)
+
+
+def _check_actions(config: Config, server: Client, findings: _Findings) -> None:
+    extensions = cache(server.tasks.extensions)
+    for mapping in config.mappings:
+        for action in mapping.actions:
+            what = f"{mapping.name}: the server has the action {action.name} and takes its values"
+            findings.passes(what, partial(_check_action, action, extensions))
+
+
+def _check_action(
+    action: ActionConfig, extensions: Callable[[], Sequence[ExtensionRecord]]
+) -> None:
+    try:
+        check_values(action, manifest_of(action, extensions()))
+    except NotRunnable as exc:
+        raise ConfigError(exc.why.message, hint=exc.why.hint) from exc
 
 
 def _exists(eid: str, found: object) -> None:

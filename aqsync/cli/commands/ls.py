@@ -12,6 +12,7 @@ from typing import NamedTuple
 import click
 
 from aqsync.aqueduct.typed import instant
+from aqsync.cli.action_runs import newest_runs
 from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import journal_after_scan
@@ -170,8 +171,9 @@ def ls(
 def _tell_measurements(journal: Journal, mappings: Sequence[MappingConfig], *, json: bool) -> None:
     now_ns = SystemClock().now_ns()
     found = (
-        (mapping, standing)
+        (mapping, standing, runs)
         for mapping in mappings
+        for runs in [newest_runs(journal, mapping)]
         if (measured := measured_of(journal, mapping, now_ns)) is not None
         for standing in measured.all()
     )

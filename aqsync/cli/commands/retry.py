@@ -19,14 +19,22 @@ from aqsync.local.locate import locate
 from aqsync.paths import absolute, nearest
 from aqsync.service.web.models import RetryRequest
 from aqsync.sync.policies import decisions
-from aqsync.sync.retry import set_free
+from aqsync.sync.retry import set_free, want_again
+from aqsync.wording import counted
 
 
 @click.command(epilog="Example: aqsync retry ~/measurements/run-7")
 @click.argument("paths", nargs=-1, type=PATH, help="Only these files and directories.")
 @config_option
 @mappings_option
-def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> ExitCode:
+@click.option(
+    "--actions",
+    is_flag=True,
+    help="Instead of files, run actions again that have not succeeded.",
+)
+def retry(
+    *, paths: Sequence[Path], config: Config, names: Sequence[str], actions: bool
+) -> ExitCode:
     """Set held and failed files free, so that the next push tries them again.
 
     A file that was removed on the server is sent again. Named by PATH, a file is sent as it is that
@@ -39,7 +47,10 @@ def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> Exi
         config=str(config.path),
         paths=[str(absolute(path)) for path in paths],
         mappings=list(names),
+        actions=actions,
     )
+    if actions:
+        return _retry_actions(config, mappings, paths, request)
     accept_roots = bool(names and not paths)
     next_try = "the daemon"
     freed = through_daemon(config.journal, lambda daemon: daemon.retry(request))
@@ -55,6 +66,25 @@ def retry(*, paths: Sequence[Path], config: Config, names: Sequence[str]) -> Exi
         _say_nothing_to_retry(config, mappings, paths)
     else:
         say(f"{accepted}nothing to retry: no file is held, has failed or differs on the server")
+    return ExitCode.OK
+
+
+def _retry_actions(
+    config: Config,
+    mappings: Sequence[MappingConfig],
+    paths: Sequence[Path],
+    request: RetryRequest,
+) -> ExitCode:
+    next_try = "the daemon"
+    wanted = through_daemon(config.journal, lambda daemon: daemon.retry(request))
+    if wanted is None:
+        next_try = "the next push"
+        with Journal.open_for_writing(config.journal, SystemClock().now_ns()) as journal:
+            wanted = want_again(journal, mappings, paths)
+    if wanted:
+        say(f"{counted(wanted, 'action')} wanted again; {next_try} runs what it may")
+    else:
+        say("nothing to run again: no action there has failed, as far as is known")
     return ExitCode.OK
 
 

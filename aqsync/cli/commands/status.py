@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from aqsync.cli.action_runs import Runs, newest_runs, problems_of, tell_actions
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
 from aqsync.cli.journal_view import journal_after_scan
@@ -67,6 +68,8 @@ class _MappingState(NamedTuple):
     slowest: FileUnderWay | None
     """Of the files that the daemon sends."""
     measurements: Sequence[Standing]
+    runs: Runs
+    action_problems: list[Problem]
 
 
 class _ServerSide(NamedTuple):
@@ -195,6 +198,8 @@ def _mapping_state(
         leftovers(journal, mapping, now_ns),
         daemon.slowest(mapping.name),
         [] if (measured := measured_of(journal, mapping, now_ns)) is None else measured.all(),
+        newest_runs(journal, mapping),
+        problems_of(journal, mapping),
     )
 
 
@@ -239,7 +244,11 @@ def _print_json(
                         for file, removable in each.leftovers
                     ],
                     "measurements": [
-                        standing_as_json(each.mapping, standing) for standing in each.measurements
+                        standing_as_json(each.mapping, standing, each.runs)
+                        for standing in each.measurements
+                    ],
+                    "action_problems": [
+                        _problem_as_json(problem) for problem in each.action_problems
                     ],
                     "slowest": None if each.slowest is None else each.slowest.model_dump(),
                 }
@@ -269,8 +278,10 @@ def _server_as_json(server: ServerProblem) -> dict[str, Any]:
 
 
 def _watch_as_json(problem: Problem | None) -> dict[str, Any] | None:
-    if problem is None:
-        return None
+    return None if problem is None else _problem_as_json(problem)
+
+
+def _problem_as_json(problem: Problem) -> dict[str, Any]:
     return {
         "code": problem.reason.value,
         "reason": problem.message,
@@ -299,6 +310,7 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
     if notes:
         say(f"    hint: {HINT}")
     tell_measurements(each.measurements)
+    tell_actions(mapping, each.measurements, each.runs, each.action_problems, now_ns)
     _tell_rechecks(each, now_ns)
     _tell_unfinished(each.sent_unfinished, everything=everything)
     for path, said in each.damaged.items():

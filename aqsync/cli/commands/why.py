@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from aqsync.cli.action_runs import Runs, newest_runs, tell_runs
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.local_path import PATH
@@ -58,12 +59,12 @@ def why(*, path: Path, config: Config, everything: bool, show_hash: bool, json: 
         now_ns = SystemClock().now_ns()
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
-        standing = _measurement_of(journal, place, now_ns)
+        found = _measurement_of(journal, place, now_ns)
         if file is not None:
             policy = policies(journal, place.mapping, now_ns, windows)(file)
             step = decide(file, policy, now_ns)
             doubt = policy.place_problem or policy.root_problem
-            _explain(place, file, step, doubt, standing, now_ns, show_hash=show_hash, json=json)
+            _explain(place, file, step, doubt, found, now_ns, show_hash=show_hash, json=json)
             if not json and doubt is None and LOOK not in journal.hangs.of(file.mapping):
                 _tell_of_permission(place, step)
             in_sync = isinstance(step, InSync | Recheck) and doubt is None
@@ -72,15 +73,23 @@ def why(*, path: Path, config: Config, everything: bool, show_hash: bool, json: 
         # Unlike `Path.is_dir`, this raises no error if the path may not be looked at.
         if answers and os.path.isdir(place.mapping.directory / place.path):  # noqa: PTH112
             summary = summarize(journal, place.mapping, now_ns, [place.path], windows=windows)
-            return _explain_directory(place, summary, standing, everything=everything, json=json)
+            return _explain_directory(place, summary, found, everything=everything, json=json)
         return _explain_absence(place, scanners[place.mapping.name], journal, json=json)
 
 
-def _measurement_of(journal: Journal, place: Place, now_ns: int) -> Standing | None:
-    """How the measurement stands that a path is, or belongs to."""
+class _Measurement(NamedTuple):
+    standing: Standing
+    runs: Runs
+    """Of all measurements."""
+
+
+def _measurement_of(journal: Journal, place: Place, now_ns: int) -> _Measurement | None:
+    """How the measurement stands that a path is, or belongs to, and the actions on it."""
     measured = measured_of(journal, place.mapping, now_ns)
     folder = None if measured is None else measured.folders.of_directory(place.path)
-    return None if measured is None or folder is None else measured.standing(folder)
+    if measured is None or folder is None or (standing := measured.standing(folder)) is None:
+        return None
+    return _Measurement(standing, newest_runs(journal, place.mapping))
 
 
 def _explain(
@@ -88,7 +97,7 @@ def _explain(
     file: FileRecord,
     step: Decision,
     doubt: Problem | None,
-    standing: Standing | None,
+    measurement: _Measurement | None,
     now_ns: int,
     *,
     show_hash: bool,
@@ -115,14 +124,16 @@ def _explain(
                 "remote_name": file.remote_name or None,
                 "sha256": None if file.synced is None else file.synced.sha256.hex(),
                 "sent_unfinished": file.synced and file.synced.unfinished,
-                "measurement": _standing_as_json(place, standing),
+                "measurement": _as_json(place, measurement),
             }
         )
     else:
         say(path)
         _tell(file, step, next_step, doubt, now_ns)
-        if standing is not None:
+        if measurement is not None:
+            standing = measurement.standing
             say(f"  belongs to: {standing.folder}, {standing_text(standing)}")
+            tell_runs(measurement.runs.get(standing.folder, ()), "  action:     ")
         if show_hash and file.synced is not None:
             say(f"  SHA-256:    {file.synced.sha256.hex()}")
 
@@ -231,25 +242,27 @@ def _tried_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
     return f"what holds it is looked into again in {seconds}, or by the next push"
 
 
-def _standing_as_json(place: Place, standing: Standing | None) -> dict[str, Any] | None:
-    return None if standing is None else standing_as_json(place.mapping, standing)
+def _as_json(place: Place, found: _Measurement | None) -> dict[str, Any] | None:
+    return None if found is None else standing_as_json(place.mapping, *found)
 
 
 def _explain_directory(
     place: Place,
     summary: Summary,
-    standing: Standing | None,
+    measurement: _Measurement | None,
     *,
     everything: bool,
     json: bool,
 ) -> ExitCode:
     if json:
         facts = summary_as_json(place.mapping, summary, None)
-        say_json({**facts, "measurement": _standing_as_json(place, standing)})
+        say_json({**facts, "measurement": _as_json(place, measurement)})
     else:
         say(f"{place.mapping.directory / place.path}: {counts_text(summary)}")
-        if standing is not None:
+        if measurement is not None:
+            standing = measurement.standing
             say(f"measurement {standing.folder}: {standing_text(standing)}")
+            tell_runs(measurement.runs.get(standing.folder, ()), "action: ")
         report_problems(summary.problems, everything=everything, command="aqsync why --all")
     return ExitCode.OK if summary.complete else ExitCode.INCOMPLETE
 

@@ -66,6 +66,8 @@ class RetryRequest(Message):
     """Absolute."""
     mappings: list[Text]
     """Names; none: all."""
+    actions: bool = False
+    """Instead of files, actions that have not succeeded."""
 
 
 class PauseRequest(Message):

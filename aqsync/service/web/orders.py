@@ -40,7 +40,7 @@ from aqsync.sync.measured import measured_of
 from aqsync.sync.order import Limits, Order
 from aqsync.sync.progress import Throttled
 from aqsync.sync.report import PushReport
-from aqsync.sync.retry import set_free
+from aqsync.sync.retry import set_free, want_again
 
 log = Log(__name__)
 
@@ -124,6 +124,11 @@ class _Orders:
         config = self._config_of(request.config)
         mappings = _known(config, request.mappings) if request.mappings else config.mappings
         paths = [Path(path) for path in request.paths]
+        if request.actions:
+            wanted = want_again(self._worker.journal, mappings, paths)
+            log.info("asked to run actions again", actions=wanted)
+            self._worker.look_again()
+            return Freed(files=wanted)
         accept_roots = bool(request.mappings and not paths)
         now_ns = self._clock.now_ns()
         freed = set_free(self._worker.journal, mappings, paths, now_ns, accept_roots=accept_roots)

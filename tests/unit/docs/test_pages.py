@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aqsync import __version__
+from aqsync.config.actions import ActionConfig
 from aqsync.config.measurement import Completion, Measurement
 from aqsync.config.models import MappingConfig, ServerConfig, TagRule
 from aqsync.config.timing import Schedule, Transfer
@@ -87,7 +88,10 @@ def test_the_glossary_defines_each_term_once() -> None:
 def test_every_key_of_the_configuration_is_described() -> None:
     page = (HERE / "reference" / "configuration.md").read_text()
     described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) | {"match", "add"}
-    sections = (ServerConfig, Transfer, Schedule, MappingConfig, TagRule, Measurement, Completion)
+    sections = (
+        *(ServerConfig, Transfer, Schedule, MappingConfig, TagRule, Measurement, Completion),
+        ActionConfig,
+    )
     assert described == {name for section in sections for name in section.model_fields}
 
 
