@@ -39,6 +39,9 @@ from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
 
 _RESOLVE_CHUNK = 100
 """Experiments in one request."""
+_TAGGED_CHUNK = 25
+_MOST_TAGGED = 500
+"""What the server tells at most in one answer."""
 _TAGS_CHUNK = 500
 """Tags in one answer of the server."""
 _MOST_TAGS = 200_000
@@ -190,6 +193,23 @@ class Client:
         return graphql.experiment_page(
             self._graphql.operate(graphql.FIND, variables, what, repeatable=True), what
         )
+
+    def tagged(self, tags: Sequence[str]) -> dict[str, list[ExperimentRef]]:
+        """Find the experiments with each of these tags, archived ones too; 25 tags to a request.
+
+        Returns:
+            By tag, the experiments, oldest first: of those not archived the newest 500, and of
+            those archived too.
+        """
+        found: dict[str, list[ExperimentRef]] = {}
+        for start in range(0, len(tags), _TAGGED_CHUNK):
+            chunk = tags[start : start + _TAGGED_CHUNK]
+            what = f"search for experiments tagged {', '.join(chunk)}"
+            question = graphql.tagged_query(chunk, _MOST_TAGGED)
+            answer = self._graphql.ask(question, what, repeatable=True)
+            data = graphql.data_of(answer, what)
+            found.update(zip(chunk, graphql.tagged_of(data, chunk, what), strict=True))
+        return found
 
     def create_experiment(
         self, title: str, description: str, tags: Sequence[str] = ()

@@ -38,6 +38,9 @@ FIND = f"""query($offset: Int!, $limit: Int!, $filters: ExperimentFiltersInput) 
   experiments(offset: $offset, limit: $limit, filters: $filters) {{
     totalExperimentsCount experimentsData {{ {EXPERIMENT_FIELDS} }} }} }}"""
 
+ARCHIVED = "__archived__"
+"""The tag that hides an experiment from searches that do not name it."""
+
 NOTHING = "{ __typename }"
 """What any server of GraphQL answers, for what stands in the head of the answer."""
 TAGS = """query($offset: Int!, $limit: Int!) {
@@ -140,6 +143,50 @@ def experiment_page(data: dict[str, Any], what: str) -> ExperimentPage:
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
+
+
+def tagged_query(tags: Sequence[str], most: int) -> dict[str, Any]:
+    """Return one request for the experiments with each of these tags, archived ones too.
+
+    Args:
+        tags: Which.
+        most: How many of each to tell.
+    """
+    wanted = [each for tag in tags for each in ([tag], [tag, ARCHIVED])]
+    names = [alias(index) for index in range(len(wanted))]
+    declared = ", ".join(f"${name}: ExperimentFiltersInput" for name in names)
+    asked = "\n".join(
+        f"{name}: experiments(offset: 0, limit: {most}, filters: ${name}) {{"
+        f" totalExperimentsCount experimentsData {{ {EXPERIMENT_FIELDS} }} }}"
+        for name in names
+    )
+    variables = {
+        name: {"shouldIncludeTags": each} for name, each in zip(names, wanted, strict=True)
+    }
+    return {"query": f"query({declared}) {{\n{asked}\n}}", "variables": variables}
+
+
+def tagged_of(data: dict[str, Any], tags: Sequence[str], what: str) -> list[list[ExperimentRef]]:
+    """Return what an answer to `tagged_query` holds: for each tag its experiments, oldest first.
+
+    Raises:
+        BadAnswer: It is not an answer to this query.
+    """
+    found: list[list[ExperimentRef]] = []
+    for index, tag in enumerate(tags):
+        pages = [
+            experiment_page({"experiments": data.get(alias(2 * index + archived))}, what)
+            for archived in (0, 1)
+        ]
+        # A server that does not know this kind of search answers with others.
+        have = {
+            each.uuid: each
+            for page in pages
+            for each in page.experiments
+            if tag.lower() in (own.lower() for own in each.tags)
+        }
+        found.append(sorted(have.values(), key=lambda each: (each.created_at, str(each.uuid))))
+    return found
 
 
 def tags_of(data: dict[str, Any], what: str) -> list[str]:

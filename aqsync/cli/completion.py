@@ -43,7 +43,7 @@ def complete_eids(
     config = ctx.params.get("config")
     with suppress(AqsyncError, OSError):
         mappings = load_config(find_config(config)).mappings
-        found |= {m.experiment: m.name for m in mappings if m.path is None}
+        found |= {m.one_experiment: m.name for m in mappings if m.one_experiment}
     with suppress(AqsyncError, OSError):
         found |= _on_the_server(ctx, incomplete)
     return [

@@ -7,7 +7,7 @@ from collections.abc import Mapping as ByPath
 from itertools import combinations
 from pathlib import Path
 
-from aqsync.config import patterns
+from aqsync.config import made, patterns
 from aqsync.config.models import MappingConfig
 from aqsync.config.places import real_path
 from aqsync.config.yamltree import Location
@@ -26,7 +26,7 @@ def find_conflicts(
         mappings: The mappings with their places.
         private_files: Files of aqsync itself that must not be in a mapping's directory.
     """
-    findings = list(_spellings(mappings))
+    findings = [*_spellings(mappings), *_own_tags(mappings)]
     real = {mapping.directory: real_path(mapping.directory) for _, mapping in mappings}
     for one, other in combinations(mappings, 2):
         findings += _between(one, other, real)
@@ -59,6 +59,8 @@ def _between(one: Placed, other: Placed, real: ByPath[Path, Path]) -> Iterator[F
 
 
 def _share_an_experiment(one: MappingConfig, other: MappingConfig) -> bool:
+    if one.makes_experiments or other.makes_experiments:
+        return False  # an experiment belongs to one folder of one mapping
     if one.path is None:
         return patterns.may_give(other.experiment, one.experiment)
     return other.path is not None or patterns.may_give(one.experiment, other.experiment)
@@ -86,6 +88,24 @@ def _spellings(mappings: Sequence[Placed]) -> Iterator[Finding]:
                 if earlier != tag:
                     location = ("mappings", index, "tags", number, "add", position)
                     yield location, f"the server takes {tag} for {earlier}; expected one spelling"
+
+
+def _own_tags(mappings: Sequence[Placed]) -> Iterator[Finding]:
+    """Tags without a match, which only experiments that make themselves can have."""
+    for index, mapping in mappings:
+        for number, rule in enumerate(mapping.tags):
+            location = ("mappings", index, "tags", number)
+            if rule.match:
+                continue
+            if mapping.experiment_folder is None:
+                what = f"{rule.add[0]!r} has no match, which only experiment: new allows"
+                yield location, f"{what}; expected a section with the keys match, add"
+                continue
+            for tag in rule.add:
+                try:
+                    made.require_names(mapping.experiment_folder, mapping.metadata_names, tag)
+                except ValueError as error:
+                    yield location, str(error)
 
 
 def _is_inside(path: Path, directory: Path) -> bool:

@@ -77,6 +77,12 @@ class Metadata(Section):
         return self.format or _BY_END["." + str(self.from_).lower().rpartition(".")[2]]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names that templates may have in braces."""
+        own = [name for name in ("title", "description") if name in self.paths]
+        return (*own, *self.tags)
+
+    @property
     def paths(self) -> dict[str, str]:
         """Every path, by what it is for: ``title``, ``description``, or ``tag:`` and a name."""
         found = {"title": self.title, "description": self.description}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -18,15 +18,18 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from aqsync.config import patterns
+from aqsync.config import made, patterns
 from aqsync.config.actions import EXPECTED as ACTIONS_EXPECTED
 from aqsync.config.actions import ActionConfig
 from aqsync.config.growing import EXPECTED, GrowingConfig, GrowingOrOff
 from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.measurement import EXPECTED as MEASUREMENT_EXPECTED
 from aqsync.config.measurement import MeasurementOrOff
+from aqsync.config.metadata import EXPECTED as METADATA_EXPECTED
+from aqsync.config.metadata import Metadata
 from aqsync.config.section import (
     A_DURATION,
     SOME_PATTERNS,
@@ -41,6 +44,8 @@ from aqsync.config.units import parse_share
 from aqsync.config.written_path import written_path
 from aqsync.model import SECOND_NS, Databases, OnLocalDelete
 from aqsync.paths import absolute
+
+T = TypeVar("T")
 
 DEFAULT_SETTLE = 5.0
 DEFAULT_REMOVE_SHARE = 0.5
@@ -109,14 +114,20 @@ class ServerConfig(Section):
 
 
 class TagRule(Section):
-    """Tags for the files whose path matches."""
+    """Tags for the files whose path matches, or for experiments that make themselves."""
 
-    match: str = Field(description='a pattern such as "{qubit}/t1_*.csv"')
+    match: str = Field(default="", description='a pattern such as "{qubit}/t1_*.csv"')
+    """Empty: the tags are those of an experiment that its folder gets by itself."""
     add: tuple[str, ...] = Field(
         min_length=1,
         description='a list of tags such as ["qubit:{qubit}"], each 1 to 64 of A-Z a-z 0-9 - _ : /,'
         " names in braces taken from match",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_tag(cls, value: object) -> object:
+        return {"add": (value,)} if isinstance(value, str) else value
 
     @field_validator("match")
     @classmethod
@@ -134,7 +145,9 @@ class TagRule(Section):
                 raise ValueError(f"the server would refuse the tag {tag!r}")
             if len(literal) + bool(names) > MAX_TAG_LENGTH:
                 raise ValueError(f"the tag {tag!r} has more than {MAX_TAG_LENGTH} characters")
-            if "match" in info.data:
+            if literal.lower().startswith(made.RESERVED):
+                raise ValueError(f"the tag {tag!r} begins as those that aqsync finds its own by")
+            if info.data.get("match"):
                 _require_names(tag, names, "match", info.data["match"])
         return add
 
@@ -158,7 +171,8 @@ class Settings(Section):
     settle: Duration = Field(default=DEFAULT_SETTLE, description=A_DURATION + ", at most 30d")
     """Seconds that a file must stand still before it is uploaded."""
     tags: tuple[TagRule, ...] = Field(
-        default=(), description="a list of rules, each with match and add"
+        default=(),
+        description="a list of rules, each with match and add; with experiment: new, also of tags",
     )
     remove_share: Share = Field(
         default=DEFAULT_REMOVE_SHARE, description="a share such as 50% or 0.5"
@@ -197,19 +211,52 @@ class MappingConfig(Defaults):
     directory: LocalPath = Field(description="the path of a directory")
     """Absolute."""
     experiment: str = Field(
-        description='an EID such as 20261123-1, or a template such as "{eid}" with a path'
+        description='an EID such as 20261123-1, a template such as "{eid}" with a path, or new'
     )
     path: str | None = Field(
         default=None,
         validate_default=True,
         description='with a template, a pattern such as "{eid}_*/**" that holds its names;'
-        " without one, no path",
+        ' with new, one of folders such as "{date}/{name}/**"; without either, no path',
     )
+    metadata: Metadata | None = Field(default=None, description=METADATA_EXPECTED)
+    """What the files in a folder say of its experiment, which makes itself."""
+    title: str | None = Field(default=None, description=made.A_TEMPLATE)
+    """Of experiments that make themselves; None: the folder's path."""
+    description: str | None = Field(default=None, description=made.A_TEMPLATE)
+    """Of experiments that make themselves; None: where the folder is."""
+    identity: str | None = Field(
+        default=None, description="with experiment: new, a name of 1 to 64 characters"
+    )
+    """PCs with the same one share the experiments of folders of the same path."""
     prefix: str | None = Field(
         default=None, description="one path part of at most 64 bytes, such as fridge-1"
     )
     actions: tuple[ActionConfig, ...] = Field(default=(), description=ACTIONS_EXPECTED)
     """What the server does with each measurement that has arrived."""
+
+    @property
+    def makes_experiments(self) -> bool:
+        """Whether each of its folders gets an experiment of its own."""
+        return self.experiment == made.NEW
+
+    @property
+    def one_experiment(self) -> str | None:
+        """The EID of the experiment that all of its files go to; None: not all go to one."""
+        return None if self.makes_experiments or self.path is not None else self.experiment
+
+    @property
+    def experiment_folder(self) -> str | None:
+        """With ``experiment: new``, the pattern of the folders that get one."""
+        if not self.makes_experiments:
+            return None
+        inside = None if self.measurement is None else self.measurement.folder
+        return made.folder_pattern(self.path, inside)
+
+    @property
+    def metadata_names(self) -> tuple[str, ...]:
+        """The names that files give to templates."""
+        return () if self.metadata is None else self.metadata.names
 
     @property
     def settle_ns(self) -> int:
@@ -231,6 +278,8 @@ class MappingConfig(Defaults):
     @field_validator("experiment")
     @classmethod
     def _check_experiment(cls, experiment: str) -> str:
+        if experiment == made.NEW:
+            return experiment
         names = patterns.brace_names(experiment)
         fits = (
             re.fullmatch(r"[0-9-]*", patterns.literal_parts(experiment))
@@ -249,6 +298,10 @@ class MappingConfig(Defaults):
         experiment = info.data.get("experiment")
         if experiment is None:
             return path
+        if experiment == made.NEW:
+            measurement = info.data.get("measurement")
+            made.folder_pattern(path, None if measurement is None else measurement.folder)
+            return path
         names = patterns.brace_names(experiment)
         if names and path is None:
             raise ValueError(f"experiment is {experiment!r}, and no path says where it stands")
@@ -259,6 +312,24 @@ class MappingConfig(Defaults):
         if path is not None:
             _require_names(experiment, names, "path", path)
         return path
+
+    @field_validator("title", "description", "identity", "metadata")
+    @classmethod
+    def _check_made(cls, value: T, info: ValidationInfo) -> T:
+        if value is None or info.field_name is None:
+            return value
+        if info.data.get("experiment") not in {None, made.NEW}:
+            raise ValueError(f"{info.field_name} is for experiment: new only")
+        if not isinstance(value, str):
+            return value
+        made.check_value(info.field_name, value)
+        if info.field_name != "identity" and {"path", "metadata"} <= info.data.keys():
+            inside, read = info.data.get("measurement"), info.data["metadata"]
+            folder = made.folder_pattern(
+                info.data["path"], None if inside is None else inside.folder
+            )
+            made.require_names(folder, () if read is None else read.names, value)
+        return value
 
     @field_validator("prefix")
     @classmethod
@@ -341,4 +412,4 @@ class Config(Section):
 
 def known_keys(section: type[BaseModel]) -> dict[str, str | None]:
     """A section's keys and what is expected for each."""
-    return {key: field.description for key, field in section.model_fields.items()}
+    return {field.alias or key: field.description for key, field in section.model_fields.items()}

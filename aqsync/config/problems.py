@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from aqsync.config.actions import ActionConfig
 from aqsync.config.growing import GrowingConfig
 from aqsync.config.measurement import Completion, Measurement
+from aqsync.config.metadata import Metadata
 from aqsync.config.models import (
     Config,
     Defaults,
@@ -37,6 +38,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "tags": TagRule,
     "growing": GrowingConfig,
     "measurement": Measurement,
+    "metadata": Metadata,
     "complete": Completion,
     "actions": ActionConfig,
 }

@@ -66,6 +66,7 @@ _NOT_IN_SYNC = f"""
 # What was accepted after the list was fetched is on the server, though the list lacks it.
 _STATUS = f"""CASE
     WHEN f.eid IS NULL THEN '{SyncStatus.LOCAL_ONLY}'
+    WHEN e.uuid IS NULL AND f.eid GLOB 'new:*' THEN '{SyncStatus.LOCAL_ONLY}'
     WHEN f.synced_sequence >= {LISTED} THEN
         CASE WHEN {_UNCHANGED} THEN '{SyncStatus.IN_SYNC}' ELSE {_NOT_IN_SYNC} END
     WHEN {LISTED} = 0 THEN '{SyncStatus.UNKNOWN}'

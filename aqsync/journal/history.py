@@ -24,6 +24,7 @@ class HistoryKind(StrEnum):
     REMOVED = "removed"
     FAILED = "failed"
     FOUND_CHANGED = "found changed"
+    EXPERIMENT_MADE = "experiment made"
     MEASUREMENT_COMPLETE = "measurement complete"
     MEASUREMENT_ON_SERVER = "measurement on server"
     ACTION_BEGUN = "action begun"

@@ -23,6 +23,7 @@ from aqsync.journal.hangs import Hangs
 from aqsync.journal.history import History
 from aqsync.journal.limits import Limits
 from aqsync.journal.lock import JournalLock
+from aqsync.journal.made import MadeExperiments
 from aqsync.journal.manifests import Manifests
 from aqsync.journal.mappings import Mappings
 from aqsync.journal.measurements import Measurements
@@ -47,6 +48,7 @@ class Journal:
     def __init__(self, database: Database, lock: JournalLock | None, broken: Path | None) -> None:
         self.mappings = Mappings(database)
         self.observations = Observations(database)
+        self.made = MadeExperiments(database)
         self.measurements = Measurements(database)
         self.actions = ActionRuns(database)
         self.outcomes = Outcomes(database)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
@@ -11,7 +11,11 @@ from aqsync.journal.database import Database
 from aqsync.journal.observations import FORGET_REMOTE_SIDE
 from aqsync.journal.outcomes import next_sequence, plausible
 from aqsync.journal.rows import explained, marks, words
-from aqsync.model import Problem, ServerProblem, explanation_of
+from aqsync.layout.identity import is_key
+from aqsync.model import Problem, Reason, ServerProblem, explanation_of
+
+NOT_MADE = "an experiment of its own"
+"""What stands in the place of an EID until there is one."""
 
 _OR_REMOVABLE = """
     OR file.synced_at_ns IS NOT NULL AND (
@@ -45,6 +49,8 @@ class ExperimentRecord:
     """When it is searched for again, if it cannot be used."""
     address: str | None = None
     """Address of the server that it was found on; None: an older release did not store it."""
+    shown_eid: str | None = None
+    """The EID of an experiment that made itself, whose `eid` is a key."""
 
 
 class Remote:
@@ -67,7 +73,7 @@ class Remote:
         """Every experiment known, by EID."""
         rows = self._database.rows(
             "SELECT eid, uuid, listed_sequence, listed_at_ns,"
-            f" problem_looks, problem_again_ns, address, {_PROBLEM} FROM experiment"
+            f" problem_looks, problem_again_ns, address, shown_eid, {_PROBLEM} FROM experiment"
         )
         return {
             eid: ExperimentRecord(
@@ -79,8 +85,9 @@ class Remote:
                 looks,
                 again_ns,
                 address,
+                shown_eid,
             )
-            for eid, uuid, sequence, at_ns, looks, again_ns, address, *problem in rows
+            for eid, uuid, sequence, at_ns, looks, again_ns, address, shown_eid, *problem in rows
         }
 
     def problems(self) -> dict[str, tuple[Problem, int | None]]:
@@ -96,8 +103,15 @@ class Remote:
         }
 
     def unusable(self) -> dict[str, int]:
-        """The experiments that cannot be used, by EID, and when each is looked for again."""
-        return {eid: again_ns or 0 for eid, (_, again_ns) in self.problems().items()}
+        """The experiments that cannot be used, by EID, and when each is looked for again.
+
+        One that the server did not make is not among them: a file tries that again.
+        """
+        return {
+            eid: again_ns or 0
+            for eid, (problem, again_ns) in self.problems().items()
+            if problem.reason is not Reason.EXPERIMENT_NOT_MADE
+        }
 
     def uuid(self, eid: str) -> str:
         """The UUID of an experiment that was found.
@@ -147,28 +161,64 @@ class Remote:
         )
         return {eid for (eid,) in rows}
 
-    def found(self, uuids: Mapping[str, str], address: str | None = None) -> None:
+    def shown(self, eid: str) -> str:
+        """An EID as people know it; of an experiment that is not made yet, words for it."""
+        if not is_key(eid):
+            return eid
+        row = self._database.row("SELECT shown_eid FROM experiment WHERE eid = ?", (eid,))
+        return NOT_MADE if row is None or row[0] is None else str(row[0])
+
+    def key_shown_as(self, eid: str) -> str:
+        """What the tables know an experiment by that people know by this EID."""
+        row = self._database.row("SELECT eid FROM experiment WHERE shown_eid = ?", (eid,))
+        return eid if row is None else str(row[0])
+
+    def found(
+        self,
+        uuids: Mapping[str, str],
+        address: str | None = None,
+        shown: Mapping[str, str] | None = None,
+    ) -> None:
         """The server knows these experiments; another UUID than before is another experiment.
 
         Args:
             uuids: By EID.
             address: The server's, without the scheme.
+            shown: By key, the EIDs of experiments that made themselves.
         """
+        shown = shown or {}
         with self._database.writing() as connection:
             for eid, uuid in uuids.items():
                 row = connection.execute(
-                    "SELECT uuid, problem_message, address FROM experiment WHERE eid = ?", (eid,)
+                    "SELECT uuid, problem_message, address, shown_eid, asked_at_ns"
+                    " FROM experiment WHERE eid = ?",
+                    (eid,),
                 ).fetchone()
-                if row == (uuid, None, address):
+                if row == (uuid, None, address, shown.get(eid), None):
                     continue
                 if row is not None and row[0] is not None and row[0] != uuid:
                     _forget_contents(connection, eid)
                 connection.execute(
-                    "INSERT INTO experiment (eid, uuid, address) VALUES (?, ?, ?)"
+                    "INSERT INTO experiment (eid, uuid, address, shown_eid) VALUES (?, ?, ?, ?)"
                     " ON CONFLICT (eid) DO UPDATE SET uuid = excluded.uuid,"
+                    " shown_eid = excluded.shown_eid, asked_at_ns = NULL,"
                     f" address = excluded.address, {_NO_PROBLEM}",
-                    (eid, uuid, address),
+                    (eid, uuid, address, shown.get(eid)),
                 )
+            self._uuids.clear()
+
+    def unmake(self, keys: Iterable[str]) -> None:
+        """Forget which experiments these are: each is made when a file of it is to be sent."""
+        with self._database.writing() as connection:
+            for key in keys:
+                _forget_contents(connection, key)
+                connection.execute(
+                    "UPDATE experiment SET uuid = NULL, address = NULL, shown_eid = NULL,"
+                    f" asked_at_ns = NULL, {_NO_PROBLEM} WHERE eid = ?",
+                    (key,),
+                )
+                connection.execute("DELETE FROM made_experiment WHERE eid = ?", (key,))
+                connection.execute("DELETE FROM double_experiment WHERE eid = ?", (key,))
             self._uuids.clear()
 
     def believe_only(self, address: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from aqsync.layout.identity import is_key
 from aqsync.model import (
     Beginning,
     Comparison,
@@ -166,7 +167,8 @@ RECORD = f"""
         f.resends, f.resends_since_ns, f.format, f.unfinished_format, f.unfinished_at_ns,
         f.synced_provisional, f.sent_provisional, f.only_grown, f.begun_size, f.begun_sha256,
         f.tried_at_ns, f.spent_bytes, {_LOG_BYTES},
-        d.at_ns, d.sha256, d.size, d.modified_at
+        d.at_ns, d.sha256, d.size, d.modified_at,
+        e.uuid, e.asked_at_ns, e.shown_eid
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
@@ -179,7 +181,7 @@ _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
     slice(52, 54),
     slice(54, 59),
 )
-_LOG, _FREED = 59, slice(60, 64)
+_LOG, _FREED, _UUID, _MAKING = 59, slice(60, 64), 64, slice(65, 67)
 """Which columns of `RECORD` belong together."""
 
 
@@ -207,7 +209,12 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         remote_name=remote_name,
         synced=_synced_version(row[_SYNCED], provisional=synced_provisional),
         sent=None if sent_sha256 is None else SentVersion(sent_sha256, sent_size, sent_provisional),
-        remote=RemoteView(listed_sequence, listed_modified_at),
+        remote=RemoteView(
+            listed_sequence,
+            listed_modified_at,
+            row[_UUID] is None and is_key(eid),
+            *row[_MAKING],
+        ),
         comparison=_comparison(row[_COMPARED]),
         failure=_failure(row[_FAILURE]),
         removed_at_ns=removed_at_ns,

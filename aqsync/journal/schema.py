@@ -510,6 +510,46 @@ CREATE TABLE action_problem (
 ) WITHOUT ROWID;
 """
 
+_MADE = """
+-- Folders that get an experiment each. The key of one stands in the place of an EID, as `new:` and
+-- the identity: in `file`, `experiment`, `tag`, `refusal` ... `folder` is NULL while another folder
+-- has its path.
+CREATE TABLE made_folder (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    identity TEXT NOT NULL,
+    folder,
+    inode INTEGER NOT NULL,
+    PRIMARY KEY (mapping_id, identity)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX made_folder_by_path ON made_folder (mapping_id, folder)
+    WHERE folder IS NOT NULL;
+
+-- The EID that people see, and when the server was asked to make an experiment without an answer.
+ALTER TABLE experiment ADD COLUMN shown_eid TEXT;
+ALTER TABLE experiment ADD COLUMN asked_at_ns INTEGER;
+
+-- What was written to an experiment that made itself: title and description are NULL once a person
+-- has changed them. `words_folder` is the folder's path that they tell of, and `words_whole` says
+-- whether its files had told all that they were asked for.
+CREATE TABLE made_experiment (
+    eid TEXT PRIMARY KEY,
+    made_at_ns INTEGER NOT NULL,
+    looked_again INTEGER NOT NULL DEFAULT 0,
+    title TEXT,
+    description TEXT,
+    cuts TEXT NOT NULL,
+    words_folder NOT NULL,
+    words_whole INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX made_to_look_for_again ON made_experiment (made_at_ns) WHERE NOT looked_again;
+CREATE TABLE double_experiment (
+    eid TEXT NOT NULL,
+    uuid TEXT NOT NULL,
+    shown_eid TEXT NOT NULL,
+    PRIMARY KEY (eid, uuid)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -543,6 +583,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0030-locked-inodes", _LOCKED_INODES),
     ("0031-freed", _FREED),
     ("0032-actions", _ACTIONS),
+    ("0033-made", _MADE),
 )
 
 VERSION = len(MIGRATIONS)

@@ -24,6 +24,36 @@ FIRST: Turn = (0, 0)
 _Matches = tuple[tuple[re.Pattern[str], bool], ...]
 
 
+class FolderPattern:
+    """A pattern of folders. Safe to share between threads."""
+
+    def __init__(self, pattern: str) -> None:
+        self._folder = patterns.compile_path_pattern(pattern)
+        self._of_directory = lru_cache(_REMEMBERED_DIRECTORIES)(self._find)
+
+    def of(self, path: str) -> str | None:
+        """The folder that a file lies in, at any depth; None: it lies in none."""
+        return self.of_directory(path.rpartition("/")[0])
+
+    def of_directory(self, directory: str) -> str | None:
+        """The same for all files that lie in a directory."""
+        return self._of_directory(directory)
+
+    def names(self, folder: str) -> dict[str, str]:
+        """What the pattern's names in braces take of a folder's path."""
+        found = self._folder.fullmatch(f"{folder}/")
+        return {} if found is None else found.groupdict("")
+
+    def _find(self, directory: str) -> str | None:
+        end = -1
+        while end < len(directory):
+            end = directory.find("/", end + 1)
+            end = len(directory) if end < 0 else end
+            if end and self._folder.fullmatch(f"{directory[:end]}/"):
+                return directory[:end]
+        return None
+
+
 class Folders:
     """The patterns of a mapping's measurements. Safe to share between threads.
 
@@ -32,26 +62,24 @@ class Folders:
     """
 
     def __init__(self, measurement: Measurement) -> None:
-        self._folder = patterns.compile_path_pattern(measurement.folder)
+        self._folder = FolderPattern(measurement.folder)
         self._sentinel = _any_of(measurement.complete.sentinel)
         self._last = _any_of(measurement.last)
-        self._of_directory = lru_cache(_REMEMBERED_DIRECTORIES)(self._find)
         names = measurement.complete.sentinel
         self.sentinel_names = None if any(map(_SPECIAL.search, names)) else tuple(names)
         """The names of all sentinels; None if their patterns are no plain names."""
 
     def of(self, path: str) -> str | None:
         """The folder of the measurement that a file belongs to; None: it belongs to none."""
-        return self.of_directory(path.rpartition("/")[0])
+        return self._folder.of(path)
 
     def of_directory(self, directory: str) -> str | None:
         """The same for all files that lie in a directory."""
-        return self._of_directory(directory)
+        return self._folder.of_directory(directory)
 
     def values(self, folder: str) -> dict[str, str]:
         """What the names in braces stand for, of a measurement's folder."""
-        found = self._folder.fullmatch(f"{folder}/")
-        return {} if found is None else found.groupdict()
+        return self._folder.names(folder)
 
     def is_sentinel(self, path: str) -> bool:
         """Whether a file says that its measurement is complete."""
@@ -78,15 +106,6 @@ class Folders:
             if regex.search(inside):
                 return (place if takes else None), inside
         return None, inside
-
-    def _find(self, directory: str) -> str | None:
-        end = -1
-        while end < len(directory):
-            end = directory.find("/", end + 1)
-            end = len(directory) if end < 0 else end
-            if end and self._folder.fullmatch(f"{directory[:end]}/"):
-                return directory[:end]
-        return None
 
 
 @lru_cache(64)

@@ -15,7 +15,7 @@ from aqsync.config import MappingConfig, patterns
 from aqsync.config.models import MAX_TAG_LENGTH
 from aqsync.errors import ConfigError
 from aqsync.local.chooser import Chooser, alternatives
-from aqsync.local.folders import folders_of
+from aqsync.local.folders import FolderPattern, folders_of
 from aqsync.model import Databases
 
 IGNORE_FILE = ".aqsyncignore"
@@ -57,7 +57,13 @@ class _Cause:
 
 def target_fingerprint(mapping: MappingConfig) -> str:
     """Changes when a mapping's files may go elsewhere."""
-    return _fingerprint(mapping.experiment, mapping.path, mapping.prefix)
+    own = [] if mapping.experiment_folder is None else [mapping.experiment_folder]
+    return _fingerprint(mapping.experiment, mapping.path, mapping.prefix, *own)
+
+
+def fitting_tag(text: str) -> str:
+    """The text as a tag that the server takes: what it does not allow becomes ``-``."""
+    return _NOT_IN_TAGS.sub("-", text)[:MAX_TAG_LENGTH]
 
 
 class Rules:
@@ -97,8 +103,12 @@ class Rules:
         self._any_name, self._any_path = _compile_quick(self._ignore)
         self._include = Chooser(mapping.include)
         self._path = None if mapping.path is None else patterns.compile_path_pattern(mapping.path)
+        made_in = mapping.experiment_folder
+        self.experiment_folders = None if made_in is None else FolderPattern(made_in)
+        """With ``experiment: new``, the folders that get an experiment each."""
+        self._tag_rules = tuple(rule for rule in mapping.tags if rule.match)
         self._tags = tuple(
-            (patterns.compile_path_pattern(rule.match), rule.add) for rule in mapping.tags
+            (patterns.compile_path_pattern(rule.match), rule.add) for rule in self._tag_rules
         )
         section = mapping.measurement
         self._folders = None if section is None else folders_of(section)
@@ -111,7 +121,7 @@ class Rules:
         """Changes when other files may be selected."""
         self.target_fingerprint = target_fingerprint(mapping)
         """Changes when files may go elsewhere."""
-        self.tags_fingerprint = _fingerprint([(rule.match, rule.add) for rule in mapping.tags])
+        self.tags_fingerprint = _fingerprint([(rule.match, rule.add) for rule in self._tag_rules])
         """Changes when files may get other tags."""
 
     def enters(self, directory: str) -> bool:
@@ -150,7 +160,7 @@ class Rules:
                 yield f"`include` pattern {pattern}", compiled[0]
         if self._path is not None:
             yield f"`path` pattern {self._mapping.path}", self._path
-        for rule, (match, _) in zip(self._mapping.tags, self._tags, strict=True):
+        for rule, (match, _) in zip(self._tag_rules, self._tags, strict=True):
             yield f"`tags` pattern {rule.match}", match
 
     def explain(self, path: str) -> str | None:
@@ -168,7 +178,12 @@ class Rules:
         return f"the pattern {cause.pattern.text} ({cause.pattern.source}) {what}"
 
     def experiment_of(self, path: str) -> str | None:
-        """The EID of the experiment that a file goes to; None if the path leads to none."""
+        """The EID of the experiment that a file goes to; None if the path leads to none.
+
+        With ``experiment: new`` it is None for all: `local.made_folders` knows where they go.
+        """
+        if self.experiment_folders is not None:
+            return None
         if self._path is None:
             return self._mapping.experiment
         found = self._path.search(path)
@@ -185,8 +200,7 @@ class Rules:
             if found is None:
                 continue
             for template in add:
-                tag = _NOT_IN_TAGS.sub("-", patterns.fill(template, found.groupdict()))
-                tag = tag[:MAX_TAG_LENGTH]
+                tag = fitting_tag(patterns.fill(template, found.groupdict()))
                 tags.setdefault(tag.lower(), tag)
         return tuple(tags.values())
 

@@ -24,6 +24,7 @@ from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands, timed
 from aqsync.local.folders import folders_of
 from aqsync.local.ignore_file import load_rules
+from aqsync.local.made_folders import MadeFolders
 from aqsync.local.open_files import OpenForWriting
 from aqsync.local.owners import owners_of
 from aqsync.local.recognition import Recognition
@@ -82,6 +83,7 @@ class Scanner:
         self.rules = Rules(mapping)
         """As of the last look at the whole root."""
         self._rules_read = False
+        self._made: MadeFolders | None = None
         self._mapping = mapping
         self._journal = journal
         self._clock = clock
@@ -202,6 +204,9 @@ class Scanner:
         mounts = known.submounts()
         another = known.is_another(mounts)
         self._journal.observations.clock_set_back(record.id, now_ns)
+        self._made = MadeFolders(
+            self._mapping, record.id, self.rules, self._journal.made, root.disk, known.goes_on
+        )
         if record.target_rules != self.rules.target_fingerprint:
             self._retarget(record.id)
         newest = self._journal.observations.newest()
@@ -217,6 +222,7 @@ class Scanner:
                 known.goes_on,
                 max(ONE_CHANGE_NS, self._settle_ns),
                 lambda: self._journal.mappings.looks(record.id, newest),
+                self._made.meet,
             ),
             self._journal.observations,
             record.id,
@@ -307,6 +313,12 @@ class Scanner:
 
     def target(self, path: str) -> tuple[str | None, str]:
         """The experiment and the remote name of a path; no name where there is no experiment."""
+        if self._made is not None and self._mapping.makes_experiments:
+            folder = self._made.folder_of(path)
+            if folder is None:
+                return None, ""
+            inside = path[len(folder) + 1 :]
+            return self._made.key(folder), remote_name(inside, self._mapping.prefix)
         eid = self.rules.experiment_of(path)
         return eid, "" if eid is None else remote_name(path, self._mapping.prefix)
 

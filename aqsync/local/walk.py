@@ -65,6 +65,8 @@ class WalkSource(NamedTuple):
     """See `Observations.observe`."""
     writes_a_part: Callable[[], object]
     """Called once, before something is written though not everything was seen."""
+    meet: Callable[[str], object]
+    """Called with each directory before what is known in it is asked for."""
 
 
 class Walk:
@@ -101,7 +103,7 @@ class Walk:
         self._mounts, self._rules = source.mounts, source.rules
         self._observed, self._goes_on = source.observed, source.goes_on
         self._soon_ns = source.soon_ns
-        self._writes_a_part = source.writes_a_part
+        self._writes_a_part, self._meet = source.writes_a_part, source.meet
         self._observations = observations
         self._mapping_id = mapping_id
         self._reselect = reselect
@@ -166,6 +168,7 @@ class Walk:
         Returns:
             Those that are directories; and those that are none, but were perhaps known as one.
         """
+        self._about_to_look(directory)
         asked = self._with_parts(directory, names)
         known = self._observations.known_at(self._mapping_id, directory, asked)
         self._mounts.met_at(directory)
@@ -241,6 +244,7 @@ class Walk:
     def _directory(self, directory: str) -> list[str]:
         """Compare one directory's entries; returns the names of its subdirectories."""
         self._visited.add(directory)
+        self._about_to_look(directory)
         subdirectories: list[str] = []
         known = self._known(directory)
         databases = self._databases.get(directory, {})
@@ -285,6 +289,10 @@ class Walk:
         if self.entries > entries_before:
             self._mounts.inhabited(directory)
         return subdirectories
+
+    def _about_to_look(self, directory: str) -> None:
+        if not self._mounts.hides(directory):
+            self._meet(directory)
 
     def _check_mounts(self, path: str) -> None:
         """Raise where a path is on a disk that is not there."""

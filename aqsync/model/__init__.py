@@ -12,6 +12,7 @@ from aqsync.model.decisions import (
     Upload,
     Wait,
 )
+from aqsync.model.made import MadeWords
 from aqsync.model.measurements import (
     Completeness,
     Conditions,
@@ -109,6 +110,7 @@ __all__ = [
     "Growth",
     "Hold",
     "InSync",
+    "MadeWords",
     "MeasurementState",
     "MeasurementView",
     "Named",

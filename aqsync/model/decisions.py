@@ -88,6 +88,8 @@ class Upload(_Step):
     """Bytes of earlier versions that count against the budget of what is sent of this file."""
     rested: bool = False
     """It has stood still for so long that neither they nor this version count any longer."""
+    makes: bool = False
+    """Its experiment, which makes itself, is made before. Then it is decided on again."""
 
 
 @dataclass(frozen=True, slots=True)

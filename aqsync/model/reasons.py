@@ -350,6 +350,25 @@ class Reason(StrEnum):
         "the server no longer knows experiment {eid}",
         "{advice}",
     )
+    NEW_EXPERIMENT = (
+        "new-experiment",
+        "not on the server yet; its folder gets an experiment of its own first",
+    )
+    EXPERIMENT_ASKED_FOR = (
+        "experiment-asked-for",
+        "the server was asked to make its experiment, and its answer was lost",
+        "nothing need be done: it is looked for, and asked for again if it has not come",
+    )
+    EXPERIMENT_NOT_MADE = (
+        "experiment-not-made",
+        "the server did not make the experiment of {folder}: {said}",
+        "{advice}",
+    )
+    EXPERIMENT_REMOVED = (
+        "experiment-removed",
+        "the experiment {eid} that was made for its folder has been removed on the server",
+        "it is not made again by itself; `aqsync retry PATH`, of the folder, makes a new one",
+    )
     LIST_NOT_ALLOWED = "list-not-allowed", "{said}", "{advice}"
     NOT_ALLOWED = (
         "not-allowed",

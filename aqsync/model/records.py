@@ -140,6 +140,12 @@ class RemoteView:
     """When the experiment's list was last asked for; 0: never."""
     modified_at: str | None
     """None: the name is not in the list."""
+    unmade: bool = False
+    """The experiment makes itself when its first file is sent, and has not been made."""
+    asked_at_ns: int | None = None
+    """When the server was asked to make it, if it has not answered."""
+    shown_eid: str | None = None
+    """The EID of an experiment that made itself."""
 
 
 class Finding(IntEnum):
@@ -244,6 +250,11 @@ class FileRecord:
     """Its own format, which is known, says whether it is finished; a part of it makes no sense."""
     freed: Freed | None = None
     """What a person freed under its name on the server, through this mapping or any other."""
+
+    @property
+    def eid_shown(self) -> str | None:
+        """The EID as people know it; None: there is no experiment, or it is not made yet."""
+        return self.remote.shown_eid if self.remote.shown_eid or self.remote.unmade else self.eid
 
     @property
     def size(self) -> int:

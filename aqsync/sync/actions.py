@@ -273,7 +273,7 @@ class Actions:
         if len(arrival.eids) > 1:
             why = Reason.ACTION_SEVERAL_EXPERIMENTS.explain(name=action.name, folder=arrival.folder)
             raise NotRunnable(why)
-        [eid] = arrival.eids
+        eid = self._journal.remote.shown(min(arrival.eids))
         manifest = manifest_of(action, extensions)
         names = folders_of(mapping.measurement).values(arrival.folder)
         values = values_of(action, manifest, eid, names, arrival.files)

@@ -25,6 +25,7 @@ from aqsync.errors import (
     ServerFailed,
 )
 from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.folder_facts import FactsReader
 from aqsync.local.scanner import Scanner, ScanReport
 from aqsync.log import Log
 from aqsync.model import (
@@ -36,6 +37,7 @@ from aqsync.model import (
     FileRecord,
     FoundDifferent,
     FoundOurOwn,
+    MadeWords,
     Outcome,
     Policy,
     Problem,
@@ -50,6 +52,7 @@ from aqsync.model import (
 )
 from aqsync.sync.actions import Actions
 from aqsync.sync.contents import Contents
+from aqsync.sync.experiment_maker import ExperimentMaker
 from aqsync.sync.jobs import Job, Progress, ready, unwatched
 from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.lists import Lists
@@ -105,7 +108,9 @@ class Engine:
         self._errands = errands = shared.errands
         self._by_name = {mapping.name: mapping for mapping in self.mappings}
         self._server = server
-        self._mirror = Mirror(server, journal, clock)
+        facts = FactsReader(disk, shared.snapshots, errands)
+        self._maker = ExperimentMaker(server, journal, clock, self.mappings, facts)
+        self._mirror = Mirror(server, journal, clock, self._maker)
         self._tagger = Tagger(server, journal, clock)
         self._lists = Lists(self._mirror, clock)
         self.known_manifests = KnownManifests(server, journal, aborted=aborted, rate=shared.rate)
@@ -221,6 +226,8 @@ class Engine:
     ) -> tuple[FileRecord, Decision] | None:
         """The next step of a file; if it waits for a newer list, that is fetched.
 
+        If it is the first file of an experiment that makes itself, that is made.
+
         The worker checks just before it changes something whether the list is still right.
 
         Returns:
@@ -229,14 +236,33 @@ class Engine:
         """
         step = decide(file, policy_of(file), self.clock.now_ns())
         eid = str(file.eid)
-        waits = isinstance(step, Wait) and step.until_ns is None and step.folder is None
-        waits = waits and policy_of(file).blocked is None
-        if not waits or self._lists.age(eid) <= NEWEST_S:
-            return file, step
-        if not self.refresh({eid}):
-            return None
+        if isinstance(step, Upload) and step.makes:
+            if not self._made(eid):
+                return None
+        else:
+            waits = isinstance(step, Wait) and step.until_ns is None and step.folder is None
+            waits = waits or step.reason is Reason.EXPERIMENT_ASKED_FOR
+            waits = waits and policy_of(file).blocked is None
+            if not waits or self._lists.age(eid) <= NEWEST_S:
+                return file, step
+            if not self.refresh({eid}):
+                return None
         file = self.again(file)
         return file, decide(file, policy_of(file), self.clock.now_ns())
+
+    def would_make(self, key: str) -> tuple[str, MadeWords] | None:
+        """The folder that an experiment would be made for, and what it would be called."""
+        return self._maker.would_make(key)
+
+    def _made(self, key: str) -> bool:
+        """Make an experiment, and fetch its list; false if the server cannot be asked."""
+        try:
+            made = self._maker.make(key)
+        except RemoteError as exc:
+            self._server_failed(exc)
+            return False
+        self._change_outlook()
+        return not made or self.refresh({key})
 
     def again(self, file: FileRecord) -> FileRecord:
         """The record as it is now."""
@@ -389,6 +415,7 @@ class Engine:
             for name, scanner in self._scanners.items():
                 self._tagger.reconsider(name, scanner.rules)
             try:
+                self._maker.reword()
                 among = experiments_known_of(self.journal, self.mappings)
                 return self._tagger.apply(self._experiment_vanished, among)
             except RemoteError as exc:
@@ -411,7 +438,8 @@ class Engine:
     def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
         now_ns = self.clock.now_ns()
         advice = exc.hint or "was it removed? else correct `experiment` in the configuration"
-        problem = Problem(Reason.EXPERIMENT_GONE.explain(eid=eid, advice=advice), now_ns)
+        gone = Reason.EXPERIMENT_GONE.explain(eid=self.journal.remote.shown(eid), advice=advice)
+        problem = Problem(gone, now_ns)
         self.journal.remote.not_found({eid: problem}, {eid: now_ns + search_pause_ns(1)})
         self._change_outlook()
 

@@ -11,7 +11,9 @@ from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.errors import AnswerTooLarge, Forbidden
 from aqsync.journal import Journal
+from aqsync.layout.identity import is_key
 from aqsync.model import Problem, Reason
+from aqsync.sync.experiment_maker import ExperimentMaker
 from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50
@@ -27,7 +29,14 @@ class Mirror:
     stays as it was.
     """
 
-    def __init__(self, server: Client, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self,
+        server: Client,
+        journal: Journal,
+        clock: Clock,
+        maker: ExperimentMaker | None = None,
+    ) -> None:
+        self._maker = ExperimentMaker(server, journal, clock, ()) if maker is None else maker
         self._server = server
         self._journal = journal
         self._clock = clock
@@ -36,6 +45,9 @@ class Mirror:
 
     def resolve(self, eids: Collection[str]) -> None:
         """Look these experiments up, and note which do not exist."""
+        keys = {eid for eid in eids if is_key(eid)}
+        self._maker.look_anew(keys)
+        eids = set(eids) - keys
         if not eids:
             return
         found = self._server.resolve(sorted(eids))
@@ -58,6 +70,7 @@ class Mirror:
             Those whose lists were fetched; others do not exist, or are not allowed.
         """
         wanted = set(eids)
+        self._maker.look_again()
         known = self._journal.remote.experiments()
         # A server at another address may be another one, with the same EIDs.
         here = {e for e, found in known.items() if found.uuid and found.address == self._address}
@@ -126,7 +139,7 @@ class Mirror:
         remote = self._journal.remote
         names = [str(uuid) for uuid in chunk]
         sequence = remote.next_sequence()
-        with named_by_eid(chunk):
+        with named_by_eid({uuid: remote.shown(eid) for uuid, eid in chunk.items()}):
             answer = self._server.list_files(list(chunk), known_digest=remote.digest(names))
         now_ns = self._clock.now_ns()
         if answer is None:

@@ -39,6 +39,7 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.sync.experiment_rules import first_of_experiment, held_by_experiment
 from aqsync.sync.freed_rules import freed
 from aqsync.sync.growing_rules import paced
 from aqsync.sync.unfinished_rules import being_written, finished_or_not
@@ -119,17 +120,15 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     tidied = file.kind is EntryKind.DATABASE_PART and file.forced
     if file.local is None or tidied:
         step = _wanted_of_leftover(file) if tidied else _wanted_when_gone(file, policy, now_ns)
-        if (
-            isinstance(step, RemoveRemote | Wait | Compare)
-            and policy.experiment_problem is not None
-        ):
-            return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
+        problem = policy.experiment_problem
+        if isinstance(step, RemoveRemote | Wait | Compare) and problem is not None:
+            return Hold(problem.why, problem.since_ns, next_ns=policy.experiment_again_ns)
     elif (skipped := _skipped(file, policy)) is not None:
         return skipped
     elif file.eid is None:
         return Hold(Reason.UNMAPPED.explain(), file.since_ns, State.UNMAPPED)
-    elif policy.experiment_problem is not None:
-        return _held_by_experiment(policy.experiment_problem, policy.experiment_again_ns)
+    elif (held := held_by_experiment(policy, now_ns)) is not None:
+        return held
     else:
         step = _wanted(file, file.local, now_ns)
         if isinstance(step, InSync):
@@ -153,10 +152,6 @@ _SKIPPED = {
 
 def _held_by(problem: Problem) -> Hold:
     return Hold(problem.why, problem.since_ns)
-
-
-def _held_by_experiment(problem: Problem, again_ns: int | None) -> Hold:
-    return Hold(problem.why, problem.since_ns, next_ns=again_ns)
 
 
 def _skipped(file: FileRecord, policy: Policy) -> Hold | None:
@@ -201,6 +196,8 @@ def _wanted(file: FileRecord, local: Signature, now_ns: int) -> Decision:
 
 
 def _wanted_when_new(file: FileRecord, now_ns: int) -> Decision:
+    if file.remote.unmade:
+        return first_of_experiment(file, now_ns)
     if file.remote.listed_sequence == 0:
         return Wait(Reason.LIST_NOT_FETCHED.explain(), file.since_ns, None)
     if file.remote.modified_at is None:
@@ -423,7 +420,7 @@ def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold |
         else f"fewer than {limit.bytes + 1} ({limit.message})"
     )
     why = Reason.TOO_LARGE.explain(
-        eid=file.eid,
+        eid=file.eid_shown or "that makes itself",
         size=size,
         limit=takes,
         advice=f"{limit.hint}; " if limit.hint else "",

@@ -205,8 +205,8 @@ def experiments_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[s
     here, removing = list[int](), list[int]()
     for mapping in mappings:
         record = journal.mappings.get(mapping.name)
-        if mapping.path is None:
-            found.add(mapping.experiment)
+        if mapping.one_experiment is not None:
+            found.add(mapping.one_experiment)
         elif record.target_rules == target_fingerprint(
             mapping
         ):  # if not, the next scan finds the experiments
@@ -218,7 +218,7 @@ def experiments_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[s
 def experiments_known_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[str]:
     """The EIDs of all experiments that the mappings' files belong to, or belonged to before."""
     chosen = tuple(mappings)
-    fixed = {mapping.experiment for mapping in chosen if mapping.path is None}
+    fixed = {mapping.one_experiment for mapping in chosen if mapping.one_experiment}
     return fixed | journal.remote.mapped_eids([journal.mappings.get(m.name).id for m in chosen])
 
 

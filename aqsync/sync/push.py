@@ -229,7 +229,9 @@ class Push:
 
     def _replace(self, conflicts: list[FileRecord]) -> None:
         for file in conflicts:
-            self._order.show(Replacing(file.mapping, file.path, str(file.eid), file.remote_name))
+            self._order.show(
+                Replacing(file.mapping, file.path, str(file.eid_shown), file.remote_name)
+            )
         self._journal.outcomes.allow_replacing(conflicts)
         self._order.replace(conflicts)
 

@@ -104,7 +104,7 @@ class Refusing:
         known = [each for each in (eid, EVERYWHERE) if (each, action) in refused]
         if known:  # this job tried again, or was running already
             for each in known:
-                newest = replace(refused[each, action], why=_not_allowed(each, action, exc))
+                newest = replace(refused[each, action], why=self._not_allowed(each, action, exc))
                 self._journal.refusals.set(each, action, newest)
             self._changed()
             return
@@ -134,7 +134,7 @@ class Refusing:
 
     def _all_refused(self, eid: str, action: Action, exc: Forbidden) -> None:
         now_ns = self._clock.now_ns()
-        why = _not_allowed(eid, action, exc)
+        why = self._not_allowed(eid, action, exc)
         refusal = Refusal(why, now_ns, 1, now_ns + backoff_ns(1, 0))
         self._journal.refusals.set(eid, action, refusal)
         about = eid or None
@@ -143,7 +143,7 @@ class Refusing:
         )
         self._changed()
 
-
-def _not_allowed(eid: str, action: Action, exc: Forbidden) -> Explanation:
-    whose = f"for experiment {eid}" if eid != EVERYWHERE else "with this token"
-    return Reason.NOT_ALLOWED.explain(what=_WHAT[action], whose=whose, said=exc.message)
+    def _not_allowed(self, eid: str, action: Action, exc: Forbidden) -> Explanation:
+        shown = self._journal.remote.shown(eid)
+        whose = f"for experiment {shown}" if eid != EVERYWHERE else "with this token"
+        return Reason.NOT_ALLOWED.explain(what=_WHAT[action], whose=whose, said=exc.message)

@@ -10,6 +10,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import MappingConfig
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
+from aqsync.layout.identity import is_key
 from aqsync.local.accepting import as_it_stands
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands
@@ -35,9 +36,10 @@ def set_free(
         journal: Open for writing.
         mappings: In which mappings.
         paths: Only files at and below these. An emptied file that is named is sent as it is, so is
-            a file whose measurement is not complete, and named deletions are carried out. None:
-            all files but those three. Lost copies of freed files that are named are forgotten.
-            A file that its writer has not closed is sent as it is if it is itself named.
+            a file whose measurement is not complete, and named deletions are carried out. A folder
+            whose experiment was removed gets a new one. None: all files but those. Lost copies of
+            freed files that are named are forgotten. A file that its writer has not closed is sent
+            as it is if it is itself named.
         now_ns: The wall clock, nanoseconds since 1970.
         accept_roots: Accept the mappings' directories as they are now.
         disk: Where these are.
@@ -64,6 +66,8 @@ def set_free(
         named = tops.get(mapping.name, [])
         files = list(_stuck(journal, mapping, named, now_ns))
         journal.freed.forget(file for file in files if file.local is None)
+        if named:
+            journal.remote.unmake(_removed(journal, files))
         for as_they_are in (False, True):
             journal.outcomes.retry(
                 (file.id for file in files if _is_unfinished(file, named) is as_they_are),
@@ -98,6 +102,18 @@ def want_again(journal: Journal, mappings: Sequence[MappingConfig], paths: Seque
     ]
     journal.actions.again(found)
     return len(found)
+
+
+def _removed(journal: Journal, files: Sequence[FileRecord]) -> set[str]:
+    """The experiments of these files that made themselves and were removed on the server."""
+    problems = journal.remote.problems()
+    return {
+        file.eid
+        for file in files
+        if is_key(file.eid)
+        and file.eid in problems
+        and problems[file.eid][0].reason is Reason.EXPERIMENT_REMOVED
+    }
 
 
 def _by_mapping(

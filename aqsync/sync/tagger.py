@@ -87,7 +87,7 @@ class Tagger:
         return len(tags)
 
     def _add(self, eid: str, uuid: UUID, tags: Sequence[str]) -> None:
-        with named_by_eid({uuid: eid}):
+        with named_by_eid({uuid: self._journal.remote.shown(eid)}):
             try:
                 self._server.add_tags(uuid, tags)
             except ServerBusy:  # somebody created it at this moment: it exists now

@@ -116,7 +116,7 @@ class Uploader:
             Interrupted: Aborted, or its errand was given up; the job has no outcome.
         """
         try:
-            with named_by_eid({job.uuid: str(job.file.eid)}):
+            with named_by_eid({job.uuid: str(job.file.eid_shown)}):
                 return self._take(job)
         except FileRewritten:
             # No look would show it, and by the comparison it would be begun again for ever.

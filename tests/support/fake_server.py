@@ -56,6 +56,9 @@ class FakeExperiment:
     uuid: UUID = field(default_factory=uuid4)
     files: dict[str, StoredFile] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
+    title: str = ""
+    description: str = ""
+    created_at: datetime = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class FakeServer(Client):
@@ -86,6 +89,7 @@ class FakeServer(Client):
         self.refused_tags: set[str] = set()
         self._clock = clock
         self._tick = 0
+        self._made = 0
         self._lock = threading.Lock()
 
     # What a test does
@@ -132,6 +136,44 @@ class FakeServer(Client):
         self._begin("resolve", ",".join(eids))
         by_eid = {e.eid: e for e in self.experiments.values()}
         return {eid: _reference(by_eid[eid]) if eid in by_eid else None for eid in eids}
+
+    def experiment(self, uuid: UUID) -> ExperimentRef:
+        self._begin("experiment", self._eid(uuid))
+        return _reference(self._experiment(uuid))
+
+    def tagged(self, tags: Sequence[str]) -> dict[str, list[ExperimentRef]]:
+        self._begin("tagged", ",".join(tags))
+        oldest_first = sorted(self.experiments.values(), key=lambda each: each.created_at)
+        found = {tag: [_reference(e) for e in oldest_first if tag in e.tags] for tag in tags}
+        self._end("tagged")
+        return found
+
+    def create_experiment(
+        self, title: str, description: str, tags: Sequence[str] = ()
+    ) -> ExperimentRef:
+        self._begin("create_experiment", title)
+        with self._lock:
+            self._made += 1
+            made = FakeExperiment(
+                f"20261124-{self._made}",
+                tags=list(tags),
+                title=title,
+                description=description,
+                created_at=self._now() + timedelta(microseconds=self._made),
+            )
+            self.experiments[made.uuid] = made
+        self._end("create_experiment")
+        return _reference(made)
+
+    def update_experiment(
+        self, uuid: UUID, *, title: str | None = None, description: str | None = None
+    ) -> ExperimentRef:
+        self._begin("update_experiment", self._eid(uuid))
+        experiment = self._experiment(uuid)
+        experiment.title = title or experiment.title
+        experiment.description = description or experiment.description
+        self._end("update_experiment")
+        return _reference(experiment)
 
     def list_files(
         self, uuids: Sequence[UUID], *, known_digest: bytes | None = None
@@ -279,7 +321,12 @@ class FakeServer(Client):
 
 
 def _reference(experiment: FakeExperiment) -> ExperimentRef:
-    created = datetime(2026, 11, 23, tzinfo=UTC)
     return ExperimentRef(
-        experiment.uuid, experiment.eid, "", "", tuple(experiment.tags), created, created
+        experiment.uuid,
+        experiment.eid,
+        experiment.title,
+        experiment.description,
+        tuple(experiment.tags),
+        experiment.created_at,
+        experiment.created_at,
     )

@@ -14,6 +14,7 @@ from aqsync.cli import open_token
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_place import check_journal
 from aqsync.cli.output import complain, report_error, say
+from aqsync.cli.own_experiments import goes_to
 from aqsync.cli.starting_server import connect_once_started
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
@@ -61,7 +62,7 @@ def check(*, config: Config, online: bool) -> ExitCode:
         _tell_of_open_token(config)
     errands = Errands(SystemClock(), own_threads=True)
     for mapping in config.mappings:
-        where = f"{mapping.name}: {mapping.directory} -> {mapping.experiment}"
+        where = f"{mapping.name}: {mapping.directory} -> {goes_to(mapping)}"
         root = partial(_check_root, mapping)
         if findings.passes(where, partial(errands.ask, mapping.directory, root)):
             with suppress(DiskHangs):  # it answered just now
@@ -100,7 +101,7 @@ def _tell_selection(mapping: MappingConfig) -> None:
 
 
 def _check_online(config: Config, server: Client, findings: _Findings) -> None:
-    eids = sorted({m.experiment for m in config.mappings if m.path is None})
+    eids = sorted({m.one_experiment for m in config.mappings if m.one_experiment})
     url = config.server.url
     answers = f"{url} answers{'' if config.token() is None else ' and accepts the token'}"
     if not findings.passes(answers, lambda: server.find(limit=1)):

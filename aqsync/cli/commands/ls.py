@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from typing import NamedTuple
 
 import click
@@ -26,6 +27,8 @@ from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.comparison import SyncStatus
+from aqsync.journal.remote import NOT_MADE
+from aqsync.layout.identity import is_key
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem
 from aqsync.paths import parents
@@ -193,7 +196,11 @@ def _lists(journal: Journal, mappings: Sequence[MappingConfig], eids: set[str]) 
             journal.mappings.get(mapping.name).id
         ).items()
     ]
-    problems += [_problem(f"experiment {e.eid}", e.problem) for e in known if e.problem]
+    problems += [
+        _problem(f"experiment {e.shown_eid or e.eid}", e.problem)
+        for e in known
+        if e.problem and not (is_key(e.eid) and e.shown_eid is None)  # each file tells it
+    ]
     return _Lists(min(fetched, default=None), problems)
 
 
@@ -215,13 +222,15 @@ def _rows(
 ) -> Iterator[Row]:
     """What is here, mapping by mapping; then what is only on the server, by experiment."""
     roots = _roots(config)
+    shown = cache(journal.remote.shown)
     if only is not SyncStatus.REMOTE_ONLY:
         for mapping in mappings:
             root = roots[mapping.name]
             mapping_id = journal.mappings.get(mapping.name).id
             for here in journal.comparisons.local(mapping_id, only):
                 place = f"{root}/{here.path}"
-                yield Row(here.status, mapping.name, place, *here[2:])
+                row = Row(here.status, mapping.name, place, *here[2:])
+                yield row._replace(eid=None if row.eid is None else shown(row.eid))
     if only in {None, SyncStatus.REMOTE_ONLY}:
         # A name that any configured mapping has is not only on the server.
         ids = [journal.mappings.get(name).id for name in roots]
@@ -236,7 +245,7 @@ def _rows(
                     was,
                     size=None,
                     mtime_ns=None,
-                    eid=eid,
+                    eid=shown(eid),
                     remote_name=there.remote_name,
                     listed_at=there.listed_at,
                 )
@@ -343,7 +352,7 @@ def _as_json(row: Row) -> dict[str, str | int | None]:
         "size": row.size,
         "modified": iso_text(row.mtime_ns),
         "on_server_since": row.listed_at,
-        "experiment": row.eid,
+        "experiment": None if row.eid == NOT_MADE else row.eid,
         "remote_name": row.remote_name or None,
         "sent_unfinished": row.sent_unfinished,
     }

@@ -14,7 +14,7 @@ import click
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import Duration, json_option
-from aqsync.cli.output import complain, say, say_json, seconds_text, size_text
+from aqsync.cli.output import complain, say, say_json, say_lines, seconds_text, size_text
 from aqsync.cli.progress_lines import Lines
 from aqsync.cli.signals import interruptible
 from aqsync.cli.starting_server import connect_once_started
@@ -222,6 +222,7 @@ def _rehearse(
         with session.running(), _ended_early(session, order, journal):
             session.look(order)
         now_ns = clock.now_ns()
+        new = list[str]()
         for mapping in mappings:
             for file, step in decisions(
                 journal,
@@ -231,18 +232,28 @@ def _rehearse(
                 windows=windows,
                 at_once=limits.at_once,
             ):
+                if isinstance(step, Upload) and step.makes and file.eid not in new:
+                    new.append(str(file.eid))
                 if not json:
                     verb = _VERBS.get(type(step), str(step.state))
                     say(f"{verb}: {mapping.directory / file.path}: {step.message}")
             if not json:
                 _tell_troubles(journal, mapping, limits.paths_in(mapping.name))
+        made = [each for key in new if (each := session.engine.would_make(key)) is not None]
         summaries = summarize_all(journal, mappings, limits, windows, now_ns)
         server_problem = server_state(journal)
         result = PushResult(server_problem=server_problem, interrupted=order.stopped.is_set())
         report = report_on(journal, summaries, result, notes_on(journal, mappings, limits))
     if json:
-        say_json(report.to_dict())
+        would_make = [
+            {"folder": folder, "title": words.title, "tags": words.tags, "cut": words.cuts}
+            for folder, words in made
+        ]
+        say_json({**report.to_dict(), "would_make": would_make})
     else:
+        for folder, words in made:
+            say(f"would make an experiment of {folder}: {words.title} ({', '.join(words.tags)})")
+            say_lines(f"  {cut}" for cut in words.cuts)
         in_sync = sum(summary.files[State.IN_SYNC] for summary in summaries.values())
         say(f"{in_sync} in sync; dry run: nothing was sent, and the journal is as it was")
         _tell_notes_and_server(report)

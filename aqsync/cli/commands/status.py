@@ -26,15 +26,18 @@ from aqsync.cli.output import (
     seconds_text,
     size_text,
 )
+from aqsync.cli.own_experiments import goes_to, own_as_json, tell_own
 from aqsync.cli.problem_groups import Order, ordered
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json, waiting_lines
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig, Windows
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
+from aqsync.journal.made import OwnExperiment
 from aqsync.journal.observations import SentUnfinished
 from aqsync.journal.pauses import Pause
 from aqsync.journal.rechecks import Pending
+from aqsync.layout.identity import is_key
 from aqsync.local.selection import HINT, Selection
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, Problem, ServerProblem, State
@@ -70,6 +73,8 @@ class _MappingState(NamedTuple):
     measurements: Sequence[Standing]
     runs: Runs
     action_problems: list[Problem]
+    own: Sequence[OwnExperiment]
+    """The folders that get an experiment each."""
 
 
 class _ServerSide(NamedTuple):
@@ -200,12 +205,14 @@ def _mapping_state(
         [] if (measured := measured_of(journal, mapping, now_ns)) is None else measured.all(),
         newest_runs(journal, mapping),
         problems_of(journal, mapping),
+        journal.made.own(record.id) if mapping.makes_experiments else [],
     )
 
 
 def _server_side(journal: Journal, mappings: Sequence[MappingConfig], now_ns: int) -> _ServerSide:
     eids = experiments_of(journal, mappings)
     known = journal.remote.experiments().values()
+    eids -= {e for e in eids if is_key(e)} - {e.eid for e in known if e.uuid is not None}
     fetched = [e.listed_at_ns for e in known if e.eid in eids and e.listed_at_ns is not None]
     return _ServerSide(
         server_state(journal),
@@ -240,7 +247,11 @@ def _print_json(
                         for path, said in each.damaged.items()
                     ],
                     "leftovers": [
-                        {"name": file.remote_name, "experiment": file.eid, "removable": removable}
+                        {
+                            "name": file.remote_name,
+                            "experiment": file.eid_shown,
+                            "removable": removable,
+                        }
                         for file, removable in each.leftovers
                     ],
                     "measurements": [
@@ -250,6 +261,7 @@ def _print_json(
                     "action_problems": [
                         _problem_as_json(problem) for problem in each.action_problems
                     ],
+                    "experiments": [own_as_json(each.mapping, own) for own in each.own],
                     "slowest": None if each.slowest is None else each.slowest.model_dump(),
                 }
                 for each in found
@@ -297,7 +309,7 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
         more.append(f"{summary.kept} deleted here and kept on the server")
     if found.selected and found.left_out:
         more.append(f"{found.left_out} not selected by `include`")
-    say(f"{mapping.name}: {mapping.directory} -> {mapping.experiment}")
+    say(f"{mapping.name}: {mapping.directory} -> {goes_to(mapping)}")
     say(f"  {counts_text(summary, *more)}")
     _tell_not_there(each, now_ns)
     say(
@@ -316,6 +328,7 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
     for path, said in each.damaged.items():
         say(f"  a database that SQLite found damaged, sent as it is: {path} ({said})")
     _tell_leftovers(each.leftovers, everything=everything)
+    tell_own(each.own, everything=everything)
     _tell_watch(each.watch, now_ns)
 
 
@@ -362,7 +375,7 @@ def _tell_leftovers(found: Sequence[Leftover], *, everything: bool) -> None:
     """Copies on the server that only mislead: what they hold is in the database."""
     shown = found if everything else found[:_FEW]
     for file, _ in shown:
-        say(f"  leftover on the server, part of a database: {file.remote_name} in {file.eid}")
+        say(f"  leftover on the server, part of a database: {file.remote_name} in {file.eid_shown}")
     if len(shown) < len(found):
         say(f"  ... and {len(found) - len(shown)} more; `aqsync status --all` names each")
     if any(removable for _, removable in found):

@@ -67,7 +67,8 @@ def _tell(mappings: Sequence[MappingConfig], found: Mapping[str, Sequence[Leftov
     for mapping in mappings:
         for file, removable in found[mapping.name]:
             words = "leftover" if removable else "not yet, as its database is not on the server"
-            say(f"{words}: {file.remote_name} in {file.eid}, of {mapping.directory / file.path}")
+            place = mapping.directory / file.path
+            say(f"{words}: {file.remote_name} in {file.eid_shown}, of {place}")
     if not any(found.values()):
         say("nothing to tidy")
 

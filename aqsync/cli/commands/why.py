@@ -21,6 +21,7 @@ from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
+from aqsync.journal.remote import NOT_MADE
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
 from aqsync.model import (
@@ -120,7 +121,7 @@ def _explain(
                 "hint": _hint(step),
                 "last_failure": None if file.failure is None else file.failure.message,
                 "in_doubt": None if doubt is None else doubt.message,
-                "experiment": file.eid,
+                "experiment": file.eid_shown,
                 "remote_name": file.remote_name or None,
                 "sha256": None if file.synced is None else file.synced.sha256.hex(),
                 "sent_unfinished": file.synced and file.synced.unfinished,
@@ -168,7 +169,7 @@ def _tell(
         say(f"  in doubt:   {doubt.message}")
         say(f"  hint:       {doubt.hint}")
     if file.eid is not None:
-        say(f"  goes to:    {file.eid} as {file.remote_name}")
+        say(f"  goes to:    {file.eid_shown or NOT_MADE} as {file.remote_name}")
     if synced is not None:
         say(f"  synced:     {age_text(synced.at_ns, now_ns)}")
         if synced.unfinished is not None:
@@ -217,6 +218,8 @@ def _next_step(step: Decision, now_ns: int) -> str:
 
 
 def _uploaded(step: Upload) -> str:
+    if step.makes:
+        return "its folder's experiment is made, if it is not there, and the file is uploaded"
     if step.provisional:
         return "it is read, and sent up to there if it still begins as it did before"
     return "it is uploaded and replaces our earlier version" if step.replaces else "it is uploaded"

@@ -48,7 +48,7 @@ def look_at_header(subject: Subject) -> Iterator[Result]:
 
 def look_at_experiments(subject: Subject) -> Iterator[Result]:
     """Whether the experiments that mappings name are there."""
-    eids = sorted({m.experiment for m in subject.config.mappings if m.path is None})
+    eids = sorted({m.one_experiment for m in subject.config.mappings if m.one_experiment})
     for eid, found in subject.answering_server.resolve(eids).items():
         if found is None:
             yield fault(f"the server knows no experiment {eid}")

@@ -72,7 +72,7 @@ def test_the_example_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
         rate=20.0 * 1024**2,
     )
     assert config.schedule == Schedule()  # it names the values that apply anyway
-    fridge, by_folder = config.mappings
+    fridge, by_folder, own = config.mappings
     assert fridge.directory == Path("/data/fridge-1")
     assert (fridge.experiment, fridge.prefix, fridge.settle) == ("20261123-1", "fridge-1", 5.0)
     assert fridge.include == ("**/*.csv", "**/*.hdf5")
@@ -83,6 +83,7 @@ def test_the_example_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert (by_folder.experiment, by_folder.path) == ("{eid}", "{eid}_*/**")
     assert by_folder.on_local_delete == "keep"
+    assert (own.makes_experiments, own.title) == (True, "{date} {name}")
 
 
 def test_the_least_configuration_has_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +307,10 @@ ONE_PROBLEM = [
     (with_mapping("prefix: ''"), "6: mappings[0].prefix: '' is not one path part"),
     (with_mapping(f"prefix: {'é' * 33}"), "6: mappings[0].prefix: 'éé"),
     (with_mapping("prefx: a"), "6: mappings[0].prefx: unknown key; did you mean prefix?"),
-    (with_mapping("tags: [cooldown]"), "6: mappings[0].tags[0]: cooldown is text; expected a se"),
+    (
+        with_mapping("tags: [cooldown]"),
+        "6: mappings[0].tags[0]: 'cooldown' has no match, which only",
+    ),
     (with_mapping("tags:", "- match: '*'"), "7: mappings[0].tags[0].add: missing; expected a li"),
 ]
 

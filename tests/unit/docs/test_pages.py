@@ -12,7 +12,8 @@ import pytest
 from aqsync import __version__
 from aqsync.config.actions import ActionConfig
 from aqsync.config.measurement import Completion, Measurement
-from aqsync.config.models import MappingConfig, ServerConfig, TagRule
+from aqsync.config.metadata import Metadata
+from aqsync.config.models import MappingConfig, ServerConfig, TagRule, known_keys
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.journal.schema import migrate
 from docs.generate import HERE
@@ -88,11 +89,9 @@ def test_the_glossary_defines_each_term_once() -> None:
 def test_every_key_of_the_configuration_is_described() -> None:
     page = (HERE / "reference" / "configuration.md").read_text()
     described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) | {"match", "add"}
-    sections = (
-        *(ServerConfig, Transfer, Schedule, MappingConfig, TagRule, Measurement, Completion),
-        ActionConfig,
-    )
-    assert described == {name for section in sections for name in section.model_fields}
+    sections = (ServerConfig, Transfer, Schedule, MappingConfig, TagRule, Measurement, Completion)
+    sections_of_keys = (*sections, ActionConfig, Metadata)
+    assert described == {key for section in sections_of_keys for key in known_keys(section)}
 
 
 def test_every_table_of_the_journal_is_described() -> None:

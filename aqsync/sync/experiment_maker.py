@@ -1,0 +1,182 @@
+"""Makes the experiments of folders that get one each: one a folder, whatever is killed or lost.
+
+A folder's experiment is found by its tag. Before one is made it is looked for, archived or not;
+that the server is asked is noted first, so that after a lost answer it is looked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from aqsync.aqueduct.address import server_address
+from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.records import ExperimentRef
+from aqsync.clock import Clock
+from aqsync.config import MappingConfig
+from aqsync.errors import Forbidden, OperationFailed
+from aqsync.journal import Journal
+from aqsync.journal.history import Event, HistoryKind
+from aqsync.layout.identity import identity_of, identity_tag
+from aqsync.local.made_words import Facts, no_facts, words_of
+from aqsync.log import Log
+from aqsync.model import MadeWords, Problem, Reason
+from aqsync.sync.experiment_rules import LOOK_AGAIN_NS
+from aqsync.sync.experiment_words import reword
+from aqsync.sync.planner import search_pause_ns
+
+log = Log(__name__)
+
+
+class ExperimentMaker:
+    """Finds and makes experiments by the keys that stand in the place of their EIDs.
+
+    Every method raises `RemoteError` if the server cannot be asked.
+
+    Args:
+        server: Where they are.
+        journal: Knows the folders, and what was made.
+        clock: The time.
+        mappings: Have the templates.
+        facts: Asks what a folder's files say.
+    """
+
+    def __init__(
+        self,
+        server: Client,
+        journal: Journal,
+        clock: Clock,
+        mappings: Collection[MappingConfig],
+        facts: Facts = no_facts,
+    ) -> None:
+        self._server = server
+        self._journal = journal
+        self._clock = clock
+        self._mappings = {mapping.name: mapping for mapping in mappings}
+        self._facts = facts
+        self._address = server_address(server.url)
+
+    def look_for(self, keys: Collection[str]) -> set[str]:
+        """Look these experiments up by their tags; returns those that are there."""
+        if not keys:
+            return set()
+        tags = {identity_tag(identity_of(key)): key for key in sorted(keys)}
+        found = {
+            tags[tag]: experiments
+            for tag, experiments in self._server.tagged(list(tags)).items()
+            if experiments
+        }
+        for key, experiments in found.items():
+            self._found(key, experiments)
+        return set(found)
+
+    def look_anew(self, keys: Collection[str]) -> None:
+        """Look for experiments that are known no more where they were, or never were.
+
+        One that this server had, and that is not found, was removed by a person.
+        """
+        if not keys:
+            return
+        known = self._journal.remote.experiments()  # first: one may be made meanwhile
+        missing = set(keys) - self.look_for(keys)
+        now_ns = self._clock.now_ns()
+        removed, elsewhere = dict[str, Problem](), list[str]()
+        for key in missing:
+            record = known.get(key)
+            if record is None or record.uuid is None:
+                continue
+            if record.address != self._address:
+                elsewhere.append(key)
+                continue
+            eid = record.shown_eid
+            removed[key] = Problem(Reason.EXPERIMENT_REMOVED.explain(eid=eid), now_ns)
+        self._journal.remote.unmake(elsewhere)
+        self._journal.remote.not_found(
+            removed, {key: now_ns + search_pause_ns(1 + known[key].looks) for key in removed}
+        )
+
+    def look_again(self) -> None:
+        """Look once more for experiments that were made a while ago: an older one counts."""
+        now_ns = self._clock.now_ns()
+        due = self._journal.made.to_look_for_again(now_ns - LOOK_AGAIN_NS, now_ns)
+        for key in self.look_for(due):
+            self._journal.made.looked_again(key)
+
+    def make(self, key: str) -> bool:
+        """Make the experiment of a folder, unless it is there; false if the server refuses.
+
+        Its journaled state then says why, and when it may be tried again.
+        """
+        place = self._journal.made.place_of(key)
+        if place is None or self.look_for([key]):
+            return place is not None
+        mapping, folder = self._mappings[place[0]], place[1]
+        words, whole = words_of(mapping, folder, key, self._facts)
+        self._journal.made.asked(key, self._clock.now_ns())
+        self._journal.make_durable(at_once=True)
+        try:
+            made = self._server.create_experiment(words.title, words.description, words.tags)
+        except (OperationFailed, Forbidden) as exc:
+            self._refused(key, folder, exc)
+            return False
+        self._journal.made.made(key, self._clock.now_ns(), words, folder, whole=whole)
+        self._note(key, [made])
+        self._journal.make_durable(at_once=True)
+        log.info("made an experiment", experiment=made.eid, title=words.title, folder=folder)
+        text = "; ".join([f"{made.eid}: {words.title}", *words.cuts])
+        self._journal.history.note(
+            Event(self._clock.now_ns(), HistoryKind.EXPERIMENT_MADE, mapping.name, folder, text)
+        )
+        for cut in words.cuts:
+            log.warning("fitted to what the server takes", experiment=made.eid, what=cut)
+        self.look_for([key])
+        return True
+
+    def would_make(self, key: str) -> tuple[str, MadeWords] | None:
+        """The folder that an experiment would be made for, and what it would be called."""
+        place = self._journal.made.place_of(key)
+        if place is None or place[0] not in self._mappings:
+            return None
+        mapping, folder = self._mappings[place[0]], place[1]
+        return folder, words_of(mapping, folder, key, self._facts)[0]
+
+    def reword(self) -> None:
+        """Write titles and descriptions anew that are out of date, if no person changed them."""
+        reword(
+            self._server,
+            self._journal,
+            self._mappings.values(),
+            self._facts,
+            self._clock.now_ns(),
+        )
+
+    def _found(self, key: str, experiments: list[ExperimentRef]) -> None:
+        """Several have the tag: the oldest counts, and the others are told."""
+        before = self._journal.made.doubles().get(key, [])
+        self._note(key, experiments)
+        oldest, *younger = experiments
+        for each in younger:
+            if (each.eid, str(each.uuid)) not in before:
+                log.warning(
+                    "two experiments belong to one folder; the older one counts",
+                    experiment=oldest.eid,
+                    double=each.eid,
+                    hint=f"aqsync experiment merge {oldest.eid}",
+                )
+
+    def _note(self, key: str, experiments: list[ExperimentRef]) -> None:
+        oldest, *younger = experiments
+        self._journal.remote.found({key: str(oldest.uuid)}, self._address, shown={key: oldest.eid})
+        doubles: Mapping[str, str] = {str(each.uuid): each.eid for each in younger}
+        self._journal.made.set_doubles(key, doubles)
+
+    def _refused(self, key: str, folder: str, exc: OperationFailed | Forbidden) -> None:
+        now_ns = self._clock.now_ns()
+        self._journal.made.asked(key, None)
+        known = self._journal.remote.experiments().get(key)
+        looks = 1 + (known.looks if known is not None else 0)
+        why = Reason.EXPERIMENT_NOT_MADE.explain(
+            folder=folder, said=exc.message, advice=exc.hint or "ask who runs the server"
+        )
+        self._journal.remote.not_found(
+            {key: Problem(why, now_ns)}, {key: now_ns + search_pause_ns(looks)}
+        )

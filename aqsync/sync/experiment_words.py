@@ -1,0 +1,77 @@
+"""Writes titles and descriptions of experiments that made themselves anew, when they are outdated.
+
+They are when a folder was renamed, or when its files tell now what they did not tell before. What a
+person has changed on the server is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from aqsync.aqueduct.client import Client
+from aqsync.config import MappingConfig
+from aqsync.errors import Forbidden, OperationFailed
+from aqsync.journal import Journal
+from aqsync.journal.made import Made
+from aqsync.layout.identity import folder_identity, identity_tag
+from aqsync.local.made_folders import label_of
+from aqsync.local.made_words import Facts, words_of
+from aqsync.log import Log
+from aqsync.model import MadeWords
+
+log = Log(__name__)
+
+
+def reword(
+    server: Client,
+    journal: Journal,
+    mappings: Collection[MappingConfig],
+    facts: Facts,
+    now_ns: int,
+) -> None:
+    """Write what is outdated anew.
+
+    Args:
+        server: Where the experiments are.
+        journal: Knows what was written.
+        mappings: Whose experiments; they have the templates.
+        facts: Asks what a folder's files say.
+        now_ns: The wall clock, nanoseconds since 1970.
+
+    Raises:
+        RemoteError: The server cannot be asked.
+    """
+    by_name = {mapping.name: mapping for mapping in mappings if mapping.makes_experiments}
+    for key, made in journal.made.to_reword().items() if by_name else ():
+        place = journal.made.place_of(key)
+        mapping = None if place is None else by_name.get(place[0])
+        if mapping is None:
+            continue
+        words, whole = words_of(mapping, made.folder, key, facts)
+        if made.same_folder and not whole:
+            continue
+        try:
+            written = _written(server, UUID(journal.remote.uuid(key)), made, words)
+        except (OperationFailed, Forbidden) as exc:
+            eid = journal.remote.shown(key)
+            log.warning("could not be named anew", experiment=eid, reason=exc.message)
+            written = made
+        tags = words.tags[1:]
+        # Without this journal, the folder will be known by the path that it has now.
+        alias = folder_identity(label_of(mapping), mapping.name, made.folder)
+        if not made.same_folder and journal.made.take(journal.mappings.get(mapping.name).id, alias):
+            tags = (identity_tag(alias), *tags)
+        journal.tags.earn([(key, tag) for tag in tags], now_ns)
+        journal.made.reworded(key, written, whole=whole)
+
+
+def _written(server: Client, uuid: UUID, made: Made, words: MadeWords) -> Made:
+    """What is written from here and stands on the server, after it was brought up to date."""
+    now = server.experiment(uuid)
+    # An update may have arrived before, without an answer.
+    title = words.title if now.title in {made.title, words.title} else None
+    text = words.description if now.description in {made.description, words.description} else None
+    if title not in {None, now.title} or text not in {None, now.description}:
+        server.update_experiment(uuid, title=title, description=text)
+    return made._replace(title=title, description=text, cuts=words.cuts)
