@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from aqsync.aqueduct.client import Client
@@ -30,7 +30,7 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.folders import folders_of
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, ActionRun, ActionState, Explanation, Reason, explain_error
-from aqsync.sync.action_rules import MOST_AT_ONCE, Step, held_by, pause_ns, step_of
+from aqsync.sync.action_rules import MOST_AT_ONCE, Step, held_by, pause_ns, seems_stuck, step_of
 from aqsync.sync.action_tasks import ActionTasks, Answered
 from aqsync.sync.action_values import NotRunnable, manifest_of, values_of
 from aqsync.sync.arrivals import Arrival, Arrivals
@@ -38,7 +38,9 @@ from aqsync.sync.arrivals import Arrival, Arrivals
 IDLE_S = 60.0
 """The longest pause between two steps while something is under way or kept from being run."""
 LOOK_AGAIN_S = 5.0
-"""The pause between two looks for what has arrived."""
+"""The pause between two looks for what has arrived ..."""
+REST = 20.0
+"""... and at least this many times as long as the look took."""
 PROBLEM_AGAIN_S = 300.0
 """How often what keeps an action from being run is looked at again."""
 
@@ -91,12 +93,14 @@ class Actions:
             if m.measurement is not None
         }
         self._stepping = stepping
-        self._looked_at = float("-inf")
+        self._look_at = float("-inf")
         self._news = True
         self._problem_at = float("inf")
         """When to look again at what cannot be run."""
         self._asked_ns: dict[int, int] = {}
         """When a run under way was last asked for."""
+        self._stuck: set[int] = set()
+        """The runs that were said to have waited for long."""
 
     @property
     def any(self) -> bool:
@@ -132,37 +136,46 @@ class Actions:
         if EVERYTHING in paused or self._journal.remote.server_problem() is not None:
             return IDLE_S
         self._follow_up()
-        now = self._clock.monotonic()
-        look_in = max(0.0, self._looked_at + LOOK_AGAIN_S - now) if self._news else float("inf")
-        if min(look_in, self._problem_at - now) <= 0:
-            self._news, self._looked_at = False, now
-            self._problem_at = float("inf")
-            self._tasks.ask_anew()
-            wanted = (due for due in self._due() if due.mapping.name not in paused)
-            self.full = not all(map(self._begin, wanted))
-            look_in = float("inf")
-        return self._pause_s(look_in)
+        self.full = self._is_full()
+        if not self.full and self._look_in() <= 0:
+            self._look(paused)
+        return self._pause_s()
 
-    def _pause_s(self, look_in: float) -> float:
+    def _look_in(self) -> float:
+        """Seconds until the next look for what has arrived."""
+        at = min(self._look_at if self._news else float("inf"), self._problem_at)
+        return max(0.0, at - self._clock.monotonic())
+
+    def _look(self, paused: Container[str]) -> None:
+        """Begin what has arrived, as far as it may begin now."""
+        began = self._clock.monotonic()
+        self._news, self._problem_at = False, float("inf")
+        self._tasks.ask_anew()
+        wanted = (due for due in self._due() if due.mapping.name not in paused)
+        self.full = not all(map(self._begin, wanted))
+        ended = self._clock.monotonic()
+        self._look_at = ended + max(LOOK_AGAIN_S, REST * (ended - began))
+
+    def _pause_s(self) -> float:
         now_ns = self._clock.now_ns()
-        ahead = [self._next_look_ns(run, now_ns) for run in self._journal.actions.under_way()]
+        ahead = [self._next_ask_ns(run, now_ns) for run in self._under_way()]
         seconds = max(0.1, (min(ahead) - now_ns) / SECOND_NS) if ahead else float("inf")
-        return min(IDLE_S, look_in, seconds, max(0.0, self._problem_at - self._clock.monotonic()))
+        return min(IDLE_S, seconds, IDLE_S if self.full else self._look_in())
 
     # Runs under way
 
     def _follow_up(self) -> None:
-        runs = [*self._journal.actions.under_way(), *self._journal.actions.wanted_again()]
-        mine = [run for run in runs if run.mapping in self._mappings]
-        if not mine:
+        again = self._mine(self._journal.actions.wanted_again())
+        runs = [*self._under_way(), *again]
+        if not runs:
             return
         has_tasks = self._tasks.exist()
-        for run in mine:
+        for run in runs:
             now_ns = self._clock.now_ns()
             if run.state.ended:
                 if self._is_full():
                     break
-            elif self._next_look_ns(run, now_ns) > now_ns:
+            elif self._next_ask_ns(run, now_ns) > now_ns:
                 continue
             self._asked_ns[run.id] = now_ns
             step = step_of(run, now_ns, current=self._is_current(run), has_tasks=has_tasks)
@@ -170,9 +183,15 @@ class Actions:
 
     def _is_full(self) -> bool:
         """Whether no more may be begun now."""
-        return len(self._journal.actions.under_way()) >= MOST_AT_ONCE
+        return len(self._under_way()) >= MOST_AT_ONCE
 
-    def _next_look_ns(self, run: ActionRun, now_ns: int) -> int:
+    def _under_way(self) -> list[ActionRun]:
+        return self._mine(self._journal.actions.under_way())
+
+    def _mine(self, runs: Iterable[ActionRun]) -> list[ActionRun]:
+        return [run for run in runs if run.mapping in self._mappings]
+
+    def _next_ask_ns(self, run: ActionRun, now_ns: int) -> int:
         asked_ns = self._asked_ns.get(run.id)
         return now_ns if asked_ns is None else asked_ns + pause_ns(run, asked_ns)
 
@@ -307,6 +326,9 @@ class Actions:
             log.info("an action has begun", path=place, action=run.name, task=task)
         elif state is not run.state and not state.ended:
             self._journal.actions.is_now(run, state)
+        if run.id not in self._stuck and seems_stuck(run, now_ns):
+            self._stuck.add(run.id)
+            log.warning("a task has not begun for long", action=run.name, task=task)
         if state.ended:
             self._end(run, Ending(state, answered.result_code, answered.said, task))
 

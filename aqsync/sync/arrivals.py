@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from aqsync.aqueduct.typed import instant
@@ -55,27 +55,21 @@ class Arrivals:
         self._measurement = measurement
         self._done: dict[str, _Mark] = {}
 
-    def find(self, now_ns: int) -> list[Arrival]:
+    def find(self, now_ns: int) -> Iterator[Arrival]:
         """The measurements that have arrived, but for those that are done as they stand."""
         marks = self._marks()
         self._done = {folder: mark for folder, mark in self._done.items() if folder in marks}
         measured = Measured(self._journal, self._mapping, self._measurement, now_ns)
-        found = []
         for folder, mark in marks.items():
             if mark == self._done.get(folder) or not measured.completeness(folder).complete:
                 continue
             if (arrival := self.content(folder)) is not None:
-                found.append(arrival)
-        return found
+                yield arrival
 
     def done(self, folder: str) -> None:
         """Nothing more is to be done about a measurement as it stands now."""
         if (mark := self._marks(folder).get(folder)) is not None:
             self._done[folder] = mark
-
-    def forget(self) -> None:
-        """Find all of them again."""
-        self._done.clear()
 
     def content(self, folder: str) -> Arrival | None:
         """What stands on the server of a measurement; None: no list has shown all of it yet."""

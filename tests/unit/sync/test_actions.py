@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,14 +17,19 @@ from aqsync.errors import (
     ServerFailed,
     ServerUnreachable,
 )
+from aqsync.journal.action_runs import Start
 from aqsync.model import SECOND_NS, ActionRun, ActionState
+from aqsync.sync import action_rules
 from aqsync.sync.action_rules import LOST_NS, MOST_AT_ONCE
+from aqsync.sync.action_tasks import ActionTasks
+from aqsync.sync.actions import Actions
 from tests.support.fake_tasks import FakeTasks, action
 from tests.support.lab import EID, Killed, Lab
 
 ACTION = {"extension": "plots", "action": "t1"}
 MEASUREMENT = {"folder": "{date}/{run}/", "complete": {"sentinel": ("done.tag",)}}
 LOST = ServerUnreachable("silence")
+MEASUREMENTS = 6
 
 
 class ActionLab(Lab):
@@ -349,16 +354,61 @@ def test_two_actions_of_one_measurement(lab: ActionLab) -> None:
 )
 def test_one_task_each_whatever_moment_the_process_is_killed_at(lab: ActionLab, seed: int) -> None:
     """It is killed before the start is noted, after it, and before and after the answer."""
+    live_through_kills(lab, seed)
+    assert len(lab.tasks.made) == MEASUREMENTS
+    assert lab.states() == [ActionState.SUCCEEDED] * MEASUREMENTS
+    assert len({run.task for run in lab.runs()}) == MEASUREMENTS
+
+
+def not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start is noted once the answer has come."""
+
+    def ask_for(actions: Actions, start: Start) -> None:
+        run = ActionRun(
+            *(0, "lab", start.folder, start.key, start.extension, start.action, start.uuid),
+            *(start.digest, start.parameters, start.after, 0, 1, ActionState.UNANSWERED),
+        )
+        answered = actions._tasks.run(run)
+        assert answered is not None
+        noted = actions._journal.actions.begin(start, actions._clock.now_ns())
+        actions._tell(noted, answered)
+
+    monkeypatch.setattr(Actions, "_ask_for", ask_for)
+    monkeypatch.setattr(ActionTasks, "ran_before", lambda _tasks, _start: None)
+
+
+def not_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not answered is begun again at once."""
+    monkeypatch.setattr(action_rules, "LOST_NS", 0)
+    monkeypatch.setattr(ActionTasks, "find", lambda _tasks, _run: None)
+
+
+@pytest.mark.parametrize("broken", [not_noted, not_searched_for])
+def test_a_broken_program_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    broken(monkeypatch)
+    for seed in range(20):
+        (folder := tmp_path / str(seed)).mkdir()
+        with ActionLab(folder) as lab:
+            live_through_kills(lab, seed)
+            if len(lab.tasks.made) > MEASUREMENTS:
+                return
+    pytest.fail("each ran once, though the program is broken")
+
+
+def live_through_kills(lab: ActionLab, seed: int) -> None:
+    """Measurements arrive one by one, and each time the process is killed; then it goes on."""
     chance = random.Random(seed)
     names = ["begin", "has_task", "ended", "make_durable", "before", "after"]
-    for run in range(6):
+    for run in range(MEASUREMENTS):
         lab.measure(f"run_{run}", b"%d" % run)
-        where, kept = chance.choice(names), lab.journal
+        where = chance.choice(names)
         if where in {"before", "after"}:
             at = lab.tasks.troubles if where == "before" else lab.tasks.after
             at.append(Killed())
         else:
-            owner = kept if where == "make_durable" else kept.actions
+            owner = lab.journal if where == "make_durable" else lab.journal.actions
             _kill_in(owner, where, first=chance.random() < 0.5)
         with suppress(Killed):
             lab.later(chance.choice([1, 60, 1000]))
@@ -367,12 +417,9 @@ def test_one_task_each_whatever_moment_the_process_is_killed_at(lab: ActionLab, 
         lab.reopen()
         if chance.random() < 0.5:
             lab.tasks.end(TaskStatus.SUCCESS, 0)
-    for _ in range(6):
+    for _ in range(MEASUREMENTS):
         lab.tasks.end(TaskStatus.SUCCESS, 0)
-        lab.later(LOST_NS / SECOND_NS)
-    assert len(lab.tasks.made) == 6
-    assert lab.states() == [ActionState.SUCCEEDED] * 6
-    assert len({run.task for run in lab.runs()}) == 6
+        lab.later(900)
 
 
 def _kill_in(owner: object, method: str, *, first: bool) -> None:
