@@ -28,7 +28,7 @@ from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_actions
 from tests.simulation.fake_disk import Link
-from tests.simulation.fake_server import FINE, NO_LIMIT, Who
+from tests.simulation.fake_server import FINE, NO_LIMIT
 from tests.simulation.measured_truth import folder_of, is_last
 from tests.simulation.oracle import DATABASE_HEADER, Remote, rules_of, sha256
 from tests.simulation.places import BY_CLOSING, DATABASE, EIDS, FOLDERS, MEASURED, SENTINEL
@@ -355,15 +355,15 @@ def _rests(world: World) -> bool:
     _let_programs_end(world)
     looks = dict(world.whole_looks)
     fetched = world.engine.lists_fetched
-    others, before = _done_by_others(world), _lists(world)
+    events, before = len(world.server.events), _lists(world)
     unseen = world.unseen_writes
     while world.clock.monotonic() < end:
         world.run(A_WHILE_S)
         if world.oracle.broken:
             return False
-        if world.rival_turn() or world.server.late or _done_by_others(world) != others:
-            others, before = _done_by_others(world), _lists(world)
-            continue  # what they did is to be seen
+        if world.rival_turn() or world.server.late or len(world.server.events) != events:
+            events, before = len(world.server.events), _lists(world)
+            continue  # what others did is to be seen, and what was sent to be confirmed
         if world.unseen_writes != unseen:
             unseen, looks = world.unseen_writes, dict(world.whole_looks)
         if any(world.whole_looks[name] < looks[name] + 2 for name in looks):
@@ -387,10 +387,6 @@ def _lists(world: World) -> dict[str, int]:
         for eid, experiment in known.items()
         if eid in eids and experiment.uuid is not None and experiment.problem is None
     }
-
-
-def _done_by_others(world: World) -> int:
-    return sum(event.who is not Who.US for event in world.server.events)
 
 
 def _tell_what_is_left(world: World, fetched: int) -> None:
