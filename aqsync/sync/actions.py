@@ -20,9 +20,6 @@ from aqsync.errors import (
     Forbidden,
     OperationFailed,
     RemoteError,
-    ServerFailed,
-    ServerUnreachable,
-    TokenRefused,
 )
 from aqsync.journal import Journal
 from aqsync.journal.action_runs import Ending, Start
@@ -63,7 +60,6 @@ class Actions:
         server: Where tasks run.
         journal: What is known.
         clock: The time.
-        failed: Told when the server cannot be used.
         stepping: Held while a step is taken, whichever session takes it.
 
     Attributes:
@@ -77,7 +73,6 @@ class Actions:
         server: Client,
         journal: Journal,
         clock: Clock,
-        failed: Callable[[RemoteError], None],
         stepping: threading.Lock,
     ) -> None:
         self.woken: Callable[[], None] | None = None
@@ -85,7 +80,6 @@ class Actions:
         self._mappings = {m.name: m for m in mappings if m.actions and m.measurement is not None}
         self._journal = journal
         self._clock = clock
-        self._failed = failed
         self._tasks = ActionTasks(server, journal)
         self._arrivals = {
             m.name: Arrivals(journal, m, m.measurement)
@@ -95,6 +89,8 @@ class Actions:
         self._stepping = stepping
         self._look_at = float("-inf")
         self._news = True
+        self._said = ""
+        """Why the server could not be asked at the last step."""
         self._problem_at = float("inf")
         """When to look again at what cannot be run."""
         self._asked_ns: dict[int, int] = {}
@@ -125,8 +121,10 @@ class Actions:
             return IDLE_S
         try:
             return self._step()
-        except (ServerUnreachable, ServerFailed, TokenRefused) as exc:
-            self._failed(exc)
+        except RemoteError as exc:  # whether files can be sent is found out by those who send them
+            if exc.message != self._said:
+                log.warning("actions wait until the server can be asked", exc=exc)
+            self._said, self.full = exc.message, False
             return IDLE_S
         finally:
             self._stepping.release()
@@ -136,6 +134,7 @@ class Actions:
         if EVERYTHING in paused or self._journal.remote.server_problem() is not None:
             return IDLE_S
         self._follow_up()
+        self._said = ""
         self.full = self._is_full()
         if not self.full and self._look_in() <= 0:
             self._look(paused)

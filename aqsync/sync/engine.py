@@ -139,9 +139,7 @@ class Engine:
             if m.measurement is not None
         }
         """By mapping, what sees its measurements become complete."""
-        self.actions = Actions(
-            self.mappings, server, journal, clock, self._server_failed, shared.acting
-        )
+        self.actions = Actions(self.mappings, server, journal, clock, shared.acting)
         for watch in self.measurements.values():
             watch.told = self.actions.look
 
@@ -428,12 +426,8 @@ class Engine:
         Where a loop does it, that is only woken.
         """
         self.actions.look()
-        if self.actions.woken is not None:
-            return
-        try:
+        if self.actions.woken is None:
             self.actions.step()
-        except RemoteError as exc:
-            log.warning("actions cannot be run", exc=exc)
 
     def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
         now_ns = self.clock.now_ns()
