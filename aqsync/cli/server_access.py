@@ -86,6 +86,26 @@ def connected(found: Access) -> Client:
     )
 
 
+def server_options(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Add the options that say which server is meant; `access` takes what they give."""
+    for option in (
+        click.option(
+            "--token-file",
+            type=PATH,
+            help="A file with the token; else $AQSYNC_API_TOKEN, $API_TOKEN or the"
+            " configuration's.",
+        ),
+        click.option(
+            "--url", help="The server's address; else $AQSYNC_URL, else the configuration's."
+        ),
+        click.option(
+            "--config", "-c", type=PATH, help="The configuration file; only its `server` is read."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def with_server(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
     """Add the options that say which server is meant; the function gets its client.
 
@@ -93,15 +113,7 @@ def with_server(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
         function: A command. Its first argument is the client, which is closed when it returns.
     """
 
-    @click.option(
-        "--config", "-c", type=PATH, help="The configuration file; only its `server` is read."
-    )
-    @click.option("--url", help="The server's address; else $AQSYNC_URL, else the configuration's.")
-    @click.option(
-        "--token-file",
-        type=PATH,
-        help="A file with the token; else $AQSYNC_API_TOKEN, $API_TOKEN or the configuration's.",
-    )
+    @server_options
     @functools.wraps(function)
     def command(
         *, config: Path | None, url: str | None, token_file: Path | None, **options: object

@@ -26,8 +26,11 @@ log = Log(__name__)
 
 
 def label_of(mapping: MappingConfig) -> str:
-    """What tells the folders of this PC from those of others."""
-    return mapping.identity or mapping.prefix or platform.node()
+    """What tells the folders of this mapping from those of others.
+
+    Two users of a PC may call their mappings alike, so with the host goes the directory.
+    """
+    return mapping.identity or mapping.prefix or f"{platform.node()}:{mapping.directory}"
 
 
 class MadeFolders:

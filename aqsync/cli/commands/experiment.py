@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import click
 
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.merging import Merged, merge, shared_identities
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
+from aqsync.aqueduct.whole_trees import upload_tree
 from aqsync.cli.as_json import experiment_as_json, file_as_json
 from aqsync.cli.completion import complete_eids
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, say_files
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
+from aqsync.cli.local_path import PATH
+from aqsync.cli.new_from import configured, found_or_made, identified
 from aqsync.cli.options import json_option, since_option, until_option, yes_option
 from aqsync.cli.output import say, say_json
-from aqsync.cli.server_access import eid_argument, experiment_by, find_experiment, with_server
+from aqsync.cli.server_access import (
+    access,
+    connected,
+    eid_argument,
+    experiment_by,
+    find_experiment,
+    server_options,
+    with_server,
+)
+from aqsync.cli.starting_server import await_start
 from aqsync.cli.tables import say_fields, say_table, time_text
 from aqsync.errors import ConfigError, ExitCode
+from aqsync.paths import absolute
 from aqsync.wording import counted
 
 _PAGE = 500
@@ -207,3 +222,88 @@ def remove(server: Client, *, eids: Sequence[str], yes: bool, json: bool) -> Exi
     if json:
         say_json({"removed": removed})
     return ExitCode.OK if len(removed) == len(found) else ExitCode.INCOMPLETE
+
+
+@experiment.command("new-from", epilog="Example: aqsync experiment new-from ~/measurements/rabi")
+@click.argument("folder", type=PATH, help="The folder.")
+@click.option("--title", help="At most 256 characters; else the folder's name.")
+@click.option("--description", default="", help="At most 5,000 characters.")
+@click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
+@server_options
+@json_option
+def new_from(
+    *,
+    folder: Path,
+    title: str | None,
+    description: str,
+    tags: Sequence[str],
+    config: Path | None,
+    url: str | None,
+    token_file: Path | None,
+    json: bool,
+) -> ExitCode:
+    """Make an experiment of a folder, and upload all that is in it.
+
+    A second call finds the same experiment, by its tag, and sends what is new. So does a mapping
+    with `experiment: new` that the folder lies in.
+
+    With --json: an object with eid, made, uploaded and was_there, the last two lists of paths.
+    """
+    whole = absolute(folder)
+    if not whole.is_dir():
+        raise ConfigError(f"{whole} is no directory")
+    reached = access(config, url, token_file)
+    identity, prefix = identified(whole, configured(config, url))
+    with connected(reached) as server:
+        await_start(server.url)
+        words = title or whole.name, description or f"Made by aqsync of {whole}"
+        found, made = found_or_made(server, identity, *words, tags)
+        if not json:
+            say(f"{found.eid}: {'made' if made else 'found'}, {found.title}")
+        report = upload_tree(
+            server, found, whole, prefix=prefix, overwrite=False, progress=not json
+        )
+    if json:
+        files = {"uploaded": report.moved, "was_there": report.was_there}
+        say_json({"eid": found.eid, "made": made, **files})
+        return ExitCode.OK
+    for note in report.notes:
+        say(f"note: {note}")
+    say(f"{counted(len(report.moved), 'file')} uploaded, {len(report.was_there)} were there")
+    return ExitCode.OK
+
+
+@experiment.command("merge", epilog="Example: aqsync experiment merge 20261123-8 --into 20261123-7")
+@click.argument("double", shell_complete=complete_eids, help="The younger one's EID (or UUID).")
+@click.option("--into", "kept", required=True, help="The older one, which counts.")
+@yes_option
+@with_server
+@json_option
+def merge_into(server: Client, *, double: str, kept: str, yes: bool, json: bool) -> ExitCode:
+    """Move the files of a second experiment of one folder into the one that counts.
+
+    Each file is removed from the second only when the first has the same bytes. What differs stays
+    where it is, and is named. The empty one is archived at the end.
+
+    With --json: an object with moved, was_there and left; left has reasons by name.
+    """
+    younger, older = find_experiment(server, double), find_experiment(server, kept)
+    shared_identities(younger, older)
+    count = len(files_of(server, younger))
+    question = f"Move {counted(count, 'file')} of {younger.eid} into {older.eid} ({older.title})"
+    if not confirmed(question, yes=yes):
+        return ExitCode.INCOMPLETE
+    done = list[Merged]()
+    for each in merge(server, younger, older):
+        done.append(each)
+        if not json:
+            how = "was there" if each.was_there else "moved"
+            say(f"{each.name}: {f'left, as {each.left}' if each.left else how}")
+    left = {each.name: each.left for each in done if each.left}
+    if json:
+        moved = [each.name for each in done if not (each.left or each.was_there)]
+        there = [each.name for each in done if each.was_there and not each.left]
+        say_json({"moved": moved, "was_there": there, "left": left})
+    elif not left:
+        say(f"{younger.eid} is empty and archived; {older.eid} has all files")
+    return ExitCode.INCOMPLETE if left else ExitCode.OK

@@ -43,6 +43,9 @@ BEFORE = {
     "databases.md": """touch ~/measurements/experiments.db
 touch -d '1 hour ago' ~/measurements/experiments.db
 aqsync push""",
+    "experiments-that-make-themselves.md": """mkdir -p ~/measurements/rabi
+mkdir -p ~/data/runs/2026-11-24/rabi
+echo 1 | tee ~/data/runs/2026-11-24/rabi/iq.csv > ~/measurements/rabi/iq.csv""",
     "get-data-back.md": "aqsync push",
     "move-from-pyaqueduct.md": "echo 'from pyaqueduct import API' > script.py",
     "network-disks.md": "aqsync push",
@@ -62,6 +65,11 @@ aqsync push""",
 }
 """What has happened before a page is opened."""
 FAILS = {
+    "experiments-that-make-themselves.md": {
+        "1 aqsync push --dry-run",
+        "1 aqsync why /data/runs/2026-11-24/rabi/iq.csv",
+        f"1 aqsync experiment merge {EIDS[0]} --into {EIDS[0]}",
+    },
     "quick-start.md": {"1 aqsync push --dry-run"},
     "restore-the-server.md": {"1 aqsync push"},
     "tags-and-experiments-from-paths.md": {

@@ -1,0 +1,134 @@
+"""Experiments that make themselves, by the real commands and the embedded server."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from aqsync.aqueduct.records import ExperimentRef
+from tests.support.intercepting_proxy import GRAPHQL, Exchange, InterceptingProxy
+from tests.support.project import Project, run
+
+FOLDER = "2026-11-24/rabi"
+
+
+@pytest.fixture
+def own(project: Project) -> Project:
+    project.configure(experiment="new", path="{date}/{name}/**", title="{name}", tags=["x:{name}"])
+    return project
+
+
+def experiments(project: Project) -> list[ExperimentRef]:
+    """Those of this project's folders, oldest first."""
+    folders = project.run("status", "--json").json["mappings"]["main"]["experiments"]
+    return [project.server.experiment_by_eid(each["experiment"]) for each in folders]
+
+
+def names(project: Project, found: ExperimentRef) -> set[str]:
+    lists = project.server.list_files([found.uuid])
+    assert lists is not None
+    return {file.name for file in lists.files[found.uuid] or ()}
+
+
+def test_a_dry_run_shows_what_would_be_made_and_makes_nothing(own: Project) -> None:
+    own.write(f"{FOLDER}/iq.csv")
+    before = own.server.find(limit=1).total
+    ran = own.run("push", "--dry-run")
+    assert f"would make an experiment of {FOLDER}: rabi (aqsync:" in ran.out
+    assert ", x:rabi)" in ran.out
+    [made] = own.run("push", "--dry-run", "--json").json["would_make"]
+    assert (made["folder"], made["title"]) == (FOLDER, "rabi")
+    assert own.server.find(limit=1).total == before
+    assert "an experiment of its own" in own.run("why", own.root / FOLDER / "iq.csv").out
+
+
+def test_everything_tells_the_eid_that_people_know(own: Project) -> None:
+    file = own.write(f"{FOLDER}/iq.csv")
+    own.pushed()
+    [found] = experiments(own)
+    assert found.tags[1:] == ("x:rabi",)
+    assert own.run("why", "--json", file).json["experiment"] == found.eid
+    assert own.run("ls", "--json").json["files"][0]["experiment"] == found.eid
+    made, uploaded = own.run("history", "--json").json["events"]
+    assert (made["what"], uploaded["what"]) == ("experiment made", "uploaded")
+    assert found.eid in made["detail"]
+    for command in ("status", "ls", "history", "why"):
+        more = [file] if command == "why" else []
+        ran = own.run(command, *more)
+        assert "new:" not in ran.text
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_lost_answer_makes_no_second_one(
+    own: Project, hurried: list[float], *, arrives: bool
+) -> None:
+    file = own.write(f"{FOLDER}/iq.csv")
+    lost: list[str] = []
+
+    def lose(exchange: Exchange) -> bool:
+        exchange.read()
+        if lost or b"createExperiment" not in exchange._body:
+            return exchange.pass_on()
+        lost.append("")
+        if arrives:
+            exchange.forward()
+        return False
+
+    with InterceptingProxy(own.url) as proxy:
+        own.configure(
+            server={"url": proxy.url},
+            experiment="new",
+            path="{date}/{name}/**",
+        )
+        proxy.on(GRAPHQL, lose)
+        own.push()
+        own.push()
+    assert lost
+    assert hurried or arrives
+    tag = own.run("why", "--json", file).json["experiment"]
+    [found] = experiments(own)
+    assert found.eid == tag
+    assert len(own.server.tagged([found.tags[0]])[found.tags[0]]) == 1
+
+
+def test_by_hand_and_by_mapping_it_is_the_same_one(own: Project) -> None:
+    file = own.write(f"{FOLDER}/raw/iq.csv", "1")
+    config = ("--config", own.config)
+    made = run("experiment", "new-from", own.root / FOLDER, "--title", "mine", "--json", *config)
+    assert (made.json["made"], made.json["uploaded"]) == (True, ["raw/iq.csv"])
+    again = run("experiment", "new-from", own.root / FOLDER, "--json", *config)
+    assert (again.json["made"], again.json["was_there"]) == (False, ["raw/iq.csv"])
+    assert again.json["eid"] == made.json["eid"]
+    own.pushed()
+    assert own.run("why", "--json", file).json["experiment"] == made.json["eid"]
+    refused = run("experiment", "new-from", file.parent, *config)
+    assert "where other folders get experiments" in refused.err
+
+
+def test_a_double_is_named_and_merged_and_no_file_is_lost(own: Project) -> None:
+    own.write(f"{FOLDER}/iq.csv", "1")
+    own.pushed()
+    [older] = experiments(own)
+    younger = own.server.create_experiment("double", "", older.tags[:1])
+    for name, content in (("more.csv", b"2"), ("iq.csv", b"1"), ("other.csv", b"3")):
+        own.server.upload(younger.uuid, name, [content], len(content))
+    own.server.upload(older.uuid, "other.csv", [b"4"], 1)
+    shutil.rmtree(own.journal.parent)
+    own.push()
+    assert f"{older.eid} counts, {younger.eid} is younger" in own.run("status").out
+    merge = ("experiment", "merge", younger.eid, "--into", older.eid, "--config", own.config)
+    assert "--yes" in run(*merge).err
+    ran = run(*merge, "--yes", "--json")
+    assert ran.exit_code == 1
+    assert (ran.json["moved"], ran.json["was_there"]) == (["more.csv"], ["iq.csv"])
+    assert list(ran.json["left"]) == ["other.csv"]
+    assert names(own, younger) == {"other.csv"}
+    assert names(own, older) >= {"iq.csv", "more.csv", "other.csv"}
+    own.server.remove_files(older.uuid, ["other.csv"])
+    assert "is empty and archived" in run(*merge, "--yes").out
+    assert own.server.experiment(younger.uuid).tags == ("__archived__",)
+    own.push()
+    assert "younger" not in own.run("status").out
+    wrong = run("experiment", "merge", older.eid, "--into", own.eid, "--config", own.config)
+    assert "are not two experiments of one folder" in wrong.err
