@@ -27,7 +27,7 @@ class _Row:
 
 
 class InVain:
-    """Which files' last jobs were in vain. Used by one thread."""
+    """Which files' last jobs were in vain. Of any one file, one thread at a time tells."""
 
     def __init__(self) -> None:
         self._rows: dict[int, _Row] = {}
@@ -61,5 +61,5 @@ class InVain:
         return min(2.0 ** min(times - 2, 10), MOST_PATIENCE_S) if times > 1 else 0.0
 
     def forget(self, file_id: int) -> None:
-        """A file is no longer known."""
+        """A job on a file was not in vain, or it is no longer known."""
         self._rows.pop(file_id, None)

@@ -26,16 +26,19 @@ from aqsync.log import Log
 from aqsync.model import (
     SECOND_NS,
     Adopted,
+    ChangedMeanwhile,
     Failed,
     FileRecord,
     Outcome,
     Policy,
     Recheck,
+    SyncedVersion,
     Touched,
     Uploaded,
     explain_error,
 )
 from aqsync.paths import is_chosen
+from aqsync.sync.in_vain import InVain
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import ALWAYS, policies
 from aqsync.sync.rate import RateLimit
@@ -82,6 +85,7 @@ class Rechecks:
         self._errands = errands
         self._aborted = aborted
         self._rate = RateLimit(READ_RATE, clock)
+        self._in_vain = InVain()
         self._write_back_ns = disk.write_back_ns()
         self._lock = threading.Lock()
         self._ahead_ns: int | None = None
@@ -252,14 +256,24 @@ class Rechecks:
                     digest.update(chunk)
                     progress(len(chunk))
         except (FileChanged, FileVanished):
-            return False
+            failed = self._in_vain.add(file, ChangedMeanwhile())
         except LocalError as exc:
             failed = Failed(explain_error(exc), exc.permanent)
-            self._journal.outcomes.record(file, failed, self._clock.now_ns())
-            return None
-        if digest.digest() == file.synced.sha256:
+        else:
+            self._in_vain.forget(file.id)
+            return self._is_synced(mapping, file, file.synced, digest.digest())
+        if failed is None:
+            return False
+        self._journal.outcomes.record(file, failed, self._clock.now_ns())
+        return None
+
+    def _is_synced(
+        self, mapping: MappingConfig, file: FileRecord, synced: SyncedVersion, sha256: bytes
+    ) -> bool | None:
+        """Whether what was read is the synced version; None: that is another one by now."""
+        if sha256 == synced.sha256:
             return True
-        if not self._journal.rechecks.found_changed(file, file.synced, self._clock.now_ns()):
+        if not self._journal.rechecks.found_changed(file, synced, self._clock.now_ns()):
             return None
         log.warning(
             "content changed with the same size and times; it is sent again",

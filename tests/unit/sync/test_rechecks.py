@@ -14,8 +14,9 @@ from aqsync.journal.history import HistoryKind
 from aqsync.local.disk import OpenFile, RealDisk
 from aqsync.local.errands import UNANSWERED_S, Errands
 from aqsync.local.rules import IGNORE_FILE
-from aqsync.model import InSync, Recheck, State, Touched, Upload
+from aqsync.model import InSync, Reason, Recheck, State, Touched, Upload
 from aqsync.sync.engine import Engine
+from aqsync.sync.in_vain import ENOUGH
 from aqsync.sync.policies import undecided
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.shared import Shared
@@ -38,6 +39,8 @@ class SameTimes(RealDisk):
         """Called when a file has been opened."""
         self.opened: list[str] = []
         self.error: OSError | None = None
+        self.shown_size: int | None = None
+        """The size of which an open file tells, unlike a look; None: the same."""
 
     def write_back_ns(self) -> int:
         return int(WRITE_BACK_S * SECOND_NS)
@@ -49,6 +52,10 @@ class SameTimes(RealDisk):
         if self.error is not None:
             raise self.error
         file = super().open(root, path)
+        if (size := self.shown_size) is not None:
+            kind, _, mtime_ns, ctime_ns, inode = file.look()
+            seen = kind, size, mtime_ns, ctime_ns, inode
+            file.look = lambda: seen  # type: ignore[method-assign]  # so do some disks
         self.reading(path)
         return _Changed(file, self.content[path]) if path in self.content else file
 
@@ -402,6 +409,24 @@ def test_one_that_cannot_be_read_is_not_in_sync_until_it_can(lab: Lab, disk: Sam
     assert list(lab.engine.rechecks.run(lab.mapping)) == []
     assert state(lab) == (1, 0)
     assert summarize(lab.journal, lab.mapping, lab.clock.now_ns()).complete
+
+
+def test_one_that_is_never_as_it_was_seen_has_failed(lab: Lab, disk: SameTimes) -> None:
+    """No look shows a change, and still it is not what was hashed."""
+    lab.write("a.csv", OLD)
+    lab.push()
+    lab.clock.advance(WRITE_BACK_S + 1)
+    disk.shown_size = 7
+    for _ in range(ENOUGH - 1):
+        assert [file.path for file in lab.engine.rechecks.run(lab.mapping)] == ["a.csv"]
+        lab.scan()
+    assert list(lab.engine.rechecks.run(lab.mapping)) == []
+    step = lab.decision("a.csv")
+    assert (step.state, step.reason) == (State.FAILED, Reason.IN_VAIN)
+    disk.shown_size = None
+    lab.clock.advance(60)
+    assert list(lab.engine.rechecks.run(lab.mapping)) == []
+    assert state(lab) == (1, 0)
 
 
 def test_nothing_is_read_again_in_a_pause(lab: Lab, disk: SameTimes) -> None:
