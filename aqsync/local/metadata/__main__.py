@@ -14,10 +14,12 @@ from aqsync.local.metadata.limits import ANSWER, limit_this_process
 
 def main(form: str, paths: str) -> None:
     """Read standard input and say what the paths find in it."""
-    limit_this_process()
     said: dict[str, object]
     try:
+        limit_this_process()
         said = {"values": _values(form, json.loads(paths))}
+    except PermissionError:
+        said = {"failed": "this service may not limit the process that reads it: renew its unit"}
     except MemoryError:
         said = {"failed": "it takes more memory than is allowed"}
     except RecursionError:

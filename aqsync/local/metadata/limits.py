@@ -13,7 +13,11 @@ _HANDLES = 64
 
 
 def limit_this_process() -> None:
-    """Set the limits that the system knows; who has started it limits time and answer anyway."""
+    """Set the limits that the system knows; who has started it limits time and answer anyway.
+
+    Raises:
+        PermissionError: Something, such as the filter of a service, does not let it set any.
+    """
     if sys.platform == "win32":  # it has none of these
         return
     import resource  # noqa: PLC0415 - Windows has no such module
@@ -31,5 +35,7 @@ def limit_this_process() -> None:
         try:
             # The hard limit of the processor kills without a word; the other one tells.
             resource.setrlimit(number, (least, most if number == resource.RLIMIT_CPU else least))
+        except PermissionError:
+            raise
         except (ValueError, OSError):  # macOS has no limit of the address space
             continue

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.aqueduct.records import Execution, ExtensionRecord, Parameter, TaskStatus
+from aqsync.aqueduct.records import (
+    Execution,
+    ExtensionRecord,
+    Parameter,
+    TaskRecord,
+    TaskStatus,
+)
 from aqsync.errors import (
     Forbidden,
     NoConnection,
@@ -433,3 +439,19 @@ def _kill_in(owner: object, method: str, *, first: bool) -> None:
         raise Killed
 
     setattr(owner, method, killed)
+
+
+def test_folders_that_have_an_experiment_each(lab: ActionLab) -> None:
+    lab.configure(experiment="new")
+    lab.measure("run_1")
+    lab.measure("run_2", b"more")
+    lab.push()
+    lab.later()
+    given = {dict(_given(task))["experiment"]: task.experiment.uuid for task in lab.tasks.made}
+    made = {each.eid: each.uuid for each in lab.server.experiments.values() if each.eid != EID}
+    assert given == made
+    assert len(made) == 2
+
+
+def _given(task: TaskRecord) -> list[tuple[str, str | None]]:
+    return [(key.name, value) for key, value in task.parameters]

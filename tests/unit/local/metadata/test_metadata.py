@@ -256,6 +256,23 @@ def test_an_answer_is_believed_no_more_than_the_file(answer: str | bytes) -> Non
         child._heard(answer.encode() if isinstance(answer, str) else answer)
 
 
+def test_a_process_that_may_not_be_limited_reads_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a service whose unit is of an earlier release."""
+    module = tmp_path / "path" / "resource.py"
+    module.parent.mkdir()
+    module.write_text(
+        "RLIM_INFINITY = RLIMIT_CPU = RLIMIT_AS = RLIMIT_FSIZE = RLIMIT_NOFILE = RLIMIT_CORE = 1\n"
+        "def getrlimit(number): raise PermissionError\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{module.parent}:{Path(__file__).parents[4]}")
+    write(root, "node.json", '"x"')
+    found = told(root, **{"from": "node.json"}, title="$")
+    assert isinstance(found, Failed)
+    assert found.why.endswith("renew its unit")
+
+
 def test_every_format_that_reads_a_file_has_a_reader() -> None:
     assert {*READERS} == {*MetadataFormat} - {MetadataFormat.TUID}
 
