@@ -378,6 +378,7 @@ class World:
         self.room = Room(self._snapshots, lambda: self.full, self._overfilled)
         self._crowding = ExitStack()
         if self.extras.crowded:
+            self.room.become(Room.SPARE + 2_000, meanwhile=False)  # for the smallest databases
             disk = SimpleNamespace(rmtree=shutil.rmtree, disk_usage=self.room.usage)
             enter, patch = self._crowding.enter_context, mock.patch.object
             enter(patch(snapshot, "shutil", disk))
