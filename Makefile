@@ -15,6 +15,9 @@ INSTALLED_VENV ?= .venv-installed
 export SBOM ?= dist/aqsync.cdx.json
 # One more than the cores of a small machine: tests that wait leave a core to the others.
 TEST_JOBS ?= 3
+# The files of the tests of every day are in memory where it has room: forty thousand times they
+# would wait for the disk. Tests that take long stay on the disk.
+IN_MEMORY = PYTEST_DEBUG_TEMPROOT="$$($(BIN)/python -m tests.support.in_memory)"
 # Python keeps what it has compiled, apart from the sources: to compile everything anew in each
 # process would cost the tests a minute.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +39,7 @@ lint: $(VENV)/.dev-installed
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev-installed
-	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" $(PYTEST_FLAGS)
+	$(IN_MEMORY) $(BIN)/pytest -n $(TEST_JOBS) -m "not long" $(PYTEST_FLAGS)
 
 # What takes long: simulation, crashes, spoiled connections, browser, the old client, memory, and
 # real packages that measure.
@@ -51,7 +54,7 @@ first-hour: $(VENV)/.dev-installed
 
 # Which lines and branches of the program the tests of every day run within their own process.
 coverage: $(VENV)/.dev-installed
-	$(BIN)/pytest -n $(TEST_JOBS) -m "not long" --cov --cov-report=term
+	$(IN_MEMORY) $(BIN)/pytest -n $(TEST_JOBS) -m "not long" --cov --cov-report=term
 
 # The properties on FACTOR times as many examples, other ones each time.
 FACTOR ?= 20

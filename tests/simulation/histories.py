@@ -23,6 +23,7 @@ from tests.simulation.oracle import rules_of
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
 from tests.simulation.promises import check_the_end
 from tests.simulation.world import OVERTAKEN, Ambush, World
+from tests.support.in_memory import folder_in_memory
 
 FEWEST, MOST = 15, 70
 """Actions in a history."""
@@ -204,7 +205,10 @@ def play(
         folder: Where journals are written.
     """
     actions = history_of(seed) if actions is None else actions
-    with tempfile.TemporaryDirectory(dir=folder or _fast_folder()) as made, _tuned(seed, mutation):
+    with (
+        tempfile.TemporaryDirectory(dir=folder or folder_in_memory()) as made,
+        _tuned(seed, mutation),
+    ):
         world = World(seed, Path(made))
         try:
             for action in actions:
@@ -217,11 +221,6 @@ def play(
         finally:
             world.close()
     return Verdict(seed, actions, world.oracle.broken, world.trace)
-
-
-def _fast_folder() -> Path | None:
-    memory = Path("/dev/shm")
-    return memory if memory.is_dir() else None
 
 
 @contextmanager

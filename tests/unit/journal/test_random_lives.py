@@ -38,6 +38,7 @@ from aqsync.model import (
     Uploaded,
 )
 from tests.support.examples import examples
+from tests.support.in_memory import folder_in_memory
 from tests.support.journal_model import BASE_S, JournalModel, listed_at, printed
 from tests.support.notes import NOW, SHA1, SHA2
 from tests.support.quick_journal import open_quickly
@@ -91,7 +92,7 @@ class JournalLives(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(dir=_memory()))
+        self.folder = Path(tempfile.mkdtemp(dir=folder_in_memory()))
         self.copies = 0
         self.known_as: dict[int, int] = {}
         self.now_ns = NOW
@@ -399,10 +400,6 @@ class JournalLives(RuleBasedStateMachine):
             eid: (e.uuid, e.listed_sequence, e.listed_at_ns, e.problem)
             for eid, e in self.model.experiments.items()
         }
-
-
-def _memory() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 TestJournalLives = JournalLives.TestCase

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,10 +45,12 @@ def around(*roots: Path | str) -> set[Path]:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    data = Path(os.path.realpath(tmp_path)) / "data"
-    (data / "anna" / "fridge").mkdir(parents=True)
-    return data
+def data() -> Iterator[Path]:
+    """Not below /dev, as other files of tests may be: all of that is seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(os.path.realpath(folder)) / "data"
+        (data / "anna" / "fridge").mkdir(parents=True)
+        yield data
 
 
 def test_of_a_root_the_folder_around_it_is_seen(data: Path) -> None:
