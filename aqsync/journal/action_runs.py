@@ -179,10 +179,12 @@ class ActionRuns:
 
     def keep_problems(self, mapping_id: int, keys: Collection[str]) -> None:
         """Forget what was noted of actions that are no longer configured."""
-        self._database.write(
-            f"DELETE FROM action_problem WHERE mapping_id = ? AND action NOT IN ({marks(keys)})",
-            (mapping_id, *keys),
-        )
+        if self.problems(mapping_id).keys() - set(keys):
+            self._database.write(
+                "DELETE FROM action_problem"
+                f" WHERE mapping_id = ? AND action NOT IN ({marks(keys)})",
+                (mapping_id, *keys),
+            )
 
 
 def _note(

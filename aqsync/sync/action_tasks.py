@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -133,7 +133,7 @@ class ActionTasks:
 
     def _like(self, wanted: ActionRun | Start, after: str) -> Iterator[TaskRecord]:
         """Tasks of the same action with the same parameters, received after a time."""
-        since = instant(after) - timedelta(seconds=MARGIN_S)
+        since = _since(after)
         asked = dict(wanted.parameters)
         for page in range(_MOST_PAGES):
             found = self._server.tasks.find(
@@ -146,7 +146,7 @@ class ActionTasks:
             )
             for task in found.tasks:
                 given = {key.name: value or "" for key, value in task.parameters}
-                if task.received_at >= since and given == asked:
+                if given == asked and (since is None or task.received_at >= since):
                     yield task
             if (page + 1) * _PAGE >= found.total:
                 return
@@ -157,6 +157,14 @@ def _answered(task: TaskRecord) -> Answered:
     if state is None:  # it has failed
         state = ActionState.NOT_RUN if task.result_code is None else ActionState.FAILED
     return Answered(state, str(task.uuid), task.result_code, _tail(task.std_err))
+
+
+def _since(after: str) -> datetime | None:
+    """The earliest time of a task; None: the server's times are none."""
+    try:
+        return instant(after) - timedelta(seconds=MARGIN_S)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _tail(text: str | None) -> str:

@@ -15,7 +15,7 @@ from aqsync.local.accepting import as_it_stands
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.errands import Errands
 from aqsync.local.locate import locate
-from aqsync.model import FileRecord, Reason, State, Wait
+from aqsync.model import ActionRun, FileRecord, Reason, State, Wait
 from aqsync.paths import bears_on
 from aqsync.sync.policies import decisions
 
@@ -92,14 +92,18 @@ def want_again(journal: Journal, mappings: Sequence[MappingConfig], paths: Seque
         ConfigError: A path lies in none of the mappings, or nothing is known of it.
     """
     tops = _by_mapping(journal, mappings, paths)
-    found = [
-        run
-        for mapping in mappings
-        if not paths or mapping.name in tops
-        for run in journal.actions.of(journal.mappings.get(mapping.name).id)
-        if run.state.needs_somebody and not run.again
-        if not paths or bears_on(run.folder, tops[mapping.name])
-    ]
+    found = list[ActionRun]()
+    for mapping in mappings:
+        if paths and mapping.name not in tops:
+            continue
+        runs = journal.actions.of(journal.mappings.get(mapping.name).id)
+        newest = {(run.folder, run.key): run for run in runs}  # those before it are outdated
+        found += (
+            run
+            for run in newest.values()
+            if run.state.needs_somebody and not run.again
+            if not paths or bears_on(run.folder, tops.get(mapping.name, ()))
+        )
     journal.actions.again(found)
     return len(found)
 
