@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
 from collections.abc import Iterator
 from importlib.resources import files
@@ -20,6 +21,7 @@ from aqsync.cli.main import COMMANDS, aqsync, load
 from aqsync.config import presets as preset_files
 from aqsync.config.presets import presets
 from aqsync.errors import AqsyncError, ExitCode
+from aqsync.layout.manifest import schema
 from aqsync.model import Reason
 from docs.api_page import api_page
 
@@ -46,9 +48,15 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "doctor.md": doctor_page(),
         "errors.md": errors_page(),
+        "manifest.schema.json": manifest_schema(),
         "presets.md": presets_page(),
         "reasons.md": reasons_page(),
     }
+
+
+def manifest_schema() -> str:
+    """The JSON Schema of a manifest's lines."""
+    return json.dumps(schema(), indent=2) + "\n"
 
 
 def error_classes(root: type[AqsyncError] = AqsyncError) -> Iterator[tuple[int, type[AqsyncError]]]:

@@ -194,6 +194,8 @@ class Settings(Section):
         default=Unfinished(), description="a section with the key give_up"
     )
     growing: GrowingOrOff = Field(default=GrowingConfig(), description=EXPECTED)
+    manifest: bool = Field(default=True, description="on or off")
+    """Whether each experiment gets a list of what was sent there, and from where."""
 
 
 class Defaults(Settings):

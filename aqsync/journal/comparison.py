@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.rows import JOINED, LISTED, UNCHANGED, joined, loaded, marks
+from aqsync.layout.manifest import is_manifest_name
 
 _BATCH = 1_000
 """Rows fetched at once, so that memory stays small and others can use the journal between."""
@@ -149,6 +150,8 @@ class Comparisons:
                 (*mapping_ids, eid, last, *mapping_ids, _BATCH),
             )
             for last, listed_at, mapping, directory, name in rows:
+                if is_manifest_name(last):
+                    continue  # it tells of the experiment's files, and is none of them
                 path = None if mapping is None else joined(directory, name)
                 yield RemoteFile(last, listed_at, mapping, path)
             if len(rows) < _BATCH:

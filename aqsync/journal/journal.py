@@ -17,6 +17,7 @@ from aqsync.journal.database import (
     translated,
 )
 from aqsync.journal.durable import Durable
+from aqsync.journal.empty_folders import EmptyFolders
 from aqsync.journal.files_in_use import FilesInUse
 from aqsync.journal.freed import FreedCopies
 from aqsync.journal.hangs import Hangs
@@ -60,6 +61,7 @@ class Journal:
         self.tags = Tags(database)
         self.manifests = Manifests(database)
         self.freed = FreedCopies(database)
+        self.empty_folders = EmptyFolders(database)
         self.pauses = Pauses(database)
         self.hangs = Hangs(database)
         self.history = History(database)

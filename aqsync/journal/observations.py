@@ -131,7 +131,8 @@ ON CONFLICT (mapping_id, directory, name) DO UPDATE SET
 
 FORGET_REMOTE_SIDE = f"""
     synced_size = NULL, synced_mtime_ns = NULL, synced_ctime_ns = NULL, synced_inode = NULL,
-    synced_log = 0, synced_bytes = NULL, synced_damage = NULL,
+    synced_log = 0, synced_bytes = NULL, synced_damage = NULL, synced_content_ns = NULL,
+    synced_claimed = 0,
     synced_sha256 = NULL, synced_at_ns = NULL, synced_sequence = NULL,
     synced_modified_at = NULL, synced_not_before = NULL, synced_not_after = NULL,
     {NOT_SENT}, {NOT_COMPARED}, {NOT_RESENT},

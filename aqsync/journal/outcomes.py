@@ -51,12 +51,14 @@ from aqsync.model import (
 _VERSION = f"""
     synced_size = ?, synced_mtime_ns = ?, synced_ctime_ns = ?, synced_inode = ?,
     synced_log = ?, synced_bytes = ?, synced_sha256 = ?, synced_at_ns = ?,
+    synced_claimed = 0,
     {NOT_SENT}, {NOT_COMPARED}, {NOT_READ}, removing = 0, {NO_FAILURE}, {FINISHED}
 """
 _SYNCED = f"{_VERSION}, synced_provisional = 0, changing_since_ns = NULL"
 _PROVISIONAL = f"{_VERSION}, synced_provisional = 1"
 """The file keeps changing, since when it did before."""
 
+_OF_A_DATABASE = f"CASE WHEN format = '{SQLITE}' THEN synced_content_ns END"
 _RECHECK = f"CASE WHEN format = '{SQLITE}' THEN NULL ELSE ? END"
 """SQLite never stores through mmap into what a database's signature is made from."""
 
@@ -85,7 +87,7 @@ _AS_LISTED = (
 
 _UPLOADED = """
     UPDATE file SET {version}, synced_damage = ?, recheck_at_ns = {recheck},
-        synced_unfinished = ?, spent_bytes = ?,
+        synced_unfinished = ?, spent_bytes = ?, synced_content_ns = ?,
         synced_sequence = (SELECT value FROM counter), synced_listed = 0, synced_modified_at = ?,
         synced_not_before = {time}, synced_not_after = {time},
         synced_replaced = ?, insisted = 0, may_replace = NULL, removed_at_ns = NULL
@@ -231,19 +233,20 @@ class Outcomes:
                 self._not_sent(connection, file, outcome, now_ns)
             case Touched(signature, sha256, size):
                 connection.execute(
-                    f"UPDATE file SET {_SYNCED}, recheck_at_ns = {_RECHECK}, insisted = 0"
-                    f" WHERE {AT}",
+                    f"UPDATE file SET {_SYNCED}, recheck_at_ns = {_RECHECK}, insisted = 0,"
+                    f" synced_content_ns = {_OF_A_DATABASE} WHERE {AT}",
                     (*signature, size, sha256, now_ns, recheck_at_ns, *at(file)),
                 )
-            case Adopted(signature, sha256, modified_at, size, damage):
-                connection.execute(
-                    f"UPDATE file SET {_SYNCED}, synced_damage = ?,"
+            case Adopted(signature, sha256, modified_at, size, damage, content_ns, claimed):
+                connection.execute(  # of two values for one column the later counts
+                    f"UPDATE file SET {_SYNCED}, synced_damage = ?, synced_content_ns = ?,"
+                    " synced_claimed = ?,"
                     f" recheck_at_ns = {_RECHECK}, synced_sequence = 0,"
                     " synced_unfinished = unfinished_format,"
                     " synced_listed = 1, synced_modified_at = ?, insisted = 0, may_replace = NULL,"
                     f" removed_at_ns = NULL WHERE {AT}",
                     (
-                        *(*signature, size, sha256, now_ns, damage),
+                        *(*signature, size, sha256, now_ns, damage, content_ns, claimed),
                         *(recheck_at_ns, modified_at, *at(file)),
                     ),
                 )
@@ -322,6 +325,7 @@ class Outcomes:
                 recheck_at_ns,
                 outcome.unfinished,
                 outcome.spent_bytes,
+                outcome.content_ns,
                 outcome.modified_at,
                 now_ns,
                 not_before,
@@ -374,10 +378,11 @@ class Outcomes:
         connection.execute(
             f"UPDATE file SET {version}, synced_sequence = 0, synced_listed = 1,"
             " synced_modified_at = ?, synced_unfinished = ?, synced_damage = ?,"
+            " synced_content_ns = CASE WHEN ? THEN synced_content_ns END,"
             f" spent_bytes = spent_bytes + ? WHERE {AT}",
             (
                 *(*signature, _unlike(size, signature), sha256, at_ns),
-                *(modified_at, unfinished, damage, spent, *at(file)),
+                *(modified_at, unfinished, damage, known is not None, spent, *at(file)),
             ),
         )
 

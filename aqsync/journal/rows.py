@@ -168,7 +168,7 @@ RECORD = f"""
         f.synced_provisional, f.sent_provisional, f.only_grown, f.begun_size, f.begun_sha256,
         f.tried_at_ns, f.spent_bytes, {_LOG_BYTES},
         d.at_ns, d.sha256, d.size, d.modified_at,
-        e.uuid, e.asked_at_ns, e.shown_eid
+        e.uuid, e.asked_at_ns, e.shown_eid, f.synced_claimed
     FROM {JOINED} JOIN mapping m ON m.id = f.mapping_id
 """
 _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
@@ -182,6 +182,7 @@ _HERE, _SYNCED, _SENT, _COMPARED, _FAILURE, _REST, _PROVISIONAL, _GROWTH = (
     slice(54, 59),
 )
 _LOG, _FREED, _UUID, _MAKING = 59, slice(60, 64), 64, slice(65, 67)
+_CLAIMED = 67
 """Which columns of `RECORD` belong together."""
 
 
@@ -207,7 +208,9 @@ def file_record(row: tuple[Any, ...]) -> FileRecord:
         since_ns=since_ns,
         eid=eid,
         remote_name=remote_name,
-        synced=_synced_version(row[_SYNCED], provisional=synced_provisional),
+        synced=_synced_version(
+            row[_SYNCED], provisional=synced_provisional, claimed=bool(row[_CLAIMED])
+        ),
         sent=None if sent_sha256 is None else SentVersion(sent_sha256, sent_size, sent_provisional),
         remote=RemoteView(
             listed_sequence,
@@ -241,13 +244,17 @@ def _growth(columns: tuple[Any, ...]) -> Growth:
     return Growth(bool(only), begun, tried_at_ns, spent_bytes)
 
 
-def _synced_version(columns: tuple[Any, ...], *, provisional: bool) -> SyncedVersion | None:
+def _synced_version(
+    columns: tuple[Any, ...], *, provisional: bool, claimed: bool
+) -> SyncedVersion | None:
     signature, rest = Signature(*columns[:5]), columns[5:]
     sha256, at_ns, sequence, modified_at, listed, *others = rest
     if at_ns is None:
         return None
     version = SyncedVersion(signature, sha256, at_ns, sequence, modified_at, bool(listed), *others)
-    return replace(version, provisional=True) if provisional else version
+    if provisional or claimed:
+        return replace(version, provisional=provisional, claimed=claimed)
+    return version
 
 
 def _comparison(columns: tuple[Any, ...]) -> Comparison | None:

@@ -550,6 +550,88 @@ CREATE TABLE double_experiment (
 ) WITHOUT ROWID;
 """
 
+_MANIFESTS = """
+-- When a version's content was last modified, where its signature does not tell: of a database its
+-- last commit, and of a version that was sent while the file kept changing.
+ALTER TABLE file ADD COLUMN synced_content_ns INTEGER;
+-- The version on the server was not read: a manifest says that it has this content.
+ALTER TABLE file ADD COLUMN synced_claimed INTEGER NOT NULL DEFAULT 0;
+
+-- The manifest of each experiment. `changes` counts what has changed of what it would say, `bytes`
+-- what was sent to the experiment; `has_changes` and `has_bytes` are what they were when the one on
+-- the server was begun. `waits`: it lacks times that no list has shown yet.
+CREATE TABLE manifest (
+    eid TEXT PRIMARY KEY,
+    changes INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    uuid TEXT,
+    name TEXT,
+    size INTEGER,
+    sha256 BLOB,
+    at_ns INTEGER,
+    sequence INTEGER NOT NULL DEFAULT 0,
+    modified_at TEXT,
+    has_changes INTEGER NOT NULL DEFAULT 0,
+    has_bytes INTEGER NOT NULL DEFAULT 0,
+    waits INTEGER NOT NULL DEFAULT 0,
+    spare_bytes INTEGER NOT NULL DEFAULT 0,
+    sent_sha256 BLOB,
+    failure_code TEXT,
+    failure_message TEXT,
+    failure_hint TEXT,
+    failure_count INTEGER NOT NULL DEFAULT 0,
+    failure_at_ns INTEGER
+) WITHOUT ROWID;
+INSERT INTO manifest (eid, changes) SELECT eid, EXISTS
+    (SELECT 1 FROM file WHERE file.eid = experiment.eid AND synced_at_ns IS NOT NULL)
+    FROM experiment;
+CREATE TRIGGER manifest_of_experiment AFTER INSERT ON experiment BEGIN
+    INSERT OR IGNORE INTO manifest (eid) VALUES (NEW.eid);
+END;
+CREATE TRIGGER manifest_is_behind AFTER UPDATE OF
+    synced_at_ns, synced_sequence, removed_at_ns, eid, remote_name ON file
+WHEN NEW.synced_at_ns IS NOT OLD.synced_at_ns OR NEW.synced_sequence IS NOT OLD.synced_sequence
+    OR NEW.removed_at_ns IS NOT OLD.removed_at_ns
+    OR (OLD.synced_at_ns IS NOT NULL
+        AND (NEW.eid IS NOT OLD.eid OR NEW.remote_name IS NOT OLD.remote_name)) BEGIN
+    UPDATE manifest SET changes = changes + 1,
+        bytes = bytes + CASE WHEN NEW.synced_sequence > coalesce(OLD.synced_sequence, 0)
+            THEN coalesce(NEW.synced_bytes, NEW.synced_size) ELSE 0 END
+        WHERE eid = NEW.eid;
+    UPDATE manifest SET changes = changes + 1 WHERE eid = OLD.eid AND OLD.eid IS NOT NEW.eid;
+END;
+CREATE TRIGGER manifest_has_more AFTER DELETE ON file WHEN OLD.synced_at_ns IS NOT NULL BEGIN
+    UPDATE manifest SET changes = changes + 1 WHERE eid = OLD.eid;
+END;
+CREATE TRIGGER manifest_lacks_freed AFTER INSERT ON freed BEGIN
+    UPDATE manifest SET changes = changes + 1
+        WHERE eid IN (SELECT eid FROM experiment WHERE uuid = NEW.uuid);
+END;
+CREATE TRIGGER manifest_calls_it_freed AFTER DELETE ON freed BEGIN
+    UPDATE manifest SET changes = changes + 1
+        WHERE eid IN (SELECT eid FROM experiment WHERE uuid = OLD.uuid);
+END;
+-- Folders in which nothing is.
+CREATE TABLE empty_folder (
+    mapping_id INTEGER NOT NULL REFERENCES mapping(id) ON DELETE CASCADE,
+    path NOT NULL,
+    eid TEXT,
+    PRIMARY KEY (mapping_id, path)
+) WITHOUT ROWID;
+CREATE INDEX empty_folder_by_experiment ON empty_folder (eid);
+CREATE TRIGGER manifest_lacks_folder AFTER INSERT ON empty_folder BEGIN
+    UPDATE manifest SET changes = changes + 1 WHERE eid = NEW.eid;
+END;
+CREATE TRIGGER manifest_has_more_folders AFTER DELETE ON empty_folder BEGIN
+    UPDATE manifest SET changes = changes + 1 WHERE eid = OLD.eid;
+END;
+CREATE TRIGGER manifest_of_measurement AFTER INSERT ON measurement BEGIN
+    UPDATE manifest SET changes = changes + 1 WHERE eid IN (SELECT eid FROM file
+        WHERE mapping_id = NEW.mapping_id AND synced_at_ns IS NOT NULL AND (directory = NEW.folder
+        OR directory > NEW.folder || '/' AND directory < NEW.folder || '0'));
+END;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -584,6 +666,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0031-freed", _FREED),
     ("0032-actions", _ACTIONS),
     ("0033-made", _MADE),
+    ("0034-manifests", _MANIFESTS),
 )
 
 VERSION = len(MIGRATIONS)

@@ -41,6 +41,9 @@ class Held(NamedTuple):
     """Bytes."""
     damage: str | None = None
     """Of a database: what is wrong in it, in SQLite's words; None: nothing, as far as is known."""
+    modified_ns: int | None = None
+    """When it was last modified, where no signature tells: of a database, when something was last
+    committed to it."""
 
     def unlike(self, signature: Signature) -> int | None:
         """Its number of bytes, if it is another than a signature says."""

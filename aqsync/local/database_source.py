@@ -32,6 +32,12 @@ class DatabaseState(NamedTuple):
         return Signature(*self.database[1:], log_number(self.log, self.journal))
 
     @property
+    def committed_ns(self) -> int:
+        """When something was last committed to it, as far as its times tell."""
+        parts = (self.database, self.log)
+        return max(part[2] for part in parts if part is not None)
+
+    @property
     def newest_ns(self) -> int:
         """When anything of it was last written to."""
         parts = (self.database, self.log, self.journal)

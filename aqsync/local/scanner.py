@@ -253,6 +253,7 @@ class Scanner:
         else:
             gone = judged.gone
             self._note_gone(known, gone, now_ns)
+            self._note_empty_folders(record.id, walk, within)
         report.gone = len(gone)
         few = walk.changes + report.gone <= MOST_CHANGED
         report.changed_paths = walk.changed + gone if few else None
@@ -289,6 +290,14 @@ class Scanner:
         if known.accepted:
             self._journal.mappings.accepted_is_known(record.id, known.accepted)
         self._journal.observations.gone(record.id, gone, now_ns)
+
+    def _note_empty_folders(self, mapping_id: int, walk: Walk, within: tuple[str, ...]) -> None:
+        kept = self._journal.empty_folders
+        known = kept.among(mapping_id, walk.touched(within)) if within else kept.of(mapping_id)
+        found = {path: self.target(f"{path}/file")[0] for path in walk.empty if path}
+        gone = [path for path in known.keys() - found.keys() if not walk.hides(path)]
+        new = {path: eid for path, eid in found.items() if known.get(path, "") != eid}
+        kept.note(mapping_id, new, gone)
 
     def _is_as_known(self, record: MappingRecord, root: StandingRoot) -> bool:
         if record.root is not None and not root.identity.is_same(record.root):

@@ -107,7 +107,8 @@ class Snapshots:
                 yield Held(at_rest, taken.size, room.damage)
             else:
                 copy: Content = taken
-                yield Held(lambda: nullcontext(copy), copy.size, room.damage)
+                modified_ns = taken.state.committed_ns
+                yield Held(lambda: nullcontext(copy), copy.size, room.damage, modified_ns)
 
     @contextmanager
     def _room(self) -> Iterator[_Room]:
@@ -202,7 +203,7 @@ class _Attempts:
         self._clock = clock
         self._expected = expected
 
-    def taken(self) -> Content | Signature:
+    def taken(self) -> _Copy | Signature:
         """The snapshot; or the signature of the file, where it is to be sent as it is."""
         began, damage = self._clock.monotonic(), None
         state = self._begin()
@@ -299,7 +300,7 @@ class _Attempts:
     def _has_hot_journal(self) -> bool:
         return begins_journal(self._source.first_bytes(JOURNAL, HEADER))
 
-    def _made_whole(self, state: DatabaseState, damage: str | None) -> Content | Signature | None:
+    def _made_whole(self, state: DatabaseState, damage: str | None) -> _Copy | Signature | None:
         """The snapshot, or the file's signature if it is to be sent as it is; None: try again.
 
         What is found damaged twice in the same way is so on the user's disk, and is sent as it is.
@@ -328,7 +329,7 @@ class _Copy:
     def __init__(
         self, place: Path, source: DatabaseSource, state: DatabaseState, *, stayed: bool
     ) -> None:
-        self._place, self._source, self._state = place, source, state
+        self._place, self._source, self.state = place, source, state
         self._size = place.stat().st_size
         self._stayed = stayed
 
@@ -340,7 +341,7 @@ class _Copy:
     @property
     def signature(self) -> Signature:
         """See `Content.signature`."""
-        return self._state.signature if self._stayed else Signature.unknown(self._size)
+        return self.state.signature if self._stayed else Signature.unknown(self._size)
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """See `Content.chunks`; this may be called again and again.
@@ -365,9 +366,9 @@ class _Copy:
 
     def _check(self) -> None:
         now = self._source.look()
-        if now.database[4] != self._state.database[4]:
+        if now.database[4] != self.state.database[4]:
             raise FileChanged(f"another file has taken the place of {self._source.place}")
-        self._stayed = self._stayed and now.signature == self._state.signature
+        self._stayed = self._stayed and now.signature == self.state.signature
 
 
 class _AtRest(GuardedFile):

@@ -92,6 +92,8 @@ class Walk:
         """How many files no pattern of `include` takes."""
         self.directories = 0
         self.directory_inodes: set[int] = set()
+        self.empty: set[str] = set()
+        """Folders in which nothing is."""
         self.missing: list[str] = []
         self.forgotten: list[str] = []
         self.troubles: dict[str, Explanation] = {}
@@ -226,7 +228,7 @@ class Walk:
                 self._missing_in(directory)
 
     def _missing_in(self, directory: str) -> None:
-        if directory not in self._visited and not self._hidden(directory):
+        if directory not in self._visited and not self.hides(directory):
             self._all_missing(directory, self._known(directory))
 
     def _write_a_part(self) -> None:
@@ -253,7 +255,7 @@ class Walk:
         prefix = f"{directory}/" if directory else ""
         reselect = self._reselect
         entries_before = self.entries
-        whole = True
+        whole, listed = True, False
         try:
             self._check_mounts(directory)
             with self._disk.listing(self._root, directory) as (identity, entries):
@@ -272,12 +274,16 @@ class Walk:
                         subdirectories.append(name)  # a file of this name is missing
                     else:
                         met[name] = seen
+                listed = True
         except (FileNotFoundError, NotADirectoryError):
             pass  # deleted since its parent was read: what was known in it is missing
         except OSError as exc:
             self._trouble(directory, exc)
             failed.update(_families({*met, *databases}))
             whole = False
+        nothing_known = listed and self.entries == entries_before
+        empty = nothing_known and not (met or failed or subdirectories)
+        self._note_empty(directory, empty=empty)
         known |= parts
         there = {n: log for n, log in databases.items() if n in met or n not in known}
         self._met(directory, met, known, there, failed)
@@ -293,6 +299,10 @@ class Walk:
     def _about_to_look(self, directory: str) -> None:
         if not self._mounts.hides(directory):
             self._meet(directory)
+
+    def _note_empty(self, directory: str, *, empty: bool) -> None:
+        if empty:
+            self.empty.add(directory)
 
     def _check_mounts(self, path: str) -> None:
         """Raise where a path is on a disk that is not there."""
@@ -533,7 +543,11 @@ class Walk:
             elif size is not None:
                 self.missing.append(path)
 
-    def _hidden(self, directory: str) -> bool:
+    def touched(self, within: Iterable[str]) -> set[str]:
+        """The directories that it has looked through or seen changes in, and these paths."""
+        return {*self._visited, *(path.rpartition("/")[0] for path in self.changed), *within}
+
+    def hides(self, directory: str) -> bool:
         """Whether it lies below a directory that could not be looked at."""
         return any(place in self.troubles for place in ("", *parents(directory), directory))
 

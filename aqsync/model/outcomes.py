@@ -30,6 +30,8 @@ class Uploaded:
     """The file keeps changing: see `SyncedVersion.provisional`."""
     spent_bytes: int = 0
     """See `Growth.spent_bytes`; this version is counted."""
+    content_ns: int | None = None
+    """When its content was last modified, where the signature does not tell."""
 
     @property
     def size(self) -> int:
@@ -70,6 +72,10 @@ class Adopted:
     """See `SyncedVersion.bytes`."""
     damage: str | None = None
     """See `SyncedVersion.damage`."""
+    content_ns: int | None = None
+    """As for `Uploaded`."""
+    claimed: bool = False
+    """See `SyncedVersion.claimed`."""
 
     @property
     def size(self) -> int:

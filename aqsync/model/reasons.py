@@ -110,7 +110,16 @@ class Reason(StrEnum):
     # In sync
 
     ON_SERVER = "on-server", "on the server with this content"
+    CLAIMED = (
+        "claimed",
+        "on the server with this content, as a manifest there says; it was not read",
+        "`aqsync verify --deep` reads it",
+    )
     ACCEPTED = "accepted", "accepted by the server, not listed since"
+    CLAIMED_TO_COMPARE = (
+        "claimed-to-compare",
+        "what is on the server is ours as a manifest there says; compared before that counts",
+    )
     RECHECK_AT = "recheck-at", "{now}; checked again in {pause}"
     RECHECK_AFTER = "recheck-after", "{now}; checked again when this is over: {obstacle}"
     RECHECK_DUE = "recheck-due", "{now}; to be checked again"

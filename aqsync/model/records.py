@@ -84,6 +84,9 @@ class SyncedVersion:
     provisional: bool = False
     """It was sent while the file kept changing, and is what the file was at one moment. Its
     signature is unknown, so it is never in sync."""
+    claimed: bool = False
+    """It was not read: a manifest says that the listed version has this content. So it may be in
+    sync, and is replaced or removed only after a comparison."""
 
     @property
     def size(self) -> int:

@@ -75,6 +75,8 @@ class Comparer:
         """
         listed = job.file.remote.modified_at
         assert listed is not None  # noqa: S101 - only a listed file is compared
+        if (claimed := self._claimed(job, held)) is not None:
+            return claimed
         size = held.size
         known = self._journal.versions.of(str(job.file.eid), job.file.remote_name)
         try:
@@ -87,14 +89,34 @@ class Comparer:
                     closing(read_ahead(source.chunks(CHUNK))) as ours,
                 ):
                     found = self._side_by_side(job, remote, ours, source, known)
-                    return (
-                        replace(found, damage=held.damage) if isinstance(found, Adopted) else found
-                    )
+                    if not isinstance(found, Adopted):
+                        return found
+                    return replace(found, damage=held.damage, content_ns=held.modified_ns)
         except RemoteFileNotFound as exc:
             return _vanished(job, exc)
 
+    def _claimed(self, job: Job, held: Held) -> Adopted | None:
+        """If a manifest says that the listed version has our content: believed, and not read."""
+        file, local, listed = job.file, job.file.local, str(job.file.remote.modified_at)
+        line = self._check.manifests.line(str(file.eid), file.remote_name, listed)
+        if line is None or line.size != held.size or local is None:
+            return None
+        digest = hashlib.sha256()
+        with held.open() as source:
+            for chunk in source.chunks(CHUNK):
+                if self._aborted():
+                    raise Interrupted("interrupted")
+                job.progress(0)
+                digest.update(chunk)
+        if digest.digest() != line.sha256:
+            return None
+        unlike = held.unlike(local)
+        return Adopted(
+            local, line.sha256, listed, unlike, held.damage, held.modified_ns, claimed=True
+        )
+
     def recognise(self, job: Job) -> Outcome:
-        """Whether the remote version is one that was sent just before; nothing is read here.
+        """Whether the remote version is the last one that was known or sent; nothing is read here.
 
         Raises:
             Outdated: The server holds a version that was not listed.
@@ -113,8 +135,10 @@ class Comparer:
                             break
         except RemoteFileNotFound as exc:
             return _vanished(job, exc)
-        if size and ours.get(theirs.digest()) == size:
+        if ours.get(theirs.digest()) == size and (size or file.local is None):
             return FoundOurOwn(size, theirs.digest(), str(file.remote.modified_at))
+        if file.local is None:
+            return FoundDifferent(str(file.remote.modified_at))
         return BeginningRead(grows=True)
 
     def compare_freed(self, job: Job, held: Held | None) -> Outcome:

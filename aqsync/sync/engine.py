@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from math import inf
 from typing import TypeVar
 from uuid import UUID
 
@@ -56,6 +57,7 @@ from aqsync.sync.experiment_maker import ExperimentMaker
 from aqsync.sync.jobs import Job, Progress, ready, unwatched
 from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.lists import Lists
+from aqsync.sync.manifests import ManifestWriter
 from aqsync.sync.measurement_watch import MeasurementWatch
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.planner import (
@@ -116,8 +118,23 @@ class Engine:
         self.known_manifests = KnownManifests(server, journal, aborted=aborted, rate=shared.rate)
         check = RemoteCheck(server, journal, self._lists, self.known_manifests, clock)
         contents = Contents(journal, disk, shared.snapshots)
+        self._manifests = ManifestWriter(
+            server,
+            journal,
+            clock,
+            self.mappings,
+            self._lists,
+            aborted=aborted,
+            rate=shared.rate,
+        )
         self._uploader = Uploader(
-            server, journal, clock, check, contents, aborted=aborted, rate=shared.rate
+            server,
+            journal,
+            clock,
+            check,
+            contents,
+            aborted=aborted,
+            rate=shared.rate,
         )
         self.rechecks = Rechecks(journal, clock, disk, shared.queue, errands, aborted)
         self._aborted = aborted
@@ -428,6 +445,21 @@ class Engine:
         self.actions.look()
         if self.actions.woken is None:
             self.actions.step()
+
+    def write_manifests(
+        self, *, at_end: bool = False, beat: Callable[[], None] = lambda: None
+    ) -> float:
+        """Write the manifests that are due; returns the seconds until the next one is.
+
+        Args:
+            at_end: Nothing more is expected now: it is the end of a push.
+            beat: Called for each one, to show progress.
+        """
+        try:
+            return self._manifests.write_due(self._experiment_vanished, at_end=at_end, beat=beat)
+        except RemoteError as exc:
+            self._server_failed(exc)
+            return inf
 
     def _experiment_vanished(self, eid: str, exc: ExperimentNotFound) -> None:
         now_ns = self.clock.now_ns()

@@ -39,6 +39,7 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.sync.claimed_rules import before_removal, is_ours, to_compare, why_in_sync
 from aqsync.sync.experiment_rules import first_of_experiment, held_by_experiment
 from aqsync.sync.freed_rules import freed
 from aqsync.sync.growing_rules import paced
@@ -212,7 +213,7 @@ def _wanted_when_unchanged(file: FileRecord, synced: SyncedVersion, now_ns: int)
     if listed is None:
         return _wanted_when_missing(file, synced, now_ns)
     if listed == synced.modified_at:
-        return InSync(Reason.ON_SERVER.explain(), synced.at_ns)
+        return InSync(why_in_sync(synced), synced.at_ns)
     if file.may_replace == listed:
         return Upload(Reason.OVERWRITE_ALLOWED.explain(), synced.at_ns, True)
     compared = _compared(file, listed)
@@ -258,7 +259,11 @@ def _wanted_when_changed(file: FileRecord, synced: SyncedVersion, now_ns: int) -
         return _wanted_when_missing(file, synced, now_ns)
     if _is_emptied(file):
         return Hold(Reason.EMPTIED.explain(), file.since_ns)
-    if not listed_since or listed is None or listed == synced.modified_at:
+    if not listed_since or listed is None:
+        return Upload(Reason.CHANGED.explain(), file.since_ns, replaces=True)
+    if (compare := to_compare(file, synced)) is not None:
+        return compare
+    if is_ours(file, synced):
         return Upload(Reason.CHANGED.explain(), file.since_ns, replaces=True)
     return _wanted_when_foreign(file, listed, Reason.CONFLICT_BOTH_CHANGED, now_ns)
 
@@ -350,7 +355,8 @@ def _wanted_when_gone(file: FileRecord, policy: Policy, now_ns: int) -> Decision
         return _kept_for(policy.twin, file, now_ns)
     if policy.removal_barrier is not None and not file.forced:
         return Hold(policy.removal_barrier, file.since_ns)
-    return RemoveRemote(Reason.DELETED_HERE.explain(), file.since_ns)
+    remove = RemoveRemote(Reason.DELETED_HERE.explain(), file.since_ns)
+    return before_removal(file, file.synced) or remove
 
 
 def _kept_for(twin: Twin, file: FileRecord, now_ns: int) -> Wait | Hold:

@@ -85,6 +85,7 @@ class Push:
                 self._tidy()
             if listed and (yield from self._rounds()) and not self._all_paused():
                 result.tags += self._engine.tag()
+                self._engine.write_manifests(at_end=True)
             for mapping in self._mappings:
                 if mapping.name in self._engine.measurements:
                     self._engine.measurements[mapping.name].tell()

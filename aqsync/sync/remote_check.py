@@ -48,6 +48,9 @@ class RemoteCheck:
     A server that checks conditions itself is not asked. For others, the list must be young enough,
     or the server is asked about the single name, whichever is cheaper. Usable from several
     threads.
+
+    Attributes:
+        manifests: What the manifests in the experiments say.
     """
 
     def __init__(
@@ -58,8 +61,8 @@ class RemoteCheck:
         manifests: KnownManifests,
         clock: Clock,
     ) -> None:
+        self.manifests = manifests
         self._server = server
-        self._manifests = manifests
         self._journal = journal
         self._lists = lists
         self._clock = clock
@@ -152,7 +155,7 @@ class RemoteCheck:
         """
         if file.freed is not None:
             return None
-        line = self._manifests.freed(str(file.eid), file.remote_name)
+        line = self.manifests.freed(str(file.eid), file.remote_name)
         if line is None:
             return None
         now_ns = self._clock.now_ns()

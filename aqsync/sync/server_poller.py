@@ -1,7 +1,7 @@
 """The loop that polls the server, apart from transfers of files.
 
 It fetches lists on their schedule and to confirm uploads, probes the server while it is away,
-applies tags, and keeps the journal small.
+applies tags, writes manifests, and keeps the journal small.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from math import inf
 
+from aqsync.config import Windows
 from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import Key
@@ -19,7 +21,7 @@ from aqsync.sync.engine import Engine
 from aqsync.sync.loop import Loop
 from aqsync.sync.mirror import CHUNK
 from aqsync.sync.planner import LONGEST_SEARCH_PAUSE_S, probe_is_near
-from aqsync.sync.policies import batched, undecided
+from aqsync.sync.policies import ALWAYS, batched, undecided
 from aqsync.sync.summary import is_complete
 from aqsync.sync.work_queue import WorkQueue
 
@@ -52,6 +54,7 @@ class ServerPoller:
         queue: Gets the files that a new list concerns.
         keep_history_s: How long history is kept.
         loop: Takes its steps.
+        windows: When manifests are sent, as files are.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class ServerPoller:
         queue: WorkQueue,
         keep_history_s: float,
         loop: Loop,
+        windows: Windows = ALWAYS,
     ) -> None:
         self._engine = engine
         self._journal = engine.journal
@@ -67,6 +71,7 @@ class ServerPoller:
         self._queue = queue
         self._keep_history_s = keep_history_s
         self._loop = loop
+        self._windows = windows
         self._lock = threading.Lock()
         self._acted: dict[str, dict[str, list[Waiting]]] = defaultdict(lambda: defaultdict(list))
         """By EID and mapping, files whose new state no list has confirmed yet."""
@@ -75,6 +80,8 @@ class ServerPoller:
         self._confirm_after_s = CONFIRM_AFTER_S
         self._mirror_due = True
         self._clean_due = False
+        self._manifests_at = inf
+        """When the next manifest is due, by the monotonic clock."""
         self._first = True
         self._refused: set[Key] = set()
         """Which actions were refused for all files at the last check."""
@@ -128,7 +135,14 @@ class ServerPoller:
             elif self._search_in() == 0:
                 self._search()
             self._attend_refusals()
+            self._manifests_at = self._clock.monotonic() + self._write_manifests()
         return self._seconds_to_next()
+
+    def _write_manifests(self) -> float:
+        """Write manifests that are due, as files are sent; returns the seconds until the next."""
+        if self._windows.closed(self._clock.now_ns()) is not None:
+            return inf
+        return self._engine.write_manifests(beat=self._loop.beat)
 
     def _probe_is_due(self) -> bool:
         problem = self._journal.remote.server_problem()
@@ -275,4 +289,5 @@ class ServerPoller:
         if problem is not None:
             seconds = (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
             return max(0.1, min(seconds, IDLE_S))
-        return min(IDLE_S, self._confirm_in(), self._search_in(), self._refusal_in())
+        manifests_s = max(0.0, self._manifests_at - self._clock.monotonic())
+        return min(IDLE_S, self._confirm_in(), self._search_in(), self._refusal_in(), manifests_s)

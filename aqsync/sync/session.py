@@ -186,8 +186,8 @@ class Session:
 
     def _poller(self) -> ServerPoller:
         loop = self._loop("server")
-        keep_s = self.config.schedule.keep_history
-        poller = ServerPoller(self.engine, self._shared.queue, keep_s, loop)
+        keep_s, windows = self.config.schedule.keep_history, self.config.transfer.windows
+        poller = ServerPoller(self.engine, self._shared.queue, keep_s, loop, windows)
         self._steps.append((loop, poller.step))
         return poller
 

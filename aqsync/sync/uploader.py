@@ -138,7 +138,7 @@ class Uploader:
                 return self._upload_beginning(job)
             case Upload():
                 return self._upload(job)
-            case Compare(while_growing=True):
+            case Compare() if job.step.while_growing or job.file.local is None:
                 return self._comparer.recognise(job)
             case Compare() if job.file.freed is not None and job.file.local is None:
                 return self._comparer.compare_freed(job, None)
@@ -250,6 +250,7 @@ class Uploader:
             held.damage,
             step.provisional,
             0 if step.rested else step.spent + source.size,
+            _modified_ns(file, held) if step.provisional else held.modified_ns,
         )
 
     @contextmanager
@@ -396,6 +397,11 @@ def _present(file: FileRecord) -> Signature:
 
 def _is_as_sent(file: FileRecord) -> bool:
     return file.synced is not None and file.synced.signature == file.local
+
+
+def _modified_ns(file: FileRecord, held: Held) -> int:
+    """When what is sent of a file that keeps changing was last modified."""
+    return _present(file).mtime_ns if held.modified_ns is None else held.modified_ns
 
 
 def _may_be_unchanged(step: Upload, file: FileRecord, synced: SyncedVersion, size: int) -> bool:

@@ -14,10 +14,17 @@ from typing import NamedTuple
 from unittest import mock
 
 from aqsync.local import ignore_file, recognition, scanner
-from aqsync.sync import growing_rules, uploader, watch_supervisor, work_queue
-from tests.simulation import disk_actions, instruments, other_actions, server_actions
+from aqsync.sync import growing_rules, manifests, uploader, watch_supervisor, work_queue
+from tests.simulation import (
+    disk_actions,
+    instruments,
+    manifest_actions,
+    other_actions,
+    server_actions,
+)
 from tests.simulation.disk_actions import ActionFunction
 from tests.simulation.extras import Extras, extras_of
+from tests.simulation.manifest_truth import Drawn, manifests_of
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.oracle import rules_of
 from tests.simulation.parts import Crash, eager_read_ahead, lazy_read_ahead
@@ -90,6 +97,10 @@ def history_of(seed: int) -> list[Action]:
         for _ in range(MOST_MEASURING):
             where = chance.randrange(len(actions))
             actions[where] = Action("measuring", chance.getrandbits(32))
+    if manifests_of(seed):
+        for _ in range(MOST_MEASURING):
+            where = chance.randrange(len(actions) // 3, len(actions))
+            actions.insert(where, Action("manifests", chance.getrandbits(32)))
     return actions
 
 
@@ -129,6 +140,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "process": other_actions.PROCESS_ACTIONS,
         "other": other_actions.OTHER_ACTIONS,
         "measuring": instruments.actions_in(world),
+        "manifests": manifest_actions.MANIFEST_ACTIONS,
     }[kind]
     function = _chosen(functions, chance)
     world.note(function.__name__)
@@ -235,6 +247,7 @@ def _tuned(seed: int, mutation: Mutation | None) -> Iterator[None]:
         stack.enter_context(patch(growing_rules, "LARGE", extras_of(seed).large))
         stack.enter_context(patch(work_queue, "LARGE", chance.choice([8, 1 << 20])))
         stack.enter_context(patch(watch_supervisor, "ROOT_CHECK_S", 15.0))
+        stack.enter_context(patch(manifests, "secrets", Drawn()))
         for module in (ignore_file, recognition, scanner):
             stack.enter_context(patch(module, "Rules", rules_of))
         stack.enter_context(patch(watch_supervisor, "without_events", lambda _path: None))

@@ -71,6 +71,7 @@ from aqsync.sync import (
 from aqsync.sync.comparer import Comparer
 from aqsync.sync.dispatcher import Dispatcher
 from aqsync.sync.engine import Engine
+from aqsync.sync.manifests import ManifestWriter
 from aqsync.sync.measured import Measured
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.rechecks import Rechecks
@@ -478,7 +479,42 @@ def _late_check(original: Any, self: GuardedFile) -> None:
     del original, self
 
 
+def _unread(original: Any, self: Comparer, job: Any, held: Any) -> Any:
+    """A manifest is believed whatever the file here holds."""
+    del original
+    file = job.file
+    listed = str(file.remote.modified_at)
+    line = self._check.manifests.line(str(file.eid), file.remote_name, listed)
+    if line is None or line.size != held.size:
+        return None
+    return Adopted(file.local, line.sha256, listed, claimed=True)
+
+
+def _claims_whole(original: Any, self: Comparer, job: Any, held: Any) -> Any:
+    """What a manifest says counts as if it had been read."""
+    found = original(self, job, held)
+    return None if found is None else replace(found, claimed=False)
+
+
+def _whose_ever(original: Any, self: ManifestWriter, uuid: Any, name: str) -> Any:
+    """Whatever stands under a manifest's name passes for ours."""
+    size, _ = original(self, uuid, name)
+    known = next(each for each in self._journal.manifests.all() if each.name == name)
+    return size, known.sent_sha256 or (known.written and known.written.sha256) or b""
+
+
 MUTATIONS: dict[str, Broken] = {
+    "manifest-believed-unread": Broken(
+        "2: in sync by a manifest, and by the file's own bytes",
+        _around(Comparer, "_claimed", _unread),
+    ),
+    "claim-permits-replacing": Broken(
+        "5: nothing is replaced because of a manifest", _around(Comparer, "_claimed", _claims_whole)
+    ),
+    "manifest-of-others-replaced": Broken(
+        "5: a manifest takes the place of none of others",
+        _around(ManifestWriter, "_found", _whose_ever),
+    ),
     "no-settling": Broken("1, 2: settled", _changed_policy(settle_ns=0)),
     "coarse-times-ignored": Broken(
         "1, 2: two writes that look like one",

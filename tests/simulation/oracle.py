@@ -15,6 +15,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.config import MappingConfig
+from aqsync.layout.manifest import is_manifest_name
 from aqsync.layout.names import remote_name
 from aqsync.local.formats import hdf5
 from aqsync.local.rules import Rules
@@ -24,6 +25,7 @@ from aqsync.sync.jobs import Job
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event, Who
+from tests.simulation.manifest_truth import ManifestTruth
 from tests.simulation.measured_truth import Decided, MeasuredTruth
 from tests.simulation.paid_truth import PaidTruth
 from tests.simulation.places import BUDGET, DATABASE, GIVE_UP_S, LOG
@@ -158,6 +160,8 @@ class Measuring:
         """Contents that say of themselves that their writer has not closed them."""
         self.sent: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
         """By experiment and name, the digests of what we stored there."""
+        self.broken: list[str] = []
+        self.manifests = ManifestTruth(clock, sha256, self.broken)
         self.adopted: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
         """By experiment and name, the digests of what a comparison found there."""
 
@@ -192,7 +196,6 @@ class Oracle(Measuring):
         self.mappings = tuple(mappings)
         super().__init__(self.mappings, clock, large)
         self.forgot: Callable[[], bool] = lambda: False
-        self.broken: list[str] = []
         self.had: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
         self.gone: dict[str, set[tuple[Folder | None, str]]] = {
             m.name: set() for m in self.mappings
@@ -492,8 +495,18 @@ class Oracle(Measuring):
         """A list took this many seconds."""
         self.list_s = max(self.list_s, seconds)
 
+    def _told_of(self, uuid: UUID, name: str) -> set[bytes]:
+        """The digests of contents that a manifest may tell of."""
+        eids = {eid for eid, known in self._paths if known == name}
+        found = (self._paths[eid, name] for eid in eids)
+        had = (self.had[mapping.name, path] for mapping, path in found)
+        return self.mine[uuid, name].union(*({sha256(each) for each in all_} for all_ in had))
+
     def stored(self, event: Event) -> None:
         """Something was stored or removed on the server."""
+        if is_manifest_name(event.name):
+            self.manifests.stored(event, self._told_of)
+            return
         at = (event.uuid, event.name)
         before = self.remote.get(at)
         if event.who in {Who.US, Who.FORGOTTEN}:

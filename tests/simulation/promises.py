@@ -8,7 +8,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.config import MappingConfig
+from aqsync.errors import ManifestBroken
 from aqsync.journal.mappings import RootIdentity
+from aqsync.layout.manifest import ManifestFile, read
 from aqsync.local.rules import IGNORE_FILE
 from aqsync.local.sqlite_files import database_of
 from aqsync.model import (
@@ -165,7 +167,8 @@ def _is_taken_for_ours(case: Case) -> bool:
     """Nothing shows that the server has another content."""
     unseen = (case.mapping.name, case.path) in case.world.oracle.unseen
     looked_old = case.world.past.clock_set_unnoticed and unseen
-    return case.passed_for_ours or case.looks_alike or looked_old
+    forged = case.world.is_forged(case.file)
+    return case.passed_for_ours or case.looks_alike or looked_old or forged
 
 
 def _refused(case: Case) -> bool:
@@ -211,6 +214,7 @@ REASONS: dict[Reason, Callable[[Case], bool]] = {
     Reason.OLDER_PUT_BACK: _put_back,
     Reason.NEVER_KEPT: _lost,
     Reason.ON_SERVER: _is_taken_for_ours,
+    Reason.CLAIMED: _is_taken_for_ours,
     Reason.RECHECK_AT: _is_taken_for_ours,
     Reason.RECHECK_AFTER: _is_taken_for_ours,
     Reason.RECHECK_DUE: _is_taken_for_ours,
@@ -415,9 +419,52 @@ def _is_quiet(world: World) -> bool:
     uuids = (known[eid].uuid for eid in waiting)
     if any(uuid is not None and UUID(uuid) in there for uuid in uuids):
         return False
+    if _manifests_to_write(world):
+        return False
     return all(_is_at_rest(world, mapping) for mapping in world.mappings) and not any(
         _to_be_checked_again(world, mapping) for mapping in world.mappings
     )
+
+
+def _manifests_to_write(world: World) -> list[str]:
+    """The experiments whose manifests lack something and can be written."""
+    if not world.has_manifests:
+        return []
+    usable = world.engine._manifests._usable()
+    return [
+        each.eid
+        for each in world.journal.manifests.outdated()
+        if each.eid in usable and each.failure is None
+    ]
+
+
+def _check_manifests(world: World) -> None:
+    """Each experiment has a manifest that names all that is in sync there."""
+    there = {each.eid: each for each in world.server.experiments.values()}
+    for mapping in world.mappings if world.has_manifests else ():
+        for file in world.known_files(mapping):
+            record = world.journal.manifests.of(str(file.eid))
+            experiment = there.get(str(file.eid))
+            if record is None or record.failure is not None or experiment is None:
+                continue
+            listed = file.remote.modified_at
+            if file.synced is None or listed is None or listed != file.synced.modified_at:
+                continue
+            stored = experiment.files.get(str(record.name))
+            lines = [] if stored is None else _files_in(stored.content)
+            if (file.remote_name, file.synced.sha256.hex()) not in lines:
+                world.oracle.broken.append(
+                    f"{mapping.name}/{file.path} is on the server, and its manifest lacks it"
+                )
+
+
+def _files_in(content: bytes) -> list[tuple[str, str]]:
+    """Names and digests of a manifest, empty for something else."""
+    try:
+        _, entries = read([content])
+        return [(e.name, e.sha256) for e in entries if isinstance(e, ManifestFile)]
+    except ManifestBroken:
+        return []
 
 
 def _is_at_rest(world: World, mapping: MappingConfig) -> bool:
@@ -488,6 +535,7 @@ def _compare(world: World) -> None:
             _compare_one(Case(world, mapping, path, content, file, eid, there, step), broken)
         _check_records(world, mapping, remote)
         _check_tags(world, mapping)
+    _check_manifests(world)
 
 
 def _compare_one(case: Case, broken: list[str]) -> None:
@@ -559,7 +607,11 @@ def _check_records(
         if isinstance(step, InSync) and file.synced is not None and file.local is not None:
             equal = there is not None and sha256(there) == file.synced.sha256
             known = remote_at(world, str(file.eid), file.remote_name)
-            if not equal and not (known is not None and known.passed_for_ours):
+            if (
+                not equal
+                and not world.is_forged(file)
+                and not (known is not None and known.passed_for_ours)
+            ):
                 broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
 
 

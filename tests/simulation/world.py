@@ -63,6 +63,7 @@ from aqsync.sync.worker_pool import WORKERS
 from tests.simulation.extras import extras_of
 from tests.simulation.fake_disk import FakeDisk, Volume
 from tests.simulation.fake_server import FINE, NO_LIMIT, Backup, Call, Event, Fault, Late, Who
+from tests.simulation.manifest_truth import manifests_of
 from tests.simulation.oracle import Begun, Oracle, sha256
 from tests.simulation.parts import (
     Crash,
@@ -253,9 +254,16 @@ class World:
     def _choose_mappings(self, seed: int) -> list[MappingConfig]:
         count = self.chance.choice([1, 1, 2, 2, 3])
         found = [mapping_of(name) for name in sorted(self.chance.sample(NAMES, count))]
+        found = [*found, *_measured(seed)]
         if self.extras.mapping:
-            return [mapping_of(self.extras.mapping)]
-        return [*found, *_measured(seed)]
+            found = [mapping_of(self.extras.mapping)]
+        manifest = {"manifest": manifests_of(seed)}
+        return [mapping.model_copy(update=manifest) for mapping in found]
+
+    @property
+    def has_manifests(self) -> bool:
+        """Whether its experiments get manifests."""
+        return any(mapping.manifest for mapping in self.mappings)
 
     def _build(self) -> None:
         self.disk.mkdir(OUTSIDE)
@@ -539,6 +547,14 @@ class World:
             shutil.rmtree(self.left.parent)
             shutil.copytree(self._kept(number).parent, self.left.parent)
 
+    def lose_journal(self) -> None:
+        """The process is killed, and there is no journal when it starts again."""
+        self.past.old_journal = True
+        try:
+            self.crash()
+        finally:
+            shutil.rmtree(self.left.parent)
+
     def _kept(self, number: int) -> Path:
         return self.folder / f"kept {number}" / "journal.db"
 
@@ -821,7 +837,7 @@ class World:
 
     def _perform(self, perform: Callable[[Job], Outcome], job: Job) -> Outcome:
         outcome = perform(job)
-        if isinstance(outcome, Adopted):
+        if isinstance(outcome, Adopted) and not outcome.claimed:
             self.oracle.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
         self._judge_room(outcome)
         if isinstance(outcome, Uploaded):
@@ -895,7 +911,7 @@ class World:
             return
         if file.synced.provisional:
             self.oracle.broken.append(f"{file.mapping}/{file.path} is provisional, and in sync")
-        if file.remote.listed_sequence <= file.synced.sequence:
+        if file.remote.listed_sequence <= file.synced.sequence or self.is_forged(file):
             return
         uuid = UUID(self.journal.remote.uuid(str(file.eid)))
         found = None
@@ -917,6 +933,13 @@ class World:
         uuid = UUID(self.journal.remote.uuid(str(file.eid)))
         self.oracle.held_as_removed(str(file.eid), uuid, file.remote_name)
 
+    def is_forged(self, file: FileRecord) -> bool:
+        """Whether a file is called in sync because a forged manifest says so."""
+        if file.synced is None or not file.synced.claimed:
+            return False
+        uuid = UUID(self.journal.remote.uuid(str(file.eid)))
+        return (uuid, file.remote_name) in self.oracle.manifests.forged
+
     def judge_synced(self, file: FileRecord) -> None:
         """A version that the journal calls synced must have been given to the server."""
         if file.synced is None or file.eid is None:
@@ -925,7 +948,7 @@ class World:
         if record is None or record.uuid is None:
             return
         held = self.oracle.held[UUID(record.uuid), file.remote_name]
-        if file.synced.sha256 not in held:
+        if file.synced.sha256 not in held and not self.is_forged(file):
             self.oracle.broken.append(
                 f"the journal calls {file.path} synced in a version that the server never held"
             )

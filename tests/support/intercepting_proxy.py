@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from aqsync.layout.manifest import is_manifest_name
 from tests.support.patience import HANG_S
 from tests.support.raw_server import Peer, RawServer, content_length
 
@@ -112,7 +113,7 @@ class InterceptingProxy:
 
     Attributes:
         url: Where it listens itself.
-        uploads: The remote name of each upload that began, in order.
+        uploads: The remote name of each upload that began, in order, but for manifests.
     """
 
     def __init__(self, target: str) -> None:
@@ -161,8 +162,9 @@ class InterceptingProxy:
     def _reaction(self, exchange: Exchange) -> Reaction:
         with self._lock:
             # aqsync's own check uploads to an experiment that cannot exist.
-            if exchange.file_name not in {"", "aqsync-check"}:
-                self.uploads.append(exchange.file_name)
+            name = exchange.file_name
+            if name not in {"", "aqsync-check"} and not is_manifest_name(name):
+                self.uploads.append(name)
             for rule in self._rules:
                 if exchange.head.startswith(rule.begin) and rule.seen < rule.times:
                     rule.seen += 1

@@ -45,7 +45,7 @@ class Lab:
 
     Args:
         folder: Where root and journal go.
-        keys: More keys of the mapping.
+        keys: More keys of the mapping; it has no manifests unless they say so.
     """
 
     def __init__(self, folder: Path, **keys: object) -> None:
@@ -68,7 +68,8 @@ class Lab:
 
     def configure(self, **keys: object) -> None:
         """Give the mapping these keys, and start again with what the journal knows."""
-        values = {"name": "lab", "directory": self.root, "experiment": EID, **keys}
+        values = {"name": "lab", "directory": self.root, "experiment": EID}
+        values |= {"manifest": False, **keys}
         self.mapping = MappingConfig.model_validate(values)
         self.scanner = Scanner(self.mapping, self.journal, self.clock)
         self.engine = self.new_engine()

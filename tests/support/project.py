@@ -21,6 +21,7 @@ import yaml
 
 from aqsync.aqueduct.client import Client
 from aqsync.cli.main import main
+from aqsync.layout.manifest import is_manifest_name
 from tests.support import warm
 
 Arrange = Callable[[Callable[[], object]], None]
@@ -171,11 +172,12 @@ class Project:
         return {name: self.read(name) for name in self.remote_names()}
 
     def remote_names(self) -> set[str]:
+        """The names of all files but the manifests."""
         answer = self.server.list_files([self.experiment.uuid])
         assert answer is not None
         files = answer.files[self.experiment.uuid]
         assert files is not None
-        return {name for name, _ in files}
+        return {name for name, _ in files if not is_manifest_name(name)}
 
     def read(self, name: str) -> bytes:
         with self.server.download(self.experiment.uuid, name) as found:

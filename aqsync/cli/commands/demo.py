@@ -26,6 +26,7 @@ from aqsync.demo.processes import run, running_server, serve_arguments, shown
 from aqsync.demo.sample import SAMPLE_TAGS, make_sample
 from aqsync.demo.verify import differences, selected_files
 from aqsync.errors import ConfigError, ExitCode
+from aqsync.layout.manifest import is_manifest_name
 from aqsync.local.ignore_file import load_rules
 from aqsync.local_time import local_text
 from aqsync.paths import absolute
@@ -156,7 +157,7 @@ def _push_and_prove(config: Config, experiment: Experiment) -> ExitCode:
     wrong += _push(config)
 
     _step("What the server has now")
-    listed = sorted(experiment.files)
+    listed = _files(experiment)
     _tell_listed(experiment, listed)
 
     _step("The proof: every file is read back, and its SHA-256 compared")
@@ -164,7 +165,7 @@ def _push_and_prove(config: Config, experiment: Experiment) -> ExitCode:
 
     _step("Once more: what is there already is not sent again")
     wrong += _push(config)
-    resent = len(set(experiment.files) - set(listed))
+    resent = len(set(_files(experiment)) - set(listed))
     if resent:
         wrong.append(f"the second push sent files that were there or are new: {resent}")
     else:
@@ -189,6 +190,11 @@ def _push(config: Config) -> list[str]:
     return [f"`aqsync push` ended with exit status {status}; it said above why"]
 
 
+def _files(experiment: Experiment) -> list[tuple[str, datetime]]:
+    """Names and times of an experiment's files; the manifest, which tells of them, is none."""
+    return sorted(each for each in experiment.files if not is_manifest_name(each[0]))
+
+
 def _tell_listed(experiment: Experiment, listed: Sequence[tuple[str, datetime]]) -> None:
     for name, modified_at in listed[:SHOWN_FILES]:
         say(f"  {local_text(modified_at)}  {name}")
@@ -198,6 +204,7 @@ def _tell_listed(experiment: Experiment, listed: Sequence[tuple[str, datetime]])
         f"{counted(len(listed), 'file')} in {experiment.eid};"
         f" tags: {', '.join(experiment.tags) or 'none'}"
     )
+    say("A manifest beside them tells where each came from")
     say("Names are flat there: ~ stands for /, and =XX for a byte that a name cannot have")
 
 

@@ -120,12 +120,14 @@ def test_forged_lines_are_passed_over(reading: Reading) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"no gzip",
-        manifest(line())[:-9],
-        gzip.compress(b"{}\n"),
-        gzip.compress(b"x" * 100_000),
-        gzip.compress(gzip.decompress(manifest(line())) + b"{}\n"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no gzip", id="no gzip"),
+        pytest.param(manifest(line())[:-9], id="cut off"),
+        pytest.param(gzip.compress(b"{}\n"), id="no header"),
+        pytest.param(gzip.compress(b"x" * 100_000), id="a long line"),
+        pytest.param(
+            gzip.compress(gzip.decompress(manifest(line())) + b"{}\n"), id="a strange line"
+        ),
     ],
 )
 def test_a_broken_manifest_is_said_once_and_hides_no_other(
