@@ -48,7 +48,6 @@ mkdir -p ~/data/runs/2026-11-24/rabi
 echo 1 | tee ~/data/runs/2026-11-24/rabi/iq.csv > ~/measurements/rabi/iq.csv""",
     "get-data-back.md": "aqsync push",
     "move-from-pyaqueduct.md": "echo 'from pyaqueduct import API' > script.py",
-    "analyse-what-has-arrived.md": "aqsync push",
     "network-disks.md": "aqsync push",
     "restore-the-server.md": f"""aqsync push
 aqsync files remove {EIDS[1]} 'q3~t1_0415.csv' --yes --url {URL}""",
