@@ -42,6 +42,25 @@ def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
         yield made
 
 
+def test_a_daemon_has_what_arrives_analysed(
+    embedded_server: EmbeddedServer, tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "p", embedded_server.url)
+    section = {"folder": "{run}/", "complete": {"sentinel": ["done.tag"]}}
+    project.configure(
+        measurement=section, actions=[{"extension": "Contract suite", "action": "fail"}]
+    )
+    with Daemon(project, QUICK).start() as daemon:
+        project.write("run_1/iq.csv")
+        project.write("run_1/done.tag")
+        daemon.wait(lambda: _states(project) == {ActionState.FAILED: 1}, "it has run and failed")
+        assert "1 action wanted again" in project.run("retry", "--actions").out
+        daemon.wait(lambda: len(_tasks(project)) == 2, "it is run again")
+        assert daemon.stop() == 0
+    assert len(daemon.lines("an action has begun")) == 2
+    project.close()
+
+
 @pytest.mark.long
 def test_one_task_for_each_folder_whatever_is_killed(
     server: EmbeddedServer, tmp_path: Path
