@@ -11,7 +11,7 @@ from aqsync.cli.signals import interruptible
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import DaemonStopped
 from aqsync.service.web.client import DaemonClient
-from aqsync.service.web.models import PushRequest
+from aqsync.service.web.models import ProvedFile, PushRequest
 from aqsync.sync.order import Limits
 from aqsync.sync.progress import Show
 from aqsync.sync.report import PushReport
@@ -68,6 +68,11 @@ def push_through_daemon(
         overwrite=limits.overwrite,
         at_once=limits.at_once,
         tidy=limits.tidy,
+        kept={name: list(paths) for name, paths in limits.kept.items()},
+        freed={
+            name: {path: ProvedFile.of(proved) for path, proved in files.items()}
+            for name, files in limits.freed.items()
+        },
     )
 
     def order(daemon: DaemonClient) -> PushReport:

@@ -21,11 +21,12 @@ class FreedCopies:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note(self, files: Iterable[tuple[FileRecord, Freed]]) -> list[FileRecord]:
+    def note(self, files: Iterable[tuple[FileRecord, Freed]], now_ns: int) -> list[FileRecord]:
         """Before files are removed here: from now on nothing may touch their copies.
 
         Args:
             files: Each as it was when it was proved to be on the server, with what was proved.
+            now_ns: The wall clock, nanoseconds since 1970.
 
         Returns:
             Those that are noted: the others are no longer as they were here, or in the last list.
@@ -45,7 +46,7 @@ class FreedCopies:
                     ),
                 ).fetchone()
                 if here is not None:
-                    note(connection, file, freed)
+                    note(connection, file, freed._replace(at_ns=now_ns))
                     noted.append(file)
         return noted
 

@@ -146,6 +146,11 @@ FORGET_REMOTE_SIDE = f"""
 _HERE_OR_TIDIED = f"(f.size IS NOT NULL OR f.kind = {EntryKind.DATABASE_PART:d} AND f.insisted)"
 """What is here, and what a person wants removed from the server."""
 
+_NOT_FREED = """(size IS NOT NULL OR NOT EXISTS (SELECT 1 FROM experiment e
+    JOIN freed d ON d.uuid = e.uuid AND d.name = file.remote_name WHERE e.eid = file.eid))
+"""
+"""It is not gone because a person freed it."""
+
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
 _PATHS_AT_ONCE = 5_000
@@ -321,16 +326,20 @@ class Observations:
         )
 
     def forget(self, mapping_id: int, paths: Iterable[str]) -> None:
-        """Forget paths that the rules no longer select."""
+        """Forget paths that the rules no longer select, but for those of freed files."""
         self._database.write_each(
-            f"DELETE FROM file WHERE {AT_PATH}",
+            f"DELETE FROM file WHERE {AT_PATH} AND {_NOT_FREED}",
             ((mapping_id, *split(path)) for path in paths),
         )
 
     def retarget(self, mapping_id: int, moved: Iterable[Retargeted]) -> None:
-        """Paths that now have another experiment or name, where nothing of them was sent yet."""
+        """Paths that now have another experiment or name, where nothing of them was sent yet.
+
+        A freed file keeps its own: the copy there is the only one.
+        """
         self._database.write_each(
-            f"UPDATE file SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE} WHERE {AT_PATH}",
+            f"UPDATE file SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE}"
+            f" WHERE {AT_PATH} AND {_NOT_FREED}",
             ((m.eid, m.remote_name, mapping_id, *split(m.path)) for m in moved),
         )
 
@@ -348,6 +357,15 @@ class Observations:
             "UPDATE file SET since_ns = ? WHERE mapping_id = ? AND since_ns > ?",
             (now_ns, mapping_id, now_ns),
         )
+
+    def here(self, mapping_id: int) -> Iterator[int]:
+        """The ids of the entries that are here, by path."""
+        rows = self._database.rows(
+            "SELECT id FROM file WHERE mapping_id = ? AND size IS NOT NULL"
+            " ORDER BY directory, name",
+            (mapping_id,),
+        )
+        return (identity for (identity,) in rows)
 
     def unquiet(
         self, mapping_id: int, within: Sequence[str] = (), *, keep: bool = False

@@ -16,6 +16,7 @@ from aqsync.model import (
     Compare,
     Failed,
     FileRecord,
+    Freed,
     Hold,
     InSync,
     Outcome,
@@ -59,6 +60,9 @@ class Limits:
         at_once: Ignore transfer windows and pauses. If false, files that they block are left
             waiting.
         tidy: Remove the copies of databases' parts that an earlier release has sent.
+        freed: By mapping and path, what was proved to be on the server of files that a person is
+            about to remove here; noted by the push, if it still holds.
+        kept: By mapping, the paths of files that were noted so and stay here all the same.
     """
 
     wait_for_settling: bool = True
@@ -68,6 +72,8 @@ class Limits:
     mappings: tuple[str, ...] | None = None
     at_once: bool = False
     tidy: bool = False
+    freed: dict[str, dict[str, Freed]] = field(default_factory=dict)
+    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def covers(self, mapping: str) -> bool:
         """Whether a mapping of this name is to be pushed."""

@@ -83,6 +83,8 @@ class Push:
             listed = yield from self.look()
             if self._limits.tidy:
                 self._tidy()
+            if listed:
+                self._note_freed()
             if listed and (yield from self._rounds()) and not self._all_paused():
                 result.tags += self._engine.tag()
                 self._engine.write_manifests(at_end=True)
@@ -117,6 +119,25 @@ class Push:
             if not self._engine.actions.full:
                 break
             yield from self._pause(POLL_S)
+
+    def _note_freed(self) -> None:
+        """Note what is about to be removed here, by what was just looked at."""
+        for mapping in self._mappings:
+            proved = self._limits.freed.get(mapping.name, {})
+            mapping_id = self._journal.mappings.get(mapping.name).id
+            files = (
+                (self._journal.observations.record_at(mapping_id, path), found)
+                for path, found in proved.items()
+            )
+            known = ((file, found) for file, found in files if file is not None)
+            self._journal.freed.note(known, self._clock.now_ns())
+            if proved:
+                self._journal.make_durable(at_once=True)
+            kept = (
+                self._journal.observations.record_at(mapping_id, path)
+                for path in self._limits.kept.get(mapping.name, ())
+            )
+            self._journal.freed.forget(file for file in kept if file is not None and file.local)
 
     def _all_paused(self) -> bool:
         """Whether everything is paused, so that tags are not applied either."""

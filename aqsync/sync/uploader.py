@@ -138,10 +138,10 @@ class Uploader:
                 return self._upload_beginning(job)
             case Upload():
                 return self._upload(job)
-            case Compare() if job.step.while_growing or job.file.local is None:
-                return self._comparer.recognise(job)
             case Compare() if job.file.freed is not None and job.file.local is None:
                 return self._comparer.compare_freed(job, None)
+            case Compare() if job.step.while_growing or job.file.local is None:
+                return self._comparer.recognise(job)
             case Compare():
                 with self._contents.of(job, partial(self._goes_on, job)) as held:
                     if job.file.freed is not None and not _is_as_sent(job.file):

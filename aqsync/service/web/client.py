@@ -26,13 +26,13 @@ from aqsync.service.web.models import (
     LONGEST_REQUEST,
     DaemonStatus,
     Failure,
-    Freed,
     Message,
     Nothing,
     PauseRequest,
     PushRequest,
     ResumeRequest,
     RetryRequest,
+    SetFree,
     encoded,
     event_from_dict,
 )
@@ -105,7 +105,7 @@ class DaemonClient(contextlib.AbstractContextManager["DaemonClient"]):
 
     def retry(self, request: RetryRequest) -> int:
         """Have the daemon set files free; returns how many. Raises as `push` does."""
-        return self._ask("/retry", Freed.model_validate, request).files
+        return self._ask("/retry", SetFree.model_validate, request).files
 
     def pause(self, mapping: str | None, seconds: float | None) -> Nothing:
         """Have the daemon pause a mapping or all. Raises as `push` does."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from aqsync.config.units import LONGEST_DURATION_S
 from aqsync.errors import AqsyncError, BadRequest, DaemonStopped, ExitCode
+from aqsync.model import Freed
 from aqsync.sync.progress import Event, Finished, Pausing, Planned, Replacing, Sent
 
 JSON = "application/json"
@@ -40,6 +41,27 @@ class Message(BaseModel):
 Content = Message | Mapping[str, Any]
 
 
+class ProvedFile(Message):
+    """What was proved of a file that is on the server, as it is here."""
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size: int
+    """Bytes."""
+    modified_at: Text
+    """The server's time of it."""
+
+    @classmethod
+    def of(cls, proved: Freed) -> ProvedFile:
+        """Say it."""
+        _, sha256, size, modified_at = proved
+        return cls(sha256=sha256.hex(), size=size, modified_at=modified_at)
+
+    @property
+    def freed(self) -> Freed:
+        """The same for the journal."""
+        return Freed(0, bytes.fromhex(self.sha256), self.size, self.modified_at)
+
+
 class PushRequest(Message):
     """What to push, as `aqsync push` was told."""
 
@@ -54,6 +76,10 @@ class PushRequest(Message):
     overwrite: bool
     at_once: bool
     """Push in spite of pauses and closed transfer windows."""
+    freed: dict[Text, dict[Text, ProvedFile]] = {}
+    """By mapping and path: files that are about to be removed."""
+    kept: dict[Text, list[Text]] = {}
+    """By mapping, the paths of such files that stay all the same."""
     tidy: bool = False
     """Remove the copies of databases' parts that an earlier release has sent."""
 
@@ -90,7 +116,7 @@ class Nothing(Message):
     """There is nothing to say: no part of an order, or an answer beyond that it was done."""
 
 
-class Freed(Message):
+class SetFree(Message):
     """The answer to a `RetryRequest`."""
 
     files: int

@@ -24,7 +24,6 @@ from aqsync.service.web.app import read
 from aqsync.service.web.models import (
     Content,
     DaemonStatus,
-    Freed,
     M,
     Measurements,
     MeasurementStatus,
@@ -33,6 +32,7 @@ from aqsync.service.web.models import (
     PushRequest,
     ResumeRequest,
     RetryRequest,
+    SetFree,
     event_to_dict,
 )
 from aqsync.service.web.work import Work
@@ -120,7 +120,7 @@ class _Orders:
         throttled.flush()
         return report.to_dict()
 
-    def retry(self, request: RetryRequest, _work: Work) -> Freed:
+    def retry(self, request: RetryRequest, _work: Work) -> SetFree:
         config = self._config_of(request.config)
         mappings = _known(config, request.mappings) if request.mappings else config.mappings
         paths = [Path(path) for path in request.paths]
@@ -128,13 +128,13 @@ class _Orders:
             wanted = want_again(self._worker.journal, mappings, paths)
             log.info("asked to run actions again", actions=wanted)
             self._worker.look_again()
-            return Freed(files=wanted)
+            return SetFree(files=wanted)
         accept_roots = bool(request.mappings and not paths)
         now_ns = self._clock.now_ns()
         freed = set_free(self._worker.journal, mappings, paths, now_ns, accept_roots=accept_roots)
         log.info("asked to retry", files=freed)
         self._worker.look_again()
-        return Freed(files=freed)
+        return SetFree(files=freed)
 
     def pause(self, request: PauseRequest, _work: Work) -> Nothing:
         if request.mapping is not None:
@@ -168,6 +168,11 @@ class _Orders:
             mappings=tuple(request.mappings),
             at_once=request.at_once,
             tidy=request.tidy,
+            kept={name: tuple(paths) for name, paths in request.kept.items()},
+            freed={
+                name: {path: proved.freed for path, proved in files.items()}
+                for name, files in request.freed.items()
+            },
         )
 
     def _config_of(self, path: str) -> Config:

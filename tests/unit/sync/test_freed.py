@@ -31,8 +31,8 @@ def freed(lab: Lab, request: pytest.FixtureRequest) -> Lab:
 def note(lab: Lab, path: str = "run/a") -> bool:
     file = lab.record(path)
     assert file.synced is not None
-    found = Freed(lab.clock.now_ns(), file.synced.sha256, file.size, str(file.remote.modified_at))
-    return lab.journal.freed.note([(file, found)]) != []
+    found = Freed(0, file.synced.sha256, file.size, str(file.remote.modified_at))
+    return lab.journal.freed.note([(file, found)], lab.clock.now_ns()) != []
 
 
 def state(lab: Lab, path: str = "run/a") -> tuple[State, Reason]:
@@ -87,7 +87,7 @@ def test_what_has_changed_since_it_was_proved_is_not_noted(lab: Lab, change: str
         lab.engine.refresh({EID})
     else:
         found = found._replace(sha256=b"other")
-    assert lab.journal.freed.note([(proved, found)]) == []
+    assert lab.journal.freed.note([(proved, found)], 0) == []
 
 
 def test_gone_from_the_server_is_loud_until_a_person_knows(freed: Lab) -> None:
@@ -168,6 +168,15 @@ def test_another_mapping_on_the_same_folder_knows(freed: Lab) -> None:
     session.engine.scan(other)
     assert freed.journal.freed is not None
     assert not removed(freed)
+
+
+def test_rules_that_leave_it_out_forget_nothing_of_it(freed: Lab) -> None:
+    freed.configure(ignore=("a",), recheck=False)
+    freed.push()
+    freed.configure(prefix="other", recheck=False)
+    freed.push()
+    assert state(freed) == (State.FREED, Reason.FREED)
+    assert freed.remote["run~a"] == CONTENT
 
 
 def test_what_is_done_about_it_is_compared_at_most(freed: Lab) -> None:

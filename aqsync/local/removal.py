@@ -1,0 +1,147 @@
+"""Removes files of a root: for a person's command only, and only the very version that was proved.
+
+The only place that changes anything in a root. A file is first renamed out of its place, so that a
+writer that opens the name meanwhile makes a new file; what was renamed is looked at again, and put
+back if it is not that version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from aqsync.errors import FileChanged, LocalError
+from aqsync.local.disk import seen_in
+from aqsync.local.handles import HeldRoot, open_at
+from aqsync.local.reader import CHUNK, explained
+from aqsync.model import EntryKind, Signature
+
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class Proved(NamedTuple):
+    """The version of a file that may go."""
+
+    path: str
+    """Relative to the root."""
+    signature: Signature
+    sha256: bytes
+
+
+class Remover:
+    """Removes files of one root, or moves them to a trash folder; a context manager.
+
+    Args:
+        root: Absolute.
+        trash: A folder outside every root, made if missing; None: files are deleted.
+
+    Raises:
+        LocalError: The root cannot be reached, or the trash not be made.
+    """
+
+    def __init__(self, root: Path, trash: Path | None) -> None:
+        self._root, self._trash = root, trash
+        try:
+            self._held = HeldRoot(root)
+        except OSError as exc:
+            raise explained(exc, root) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def remove(self, proved: Proved) -> None:
+        """Remove one file.
+
+        Raises:
+            FileChanged: Another version is there; it was left as it is.
+            LocalError: It cannot be removed; it was left as it is.
+        """
+        place = self._root / proved.path
+        try:
+            folder, name = self._held.parent(proved.path)
+            _require(place, os.stat(name, dir_fd=folder, follow_symlinks=False), proved.signature)
+            with self._set_aside(place, folder, name, proved.signature) as aside:
+                if self._trash is not None:
+                    self._to_trash(self._trash / proved.path, folder, aside, proved)
+                else:
+                    os.unlink(aside, dir_fd=folder)
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise explained(exc, place) from exc
+        except OSError as exc:
+            raise LocalError(
+                f"{place} cannot be removed: {exc.strerror or exc}",
+                hint="may this user write to its folder, and is there room in the trash?",
+            ) from exc
+
+    @contextmanager
+    def _set_aside(self, place: Path, folder: int, name: str, expected: Signature) -> Iterator[str]:
+        """The name in the same folder that the file has until it is gone; put back on an error."""
+        aside = f".aqsync-freeing-{secrets.token_hex(8)}.tmp"
+        os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            # Renaming may change the time of the change of the entry, and nothing else.
+            seen = os.stat(aside, dir_fd=folder, follow_symlinks=False)
+            _require(place, seen, expected._replace(ctime_ns=seen_in(seen)[3]))
+            yield aside
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                _put_back(place, folder, aside, name)
+            raise
+
+    def _to_trash(self, target: Path, folder: int, aside: str, proved: Proved) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            os.rename(aside, target, src_dir_fd=folder)
+        except OSError as exc:
+            if exc.errno != errno.EXDEV:
+                raise
+            self._copy(target, folder, aside, proved)
+            os.unlink(aside, dir_fd=folder)
+
+    def _copy(self, target: Path, folder: int, aside: str, proved: Proved) -> None:
+        """Copy to another file system; what arrives there has the digest that was proved."""
+        digest, part = hashlib.sha256(), target.with_name(f"{target.name}.part")
+        with os.fdopen(open_at(aside, _READ, folder), "rb") as source, part.open("xb") as copy:
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        if digest.digest() != proved.sha256:
+            part.unlink()
+            raise FileChanged(f"{self._root / proved.path} is not as it was proved")
+        os.utime(part, ns=(proved.signature.mtime_ns, proved.signature.mtime_ns))
+        part.rename(target)
+
+
+def _require(place: Path, status: os.stat_result, expected: Signature) -> None:
+    kind, *seen = seen_in(status)
+    if kind is not EntryKind.FILE or tuple(seen) != expected.own:
+        raise FileChanged(
+            f"{place} has changed since it was proved to be on the server, and was left as it is"
+        )
+
+
+def _put_back(place: Path, folder: int, aside: str, name: str) -> None:
+    """Give it its name again; a file that has the name by now stays as it is."""
+    try:
+        os.link(aside, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError as exc:
+        raise LocalError(
+            f"a new file came to {place} meanwhile; what was there before is beside it, as {aside}",
+            hint="rename one of them",
+        ) from exc
+    except OSError:  # a file system without hard links
+        os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        return
+    os.unlink(aside, dir_fd=folder)

@@ -1,0 +1,152 @@
+"""Only the very version that was proved goes; whatever else is there stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from aqsync.errors import FileChanged, FileVanished, LocalError
+from aqsync.local.disk import seen_in
+from aqsync.local.removal import Proved, Remover
+from aqsync.model import Signature
+
+CONTENT = b"the only copy"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    (root / "run").mkdir(parents=True)
+    (root / "run/a").write_bytes(CONTENT)
+    return root
+
+
+def proved(root: Path, path: str = "run/a") -> Proved:
+    seen = seen_in((root / path).stat())
+    return Proved(path, Signature(*seen[1:]), hashlib.sha256(CONTENT).digest())
+
+
+def names(root: Path) -> list[str]:
+    return sorted(entry.name for entry in (root / "run").iterdir())
+
+
+def test_it_is_deleted(root: Path) -> None:
+    with Remover(root, None) as remover:
+        remover.remove(proved(root))
+    assert names(root) == []
+
+
+def test_it_is_moved_to_the_trash(root: Path, tmp_path: Path) -> None:
+    with Remover(root, tmp_path / "trash") as remover:
+        remover.remove(proved(root))
+    assert names(root) == []
+    assert (tmp_path / "trash/run/a").read_bytes() == CONTENT
+
+
+def another_disk(monkeypatch: pytest.MonkeyPatch, trash: Path) -> None:
+    rename = os.rename
+
+    def refusing(source: str, target: str | Path, **handles: int) -> None:
+        if str(target).startswith(str(trash)) and handles.keys() == {"src_dir_fd"}:
+            raise OSError(18, "Invalid cross-device link")
+        rename(source, target, **handles)
+
+    monkeypatch.setattr(os, "rename", refusing)
+
+
+def test_to_a_trash_on_another_disk_it_is_copied_first(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_disk(monkeypatch, tmp_path / "trash")
+    mtime_ns = (root / "run/a").stat().st_mtime_ns
+    with Remover(root, tmp_path / "trash") as remover:
+        remover.remove(proved(root))
+    moved = tmp_path / "trash/run/a"
+    assert (moved.read_bytes(), moved.stat().st_mtime_ns) == (CONTENT, mtime_ns)
+    assert names(root) == []
+
+
+def test_what_does_not_arrive_on_another_disk_as_it_was_proved_stays(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_disk(monkeypatch, tmp_path / "trash")
+    with Remover(root, tmp_path / "trash") as remover, pytest.raises(FileChanged):
+        remover.remove(proved(root)._replace(sha256=b"other"))
+    assert names(root) == ["a"]
+    assert list((tmp_path / "trash").rglob("a*")) == []
+
+
+@pytest.mark.parametrize("change", ["content", "replaced", "link", "folder"])
+def test_what_has_changed_stays(root: Path, change: str) -> None:
+    expected, place = proved(root), root / "run/a"
+    if change == "content":
+        place.write_bytes(CONTENT + b" and more")
+    else:
+        place.rename(root / "moved")
+        if change == "replaced":
+            place.write_bytes(CONTENT)
+        elif change == "link":
+            place.symlink_to(root / "moved")
+        else:
+            place.mkdir()
+    with Remover(root, None) as remover, pytest.raises(FileChanged, match="left as it is"):
+        remover.remove(expected)
+    assert names(root) == ["a"]
+
+
+def test_what_is_gone_is_said(root: Path) -> None:
+    expected = proved(root)
+    (root / "run/a").unlink()
+    with Remover(root, None) as remover, pytest.raises(FileVanished):
+        remover.remove(expected)
+
+
+def replaced_while_renamed(monkeypatch: pytest.MonkeyPatch, place: Path, *, twice: bool) -> None:
+    """A writer puts its own file there between the look and the renaming."""
+    rename = os.rename
+
+    def late(source: str, target: str, **handles: int) -> None:
+        if source == "a":
+            place.with_name("new").write_bytes(b"new data")
+            place.with_name("new").replace(place)
+        rename(source, target, **handles)
+        if source == "a" and twice:
+            place.write_bytes(b"newer data")
+
+    monkeypatch.setattr(os, "rename", late)
+
+
+def test_what_a_writer_puts_there_at_that_moment_is_put_back(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = proved(root)
+    replaced_while_renamed(monkeypatch, root / "run/a", twice=False)
+    with Remover(root, None) as remover, pytest.raises(FileChanged):
+        remover.remove(expected)
+    assert names(root) == ["a"]
+    assert (root / "run/a").read_bytes() == b"new data"
+
+
+def test_two_new_files_at_that_moment_both_stay(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = proved(root)
+    replaced_while_renamed(monkeypatch, root / "run/a", twice=True)
+    with Remover(root, None) as remover, pytest.raises(LocalError, match="beside it"):
+        remover.remove(expected)
+    assert sorted(each.read_bytes() for each in (root / "run").iterdir()) == [
+        b"new data",
+        b"newer data",
+    ]
+
+
+def test_links_lead_nowhere(root: Path, tmp_path: Path) -> None:
+    expected = proved(root)
+    (root / "run").rename(tmp_path / "elsewhere")
+    (root / "run").symlink_to(tmp_path / "elsewhere")
+    with Remover(root, None) as remover, pytest.raises(LocalError):
+        remover.remove(expected)
+    assert (tmp_path / "elsewhere/a").exists()
