@@ -42,8 +42,8 @@ class Made(NamedTuple):
     cuts: tuple[str, ...]
     folder: str
     """The folder's path."""
-    same_folder: bool
-    """These words tell of that path."""
+    was: str
+    """The path that these words tell of."""
 
 
 class OwnExperiment(NamedTuple):
@@ -197,6 +197,14 @@ class MadeExperiments:
             (key, now_ns, *_columns(words), stored(folder), int(whole)),
         )
 
+    def found(self, key: str, now_ns: int, folder: str) -> None:
+        """An experiment was found: if this journal has not made it, its words are a person's."""
+        self._database.write(
+            "INSERT OR IGNORE INTO made_experiment (eid, made_at_ns, looked_again, cuts,"
+            " words_folder, words_whole) VALUES (?, ?, 1, '[]', ?, 1)",
+            (key, now_ns, stored(folder)),
+        )
+
     def to_look_for_again(self, before_ns: int, now_ns: int) -> list[str]:
         """The keys of experiments that were made before a time and not looked for since.
 
@@ -214,26 +222,16 @@ class MadeExperiments:
     def to_reword(self) -> dict[str, Made]:
         """By key, the experiments whose title or description may be out of date."""
         rows = self._database.rows(
-            "SELECT x.eid, x.title, x.description, x.cuts, f.folder, x.words_folder = f.folder"
+            "SELECT x.eid, x.title, x.description, x.cuts, f.folder, x.words_folder"
             " FROM made_folder f JOIN made_experiment x ON x.eid = 'new:' || f.identity"
             " JOIN experiment e ON e.eid = x.eid"
             " WHERE f.folder IS NOT NULL AND (x.words_folder <> f.folder OR NOT x.words_whole)"
             " AND e.uuid IS NOT NULL AND e.problem_message IS NULL"
         )
         return {
-            key: Made(title, text, tuple(json.loads(cuts)), loaded(folder), bool(same))
-            for key, title, text, cuts, folder, same in rows
+            key: Made(title, text, tuple(json.loads(cuts)), loaded(folder), loaded(was))
+            for key, title, text, cuts, folder, was in rows
         }
-
-    def made_words(self, key: str) -> Made | None:
-        """What was written to an experiment; None: it was not made from here."""
-        row = self._database.row(
-            "SELECT title, description, cuts, words_folder FROM made_experiment WHERE eid = ?",
-            (key,),
-        )
-        if row is None:
-            return None
-        return Made(row[0], row[1], tuple(json.loads(row[2])), loaded(row[3]), True)
 
     def reworded(self, key: str, written: Made, *, whole: bool) -> None:
         """What stands there now as it was written from here."""

@@ -30,6 +30,11 @@ def identity_tag(identity: str) -> str:
     return TAG_PREFIX + identity
 
 
+def moved_tag(identity: str) -> str:
+    """The tag that says that a folder has this identity's path no more, and another one may."""
+    return f"{TAG_PREFIX}{identity}:moved"
+
+
 def key_of(identity: str) -> str:
     """What stands in the place of an EID until, and after, the experiment has one."""
     return _KEY + identity

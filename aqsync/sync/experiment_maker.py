@@ -16,8 +16,9 @@ from aqsync.config import MappingConfig
 from aqsync.errors import Forbidden, OperationFailed
 from aqsync.journal import Journal
 from aqsync.journal.history import Event, HistoryKind
-from aqsync.layout.identity import identity_of, identity_tag
-from aqsync.local.made_words import Facts, no_facts, words_of
+from aqsync.layout.identity import folder_identity, identity_of, identity_tag, is_key, moved_tag
+from aqsync.local.made_folders import label_of
+from aqsync.local.made_words import MOST_TAGS, Facts, no_facts, words_of
 from aqsync.log import Log
 from aqsync.model import MadeWords, Problem, Reason
 from aqsync.sync.experiment_rules import LOOK_AGAIN_NS
@@ -60,14 +61,21 @@ class ExperimentMaker:
         if not keys:
             return set()
         tags = {identity_tag(identity_of(key)): key for key in sorted(keys)}
-        found = {
-            tags[tag]: experiments
-            for tag, experiments in self._server.tagged(list(tags)).items()
-            if experiments
-        }
-        for key, experiments in found.items():
-            self._found(key, experiments)
-        return set(found)
+        answer = self._server.tagged(list(tags))
+        known = self._journal.remote.experiments().values()
+        owners = {each.uuid: each.eid for each in known if each.uuid and is_key(each.eid)}
+        found = set[str]()
+        for tag, experiments in answer.items():
+            key = tags[tag]
+            own = [each for each in experiments if _is_of(key, each, owners)]
+            if not own:
+                continue
+            found.add(key)
+            owners[str(own[0].uuid)] = key
+            self._found(key, own)
+            if (place := self._journal.made.place_of(key)) is not None:
+                self._journal.made.found(key, self._clock.now_ns(), place[1])
+        return found
 
     def look_anew(self, keys: Collection[str]) -> None:
         """Look for experiments that are known no more where they were, or never were.
@@ -114,7 +122,9 @@ class ExperimentMaker:
         self._journal.made.asked(key, self._clock.now_ns())
         self._journal.make_durable(at_once=True)
         try:
-            made = self._server.create_experiment(words.title, words.description, words.tags)
+            made = self._server.create_experiment(
+                words.title, words.description, _tags(mapping, folder, words)
+            )
         except (OperationFailed, Forbidden) as exc:
             self._refused(key, folder, exc)
             return False
@@ -180,3 +190,20 @@ class ExperimentMaker:
         self._journal.remote.not_found(
             {key: Problem(why, now_ns)}, {key: now_ns + search_pause_ns(looks)}
         )
+
+
+def _is_of(key: str, experiment: ExperimentRef, owners: Mapping[str, str]) -> bool:
+    """Whether an experiment with the tag of a key's folder is not another folder's.
+
+    A folder that was renamed keeps its old tag, and another one may have its old path.
+    """
+    owner = owners.get(str(experiment.uuid))
+    if owner is not None:
+        return owner == key
+    return moved_tag(identity_of(key)) not in experiment.tags
+
+
+def _tags(mapping: MappingConfig, folder: str, words: MadeWords) -> list[str]:
+    """The tags of a new experiment: that of its path too, which another folder may have had."""
+    here = identity_tag(folder_identity(label_of(mapping), mapping.name, folder))
+    return list(dict.fromkeys([words.tags[0], here, *words.tags[1:]]))[:MOST_TAGS]

@@ -10,11 +10,12 @@ from collections.abc import Collection
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.records import ExperimentRef
 from aqsync.config import MappingConfig
 from aqsync.errors import Forbidden, OperationFailed
 from aqsync.journal import Journal
 from aqsync.journal.made import Made
-from aqsync.layout.identity import folder_identity, identity_tag
+from aqsync.layout.identity import folder_identity, identity_tag, moved_tag
 from aqsync.local.made_folders import label_of
 from aqsync.local.made_words import Facts, words_of
 from aqsync.log import Log
@@ -49,29 +50,41 @@ def reword(
         if mapping is None:
             continue
         words, whole = words_of(mapping, made.folder, key, facts)
-        if made.same_folder and not whole:
+        renamed = made.was != made.folder
+        if not renamed and not whole:
             continue
         try:
-            written = _written(server, UUID(journal.remote.uuid(key)), made, words)
+            uuid = UUID(journal.remote.uuid(key))
+            now = server.experiment(uuid)
+            written = _written(server, now, made, words)
+            if renamed:
+                _move_path_tags(server, journal, mapping, now, made)
         except (OperationFailed, Forbidden) as exc:
             eid = journal.remote.shown(key)
             log.warning("could not be named anew", experiment=eid, reason=exc.message)
             written = made
-        tags = words.tags[1:]
-        # Without this journal, the folder will be known by the path that it has now.
-        alias = folder_identity(label_of(mapping), mapping.name, made.folder)
-        if not made.same_folder and journal.made.take(journal.mappings.get(mapping.name).id, alias):
-            tags = (identity_tag(alias), *tags)
-        journal.tags.earn([(key, tag) for tag in tags], now_ns)
+        journal.tags.earn([(key, tag) for tag in words.tags[1:]], now_ns)
         journal.made.reworded(key, written, whole=whole)
 
 
-def _written(server: Client, uuid: UUID, made: Made, words: MadeWords) -> Made:
+def _move_path_tags(
+    server: Client, journal: Journal, mapping: MappingConfig, now: ExperimentRef, made: Made
+) -> None:
+    """Let a renamed folder be known without this journal, and its old path be free for another."""
+    label = label_of(mapping)
+    here = folder_identity(label, mapping.name, made.folder)
+    journal.made.take(journal.mappings.get(mapping.name).id, here)
+    was = folder_identity(label, mapping.name, made.was)
+    server.add_tags(now.uuid, [identity_tag(here), moved_tag(was)])
+    if moved_tag(here) in now.tags:  # it had this path before
+        server.remove_tag(now.uuid, moved_tag(here))
+
+
+def _written(server: Client, now: ExperimentRef, made: Made, words: MadeWords) -> Made:
     """What is written from here and stands on the server, after it was brought up to date."""
-    now = server.experiment(uuid)
     # An update may have arrived before, without an answer.
     title = words.title if now.title in {made.title, words.title} else None
     text = words.description if now.description in {made.description, words.description} else None
     if title not in {None, now.title} or text not in {None, now.description}:
-        server.update_experiment(uuid, title=title, description=text)
+        server.update_experiment(now.uuid, title=title, description=text)
     return made._replace(title=title, description=text, cuts=words.cuts)

@@ -267,6 +267,11 @@ class FakeServer(Client):
         experiment.tags += [tag for tag in tags if tag.lower() not in known]
         self._end("add_tags")
 
+    def remove_tag(self, uuid: UUID, tag: str) -> None:
+        self._begin("remove_tag", tag)
+        self._experiment(uuid).tags.remove(tag)
+        self._end("remove_tag")
+
     def check_file_name_header(self) -> None:
         self._begin("check_file_name_header", "")
 

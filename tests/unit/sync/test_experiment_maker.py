@@ -235,6 +235,32 @@ def test_a_renamed_folder_is_found_without_the_journal(lab: Lab) -> None:
     assert contents(one(lab)) == {"data.csv": b"data"}
 
 
+def test_a_folder_that_was_away_and_is_back_is_found_without_the_journal(lab: Lab) -> None:
+    lab.write(f"{RUN}/data.csv")
+    for name in ("rabi-2", "rabi", "rabi-2", "rabi"):
+        lab.push()
+        [now] = (lab.root / "2026-11-24").iterdir()
+        now.rename(lab.root / "2026-11-24" / name)
+    lab.push()
+    lab.reopen(lose_journal=True)
+    lab.push()
+    assert contents(one(lab)) == {"data.csv": b"data"}
+
+
+def test_both_are_found_without_the_journal_where_one_has_the_path_of_the_other(lab: Lab) -> None:
+    lab.write(f"{RUN}/data.csv", b"old")
+    lab.push()
+    (lab.root / RUN).rename(lab.root / "2026-11-24/rabi-old")
+    lab.write(f"{RUN}/data.csv", b"new")
+    lab.push()
+    lab.reopen(lose_journal=True)
+    lab.push()
+    first, second = made(lab)
+    assert (contents(first), contents(second)) == ({"data.csv": b"old"}, {"data.csv": b"new"})
+    assert lab.record("2026-11-24/rabi-old/data.csv").eid_shown == first.eid
+    assert lab.record(f"{RUN}/data.csv").eid_shown == second.eid
+
+
 def test_a_new_folder_at_a_path_between_gets_its_own(lab: Lab) -> None:
     lab.write(f"{RUN}/data.csv")
     for name in ("rabi-2", "rabi-3"):
