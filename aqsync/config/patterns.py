@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from pathspec.patterns.gitignore.base import GitIgnorePatternError
@@ -74,6 +75,7 @@ def _translate(pattern: str, groups: Mapping[str, str] = _NO_GROUPS) -> tuple[st
     return linear(regex, groups), selects
 
 
+@lru_cache(256)  # every mapping asks for the same defaults
 def entry_regex(pattern: str) -> tuple[str, bool] | None:
     """Translate one gitignore line so that it names single entries.
 

@@ -42,6 +42,8 @@ Version = tuple[int, int]
 """Rows changed here, and a number that changes when another connection writes."""
 
 _NOT_OURS_HINT = "give `journal` in the configuration another path"
+_OF_OTHERS = (sqlite3.Error, UnicodeDecodeError, OSError)
+_BAD_TEXT = "some of its text is not UTF-8"
 _NOT_UTF8 = "Could not decode to UTF-8"
 """The words of the module `sqlite3`, which gives no code for this error."""
 _BROKEN_HINT = "run `aqsync push`: it sets the journal aside and rebuilds it"
@@ -52,22 +54,22 @@ def translated(path: Path) -> Iterator[None]:
     """Translate errors of SQLite and the file system into errors of this project."""
     try:
         yield
-    except sqlite3.Error as exc:
+    except _OF_OTHERS as exc:
         raise _translation(exc, path) from exc
-    except UnicodeDecodeError as exc:
-        raise _broken(path, "some of its text is not UTF-8") from exc
-    except OSError as exc:
-        raise JournalError(
-            f"the journal {path} cannot be opened: {exc.strerror or exc}",
-            hint="check that its folder exists and may be written by this user",
-        ) from exc
 
 
 def _broken(path: Path, how: str) -> JournalBroken:
     return JournalBroken(f"the journal {path} is damaged: {how}", hint=_BROKEN_HINT)
 
 
-def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
+def _translation(exc: sqlite3.Error | UnicodeDecodeError | OSError, path: Path) -> JournalError:
+    if isinstance(exc, UnicodeDecodeError):
+        return _broken(path, _BAD_TEXT)
+    if isinstance(exc, OSError):
+        return JournalError(
+            f"the journal {path} cannot be opened: {exc.strerror or exc}",
+            hint="check that its folder exists and may be written by this user",
+        )
     primary = (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF
     if primary == sqlite3.SQLITE_FULL:
         return JournalDiskFull(
@@ -77,7 +79,7 @@ def _translation(exc: sqlite3.Error, path: Path) -> JournalError:
     if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return _broken(path, str(exc))
     if str(exc).startswith(_NOT_UTF8):
-        return _broken(path, "some of its text is not UTF-8")
+        return _broken(path, _BAD_TEXT)
     if primary in _HELD_BY_OTHERS:
         return JournalInUse(
             f"the journal {path} is locked by another program",
@@ -111,6 +113,33 @@ def _was_a_journal(path: Path) -> bool:
     return identity == APPLICATION_ID.to_bytes(4, "big") or not header.strip(b"\0")
 
 
+class _Guard:
+    """Holds the connection's lock, translates errors, and remembers whether one was of damage.
+
+    It is entered for every statement, so it is no generator: that would take twice as long.
+    """
+
+    __slots__ = ("_lock", "_path", "met_damage")
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._path = path
+        self.met_damage = False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._lock.release()
+        if error is None:
+            return
+        meaning = _translation(error, self._path) if isinstance(error, _OF_OTHERS) else error
+        if isinstance(meaning, JournalBroken):
+            self.met_damage = True
+        if meaning is not error:
+            raise meaning from error
+
+
 class Database:
     """One connection, shared between threads by a lock.
 
@@ -121,21 +150,16 @@ class Database:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
-        self._lock = threading.RLock()
+        self._guard = _Guard(path)
         self.path = path
-        self.met_damage = False
         self._checkpoints = 0
         self._waits = False
         """A transaction is finished but still open; it is committed together with the next one."""
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            with self._lock, translated(self.path):
-                yield
-        except JournalBroken:
-            self.met_damage = True
-            raise
+    @property
+    def met_damage(self) -> bool:
+        """Whether damage was found."""
+        return self._guard.met_damage
 
     @contextmanager
     def writing(self, *, waits: bool = False) -> Iterator[sqlite3.Connection]:
@@ -145,7 +169,7 @@ class Database:
             waits: Commit it together with the next transaction, or when `commit` is called. Until
                 then only this process sees it, and a crash or an error in the next one undoes it.
         """
-        with self._guarded(), self._undone_if_it_fails():
+        with self._guard, self._undone_if_it_fails():
             if not waits:
                 self._commit()
             if not self._waits:
@@ -163,7 +187,7 @@ class Database:
         Returns:
             How many rows it changed.
         """
-        with self._guarded():
+        with self._guard:
             if not self._waits:
                 return self._connection.execute(statement, values).rowcount
             with self._undone_if_it_fails():
@@ -179,7 +203,7 @@ class Database:
     def commit(self) -> None:
         """Commit a transaction that waits for the next one."""
         if self._waits:
-            with self._guarded(), self._undone_if_it_fails():
+            with self._guard, self._undone_if_it_fails():
                 self._commit()
 
     def _commit(self) -> None:
@@ -200,18 +224,18 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection for a single statement that reads."""
-        with self._guarded():
+        with self._guard:
             yield self._connection
 
     def rows(self, question: str, values: Values = ()) -> list[Any]:
         """All rows of an answer."""
-        with self.reading() as connection:
-            return connection.execute(question, values).fetchall()
+        with self._guard:
+            return self._connection.execute(question, values).fetchall()
 
     def row(self, question: str, values: Values = ()) -> tuple[Any, ...] | None:
         """The first row of an answer; None if it has none."""
-        with self.reading() as connection:
-            row: tuple[Any, ...] | None = connection.execute(question, values).fetchone()
+        with self._guard:
+            row: tuple[Any, ...] | None = self._connection.execute(question, values).fetchone()
         return row
 
     def value(self, question: str, values: Values = ()) -> Any:  # noqa: ANN401 - a column
@@ -237,7 +261,7 @@ class Database:
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the file and empty it; false if a reader prevents it."""
         self.commit()
-        with self._guarded():
+        with self._guard:
             self._checkpoints += 1
             # Other threads must not wait for the connection while this one waits for a reader.
             self._connection.execute("PRAGMA busy_timeout = 0")
@@ -256,7 +280,7 @@ class Database:
         try:
             self.commit()
         finally:
-            with self._guarded():
+            with self._guard:
                 self._connection.close()
 
 

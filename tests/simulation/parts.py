@@ -172,7 +172,7 @@ def attend_to_writes(journal: Journal, moment: Moment, is_full: Callable[[], boo
     def attended_write(statement: str, values: Sequence[str | bytes | float | None]) -> int:
         moment("journal", "begin")
         if is_full():
-            with database._guarded(), database._undone_if_it_fails():
+            with database._guard, database._undone_if_it_fails():
                 raise _full()
         changed = write(statement, values)
         moment("journal", "committed")
