@@ -14,12 +14,12 @@ from tests.support.intercepting_proxy import GRAPHQL, UPLOAD, Exchange, Intercep
 from tests.support.patience import HANG_S
 from tests.support.project import Project
 
-FILES = 200
+FILES = 80
 
 
 @pytest.fixture
 def contents(project: Project) -> dict[str, bytes]:
-    """Some hundred files, of which one is large."""
+    """Many files, of which one is large."""
     made = {f"{number}.csv": f"content of {number}\n".encode() * number for number in range(FILES)}
     made["large.bin"] = bytes(range(256)) * 20_000
     for name, content in made.items():

@@ -195,20 +195,26 @@ def test_a_removed_experiment_takes_its_tasks_along(
         assert listed == {"totalTasksCount": 1, "tasksData": [{"uuid": last}]}
 
 
-def test_what_cannot_be_run_fails_with_a_reason(
-    tmp_path: Path, extensions: Path, hold: Hold
-) -> None:
-    folder = write_extension(extensions / "e", {"a": ":", "b": ":", "c": ":"})
+@pytest.mark.long
+def test_what_cannot_be_installed_fails_with_a_reason(tmp_path: Path, extensions: Path) -> None:
+    folder = write_extension(extensions / "e", {"a": ":"})
     (folder / "requirements.txt").write_text("./missing-1.0-py3-none-any.whl\n")
-    with serving(tmp_path, extensions, max_tasks=1) as server, Visit(server.url) as visit:
-        holding, tasks = Tasks(visit, "hold"), Tasks(visit, "e")
+    with serving(tmp_path, extensions) as server, Visit(server.url) as visit:
+        tasks = Tasks(visit, "e")
         failed = tasks.ran("a")
         assert failed["taskStatus"] == "FAILURE"
         assert "missing-1.0-py3-none-any.whl" in failed["stdErr"]
         assert failed["resultCode"] is None
         (folder / "requirements.txt").unlink()
         assert tasks.ran("a")["taskStatus"] == "SUCCESS"
-        # What an extension had when the task was ordered may be gone when its turn comes.
+
+
+def test_what_is_gone_when_its_turn_comes_fails_with_a_reason(
+    tmp_path: Path, extensions: Path, hold: Hold
+) -> None:
+    folder = write_extension(extensions / "e", {"b": ":", "c": ":"})
+    with serving(tmp_path, extensions, max_tasks=1) as server, Visit(server.url) as visit:
+        holding, tasks = Tasks(visit, "hold"), Tasks(visit, "e")
         holding.start("hold", name="first")
         without_action, without_extension = tasks.start("b"), tasks.start("c")
         hold.pid("first")

@@ -17,6 +17,7 @@ from aqsync.server.run import serve
 from aqsync.server.settings import ServerSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
+from tests.support.length import long_but
 from tests.support.visit import FILE_START, Visit, head, read_all, upload_head
 
 TOKEN = "a token that is secret"
@@ -136,7 +137,7 @@ def test_a_stop_cuts_short_what_does_not_end(tmp_path: Path) -> None:
     assert "Traceback" not in server.log
 
 
-@pytest.mark.parametrize("content", ["", "\n", "µ"])
+@pytest.mark.parametrize("content", long_but(1, ["\n", "", "µ"]))
 def test_a_token_file_without_a_token(tmp_path: Path, content: str) -> None:
     (tmp_path / "token").write_text(content)
     result = run("--data", tmp_path / "data", "--token-file", tmp_path / "token")
