@@ -23,6 +23,7 @@ from bench.measurements import measurements
 from bench.no_change import no_change
 from bench.processes import BenchError
 from bench.processor_time import processor_time
+from bench.pull import pull
 from bench.server_uploads import server_uploads
 from bench.small_files import small_files
 from bench.stage import Stage, embedded_server
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "small": small_files,
     "server": server_uploads,
     "large": large_file,
+    "pull": pull,
     "cpu": processor_time,
     "no-change": no_change,
     "daemon": daemon_idle,

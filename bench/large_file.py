@@ -57,10 +57,16 @@ def curl_command(curl: str, stage: Stage, uuid: UUID, file: Path) -> list[str]:
     command = [curl, "--silent", "--show-error", "--fail", "--output", os.devnull]
     command += ["--form", f"file=@{file};type=application/octet-stream"]
     command += ["--header", f"file_name: {file.name}"]
+    return [*command, *header_options(stage), f"{stage.url}/api/files/{uuid}"]
+
+
+def header_options(stage: Stage) -> list[str]:
+    """The options by which curl shows the token, if there is one."""
     known = token()
-    if known:  # by way of a file, for the process list shows a command to everybody
-        headers = stage.folder / "curl-headers"
-        headers.touch(mode=0o600)
-        headers.write_text(f"Authorization: Bearer {known}\n")
-        command += ["--header", f"@{headers}"]
-    return [*command, f"{stage.url}/api/files/{uuid}"]
+    if not known:
+        return []
+    # By way of a file, for the process list shows a command to everybody.
+    headers = stage.folder / "curl-headers"
+    headers.touch(mode=0o600)
+    headers.write_text(f"Authorization: Bearer {known}\n")
+    return ["--header", f"@{headers}"]
