@@ -16,7 +16,7 @@ from bench.processes import Run, run
 from bench.small_files import bare_command, small_files_below
 from bench.stage import Stage
 
-_HASH = "import hashlib, sys; hashlib.file_digest(open(sys.argv[1], 'rb'), 'sha256')"
+HASH = "import hashlib, sys; hashlib.file_digest(open(sys.argv[1], 'rb'), 'sha256')"
 
 
 def processor_time(stage: Stage) -> Iterator[Figure]:
@@ -57,7 +57,7 @@ def _large(stage: Stage) -> Iterator[Figure]:
     ways: dict[str, Callable[[], Run]] = {
         "push": lambda: _pushed(stage)(file.parent),
         "push of nothing": lambda: _pushed(stage)(empty),
-        "SHA-256 alone": lambda: run([sys.executable, "-c", _HASH, file]),
+        "SHA-256 alone": lambda: run([sys.executable, "-c", HASH, file]),
     }
     if curl is not None:
 

@@ -14,6 +14,7 @@ from bench.environment import token
 from bench.figures import Figure
 from bench.large_file import header_options, large_file_below
 from bench.processes import BenchError, Run, run
+from bench.processor_time import HASH
 from bench.small_files import small_files_below
 from bench.stage import AQSYNC, Stage
 
@@ -36,7 +37,7 @@ def _small(stage: Stage) -> Iterator[Figure]:
 
         ours, loop = stage.alternately(
             f"{files} files of 10 KiB, down",
-            *_into_new_folders(stage, _pulled(stage, experiment), bare),
+            *_into_new_folders(stage, _pulled(stage, experiment.eid), bare),
         )
     yield Figure("small files: pull", [files / r.seconds for r in ours], "files/s")
     yield Figure("small files: bare httpx, 4 threads", [files / r.seconds for r in loop], "files/s")
@@ -56,20 +57,37 @@ def _large(stage: Stage) -> Iterator[Figure]:
     with _uploaded(stage, place.parent) as experiment:
 
         def curled(folder: Path) -> Run:
-            command = [curl, "--silent", "--show-error", "--fail", *header_options(stage)]
-            url = f"{stage.url}/api/files/{experiment.uuid}/{place.name}"
-            return run([*command, "--output", folder / place.name, url])
+            return run(command(folder))
 
-        ours, bare = stage.alternately(
-            f"one file of {mib} MiB, down",
-            *_into_new_folders(stage, _pulled(stage, experiment), curled),
-        )
+        def synced(folder: Path) -> Run:
+            return run(["sh", "-c", f'"$@" && sync {folder / place.name}', "sh", *command(folder)])
+
+        def command(folder: Path) -> list[str | Path]:
+            options = ["--silent", "--show-error", "--fail", *header_options(stage)]
+            url = f"{stage.url}/api/files/{experiment.uuid}/{place.name}"
+            return [curl, *options, "--output", folder / place.name, url]
+
+        with stage.experiment() as empty:
+            nothing = stage.room()
+            ours, bare, durable, none, hashed = stage.alternately(
+                f"one file of {mib} MiB, down",
+                *_into_new_folders(stage, _pulled(stage, experiment.eid), curled, synced),
+                lambda: _pulled(stage, empty.eid)(nothing),
+                lambda: run([sys.executable, "-c", HASH, place]),
+            )
     yield Figure("large file: pull", [r.seconds for r in ours], "s")
     yield Figure("large file: curl", [r.seconds for r in bare], "s")
+    yield Figure("large file: curl, and sync", [r.seconds for r in durable], "s")
     ratios = [o.seconds / b.seconds for o, b in zip(ours, bare, strict=True)]
     yield Figure("large file: time of pull / curl", ratios, at_most=1.1)
+    ratios = [o.seconds / b.seconds for o, b in zip(ours, durable, strict=True)]
+    yield Figure("large file: time of pull / curl, and sync", ratios)
     yield Figure("large file: processor time of pull", [r.cpu_seconds for r in ours], "s")
     yield Figure("large file: processor time of curl", [r.cpu_seconds for r in bare], "s")
+    parts = [sum(r.cpu_seconds for r in each) for each in zip(bare, none, hashed, strict=True)]
+    yield Figure("large file: processor time of curl, SHA-256 and a start", parts, "s")
+    ratios = [o.cpu_seconds / part for o, part in zip(ours, parts, strict=True)]
+    yield Figure("large file: processor time of pull / the sum of these", ratios, at_most=1.1)
     yield Figure("large file: peak memory of pull", [r.peak_mb for r in ours], "MB", at_most=80)
 
 
@@ -82,8 +100,8 @@ def _uploaded(stage: Stage, root: Path) -> Iterator[Experiment]:
         yield experiment
 
 
-def _pulled(stage: Stage, experiment: Experiment) -> Callable[[Path], Run]:
-    return lambda folder: run([*AQSYNC, "pull", experiment.eid, folder, "--url", stage.url])
+def _pulled(stage: Stage, eid: str) -> Callable[[Path], Run]:
+    return lambda folder: run([*AQSYNC, "pull", eid, folder, "--url", stage.url])
 
 
 def _into_new_folders(stage: Stage, *ways: Callable[[Path], Run]) -> list[Callable[[], Run]]:

@@ -26,6 +26,7 @@ from aqsync.aqueduct.sockets import WatchedSocket, WatchedSockets
 Headers = list[tuple[bytes, bytes]]
 
 _READ_BYTES = 64 * 1024
+_MOST_READ_BYTES = 256 * 1024
 _LONGEST_HEAD_BYTES = 100 * 1024
 _ENDS_A_LINE = re.compile(rb"[\r\n\0]")
 
@@ -197,13 +198,15 @@ class _Connection:
 
     def receive_body(self, timeout: float) -> Iterator[bytes]:
         """The body of the answer."""
-        answer, without_content = self._answer, 0
+        answer, without_content, size = self._answer, 0, _READ_BYTES
         while True:
             pieces, answer.pieces = answer.pieces, []
             yield from pieces
             if answer.has_ended:
                 return
-            data = self.socket.read(_READ_BYTES, timeout)
+            data = self.socket.read(size, timeout)
+            if len(data) == size:
+                size = min(2 * size, _MOST_READ_BYTES)  # much is waiting
             answer.feed(data)
             # What stands around chunks, and behind them, is limited by nothing else.
             without_content = 0 if answer.pieces else without_content + len(data)
