@@ -178,7 +178,7 @@ class Measuring(Running):
         command: list[str | Path] = [PYTHON, "-m", "bench.software", "write"]
         log = home / f"{software.place}.log"
         command += [software.module, folder, str(scale), self.truth]
-        super().__init__(command, log, _variables(home))
+        super().__init__(command, log, variables(home))
 
 
 class Opener:
@@ -195,7 +195,7 @@ class Opener:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**environment(), **_variables(home)},
+                env={**environment(), **variables(home)},
                 text=True,
             )
 
@@ -228,7 +228,7 @@ class Opened(NamedTuple):
     """Why it does not open; empty if it does."""
 
 
-def _variables(home: Path) -> dict[str, str]:
+def variables(home: Path) -> dict[str, str]:
     return {
         "HOME": str(home),
         "PYTHONPATH": str(CHECKOUT),

@@ -14,6 +14,7 @@ from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.experiment_tree import listed_files
 from aqsync.aqueduct.folder import Folder
+from aqsync.aqueduct.hashing import Hashing
 from aqsync.aqueduct.local_files import Progress, watched
 from aqsync.aqueduct.side_by_side import side_by_side
 from aqsync.aqueduct.tree_moves import Moved, of_one_file
@@ -273,14 +274,14 @@ class Arriving:
             ContentDiffers: After the last: they are not what is known to have been sent.
         """
         known = self._file.known
-        digest = hashlib.sha256()
-        for chunk in self._coming.chunks():
+        with Hashing(self.length if known is not None else None) as digest:
+            for chunk in self._coming.chunks():
+                if known is not None:
+                    digest.update(chunk)
+                self.size += len(chunk)
+                yield chunk
             if known is not None:
-                digest.update(chunk)
-            self.size += len(chunk)
-            yield chunk
-        if known is not None:
-            self._judge(known, digest.hexdigest())
+                self._judge(known, digest.hexdigest())
 
     def _judge(self, known: Known, sha256: str) -> None:
         if sha256 == known.sha256:
