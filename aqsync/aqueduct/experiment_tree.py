@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,12 +17,11 @@ from aqsync.errors import (
     RemoteOperationError,
 )
 from aqsync.layout.manifest import Entry, Header, is_manifest_name, read
-from aqsync.layout.tree import Known, Tree, TreeFile, tree_of
+from aqsync.layout.tree import Tree, TreeFile, tree_of
 
 MOST_MANIFESTS = 64
 """Of an experiment; older ones are not read."""
 _NOT_FOUND = 404
-_NOTHING: Mapping[str, Known] = MappingProxyType({})
 
 
 class FoundTree(NamedTuple):
@@ -55,7 +54,7 @@ def find_tree(
     uuid: UUID,
     *,
     listed: Sequence[RemoteFile] | None = None,
-    known: Mapping[str, Known] = _NOTHING,
+    journal: Iterable[tuple[Header, Iterable[Entry]]] = (),
     decode: bool = False,
     prefix: str | None = None,
 ) -> FoundTree:
@@ -65,7 +64,7 @@ def find_tree(
         server: The server.
         uuid: The experiment.
         listed: Its files; None: the server is asked.
-        known: By name, what a journal knows.
+        journal: What a journal would write into a manifest.
         decode: See `tree_of`.
         prefix: See `tree_of`.
 
@@ -77,7 +76,7 @@ def find_tree(
         listed = listed_files(server, uuid)
     manifests = Manifests(server, uuid, listed)
     times = {file.name: file.modified_at for file in listed}
-    tree = tree_of(times, manifests, known=known, decode=decode, prefix=prefix)
+    tree = tree_of(times, chain(journal, manifests), decode=decode, prefix=prefix)
     if prefix is not None and not (tree.files or tree.folders or tree.missing):
         have = ", ".join(map(repr, tree.prefixes)) or "none that is known"
         raise ConfigError(

@@ -36,7 +36,12 @@ def tree_of_experiment(
     Raises:
         ConfigError: Nothing came with this prefix.
     """
-    return find_tree(server, found.uuid, decode=decode, prefix=prefix)
+    # What the journal needs is slow to import.
+    from aqsync.cli.journal_tree import journal_manifests  # noqa: PLC0415 - see above
+
+    given = click.get_current_context().params
+    with journal_manifests(found.uuid, given.get("config"), given.get("url")) as journal:
+        return find_tree(server, found.uuid, journal=journal, decode=decode, prefix=prefix)
 
 
 def say_notes(notes: Iterable[str]) -> None:

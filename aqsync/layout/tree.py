@@ -7,7 +7,6 @@ as it is, unless names are to be decoded: people may have called a file ``a~b`` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from aqsync.layout.manifest import (
@@ -96,14 +95,10 @@ class Tree(NamedTuple):
         return {file.path: file.name for file in self.files}
 
 
-_NOTHING: Mapping[str, Known] = MappingProxyType({})
-
-
 def tree_of(
     listed: Mapping[str, str],
     manifests: Iterable[tuple[Header, Iterable[Entry]]] = (),
     *,
-    known: Mapping[str, Known] = _NOTHING,
     decode: bool = False,
     prefix: str | None = None,
 ) -> Tree:
@@ -111,8 +106,8 @@ def tree_of(
 
     Args:
         listed: By name on the server, the time of the version as it is listed.
-        manifests: The experiment's manifests; each is read before the next is asked for.
-        known: By name, what a journal knows of files.
+        manifests: The experiment's manifests, and what a journal would write into one; each is
+            read before the next is asked for.
         decode: Whether names of which nothing is known become paths too, where `remote_name`
             could have made them.
         prefix: Only what has this prefix, without it. None: all; the prefix is left away if all
@@ -121,7 +116,7 @@ def tree_of(
     Returns:
         The tree. Manifests are not part of it.
     """
-    found = _Found(listed, known)
+    found = _Found(listed)
     for header, entries in manifests:
         found.take(header, entries)
     strip = _Strip(found.prefixes(), prefix)
@@ -161,11 +156,11 @@ class _OfSource:
 
 
 class _Found:
-    """What is known of files, from a journal and from manifests."""
+    """What is known of files, and of folders."""
 
-    def __init__(self, listed: Mapping[str, str], known: Mapping[str, Known]) -> None:
+    def __init__(self, listed: Mapping[str, str]) -> None:
         self._listed = listed
-        self.known = {name: told for name, told in known.items() if name in listed}
+        self.known: dict[str, Known] = {}
         self.newest: dict[tuple[str, str, str, str | None], _OfSource] = {}
 
     def take(self, header: Header, entries: Iterable[Entry]) -> None:

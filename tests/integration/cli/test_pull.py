@@ -21,7 +21,7 @@ from aqsync.errors import ServerUnreachable
 from tests.support import warm
 from tests.support.awkward_tree import differences, make_awkward_tree
 from tests.support.patience import HANG_S, wait_until
-from tests.support.project import COMMAND
+from tests.support.project import COMMAND, Project, run
 from tests.support.remote import Remote
 
 
@@ -54,6 +54,48 @@ def test_an_awkward_tree_comes_back_as_it_was(remote: Remote, experiment: Experi
     assert "cannot be on Windows" in ran.err
     said = remote.did("pull", remote.eid, "tree")
     assert said.startswith(f"downloaded 0 files of {remote.eid} (0 B), 46 were here already")
+
+
+@pytest.fixture
+def project(remote: Remote, tmp_path: Path) -> Iterator[Project]:
+    made = Project(tmp_path / "p", remote.url)
+    yield made
+    made.close()
+
+
+def test_what_was_pushed_comes_back_as_it_was(project: Project, tmp_path: Path) -> None:
+    project.root.rmdir()
+    make_awkward_tree(project.root)
+    project.configure(prefix="fridge-1", ignore=[])
+    project.pushed()
+    shutil.move(project.root, tmp_path / "kept")
+    shutil.rmtree(project.journal.parent)
+    ran = run("pull", project.eid, project.root, "--url", project.url)
+    assert ran.exit_code == 0, ran.text
+    assert differences(tmp_path / "kept", project.root) == []
+
+
+def test_the_journal_knows_where_files_stood(project: Project, tmp_path: Path) -> None:
+    project.write("q3/" + "x" * 250)
+    project.configure(prefix="fridge-1", manifest=False)
+    project.pushed()
+    shutil.move(project.root, tmp_path / "kept")
+    [name] = project.remote_names()
+    assert run("pull", project.eid, "flat", "--url", project.url).exit_code == 0
+    assert [path.name for path in Path("flat").iterdir()] == [name]
+    ran = run("pull", project.eid, project.root, "--config", project.config)
+    assert (ran.exit_code, ran.err) == (0, "")
+    assert differences(tmp_path / "kept", project.root) == []
+
+
+def test_a_journal_that_cannot_be_read_costs_what_it_knows(project: Project) -> None:
+    project.write("q3/t1.csv")
+    project.pushed()
+    project.journal.write_bytes(b"no journal" * 100)
+    ran = run("pull", project.eid, "back", "--config", project.config)
+    assert ran.exit_code == 0
+    assert "the journal is not asked" in ran.err
+    assert content(Path("back")) == {"q3/t1.csv": "data"}
 
 
 def test_the_folder_is_named_by_the_experiment(remote: Remote, experiment: Experiment) -> None:

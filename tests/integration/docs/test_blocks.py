@@ -46,7 +46,7 @@ aqsync push""",
     "experiments-that-make-themselves.md": """mkdir -p ~/measurements/rabi
 mkdir -p ~/data/runs/2026-11-24/rabi
 echo 1 | tee ~/data/runs/2026-11-24/rabi/iq.csv > ~/measurements/rabi/iq.csv""",
-    "get-data-back.md": "aqsync push",
+    "get-data-back.md": "echo '{}' > ~/measurements/run7/fit.json\naqsync push",
     "move-from-pyaqueduct.md": "echo 'from pyaqueduct import API' > script.py",
     "network-disks.md": "aqsync push",
     "restore-the-server.md": f"""aqsync push

@@ -19,7 +19,7 @@ from aqsync.layout.manifest import (
     placed,
 )
 from aqsync.layout.names import remote_name
-from aqsync.layout.tree import Clash, Known, Tree, tree_of
+from aqsync.layout.tree import Clash, Tree, tree_of
 from tests.support.examples import examples
 
 NOW, BEFORE = "2026-11-30T12:00:00+00:00", "2026-11-30T11:00:00+00:00"
@@ -78,13 +78,6 @@ def test_what_a_manifest_knows_stands_in_folders() -> None:
     )
     assert set(paths(tree)) == {"other~1", "a/b", long}
     assert tree.folders == ("empty",)
-
-
-def test_a_journal_knows_paths_too() -> None:
-    known = {"p~a~b": Known("a/b", "p", NOW, 1, "b" * 64, 2)}
-    tree = tree_of(listed("p~a~b", "p~c"), known=known)
-    assert paths(tree) == {"a/b": "p~a~b", "p~c": "p~c"}
-    assert tree.files[0].told == known["p~a~b"]
 
 
 def test_one_prefix_is_left_away_and_several_are_folders() -> None:
