@@ -38,6 +38,8 @@ MOST_MEASURING = 3
 """So many actions of programs that measure come on top of them."""
 MOST_OVERTAKING = 3
 """So often a job is done while a list is on its way: that is rare by itself."""
+MOST_FORGETTING = 2
+"""So often the server forgets what replaced a version that it had just stored: also rare."""
 MOST_LINES = 200
 """Lines of a failing history that are printed."""
 
@@ -101,6 +103,12 @@ def history_of(seed: int) -> list[Action]:
         for _ in range(MOST_MEASURING):
             where = chance.randrange(len(actions) // 3, len(actions))
             actions.insert(where, Action("manifests", chance.getrandbits(32)))
+    for _ in range(chance.choice([0, 0, 0, MOST_FORGETTING])):
+        where = chance.randrange(len(actions))
+        actions[where:where] = [
+            Action("forgetting", chance.getrandbits(32)),
+            Action("time", chance.getrandbits(32)),
+        ]
     return actions
 
 
@@ -132,7 +140,7 @@ def act(world: World, action: Action) -> None:
 
 def do(world: World, kind: str, chance: random.Random) -> None:
     """Let others do something."""
-    functions = {
+    by_kind: dict[str, dict[ActionFunction, int]] = {
         "disk": disk_actions.ACTIONS,
         "roots": disk_actions.ROOT_ACTIONS,
         "server": server_actions.SERVER_ACTIONS,
@@ -141,8 +149,9 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "other": other_actions.OTHER_ACTIONS,
         "measuring": instruments.actions_in(world),
         "manifests": manifest_actions.MANIFEST_ACTIONS,
-    }[kind]
-    function = _chosen(functions, chance)
+        "forgetting": {server_actions.forget_the_second: 1},
+    }
+    function = _chosen(by_kind[kind], chance)
     world.note(function.__name__)
     try:
         function(world, chance)
@@ -151,7 +160,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
     except Crash:
         if world.busy:
             raise
-    if kind in {"disk", "roots", "measuring"}:
+    if kind in {"disk", "roots", "measuring", "forgetting"}:
         world.oracle.look(by_action=kind != "roots")
 
 

@@ -423,6 +423,17 @@ class Oracle(Measuring):
         if known is None or not (known.others_removed or known.ours_removed):
             self.broken.append(f"{eid}/{name} is held as removed on the server: nobody removed it")
 
+    def counts_as_lost(self, eid: str, uuid: UUID, name: str) -> None:
+        """An upload that the server accepted counts as lost by it."""
+        at = uuid, name
+        known = self.remote.get(at)
+        if known is None or not known.ours or self.forgot():
+            return
+        if not (
+            self.undone[at] or self.forgotten[at] or known.others_removed or known.ours_removed
+        ):
+            self.broken.append(f"{eid}/{name} counts as lost by the server, which has kept it")
+
     def looked(self, place: str) -> None:
         """A file, or a directory on the way to it, is about to be looked at."""
         for begun in self.jobs[-1:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from aqsync.errors import (
     BadAnswer,
@@ -12,10 +13,12 @@ from aqsync.errors import (
     ServerFailed,
     ServerUnreachable,
 )
-from tests.simulation.disk_actions import ActionFunction, new_content
-from tests.simulation.fake_server import FINE, NO_LIMIT, Fault
+from tests.simulation.disk_actions import ActionFunction, make_way, new_content
+from tests.simulation.fake_server import FINE, NO_LIMIT, Call, Fault
 from tests.simulation.places import EIDS, any_path
 from tests.simulation.world import World
+
+Weather = Callable[[Call], Fault]
 
 
 def _eids(world: World) -> list[str]:
@@ -103,6 +106,31 @@ def weather(world: World, chance: random.Random) -> None:
         "forgetting": lambda _call: Fault(forgets=dice.random() < 0.5),
     }[kind]
     world.note(f"  the server is {kind}")
+
+
+def forget_the_second(world: World, chance: random.Random) -> None:
+    """A program writes files twice within a moment, and the server does not store the second."""
+    mapping = min(world.mappings, key=lambda each: each.settle)
+    before, between = world.weather, mapping.settle + chance.choice([0.5, 0.8, 1.3])
+    forgetful = lambda _call: Fault(forgets=True)  # noqa: E731 - compared below
+    places = {f"{mapping.directory}/{any_path(mapping.name, chance)}" for _ in range(3)}
+
+    def write() -> None:
+        for place in sorted(places):
+            make_way(world, place)
+            world.disk.write(place, new_content(chance))
+            world.note(f"  {place} is written, twice within a moment")
+            world.touched(place, chance=chance)
+
+    def turn(old: Weather, new: Weather) -> None:
+        if world.weather is old:  # nothing else has become of it, and not all is mended
+            world.weather = new
+            world.note(f"  the server {'forgets' if new is forgetful else 'forgets no more'}")
+
+    write()
+    world.later(between, lambda: turn(before, forgetful))
+    world.later(between, write)
+    world.later(2 * between + 1.0, lambda: turn(forgetful, before))
 
 
 def _buffering(dice: random.Random) -> Fault:

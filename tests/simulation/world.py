@@ -421,8 +421,8 @@ class World:
             file: FileRecord, policy_of: Callable[[FileRecord], Policy]
         ) -> tuple[FileRecord, Decision] | None:
             decided = decide(file, policy_of)
-            if decided is not None and decided[1].reason is Reason.REMOVED_ON_SERVER:
-                self._held_as_removed(file)
+            if decided is not None:
+                self._judge_missing(file, decided[1])
             return decided
 
         session.engine.decide = deciding  # type: ignore[method-assign]  # judged, then done
@@ -885,8 +885,7 @@ class World:
                     self.judge_synced(file)
                     self.judge_in_sync(file, step)
                     self._judge_large(file, step)
-                    if step.reason is Reason.REMOVED_ON_SERVER:
-                        self._held_as_removed(file)
+                    self._judge_missing(file, step)
 
     def _judge_large(self, file: FileRecord, step: Decision) -> None:
         """A large file that waits for its budget goes at the latest when it has stood still."""
@@ -929,9 +928,15 @@ class World:
                 f"{file.mapping}/{file.path} is called in sync, and the list shows another version"
             )
 
-    def _held_as_removed(self, file: FileRecord) -> None:
+    def _judge_missing(self, file: FileRecord, step: Decision) -> None:
+        """What counts as removed from the server, or as lost by it, is so."""
+        if step.reason not in {Reason.REMOVED_ON_SERVER, Reason.LOST_BY_SERVER}:
+            return
         uuid = UUID(self.journal.remote.uuid(str(file.eid)))
-        self.oracle.held_as_removed(str(file.eid), uuid, file.remote_name)
+        if step.reason is Reason.REMOVED_ON_SERVER:
+            self.oracle.held_as_removed(str(file.eid), uuid, file.remote_name)
+        else:
+            self.oracle.counts_as_lost(str(file.eid), uuid, file.remote_name)
 
     def is_forged(self, file: FileRecord) -> bool:
         """Whether a file is called in sync because a forged manifest says so."""
