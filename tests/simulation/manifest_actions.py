@@ -44,7 +44,7 @@ def mislead(world: World, chance: random.Random) -> None:
     if found is None or found[1] not in found[0].files:
         return
     experiment, name, content = found
-    other = bytes(byte ^ 1 for byte in content)
+    other = bytes(byte ^ 1 for byte in content) or b"other"
     _store(world, experiment, name, other, experiment.files[name].modified_at)
     world.note(f"  a manifest says of {name} what is not so")
 
