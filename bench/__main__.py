@@ -19,6 +19,7 @@ from bench.database import database
 from bench.figures import Figure, table
 from bench.large_file import large_file
 from bench.latency import latency
+from bench.manifest import manifest
 from bench.measurements import measurements
 from bench.no_change import no_change
 from bench.processes import BenchError
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "window": window,
     "measurements": measurements,
     "database": database,
+    "manifest": manifest,
 }
 USUAL = (
     "small",

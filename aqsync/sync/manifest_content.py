@@ -92,7 +92,7 @@ class ManifestContent:
             state = FileState.UNFINISHED
         return ManifestFile.model_construct(
             None,
-            **placed(path),
+            **{"path": "", "path_base64": "", **placed(path)},  # all of them: this is faster
             source=source,
             name=file.remote_name,
             size=file.size,

@@ -1,0 +1,100 @@
+"""The manifest of a large experiment: it is made from the journal, and read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from aqsync.config import MappingConfig
+from aqsync.journal import Journal
+from aqsync.layout.manifest import read, write
+from aqsync.layout.names import remote_name
+from aqsync.sync.manifest_content import ManifestContent
+from bench.figures import Figure
+from bench.processes import Run, run
+from bench.stage import Stage
+
+FILES, QUICK_FILES = 100_000, 10_000
+PER_FOLDER = 100
+EID = "20261123-1"
+MOST_BYTES = 8_000_000
+"""Of 100,000 files."""
+MOST_MB = 80
+_BEGAN_NS = 1_795_428_000_000_000_000
+
+
+def manifest(stage: Stage) -> Iterator[Figure]:
+    files = QUICK_FILES if stage.quick else FILES
+    journal, report = stage.folder / "manifest.db", stage.folder / "manifest.json"
+    _fill(journal, files)
+    told: list[dict[str, float]] = []
+
+    def written() -> Run:
+        made = run([sys.executable, "-m", "bench.manifest", journal, report])
+        told.append(json.loads(report.read_text()))
+        return made
+
+    [runs] = stage.alternately(f"a manifest of {files} files", written)
+    sizes = [each["bytes"] / 1e6 for each in told]
+    most = MOST_BYTES / 1e6 * files / FILES
+    yield Figure(f"manifest of {files} files: size", sizes, "MB", at_most=most)
+    yield Figure("manifest: processor time to write it", [each["written_s"] for each in told], "s")
+    yield Figure("manifest: processor time to read it", [each["read_s"] for each in told], "s")
+    memory = [each.peak_mb for each in runs]
+    yield Figure("manifest: peak memory of both", memory, "MB", at_most=MOST_MB)
+
+
+def _fill(place: Path, files: int) -> None:
+    """A journal in which so many files are in sync."""
+    with Journal.open_for_writing(place, _BEGAN_NS) as journal:
+        mapping = journal.mappings.get("lab")
+        journal.remote.found({EID: "0a4f5c5e-8d0c-4a57-9a13-6f4a6c6f2a11"})
+        columns = (
+            "mapping_id, directory, name, kind, size, mtime_ns, ctime_ns, inode, since_ns, eid,"
+            " remote_name, synced_size, synced_mtime_ns, synced_ctime_ns, synced_inode,"
+            " synced_sha256, synced_at_ns, synced_sequence, synced_modified_at"
+        )
+        journal._database.write_each(  # noqa: SLF001 - a hundred thousand scans would take minutes
+            f"INSERT INTO file ({columns}) VALUES ({','.join('?' * 19)})",
+            (_row(mapping.id, number) for number in range(files)),
+        )
+
+
+def _row(mapping_id: int, number: int) -> tuple[int | str | bytes, ...]:
+    directory = f"2026-11-23/run_{number // PER_FOLDER:05}"
+    name = f"q{number % PER_FOLDER:02}_t1.csv"
+    digest = hashlib.sha256(b"%d" % number).digest()
+    at_ns = _BEGAN_NS + number * 123_456_789
+    seen = (1000 + number % 977, at_ns, at_ns, number + 1)
+    remote = remote_name(f"{directory}/{name}")
+    modified_at = f"2026-11-23T10:{number // 60 % 60:02}:{number % 60:02}.{number:06}+00:00"
+    state = (mapping_id, directory, name, 0, *seen, at_ns, EID, remote)
+    return (*state, *seen, digest, at_ns, 1, modified_at)
+
+
+def _measure(place: Path, report: Path) -> None:
+    mapping = MappingConfig.model_validate(
+        {"name": "lab", "directory": "/data/lab", "experiment": EID}
+    )
+    with Journal.open_for_reading(place) as journal, tempfile.TemporaryFile() as file:
+        began = time.process_time()
+        content = ManifestContent(journal, [mapping], EID, _BEGAN_NS)
+        write(file, content.header, content.entries())
+        written_s, size = time.process_time() - began, file.tell()
+        file.seek(0)
+        began = time.process_time()
+        _, entries = read(iter(partial(file.read, 1 << 18), b""))
+        for _ in entries:
+            pass
+        read_s = time.process_time() - began
+    report.write_text(json.dumps({"bytes": size, "written_s": written_s, "read_s": read_s}))
+
+
+if __name__ == "__main__":
+    _measure(*map(Path, sys.argv[1:3]))
