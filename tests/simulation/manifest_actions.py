@@ -41,7 +41,7 @@ def forge(world: World, chance: random.Random) -> None:
 def mislead(world: World, chance: random.Random) -> None:
     """Others store a manifest that says of our file, as it stands there, what it is not."""
     found = _a_file(world, chance)
-    if found is None or found[1] not in found[0].files:
+    if found is None or found[1] not in found[0].files or not found[2]:
         return
     experiment, name, content = found
     other = bytes(byte ^ 1 for byte in content) or b"other"

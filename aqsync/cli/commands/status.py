@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.daemon_state import DaemonState, pauses_as_json, tell_pauses
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.live import shown_live
+from aqsync.cli.manifests import manifests_as_json, manifests_of, tell_manifests
 from aqsync.cli.measurements import standing_as_json, tell_measurements
 from aqsync.cli.options import json_option, no_scan_option
 from aqsync.cli.output import (
@@ -34,6 +35,7 @@ from aqsync.config import Config, MappingConfig, Windows
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.made import OwnExperiment
+from aqsync.journal.manifests import ManifestRecord
 from aqsync.journal.observations import SentUnfinished
 from aqsync.journal.pauses import Pause
 from aqsync.journal.rechecks import Pending
@@ -75,6 +77,8 @@ class _MappingState(NamedTuple):
     action_problems: list[Problem]
     own: Sequence[OwnExperiment]
     """The folders that get an experiment each."""
+    manifests: Mapping[str, ManifestRecord]
+    """By EID."""
 
 
 class _ServerSide(NamedTuple):
@@ -206,6 +210,7 @@ def _mapping_state(
         newest_runs(journal, mapping),
         problems_of(journal, mapping),
         journal.made.own(record.id) if mapping.makes_experiments else [],
+        manifests_of(journal, mapping),
     )
 
 
@@ -262,6 +267,7 @@ def _print_json(
                         _problem_as_json(problem) for problem in each.action_problems
                     ],
                     "experiments": [own_as_json(each.mapping, own) for own in each.own],
+                    "manifests": manifests_as_json(each.manifests),
                     "slowest": None if each.slowest is None else each.slowest.model_dump(),
                 }
                 for each in found
@@ -329,6 +335,7 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
         say(f"  a database that SQLite found damaged, sent as it is: {path} ({said})")
     _tell_leftovers(each.leftovers, everything=everything)
     tell_own(each.own, everything=everything)
+    tell_manifests(each.manifests, now_ns)
     _tell_watch(each.watch, now_ns)
 
 
