@@ -20,6 +20,7 @@ COMMANDS = {
     "why": "Say what is decided for a path, why, since when, and what happens next.",
     "retry": "Set held and failed files free, so that the next push tries them again.",
     "tidy": "Remove the leftovers of databases from the server, and ask before.",
+    "verify": "Compare disk, manifest and server, and say each difference.",
     "free": "Remove files here that are on the server, each proved byte for byte.",
     "ls": "List both sides, file by file: what is here, what is on the server, what differs.",
     "history": "Say what happened: uploads, removals, what was refused, and when the server was"

@@ -161,6 +161,13 @@ class Remote:
         )
         return {eid for (eid,) in rows}
 
+    def names(self, eid: str) -> dict[str, str]:
+        """The names that an experiment's newest list shows, with the server's times."""
+        rows = self._database.rows(
+            "SELECT name, modified_at FROM remote_file WHERE eid = ?", (eid,)
+        )
+        return dict(rows)
+
     def shown(self, eid: str) -> str:
         """An EID as people know it; of an experiment that is not made yet, words for it."""
         if not is_key(eid):

@@ -1,0 +1,118 @@
+"""The report of ``aqsync verify`` that a lab keeps: one JSON object, or one page of HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from aqsync import __version__
+from aqsync.cli.output import printable
+from aqsync.errors import ConfigError, LocalError
+from aqsync.sync.verification import Verification
+
+_STYLE = (
+    "body{font-family:sans-serif;margin:2em;max-width:80em}"
+    "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:left}"
+    "td:last-child{overflow-wrap:anywhere}"
+)
+
+
+def as_json(
+    found: Verification, *, subject: str, server: str, at: str, deep: bool
+) -> dict[str, Any]:
+    """Everything that was found.
+
+    Args:
+        found: What.
+        subject: What was asked for.
+        server: Its address.
+        at: When, ISO 8601.
+        deep: Whether every byte was read.
+    """
+    return {
+        "format": "aqsync-verification",
+        "version": 1,
+        "aqsync": __version__,
+        "at": at,
+        "server": server,
+        "subject": subject,
+        "deep": deep,
+        "equal": not found.differences,
+        "files": found.files,
+        "bytes": found.bytes,
+        "freed": found.freed,
+        "others": found.others,
+        "differences": [asdict(each) for each in found.differences],
+        "read": [asdict(each) for each in found.read],
+    }
+
+
+def write_report(place: Path, answer: dict[str, Any]) -> None:
+    """Write it to a file whose name ends with .json or .html.
+
+    Raises:
+        ConfigError: The name ends otherwise.
+        LocalError: It cannot be written.
+    """
+    text = json.dumps(answer, indent=1) + "\n" if place.suffix == ".json" else _page(answer)
+    try:
+        place.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as exc:
+        raise LocalError(f"{place} cannot be written: {exc.strerror or exc}") from exc
+
+
+def require_report_name(place: Path) -> None:
+    """Refuse a name before anything is read.
+
+    Raises:
+        ConfigError: It ends neither with .json nor with .html.
+    """
+    if place.suffix not in {".json", ".html"}:
+        raise ConfigError(f"{place} ends neither with .json nor with .html")
+
+
+def _page(answer: dict[str, Any]) -> str:
+    verdict = "All is equal" if answer["equal"] else f"{len(answer['differences'])} differences"
+    how = "every byte read on both sides" if answer["deep"] else "lists, times and sizes"
+    facts = [
+        ("What", answer["subject"]),
+        ("Server", answer["server"]),
+        ("When", answer["at"]),
+        ("How", how),
+        ("Files on the server", f"{answer['files']}, {answer['bytes']} bytes"),
+        ("Freed here", answer["freed"]),
+        ("Of others", answer["others"]),
+        ("aqsync", answer["aqsync"]),
+    ]
+    parts = [
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
+        f"<title>aqsync verify: {escape(verdict)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{escape(verdict)}</h1>",
+        _table((), facts),
+    ]
+    if answer["differences"]:
+        keys = ("eid", "name", "place", "meaning")
+        rows = ([each[key] for key in keys] for each in answer["differences"])
+        parts += [
+            "<h2>Differences</h2>",
+            _table(("experiment", "name on the server", "file", "meaning"), rows),
+        ]
+    if answer["read"]:
+        columns = ("eid", "name", "place", "size", "sha256")
+        rows = ([each[key] for key in columns] for each in answer["read"])
+        heads = ("experiment", "name on the server", "file", "bytes", "SHA-256")
+        parts += ["<h2>Files read and found equal</h2>", _table(heads, rows)]
+    return "\n".join([*parts, "</body></html>\n"])
+
+
+def _table(heads: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    lines = (
+        "<tr>" + "".join(f"<td>{escape(printable(str(cell)))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table>{f'<tr>{head}</tr>' if heads else ''}{''.join(lines)}</table>"

@@ -1,0 +1,298 @@
+"""Whether disk, manifest and server agree: each difference, with its meaning.
+
+Nothing is changed. What is read is the journal after a look at the disk and at the server's lists,
+the manifests, and, where every byte is asked for, the files themselves on both sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+from aqsync.aqueduct.client import Client
+from aqsync.config import MappingConfig
+from aqsync.errors import LocalError, RemoteFileNotFound
+from aqsync.journal import Journal
+from aqsync.journal.manifest_lines import ManifestLine
+from aqsync.journal.manifests import SentFile
+from aqsync.layout.manifest import is_manifest_name
+from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.reader import GuardedFile
+from aqsync.model import Databases, FileRecord
+from aqsync.paths import is_chosen
+from aqsync.sync.known_manifests import KnownManifests
+from aqsync.sync.policies import decisions
+from aqsync.sync.summary import NOT_IN_SYNC
+
+AT_ONCE = 4
+"""Files that are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which two sides differ."""
+
+    code: str
+    """Stays the same from release to release."""
+    eid: str
+    name: str
+    """On the server."""
+    place: str
+    """The file here, or where it came from; empty: unknown."""
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedFile:
+    """A file whose bytes were read."""
+
+    eid: str
+    name: str
+    place: str
+    size: int
+    sha256: str
+    """Hexadecimal, as it is on the server."""
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was found."""
+
+    files: int = 0
+    """On the server, known by the journal or a manifest."""
+    bytes: int = 0
+    freed: int = 0
+    """Of them, those whose only copy is on the server."""
+    others: int = 0
+    """On the server, and known by neither: people or other programs put them there."""
+    differences: list[Difference] = field(default_factory=list)
+    read: list[VerifiedFile] = field(default_factory=list)
+
+
+class _Known(NamedTuple):
+    """What a file on the server must be."""
+
+    size: int
+    sha256: bytes
+    place: str
+
+
+class Verifier:
+    """Compares the three sides of some mappings and experiments.
+
+    Args:
+        server: Asked for manifests, and for bytes.
+        journal: What is known, after a look at both sides.
+        mappings: The configured ones.
+        now_ns: The wall clock, nanoseconds since 1970.
+        within: By mapping, the only paths that count; a mapping that is not among them does not.
+        disk: Where the roots are.
+    """
+
+    def __init__(
+        self,
+        server: Client,
+        journal: Journal,
+        mappings: Sequence[MappingConfig],
+        now_ns: int,
+        within: Mapping[str, Sequence[str]],
+        disk: Disk = REAL_DISK,
+    ) -> None:
+        self._server = server
+        self._journal = journal
+        self._mappings = {mapping.name: mapping for mapping in mappings}
+        self._now_ns = now_ns
+        self._within = within
+        self._disk = disk
+        self._manifests = KnownManifests(server, journal)
+        self.found = Verification()
+        self._known: dict[tuple[str, str], _Known] = {}
+        """By EID and name, what stands on the server by journal or manifest."""
+
+    def experiments(self, eids: Sequence[str], *, only: str | None, whole: bool) -> None:
+        """Compare lists, sizes and times of experiments.
+
+        Args:
+            eids: Those that can be used.
+            only: Only files of this experiment count; None: all of the mappings.
+            whole: Also what other PCs' manifests say; else only what came from the mappings here.
+
+        Raises:
+            RemoteError: The server cannot be asked.
+        """
+        for name in self._within:
+            self._by_journal(self._mappings[name], only)
+        for eid in eids:
+            self._by_manifests(eid, whole=whole)
+
+    def _by_journal(self, mapping: MappingConfig, only: str | None) -> None:
+        """What is not as it should be by journal, disk and list."""
+        within = self._within[mapping.name]
+        for file, step in decisions(self._journal, mapping, self._now_ns, within):
+            if step.state in NOT_IN_SYNC and only in {None, file.eid}:
+                place = str(mapping.directory / file.path)
+                meaning = f"{step.state}: {step.message}"
+                self._add(step.reason.value, str(file.eid_shown), file.remote_name, place, meaning)
+
+    def _by_manifests(self, eid: str, *, whole: bool) -> None:
+        listed = self._journal.remote.names(eid)
+        sent = {
+            file.remote_name: file
+            for file in self._journal.manifests.files(eid)
+            if self._counts(file.mapping, file.path)
+        }
+        told = self._told(eid, listed, sent, whole=whole)
+        ours = {differing.name for differing in self.found.differences}
+        for name, file in sent.items():
+            if listed.get(name) != file.modified_at or file.modified_at is None:
+                continue  # the journal has said so
+            mapping = self._mappings.get(file.mapping)
+            place = self._place(file)
+            line = told.get(name)
+            self._expect(eid, name, _Known(file.size, file.sha256, place), freed=file.freed_ns)
+            if line is None:
+                if mapping is not None and mapping.manifest and name not in ours:
+                    why = "in sync, and no manifest on the server has this version yet"
+                    self._add("not-in-manifest", eid, name, place, why)
+            elif (line.sha256, line.size) != (file.sha256, file.size):
+                why = "the manifest says that other content was sent than the journal does"
+                self._add("manifest-differs", eid, name, place, why)
+        if whole:
+            known = sent.keys() | told.keys()
+            manifests = sum(map(is_manifest_name, listed))
+            self.found.others += len(listed.keys() - known) - manifests
+
+    def _told(
+        self, eid: str, listed: Mapping[str, str], sent: Mapping[str, SentFile], *, whole: bool
+    ) -> dict[str, ManifestLine]:
+        """By name, the lines that hold for what is listed; what contradicts the list is noted."""
+        found: dict[str, ManifestLine] = {}
+        lost: dict[str, tuple[str, str]] = {}
+        said = {differing.name for differing in self.found.differences}
+        for source, line in self._lines(eid):
+            at, is_ours = listed.get(line.name), line.name in sent
+            place = f"{source}/{line.path}" if source else line.path
+            if at is not None and at == line.modified_at:
+                found[line.name] = line
+                if whole and not is_ours:
+                    known = _Known(line.size, line.sha256, place)
+                    self._expect(eid, line.name, known, freed=line.freed_at)
+            elif whole and not is_ours and line.modified_at:
+                lost[line.name] = place, "removed" if at is None else "replaced"
+        for name, (place, what) in lost.items():
+            if name not in found and name not in said:
+                why = f"put there from {place} by its manifest, and {what} on the server since"
+                self._add(f"{what}-on-server", eid, name, place, why)
+        return found
+
+    def _lines(self, eid: str) -> Iterator[tuple[str, ManifestLine]]:
+        """Every line of every manifest, with the directory that it is of."""
+        for manifest in self._manifests.manifests(eid):
+            if manifest.header is not None:
+                for line in self._manifests.lines(manifest):
+                    yield manifest.header.sources[line.source].directory, line
+            elif manifest.problem:
+                self._add("manifest-unreadable", eid, manifest.name, "", manifest.problem)
+
+    def _counts(self, mapping: str, path: str) -> bool:
+        return mapping in self._within and is_chosen(path, self._within[mapping])
+
+    def _place(self, file: SentFile) -> str:
+        mapping = self._mappings.get(file.mapping)
+        return file.path if mapping is None else str(mapping.directory / file.path)
+
+    def _expect(self, eid: str, name: str, known: _Known, *, freed: object) -> None:
+        if (eid, name) in self._known:
+            return
+        self._known[eid, name] = known
+        self.found.files += 1
+        self.found.bytes += known.size
+        self.found.freed += freed is not None
+
+    def _add(self, code: str, eid: str, name: str, place: str, meaning: str) -> None:
+        shown = self._journal.remote.shown(eid)
+        self.found.differences.append(Difference(code, shown, name, place, meaning))
+
+    # Every byte
+
+    def read_all(self, progress: Callable[[int], None] = lambda _bytes: None) -> None:
+        """Read what was found equal so far, on both sides; what differs is noted.
+
+        Args:
+            progress: Called with the bytes just read.
+
+        Raises:
+            RemoteError: The server cannot be asked.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            known = list(self._known.items())
+            there = pool.map(lambda item: self._there(item[0], item[1], progress), known)
+            for difference_or_file in there:
+                self._note(difference_or_file)
+            here = pool.map(lambda file: self._here(file, progress), self._files_here())
+            for difference in here:
+                self._note(difference)
+
+    def _note(self, found: Difference | VerifiedFile | None) -> None:
+        if isinstance(found, Difference):
+            self.found.differences.append(found)
+        elif found is not None:
+            self.found.read.append(found)
+
+    def _there(
+        self, key: tuple[str, str], known: _Known, progress: Callable[[int], None]
+    ) -> Difference | VerifiedFile:
+        (eid, name), digest, size = key, hashlib.sha256(), 0
+        shown = self._journal.remote.shown(eid)
+        try:
+            with self._server.download(UUID(self._journal.remote.uuid(eid)), name) as coming:
+                for chunk in coming.chunks():
+                    digest.update(chunk)
+                    size += len(chunk)
+                    progress(len(chunk))
+        except RemoteFileNotFound:
+            meaning = "removed on the server just now"
+            return Difference("removed-on-server", shown, name, known.place, meaning)
+        if (digest.digest(), size) != (known.sha256, known.size):
+            meaning = (
+                f"its content on the server is not what was sent: {size} bytes with SHA-256"
+                f" {digest.hexdigest()}, where {known.sha256.hex()} was sent"
+            )
+            return Difference("other-bytes-on-server", shown, name, known.place, meaning)
+        return VerifiedFile(shown, name, known.place, size, digest.hexdigest())
+
+    def _files_here(self) -> Iterator[FileRecord]:
+        for name, within in self._within.items():
+            mapping_id = self._journal.mappings.get(name).id
+            identities = list(self._journal.observations.here(mapping_id))
+            for start in range(0, len(identities), 500):
+                for file in self._journal.observations.records(identities[start : start + 500]):
+                    synced = file.synced
+                    as_sent = synced is not None and synced.signature == file.local
+                    if as_sent and is_chosen(file.path, within):
+                        yield file
+
+    def _here(self, file: FileRecord, progress: Callable[[int], None]) -> Difference | None:
+        """A database is compared by its snapshot on the server alone: its own bytes are others."""
+        mapping = self._mappings[file.mapping]
+        if file.is_database and mapping.databases is Databases.SNAPSHOT:
+            return None
+        assert file.local is not None  # noqa: S101 - it is here
+        assert file.synced is not None  # noqa: S101 - it is as it was sent
+        place, digest = str(mapping.directory / file.path), hashlib.sha256()
+        eid = str(file.eid_shown)
+        try:
+            with GuardedFile(mapping.directory, file.path, file.local, self._disk) as source:
+                for chunk in source.chunks():
+                    digest.update(chunk)
+                    progress(len(chunk))
+        except LocalError as exc:
+            return Difference("unreadable-here", eid, file.remote_name, place, exc.message)
+        if digest.digest() == file.synced.sha256:
+            return None
+        meaning = "its content here is not what was sent, although its size and times are"
+        return Difference("other-bytes-here", eid, file.remote_name, place, meaning)
