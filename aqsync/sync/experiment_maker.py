@@ -170,7 +170,7 @@ class ExperimentMaker:
                     "two experiments belong to one folder; the older one counts",
                     experiment=oldest.eid,
                     double=each.eid,
-                    hint=f"aqsync experiment merge {oldest.eid}",
+                    hint=f"aqsync experiment merge {each.eid} --into {oldest.eid}",
                 )
 
     def _note(self, key: str, experiments: list[ExperimentRef]) -> None:

@@ -227,7 +227,8 @@ class ManifestWriter:
         failure = Failure(why, permanent=False, count=count, at_ns=self._clock.now_ns())
         self._journal.manifests.failed(record.eid, failure)
         if before is None or before.why != why:
-            log.warning("a manifest could not be written", experiment=record.eid, exc=exc)
+            eid = self._journal.remote.shown(record.eid)
+            log.warning("a manifest could not be written", experiment=eid, exc=exc)
         return backoff_ns(count, record.changes) / SECOND_NS
 
     # Sending

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from aqsync.errors import Forbidden, OperationFailed, ServerUnreachable
+from aqsync.journal.history import HistoryKind, Wanted
 from aqsync.layout.identity import identity_of, identity_tag
 from aqsync.layout.names import remote_name
 from aqsync.model import Hold, InSync, Reason, State, Upload, Wait
@@ -352,3 +353,29 @@ def test_the_step_says_that_it_makes_one(lab: Lab) -> None:
     step = lab.decision(f"{RUN}/data.csv")
     assert isinstance(step, Upload)
     assert step.makes
+
+
+def test_what_a_file_says_later_is_written_then(lab: Lab) -> None:
+    lab.configure(
+        experiment="new",
+        path="{date}/{name}/**",
+        metadata={"from": "node.json", "title": "$.name", "tags": {"qubit": "$.qubit"}},
+    )
+    lab.write(f"{RUN}/data.csv")
+    lab.push()
+    assert one(lab).title == RUN
+    lab.write(f"{RUN}/node.json", b'{"name": "Nice", "qubit": "q3"}')
+    lab.push()
+    assert one(lab).title == "Nice"
+    assert "qubit:q3" in one(lab).tags
+
+
+def test_what_cannot_be_read_costs_the_metadata_alone(lab: Lab) -> None:
+    lab.configure(
+        experiment="new", path="{date}/{name}/**", metadata={"from": "n.json", "title": "$.x"}
+    )
+    lab.write(f"{RUN}/n.json", b"{broken")
+    assert lab.push().uploaded == 1
+    assert one(lab).title == RUN
+    [event] = lab.journal.history.recent(9, Wanted(kinds=[HistoryKind.EXPERIMENT_MADE]))
+    assert "n.json" in event.text
