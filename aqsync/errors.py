@@ -14,7 +14,7 @@ raises is both what the tree calls it and a `FileDownloadError`. What ``upload_f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -363,13 +363,20 @@ class TreeIncomplete(AqsyncError):
         message: What happened, in words for a person.
         hint: What to do about it.
         problems: By path in the tree, why a file was not moved.
+        notes: What is worth knowing besides.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", problems: Mapping[str, AqsyncError]
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        problems: Mapping[str, AqsyncError],
+        notes: Sequence[str] = (),
     ) -> None:
         super().__init__(message, hint=hint)
         self.problems = problems
+        self.notes = notes
 
 
 class NoDaemon(AqsyncError):

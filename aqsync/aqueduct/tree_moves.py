@@ -142,4 +142,5 @@ class Reporter:
             f" {first!r}: {self._problems[first].message}",
             hint=self._problems[first].hint,
             problems=self._problems,
+            notes=report.notes,
         )

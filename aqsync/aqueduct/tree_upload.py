@@ -26,6 +26,7 @@ from aqsync.errors import (
     FileChanged,
     FileUnreadable,
     Interrupted,
+    LocalError,
     RemoteChanged,
     RemoteError,
 )
@@ -38,7 +39,11 @@ _A_MOMENT = timedelta(seconds=2)
 
 
 class Walk:
-    """What is in a directory; links are not followed."""
+    """What is in a directory; links are not followed.
+
+    Raises:
+        LocalError: The directory itself cannot be looked at.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -47,9 +52,17 @@ class Walk:
         """Folders with nothing in them that can be uploaded."""
         self.skipped: list[str] = []
         """Links, FIFOs, sockets and devices."""
+        self.closed: list[Moved] = []
+        """Folders that cannot be looked at, each with its problem."""
         waiting = [""]
         while waiting:
-            waiting += self._look_at(waiting.pop())
+            path = waiting.pop()
+            try:
+                waiting += self._look_at(path)
+            except LocalError as exc:
+                if not path:
+                    raise
+                self.closed.append(Moved(path, "", problem=exc))
         self.files.sort()
 
     def _look_at(self, path: str) -> list[str]:

@@ -59,6 +59,8 @@ def upload_tree(
         reporter = Reporter(found.eid, _OVERWRITE, ())
         for path in walk.skipped:
             reporter.note(path, "it is no regular file, and was left out")
+        for moved in walk.closed:
+            reporter.take(moved)
         with tree_progress(len(walk.files), show=progress, stays=True) as bar:
             for moved in upload.all_of(walk, sent=bar[0]):
                 bar[1]()

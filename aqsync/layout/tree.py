@@ -21,7 +21,7 @@ from aqsync.layout.manifest import (
 from aqsync.layout.names import is_inside, is_plain, local_path
 
 MOST_KEPT = 200_000
-"""Empty folders, and files that are not listed, that are kept of the manifests of one source."""
+"""Empty folders, and files that are not listed, that are kept of all manifests."""
 
 
 class Known(NamedTuple):
@@ -162,6 +162,7 @@ class _Found:
         self._listed = listed
         self.known: dict[str, Known] = {}
         self.newest: dict[tuple[str, str, str, str | None], _OfSource] = {}
+        self._kept = 0
 
     def take(self, header: Header, entries: Iterable[Entry]) -> None:
         sources = [self._of(header, number) for number in range(len(header.sources))]
@@ -169,12 +170,16 @@ class _Found:
             source = header.sources[entry.source]
             if isinstance(entry, ManifestFolder):
                 folder = _whole(entry.local_path, source.prefix)
-                if len(sources[entry.source].folders) < MOST_KEPT and is_inside(folder):
+                if is_inside(folder) and self._has_room():
                     sources[entry.source].folders.add(folder)
             elif is_honest(entry, header):
                 told = _known(entry, source.prefix)
                 if is_inside(told.whole):  # the prefix may be anything
                     self._take_file(told, entry.name, sources[entry.source])
+
+    def _has_room(self) -> bool:
+        self._kept += 1
+        return self._kept <= MOST_KEPT
 
     def _of(self, header: Header, number: int) -> _OfSource:
         source = header.sources[number]
@@ -186,7 +191,7 @@ class _Found:
 
     def _take_file(self, told: Known, name: str, source: _OfSource) -> None:
         if name not in self._listed:
-            if len(source.missing) < MOST_KEPT:
+            if self._has_room():
                 source.missing[name] = told
             return
         now, other = self._listed[name], self.known.get(name)

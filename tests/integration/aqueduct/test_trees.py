@@ -12,6 +12,7 @@ import pytest
 
 from aqsync.aqueduct import API
 from aqsync.aqueduct.experiment import Experiment
+from aqsync.aqueduct.folder import Entry, Folder
 from aqsync.errors import (
     AlreadyThere,
     ConfigError,
@@ -199,6 +200,26 @@ def test_links_are_left_out(experiment: Experiment, tmp_path: Path) -> None:
     sent = experiment.upload_folder(root)
     assert sent.moved == ["file"]
     assert [note.partition(":")[0] for note in sent.notes] == ["'fifo'", "'folder'", "'link'"]
+
+
+def test_a_folder_that_cannot_be_read_stops_no_other(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree(tmp_path / "a", "file", "closed/file")
+    (root / "link").symlink_to("file")
+    real = Folder.list
+
+    def refuse(self: Folder, path: str) -> list[Entry]:
+        if path == "closed":
+            raise LocalError("it is closed")
+        return real(self, path)
+
+    monkeypatch.setattr(Folder, "list", refuse)
+    with pytest.raises(TreeIncomplete, match="1 of 2") as caught:
+        experiment.upload_folder(root)
+    assert set(caught.value.problems) == {"closed"}
+    assert caught.value.notes == ["'link': it is no regular file, and was left out"]
+    assert set(experiment.paths) == {"file"}
 
 
 def test_what_differs_here_is_replaced_only_when_told(

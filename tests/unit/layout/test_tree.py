@@ -183,7 +183,7 @@ _names = st.lists(
 
 
 @given(known=_names, flat=_names, prefix=st.sampled_from([None, "a", "b"]), decode=st.booleans())
-@examples(200)
+@examples(60)
 def test_every_listed_name_has_one_place(
     *, known: list[str], flat: list[str], prefix: str | None, decode: bool
 ) -> None:
