@@ -138,8 +138,9 @@ class ManifestWriter:
             Interrupted: Aborted.
         """
         with self._turn:
-            soonest_s, usable = inf, self._usable()
-            for record in self._journal.manifests.outdated():
+            outdated = self._journal.manifests.outdated()
+            soonest_s, usable = inf, self._usable() if outdated else {}
+            for record in outdated:
                 if record.eid not in usable:
                     continue
                 state = self._state(record)

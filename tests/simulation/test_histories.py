@@ -23,6 +23,7 @@ QUICKLY_CAUGHT = (
     *("late-answer-counts", "checks-are-assumed", "list-not-refreshed", "never-rechecked"),
     *("differing-in-sync", "anything-is-the-beginning", "measurement-not-awaited"),
     *("unfinished-sent", "copy-not-checked", "part-sent", "line-cut", "budget-ignored"),
+    *("claim-permits-replacing", "manifest-of-others-replaced", "manifest-believed-unread"),
     *("locks-uncounted", "ignored-database-sent", "room-not-asked", "large-unpaid"),
 )
 

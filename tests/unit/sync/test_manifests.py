@@ -181,6 +181,19 @@ def test_it_tells_whether_the_measurement_is_complete(lab: Lab) -> None:
     assert files(lab)["run/a"].complete is True
 
 
+def test_a_folder_with_an_experiment_of_its_own_is_told_from_inside(lab: Lab) -> None:
+    lab.configure(experiment="new", path="{date}/{name}/**", manifest=True)
+    lab.write("2026-11-23/rabi/data/iq.csv")
+    (lab.root / "2026-11-23/rabi/plots").mkdir()
+    lab.push()
+    [eid] = {each.eid for each in lab.server.experiments.values()} - {EID}
+    [name] = names(lab, eid)
+    header, entries = manifest(lab, name, eid)
+    assert header.eid == eid
+    assert header.sources[0].directory == str(lab.root / "2026-11-23/rabi")
+    assert [entry.local_path for entry in entries] == ["data/iq.csv", "plots"]
+
+
 def test_off_leaves_what_is_there(lab: Lab) -> None:
     lab.write("a")
     lab.push()
