@@ -113,6 +113,15 @@ class Manifests:
         )
         return {name: at for name, at in rows if is_manifest_name(name)}
 
+    def own(self, eid: str) -> str | None:
+        """The name of our manifest, if the list shows just the version that we wrote last."""
+        name: str | None = self._database.value(
+            "SELECT m.name FROM manifest m JOIN remote_file r ON r.eid = m.eid AND r.name = m.name"
+            " WHERE m.eid = ? AND r.modified_at = m.modified_at",
+            (eid,),
+        )
+        return name
+
     def outdated(self) -> list[ManifestRecord]:
         """Those that lack something that they can have now, or are lost on the server."""
         rows = self._database.rows(

@@ -107,19 +107,26 @@ class KnownManifests:
     def freed(self, eid: str, name: str) -> ManifestLine | None:
         """A line that says that the file was freed, so that the server's copy is the only one.
 
-        It raises as `line` does.
+        What this journal wrote last is not read: the journal knows it. It raises as `line` does.
         """
-        return self._first(eid, name, lambda line: line.freed_at is not None)
+        ours = self._journal.manifests.own(eid)
+        return self._first(eid, name, lambda line: line.freed_at is not None, but=ours)
 
-    def manifests(self, eid: str) -> list[KnownManifest]:
+    def manifests(self, eid: str, *, but: str | None = None) -> list[KnownManifest]:
         """The manifests that the experiment's list shows, those too that cannot be read.
 
         It raises as `line` does.
+
+        Args:
+            eid: The experiment.
+            but: The name of one that is left out.
         """
         uuid = self._journal.remote.uuid(eid)
         listed = self._journal.manifests.listed(eid)
         with self._reading:
             self._forget_others(uuid, listed)
+            if but is not None:
+                listed.pop(but, None)
             for number, (name, modified_at) in enumerate(listed.items()):
                 known = self._known.get((uuid, name))
                 if known is not None and known.modified_at == modified_at:
@@ -143,9 +150,13 @@ class KnownManifests:
         return self._lines.all(manifest.number)
 
     def _first(
-        self, eid: str, name: str, fits: Callable[[ManifestLine], bool]
+        self,
+        eid: str,
+        name: str,
+        fits: Callable[[ManifestLine], bool],
+        but: str | None = None,
     ) -> ManifestLine | None:
-        for manifest in self.manifests(eid):
+        for manifest in self.manifests(eid, but=but):
             line = self._lines.of(manifest.number, name) if manifest.files else None
             if line is not None and fits(line):
                 return line

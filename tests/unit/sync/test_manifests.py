@@ -418,3 +418,14 @@ def test_outside_the_windows_it_waits(lab: Lab) -> None:
 
 def local_time(lab: Lab) -> datetime:
     return datetime.fromtimestamp(lab.clock.now_ns() / 1e9, UTC).astimezone()
+
+
+def test_what_this_journal_wrote_last_is_not_read_before_a_replacement(lab: Lab) -> None:
+    lab.server.checks_conditions = True
+    lab.write("a", b"first")
+    lab.push()
+    lab.write("a", b"second", age_s=60)
+    lab.server.calls.clear()
+    lab.push()
+    assert lab.remote["a"] == b"second"
+    assert lab.server.called("download") == []
