@@ -19,6 +19,7 @@ from aqsync.cli.output import printable, report_error, say
 from aqsync.cli.server_access import URL_VARIABLE, Access, connected
 from aqsync.cli.starting_server import await_start
 from aqsync.config import MappingConfig
+from aqsync.config.made import NEW, folder_pattern
 from aqsync.config.patterns import EID, brace_names, check_pattern
 from aqsync.config.presets import presets, recognised
 from aqsync.config.token import checked_token, read_token, store_token, token_place
@@ -158,12 +159,12 @@ def ask_for_experiment(client: Client, given: str | None) -> str:
         newest = client.find(limit=_SHOWN)[0]
         for each in newest:
             say(f"  {each.eid}  {printable(each.title)}")
-    question = "The experiment's EID, or a title to make a new one"
+    question = "The experiment's EID, or a title to make a new one; or new: one for each folder"
     return ask_until_good(question, None, given, lambda answer: _experiment(client, answer))
 
 
 def _experiment(client: Client, answer: str) -> str:
-    if brace_names(answer):
+    if brace_names(answer) or answer == NEW:
         return answer
     if EID.fullmatch(answer):
         found: ExperimentRef = client.experiment_by_eid(answer)
@@ -174,6 +175,20 @@ def _experiment(client: Client, answer: str) -> str:
     made = client.create_experiment(answer, "")
     say(f"  made {made.eid}")
     return made.eid
+
+
+def ask_for_folders(given: str | None) -> str:
+    """Ask which folders get an experiment each."""
+    question = "Which folders? Names in braces take one part of a path"
+    return ask_until_good(question, "{date}/{name}/**", given, _folders)
+
+
+def _folders(answer: str) -> str:
+    try:
+        folder_pattern(answer, None)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return answer
 
 
 class Entries(NamedTuple):

@@ -66,6 +66,13 @@ _MAPPING_OPTIONS = """\
   #   directory: /data/runs
   #   experiment: "{eid}"
   #   path: "{eid}_*/**"                 # /data/runs/20261123-7_test/iq.csv -> 20261123-7
+
+  # One mapping that makes an experiment of each folder:
+  # - name: own-experiments
+  #   directory: /data/own
+  #   experiment: new
+  #   path: "{date}/{name}/**"
+  #   title: "{date} {name}"
 """
 
 

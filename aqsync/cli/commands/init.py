@@ -13,6 +13,7 @@ import click
 from aqsync.cli.interview import (
     ask_for_directory,
     ask_for_experiment,
+    ask_for_folders,
     ask_for_patterns,
     ask_for_preset,
     ask_for_server,
@@ -24,6 +25,7 @@ from aqsync.cli.local_path import PATH
 from aqsync.cli.main import load
 from aqsync.cli.output import say
 from aqsync.config import MappingDraft, render_config
+from aqsync.config.made import NEW
 from aqsync.config.presets import presets
 from aqsync.errors import ConfigError, ExitCode
 from aqsync.paths import absolute
@@ -41,6 +43,7 @@ class _Answers(NamedTuple):
     experiment: str
     include: tuple[str, ...]
     preset: str | None
+    path: str | None
 
 
 @click.command(epilog="Example: aqsync init --output lab.yaml")
@@ -54,8 +57,12 @@ class _Answers(NamedTuple):
 @click.option("--url", help="The server's address; else $AQSYNC_URL.")
 @click.option("--token-file", type=PATH, help="The file that holds the token.")
 @click.option("--directory", type=PATH, help="The directory to upload.")
-@click.option("--experiment", help="The EID, such as 20261123-1.")
-@click.option("--path", help='With --experiment "{eid}": where it stands, "{eid}_*/**".')
+@click.option("--experiment", help="The EID, such as 20261123-1; or new, one for each folder.")
+@click.option(
+    "--path",
+    help='With --experiment "{eid}": where it stands, "{eid}_*/**"; with new: the folders,'
+    ' "{date}/{name}/**".',
+)
 @click.option("--name", help="The mapping's name.")
 @click.option("--prefix", help="What every remote name begins with.")
 @click.option("--include", multiple=True, help="A pattern of what is uploaded; may be repeated.")
@@ -88,13 +95,13 @@ def init(
     _require_room_for(absolute(output))
     token_file = None if token_file is None else absolute(token_file)
     asked = sys.stdin.isatty() and sys.stdout.isatty()
-    given = (url, token_file, directory, experiment, include, preset)
+    given = (url, token_file, directory, experiment, include, preset, path)
     answers = _asked(*given, at=absolute(output)) if asked else _as_given(*given)
     draft = MappingDraft(
         experiment=answers.experiment,
         name=name or _name_of(answers.directory),
         directory=str(answers.directory),
-        path=path,
+        path=answers.path,
         prefix=prefix,
         include=answers.include,
         preset=answers.preset,
@@ -142,6 +149,7 @@ def _asked(
     experiment: str | None,
     include: tuple[str, ...],
     preset: str | None,
+    path: str | None,
     *,
     at: Path,
 ) -> _Answers:
@@ -156,12 +164,14 @@ def _asked(
     with server.client:
         root = ask_for_directory(directory, check)
         eid = ask_for_experiment(server.client, experiment)
+    if eid == NEW:
+        path = ask_for_folders(path)
     entries = entries_below(root)
     if preset is None and not include:
         preset = ask_for_preset(entries)
     if preset is None:  # one knows which of its program's files matter
         include = ask_for_patterns(entries, include)
-    return _Answers(server.url, server.token_file, root, eid, include, preset)
+    return _Answers(server.url, server.token_file, root, eid, include, preset, path)
 
 
 def _as_given(
@@ -171,13 +181,14 @@ def _as_given(
     experiment: str | None,
     include: tuple[str, ...],
     preset: str | None,
+    path: str | None,
 ) -> _Answers:
     if directory is None:
         raise _missing("--directory")
     if experiment is None:
         raise _missing("--experiment")
     root = directory_named(str(directory))
-    return _Answers(url or default_url(), token_file, root, experiment, include, preset)
+    return _Answers(url or default_url(), token_file, root, experiment, include, preset, path)
 
 
 def _missing(option: str) -> ConfigError:

@@ -83,6 +83,16 @@ def test_what_the_options_say_is_tried_and_not_asked_for(remote: Remote, data: P
     assert "?" not in shown
 
 
+def test_folders_may_make_their_experiments(remote: Remote, data: Path) -> None:
+    options = ["--url", remote.url, "--directory", str(data), "--include", "*.h5"]
+    talk = [("or new: one for each folder", "new\n"), ("Which folders?", "x\n"), ("Which", "\n")]
+    code, shown = on_terminal(["init", *options], talk=talk)
+    assert code == 0, shown
+    assert "'x' names no folders" in shown
+    [mapping] = load_config(Path("aqsync.yaml")).mappings
+    assert (mapping.experiment, mapping.path) == ("new", "{date}/{name}/**")
+
+
 def test_a_program_is_recognised_by_its_files(remote: Remote, data: Path) -> None:
     (data / "run8.tdms").touch()
     options = ["--url", remote.url, "--directory", str(data), "--experiment", remote.eid]
