@@ -201,7 +201,7 @@ class ManifestWriter:
         eid, began, now_ns = record.eid, self._clock.monotonic(), self._clock.now_ns()
         waits = self._journal.manifests.awaits_list(eid)
         content = ManifestContent(self._journal, tuple(self._mappings.values()), eid, now_ns)
-        with named_by_eid({uuid: eid}), _temporary_file() as file:
+        with named_by_eid({uuid: self._journal.remote.shown(eid)}), _temporary_file() as file:
             write(file, content.header, self._watched(content.entries()))
             size, sha256 = _measured(file)
             modified_at = self._send(eid, uuid, file, size, sha256)
@@ -281,7 +281,8 @@ class ManifestWriter:
             return _Place(record.name, stands, written.size)
         size, sha256 = self._found(uuid, record.name)
         if sha256 not in {record.sent_sha256, written and written.sha256}:
-            log.warning("a manifest of others has the name of ours", experiment=eid)
+            shown = self._journal.remote.shown(eid)
+            log.warning("a manifest of others has the name of ours", experiment=shown)
             return self._draw(eid, uuid)
         self._journal.manifests.recognised(eid, WrittenManifest(size, sha256, 0, stands))
         return _Place(record.name, stands, size)

@@ -131,7 +131,7 @@ def _tag_problems(journal: Journal, mappings: Iterable[str]) -> list[FileProblem
     mapping_ids = [journal.mappings.get(name).id for name in mappings]
     return [
         FileProblem(
-            f"experiment {eid}",
+            f"experiment {journal.remote.shown(eid)}",
             State.FAILED,
             Reason.TAG_FAILED.explain(tag=tag, said=message, advice=hint),
         )

@@ -86,7 +86,7 @@ class Refusing:
         self._has_accepted = self._has_accepted or action is Action.SEND
         healed = self._journal.refusals.accepted(str(file.eid), action)
         for eid in healed:
-            about = eid or None
+            about = self._journal.remote.shown(eid) or None
             log.info("recovered: allowed again", experiment=about, what=_WHAT[action])
         if healed:
             self._changed()
@@ -137,7 +137,7 @@ class Refusing:
         why = self._not_allowed(eid, action, exc)
         refusal = Refusal(why, now_ns, 1, now_ns + backoff_ns(1, 0))
         self._journal.refusals.set(eid, action, refusal)
-        about = eid or None
+        about = self._journal.remote.shown(eid) or None
         log.warning(
             "not allowed by the server", experiment=about, reason=why.message, hint=why.hint
         )

@@ -187,7 +187,8 @@ class ServerPoller:
         missing = self._sought()
         if self._learn(missing) and (found := missing.keys() - self._sought().keys()):
             for eid in sorted(found):
-                log.info("the experiment can be used now", experiment=eid)
+                shown = self._journal.remote.shown(eid)
+                log.info("the experiment can be used now", experiment=shown)
             self._all_listed()
 
     def _attend_refusals(self) -> None:

@@ -226,6 +226,20 @@ def test_a_renamed_folder_keeps_its_experiment(lab: Lab) -> None:
     assert len(contents(one(lab))) == 3
 
 
+def test_a_rename_may_be_seen_bit_by_bit(lab: Lab) -> None:
+    """Events tell of the old name and of the new one apart."""
+    lab.write(f"{RUN}/data.csv")
+    lab.push()
+    first = key(lab, f"{RUN}/data.csv")
+    (lab.root / RUN).rename(lab.root / "2026-11-24/rabi-2")
+    lab.scan(RUN)
+    assert lab.record(f"{RUN}/data.csv").local is None
+    lab.scan("2026-11-24/rabi-2/data.csv")
+    assert key(lab, "2026-11-24/rabi-2/data.csv") == first
+    assert isinstance(lab.decision("2026-11-24/rabi-2/data.csv"), InSync)
+    assert lab.find(f"{RUN}/data.csv") is None
+
+
 def test_a_renamed_folder_is_found_without_the_journal(lab: Lab) -> None:
     lab.write(f"{RUN}/data.csv")
     lab.push()
