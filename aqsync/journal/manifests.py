@@ -21,6 +21,8 @@ _NO_FAILURE = """
 _COLUMNS = """
     m.eid, m.changes, m.bytes, m.uuid, m.name, m.size, m.sha256, m.at_ns, m.sequence, m.modified_at,
     m.has_changes, m.has_bytes, m.waits, m.spare_bytes, m.sent_sha256,
+    EXISTS (SELECT 1 FROM freed d JOIN experiment e ON e.uuid = d.uuid
+        WHERE e.eid = m.eid AND d.at_ns > coalesce(m.at_ns, 0)),
     m.failure_code, m.failure_message, m.failure_hint, m.failure_count, m.failure_at_ns
 """
 _AWAITED = """
@@ -73,6 +75,8 @@ class ManifestRecord:
     """See `manifest_rules.Outdated`."""
     sent_sha256: bytes | None
     """Of one whose last bytes were about to be sent: the server may have it, answer or not."""
+    lacks_freed: bool
+    """It does not say yet that a file was freed."""
     failure: Failure | None
 
     @property
@@ -247,7 +251,7 @@ class Manifests:
 
 def _record(row: tuple[Any, ...]) -> ManifestRecord:
     eid, changes, sent, uuid, name, size, sha256, at_ns, sequence, modified_at, *rest = row
-    has_changes, has_bytes, waits, spare_bytes, sent_sha256, *failure = rest
+    has_changes, has_bytes, waits, spare_bytes, sent_sha256, lacks_freed, *failure = rest
     written = None if size is None else WrittenManifest(size, sha256, at_ns, modified_at)
     return ManifestRecord(
         eid,
@@ -262,6 +266,7 @@ def _record(row: tuple[Any, ...]) -> ManifestRecord:
         bool(waits),
         spare_bytes,
         sent_sha256,
+        bool(lacks_freed),
         _failure(failure),
     )
 

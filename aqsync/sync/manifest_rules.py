@@ -36,6 +36,9 @@ class Outdated:
     """What it was allowed to cost besides when the last one was written."""
     took_s: float = 0.0
     """Seconds that writing the last one took."""
+    lacks_freed: bool = False
+    """It does not say yet that a file was freed: a person waits for that, and removes none before.
+    """
     lost: bool = False
     """It lacks nothing, but the server does not have it any more."""
 
@@ -47,6 +50,8 @@ def due_in(manifest: Outdated, *, at_end: bool = False) -> float:
         manifest: How it stands.
         at_end: Nothing more is expected now: it is the end of a push.
     """
+    if manifest.lacks_freed:
+        return 0.0
     if manifest.lost:  # a server that never keeps it does not get it again and again
         return max(0.0, AT_LATEST_S - manifest.written_s) if manifest.written_s >= 0 else 0.0
     rests = RESTS * manifest.took_s - manifest.written_s

@@ -182,6 +182,7 @@ class ManifestWriter:
             written_ns / SECOND_NS,
             record.spare_bytes,
             self._took_s.get(record.eid, 0.0),
+            lacks_freed=record.is_outdated and record.lacks_freed,
             lost=not record.is_outdated,
         )
 

@@ -120,3 +120,7 @@ def test_all_of_them_cost_a_tenth_and_what_may_be_spared(
 def test_one_that_the_server_lost_is_written_again_an_hour_after_it_was() -> None:
     lost = Outdated(99, 99, 0, 1_000, 600, SPARE_BYTES, lost=True)
     assert due_in(lost) == due_in(lost, at_end=True) == AT_LATEST_S - 600
+
+
+def test_what_a_person_frees_is_told_whatever_it_costs() -> None:
+    assert due_in(Outdated(0, 0, 0, HUGE, 1, 0, lacks_freed=True)) == 0

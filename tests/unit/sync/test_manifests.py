@@ -22,6 +22,8 @@ from aqsync.layout.manifest import (
     is_manifest_name,
     read,
 )
+from aqsync.model import Freed
+from aqsync.sync import manifest_rules
 from tests.support.databases import add_rows, open_database
 from tests.support.harness import Harness, logged
 from tests.support.lab import EID, Killed, Lab
@@ -429,3 +431,25 @@ def test_what_this_journal_wrote_last_is_not_read_before_a_replacement(lab: Lab)
     lab.push()
     assert lab.remote["a"] == b"second"
     assert lab.server.called("download") == []
+
+
+def test_what_is_freed_is_told_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest_rules, "SPARE_BYTES", 0)
+    lab.write("a")
+    lab.push()
+    lab.clock.advance(60)
+    lab.write("b")
+    lab.push()
+    assert files(lab).keys() == {"a"}, "it would cost too much"
+    file = lab.record("a")
+    assert file.synced is not None
+    found = Freed(0, file.synced.sha256, file.size, str(file.remote.modified_at))
+    assert lab.journal.freed.note([(file, found)], lab.clock.now_ns())
+    lab.push()
+    assert {path: bool(each.freed_at) for path, each in files(lab).items()} == {
+        "a": True,
+        "b": False,
+    }
+    uploads = lab.server.called("upload")
+    lab.push()
+    assert lab.server.called("upload") == uploads
