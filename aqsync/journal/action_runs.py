@@ -109,9 +109,26 @@ class ActionRuns:
         assert found is not None  # noqa: S101 - it was just written
         return found
 
-    def forget(self, run: ActionRun) -> None:
-        """Nothing of this start has left this machine: it was never begun."""
-        self._database.write("DELETE FROM action_run WHERE id = ?", (run.id,))
+    def undo(self, run: ActionRun, before: ActionRun | None) -> None:
+        """Nothing of this start has left this machine: all is as it was before.
+
+        Args:
+            run: What was noted.
+            before: The run on the same content that it took the place of; None: there was none.
+        """
+        if before is None:
+            self._database.write("DELETE FROM action_run WHERE id = ?", (run.id,))
+            return
+        self._database.write(
+            "UPDATE action_run SET parameters = ?, after = ?, noted_at_ns = ?, attempt = ?,"
+            " state = ?, task = ?, result_code = ?, said = ?, ended_at_ns = ?, again = ?"
+            " WHERE id = ?",
+            (
+                *(json.dumps(before.parameters), before.after, before.noted_at_ns, before.attempt),
+                *(before.state.value, before.task, before.result_code, words(before.said)),
+                *(before.ended_at_ns, before.again, run.id),
+            ),
+        )
 
     def has_task(self, run: ActionRun, task: str, state: ActionState, now_ns: int) -> None:
         """A run's task is known; the history gets its start."""
@@ -142,7 +159,7 @@ class ActionRuns:
             _note(connection, run, kind, "; ".join(text), now_ns)
 
     def again(self, runs: Iterable[ActionRun]) -> None:
-        """A person wants these run once more."""
+        """A person wants these runs once more."""
         self._database.write_each(
             "UPDATE action_run SET again = 1 WHERE id = ?", ((run.id,) for run in runs)
         )

@@ -303,13 +303,14 @@ class Actions:
 
     def _ask_for(self, start: Start) -> None:
         """Note a start, then ask for it."""
+        before = self._journal.actions.at(start)
         run = self._journal.actions.begin(start, self._clock.now_ns())
         self._journal.make_durable(at_once=True)
         answered = self._tasks.run(run)
         if answered is None:
             self._asked_ns[run.id] = self._clock.now_ns()
         elif answered.never_sent is not None:
-            self._journal.actions.forget(run)
+            self._journal.actions.undo(run, before)
             raise answered.never_sent
         else:
             self._tell(run, answered)

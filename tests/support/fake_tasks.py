@@ -19,7 +19,7 @@ from aqsync.aqueduct.records import (
     TaskStatus,
 )
 from aqsync.aqueduct.server_tasks import ServerTasks
-from aqsync.errors import TaskNotFound
+from aqsync.errors import ServerUnreachable, TaskNotFound
 from tests.support.fake_clock import FakeClock
 
 EXPERIMENT = Parameter("experiment", None, None, "experiment", None, None)
@@ -39,6 +39,7 @@ class FakeTasks(ServerTasks):
         after: The same once a task has been made, before its answer is given.
         old: It has no tasks, and runs actions to their end.
         made: Every task, the oldest first.
+        late_s: For how long the next start is under way, while its answer is lost at once.
     """
 
     clock: FakeClock
@@ -51,8 +52,10 @@ class FakeTasks(ServerTasks):
     old: bool = False
     away: BaseException | None = None
     made: list[TaskRecord] = field(default_factory=list)
+    late_s: float = 0.0
     asked: list[str] = field(default_factory=list)
     ran: list[tuple[str, str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
+    _late: list[tuple[float, TaskRecord]] = field(default_factory=list)
     to_the_end: Execution = field(default_factory=lambda: Execution(0, "", "", "", ""))
 
     def exist(self) -> bool:
@@ -67,23 +70,28 @@ class FakeTasks(ServerTasks):
     ) -> TaskRecord:
         self._ask("execute")
         self._trouble(self.troubles)
-        task = TaskRecord(
-            uuid4(),
-            _reference(experiment),
-            extension,
-            action,
-            tuple((EXPERIMENT._replace(name=name), value) for name, value in values),
-            "somebody",
-            self._now(),
-            None,
-            TaskStatus.PENDING,
-            None,
-            None,
-            None,
-        )
+        given = tuple((EXPERIMENT._replace(name=name), value) for name, value in values)
+        task = self.task(experiment, extension, action, given)
+        if self.late_s:
+            self._late.append((self.clock.monotonic() + self.late_s, task))
+            self.late_s = 0.0
+            raise ServerUnreachable("silence")
         self.made.append(task)
         self._trouble(self.after)
         return task
+
+    def task(
+        self,
+        experiment: UUID,
+        extension: str,
+        action: str,
+        given: tuple[tuple[Parameter, str | None], ...],
+    ) -> TaskRecord:
+        """A task that has just been received."""
+        return TaskRecord(
+            *(uuid4(), _reference(experiment), extension, action, given, "somebody", self._now()),
+            *(None, TaskStatus.PENDING, None, None, None),
+        )
 
     def execute_to_the_end(
         self,
@@ -142,6 +150,9 @@ class FakeTasks(ServerTasks):
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
+        due = [task for at, task in self._late if at <= self.clock.monotonic()]
+        self._late = [each for each in self._late if each[1] not in due]
+        self.made += [task._replace(received_at=self._now()) for task in due]
         if self.away is not None:
             raise self.away
 
