@@ -8,17 +8,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
 
+from aqsync.aqueduct.records import RemoteFile
 from aqsync.config import MappingConfig
 from aqsync.journal import Journal
-from aqsync.layout.manifest import read, write
+from aqsync.layout.manifest import manifest_name, read, write
 from aqsync.layout.names import remote_name
 from aqsync.sync.manifest_content import ManifestContent
+from aqsync.sync.verification import Verifier
 from bench.figures import Figure
 from bench.processes import Run, run
 from bench.stage import Stage
+
+if TYPE_CHECKING:
+    from aqsync.aqueduct.client import Client
 
 FILES, QUICK_FILES = 100_000, 10_000
 PER_FOLDER = 100
@@ -26,6 +33,7 @@ EID = "20261123-1"
 MOST_BYTES = 8_000_000
 """Of 100,000 files."""
 MOST_MB = 80
+MOST_VERIFIED_S = 3.0
 _BEGAN_NS = 1_795_428_000_000_000_000
 
 
@@ -46,6 +54,8 @@ def manifest(stage: Stage) -> Iterator[Figure]:
     yield Figure(f"manifest of {files} files: size", sizes, "MB", at_most=most)
     yield Figure("manifest: processor time to write it", [each["written_s"] for each in told], "s")
     yield Figure("manifest: processor time to read it", [each["read_s"] for each in told], "s")
+    verified = [each["verified_s"] for each in told]
+    yield Figure("verify beside the list and the disk", verified, "s", at_most=MOST_VERIFIED_S)
     memory = [each.peak_mb for each in runs]
     yield Figure("manifest: peak memory of both", memory, "MB", at_most=MOST_MB)
 
@@ -93,7 +103,42 @@ def _measure(place: Path, report: Path) -> None:
         for _ in entries:
             pass
         read_s = time.process_time() - began
-    report.write_text(json.dumps({"bytes": size, "written_s": written_s, "read_s": read_s}))
+        verified_s = _verify(place, mapping, file)
+    told = {"bytes": size, "written_s": written_s, "read_s": read_s, "verified_s": verified_s}
+    report.write_text(json.dumps(told))
+
+
+def _verify(place: Path, mapping: MappingConfig, manifest: IO[bytes]) -> float:
+    """Seconds that `aqsync verify` takes beside fetching the list and looking at the disk."""
+    with Journal.copy_in_memory(place, _BEGAN_NS) as journal:
+        lists = [
+            RemoteFile(f.remote_name, str(f.modified_at)) for f in journal.manifests.files(EID)
+        ]
+        own = RemoteFile(manifest_name("lab", "0" * 12), "2026-11-23T12:00:00+00:00")
+        sequence = journal.remote.next_sequence()
+        journal.remote.listed({EID: [*lists, own]}, ([], b""), sequence, _BEGAN_NS)
+        began = time.monotonic()
+        server = cast("Client", _Stored(manifest))
+        verifier = Verifier(server, journal, [mapping], _BEGAN_NS, {mapping.name: ()})
+        verifier.experiments([EID], only=None, whole=True)
+        if verifier.found.differences:
+            raise AssertionError(verifier.found.differences[:3])
+        return time.monotonic() - began
+
+
+class _Stored:
+    """A server that has one manifest."""
+
+    def __init__(self, manifest: IO[bytes]) -> None:
+        self._manifest = manifest
+
+    @contextmanager
+    def download(self, _uuid: object, _name: str) -> Iterator[_Stored]:
+        self._manifest.seek(0)
+        yield self
+
+    def chunks(self) -> Iterator[bytes]:
+        return iter(partial(self._manifest.read, 1 << 18), b"")
 
 
 if __name__ == "__main__":
