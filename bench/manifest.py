@@ -55,7 +55,12 @@ def manifest(stage: Stage) -> Iterator[Figure]:
     yield Figure("manifest: processor time to write it", [each["written_s"] for each in told], "s")
     yield Figure("manifest: processor time to read it", [each["read_s"] for each in told], "s")
     verified = [each["verified_s"] for each in told]
-    yield Figure("verify beside the list and the disk", verified, "s", at_most=MOST_VERIFIED_S)
+    yield Figure(
+        "verify beside the list and the disk: processor time",
+        verified,
+        "s",
+        at_most=MOST_VERIFIED_S,
+    )
     memory = [each.peak_mb for each in runs]
     yield Figure("manifest: peak memory of both", memory, "MB", at_most=MOST_MB)
 
@@ -115,15 +120,16 @@ def _verify(place: Path, mapping: MappingConfig, manifest: IO[bytes]) -> float:
             RemoteFile(f.remote_name, str(f.modified_at)) for f in journal.manifests.files(EID)
         ]
         own = RemoteFile(manifest_name("lab", "0" * 12), "2026-11-23T12:00:00+00:00")
+        journal.remote.next_sequence()  # later than all uploads
         sequence = journal.remote.next_sequence()
         journal.remote.listed({EID: [*lists, own]}, ([], b""), sequence, _BEGAN_NS)
-        began = time.monotonic()
+        began = time.process_time()
         server = cast("Client", _Stored(manifest))
         verifier = Verifier(server, journal, [mapping], _BEGAN_NS, {mapping.name: ()})
         verifier.experiments([EID], only=None, whole=True)
         if verifier.found.differences:
             raise AssertionError(verifier.found.differences[:3])
-        return time.monotonic() - began
+        return time.process_time() - began
 
 
 class _Stored:

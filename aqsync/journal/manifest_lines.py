@@ -10,9 +10,8 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from aqsync.errors import LocalError
 from aqsync.journal.rows import loaded, stored
@@ -42,8 +41,7 @@ _COLUMNS = (
 _AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestLine:
+class ManifestLine(NamedTuple):
     """What a manifest says of one file on the server."""
 
     manifest: int
@@ -152,22 +150,11 @@ def _translated() -> Iterator[None]:
 
 
 def _row(line: ManifestLine) -> tuple[object, ...]:
-    manifest, name, source, path, *rest = astuple(line)
+    manifest, name, source, path, *rest = line
     return manifest, name, source, stored(path), *rest
 
 
 def _line(row: Sequence[Any]) -> ManifestLine:
-    manifest, name, source, path, size, sha256, mtime_ns, modified_at, state, complete, freed = row
-    return ManifestLine(
-        manifest,
-        name,
-        source,
-        loaded(path),
-        size,
-        sha256,
-        mtime_ns,
-        modified_at,
-        state,
-        None if complete is None else bool(complete),
-        freed,
-    )
+    line = ManifestLine._make(row)
+    whole = None if line.complete is None else bool(line.complete)
+    return line._replace(path=loaded(line.path), complete=whole)

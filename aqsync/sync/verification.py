@@ -203,7 +203,7 @@ class Verifier:
 
     def _place(self, file: SentFile) -> str:
         mapping = self._mappings.get(file.mapping)
-        return file.path if mapping is None else str(mapping.directory / file.path)
+        return file.path if mapping is None else f"{mapping.directory}/{file.path}"
 
     def _expect(self, eid: str, name: str, known: _Known, *, freed: object) -> None:
         if (eid, name) in self._known:
