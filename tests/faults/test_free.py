@@ -16,6 +16,9 @@ import pytest
 from aqsync.layout.manifest import is_manifest_name
 from aqsync.layout.names import remote_name
 from tests.support.embedded import EmbeddedServer
+from tests.support.intercepting_proxy import ANYTHING, Exchange, InterceptingProxy
+from tests.support.length import long_but
+from tests.support.patience import HANG_S
 from tests.support.project import Project, Ran
 
 A, B = "run-1/a.csv", "run-1/b.csv"
@@ -211,6 +214,41 @@ def test_unasked_nothing_goes(pushed: Project) -> None:
     assert ran.exit_code == 2
     assert "to be freed" in ran.out
     assert here(pushed) == [A, B]
+
+
+@pytest.mark.parametrize("count", long_but(1, [7, 4, 1, 2, 3, 5, 6, 8, 9]))
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_kill_at_any_request_loses_nothing(
+    project: Project, proxy: InterceptingProxy, count: int, *, answered: bool
+) -> None:
+    """Whatever was noted or removed by then: no copy goes, though deletions are carried out."""
+    project.configure(
+        server={"url": proxy.url}, on_local_delete="remove", remove_share=1.0, recheck=False
+    )
+    contents = {name: f"the content of {name}".encode() for name in (A, B)}
+    for name, content in contents.items():
+        project.write(name, content)
+    project.write("stays.csv", "young")
+    project.pushed()
+    seen: list[Exchange] = []
+
+    def kill(exchange: Exchange) -> bool:
+        seen.append(exchange)
+        if len(seen) != count:
+            return exchange.pass_on()
+        goes_on = exchange.pass_on() if answered else False
+        process.kill()
+        return goes_on
+
+    proxy.on(ANYTHING, kill, times=1000)
+    with project.start("free", "main", "--older-than", "0s", "--yes", "--delete") as process:
+        process.communicate(timeout=HANG_S)
+    proxy.hands_off()
+    project.push()
+    project.push()
+    there = project.remote()
+    assert {name: there.get(remote_name(name)) for name in contents} == contents
+    assert project.run("status").exit_code == 0
 
 
 def test_a_copy_that_is_lost_is_loud(pushed: Project) -> None:
