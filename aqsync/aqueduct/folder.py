@@ -10,12 +10,12 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, NamedTuple, Self
 
-from aqsync.aqueduct.partial_file import folds_case, remove_leftovers, write_at, writing
+from aqsync.aqueduct.partial_file import Partial, folds_case, remove_leftovers, writing
 from aqsync.errors import LocalError
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -111,27 +111,16 @@ class Folder:
                 for entry in entries
             )
 
-    def write(
-        self,
-        path: str,
-        chunks: Iterable[bytes],
-        *,
-        replace: bool,
-        mtime_ns: Callable[[], int | None],
-    ) -> None:
-        """Write a file, and make the folders above it; see `write_at`.
+    def partial(self, path: str) -> Partial:
+        """Begin a file, and make the folders above it.
 
         Raises:
-            LocalError: It cannot be written, or the way leads through a link or a file. What
-                `chunks` raises passes through.
+            LocalError: It cannot be written, or the way leads through a link or a file.
         """
         above, name = _split(path, self.shown(path))
         with self._translated(path):
             at = self._made(above)
-        try:
-            write_at(at, name, self.shown(path), chunks, replace=replace, mtime_ns=mtime_ns)
-        finally:
-            os.close(at)
+        return Partial(at, name, self.shown(path))
 
     def touch(self, path: str, mtime_ns: int) -> None:
         """Set when a file was last modified, as far as its file system can keep that."""

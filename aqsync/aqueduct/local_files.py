@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from aqsync.aqueduct.partial_file import write_at, writing
+from aqsync.aqueduct.partial_file import Partial, writing
 from aqsync.errors import FileToUploadNotFoundError, FileUnreadable, LocalError
 
 Progress = Callable[[int, int | None], object]
@@ -91,7 +91,6 @@ def write_whole(target: Path, chunks: Iterable[bytes], *, replace: bool = True) 
             directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     except ValueError as exc:  # a NUL, or what the file system's encoding cannot express
         raise LocalError(f"{str(target)!r} cannot be the path of a file") from exc
-    try:
-        write_at(directory, os.fsencode(target.name), str(target), chunks, replace=replace)
-    finally:
-        os.close(directory)
+    with Partial(directory, os.fsencode(target.name), str(target)) as partial:
+        partial.fill(chunks)
+        partial.finish(replace=replace)

@@ -12,7 +12,8 @@ import fcntl
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 from aqsync.errors import LocalError
 
@@ -25,50 +26,70 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 
 
-def write_at(
-    directory: int,
-    name: bytes,
-    shown: str,
-    chunks: Iterable[bytes],
-    *,
-    replace: bool,
-    mtime_ns: Callable[[], int | None] = lambda: None,
-) -> None:
-    """Write a file in a directory.
+class Partial:
+    """A file that is being written; a context manager, which removes what has not been finished.
 
     Args:
-        directory: A handle of the directory.
-        name: The file's name in it.
+        directory: A handle of the directory that it is in; this closes it.
+        name: The name that it will have there.
         shown: Its path as errors name it.
-        chunks: Its bytes.
-        replace: Whether it takes the place of what may be there already.
-        mtime_ns: Asked after the last of the bytes for when the file was last modified, in
-            nanoseconds since 1970; None: now. A time that the file system cannot keep is now too.
 
     Raises:
-        LocalError: It cannot be written. What `chunks` raises passes through.
+        LocalError: Nothing can be written there.
     """
-    with writing(shown):
-        partial, descriptor = _temporary(directory)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for chunk in chunks:
-                with writing(shown):
-                    file.write(chunk)
-            modified_ns = mtime_ns()
+
+    def __init__(self, directory: int, name: bytes, shown: str) -> None:
+        self._directory = directory
+        self._name = name
+        self._shown = shown
+        try:
             with writing(shown):
-                file.flush()
-                if modified_ns is not None:
-                    with contextlib.suppress(OverflowError, OSError):
-                        os.utime(descriptor, ns=(modified_ns, modified_ns))
-                os.fsync(descriptor)
-                if replace:
-                    os.replace(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
-                else:
-                    _name(partial, name, directory)
-    finally:
+                self._temporary, descriptor = _temporary(directory)
+        except BaseException:
+            os.close(directory)
+            raise
+        self._file = os.fdopen(descriptor, "wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # what could not be written has been said
+            self._file.close()
         with contextlib.suppress(OSError):
-            os.unlink(partial, dir_fd=directory)
+            os.unlink(self._temporary, dir_fd=self._directory)
+        os.close(self._directory)
+
+    def fill(self, chunks: Iterable[bytes]) -> None:
+        """Write its bytes.
+
+        Raises:
+            LocalError: They cannot be written. What `chunks` raises passes through.
+        """
+        for chunk in chunks:
+            with writing(self._shown):
+                self._file.write(chunk)
+
+    def finish(self, *, replace: bool, mtime_ns: int | None = None) -> None:
+        """Wait until it is on the disk, and give it its name.
+
+        Args:
+            replace: Whether it takes the place of what may be there already.
+            mtime_ns: When it was last modified, in nanoseconds since 1970; None: now. A time that
+                the file system cannot keep is now too.
+
+        Raises:
+            LocalError: That cannot be done, or something is there and is not replaced.
+        """
+        descriptor = self._file.fileno()
+        with writing(self._shown):
+            self._file.flush()
+            if mtime_ns is not None:
+                with contextlib.suppress(OverflowError, OSError):
+                    os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+            os.fsync(descriptor)
+            give_name = _rename if replace else _name
+            give_name(self._temporary, self._name, self._directory)
 
 
 def remove_leftovers(directory: int) -> None:
@@ -136,6 +157,11 @@ def _remove_unlocked(name: str, directory: int) -> None:
         os.close(descriptor)
 
 
+def _rename(partial: bytes, name: bytes, directory: int) -> None:
+    """Give a file its name; what has it goes."""
+    os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
 def _name(partial: bytes, name: bytes, directory: int) -> None:
     """Give a file its name, unless there is one of this name by now."""
     try:
@@ -147,4 +173,4 @@ def _name(partial: bytes, name: bytes, directory: int) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.stat(name, dir_fd=directory, follow_symlinks=False)
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from exc
-        os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
+        _rename(partial, name, directory)

@@ -32,12 +32,13 @@ def side_by_side(
         threads: How many.
     """
     bench = _Bench(items, work, stop)
-    running = [Thread(target=bench.work_on, name="tree", daemon=True) for _ in range(threads)]
-    for thread in running:
-        thread.start()
+    running: list[Thread] = []
     left = threads
     ended = False
     try:
+        for _ in range(threads):
+            running.append(Thread(target=bench.work_on, name="tree", daemon=True))
+            running[-1].start()
         while left:
             result = bench.results.get()
             if isinstance(result, _Ended):
@@ -52,7 +53,8 @@ def side_by_side(
             stop.set()
             abort()
         for thread in running:
-            thread.join()
+            if thread.ident is not None:  # a person may break it off while they are started
+                thread.join()
 
 
 class _Ended:

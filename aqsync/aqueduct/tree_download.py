@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from threading import Event
+from contextlib import ExitStack, contextmanager, suppress
+from threading import BoundedSemaphore, Event
 from typing import BinaryIO
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from aqsync.aqueduct.experiment_tree import listed_files
 from aqsync.aqueduct.folder import Folder
 from aqsync.aqueduct.hashing import Hashing
 from aqsync.aqueduct.local_files import Progress, watched
-from aqsync.aqueduct.side_by_side import side_by_side
+from aqsync.aqueduct.side_by_side import THREADS, side_by_side
 from aqsync.aqueduct.tree_moves import Moved, of_one_file
 from aqsync.aqueduct.typed import instant
 from aqsync.errors import (
@@ -33,6 +33,8 @@ from aqsync.layout.tree import Known, Tree, TreeFile
 CONFIGURATION = "aqsync.yaml"
 """A file of this name, in whatever case, would be the configuration of commands in its folder."""
 
+_SYNCING = 12
+"""Files that wait for the disk while four others come."""
 _READ_BYTES = 512 * 1024
 
 
@@ -82,6 +84,7 @@ class TreeDownload:
         self._overwrite = overwrite
         self._came = came
         self._stop = Event()
+        self._few = BoundedSemaphore(THREADS)
 
     def all_of(self, tree: Tree, *, abort: Callable[[], object] = lambda: None) -> Iterator[Moved]:
         """Bring a whole tree, four files at a time; one that cannot come stops no other.
@@ -105,7 +108,10 @@ class TreeDownload:
         def bring(file: TreeFile) -> Moved:
             return of_one_file(lambda: self._unasked(file, alone), file.path, file.name)
 
-        yield from side_by_side(tree.files, bring, stop=self._stop, abort=abort)
+        # More threads than transfers: files that wait for the disk share its commits.
+        yield from side_by_side(
+            tree.files, bring, stop=self._stop, abort=abort, threads=_SYNCING + THREADS
+        )
         self._folder.make_durable()
 
     def bring(self, file: TreeFile) -> Moved:
@@ -124,7 +130,9 @@ class TreeDownload:
             raise LocalError(
                 f"{self._folder.shown(file.path)!r} is a folder, and was left as it is"
             )
-        if stat.S_ISREG(there.st_mode) and self._is_equal(file, there.st_size):
+        with self._few:
+            is_equal = stat.S_ISREG(there.st_mode) and self._is_equal(file, there.st_size)
+        if is_equal:
             told = file.told
             if self._overwrite and told is not None and there.st_mtime_ns != told.mtime_ns:
                 self._folder.touch(file.path, told.mtime_ns)
@@ -149,13 +157,12 @@ class TreeDownload:
             ContentDiffers: What came is not what was sent.
             RemoteError: It does not come.
         """
-        with arriving_file(self._server, self._uuid, file) as arriving:
-            self._folder.write(
-                file.path,
-                watched(self._counted(arriving.chunks()), arriving.length, progress),
-                replace=replace,
-                mtime_ns=lambda: arriving.mtime_ns,
-            )
+        with ExitStack() as stack:
+            with self._few, arriving_file(self._server, self._uuid, file) as arriving:
+                partial = stack.enter_context(self._folder.partial(file.path))
+                chunks = self._counted(arriving.chunks())
+                partial.fill(watched(chunks, arriving.length, progress))
+            partial.finish(replace=replace, mtime_ns=arriving.mtime_ns)
         return Moved(file.path, file.name, arriving.size, note=arriving.note)
 
     def _unasked(self, file: TreeFile, alone: frozenset[str]) -> Moved:
