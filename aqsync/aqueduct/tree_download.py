@@ -33,8 +33,8 @@ from aqsync.layout.tree import Known, Tree, TreeFile
 CONFIGURATION = "aqsync.yaml"
 """A file of this name, in whatever case, would be the configuration of commands in its folder."""
 
-_SYNCING = 12
-"""Files that wait for the disk while four others come."""
+_SYNCING = 4
+"""Files that wait for the disk while four others come; more threads only get in their way."""
 _READ_BYTES = 512 * 1024
 
 
