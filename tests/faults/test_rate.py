@@ -57,7 +57,7 @@ def test_four_workers_keep_to_one_rate(
     for name, content in contents.items():
         project.write(name, content)
     proxy.on(UPLOAD, together)
-    project.configure(server={"url": proxy.url}, transfer={"rate": "1 MiB/s"})
+    project.configure(server={"url": proxy.url}, transfer={"rate": "1 MiB/s"}, manifest=False)
     clock = JumpingClock(monkeypatch)
 
     pushed = project.pushed()
