@@ -2,23 +2,27 @@
 
 The only place that changes anything in a root. A file is first renamed out of its place, so that a
 writer that opens the name meanwhile makes a new file; what was renamed is looked at again, and put
-back if it is not that version.
+back if it is not that version, or if a program has it open for writing: what that program writes
+next would be lost with it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
+import signal
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from aqsync.errors import FileChanged, LocalError
-from aqsync.local.disk import seen_in
+from aqsync.local.disk import REAL_DISK, seen_in
 from aqsync.local.handles import HeldRoot, open_at
 from aqsync.local.reader import CHUNK, explained
 from aqsync.model import EntryKind, Signature
@@ -89,6 +93,7 @@ class Remover:
         aside = f".aqsync-freeing-{secrets.token_hex(8)}.tmp"
         os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
         try:
+            self._require_unused(place, folder, aside)
             # Renaming may change the time of the change of the entry, and nothing else.
             seen = os.stat(aside, dir_fd=folder, follow_symlinks=False)
             _require(place, seen, expected._replace(ctime_ns=seen_in(seen)[3]))
@@ -97,6 +102,25 @@ class Remover:
             with contextlib.suppress(FileNotFoundError):
                 _put_back(place, folder, aside, name)
             raise
+
+    def _require_unused(self, place: Path, folder: int, aside: str) -> None:
+        """Nobody can open it by its name any more; so who has it open for writing has it open now.
+
+        Raises:
+            FileChanged: A program has.
+        """
+        handle = open_at(aside, _READ, folder)
+        try:
+            used = _is_open_for_writing(handle)
+            if used is None:  # the kernel does not answer of this file: ask what it says of all
+                opened = REAL_DISK.open_for_writing(self._root)
+                path = str(Path(place.relative_to(self._root)).with_name(aside))
+                inode = seen_in(os.fstat(handle))[4]
+                used = opened is not None and (path in opened.paths or inode in opened.inodes)
+        finally:
+            os.close(handle)
+        if used:
+            raise FileChanged(f"a program has {place} open for writing; it was left as it is")
 
     def _to_trash(self, target: Path, folder: int, aside: str, proved: Proved) -> None:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -109,19 +133,45 @@ class Remover:
             os.unlink(aside, dir_fd=folder)
 
     def _copy(self, target: Path, folder: int, aside: str, proved: Proved) -> None:
-        """Copy to another file system; what arrives there has the digest that was proved."""
-        digest, part = hashlib.sha256(), target.with_name(f"{target.name}.part")
+        """Copy to another file system."""
+        part = target.with_name(f"{target.name}.part")
+        try:
+            self._write(part, folder, aside, proved)
+            part.rename(target)
+        except BaseException:
+            part.unlink(missing_ok=True)  # a full disk would stay full
+            raise
+
+    def _write(self, part: Path, folder: int, aside: str, proved: Proved) -> None:
+        """Write the copy; what arrives has the digest that was proved."""
+        digest = hashlib.sha256()
         with os.fdopen(open_at(aside, _READ, folder), "rb") as source, part.open("xb") as copy:
+            os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode))
             while chunk := source.read(CHUNK):
                 digest.update(chunk)
                 copy.write(chunk)
             copy.flush()
             os.fsync(copy.fileno())
         if digest.digest() != proved.sha256:
-            part.unlink()
             raise FileChanged(f"{self._root / proved.path} is not as it was proved")
         os.utime(part, ns=(proved.signature.mtime_ns, proved.signature.mtime_ns))
-        part.rename(target)
+
+
+def _is_open_for_writing(handle: int) -> bool | None:
+    """Whether anybody has a file open for writing, or mapped; None: the kernel does not say.
+
+    A lease for reading is refused then. It is given back at once; should a program open the file
+    just now, by another of its names, it waits for that, and no signal ends this process.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return None
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)  # ignored, unlike SIGIO
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as exc:
+        return True if exc.errno == errno.EAGAIN else None
+    return False
 
 
 def _require(place: Path, status: os.stat_result, expected: Signature) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from pathlib import Path
 
@@ -150,3 +151,54 @@ def test_links_lead_nowhere(root: Path, tmp_path: Path) -> None:
     with Remover(root, None) as remover, pytest.raises(LocalError):
         remover.remove(expected)
     assert (tmp_path / "elsewhere/a").exists()
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_a_program_has_open_for_writing_stays(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *, tells: bool
+) -> None:
+    """It may have opened it since it was proved: what it writes next must not be lost."""
+    if not tells:  # file systems without leases, and files of others
+        monkeypatch.setattr("aqsync.local.removal._is_open_for_writing", lambda _handle: None)
+    version = proved(root)
+    with (root / "run/a").open("a") as file, Remover(root, None) as remover:
+        with pytest.raises(FileChanged, match="open for writing"):
+            remover.remove(version)
+        file.write(", and more")
+    assert names(root) == ["a"]
+    assert (root / "run/a").read_bytes() == CONTENT + b", and more"
+
+
+def test_what_a_program_has_mapped_for_writing_stays(root: Path) -> None:
+    with (root / "run/a").open("r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    with mapped, Remover(root, None) as remover:
+        with pytest.raises(FileChanged, match="open for writing"):
+            remover.remove(proved(root))
+        mapped[0:3] = b"THE"
+    assert (root / "run/a").read_bytes() == b"THE only copy"
+
+
+def test_a_full_trash_keeps_nothing_of_a_copy(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_disk(monkeypatch, tmp_path / "trash")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with Remover(root, tmp_path / "trash") as remover, pytest.raises(LocalError, match="No space"):
+        remover.remove(proved(root))
+    assert names(root) == ["a"]
+    assert [path for path in (tmp_path / "trash").rglob("*") if path.is_file()] == []
+
+
+def test_a_copy_in_the_trash_is_for_those_whom_the_file_was_for(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_disk(monkeypatch, tmp_path / "trash")
+    (root / "run/a").chmod(0o600)
+    with Remover(root, tmp_path / "trash") as remover:
+        remover.remove(proved(root))
+    assert (tmp_path / "trash/run/a").stat().st_mode & 0o777 == 0o600
