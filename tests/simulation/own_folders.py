@@ -111,6 +111,7 @@ class OwnWorld:
                 "title": "{name}",
                 "settle": 1.0,
                 "recheck": False,
+                "manifest": False,
             }
         )
         self.journal_path = folder / "journal.db"
