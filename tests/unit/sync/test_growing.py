@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 import pytest
 
@@ -323,7 +323,7 @@ def archive(points: int) -> bytes:
     file = BytesIO()
     with ZipFile(file, "w") as members:
         for number in range(points):
-            members.writestr(f"{number}.npy", b"%d" % number * 20)
+            members.writestr(ZipInfo(f"{number}.npy"), b"%d" % number * 20)
     return file.getvalue()
 
 

@@ -556,7 +556,10 @@ def test_one_path_whose_look_fails_is_looked_at_again(
 def test_a_mapping_whose_looks_fail_stops_no_other(lab: Lab, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    harness = Harness(lab, MappingConfig(name="other", directory=other, experiment=EID, prefix="o"))
+    second = MappingConfig(
+        name="other", directory=other, experiment=EID, prefix="o", manifest=False
+    )
+    harness = Harness(lab, second)
     scan = harness.engine.scan
 
     def failing(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
