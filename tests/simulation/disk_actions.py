@@ -173,7 +173,17 @@ def remove_folder(world: World, chance: random.Random) -> None:
 
 def empty_root(world: World, chance: random.Random) -> None:
     """All that is in a root is deleted at once."""
-    mapping = _mapping(world, chance)
+    _empty(world, _mapping(world, chance), chance)
+
+
+def empty_removing_root(world: World, chance: random.Random) -> None:
+    """The same, in a root whose deleted files are removed from the server, however many."""
+    for mapping in world.mappings:
+        if mapping.on_local_delete == "remove" and mapping.remove_share == 1.0:
+            _empty(world, mapping, chance)
+
+
+def _empty(world: World, mapping: MappingConfig, chance: random.Random) -> None:
     root = str(mapping.directory)
     if any(place.startswith(f"{root}/") for place in world.mounts):
         return

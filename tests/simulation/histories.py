@@ -40,6 +40,8 @@ MOST_OVERTAKING = 3
 """So often a job is done while a list is on its way: that is rare by itself."""
 MOST_FORGETTING = 2
 """So often the server forgets what replaced a version that it had just stored: also rare."""
+EMPTYING = 0.25
+"""So many histories empty a root for a while: it takes long until that could do any harm."""
 MOST_LINES = 200
 """Lines of a failing history that are printed."""
 
@@ -109,6 +111,10 @@ def history_of(seed: int) -> list[Action]:
             Action("forgetting", chance.getrandbits(32)),
             Action("time", chance.getrandbits(32)),
         ]
+    if chance.random() < EMPTYING:
+        where = chance.randrange(len(actions) // 2, len(actions))
+        kinds = ["emptying", "time", "time", "time"]
+        actions[where:where] = [Action(kind, chance.getrandbits(32)) for kind in kinds]
     return actions
 
 
@@ -150,6 +156,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "measuring": instruments.actions_in(world),
         "manifests": manifest_actions.MANIFEST_ACTIONS,
         "forgetting": {server_actions.forget_the_second: 1},
+        "emptying": {disk_actions.empty_removing_root: 1},
     }
     function = _chosen(by_kind[kind], chance)
     world.note(function.__name__)
@@ -160,7 +167,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
     except Crash:
         if world.busy:
             raise
-    if kind in {"disk", "roots", "measuring", "forgetting"}:
+    if kind in {"disk", "roots", "measuring", "forgetting", "emptying"}:
         world.oracle.look(by_action=kind != "roots")
 
 
