@@ -431,10 +431,11 @@ def _manifests_to_write(world: World) -> list[str]:
     if not world.has_manifests:
         return []
     usable = world.engine._manifests._usable()
+    refused = bool(world.refusing) or world.server.most_bytes < NO_LIMIT
     return [
         each.eid
         for each in world.journal.manifests.outdated()
-        if each.eid in usable and each.failure is None
+        if each.eid in usable and not (refused and each.failure is not None)
     ]
 
 
