@@ -393,3 +393,25 @@ def test_what_cannot_be_read_costs_the_metadata_alone(lab: Lab) -> None:
     assert one(lab).title == RUN
     [event] = lab.journal.history.recent(9, Wanted(kinds=[HistoryKind.EXPERIMENT_MADE]))
     assert "n.json" in event.text
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_two_pcs_share_experiments_if_an_identity_joins_them(
+    tmp_path: Path, *, joined: bool
+) -> None:
+    labs: list[Lab] = []
+    for name in ("left", "right"):
+        (tmp_path / name).mkdir()
+        keys = {"identity": "setup-3"} if joined else {}
+        pc = Lab(
+            tmp_path / name, experiment="new", path="{date}/{name}/**", prefix=f"pc-{name}", **keys
+        )
+        pc.server = labs[0].server if labs else pc.server
+        pc.write(f"{RUN}/data.csv", name.encode())
+        pc.push()
+        labs.append(pc)
+    found = [set(contents(each)) for each in made(labs[0])]
+    both = [{remote_name("data.csv", f"pc-{name}")} for name in ("left", "right")]
+    assert found == ([both[0] | both[1]] if joined else both)
+    for pc in labs:
+        pc.journal.close()
