@@ -104,7 +104,7 @@ class JournalModel:
             eid=seen.eid if file.eid is None else file.eid,
             remote_name=file.remote_name or seen.remote_name,
             forced=file.forced and seen.signature.size > 0 and seen.kind is file.kind,
-            as_it_is=file.as_it_is and seen.signature.size > 0,
+            as_it_is=file.as_it_is and seen.signature.size > 0 and seen.kind is file.kind,
             changing_since_ns=changing_ns,
             comparison=None,
             failure=None,

@@ -371,7 +371,8 @@ class JournalLives(RuleBasedStateMachine):
             assert planned == sorted(planned)
             pending = self.journal.rechecks.pending(identity)
             assert pending.files == sum(
-                file.synced is not None
+                file.kind is EntryKind.FILE
+                and file.synced is not None
                 and file.local == file.synced.signature
                 and file.synced.recheck_at_ns is not None
                 for file in self.model.records(mapping)
