@@ -360,7 +360,8 @@ class FakeDisk:
     def being_written(self, root: str) -> dict[str, File]:
         """The files below a root that a program has open for writing, or has locked, by path."""
         found: dict[str, File] = {}
-        waiting = [("", self._get(root))]
+        # Who holds a root may ask although it was moved away: nothing has its path any more.
+        waiting = [("", self._get(root))] if self.exists(root) else []
         while waiting:
             path, node = waiting.pop()
             if isinstance(node, File) and (node.writers or node.locked):
@@ -436,7 +437,8 @@ class FakeDisk:
         self.on_asked(str(root))
         if not self.tells_open:
             return None
-        found = self.being_written(str(root))
+        if not (found := self.being_written(str(root))):
+            return OpenForWriting(frozenset(), frozenset())
         device = self._get(str(root)).volume.device
         locked = (f.inode for f in found.values() if f.locked and f.volume.device == device)
         return OpenForWriting(

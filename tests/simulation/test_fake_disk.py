@@ -443,3 +443,13 @@ def test_what_is_open_is_told_by_its_path_and_a_lock_by_its_inode(tmp_path: Path
     assert told.inodes == {disk.file(f"{ROOT}/locked").inode}
     disk.tells_open = False
     assert disk.open_for_writing(Path(ROOT)) is None
+
+
+def test_a_root_that_is_held_and_moved_away_has_no_open_files() -> None:
+    disk = FakeDisk(FakeClock())
+    disk.mkdir(ROOT)
+    with disk.holding(Path(ROOT)) as held:
+        disk.rename(ROOT, f"{ROOT} moved")
+        told = held.open_for_writing(Path(ROOT))
+    assert told is not None
+    assert (told.paths, told.inodes) == (set(), set())
