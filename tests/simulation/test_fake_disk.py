@@ -452,4 +452,5 @@ def test_a_root_that_is_held_and_moved_away_has_no_open_files() -> None:
         disk.rename(ROOT, f"{ROOT} moved")
         told = held.open_for_writing(Path(ROOT))
     assert told is not None
-    assert (told.paths, told.inodes) == (set(), set())
+    assert told.paths == frozenset()
+    assert told.inodes == frozenset()
