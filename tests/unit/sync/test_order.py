@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -51,7 +50,8 @@ def test_a_mapping_without_paths_is_pushed_whole_beside_one_with_paths(lab: Lab)
         place.write_text("x")
         lab.set_age(place, 60)
     lab.server.add("20261123-2")
-    other = MappingConfig(name="other", directory=Path(second), experiment="20261123-2")
+    keys = {"experiment": "20261123-2", "manifest": False}
+    other = MappingConfig.model_validate({"name": "other", "directory": second, **keys})
     session, pool = lab.new_session(other)
     asked = order([], within={"lab": ("a",)})
     serve(session, asked, pool, lab.clock)
