@@ -12,7 +12,7 @@ from aqsync.clock import Clock
 from aqsync.errors import RemoteChanged
 from aqsync.journal import Journal
 from aqsync.log import Log
-from aqsync.model import ChangedMeanwhile, FileRecord, FoundFreed, Freed
+from aqsync.model import SECOND_NS, ChangedMeanwhile, FileRecord, FoundFreed, Freed, Signature
 from aqsync.sync.jobs import Job
 from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.lists import Lists
@@ -144,17 +144,25 @@ class RemoteCheck:
     def freed(self, file: FileRecord) -> FoundFreed | None:
         """What must not be replaced or removed, as a manifest says that the file was freed.
 
-        The journal may be an old one, or the file may have been freed on another PC.
+        The journal may be an old one, or the file may have been freed on another PC: in a folder
+        that both see, just before it was found gone, or replaced, here. So the manifests count that
+        were there since.
 
         Args:
             file: Which; one that the journal knows as freed is replaced only by a person's wish.
 
         Raises:
+            Outdated: The server does not show the experiment any more.
             RemoteError: The server cannot be asked.
             LocalError: The disk for temporary files has no room.
         """
         if file.freed is not None:
             return None
+        if _is_another_file(file):
+            since_ns = file.since_ns if file.local is None else _came_ns(file, file.local)
+            since_s = max(self._clock.now_ns() - since_ns, 0) / SECOND_NS
+            seen = self._clock.monotonic() - since_s
+            self._fetch(str(file.eid), lambda: self._lists.asked_at(str(file.eid)) >= seen)
         line = self.manifests.freed(str(file.eid), file.remote_name)
         if line is None:
             return None
@@ -271,6 +279,17 @@ class RemoteCheck:
             self._spare_s = max(self._spare_s - took, -MOST_DEBT_S)
         if not _fits(found, expected, _size(job.file)):
             self._fetch(eid, lambda: self._lists.asked_at(eid) > began)
+
+
+def _is_another_file(file: FileRecord) -> bool:
+    """Whether the file that was sent is gone: it may have been freed, and a new one be here."""
+    local, synced = file.local, file.synced
+    return local is None or (synced is not None and synced.signature.inode != local.inode)
+
+
+def _came_ns(file: FileRecord, local: Signature) -> int:
+    """When it came to its place, at the latest: a file that was moved there keeps its mtime."""
+    return max(file.since_ns, local.ctime_ns)
 
 
 def was_listed(second: int | None, listed: str) -> bool:

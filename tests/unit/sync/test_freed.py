@@ -6,10 +6,20 @@ import hashlib
 
 import pytest
 
-from aqsync.model import Compare, Freed, Reason, State
+from aqsync.aqueduct.records import Expected
+from aqsync.model import (
+    Compare,
+    FoundFreed,
+    Freed,
+    Reason,
+    RemoveRemote,
+    State,
+    Upload,
+)
+from aqsync.sync.jobs import Job
 from aqsync.sync.retry import set_free
 from aqsync.sync.summary import summarize
-from tests.support.lab import EID, Lab
+from tests.support.lab import EID, Lab, new_uploader
 from tests.unit.sync.test_known_manifests import line, manifest, name_of
 
 CONTENT = b"the only copy"
@@ -160,6 +170,38 @@ def test_a_manifest_tells_what_an_old_or_lost_journal_does_not(
     assert lab.remote["run~a"] == CONTENT
     expected = State.FREED if content is None else State.HELD
     assert state(lab)[0] is expected
+
+
+@pytest.mark.parametrize("content", [None, b"something else"])
+def test_what_another_pc_frees_in_a_shared_folder_is_asked_for_anew(
+    lab: Lab, content: bytes | None
+) -> None:
+    """It tells by its manifest, which no list shows that is older than the file's end here."""
+    lab.configure(on_local_delete="remove", remove_share=1.0, recheck=False)
+    lab.server.checks_conditions = True
+    place = lab.write("run/a", CONTENT)
+    lab.write("run/b")
+    lab.push()
+    file, uploader = lab.record("run/a"), new_uploader(lab)
+    uploader._check.answered(expected=Expected(None), checked=True)
+    told = line(
+        "run/a",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        modified_at=file.remote.modified_at,
+        freed_at="2026-11-23T12:00:00+00:00",
+    )
+    lab.server.put(EID, name_of(), manifest(told))
+    place.rename(lab.root.with_name("kept"))  # its inode is not given again
+    if content is not None:
+        lab.write("run/a", content)
+    lab.clock.advance(1)
+    lab.scan()
+    lab.clock.advance(60)
+    job = Job(lab.record("run/a"), lab.decision("run/a"), lab.root, lab.server.of(EID).uuid)
+    assert isinstance(job.step, RemoveRemote if content is None else Upload)
+    assert isinstance(uploader.do(job), FoundFreed)
+    assert lab.remote["run~a"] == CONTENT
 
 
 def test_another_mapping_on_the_same_folder_knows(freed: Lab) -> None:
