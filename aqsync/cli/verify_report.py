@@ -46,6 +46,7 @@ def as_json(
         "bytes": found.bytes,
         "freed": found.freed,
         "others": found.others,
+        "left_out": found.left_out,
         "differences": [asdict(each) for each in found.differences],
         "read": [asdict(each) for each in found.read],
     }
@@ -86,6 +87,7 @@ def _page(answer: dict[str, Any]) -> str:
         ("Files on the server", f"{answer['files']}, {answer['bytes']} bytes"),
         ("Freed here", answer["freed"]),
         ("Of others", answer["others"]),
+        ("Here, and never sent", answer["left_out"]),
         ("aqsync", answer["aqsync"]),
     ]
     parts = [

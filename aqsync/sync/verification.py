@@ -17,15 +17,16 @@ from aqsync.aqueduct.client import Client
 from aqsync.config import MappingConfig
 from aqsync.errors import LocalError, RemoteFileNotFound
 from aqsync.journal import Journal
+from aqsync.journal.hangs import LOOK
 from aqsync.journal.manifest_lines import ManifestLine
 from aqsync.journal.manifests import SentFile
 from aqsync.layout.manifest import is_manifest_name
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.reader import GuardedFile
-from aqsync.model import Databases, FileRecord
-from aqsync.paths import is_chosen
+from aqsync.model import Databases, FileRecord, State
+from aqsync.paths import bears_on, is_chosen
 from aqsync.sync.known_manifests import KnownManifests
-from aqsync.sync.policies import decisions
+from aqsync.sync.policies import decisions, experiments_known_of
 from aqsync.sync.summary import NOT_IN_SYNC
 
 AT_ONCE = 4
@@ -69,6 +70,8 @@ class Verification:
     """Of them, those whose only copy is on the server."""
     others: int = 0
     """On the server, and known by neither: people or other programs put them there."""
+    left_out: int = 0
+    """Here, and never sent: no experiment is meant for them, or they are skipped."""
     differences: list[Difference] = field(default_factory=list)
     read: list[VerifiedFile] = field(default_factory=list)
 
@@ -132,11 +135,27 @@ class Verifier:
     def _by_journal(self, mapping: MappingConfig, only: str | None) -> None:
         """What is not as it should be by journal, disk and list."""
         within = self._within[mapping.name]
+        self._not_looked_at(mapping, only)
         for file, step in decisions(self._journal, mapping, self._now_ns, within):
+            if only is None and step.state in {State.SKIPPED, State.UNMAPPED}:
+                self.found.left_out += file.local is not None
             if step.state in NOT_IN_SYNC and only in {None, file.eid}:
                 place = str(mapping.directory / file.path)
                 meaning = f"{step.state}: {step.message}"
                 self._add(step.reason.value, str(file.eid_shown), file.remote_name, place, meaning)
+
+    def _not_looked_at(self, mapping: MappingConfig, only: str | None) -> None:
+        """Places on the disk of which nothing is known now, so that nothing there is equal."""
+        mapping_id, within = self._journal.mappings.get(mapping.name).id, self._within[mapping.name]
+        if only is not None and only not in experiments_known_of(self._journal, [mapping]):
+            return
+        for path, trouble in self._journal.mappings.troubles(mapping_id).items():
+            if bears_on(path, within):
+                place = str(mapping.directory / path)
+                self._add("not-looked-at", only or "", "", place, trouble.message)
+        if LOOK in self._journal.hangs.of(mapping.name):
+            why = "its disk does not answer, so it was not looked at"
+            self._add("not-looked-at", only or "", "", str(mapping.directory), why)
 
     def _by_manifests(self, eid: str, *, whole: bool) -> None:
         listed = self._journal.remote.names(eid)

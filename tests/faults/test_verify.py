@@ -15,6 +15,7 @@ import pytest
 from aqsync.layout.names import remote_name
 from tests.faults.test_free import Planted, the_manifest
 from tests.support.embedded import EmbeddedServer
+from tests.support.permissions import bound_by_permissions
 from tests.support.project import Project
 
 A, B = "run-1/a.csv", "run-1/b.csv"
@@ -133,6 +134,31 @@ def test_an_experiment_that_is_not_there_is_said(pushed: Project) -> None:
 def test_a_mapping_whose_experiment_is_gone_differs(pushed: Project) -> None:
     pushed.configure(experiment="20000101-1")
     assert verified(pushed)["differences"]
+
+
+@pytest.mark.parametrize("trouble", ["missing", "another", "unreadable"])
+def test_what_could_not_be_looked_at_differs(pushed: Project, trouble: str) -> None:
+    """Nothing is known of it now, so it is equal to nothing."""
+    folder = pushed.root / "run-1"
+    if trouble == "unreadable":
+        folder.chmod(0)
+    else:
+        pushed.root.rename(pushed.folder / "moved")
+        if trouble == "another":
+            pushed.root.mkdir()
+    with bound_by_permissions():
+        found = verified(pushed)["differences"]
+        verified(pushed, pushed.eid)
+        if trouble == "unreadable":
+            folder.chmod(0o700)
+    place = folder if trouble == "unreadable" else pushed.root
+    assert ("not-looked-at", str(place)) in {(each["code"], each["place"]) for each in found}
+
+
+def test_what_is_never_sent_is_counted(pushed: Project) -> None:
+    (pushed.root / "link").symlink_to("run-1")
+    assert verified(pushed, differs=False)["left_out"] == 1
+    assert "1 here that are never sent" in pushed.run("verify").out
 
 
 def test_what_is_no_target_is_said(pushed: Project) -> None:

@@ -61,8 +61,9 @@ def verify(
     all is equal, 1 something differs.
 
     With --json: an object with files, bytes, freed, others (files that neither this PC nor a
-    manifest knows), differences (a list of objects with code, eid, name, place and meaning), and
-    with --deep read (a list of objects with eid, name, place, size and sha256).
+    manifest knows), left_out (how many are here and never sent), differences (a list of objects
+    with code, eid, name, place and meaning), and with --deep read (a list of objects with eid,
+    name, place, size and sha256).
     """
     if report is not None:
         require_report_name(report)
@@ -130,6 +131,7 @@ def _tell(found: Verification, subject: str, *, deep: bool) -> None:
     how = "every byte on both sides" if deep else "by lists, times and sizes"
     notes = [f"{found.freed} freed here"] if found.freed else []
     notes += [f"{counted(found.others, 'file')} of others"] if found.others else []
+    notes += [f"{found.left_out} here that are never sent"] if found.left_out else []
     beside = f" ({', '.join(notes)})" if notes else ""
     verdict = (
         f"{counted(len(found.differences), 'difference')}" if found.differences else "all equal"

@@ -198,8 +198,9 @@ def test_what_another_pc_frees_in_a_shared_folder_is_asked_for_anew(
     lab.clock.advance(1)
     lab.scan()
     lab.clock.advance(60)
-    job = Job(lab.record("run/a"), lab.decision("run/a"), lab.root, lab.server.of(EID).uuid)
-    assert isinstance(job.step, RemoveRemote if content is None else Upload)
+    step = lab.decision("run/a")
+    assert isinstance(step, RemoveRemote | Upload)
+    job = Job(lab.record("run/a"), step, lab.root, lab.server.of(EID).uuid)
     assert isinstance(uploader.do(job), FoundFreed)
     assert lab.remote["run~a"] == CONTENT
 
