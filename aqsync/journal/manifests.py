@@ -216,6 +216,21 @@ class Manifests:
         )
         return [name for (name,) in rows]
 
+    def freed(self, eid: str) -> dict[str, list[tuple[str, str]]]:
+        """By mapping, the paths and names of its files whose copies are the only ones."""
+        rows = self._database.rows(
+            "SELECT m.name, f.directory, f.name, f.remote_name FROM freed d"
+            " JOIN experiment e ON e.uuid = d.uuid"
+            " JOIN file f ON f.eid = e.eid AND f.remote_name = d.name"
+            " JOIN mapping m ON m.id = f.mapping_id"
+            " WHERE e.eid = ? AND f.synced_at_ns IS NOT NULL ORDER BY f.remote_name",
+            (eid,),
+        )
+        found: dict[str, list[tuple[str, str]]] = {}
+        for mapping, directory, name, remote_name in rows:
+            found.setdefault(mapping, []).append((joined(directory, name), remote_name))
+        return found
+
     def files(self, eid: str) -> Iterator[SentFile]:
         """Every file that was sent to an experiment and stands there, by its name there.
 

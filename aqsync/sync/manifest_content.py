@@ -27,7 +27,8 @@ class ManifestContent:
     """The content of one manifest, as of now.
 
     Files of mappings that are no longer configured are in it, as they still stand on the server;
-    files of mappings with ``manifest: off`` are not.
+    files of mappings with ``manifest: off`` are not. What was freed always is, under the name that
+    it has on the server, whatever the configuration says by now: its copy is the only one.
 
     Args:
         journal: What is known.
@@ -48,14 +49,19 @@ class ManifestContent:
         """By mapping, its number in the header."""
         sources: list[Source] = []
         self._measured: dict[str, Measured] = {}
+        freed = journal.manifests.freed(eid)
+        self._only_freed: set[str] = set()
         for name in journal.manifests.mappings(eid):
             mapping = configured.get(name)
             if mapping is not None and not mapping.manifest:
-                continue
+                if name not in freed:
+                    continue
+                self._only_freed.add(name)
             self._sources[name] = len(sources)
             sources.append(self._source(name, mapping))
             if mapping is not None and (found := measured_of(journal, mapping, now_ns)):
                 self._measured[name] = found
+        self._former = self._former_sources(freed, sources)
         self.header = Header(
             host=socket.gethostname(),
             experiment=journal.remote.uuid(eid),
@@ -68,17 +74,37 @@ class ManifestContent:
         """Every line after the header."""
         for file in self._journal.manifests.files(self._eid):
             source = self._sources.get(file.mapping)
-            if source is None:
+            if source is None or (file.freed_ns is None and file.mapping in self._only_freed):
                 continue
-            prefix, path = self.header.sources[source].prefix, self._inside(file.path)
-            if remote_name(path, prefix) == file.remote_name:
-                yield self._line(file, path, source)
+            path = self._inside(file.path)
+            for number in (source, *self._former.get(file.mapping, ())):
+                if remote_name(path, self.header.sources[number].prefix) == file.remote_name:
+                    yield self._line(file, path, number)
+                    break
         for mapping, path in self._journal.empty_folders.of_experiment(self._eid):
             source = self._sources.get(mapping)
             if source is not None:
                 yield ManifestFolder.model_construct(
                     None, **placed(self._inside(path)), source=source, folder=True
                 )
+
+    def _former_sources(
+        self, freed: Mapping[str, Sequence[tuple[str, str]]], sources: list[Source]
+    ) -> dict[str, list[int]]:
+        """By mapping, the sources with prefixes that it had when freed files were sent."""
+        former: dict[str, list[int]] = {}
+        for name, files in freed.items():
+            now, prefixes = sources[self._sources[name]], set[str | None]()
+            for path, given in files:
+                inside, whole = self._inside(path), local_path(given)
+                if whole is not None and remote_name(inside, now.prefix) != given:
+                    prefixes.add(whole.removesuffix(inside).rstrip("/") or None)
+            former[name] = [*range(len(sources), len(sources) + len(prefixes))]
+            sources += [
+                now.model_copy(update={"prefix": prefix})
+                for prefix in sorted(prefixes, key=lambda prefix: prefix or "")
+            ]
+        return former
 
     def _inside(self, path: str) -> str:
         """A path relative to the experiment's own folder, if it has one."""

@@ -1,0 +1,48 @@
+"""What was freed stays told by the manifest, whatever the configuration says afterwards."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from aqsync.layout.names import remote_name
+from tests.faults.test_free import freed, the_manifest
+from tests.support.project import Project
+
+LONG = "run-1/" + "y" * 250
+
+
+def freed_names(project: Project) -> set[str]:
+    told = gzip.decompress(project.read(the_manifest(project))).splitlines()
+    lines: list[dict[str, Any]] = [json.loads(line) for line in told]
+    return {line["name"] for line in lines if "freed_at" in line}
+
+
+@pytest.mark.parametrize("change", ["prefix", "manifest", "experiment"])
+def test_the_manifest_goes_on_telling_it(project: Project, change: str) -> None:
+    project.configure(prefix="main")
+    project.write("run-1/a.csv", "the content of a")
+    project.write(LONG, "a name that is cut")
+    project.pushed()
+    freed(project, "--delete")
+    told = freed_names(project)
+    assert told == {remote_name("run-1/a.csv", "main"), remote_name(LONG, "main")}
+    other = project.folder / "other"
+    project.write("c.csv", bytes(100_000), under=other)
+    beside = {"name": "o", "directory": str(other), "experiment": project.eid, "prefix": "o"}
+    changes: dict[str, dict[str, Any]] = {
+        "prefix": {"prefix": "new"},
+        "manifest": {"prefix": "main", "manifest": False},
+        "experiment": {
+            "prefix": "main",
+            "experiment": project.server.create_experiment("another", "").eid,
+        },
+    }
+    project.configure(beside, **changes[change])
+    project.pushed()
+    written = gzip.decompress(project.read(the_manifest(project)))
+    assert b'"o~c.csv"' in written
+    assert freed_names(project) == told
