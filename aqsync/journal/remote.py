@@ -161,6 +161,16 @@ class Remote:
         )
         return {eid for (eid,) in rows}
 
+    def freed_eids(self, mapping_ids: Collection[int]) -> set[str]:
+        """The experiments in which the only copies of files of these mappings are."""
+        rows = self._database.rows(
+            "SELECT eid FROM experiment e WHERE uuid IN (SELECT uuid FROM freed) AND EXISTS"
+            " (SELECT 1 FROM freed d CROSS JOIN file f ON f.eid = e.eid AND f.remote_name = d.name"
+            f" WHERE d.uuid = e.uuid AND +f.mapping_id IN ({marks(mapping_ids)}))",
+            tuple(mapping_ids),
+        )
+        return {eid for (eid,) in rows}
+
     def names(self, eid: str) -> dict[str, str]:
         """The names that an experiment's newest list shows, with the server's times."""
         rows = self._database.rows(

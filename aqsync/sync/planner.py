@@ -122,7 +122,8 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     if file.local is None or tidied:
         step = _wanted_of_leftover(file) if tidied else _wanted_when_gone(file, policy, now_ns)
         problem = policy.experiment_problem
-        if isinstance(step, RemoveRemote | Wait | Compare) and problem is not None:
+        waits = isinstance(step, RemoveRemote | Wait | Compare) or step.state in _ONLY_COPY
+        if waits and problem is not None:
             return Hold(problem.why, problem.since_ns, next_ns=policy.experiment_again_ns)
     elif (skipped := _skipped(file, policy)) is not None:
         return skipped
@@ -143,6 +144,8 @@ def decide(file: FileRecord, policy: Policy, now_ns: int) -> Decision:
     return finished_or_not(file, policy, _unless_hindered(file, policy, step, now_ns), now_ns)
 
 
+_ONLY_COPY = frozenset({State.FREED, State.FREED_LOST})
+"""Of them the copy on the server is the only one, of which nothing is known without its list."""
 _SKIPPED = {
     EntryKind.SYMLINK: Reason.SYMBOLIC_LINK,
     EntryKind.SPECIAL: Reason.SPECIAL_FILE,

@@ -199,18 +199,20 @@ def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
 def experiments_of(journal: Journal, mappings: Iterable[MappingConfig]) -> set[str]:
     """The EIDs of the experiments that files of the mappings belong to, as configured now.
 
-    A file that is gone counts only while its copy may have to be removed.
+    A file that is gone counts only while its copy may have to be removed, or is the only one.
     """
+    here, removing, every = list[int](), list[int](), list[int]()
     found: set[str] = set()
-    here, removing = list[int](), list[int]()
     for mapping in mappings:
         record = journal.mappings.get(mapping.name)
+        every.append(record.id)
         if mapping.one_experiment is not None:
             found.add(mapping.one_experiment)
         elif record.target_rules == target_fingerprint(
             mapping
         ):  # if not, the next scan finds the experiments
             (here if keeps(mapping) else removing).append(record.id)
+    found |= journal.remote.freed_eids(every)
     found |= journal.remote.mapped_eids(here, only_here=True)
     return found | journal.remote.mapped_eids(removing, only_removable=True)
 

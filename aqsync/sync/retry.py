@@ -64,8 +64,10 @@ def set_free(
         if paths and mapping.name not in tops:
             continue
         named = tops.get(mapping.name, [])
-        files = list(_stuck(journal, mapping, named, now_ns))
-        journal.freed.forget(file for file in files if file.local is None)
+        stuck = list(_stuck(journal, mapping, named, now_ns))
+        files = [file for file, _ in stuck]
+        # Of others, such as those whose experiment cannot be seen, the copy may be there.
+        journal.freed.forget(file for file, state in stuck if state is State.FREED_LOST)
         if named:
             journal.remote.unmake(_removed(journal, files))
         for as_they_are in (False, True):
@@ -144,8 +146,8 @@ def _by_mapping(
 
 def _stuck(
     journal: Journal, mapping: MappingConfig, tops: Sequence[str], now_ns: int
-) -> Iterator[FileRecord]:
-    """Held and failed files.
+) -> Iterator[tuple[FileRecord, State]]:
+    """Held and failed files, and lost copies.
 
     Emptied and deleted ones, and those that wait for others of their measurement, only if their
     path was named.
@@ -157,12 +159,12 @@ def _stuck(
             or (step.reason is Reason.BEING_WRITTEN and _is_unfinished(file, tops))
         )
         if tops and step.state is State.FREED_LOST:
-            yield file
+            yield file, step.state
         if step.state not in {State.HELD, State.FAILED, State.DIFFERS} and not may_go:
             continue
         emptied_or_deleted = file.synced is not None and (file.local is None or not file.local.size)
         if tops or not emptied_or_deleted:
-            yield file
+            yield file, step.state
 
 
 def _is_unfinished(file: FileRecord, named: Sequence[str]) -> bool:

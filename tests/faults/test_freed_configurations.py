@@ -46,3 +46,22 @@ def test_the_manifest_goes_on_telling_it(project: Project, change: str) -> None:
     written = gzip.decompress(project.read(the_manifest(project)))
     assert b'"o~c.csv"' in written
     assert freed_names(project) == told
+
+
+@pytest.mark.parametrize("change", ["experiment", "folders"])
+def test_a_copy_that_is_lost_in_another_experiment_is_loud(project: Project, change: str) -> None:
+    """Its list is asked for, though no file here goes there any more."""
+    folder = f"{project.eid}/" if change == "folders" else "run/"
+    if change == "folders":
+        project.configure(experiment="{eid}", path="{eid}/**")
+    project.write(f"{folder}a.csv", "the content of a")
+    project.pushed()
+    freed(project, "--delete")
+    if change == "experiment":
+        project.configure(experiment=project.server.create_experiment("another", "").eid)
+    project.pushed()
+    [name] = project.remote_names()
+    project.remove(name)
+    assert project.push().exit_code == 1
+    assert "no copy is known" in project.run("status").out
+    assert project.run("verify").exit_code == 1

@@ -275,10 +275,11 @@ class _Work:
 
 
 def _is_in_manifest(journal: Journal, eid: str, noted_ns: int) -> bool:
+    """Whether one was written since; one "of the future" was, before the clock was set back."""
     manifest = journal.manifests.of(eid)
-    return (
-        manifest is not None and manifest.written is not None and manifest.written.at_ns >= noted_ns
-    )
+    if manifest is None or manifest.written is None or manifest.failure is not None:
+        return False
+    return noted_ns <= manifest.written.at_ns <= SystemClock().now_ns()
 
 
 def _tell(mapping: MappingConfig, result: _Result, trash: Path | None, *, json: bool) -> None:

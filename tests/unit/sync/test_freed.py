@@ -228,3 +228,15 @@ def test_what_is_done_about_it_is_compared_at_most(freed: Lab) -> None:
     freed.clock.advance(60)
     step = freed.decision("run/a")
     assert isinstance(step, Compare)
+
+
+def test_while_its_experiment_cannot_be_seen_it_is_held_and_never_forgotten(freed: Lab) -> None:
+    hidden = freed.server.experiments.pop(freed.server.of(EID).uuid)
+    freed.engine.refresh({EID})
+    assert state(freed)[0] is State.HELD
+    assert not summarize(freed.journal, freed.mapping, freed.clock.now_ns()).complete
+    retry(freed, "run/a")
+    freed.server.experiments[hidden.uuid] = hidden
+    freed.push()
+    assert state(freed) == (State.FREED, Reason.FREED)
+    assert freed.remote["run~a"] == CONTENT
