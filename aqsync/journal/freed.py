@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sqlite3 import Connection
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import UNCHANGED
+from aqsync.journal.rows import UNCHANGED, joined
 from aqsync.model import FileRecord, Freed
 
 _NOTE = (
@@ -49,6 +49,15 @@ class FreedCopies:
                     note(connection, file, freed._replace(at_ns=now_ns))
                     noted.append(file)
         return noted
+
+    def paths(self, mapping_id: int) -> set[str]:
+        """The paths of a mapping whose files were freed, or are about to be."""
+        rows = self._database.rows(
+            "SELECT f.directory, f.name FROM freed d JOIN experiment e ON e.uuid = d.uuid"
+            " JOIN file f ON f.eid = e.eid AND f.remote_name = d.name WHERE f.mapping_id = ?",
+            (mapping_id,),
+        )
+        return {joined(directory, name) for directory, name in rows}
 
     def forget(self, files: Iterable[FileRecord]) -> None:
         """A person knows that these copies are lost, or was told that the files stay here."""

@@ -275,6 +275,9 @@ class Scanner:
     ) -> bool:
         """Whether missing files may not count as gone, which the report then tells."""
         empty = report.whole and report.entries == 0
+        if empty and missing:  # a root is empty too once a person has freed all of it
+            freed = self._journal.freed.paths(known.record.id)
+            missing = [path for path in missing if path not in freed]
         doubt = known.doubt(missing, empty=empty, another=another)
         if doubt is not None:
             self._note(report, "", explain_error(doubt))

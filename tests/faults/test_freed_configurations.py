@@ -65,3 +65,15 @@ def test_a_copy_that_is_lost_in_another_experiment_is_loud(project: Project, cha
     assert project.push().exit_code == 1
     assert "no copy is known" in project.run("status").out
     assert project.run("verify").exit_code == 1
+
+
+def test_a_root_that_was_freed_whole_is_not_in_doubt(project: Project) -> None:
+    project.write("a.csv", "the content of a")
+    project.pushed()
+    freed(project, "--delete")
+    assert list(project.root.iterdir()) == []
+    project.pushed()
+    status = project.run("status")
+    assert status.exit_code == 0, status.text
+    project.write("b.csv", "the next one")
+    assert project.pushed()["uploaded"] == 1
