@@ -237,17 +237,17 @@ class Outcomes:
                     f" synced_content_ns = {_OF_A_DATABASE} WHERE {AT}",
                     (*signature, size, sha256, now_ns, recheck_at_ns, *at(file)),
                 )
-            case Adopted(signature, sha256, modified_at, size, damage, content_ns, claimed):
+            case Adopted(signature, sha256, modified_at, size, damage, content_ns, claimed, name):
                 connection.execute(  # of two values for one column the later counts
                     f"UPDATE file SET {_SYNCED}, synced_damage = ?, synced_content_ns = ?,"
                     " synced_claimed = ?,"
                     f" recheck_at_ns = {_RECHECK}, synced_sequence = 0,"
-                    " synced_unfinished = unfinished_format,"
+                    " synced_unfinished = coalesce(?, unfinished_format),"
                     " synced_listed = 1, synced_modified_at = ?, insisted = 0, may_replace = NULL,"
                     f" removed_at_ns = NULL WHERE {AT}",
                     (
                         *(*signature, size, sha256, now_ns, damage, content_ns, claimed),
-                        *(recheck_at_ns, modified_at, *at(file)),
+                        *(recheck_at_ns, name, modified_at, *at(file)),
                     ),
                 )
             case FoundOurOwn(size, sha256, modified_at):

@@ -76,6 +76,8 @@ class Adopted:
     """As for `Uploaded`."""
     claimed: bool = False
     """See `SyncedVersion.claimed`."""
+    unfinished: str | None = None
+    """Its format, if that says that its writer has not closed it."""
 
     @property
     def size(self) -> int:

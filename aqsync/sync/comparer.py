@@ -14,7 +14,8 @@ from aqsync.errors import Interrupted, RemoteFileNotFound
 from aqsync.journal import Journal
 from aqsync.local.content import Content, Held
 from aqsync.local.read_ahead import read_ahead
-from aqsync.local.reader import CHUNK
+from aqsync.local.reader import CHUNK, GuardedFile
+from aqsync.local.unfinished import still_written
 from aqsync.model import (
     Adopted,
     BeginningRead,
@@ -83,15 +84,15 @@ class Comparer:
             with self._remote(job) as remote:
                 if remote.length is not None and not _tells(remote.length, size, known):
                     return FoundDifferent(listed)
-                with (
-                    held.open() as source,
+                with held.open() as source:
+                    unfinished = _unfinished(source)
                     # On a thread of its own: the server must not wait for a disk that hangs.
-                    closing(read_ahead(source.chunks(CHUNK))) as ours,
-                ):
-                    found = self._side_by_side(job, remote, ours, source, known)
+                    with closing(read_ahead(source.chunks(CHUNK))) as ours:
+                        found = self._side_by_side(job, remote, ours, source, known)
                     if not isinstance(found, Adopted):
                         return found
-                    return replace(found, damage=held.damage, content_ns=held.modified_ns)
+                    ns = held.modified_ns
+                    return replace(found, damage=held.damage, content_ns=ns, unfinished=unfinished)
         except RemoteFileNotFound as exc:
             return _vanished(job, exc)
 
@@ -103,6 +104,7 @@ class Comparer:
             return None
         digest = hashlib.sha256()
         with held.open() as source:
+            unfinished = _unfinished(source)
             for chunk in source.chunks(CHUNK):
                 if self._aborted():
                     raise Interrupted("interrupted")
@@ -111,9 +113,8 @@ class Comparer:
         if digest.digest() != line.sha256:
             return None
         unlike = held.unlike(local)
-        return Adopted(
-            local, line.sha256, listed, unlike, held.damage, held.modified_ns, claimed=True
-        )
+        content = (line.sha256, listed, unlike, held.damage, held.modified_ns)
+        return Adopted(local, *content, claimed=True, unfinished=unfinished)
 
     def recognise(self, job: Job) -> Outcome:
         """Whether the remote version is the last one that was known or sent; nothing is read here.
@@ -244,6 +245,11 @@ class Comparer:
                 self._rate.pay(len(chunk), self._aborted)
             job.progress(len(chunk))
             yield chunk
+
+
+def _unfinished(source: Content) -> str | None:
+    """The name of a file's format, if that says that its writer has not closed it."""
+    return still_written(source) if isinstance(source, GuardedFile) else None
 
 
 def _vanished(job: Job, exc: RemoteFileNotFound) -> Failed:

@@ -158,3 +158,19 @@ def test_what_is_claimed_is_in_the_next_manifest(lab: Lab) -> None:
     lab.push()
     manifests = [read([lab.remote[name]])[1] for name in lab.remote if is_manifest_name(name)]
     assert [len(list(each)) for each in manifests] == [len(PATHS)] * 2
+
+
+@pytest.mark.parametrize("believed", [True, False])
+def test_what_its_writer_had_not_closed_is_marked_again(lab: Lab, *, believed: bool) -> None:
+    lab.write("u.png", b"\x89PNG\r\n\x1a\n" + bytes(50), age_s=10_000.0)
+    lab.push()
+    assert lab.remote["u.png"]
+    if not believed:
+        for name in list(lab.remote):
+            if is_manifest_name(name):
+                del lab.server.of(EID).files[name]
+    lost(lab)
+    lab.push()
+    synced = lab.record("u.png").synced
+    assert synced is not None
+    assert (synced.unfinished, synced.claimed) == ("PNG", believed)
