@@ -9,7 +9,7 @@ from datetime import datetime
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import Expected, RemoteProbe, UploadReceipt
 from aqsync.clock import Clock
-from aqsync.errors import RemoteChanged
+from aqsync.errors import LocalError, RemoteChanged
 from aqsync.journal import Journal
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, ChangedMeanwhile, FileRecord, FoundFreed, Freed, Signature
@@ -154,7 +154,8 @@ class RemoteCheck:
         Raises:
             Outdated: The server does not show the experiment any more.
             RemoteError: The server cannot be asked.
-            LocalError: The disk for temporary files has no room.
+            LocalError: The disk for temporary files has no room; or the file is gone, and a
+                manifest cannot be read that may say that it was freed.
         """
         if file.freed is not None:
             return None
@@ -165,9 +166,22 @@ class RemoteCheck:
             self._fetch(str(file.eid), lambda: self._lists.asked_at(str(file.eid)) >= seen)
         line = self.manifests.freed(str(file.eid), file.remote_name)
         if line is None:
+            if file.local is None:
+                self._require_readable(str(file.eid))
             return None
         now_ns = self._clock.now_ns()
         return FoundFreed(Freed(now_ns, line.sha256, line.size, line.modified_at))
+
+    def _require_readable(self, eid: str) -> None:
+        """Nothing is removed while a manifest that might forbid it cannot be read."""
+        own = self._journal.manifests.own(eid)
+        for manifest in self.manifests.manifests(eid, but=own):
+            if manifest.problem:
+                raise LocalError(
+                    f"not removed on the server: the manifest {manifest.name} there cannot be read"
+                    f" ({manifest.problem}), and it may say that the file was freed",
+                    hint="if it is no manifest of aqsync, remove it from the experiment",
+                )
 
     def _fetch(self, eid: str, enough: Callable[[], bool], *, wait: bool = True) -> None:
         """Get a list that is good enough.

@@ -240,3 +240,20 @@ def test_while_its_experiment_cannot_be_seen_it_is_held_and_never_forgotten(free
     freed.push()
     assert state(freed) == (State.FREED, Reason.FREED)
     assert freed.remote["run~a"] == CONTENT
+
+
+def test_nothing_is_removed_while_a_manifest_cannot_be_read(lab: Lab) -> None:
+    """It may be of a newer aqsync, and say that the copy is the only one."""
+    lab.configure(on_local_delete="remove", remove_share=1.0, recheck=False)
+    place = lab.write("run/a", CONTENT)
+    lab.write("run/b")
+    lab.push()
+    lab.server.put(EID, name_of(), b"of a newer release")
+    place.unlink()
+    lab.push()
+    assert lab.remote["run~a"] == CONTENT
+    assert lab.decision("run/a").state is State.FAILED
+    del lab.server.of(EID).files[name_of()]
+    lab.clock.advance(3600)
+    lab.push()
+    assert "run~a" not in lab.remote
