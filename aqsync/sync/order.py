@@ -202,6 +202,11 @@ class Order:
         for event in unsaid:
             self.show(event)
 
+    def _may_overwrite(self, file: FileRecord, step: Hold) -> bool:
+        """A copy that is the only one is replaced only where just this file is named."""
+        named = file.freed is None or file.path in self.limits.paths_in(file.mapping)
+        return self.limits.overwrite and step.overwritable and named
+
     def replace(self, files: Iterable[FileRecord]) -> None:
         """Note that these conflicts are replaced now, which a push does once for each file."""
         self._replaced.update(file.id for file in files)
@@ -310,7 +315,7 @@ class Order:
 
     def _note(self, file: FileRecord, step: InSync | Recheck | Hold | Wait, now_ns: int) -> None:
         if isinstance(step, Hold):
-            if self.limits.overwrite and step.overwritable and file.id not in self._replaced:
+            if self._may_overwrite(file, step) and file.id not in self._replaced:
                 self._round.conflicts.append(file)
             soon = step.next_ns is not None and step.next_ns - now_ns <= SOON_NS
             if step.state is State.FAILED and step.next_ns is not None and soon:

@@ -141,6 +141,9 @@ def test_a_new_file_at_its_path_is_a_conflict(freed: Lab, content: bytes) -> Non
     assert state(freed) == (State.HELD, Reason.CONFLICT_FREED)
     assert freed.remote["run~a"] == CONTENT
     freed.push(overwrite=True)
+    freed.push("run", overwrite=True)
+    assert freed.remote["run~a"] == CONTENT
+    freed.push("run/a", overwrite=True)
     assert freed.remote["run~a"] == content
     assert freed.record("run/a").freed is None
 
