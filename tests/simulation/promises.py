@@ -441,7 +441,9 @@ def _manifests_to_write(world: World) -> list[str]:
 
 def _check_manifests(world: World) -> None:
     """Each experiment has a manifest that names all that is in sync there."""
-    there = {each.eid: each for each in world.server.experiments.values()}
+    # The lists of experiments that nothing here leads to any more are not asked for.
+    asked = world.engine.eids() if world.has_manifests else set()
+    there = {each.eid: each for each in world.server.experiments.values() if each.eid in asked}
     for mapping in world.mappings if world.has_manifests else ():
         for file in world.known_files(mapping):
             record = world.journal.manifests.of(str(file.eid))
