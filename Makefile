@@ -66,8 +66,9 @@ properties: $(VENV)/.dev-installed
 ROUNDS ?= 300
 SEED ?= $(shell date +%s)
 crash: $(VENV)/.dev-installed
-	AQSYNC_CRASH_ROUNDS=$(ROUNDS) AQSYNC_CRASH_SEED=$(SEED) \
-		$(BIN)/pytest -n $(TEST_JOBS) --timeout=0 tests/system/test_crashes.py
+	AQSYNC_CRASH_ROUNDS=$(ROUNDS) AQSYNC_KILLS=$(ROUNDS) AQSYNC_CRASH_SEED=$(SEED) \
+		$(BIN)/pytest -n $(TEST_JOBS) --timeout=0 tests/system/test_crashes.py \
+		tests/system/test_actions.py tests/system/test_own_experiments.py
 
 # Do the tests notice small mistakes in the program? MODULES="aqsync.layout.names ..."; all takes
 # half an hour.

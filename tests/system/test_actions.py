@@ -23,7 +23,7 @@ from tests.support.extensions import parameter, serving, write_extension
 from tests.support.patience import wait_until
 from tests.support.project import Project
 
-KILLS, FOLDERS = int(os.environ.get("AQSYNC_ACTION_KILLS", "300")), 50
+KILLS, FOLDERS = int(os.environ.get("AQSYNC_KILLS", "40")), 50
 QUICK = {
     "aqsync.sync.action_rules.LOST_NS": 30_000_000_000,
     "aqsync.sync.action_rules._SOONEST_NS": 100_000_000,

@@ -21,7 +21,11 @@ QUICKLY: dict[str, float] = {"aqsync.sync.experiment_rules.LATE_NS": LATE_S * 1_
 """This server does at once what it was asked for, or never."""
 
 
-@pytest.mark.parametrize(("kills", "folders"), long_but(1, [(4, 3), (300, 50)]))
+KILLS = int(os.environ.get("AQSYNC_KILLS", "40"))
+"""`make crash` asks for 300."""
+
+
+@pytest.mark.parametrize(("kills", "folders"), long_but(1, [(4, 3), (KILLS, 50)]))
 def test_one_experiment_a_folder_whenever_it_is_killed(
     tmp_path: Path, kills: int, folders: int
 ) -> None:

@@ -343,7 +343,7 @@ def test_two_actions_of_one_measurement(lab: ActionLab) -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 200))]
+    "seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 40))]
 )
 def test_one_task_each_whatever_moment_the_process_is_killed_at(lab: ActionLab, seed: int) -> None:
     """It is killed before the start is noted, after it, and before and after the answer."""

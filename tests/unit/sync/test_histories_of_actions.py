@@ -106,7 +106,7 @@ def run_of(task: TaskRecord) -> str | None:
     return {key.name: value for key, value in task.parameters}["run"]
 
 
-@pytest.mark.parametrize("seed", long_but(2, range(100)))
+@pytest.mark.parametrize("seed", long_but(2, range(20)))
 def test_no_content_is_analysed_twice_and_the_last_is(tmp_path: Path, seed: int) -> None:
     with ActionLab(tmp_path) as lab:
         history = History(lab, seed)
