@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 _LARGE = 8 * 1024 * 1024
+
+
+def measured(chunks: Iterable[bytes], most: int | None = None) -> tuple[bytes, int]:
+    """SHA-256 and number of the bytes of chunks.
+
+    Args:
+        chunks: They are taken one by one.
+        most: With more bytes than this no further chunk is taken; None: all are.
+    """
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+        if most is not None and size > most:
+            break
+    return digest.digest(), size
 
 
 class Hashing:

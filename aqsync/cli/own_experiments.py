@@ -1,4 +1,4 @@
-"""How experiments that make themselves are told."""
+"""Prints the experiments that were made for folders, and what is wrong with them."""
 
 from __future__ import annotations
 

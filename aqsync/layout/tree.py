@@ -54,11 +54,11 @@ class TreeFile(NamedTuple):
     modified_at: str
     """The server's time of this version, as it is listed."""
     known: Known | None = None
-    """What is told of the file, which may be of another version."""
+    """What a manifest says of the file, perhaps of another version of it."""
 
     @property
     def told(self) -> Known | None:
-        """What is told of this very version: the listed times are equal."""
+        """What a manifest says of just the version that is listed; None: it says nothing of it."""
         if self.known is not None and self.known.modified_at == self.modified_at:
             return self.known
         return None

@@ -260,6 +260,11 @@ class FileRecord:
         return self.remote.shown_eid if self.remote.shown_eid or self.remote.unmade else self.eid
 
     @property
+    def is_as_sent(self) -> bool:
+        """Whether it is here, and has the signature of the synced version."""
+        return self.synced is not None and self.synced.signature == self.local
+
+    @property
     def size(self) -> int:
         """Bytes; 0 for one that is gone."""
         return 0 if self.local is None else self.local.size

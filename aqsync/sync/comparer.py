@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.download import Download
+from aqsync.aqueduct.hashing import measured
 from aqsync.clock import Clock
 from aqsync.errors import Interrupted, RemoteFileNotFound
 from aqsync.journal import Journal
@@ -29,7 +30,7 @@ from aqsync.model import (
     Reason,
 )
 from aqsync.sync.jobs import Job
-from aqsync.sync.rate import RateLimit
+from aqsync.sync.rate import RateLimit, received
 from aqsync.sync.remote_check import RemoteCheck, was_listed
 
 
@@ -102,15 +103,10 @@ class Comparer:
         line = self._check.manifests.line(str(file.eid), file.remote_name, listed)
         if line is None or line.size != held.size or local is None:
             return None
-        digest = hashlib.sha256()
         with held.open() as source:
             unfinished = _unfinished(source)
-            for chunk in source.chunks(CHUNK):
-                if self._aborted():
-                    raise Interrupted("interrupted")
-                job.progress(0)
-                digest.update(chunk)
-        if digest.digest() != line.sha256:
+            digest, _ = measured(self._read(job, source))
+        if digest != line.sha256:
             return None
         unlike = held.unlike(local)
         content = (line.sha256, listed, unlike, held.damage, held.modified_ns)
@@ -125,19 +121,15 @@ class Comparer:
         """
         file = job.file
         ours = {v.sha256: v.size for v in (file.synced, file.sent) if v is not None}
-        theirs, size, most = hashlib.sha256(), 0, max(ours.values(), default=0)
         try:
             with self._remote(job) as remote:
-                if remote.length is None or remote.length in ours.values():
-                    for chunk in self._received(job, remote.chunks()):
-                        theirs.update(chunk)
-                        size += len(chunk)
-                        if size > most:
-                            break
+                may_be = remote.length is None or remote.length in ours.values()
+                theirs = self._received(job, remote.chunks()) if may_be else iter(())
+                sha256, size = measured(theirs, max(ours.values(), default=0))
         except RemoteFileNotFound as exc:
             return _vanished(job, exc)
-        if ours.get(theirs.digest()) == size and (size or file.local is None):
-            return FoundOurOwn(size, theirs.digest(), str(file.remote.modified_at))
+        if ours.get(sha256) == size and (size or file.local is None):
+            return FoundOurOwn(size, sha256, str(file.remote.modified_at))
         if file.local is None:
             return FoundDifferent(str(file.remote.modified_at))
         return BeginningRead(grows=True)
@@ -168,28 +160,18 @@ class Comparer:
             )
         if held is None or local is None or held.size != freed.size:
             return FoundDifferent(listed)
-        ours = hashlib.sha256()
         with held.open() as source:
-            for chunk in source.chunks(CHUNK):
-                if self._aborted():
-                    raise Interrupted("interrupted")
-                job.progress(0)
-                ours.update(chunk)
-        if ours.digest() != freed.sha256:
+            digest, _ = measured(self._read(job, source))
+        if digest != freed.sha256:
             return FoundDifferent(listed)
         return Adopted(local, freed.sha256, listed, held.unlike(local))
 
     def _stands_anew(self, job: Job, freed: Freed) -> bool:
-        theirs, size = hashlib.sha256(), 0
         with self._remote(job) as remote:
             if remote.length not in {None, freed.size}:
                 return False
-            for chunk in self._received(job, remote.chunks()):
-                theirs.update(chunk)
-                size += len(chunk)
-                if size > freed.size:
-                    return False
-        return size == freed.size and theirs.digest() == freed.sha256
+            found = measured(self._received(job, remote.chunks()), freed.size)
+        return found == (freed.sha256, freed.size)
 
     @contextmanager
     def _remote(self, job: Job) -> Iterator[Download]:
@@ -238,12 +220,16 @@ class Comparer:
         return FoundDifferent(listed)
 
     def _received(self, job: Job, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
+        for chunk in received(chunks, self._rate, self._aborted):
+            job.progress(len(chunk))
+            yield chunk
+
+    def _read(self, job: Job, source: Content) -> Iterator[bytes]:
+        """What is here, of which nothing is sent; each chunk shows that the job gets on."""
+        for chunk in source.chunks(CHUNK):
             if self._aborted():
                 raise Interrupted("interrupted")
-            if self._rate is not None:
-                self._rate.pay(len(chunk), self._aborted)
-            job.progress(len(chunk))
+            job.progress(0)
             yield chunk
 
 

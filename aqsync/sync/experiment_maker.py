@@ -160,7 +160,7 @@ class ExperimentMaker:
         )
 
     def _found(self, key: str, experiments: list[ExperimentRef]) -> None:
-        """Several have the tag: the oldest counts, and the others are told."""
+        """Several experiments have the tag: use the oldest, and name the others to people."""
         before = self._journal.made.doubles().get(key, [])
         self._note(key, experiments)
         oldest, *younger = experiments

@@ -20,16 +20,17 @@ from aqsync.model import (
 
 
 def freed(file: FileRecord) -> Decision | None:
-    """The step for a file whose copy on the server is the only one; None: this is not so.
+    """The step for a file whose copy on the server is the only one.
 
-    Nor is it while the file is still here as it was: then it was not removed yet.
+    Returns:
+        None: no person has freed it, or it is still here as it was sent, so that it has two copies.
     """
     found = file.freed
     if found is None:
         return None
     if file.local is None:
         return _gone(file, found)
-    if file.synced is not None and file.synced.signature == file.local:
+    if file.is_as_sent:
         return None
     return _here_again(file)
 

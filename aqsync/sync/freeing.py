@@ -6,16 +6,15 @@ Nothing is changed here. What is proved is noted by a push (`Limits.freed`), and
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.hashing import measured
 from aqsync.config import MappingConfig
 from aqsync.errors import FileChanged, RemoteFileNotFound
 from aqsync.journal import Journal
-from aqsync.local.disk import REAL_DISK, Disk
+from aqsync.local.disk import REAL_DISK
 from aqsync.local.open_files import OpenForWriting
 from aqsync.local.reader import GuardedFile
 from aqsync.model import (
@@ -29,7 +28,7 @@ from aqsync.model import (
 from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.measured import Measured, measured_of
 from aqsync.sync.planner import decide
-from aqsync.sync.policies import BATCH, batched, policies
+from aqsync.sync.policies import policies, records_of
 from aqsync.sync.remote_check import was_listed
 
 
@@ -57,7 +56,6 @@ def plan(
     now_ns: int,
     older_than_s: float,
     keep_last: int,
-    disk: Disk = REAL_DISK,
 ) -> Plan:
     """Choose the files of a mapping that may be freed, as far as the journal and the disk tell.
 
@@ -67,41 +65,39 @@ def plan(
         now_ns: The wall clock, nanoseconds since 1970.
         older_than_s: Only files that have not changed for so many seconds.
         keep_last: So many of the newest stay: measurements, where the mapping has any, else files.
-        disk: Where the root is.
     """
     mapping_id = journal.mappings.get(mapping.name).id
-    measured = measured_of(journal, mapping, now_ns)
-    opened = disk.open_for_writing(mapping.directory)
+    measurements = measured_of(journal, mapping, now_ns)
+    opened = REAL_DISK.open_for_writing(mapping.directory)
     policy_of = policies(journal, mapping, now_ns)
     files, refused, newest = list[FileRecord](), list[Refused](), dict[str, int]()
-    for identities in batched(journal.observations.here(mapping_id), BATCH):
-        for file in journal.observations.records(identities):
-            if file.kind is not EntryKind.FILE:
-                continue
-            unit = _unit(file, measured)
-            newest[unit] = max(newest.get(unit, 0), file.since_ns)
-            if now_ns - file.since_ns < older_than_s * SECOND_NS:
-                continue
-            step = decide(file, policy_of(file), now_ns)
-            in_sync = isinstance(step, InSync | Recheck)
-            why = _why_not(file, opened, measured) if in_sync else step.message
-            if why is None:
-                files.append(file)
-            else:
-                refused.append(Refused(file.path, why))
+    for file in records_of(journal, journal.observations.here(mapping_id)):
+        if file.kind is not EntryKind.FILE:
+            continue
+        unit = _unit(file, measurements)
+        newest[unit] = max(newest.get(unit, 0), file.since_ns)
+        if now_ns - file.since_ns < older_than_s * SECOND_NS:
+            continue
+        step = decide(file, policy_of(file), now_ns)
+        in_sync = isinstance(step, InSync | Recheck)
+        why = _why_not(file, opened, measurements) if in_sync else step.message
+        if why is None:
+            files.append(file)
+        else:
+            refused.append(Refused(file.path, why))
     last = set(sorted(newest, key=lambda unit: newest[unit])[-keep_last:]) if keep_last else set()
-    kept = [file for file in files if _unit(file, measured) in last]
-    rest = [file for file in files if _unit(file, measured) not in last]
+    kept = [file for file in files if _unit(file, measurements) in last]
+    rest = [file for file in files if _unit(file, measurements) not in last]
     return Plan(rest, refused, len(kept))
 
 
-def _unit(file: FileRecord, measured: Measured | None) -> str:
-    folder = None if measured is None else measured.folders.of(file.path)
+def _unit(file: FileRecord, measurements: Measured | None) -> str:
+    folder = None if measurements is None else measurements.folders.of(file.path)
     return file.path if folder is None else f"{folder}/"
 
 
 def _why_not(
-    file: FileRecord, opened: OpenForWriting | None, measured: Measured | None
+    file: FileRecord, opened: OpenForWriting | None, measurements: Measured | None
 ) -> str | None:
     """Why a file that is in sync is not freed; None: it may be."""
     assert file.local is not None  # noqa: S101 - it is in sync
@@ -113,9 +109,9 @@ def _why_not(
         return "its writer has not closed it"
     if opened and (file.path in opened.paths or file.local.inode in opened.inodes):
         return "a program has it open for writing"
-    folder = None if measured is None else measured.folders.of(file.path)
-    if measured is not None and folder is not None:
-        found = measured.completeness(folder)
+    folder = None if measurements is None else measurements.folders.of(file.path)
+    if measurements is not None and folder is not None:
+        found = measurements.completeness(folder)
         if not found.complete:
             return f"its measurement is not complete: {found.message}"
     return None
@@ -127,22 +123,12 @@ class Prover:
     Args:
         server: Where the copies are.
         journal: Knows the lists, which were fetched just before.
-        aborted: Asked between chunks; true breaks the proof off with `Interrupted`.
-        disk: Where the roots are.
     """
 
-    def __init__(
-        self,
-        server: Client,
-        journal: Journal,
-        *,
-        aborted: Callable[[], bool] = lambda: False,
-        disk: Disk = REAL_DISK,
-    ) -> None:
+    def __init__(self, server: Client, journal: Journal) -> None:
         self._server = server
         self._journal = journal
-        self._disk = disk
-        self._manifests = KnownManifests(server, journal, aborted=aborted)
+        self._manifests = KnownManifests(server, journal)
 
     def prove(self, mapping: MappingConfig, file: FileRecord) -> Freed | str:
         """Read the file, its line in a manifest, and its copy.
@@ -162,14 +148,11 @@ class Prover:
         line = self._manifests.line(file.eid, file.remote_name, listed)
         if line is None:
             return "no manifest on the server has this version of it"
-        digest = hashlib.sha256()
         try:
-            with GuardedFile(mapping.directory, file.path, file.local, self._disk) as source:
-                for chunk in source.chunks():
-                    digest.update(chunk)
+            with GuardedFile(mapping.directory, file.path, file.local) as source:
+                here, _ = measured(source.chunks())
         except FileChanged:
             return "it has changed just now"
-        here = digest.digest()
         if here != file.synced.sha256 and file.is_database:
             return "the server has a snapshot of this database, not these very bytes"
         if here != file.synced.sha256:
@@ -182,16 +165,10 @@ class Prover:
 
     def _is_there(self, file: FileRecord, listed: str, sha256: bytes) -> bool:
         uuid = UUID(self._journal.remote.uuid(str(file.eid)))
-        digest, size = hashlib.sha256(), 0
         try:
             with self._server.download(uuid, file.remote_name) as coming:
                 if not was_listed(coming.modified_second, listed):
                     return False
-                for chunk in coming.chunks():
-                    digest.update(chunk)
-                    size += len(chunk)
-                    if size > file.size:
-                        return False
+                return measured(coming.chunks(), file.size) == (sha256, file.size)
         except RemoteFileNotFound:
             return False
-        return size == file.size and digest.digest() == sha256

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
-from aqsync.errors import Interrupted, ManifestBroken, RemoteFileNotFound
+from aqsync.errors import ManifestBroken, RemoteFileNotFound
 from aqsync.journal import Journal
 from aqsync.journal.manifest_lines import ManifestLine, ManifestLines
 from aqsync.layout.manifest import Entry, Header, ManifestFile, is_honest, read
 from aqsync.log import Log
-from aqsync.sync.rate import RateLimit
+from aqsync.sync.rate import RateLimit, received
 
 MOST_MANIFESTS = 64
 """Manifests of one experiment that are read at most: ours first, then by their names."""
@@ -187,11 +187,7 @@ class KnownManifests:
 
     def _received(self, chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
         total = 0
-        for chunk in chunks:
-            if self._aborted():
-                raise Interrupted("interrupted")
-            if self._rate is not None:
-                self._rate.pay(len(chunk), self._aborted)
+        for chunk in received(chunks, self._rate, self._aborted):
             total += len(chunk)
             if total > MOST_PACKED:
                 raise ManifestBroken(f"it has more than {MOST_PACKED >> 20} MiB")

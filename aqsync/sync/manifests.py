@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from uuid import UUID
 
 from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.hashing import measured
 from aqsync.aqueduct.records import Expected
 from aqsync.clock import Clock
 from aqsync.config import MappingConfig
@@ -40,7 +40,7 @@ from aqsync.sync.lists import Lists
 from aqsync.sync.manifest_content import ManifestContent, label_of
 from aqsync.sync.manifest_rules import Outdated, due_in, spare_after
 from aqsync.sync.planner import backoff_ns
-from aqsync.sync.rate import RateLimit
+from aqsync.sync.rate import RateLimit, received
 from aqsync.sync.remote_check import was_listed
 
 TRIES = 3
@@ -303,17 +303,12 @@ class ManifestWriter:
 
     def _found(self, uuid: UUID, name: str) -> tuple[int, bytes]:
         """Size and digest of what stands under a name."""
-        digest, size = hashlib.sha256(), 0
         try:
             with self._server.download(uuid, name) as coming:
-                for chunk in self._watched(coming.chunks()):
-                    if self._rate is not None:
-                        self._rate.pay(len(chunk), self._aborted)
-                    digest.update(chunk)
-                    size += len(chunk)
+                sha256, size = measured(received(coming.chunks(), self._rate, self._aborted))
         except RemoteFileNotFound:
             return 0, b""  # it was removed since it was listed
-        return size, digest.digest()
+        return size, sha256
 
     def _renew_list(self, eid: str, asked: float) -> None:
         """Fetch a list that is requested after this moment of the monotonic clock.
@@ -345,9 +340,6 @@ def _temporary_file() -> Iterator[BinaryIO]:
 
 def _measured(file: BinaryIO) -> tuple[int, bytes]:
     """Size and digest of a file that was just written."""
-    size = file.tell()
     file.seek(0)
-    digest = hashlib.sha256()
-    for chunk in iter(partial(file.read, _CHUNK), b""):
-        digest.update(chunk)
-    return size, digest.digest()
+    sha256, size = measured(iter(partial(file.read, _CHUNK), b""))
+    return size, sha256

@@ -224,6 +224,12 @@ def experiments_known_of(journal: Journal, mappings: Iterable[MappingConfig]) ->
     return fixed | journal.remote.mapped_eids([journal.mappings.get(m.name).id for m in chosen])
 
 
+def records_of(journal: Journal, identities: Iterator[int]) -> Iterator[FileRecord]:
+    """The records of files, few in memory at once."""
+    for batch in batched(identities, BATCH):
+        yield from journal.observations.records(batch)
+
+
 def undecided(
     journal: Journal, mapping: MappingConfig, within: Sequence[str] = ()
 ) -> list[Waiting]:
@@ -264,6 +270,5 @@ def decisions(
     """
     policy_of = policies(journal, mapping, now_ns, windows, at_once=at_once)
     identities = (item.id for item in undecided(journal, mapping, within))
-    for batch in batched(identities, BATCH):
-        for file in journal.observations.records(batch):
-            yield file, decide(file, policy_of(file), now_ns)
+    for file in records_of(journal, identities):
+        yield file, decide(file, policy_of(file), now_ns)

@@ -83,7 +83,7 @@ class Push:
             listed = yield from self.look()
             if self._limits.tidy:
                 self._tidy()
-            if listed:
+            if listed and (self._limits.freed or self._limits.kept):
                 self._note_freed()
             if listed and (yield from self._rounds()) and not self._all_paused():
                 result.tags += self._engine.tag()

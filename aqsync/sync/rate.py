@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from aqsync.clock import Clock
 from aqsync.errors import Interrupted
@@ -80,3 +80,24 @@ class RateLimit:
                 raise Interrupted("interrupted")
             self._clock.wait(self._never, min(left, _LOOK_UP_S))
         return size
+
+
+def received(
+    chunks: Iterable[bytes], rate: RateLimit | None, aborted: Callable[[], bool]
+) -> Generator[bytes, None, None]:
+    """Pass on what comes from the server, as fast as it may come.
+
+    Args:
+        chunks: What comes.
+        rate: The limit; None: there is none.
+        aborted: Asked before each chunk is passed on.
+
+    Raises:
+        Interrupted: `aborted` was true.
+    """
+    for chunk in chunks:
+        if aborted():
+            raise Interrupted("interrupted")
+        if rate is not None:
+            rate.pay(len(chunk), aborted)
+        yield chunk

@@ -17,6 +17,7 @@ from itertools import chain
 
 from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.hashing import measured
 from aqsync.clock import Clock
 from aqsync.errors import (
     AqsyncError,
@@ -144,7 +145,7 @@ class Uploader:
                 return self._comparer.recognise(job)
             case Compare():
                 with self._contents.of(job, partial(self._goes_on, job)) as held:
-                    if job.file.freed is not None and not _is_as_sent(job.file):
+                    if job.file.freed is not None and not job.file.is_as_sent:
                         return self._comparer.compare_freed(job, held)
                     return self._comparer.compare(job, held)
             case RemoveRemote():
@@ -170,7 +171,7 @@ class Uploader:
             if synced is None or not _may_be_unchanged(step, job.file, synced, held.size):
                 return self._sent(job, held, source, unfinished)
             # Nothing of it is sent, yet each chunk shows that the job gets on.
-            if self._digest(job, source.chunks(CHUNK)) == synced.sha256:
+            if measured(self._read(job, source.chunks(CHUNK)))[0] == synced.sha256:
                 if step.provisional:
                     return BeginningRead(grows=True)
                 signature = source.signature
@@ -350,12 +351,6 @@ class Uploader:
             is_part = job.file.kind is EntryKind.DATABASE_PART
             return is_part or is_gone(job.root, path, disk)
 
-    def _digest(self, job: Job, chunks: Iterable[bytes]) -> bytes:
-        digest = hashlib.sha256()
-        for chunk in self._read(job, chunks):
-            digest.update(chunk)
-        return digest.digest()
-
     def _read(self, job: Job, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Pass on chunks that are not sent; each shows that the job gets on."""
         for chunk in chunks:
@@ -393,10 +388,6 @@ def _failed(job: Job, exc: AqsyncError) -> Failed:
 def _present(file: FileRecord) -> Signature:
     assert file.local is not None  # noqa: S101 - only a file that is here is sent or compared
     return file.local
-
-
-def _is_as_sent(file: FileRecord) -> bool:
-    return file.synced is not None and file.synced.signature == file.local
 
 
 def _modified_ns(file: FileRecord, held: Held) -> int:

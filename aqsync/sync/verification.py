@@ -6,14 +6,14 @@ the manifests, and, where every byte is asked for, the files themselves on both 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.hashing import measured
 from aqsync.config import MappingConfig
 from aqsync.errors import LocalError, RemoteFileNotFound
 from aqsync.journal import Journal
@@ -21,12 +21,11 @@ from aqsync.journal.hangs import LOOK
 from aqsync.journal.manifest_lines import ManifestLine
 from aqsync.journal.manifests import SentFile
 from aqsync.layout.manifest import is_manifest_name
-from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.reader import GuardedFile
 from aqsync.model import Databases, FileRecord, State
 from aqsync.paths import bears_on, is_chosen
 from aqsync.sync.known_manifests import KnownManifests
-from aqsync.sync.policies import decisions, experiments_known_of
+from aqsync.sync.policies import decisions, experiments_known_of, records_of
 from aqsync.sync.summary import NOT_IN_SYNC
 
 AT_ONCE = 4
@@ -93,7 +92,6 @@ class Verifier:
         mappings: The configured ones.
         now_ns: The wall clock, nanoseconds since 1970.
         within: By mapping, the only paths that count; a mapping that is not among them does not.
-        disk: Where the roots are.
     """
 
     def __init__(
@@ -103,14 +101,12 @@ class Verifier:
         mappings: Sequence[MappingConfig],
         now_ns: int,
         within: Mapping[str, Sequence[str]],
-        disk: Disk = REAL_DISK,
     ) -> None:
         self._server = server
         self._journal = journal
         self._mappings = {mapping.name: mapping for mapping in mappings}
         self._now_ns = now_ns
         self._within = within
-        self._disk = disk
         self._manifests = KnownManifests(server, journal)
         self.found = Verification()
         self._known: dict[tuple[str, str], _Known] = {}
@@ -238,22 +234,16 @@ class Verifier:
 
     # Every byte
 
-    def read_all(self, progress: Callable[[int], None] = lambda _bytes: None) -> None:
+    def read_all(self) -> None:
         """Read what was found equal so far, on both sides; what differs is noted.
-
-        Args:
-            progress: Called with the bytes just read.
 
         Raises:
             RemoteError: The server cannot be asked.
         """
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            known = list(self._known.items())
-            there = pool.map(lambda item: self._there(item[0], item[1], progress), known)
-            for difference_or_file in there:
-                self._note(difference_or_file)
-            here = pool.map(lambda file: self._here(file, progress), self._files_here())
-            for difference in here:
+            for found in pool.map(self._there, self._known, self._known.values()):
+                self._note(found)
+            for difference in pool.map(self._here, self._files_here()):
                 self._note(difference)
 
     def _note(self, found: Difference | VerifiedFile | None) -> None:
@@ -262,56 +252,46 @@ class Verifier:
         elif found is not None:
             self.found.read.append(found)
 
-    def _there(
-        self, key: tuple[str, str], known: _Known, progress: Callable[[int], None]
-    ) -> Difference | VerifiedFile:
-        (eid, name), digest, size = key, hashlib.sha256(), 0
+    def _there(self, key: tuple[str, str], known: _Known) -> Difference | VerifiedFile:
+        eid, name = key
         shown = self._journal.remote.shown(eid)
         try:
             with self._server.download(UUID(self._journal.remote.uuid(eid)), name) as coming:
-                for chunk in coming.chunks():
-                    digest.update(chunk)
-                    size += len(chunk)
-                    progress(len(chunk))
+                sha256, size = measured(coming.chunks())
         except RemoteFileNotFound:
             meaning = "removed on the server just now"
             return Difference("removed-on-server", shown, name, known.place, meaning)
-        if (digest.digest(), size) != (known.sha256, known.size):
+        if (sha256, size) != (known.sha256, known.size):
             meaning = (
                 f"its content on the server is not what was sent: {size} bytes with SHA-256"
-                f" {digest.hexdigest()}, where {known.sha256.hex()} was sent"
+                f" {sha256.hex()}, where {known.sha256.hex()} was sent"
             )
             return Difference("other-bytes-on-server", shown, name, known.place, meaning)
-        return VerifiedFile(shown, name, known.place, size, digest.hexdigest())
+        return VerifiedFile(shown, name, known.place, size, sha256.hex())
 
     def _files_here(self) -> Iterator[FileRecord]:
         for name, within in self._within.items():
             mapping_id = self._journal.mappings.get(name).id
-            identities = list(self._journal.observations.here(mapping_id))
-            for start in range(0, len(identities), 500):
-                for file in self._journal.observations.records(identities[start : start + 500]):
-                    synced = file.synced
-                    as_sent = synced is not None and synced.signature == file.local
-                    if as_sent and is_chosen(file.path, within):
-                        yield file
+            here = self._journal.observations.here(mapping_id)
+            for file in records_of(self._journal, here):
+                if file.is_as_sent and is_chosen(file.path, within):
+                    yield file
 
-    def _here(self, file: FileRecord, progress: Callable[[int], None]) -> Difference | None:
+    def _here(self, file: FileRecord) -> Difference | None:
         """A database is compared by its snapshot on the server alone: its own bytes are others."""
         mapping = self._mappings[file.mapping]
         if file.is_database and mapping.databases is Databases.SNAPSHOT:
             return None
         assert file.local is not None  # noqa: S101 - it is here
         assert file.synced is not None  # noqa: S101 - it is as it was sent
-        place, digest = str(mapping.directory / file.path), hashlib.sha256()
+        place = str(mapping.directory / file.path)
         eid = str(file.eid_shown)
         try:
-            with GuardedFile(mapping.directory, file.path, file.local, self._disk) as source:
-                for chunk in source.chunks():
-                    digest.update(chunk)
-                    progress(len(chunk))
+            with GuardedFile(mapping.directory, file.path, file.local) as source:
+                sha256, _ = measured(source.chunks())
         except LocalError as exc:
             return Difference("unreadable-here", eid, file.remote_name, place, exc.message)
-        if digest.digest() == file.synced.sha256:
+        if sha256 == file.synced.sha256:
             return None
         meaning = "its content here is not what was sent, although its size and times are"
         return Difference("other-bytes-here", eid, file.remote_name, place, meaning)
