@@ -8,9 +8,11 @@ aqsync from replacing or removing it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import count
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
@@ -75,17 +77,18 @@ class KnownManifests:
         self._journal = journal
         self._aborted = aborted
         self._rate = rate
-        self._reading = threading.Lock()
-        self._lines = ManifestLines()
-        self._known: dict[tuple[str, str], KnownManifest] = {}
+        self._guard = threading.Lock()
+        self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        """By UUID: what an experiment's manifests hold up is this experiment alone."""
+        self._known: defaultdict[str, dict[str, KnownManifest]] = defaultdict(dict)
         """By UUID and name."""
-        self._last = 0
+        self._lines = ManifestLines()
+        self._numbers = count(1)
 
     def close(self) -> None:
-        """Forget everything."""
-        with self._reading:
-            self._known.clear()
-            self._lines.close()
+        """Forget everything; no thread may read any more."""
+        self._known.clear()
+        self._lines.close()
 
     def line(self, eid: str, name: str, listed: str) -> ManifestLine | None:
         """What a manifest says of a version of a file.
@@ -122,28 +125,23 @@ class KnownManifests:
             but: The name of one that is left out.
         """
         uuid = self._journal.remote.uuid(eid)
-        listed = self._journal.manifests.listed(eid)
-        with self._reading:
-            self._forget_others(uuid, listed)
+        with self._lock(uuid):
+            known, listed = self._known[uuid], self._journal.manifests.listed(eid)
+            self._forget(known, known.keys() - listed.keys())
             if but is not None:
                 listed.pop(but, None)
             for number, (name, modified_at) in enumerate(listed.items()):
-                known = self._known.get((uuid, name))
-                if known is not None and known.modified_at == modified_at:
+                if name in known and known[name].modified_at == modified_at:
                     continue
-                if known is not None:
-                    self._lines.forget(known.number)
-                self._last += 1
-                new = KnownManifest(name, modified_at, self._last, None, 0)
-                room = MOST_LINES - sum(
-                    each.files for (of, _), each in self._known.items() if of == uuid
-                )
-                self._known[uuid, name] = (
+                self._forget(known, known.keys() & {name})
+                new = KnownManifest(name, modified_at, next(self._numbers), None, 0)
+                room = MOST_LINES - sum(each.files for each in known.values())
+                known[name] = (
                     self._read(UUID(uuid), new, room)
                     if number < MOST_MANIFESTS
                     else _passed_over(new, f"it is one of over {MOST_MANIFESTS} in its experiment")
                 )
-            return [self._known[uuid, name] for name in listed]
+            return [known[name] for name in listed]
 
     def lines(self, manifest: KnownManifest) -> Iterator[ManifestLine]:
         """Every honest line of a manifest, by name."""
@@ -162,10 +160,13 @@ class KnownManifests:
                 return line
         return None
 
-    def _forget_others(self, uuid: str, listed: dict[str, str]) -> None:
-        gone = [key for key in self._known if key[0] == uuid and key[1] not in listed]
-        for key in gone:
-            self._lines.forget(self._known.pop(key).number)
+    def _lock(self, uuid: str) -> threading.Lock:
+        with self._guard:
+            return self._reading[uuid]
+
+    def _forget(self, known: dict[str, KnownManifest], names: Collection[str]) -> None:
+        for name in names:
+            self._lines.forget(known.pop(name).number)
 
     def _read(self, uuid: UUID, new: KnownManifest, room: int) -> KnownManifest:
         try:

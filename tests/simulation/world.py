@@ -822,17 +822,19 @@ class World:
     def can_begin(self) -> list[int]:
         """Which of the waiting jobs could run now, while others are interrupted.
 
-        A worker that would wait for a list that is being fetched cannot: that is done by what is
-        in the middle of it.
+        A worker that would wait for a list or manifests that are being read cannot: that is done
+        by what is in the middle of it.
         """
         hanging = [begun for begun, _ in self.hangs.jobs if begun.job.errand.hang is None]
         if len(hanging) >= self.hangs.workers or len(self.busy) >= DEEPEST:
             return []
         fetching = [session.engine._lists._fetching for session in self.sessions]
+        reading = [session.engine.known_manifests._reading for session in self.sessions]
         return [
             number
             for number, (job, _) in enumerate(self.waiting)
             if not any(locks[str(job.file.eid)].locked() for locks in fetching)
+            and not any(locks[self.journal.remote.uuid(job.file.eid)].locked() for locks in reading)
         ]
 
     def _perform(self, perform: Callable[[Job], Outcome], job: Job) -> Outcome:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 
+from aqsync.aqueduct.download import Download
 from aqsync.errors import ServerUnreachable
 from aqsync.layout.manifest import Header, ManifestFile, Source, manifest_name, write
 from aqsync.layout.names import remote_name
@@ -168,6 +173,34 @@ def test_a_server_that_is_away_is_no_answer(reading: Reading) -> None:
     with pytest.raises(ServerUnreachable):
         reading.sha256()
     assert reading.sha256() == "ab" * 32
+
+
+def test_a_slow_manifest_holds_up_its_own_experiment_only(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, other = reading.lab.server, "20261123-2"
+    server.add(other)
+    reading.put(manifest(line()))
+    server.put(other, name_of(), manifest(line(sha256="cd" * 32)))
+    assert reading.lab.engine.refresh([EID, other])
+    download, begun, may_end = server.download, threading.Event(), threading.Event()
+
+    @contextmanager
+    def slow(uuid: UUID, name: str) -> Iterator[Download]:
+        if uuid == server.of(EID).uuid:
+            begun.set()
+            may_end.wait()
+        with download(uuid, name) as found:
+            yield found
+
+    monkeypatch.setattr(server, "download", slow)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(reading.sha256)
+        begun.wait()
+        found = reading.known.line(other, remote_name("run/a.csv"), AT)
+        may_end.set()
+        assert found is not None
+        assert (found.sha256.hex(), first.result()) == ("cd" * 32, "ab" * 32)
 
 
 def test_many_lines_are_given_in_turns(reading: Reading) -> None:
