@@ -830,11 +830,17 @@ class World:
             return []
         fetching = [session.engine._lists._fetching for session in self.sessions]
         reading = [session.engine.known_manifests._reading for session in self.sessions]
+
+        def would_wait(eid: str) -> bool:
+            uuid = self.journal.remote.uuid(eid)
+            return any(locks[eid].locked() for locks in fetching) or any(
+                locks[uuid].locked() for locks in reading
+            )
+
         return [
             number
             for number, (job, _) in enumerate(self.waiting)
-            if not any(locks[str(job.file.eid)].locked() for locks in fetching)
-            and not any(locks[self.journal.remote.uuid(job.file.eid)].locked() for locks in reading)
+            if not would_wait(str(job.file.eid))
         ]
 
     def _perform(self, perform: Callable[[Job], Outcome], job: Job) -> Outcome:
