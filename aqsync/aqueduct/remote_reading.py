@@ -10,6 +10,7 @@ from uuid import UUID
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.tree_download import arriving_file
+from aqsync.errors import AqsyncError, Interrupted
 from aqsync.layout.tree import TreeFile
 
 _IN_MEMORY = 64 * 1024 * 1024
@@ -28,14 +29,17 @@ class _Coming(io.RawIOBase):
     def __init__(self, server: Client, uuid: UUID, file: TreeFile) -> None:
         super().__init__()
         self.name = file.path
-        with contextlib.ExitStack() as stack:
-            self._kept = stack.enter_context(SpooledTemporaryFile(_IN_MEMORY))
-            arriving = stack.enter_context(arriving_file(server, uuid, file))
-            self._stack = stack.pop_all()
-        self._chunks = arriving.chunks()
+        self._stack = contextlib.ExitStack()  # `close` is called even if nothing comes
         self._came = 0
         self._at = 0
         self._whole = False
+        self._broken: AqsyncError | None = None
+        """What has broken it off: a second attempt to read must not meet the end of a file."""
+        with contextlib.ExitStack() as stack:
+            self._kept = stack.enter_context(SpooledTemporaryFile(_IN_MEMORY))
+            arriving = stack.enter_context(arriving_file(server, uuid, file))
+            self._chunks = arriving.chunks()
+            self._stack = stack.pop_all()
 
     def readable(self) -> bool:
         return True
@@ -73,9 +77,20 @@ class _Coming(io.RawIOBase):
         """Let it come up to a position, or to its end."""
         self._kept.seek(self._came)
         while not self._whole and (until is None or self._came < until):
-            chunk = next(self._chunks, None)
+            chunk = self._next()
             if chunk is None:
                 self._whole = True
             else:
                 self._kept.write(chunk)
                 self._came += len(chunk)
+
+    def _next(self) -> bytes | None:
+        """The next chunk; None after the last."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return next(self._chunks, None)
+        except BaseException as exc:
+            again = Interrupted("reading it was broken off", hint="open it again")
+            self._broken = exc if isinstance(exc, AqsyncError) else again
+            raise

@@ -17,6 +17,7 @@ from aqsync.errors import (
     AlreadyThere,
     ConfigError,
     ContentDiffers,
+    Interrupted,
     LocalError,
     RemoteFileNotFound,
     TreeIncomplete,
@@ -278,8 +279,10 @@ def test_forged_bytes_do_not_get_their_name(experiment: Experiment, tmp_path: Pa
         experiment.download_all(tmp_path / "back")
     assert isinstance(caught.value.problems["a/b"], ContentDiffers)
     assert list((tmp_path / "back").rglob("*")) == [tmp_path / "back" / "a"]
-    with pytest.raises(ContentDiffers):
-        experiment.open("a/b").read()
+    with experiment.open("a/b") as file:
+        for _ in range(2):  # what broke off once never looks like the end of the file
+            with pytest.raises(ContentDiffers):
+                file.read()
 
 
 def test_a_line_of_another_version_proves_nothing(experiment: Experiment, tmp_path: Path) -> None:
@@ -364,6 +367,23 @@ def test_a_file_is_read_without_a_file(experiment: Experiment, tmp_path: Path) -
             file.seek(-1)
     with pytest.raises(RemoteFileNotFound, match="no file 'none'"):
         experiment.open("none")
+
+
+def test_a_person_who_breaks_reading_off_does_not_make_a_shorter_file(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment.upload_folder(tree(tmp_path / "a", "file"))
+
+    def broken_off() -> Iterator[bytes]:
+        yield from ()
+        raise KeyboardInterrupt
+
+    with experiment.open("file") as file:
+        monkeypatch.setattr(file.raw, "_chunks", broken_off())
+        with pytest.raises(KeyboardInterrupt):
+            file.read()
+        with pytest.raises(Interrupted):
+            file.read()
 
 
 def test_manifests_are_read_again_only_when_something_has_changed(
