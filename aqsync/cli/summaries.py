@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from aqsync.cli.output import iso_text, say, seconds_text, size_text
-from aqsync.cli.problem_groups import Group, grouped
 from aqsync.config import MappingConfig
 from aqsync.model import State
 from aqsync.sync.not_there import FileNotThere
+from aqsync.sync.problem_groups import Group, grouped
 from aqsync.sync.summary import FileProblem, Summary
 
 SHOWN_PROBLEMS = 20

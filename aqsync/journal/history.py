@@ -12,6 +12,7 @@ from aqsync.journal.database import Database
 from aqsync.journal.rows import below, loaded, marks, stored, words
 from aqsync.model import Reason, reason_of
 
+_COLUMNS = "at_ns, kind, mapping, path, text, code, size, sha256, eid, written_ns, took_ns"
 _PRUNED_AT_ONCE = 5_000
 """Rows removed in one transaction, so that uploads can go on in between."""
 
@@ -50,6 +51,12 @@ class Event(NamedTuple):
     """Of what was uploaded or adopted, in bytes."""
     sha256: str | None = None
     """And its SHA-256, in hexadecimal digits."""
+    eid: str | None = None
+    """The experiment that it went to, or came from."""
+    written_ns: int | None = None
+    """When what was uploaded had been written last, nanoseconds since 1970."""
+    took_ns: int | None = None
+    """From the first byte to the server's answer, in nanoseconds."""
 
 
 class Counted(NamedTuple):
@@ -84,12 +91,11 @@ ALL = Wanted()
 
 def note(connection: Connection, event: Event) -> None:
     """Write down an event; inside a transaction."""
-    at_ns, kind, mapping, path, text, reason, size, sha256 = event
+    at_ns, kind, mapping, path, text, reason, *rest = event
     code = reason and reason.value
     connection.execute(
-        "INSERT INTO history (at_ns, kind, mapping, path, text, code, size, sha256)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (at_ns, kind.value, mapping, stored(path), words(text), code, size, sha256),
+        f"INSERT INTO history ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (at_ns, kind.value, mapping, stored(path), words(text), code, *rest),
     )
 
 
@@ -113,8 +119,7 @@ class History:
         """
         condition, values = _condition(wanted)
         rows = self._database.rows(
-            "SELECT at_ns, kind, mapping, path, text, code, size, sha256 FROM history"
-            f" WHERE {condition} ORDER BY id DESC LIMIT ?",
+            f"SELECT {_COLUMNS} FROM history WHERE {condition} ORDER BY id DESC LIMIT ?",
             (*values, most),
         )
         return [

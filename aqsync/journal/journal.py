@@ -7,6 +7,7 @@ from typing import Self
 
 from aqsync.errors import JournalBroken
 from aqsync.journal.action_runs import ActionRuns
+from aqsync.journal.backlog import Backlog
 from aqsync.journal.comparison import Comparisons
 from aqsync.journal.database import (
     Database,
@@ -65,6 +66,7 @@ class Journal:
         self.pauses = Pauses(database)
         self.hangs = Hangs(database)
         self.history = History(database)
+        self.backlog = Backlog(database)
         self.comparisons = Comparisons(database)
         self.versions = Versions(database)
         self.broken_set_aside = broken
@@ -164,6 +166,11 @@ class Journal:
     def met_damage(self) -> bool:
         """Whether damage was found; the next opening sets the journal aside."""
         return self._database.met_damage
+
+    @property
+    def changes(self) -> int:
+        """A count that grows with every write of this process."""
+        return self._database.changes
 
     def displaced(self) -> str | None:
         """How its files were deleted or replaced; None if they still stand under their paths.

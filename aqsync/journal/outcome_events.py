@@ -6,6 +6,7 @@ from functools import partial
 
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.model import (
+    SECOND_NS,
     Adopted,
     Failed,
     FileRecord,
@@ -23,14 +24,20 @@ PROVISIONAL = "provisional"
 
 def event_of(file: FileRecord, outcome: Outcome, now_ns: int) -> Event | None:
     """The event for the history, if the outcome is worth one."""
-    event = partial(Event, now_ns, mapping=file.mapping, path=file.path)
+    event = partial(Event, now_ns, mapping=file.mapping, path=file.path, eid=file.eid_shown)
     match outcome:
-        case Uploaded(sha256=sha256, provisional=True):
-            size = outcome.size
-            return event(HistoryKind.UPLOADED, text=PROVISIONAL, size=size, sha256=sha256.hex())
         case Uploaded(sha256=sha256, unfinished=unfinished):
-            text = f"its writer had not closed it ({unfinished})" if unfinished else ""
-            return event(HistoryKind.UPLOADED, text=text, size=outcome.size, sha256=sha256.hex())
+            text = PROVISIONAL if outcome.provisional else ""
+            if unfinished and not outcome.provisional:
+                text = f"its writer had not closed it ({unfinished})"
+            return event(
+                HistoryKind.UPLOADED,
+                text=text,
+                size=outcome.size,
+                sha256=sha256.hex(),
+                written_ns=outcome.content_ns if outcome.provisional else file.since_ns,
+                took_ns=None if outcome.took_s is None else int(outcome.took_s * SECOND_NS),
+            )
         case FoundOurOwn(size, sha256) if known_version(file, sha256) is None:
             text = PROVISIONAL if is_provisional(file, sha256) else ""
             return event(HistoryKind.UPLOADED, text=text, size=size, sha256=sha256.hex())

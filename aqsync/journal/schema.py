@@ -632,6 +632,21 @@ CREATE TRIGGER manifest_of_measurement AFTER INSERT ON measurement BEGIN
 END;
 """
 
+_HISTORY_OF_UPLOADS = """
+-- Where a file went, since when it had been as it was sent, and how long that took.
+ALTER TABLE history ADD COLUMN eid TEXT;
+ALTER TABLE history ADD COLUMN written_ns INTEGER;
+ALTER TABLE history ADD COLUMN took_ns INTEGER;
+-- How much was still to come, now and then: for people only.
+CREATE TABLE backlog (
+    at_ns INTEGER NOT NULL,
+    mapping TEXT NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (at_ns, mapping)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -667,6 +682,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0032-actions", _ACTIONS),
     ("0033-made", _MADE),
     ("0034-manifests", _MANIFESTS),
+    ("0035-history-of-uploads", _HISTORY_OF_UPLOADS),
 )
 
 VERSION = len(MIGRATIONS)

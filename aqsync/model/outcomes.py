@@ -32,6 +32,8 @@ class Uploaded:
     """See `Growth.spent_bytes`; this version is counted."""
     content_ns: int | None = None
     """When its content was last modified, where the signature does not tell."""
+    took_s: float | None = None
+    """Seconds from the first byte to the server's answer."""
 
     @property
     def size(self) -> int:

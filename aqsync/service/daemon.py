@@ -31,6 +31,7 @@ from aqsync.local.errands import Errands
 from aqsync.local_time import local_text
 from aqsync.log import Log
 from aqsync.model import SECOND_NS
+from aqsync.service.board import Board, Sampler
 from aqsync.service.calendar import Calendar
 from aqsync.service.confinement import require_seen, warn_of_unseen
 from aqsync.service.notify import Notifier
@@ -89,6 +90,10 @@ class Daemon:
         self._stuck_told = False
         self._slow: set[str] = set()
         self._now = self._session(config)
+        self.board = Board(
+            journal, clock, lambda: self.config, lambda: len(self._shared.queue.in_flight())
+        )
+        self._sampler = Sampler(self.board, journal, clock)
 
     # From start to end
 
@@ -103,6 +108,7 @@ class Daemon:
             if not self._now.wait_for_first_scans(SLOW_START_S):
                 log.warning("a directory takes long to answer; the others are looked at")
             self._notifier.ready(self.summary())
+            self._sampler.start()
             while not self._asked_to_stop(signals.wait(self._tick_s())):
                 self._tick()
                 if self._journal.met_damage:
@@ -112,6 +118,7 @@ class Daemon:
                     log.error("the journal is lost; the daemon ends", reason=problem)
                     lost = True
                     break
+            self._sampler.stop()
             # What a lost journal does not hold is not sent.
             self._stop(signals, 0.0 if lost else STOP_DEADLINE_S)
             if control is not None:

@@ -272,6 +272,7 @@ class ServerPoller:
         """Keep the journal small."""
         oldest_ns = self._clock.now_ns() - int(self._keep_history_s * SECOND_NS)
         pruned = self._journal.history.prune(oldest_ns, MOST_HISTORY)
+        self._journal.backlog.prune(oldest_ns)
         self._journal.versions.prune(MOST_PAST_VERSIONS)
         self._journal.checkpoint()
         log.info("housekeeping done", history_pruned=pruned)

@@ -37,6 +37,8 @@ NOT_IN_SYNC = frozenset(
     }
 )
 """States in which a file is not on the server as it should be."""
+_A_FEW_TRIES = 3
+"""What has failed more often than that will hardly go by itself."""
 _OF_MANY = frozenset(
     {
         Reason.NOT_ALLOWED,
@@ -63,6 +65,8 @@ class FileProblem(NamedTuple):
     """Of the file, or of all of them, in bytes."""
     file_age_seconds: float | None = None
     """For how long the file has been as it is, by its own times."""
+    retried: bool = False
+    """It failed a few times at most, and is tried again by itself."""
 
     @property
     def text(self) -> str:
@@ -80,6 +84,7 @@ class FileProblem(NamedTuple):
             "age_seconds": self.age_seconds,
             "bytes": self.size,
             "file_age_seconds": self.file_age_seconds,
+            "retried": self.retried,
         }
         return found if self.files is None else {**found, "files": self.files}
 
@@ -95,7 +100,10 @@ class FileProblem(NamedTuple):
         message = str(found["reason"]).removesuffix(_how_many(files, state))
         why = explanation_of(found["code"], message, found["hint"])
         ages = found["age_seconds"], found.get("file_age_seconds")
-        return cls(found["path"], state, why, ages[0], files, found.get("bytes"), ages[1])
+        return cls(
+            *(found["path"], state, why, ages[0], files, found.get("bytes"), ages[1]),
+            retried=bool(found.get("retried")),
+        )
 
 
 def _how_many(files: int | None, state: State) -> str:
@@ -170,7 +178,10 @@ def summarize(
         why = step.why if isinstance(step, Hold | Wait) else replace(step.why, hint="")
         found = problem(file.path, step.state, why, step.since_ns)
         age = _seconds(file.since_ns, now_ns)
-        summary.problems.append(found._replace(size=file.size, file_age_seconds=age))
+        retried = _is_retried(file, step)
+        summary.problems.append(
+            found._replace(size=file.size, file_age_seconds=age, retried=retried)
+        )
     for key, files in told_once.files.items():
         found = problem("", *key)
         summary.problems.append(found._replace(files=files, size=told_once.bytes[key]))
@@ -218,6 +229,11 @@ class _ToldOnce:
         self.files[step.state, step.why, since_ns] += 1
         self.bytes[step.state, step.why, since_ns] += file.size
         return True
+
+
+def _is_retried(file: FileRecord, step: Decision) -> bool:
+    tries = 0 if file.failure is None else file.failure.count
+    return isinstance(step, Wait) and step.state is State.FAILED and tries <= _A_FEW_TRIES
 
 
 def is_kept(file: FileRecord) -> bool:

@@ -237,6 +237,7 @@ class Uploader:
                 if _concerns_all(exc):
                     raise
                 return replace(_failed(job, exc), sent_bytes=held.unlike(_present(file)))
+        took_s = self._clock.monotonic() - began
         self._check.answered(expected=expected, checked=receipt.condition_checked)
         between = self._check.stored_between(receipt, began)
         signature = Signature.unknown(source.size) if step.provisional else source.signature
@@ -252,6 +253,7 @@ class Uploader:
             step.provisional,
             0 if step.rested else step.spent + source.size,
             _modified_ns(file, held) if step.provisional else held.modified_ns,
+            took_s,
         )
 
     @contextmanager

@@ -91,7 +91,10 @@ def test_the_json_answer(happened: Project) -> None:
     event = happened.run("history", "--json", "-n", "3").json["events"][0]
     assert datetime.fromisoformat(event.pop("at")).utcoffset() is not None
     assert event.pop("detail").startswith("5 bytes, SHA-256 ")
+    assert datetime.fromisoformat(event.pop("written")).utcoffset() is not None
+    assert event.pop("seconds") > 0
     assert event == {
+        "experiment": happened.eid,
         "what": "uploaded",
         "mapping": "main",
         "path": str(happened.root / "run/a.csv"),

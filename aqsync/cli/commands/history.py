@@ -65,7 +65,8 @@ def history(
     """Say what happened: uploads, removals, what was refused, and when the server was away.
 
     The most recent comes last. With --json: an object whose `events` have at, what, mapping, path,
-    code, detail, bytes and sha256; or, with --summary, whose `days` have day, what, count and
+    code, detail, bytes, sha256, experiment, written (since when the file had been so) and seconds
+    (that sending it took); or, with --summary, whose `days` have day, what, count and
     bytes.
     """
     if summary and most is not None:
@@ -152,7 +153,7 @@ def _row(config: Config, event: Event, *, show_hash: bool) -> Sequence[str]:
     return local_text(event.at_ns / SECOND_NS), event.kind, _place(config, event), detail
 
 
-def _as_json(config: Config, event: Event) -> dict[str, str | int | None]:
+def _as_json(config: Config, event: Event) -> dict[str, str | float | None]:
     detail = event.text
     if event.size is not None:
         detail = f"{event.size} bytes, SHA-256 {event.sha256}"
@@ -166,4 +167,7 @@ def _as_json(config: Config, event: Event) -> dict[str, str | int | None]:
         "code": event.reason and event.reason.value,
         "bytes": event.size,
         "sha256": event.sha256,
+        "experiment": event.eid,
+        "written": iso_text(event.written_ns),
+        "seconds": None if event.took_ns is None else event.took_ns / SECOND_NS,
     }

@@ -28,7 +28,6 @@ from aqsync.cli.output import (
     size_text,
 )
 from aqsync.cli.own_experiments import goes_to, own_as_json, tell_own
-from aqsync.cli.problem_groups import Order, ordered
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json, waiting_lines
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig, Windows
@@ -47,6 +46,7 @@ from aqsync.service.web.models import FileUnderWay
 from aqsync.sync.leftovers import Leftover, leftovers
 from aqsync.sync.measured import Standing, measured_of
 from aqsync.sync.policies import experiments_of, server_state
+from aqsync.sync.problem_groups import Order, ordered
 from aqsync.sync.selected import selection
 from aqsync.sync.summary import NOT_IN_SYNC, Summary, summarize
 from aqsync.wording import counted

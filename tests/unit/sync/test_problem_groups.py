@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aqsync.cli.problem_groups import Order, grouped, ordered
 from aqsync.cli.summaries import report_problems, waiting_lines
 from aqsync.model import Reason, State
+from aqsync.sync.problem_groups import Order, grouped, ordered
 from aqsync.sync.summary import FileProblem
 from tests.support.reasons import said
 

@@ -1,0 +1,108 @@
+"""The newest overview: found out when somebody asks for it and something has changed since."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from aqsync.clock import Clock
+from aqsync.config import Config
+from aqsync.journal import Journal
+from aqsync.journal.backlog import ToCome
+from aqsync.sync.loop import Loop
+from aqsync.sync.overview import Overview, overview
+
+SAMPLE_EVERY_S = 300.0
+"""Between two samples of how much is still to come."""
+_SHARE = 20
+"""Finding it out may take one second of so many, however often it is asked for."""
+
+
+class Board:
+    """Knows how everything stands; usable from several threads.
+
+    It costs nothing while nobody asks. While nothing is still to come, it is found out again only
+    after something was written to the journal.
+
+    Args:
+        journal: What is known.
+        clock: The time.
+        config: Gives the present configuration.
+        under_way: Gives how many files are being sent.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        config: Callable[[], Config],
+        under_way: Callable[[], int],
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._config = config
+        self._under_way = under_way
+        self._looking = threading.Lock()
+        self._known: Overview | None = None
+        self._by: tuple[Config, int, int] | None = None
+        self._at = self._took = 0.0
+
+    def look(self, fresh_s: float = 1.0) -> Overview:
+        """How everything stands.
+
+        Args:
+            fresh_s: An answer that is no older than so many seconds is good enough; where finding
+                it out takes long, an older one.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        with self._looking:
+            began, now_ns = self._clock.monotonic(), self._clock.now_ns()
+            config, under_way = self._config(), self._under_way()
+            by = config, under_way, self._journal.changes
+            known = self._known
+            if known is not None:
+                young = began - self._at <= max(fresh_s, self._took * _SHARE)
+                if young and self._by is not None and config is self._by[0]:
+                    return known
+                if by == self._by and not known.to_come_files:
+                    return replace(known, at_ns=now_ns)
+            self._known = overview(self._journal, config, now_ns, under_way=under_way)
+            self._by, self._at = by, began
+            self._took = self._clock.monotonic() - began
+            return self._known
+
+
+class Sampler:
+    """Writes down now and then how much is still to come, for charts.
+
+    Args:
+        board: Knows it.
+        journal: Where it is written down.
+        clock: The time.
+    """
+
+    def __init__(self, board: Board, journal: Journal, clock: Clock) -> None:
+        self._board = board
+        self._journal = journal
+        self._loop = Loop("backlog", clock)
+
+    def start(self) -> None:
+        """Begin, on a thread of its own."""
+        self._loop.start(self.step)
+
+    def stop(self) -> None:
+        """End."""
+        self._loop.stop()
+
+    def step(self) -> float:
+        """Write down one sample."""
+        found = self._board.look(SAMPLE_EVERY_S / 2)
+        to_come = {
+            each.mapping.name: ToCome(each.not_there.files, each.not_there.bytes)
+            for each in found.mappings
+        }
+        self._journal.backlog.note(found.at_ns, to_come)
+        return SAMPLE_EVERY_S

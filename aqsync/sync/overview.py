@@ -1,0 +1,174 @@
+"""How everything stands, in one word and in numbers: by the decisions that the engine acts on.
+
+The status page, metrics, messages, the fleet's files and reports all show this; none decides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aqsync.config import Config, MappingConfig
+from aqsync.journal import Journal
+from aqsync.journal.pauses import Pause
+from aqsync.model import Problem, ServerProblem, State
+from aqsync.sync.not_there import NotThere
+from aqsync.sync.policies import server_state, transfers_blocked
+from aqsync.sync.problem_groups import Group, grouped
+from aqsync.sync.summary import NOT_IN_SYNC, FileProblem, Summary, summarize
+
+_FOR_A_PERSON = frozenset({State.HELD, State.FAILED, State.DIFFERS, State.FREED_LOST})
+
+
+class Light(StrEnum):
+    """How everything stands, in a word."""
+
+    GREEN = "all up there"
+    """Everything is on the server as it is here."""
+    BUSY = "busy"
+    """Files are on their way, or about to be."""
+    WAITING = "waiting"
+    """Files will go by themselves, later."""
+    NEEDS_YOU = "needs you"
+    """Something goes on only once a person has done something."""
+
+
+_WORST_FIRST = (Light.NEEDS_YOU, Light.BUSY, Light.WAITING, Light.GREEN)
+
+
+@dataclass(frozen=True, slots=True)
+class MappingOverview:
+    """How one mapping stands."""
+
+    mapping: MappingConfig
+    light: Light
+    files: Counter[State]
+    bytes: Counter[State]
+    not_there: NotThere
+    groups: tuple[Group, ...]
+    """What is not in sync, by reason; what needs a person comes first."""
+    scanned_at_ns: int | None
+    """When all of it was looked at last; None: never."""
+    complete_at_ns: int | None
+    """When all of it was in sync last; None: never."""
+    watch: Problem | None
+    """Why its file events cannot be trusted."""
+
+    @property
+    def needs_you(self) -> tuple[Group, ...]:
+        """What goes on only once a person has done something."""
+        return tuple(group for group in self.groups if needs_person(group.first))
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How everything stands."""
+
+    at_ns: int
+    """When this was found out, nanoseconds since 1970."""
+    light: Light
+    mappings: tuple[MappingOverview, ...]
+    server: ServerProblem | None
+    """Why the server cannot be used now."""
+    pauses: dict[str, Pause]
+    """By mapping, or `EVERYTHING`."""
+
+    @property
+    def complete_at_ns(self) -> int | None:
+        """When the mapping that was in sync the longest ago was so; None: one never was."""
+        times = [each.complete_at_ns for each in self.mappings]
+        known = [at_ns for at_ns in times if at_ns is not None]
+        return min(known, default=None) if len(known) == len(times) else None
+
+    @property
+    def to_come_files(self) -> int:
+        """How many files are not on the server as they are here."""
+        return sum(each.not_there.files for each in self.mappings)
+
+    @property
+    def to_come_bytes(self) -> int:
+        """The same in bytes."""
+        return sum(each.not_there.bytes for each in self.mappings)
+
+    @property
+    def files_for_person(self) -> int:
+        """How many files go on only once a person has done something."""
+        return sum(group.files for each in self.mappings for group in each.needs_you)
+
+
+def overview(journal: Journal, config: Config, now_ns: int, *, under_way: int = 0) -> Overview:
+    """Find out how everything stands.
+
+    Args:
+        journal: What is known.
+        config: Which mappings.
+        now_ns: The wall clock, nanoseconds since 1970.
+        under_way: How many files are being sent now.
+    """
+    server = server_state(journal)
+    mappings = tuple(_mapping(journal, config, each, now_ns, server) for each in config.mappings)
+    lights = {each.light for each in mappings}
+    if server is not None and server.denied:
+        lights.add(Light.NEEDS_YOU)
+    if under_way:
+        lights.add(Light.BUSY)
+    light = next((each for each in _WORST_FIRST if each in lights), Light.GREEN)
+    return Overview(now_ns, light, mappings, server, journal.pauses.active(now_ns))
+
+
+def needs_person(problem: FileProblem) -> bool:
+    """Whether something goes on only once a person has done something."""
+    return problem.state in _FOR_A_PERSON and not problem.retried
+
+
+def light_of(summary: Summary, *, looked_at: bool, blocked: bool) -> Light:
+    """How a mapping stands.
+
+    Args:
+        summary: Its files.
+        looked_at: All of it was looked at once.
+        blocked: Nothing can be sent now: the server is away, there is a pause, or the like.
+    """
+    if any(map(needs_person, summary.problems)):
+        return Light.NEEDS_YOU
+    if summary.files[State.PENDING] and not blocked:
+        return Light.BUSY
+    if not looked_at or any(summary.files[state] for state in NOT_IN_SYNC):
+        return Light.WAITING
+    return Light.GREEN
+
+
+def _mapping(
+    journal: Journal,
+    config: Config,
+    mapping: MappingConfig,
+    now_ns: int,
+    server: ServerProblem | None,
+) -> MappingOverview:
+    record, windows = journal.mappings.get(mapping.name), config.transfer.windows
+    summary = summarize(journal, mapping, now_ns, windows=windows)
+    blocked = transfers_blocked(journal, mapping.name, now_ns, windows)
+    light = light_of(
+        summary,
+        looked_at=record.scanned_at_ns is not None,
+        blocked=server is not None or blocked is not None,
+    )
+    return MappingOverview(
+        mapping,
+        light,
+        summary.files,
+        summary.bytes,
+        summary.not_there,
+        _persons_first(summary.problems),
+        record.scanned_at_ns,
+        record.complete_at_ns,
+        journal.mappings.watch(record.id),
+    )
+
+
+def _persons_first(problems: Sequence[FileProblem]) -> tuple[Group, ...]:
+    for_person = [problem for problem in problems if needs_person(problem)]
+    others = [problem for problem in problems if not needs_person(problem)]
+    return (*grouped(for_person), *grouped(others))
