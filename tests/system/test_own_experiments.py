@@ -1,4 +1,4 @@
-"""A daemon is killed again and again while folders appear: each gets one experiment and one task."""
+"""A daemon is killed again and again: each folder gets one experiment and one task all the same."""
 
 from __future__ import annotations
 
