@@ -123,7 +123,7 @@ class Remover:
             raise FileChanged(f"a program has {place} open for writing; it was left as it is")
 
     def _to_trash(self, target: Path, folder: int, aside: str, proved: Proved) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(target.parent)
         try:
             os.rename(aside, target, src_dir_fd=folder)
         except OSError as exc:
@@ -155,6 +155,20 @@ class Remover:
         if digest.digest() != proved.sha256:
             raise FileChanged(f"{self._root / proved.path} is not as it was proved")
         os.utime(part, ns=(proved.signature.mtime_ns, proved.signature.mtime_ns))
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone.
+
+    A file may lie in a folder of the root that others cannot enter. `Path.mkdir` would let them
+    into each folder that it makes above the one that it is asked for.
+    """
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def _is_open_for_writing(handle: int) -> bool | None:

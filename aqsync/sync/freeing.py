@@ -130,6 +130,10 @@ class Prover:
         self._journal = journal
         self._manifests = KnownManifests(server, journal)
 
+    def close(self) -> None:
+        """Forget what manifests say."""
+        self._manifests.close()
+
     def prove(self, mapping: MappingConfig, file: FileRecord) -> Freed | str:
         """Read the file, its line in a manifest, and its copy.
 

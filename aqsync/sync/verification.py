@@ -6,16 +6,17 @@ the manifests, and, where every byte is asked for, the files themselves on both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.hashing import measured
+from aqsync.aqueduct.side_by_side import side_by_side
 from aqsync.config import MappingConfig
-from aqsync.errors import LocalError, RemoteFileNotFound
+from aqsync.errors import Interrupted, LocalError, RemoteFileNotFound
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
 from aqsync.journal.manifest_lines import ManifestLine
@@ -27,9 +28,6 @@ from aqsync.paths import bears_on, is_chosen
 from aqsync.sync.known_manifests import KnownManifests
 from aqsync.sync.policies import decisions, experiments_known_of, records_of
 from aqsync.sync.summary import NOT_IN_SYNC
-
-AT_ONCE = 4
-"""Files that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class Verifier:
     """Compares the three sides of some mappings and experiments.
 
     Args:
-        server: Asked for manifests, and for bytes.
+        server: Asked for manifests, and for bytes; closed if reading these is broken off.
         journal: What is known, after a look at both sides.
         mappings: The configured ones.
         now_ns: The wall clock, nanoseconds since 1970.
@@ -111,6 +109,13 @@ class Verifier:
         self.found = Verification()
         self._known: dict[tuple[str, str], _Known] = {}
         """By EID and name, what stands on the server by journal or manifest."""
+        self._said: set[tuple[str, str]] = set()
+        """EIDs as people know them, and names, of which a difference was noted."""
+        self._stop = Event()
+
+    def close(self) -> None:
+        """Forget what manifests say."""
+        self._manifests.close()
 
     def experiments(self, eids: Sequence[str], *, only: str | None, whole: bool) -> None:
         """Compare lists, sizes and times of experiments.
@@ -161,7 +166,7 @@ class Verifier:
             if self._counts(file.mapping, file.path)
         }
         told = self._told(eid, listed, sent, whole=whole)
-        ours = {differing.name for differing in self.found.differences}
+        shown = self._journal.remote.shown(eid)
         for name, file in sent.items():
             if listed.get(name) != file.modified_at or file.modified_at is None:
                 continue  # the journal has said so
@@ -170,7 +175,7 @@ class Verifier:
             line = told.get(name)
             self._expect(eid, name, _Known(file.size, file.sha256, place), freed=file.freed_ns)
             if line is None:
-                if mapping is not None and mapping.manifest and name not in ours:
+                if mapping is not None and mapping.manifest and (shown, name) not in self._said:
                     why = "in sync, and no manifest on the server has this version yet"
                     self._add("not-in-manifest", eid, name, place, why)
             elif (line.sha256, line.size) != (file.sha256, file.size):
@@ -187,7 +192,7 @@ class Verifier:
         """By name, the lines that hold for what is listed; what contradicts the list is noted."""
         found: dict[str, ManifestLine] = {}
         lost: dict[str, tuple[str, str]] = {}
-        said = {differing.name for differing in self.found.differences}
+        shown = self._journal.remote.shown(eid)
         for source, line in self._lines(eid):
             at, is_ours = listed.get(line.name), line.name in sent
             place = f"{source}/{line.path}" if source else line.path
@@ -199,7 +204,7 @@ class Verifier:
             elif whole and not is_ours and line.modified_at:
                 lost[line.name] = place, "removed" if at is None else "replaced"
         for name, (place, what) in lost.items():
-            if name not in found and name not in said:
+            if name not in found and (shown, name) not in self._said:
                 why = f"put there from {place} by its manifest, and {what} on the server since"
                 self._add(f"{what}-on-server", eid, name, place, why)
         return found
@@ -230,6 +235,7 @@ class Verifier:
 
     def _add(self, code: str, eid: str, name: str, place: str, meaning: str) -> None:
         shown = self._journal.remote.shown(eid)
+        self._said.add((shown, name))
         self.found.differences.append(Difference(code, shown, name, place, meaning))
 
     # Every byte
@@ -240,24 +246,32 @@ class Verifier:
         Raises:
             RemoteError: The server cannot be asked.
         """
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for found in pool.map(self._there, self._known, self._known.values()):
-                self._note(found)
-            for difference in pool.map(self._here, self._files_here()):
-                self._note(difference)
+        there = side_by_side(
+            self._known.items(), self._there, stop=self._stop, abort=self._server.close
+        )
+        self._note([*there])
+        here = side_by_side(self._files_here(), self._here, stop=self._stop)
+        self._note([found for found in here if found is not None])
 
-    def _note(self, found: Difference | VerifiedFile | None) -> None:
-        if isinstance(found, Difference):
-            self.found.differences.append(found)
-        elif found is not None:
-            self.found.read.append(found)
+    def _note(self, found: Sequence[Difference | VerifiedFile]) -> None:
+        for each in sorted(found, key=lambda each: (each.eid, each.name, each.place)):
+            if isinstance(each, Difference):
+                self.found.differences.append(each)
+            else:
+                self.found.read.append(each)
 
-    def _there(self, key: tuple[str, str], known: _Known) -> Difference | VerifiedFile:
-        eid, name = key
+    def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self._stop.is_set():
+                raise Interrupted("interrupted")
+            yield chunk
+
+    def _there(self, item: tuple[tuple[str, str], _Known]) -> Difference | VerifiedFile:
+        (eid, name), known = item
         shown = self._journal.remote.shown(eid)
         try:
             with self._server.download(UUID(self._journal.remote.uuid(eid)), name) as coming:
-                sha256, size = measured(coming.chunks())
+                sha256, size = measured(self._watched(coming.chunks()))
         except RemoteFileNotFound:
             meaning = "removed on the server just now"
             return Difference("removed-on-server", shown, name, known.place, meaning)
@@ -288,7 +302,7 @@ class Verifier:
         eid = str(file.eid_shown)
         try:
             with GuardedFile(mapping.directory, file.path, file.local) as source:
-                sha256, _ = measured(source.chunks())
+                sha256, _ = measured(self._watched(source.chunks()))
         except LocalError as exc:
             return Difference("unreadable-here", eid, file.remote_name, place, exc.message)
         if sha256 == file.synced.sha256:

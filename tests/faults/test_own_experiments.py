@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from aqsync.aqueduct.records import ExperimentRef
+from aqsync.layout.manifest import is_manifest_name
 from tests.support.intercepting_proxy import GRAPHQL, Exchange, InterceptingProxy
 from tests.support.project import Project, run
 
@@ -132,3 +133,17 @@ def test_a_double_is_named_and_merged_and_no_file_is_lost(own: Project) -> None:
     assert "younger" not in own.run("status").out
     wrong = run("experiment", "merge", older.eid, "--into", own.eid, "--config", own.config)
     assert "are not two experiments of one folder" in wrong.err
+
+
+def test_verify_tells_files_of_one_name_in_several_experiments_apart(own: Project) -> None:
+    changed, whole = (own.write(f"2026-11-24/{name}/iq.csv") for name in ("rabi", "ramsey"))
+    own.pushed()
+    changed.write_text("changed since")
+    for each in experiments(own):  # of the one a person has removed the manifest
+        if each.title == "ramsey":
+            [manifest] = filter(is_manifest_name, names(own, each))
+            own.server.remove_files(each.uuid, [manifest])
+    found = own.run("verify", "--json").json["differences"]
+    codes = {each["place"]: each["code"] for each in found}
+    assert codes.keys() == {str(changed), str(whole)}
+    assert codes[str(whole)] == "not-in-manifest"

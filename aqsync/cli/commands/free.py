@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,14 +121,15 @@ def free(
         if planned.files and not confirmed(question, yes=yes):
             return ExitCode.INCOMPLETE
         result.refused += planned.refused
-        work = _Work(config, mapping, Prover(server, journal), place, result, quiet=json)
-        try:
-            work.free(planned.files)
-        except Interrupted as exc:
-            complain(exc.message)
-            return exc.exit_code
-        finally:
-            _tell(mapping, result, place, json=json)
+        with closing(Prover(server, journal)) as prover:
+            work = _Work(config, mapping, prover, place, result, quiet=json)
+            try:
+                work.free(planned.files)
+            except Interrupted as exc:
+                complain(exc.message)
+                return exc.exit_code
+            finally:
+                _tell(mapping, result, place, json=json)
     return ExitCode.INCOMPLETE if result.refused else ExitCode.OK
 
 
@@ -160,10 +162,16 @@ def _tell_plan(mapping: MappingConfig, planned: Plan, trash: Path | None) -> Non
     size = size_text(sum(file.size for file in planned.files))
     kept = f"; {planned.kept} kept among the last ones" if planned.kept else ""
     say(f"{counted(len(planned.files), 'file')}, {size}{kept}; each is proved before it goes")
-    if trash is not None and planned.files:
+    if trash is not None and planned.files and _is_on_the_disk_of(mapping, trash):
+        say(f"note: {trash} is on the same disk, so nothing is freed until you empty it")
+
+
+def _is_on_the_disk_of(mapping: MappingConfig, trash: Path) -> bool:
+    """Whether the trash, which may not be made yet, takes from what is to be freed."""
+    with suppress(OSError):  # a trash that cannot be looked at is said when the first file goes
         above = next(folder for folder in [trash, *trash.parents] if folder.exists())
-        if above.stat().st_dev == mapping.directory.stat().st_dev:
-            say(f"note: {trash} is on the same disk, so nothing is freed until you empty it")
+        return above.stat().st_dev == mapping.directory.stat().st_dev
+    return False
 
 
 class _Work:

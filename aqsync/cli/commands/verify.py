@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,14 +70,15 @@ def verify(
         require_report_name(report)
     clock = SystemClock()
     subject = _subject(config, target)
-    with (
-        connect(config) as server,
-        journal_after_scan(config, subject.mappings) as (journal, _),
-    ):
+    with ExitStack() as stack:
+        server = stack.enter_context(connect(config))
+        journal, _ = stack.enter_context(journal_after_scan(config, subject.mappings))
         eids = _experiments(journal, subject)
         usable = Mirror(server, journal, clock).refresh(eids)
         now_ns = clock.now_ns()
-        verifier = Verifier(server, journal, config.mappings, now_ns, subject.within)
+        verifier = stack.enter_context(
+            closing(Verifier(server, journal, config.mappings, now_ns, subject.within))
+        )
         only = None if subject.eid is None else journal.remote.key_shown_as(subject.eid)
         if only is not None and only not in usable:
             [problem, _again] = journal.remote.problems()[only]

@@ -47,6 +47,18 @@ def test_it_is_moved_to_the_trash(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "trash/run/a").read_bytes() == CONTENT
 
 
+def test_nobody_else_can_enter_the_trash(root: Path, tmp_path: Path) -> None:
+    (root / "run/deep/er").mkdir(parents=True)
+    (root / "run/deep/er/b").write_bytes(CONTENT)
+    top = tmp_path / "made/trash"
+    with Remover(root, top) as remover:
+        remover.remove(proved(root, "run/deep/er/b"))
+        remover.remove(proved(root))
+    folders = [top.parent, top, *(path for path in top.rglob("*") if path.is_dir())]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
+    assert len(folders) == 5
+
+
 def another_disk(monkeypatch: pytest.MonkeyPatch, trash: Path) -> None:
     rename = os.rename
 
