@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aqsync.cli.output import iso_text, say, seconds_text
+from aqsync.cli.output import say
 from aqsync.config import MappingConfig
 from aqsync.journal import Journal
 from aqsync.model import SECOND_NS, ActionRun, ActionState, MeasurementState, Problem
 from aqsync.sync.action_rules import seems_stuck
 from aqsync.sync.measured import Standing
+from aqsync.wording import iso_text, seconds_text
 
 _SHOWN = 5
 """So many that a person should look at are named by `status`."""

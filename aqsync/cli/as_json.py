@@ -12,8 +12,8 @@ from aqsync.aqueduct.records import (
     RemoteFile,
     TaskRecord,
 )
-from aqsync.cli.output import iso_text
 from aqsync.layout.tree import TreeFile
+from aqsync.wording import iso_text
 
 
 def experiment_as_json(found: ExperimentRef) -> dict[str, Any]:

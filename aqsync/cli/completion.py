@@ -10,9 +10,9 @@ from contextlib import suppress
 import click
 from click.shell_completion import CompletionItem
 
-from aqsync.cli.output import printable
 from aqsync.config import Config, find_config, load_config
 from aqsync.errors import AqsyncError
+from aqsync.wording import printable
 
 _PATIENCE_S = 2.0
 """Nobody waits longer for an offer."""

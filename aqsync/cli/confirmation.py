@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from aqsync.cli.output import complain, printable
+from aqsync.cli.output import complain
 from aqsync.errors import ConfigError
+from aqsync.wording import printable
 
 _YES = {"y", "yes"}
 

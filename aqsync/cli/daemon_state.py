@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from aqsync import __version__
-from aqsync.cli.output import age_text, iso_text, say, seconds_text, size_text
+from aqsync.cli.output import say
 from aqsync.config import Config
 from aqsync.errors import AqsyncError
 from aqsync.journal.pauses import EVERYTHING, Pause
 from aqsync.model import SECOND_NS
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
-from aqsync.wording import counted
+from aqsync.wording import age_text, counted, iso_text, seconds_text, size_text
 
 _MEASURED_S = 1.0
 """A file that has been sent for a shorter time has no rate yet."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from aqsync.aqueduct.by_eid import name_by_eid
 from aqsync.aqueduct.local_files import Progress
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.cli.output import printable, report_error, say, say_json, size_text
+from aqsync.cli.output import report_error, say, say_json
 from aqsync.errors import (
     AqsyncError,
     ExitCode,
@@ -23,6 +23,7 @@ from aqsync.errors import (
     NameNotSendable,
     RemoteOperationError,
 )
+from aqsync.wording import printable, size_text
 
 _WORTH_A_BAR = 1024 * 1024
 """A smaller file is done before its bar could be read."""

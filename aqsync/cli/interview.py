@@ -15,7 +15,7 @@ import click
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.cli.output import printable, report_error, say
+from aqsync.cli.output import report_error, say
 from aqsync.cli.server_access import URL_VARIABLE, Access, connected
 from aqsync.cli.starting_server import await_start
 from aqsync.config import MappingConfig
@@ -27,7 +27,7 @@ from aqsync.config.written_path import written_path
 from aqsync.errors import AqsyncError, ConfigError, ExperimentNotFound, TokenRefused
 from aqsync.local.roots import root_identity
 from aqsync.local.rules import Rules
-from aqsync.wording import counted
+from aqsync.wording import counted, printable
 
 T = TypeVar("T")
 

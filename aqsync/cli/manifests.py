@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aqsync.cli.output import age_text, iso_text, say
+from aqsync.cli.output import say
 from aqsync.config import MappingConfig
 from aqsync.journal import Journal
 from aqsync.journal.manifests import ManifestRecord
 from aqsync.model import SECOND_NS
+from aqsync.wording import age_text, iso_text
 
 _TOLD_AFTER_NS = 60 * SECOND_NS
 """One that lacks something is written soon; it is worth a line if that has not happened."""

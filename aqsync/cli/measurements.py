@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aqsync.cli.action_runs import Runs, run_as_json, run_text
-from aqsync.cli.output import iso_text, say, size_text
+from aqsync.cli.output import say
 from aqsync.cli.tables import say_table
 from aqsync.config import MappingConfig
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, MeasurementState
 from aqsync.sync.measured import Standing
-from aqsync.wording import counted
+from aqsync.wording import counted, iso_text, size_text
 
 _SHOWN = 5
 """So many that are not on the server are named by `status`."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Self
 
 from aqsync.aqueduct.transfer_bar import new_bar
-from aqsync.cli.output import printable
 from aqsync.cli.progress_lines import LONG_WAIT_S, described, replacement
 from aqsync.sync.progress import Event, Finished, Pausing, Planned, Replacing, Sent
+from aqsync.wording import printable
 
 
 class Bar:

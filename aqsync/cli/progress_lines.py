@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from aqsync.cli.output import complain, size_text
+from aqsync.cli.output import complain
 from aqsync.sync.progress import Event, Finished, Pausing, Replacing
-from aqsync.wording import duration
+from aqsync.wording import duration, size_text
 
 LONG_WAIT_S = 0.5
 """A shorter pause is not worth a line."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aqsync.cli.output import iso_text, say, seconds_text, size_text
+from aqsync.cli.output import say
 from aqsync.config import MappingConfig
 from aqsync.model import State
 from aqsync.sync.not_there import FileNotThere
 from aqsync.sync.problem_groups import Group, grouped
 from aqsync.sync.summary import FileProblem, Summary
+from aqsync.wording import iso_text, seconds_text, size_text
 
 SHOWN_PROBLEMS = 20
 _WORTH_TELLING_S = 60.0

@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from aqsync.cli.output import printable, say
+from aqsync.cli.output import say
 from aqsync.local_time import local_text
+from aqsync.wording import printable
 
 _GAP = "  "
 _WIDE = {"W", "F"}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aqsync import __version__
-from aqsync.cli.output import printable
 from aqsync.errors import ConfigError, LocalError
 from aqsync.sync.verification import Verification
+from aqsync.wording import printable
 
 _STYLE = (
     "body{font-family:sans-serif;margin:2em;max-width:80em}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from aqsync.cli.output import iso_text
 from aqsync.local_time import local_text
+from aqsync.wording import iso_text
 from tests.support.time_zone import BERLIN, KOLKATA, local_time_zone
 
 WINTER = datetime(2026, 11, 23, 9, 0, 0, 999_999, tzinfo=UTC)

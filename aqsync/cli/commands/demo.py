@@ -20,7 +20,7 @@ import click
 from aqsync.aqueduct.api import API
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.cli.local_path import PATH
-from aqsync.cli.output import complain, say, size_text
+from aqsync.cli.output import complain, say
 from aqsync.config import Config, load_config
 from aqsync.demo.processes import run, running_server, serve_arguments, shown
 from aqsync.demo.sample import SAMPLE_TAGS, make_sample
@@ -31,7 +31,7 @@ from aqsync.local.ignore_file import load_rules
 from aqsync.local_time import local_text
 from aqsync.paths import absolute
 from aqsync.sync.connection import connect
-from aqsync.wording import counted
+from aqsync.wording import counted, size_text
 
 SHOWN_FILES = 200
 """A longer list on the server is cut."""

@@ -19,7 +19,7 @@ from aqsync.cli.confirmation import confirmed
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option, yes_option
-from aqsync.cli.output import complain, say, say_json, size_text
+from aqsync.cli.output import complain, say, say_json
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig, parse_duration
 from aqsync.errors import ConfigError, ExitCode, Interrupted, LocalError
@@ -31,7 +31,7 @@ from aqsync.sync.connection import connect
 from aqsync.sync.freeing import Plan, Prover, Refused, plan
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.order import Limits
-from aqsync.wording import counted
+from aqsync.wording import counted, size_text
 
 AT_ONCE = 500
 """Files that are proved, noted and removed together: a manifest is written for each such group."""

@@ -12,7 +12,7 @@ import click
 from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import hash_option, json_option, since_option, until_option
-from aqsync.cli.output import iso_text, say, say_json, size_text
+from aqsync.cli.output import say, say_json
 from aqsync.cli.tables import say_table
 from aqsync.config import Config
 from aqsync.errors import ExitCode
@@ -21,6 +21,7 @@ from aqsync.journal.history import Counted, Event, HistoryKind, Wanted
 from aqsync.local.locate import locate
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS
+from aqsync.wording import iso_text, size_text
 
 _MOST = 50
 _KINDS = {kind.value.replace(" ", "-"): kind for kind in HistoryKind}

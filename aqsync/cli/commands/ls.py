@@ -19,7 +19,7 @@ from aqsync.cli.config_options import chosen, config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.measurements import say_measurements, standing_as_json
 from aqsync.cli.options import json_option, no_scan_option
-from aqsync.cli.output import complain, iso_text, lists_text, say, say_json, say_lines, size_text
+from aqsync.cli.output import complain, say, say_json, say_lines
 from aqsync.cli.starting_server import connect_once_started
 from aqsync.cli.streams import reader_has_gone
 from aqsync.clock import SystemClock
@@ -35,7 +35,7 @@ from aqsync.paths import parents
 from aqsync.sync.measured import measured_of
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import batched, experiments_known_of
-from aqsync.wording import counted
+from aqsync.wording import counted, iso_text, lists_text, size_text
 
 _LINES = 500
 """Lines written at once."""

@@ -21,7 +21,7 @@ from aqsync.aqueduct.tree_zip import zip_chunks
 from aqsync.aqueduct.whole_trees import tree_progress
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option
-from aqsync.cli.output import complain, report_error, say, say_json, size_text
+from aqsync.cli.output import complain, report_error, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
 from aqsync.cli.trees import (
     decode_option,
@@ -33,6 +33,7 @@ from aqsync.cli.trees import (
 from aqsync.errors import ConfigError, ExitCode, Interrupted, LocalError, RemoteError
 from aqsync.layout.names import is_plain
 from aqsync.layout.tree import Tree
+from aqsync.wording import size_text
 
 _STDOUT = Path("-")
 

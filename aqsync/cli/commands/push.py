@@ -14,7 +14,7 @@ import click
 from aqsync.cli.config_options import chosen, config_option, mappings_option
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import Duration, json_option
-from aqsync.cli.output import complain, say, say_json, say_lines, seconds_text, size_text
+from aqsync.cli.output import complain, say, say_json, say_lines
 from aqsync.cli.progress_lines import Lines
 from aqsync.cli.signals import interruptible
 from aqsync.cli.starting_server import connect_once_started
@@ -36,6 +36,7 @@ from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
 from aqsync.sync.session import Session
 from aqsync.sync.shared import Shared
+from aqsync.wording import seconds_text, size_text
 
 if TYPE_CHECKING:
     from aqsync.cli.progress_bar import Bar

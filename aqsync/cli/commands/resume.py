@@ -6,13 +6,14 @@ import click
 
 from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import chosen, config_option
-from aqsync.cli.output import say, until_text
+from aqsync.cli.output import say
 from aqsync.cli.through_daemon import through_daemon
 from aqsync.clock import SystemClock
 from aqsync.config import Config
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.wording import until_text
 
 
 @click.command(epilog="Example: aqsync resume fridge-1")

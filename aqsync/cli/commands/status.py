@@ -17,16 +17,7 @@ from aqsync.cli.live import shown_live
 from aqsync.cli.manifests import manifests_as_json, manifests_of, tell_manifests
 from aqsync.cli.measurements import standing_as_json, tell_measurements
 from aqsync.cli.options import json_option, no_scan_option
-from aqsync.cli.output import (
-    age_text,
-    iso_text,
-    lists_text,
-    say,
-    say_json,
-    say_lines,
-    seconds_text,
-    size_text,
-)
+from aqsync.cli.output import say, say_json, say_lines
 from aqsync.cli.own_experiments import goes_to, own_as_json, tell_own
 from aqsync.cli.summaries import counts_text, report_problems, summary_as_json, waiting_lines
 from aqsync.clock import SystemClock
@@ -49,7 +40,7 @@ from aqsync.sync.policies import experiments_of, server_state
 from aqsync.sync.problem_groups import Order, ordered
 from aqsync.sync.selected import selection
 from aqsync.sync.summary import NOT_IN_SYNC, Summary, summarize
-from aqsync.wording import counted
+from aqsync.wording import age_text, counted, iso_text, lists_text, seconds_text, size_text
 
 _FEW = 3
 """Files sent unfinished, and leftovers, that are named without --all."""

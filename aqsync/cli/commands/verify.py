@@ -14,7 +14,7 @@ from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option
-from aqsync.cli.output import iso_text, say, say_json, size_text
+from aqsync.cli.output import say, say_json
 from aqsync.cli.verify_report import as_json, require_report_name, write_report
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
@@ -25,7 +25,7 @@ from aqsync.sync.connection import connect
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.policies import experiments_known_of
 from aqsync.sync.verification import Verification, Verifier
-from aqsync.wording import counted
+from aqsync.wording import counted, iso_text, size_text
 
 
 class _Subject(NamedTuple):

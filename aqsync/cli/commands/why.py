@@ -14,7 +14,7 @@ from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.local_path import PATH
 from aqsync.cli.measurements import standing_as_json, standing_text
 from aqsync.cli.options import hash_option, json_option
-from aqsync.cli.output import age_text, iso_text, say, say_json, seconds_text
+from aqsync.cli.output import say, say_json
 from aqsync.cli.summaries import counts_text, report_problems, state_text, summary_as_json
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
@@ -44,6 +44,7 @@ from aqsync.sync.measured import Standing, measured_of
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 from aqsync.sync.summary import Summary, summarize
+from aqsync.wording import age_text, iso_text, seconds_text
 
 
 @click.command(epilog="Example: aqsync why ~/measurements/run-7/iq.hdf5")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from aqsync.cli.doctor.findings import Result, Verdict, fault, faults_of, ok, skipped, warning
 from aqsync.cli.doctor.subject import POSIX, CannotLook, Subject
-from aqsync.cli.output import printable, size_text
 from aqsync.config import MappingConfig
 from aqsync.errors import AqsyncError, ServiceFailed
 from aqsync.local.mounts import kind_at, without_events
@@ -24,7 +23,7 @@ from aqsync.local.watches import (
     instances_cure,
     limit_cure,
 )
-from aqsync.wording import duration
+from aqsync.wording import duration, printable, size_text
 
 if TYPE_CHECKING:
     from aqsync.service.installed import Installed

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from aqsync.cli.doctor.findings import Result, fault, faults_of, ok, warning
 from aqsync.cli.doctor.subject import CannotLook, Subject
-from aqsync.cli.output import seconds_text
 from aqsync.errors import AccessDenied, HeaderDropped
 from aqsync.model import SECOND_NS
+from aqsync.wording import seconds_text
 
 _DATED_BEFORE_S = 2.0
 """A date is cut to whole seconds, and some servers renew it only once a second."""

@@ -9,20 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqsync.cli.output import (
-    age_text,
-    complain,
-    printable,
-    report_error,
-    say,
-    say_json,
-    seconds_text,
-    size_text,
-)
+from aqsync.cli.output import complain, report_error, say, say_json
 from aqsync.cli.summaries import SHOWN_PROBLEMS, report_problems
 from aqsync.errors import ConfigError
 from aqsync.model import State
 from aqsync.sync.summary import FileProblem
+from aqsync.wording import age_text, printable, seconds_text, size_text
 from tests.support.reasons import said
 
 SECOND = 1_000_000_000
