@@ -62,13 +62,22 @@ class MadeFolders:
         self._goes_on = goes_on
         self._inodes = dict[str, int]()
         """Of the folders that were met in this look."""
+        self._recognized = False
+        """Whether all folders that were renamed have been found in this look."""
         self._load()
 
     def _load(self) -> None:
-        known = self._kept.folders(self._mapping_id)
-        self._by_path = {made.folder: made for made in known if made.folder is not None}
-        self._known_inodes = {made.inode for made in known}
-        self._identities = {made.identity for made in known}
+        self._by_path = dict[str, MadeFolder]()
+        self._known_inodes = set[int]()
+        self._identities = set[str]()
+        for made in self._kept.folders(self._mapping_id):
+            self._keep(made)
+
+    def _keep(self, made: MadeFolder) -> None:
+        if made.folder is not None:
+            self._by_path[made.folder] = made
+        self._known_inodes.add(made.inode)
+        self._identities.add(made.identity)
 
     def folder_of(self, path: str) -> str | None:
         """The folder with an experiment of its own that a file lies in."""
@@ -98,7 +107,8 @@ class MadeFolders:
         known = self._by_path.get(folder)
         if known is not None and known.inode == inode:
             return
-        if known is not None or inode in self._known_inodes:
+        if not self._recognized and (known is not None or inode in self._known_inodes):
+            self._recognized = True
             self._recognize()
             known = self._by_path.get(folder)
         if known is not None and known.inode != inode:  # it was made anew, or is on another disk
@@ -138,7 +148,7 @@ class MadeFolders:
 
     def _note(self, made: MadeFolder) -> None:
         self._kept.note_folder(self._mapping_id, made)
-        self._load()
+        self._keep(made)
 
     def _new_identity(self, folder: str) -> str:
         """The next one for this path: a folder that had it before may be known elsewhere now."""
