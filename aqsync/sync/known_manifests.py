@@ -24,7 +24,7 @@ from aqsync.log import Log
 from aqsync.sync.rate import RateLimit, received
 
 MOST_MANIFESTS = 64
-"""Manifests of one experiment that are read at most: ours first, then by their names."""
+"""Manifests of one experiment that are read at most: the newest."""
 MOST_LINES = 3_000_000
 """Lines of all manifests of one experiment that are kept at most."""
 MOST_PACKED = 256 * 1024 * 1024
@@ -116,7 +116,7 @@ class KnownManifests:
         return self._first(eid, name, lambda line: line.freed_at is not None, but=ours)
 
     def manifests(self, eid: str, *, but: str | None = None) -> list[KnownManifest]:
-        """The manifests that the experiment's list shows, those too that cannot be read.
+        """The manifests that the experiment's list shows, newest first; also the unreadable ones.
 
         It raises as `line` does.
 
@@ -127,21 +127,25 @@ class KnownManifests:
         uuid = self._journal.remote.uuid(eid)
         with self._lock(uuid):
             known, listed = self._known[uuid], self._journal.manifests.listed(eid)
-            self._forget(known, known.keys() - listed.keys())
+            if gone := known.keys() - listed.keys():
+                # There may be room now for some that were passed over.
+                gone |= {name for name, each in known.items() if each.problem}
+            self._forget(known, gone)
             if but is not None:
                 listed.pop(but, None)
-            for number, (name, modified_at) in enumerate(listed.items()):
-                if name in known and known[name].modified_at == modified_at:
+            newest = sorted(listed, key=lambda name: (listed[name], name), reverse=True)
+            for number, name in enumerate(newest):
+                if name in known and known[name].modified_at == listed[name]:
                     continue
                 self._forget(known, known.keys() & {name})
-                new = KnownManifest(name, modified_at, next(self._numbers), None, 0)
+                new = KnownManifest(name, listed[name], next(self._numbers), None, 0)
                 room = MOST_LINES - sum(each.files for each in known.values())
                 known[name] = (
                     self._read(UUID(uuid), new, room)
                     if number < MOST_MANIFESTS
                     else _passed_over(new, f"it is one of over {MOST_MANIFESTS} in its experiment")
                 )
-            return [known[name] for name in listed]
+            return [known[name] for name in newest]
 
     def lines(self, manifest: KnownManifest) -> Iterator[ManifestLine]:
         """Every honest line of a manifest, by name."""
