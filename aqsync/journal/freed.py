@@ -10,8 +10,12 @@ from aqsync.journal.rows import UNCHANGED, joined
 from aqsync.model import FileRecord, Freed
 
 _NOTE = (
-    "INSERT OR REPLACE INTO freed SELECT uuid, ?, ?, ?, ?, ? FROM experiment"
-    " WHERE eid = ? AND uuid IS NOT NULL"
+    "INSERT OR REPLACE INTO freed (uuid, name, at_ns, sha256, size, modified_at)"
+    " SELECT uuid, ?, ?, ?, ?, ? FROM experiment WHERE eid = ? AND uuid IS NOT NULL"
+)
+_TOLD_BY = (  # noting it has just changed what the manifest would say
+    "UPDATE freed SET changes = (SELECT changes FROM manifest WHERE eid = ?)"
+    " WHERE name = ? AND uuid = (SELECT uuid FROM experiment WHERE eid = ?)"
 )
 
 
@@ -50,6 +54,16 @@ class FreedCopies:
                     noted.append(file)
         return noted
 
+    def is_told(self, file: FileRecord) -> bool:
+        """Whether a manifest on the server calls a file freed: from now on any journal knows it."""
+        told: int | None = self._database.value(
+            "SELECT m.size IS NOT NULL AND m.uuid = d.uuid AND m.has_changes >= d.changes"
+            " FROM manifest m JOIN experiment e ON e.eid = m.eid"
+            " JOIN freed d ON d.uuid = e.uuid AND d.name = ? WHERE m.eid = ?",
+            (file.remote_name, file.eid),
+        )
+        return bool(told)
+
     def paths(self, mapping_id: int) -> set[str]:
         """The paths of a mapping whose files were freed, or are about to be."""
         rows = self._database.rows(
@@ -69,6 +83,7 @@ class FreedCopies:
 def note(connection: Connection, file: FileRecord, freed: Freed) -> None:
     """Note what is known of the copy of a file; inside a transaction."""
     connection.execute(_NOTE, (file.remote_name, *freed, file.eid))
+    connection.execute(_TOLD_BY, (file.eid, file.remote_name, file.eid))
 
 
 def forget(connection: Connection, file: FileRecord) -> None:

@@ -22,7 +22,7 @@ _COLUMNS = """
     m.eid, m.changes, m.bytes, m.uuid, m.name, m.size, m.sha256, m.at_ns, m.sequence, m.modified_at,
     m.has_changes, m.has_bytes, m.waits, m.spare_bytes, m.sent_sha256,
     EXISTS (SELECT 1 FROM freed d JOIN experiment e ON e.uuid = d.uuid
-        WHERE e.eid = m.eid AND d.at_ns > coalesce(m.at_ns, 0)),
+        WHERE e.eid = m.eid AND d.changes > m.has_changes),
     m.failure_code, m.failure_message, m.failure_hint, m.failure_count, m.failure_at_ns
 """
 _AWAITED = """

@@ -36,6 +36,9 @@ NOT_THERE = f"""(
 _SHOWN = f"({QUIET} AND f.failure_message IS NULL AND NOT f.synced_provisional)"
 """The server was seen to have a file as it is here."""
 
+_IS_FREED = """EXISTS (SELECT 1 FROM experiment e
+    JOIN freed d ON d.uuid = e.uuid AND d.name = f.remote_name WHERE e.eid = f.eid)"""
+
 _SENT = {True: "f.kind = 0", False: f"f.kind = 0 AND f.format IS NOT '{SQLITE}'"}
 """Which entries are sent, by whether databases are."""
 
@@ -245,12 +248,15 @@ class Measurements:
     ) -> Iterator[tuple[str, EntryKind]]:
         """All that is at and below a folder, but for parts of databases: the paths, and what it is.
 
+        What a person has freed counts as if it were here.
+
         Args:
             mapping_id: Whose.
             folder: Which; empty: everywhere.
             names: Only those with these names; None: all.
         """
-        condition = f"f.size IS NOT NULL AND f.kind <> {EntryKind.DATABASE_PART:d}"
+        here = f"(f.size IS NOT NULL OR {_IS_FREED})"
+        condition = f"{here} AND f.kind <> {EntryKind.DATABASE_PART:d}"
         values = _Values()
         if names is not None:
             condition += f" AND f.name IN ({marks(names)})"

@@ -647,6 +647,14 @@ CREATE TABLE backlog (
 ) WITHOUT ROWID;
 """
 
+_FREED_TOLD = """
+-- `changes` of the manifest that is the first to call it freed. Whatever a clock says, no file goes
+-- here before that one is written.
+ALTER TABLE freed ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+UPDATE freed SET changes = coalesce((SELECT max(m.changes) FROM manifest m
+    JOIN experiment e ON e.eid = m.eid WHERE e.uuid = freed.uuid), 0);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -683,6 +691,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0033-made", _MADE),
     ("0034-manifests", _MANIFESTS),
     ("0035-history-of-uploads", _HISTORY_OF_UPLOADS),
+    ("0036-freed-told", _FREED_TOLD),
 )
 
 VERSION = len(MIGRATIONS)

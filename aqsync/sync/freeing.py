@@ -74,8 +74,9 @@ def plan(
     for file in records_of(journal, journal.observations.here(mapping_id)):
         if file.kind is not EntryKind.FILE:
             continue
-        unit = _unit(file, measurements)
-        newest[unit] = max(newest.get(unit, 0), file.since_ns)
+        if measurements is None or measurements.folders.of(file.path) is not None:
+            unit = _unit(file, measurements)
+            newest[unit] = max(newest.get(unit, 0), file.since_ns)
         if now_ns - file.since_ns < older_than_s * SECOND_NS:
             continue
         step = decide(file, policy_of(file), now_ns)

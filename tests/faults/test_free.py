@@ -194,6 +194,31 @@ def test_a_file_of_an_incomplete_measurement_stays(project: Project) -> None:
     assert here(project) == [A]
 
 
+def test_the_newest_measurement_is_kept_whatever_lies_beside_it(project: Project) -> None:
+    complete = {"sentinel": ["done"]}
+    project.configure(manifest=True, measurement={"folder": "{run}/", "complete": complete})
+    for run in (1, 2):
+        for name in ("a.csv", "done"):
+            os.utime(project.write(f"run-{run}/{name}", f"{run}"), (run, run))
+    project.write("notes.txt", "younger than both")
+    project.pushed()
+    freed(project, "--keep-last", "1", "--delete")
+    assert here(project) == ["run-2/a.csv", "run-2/done"]
+
+
+def test_a_measurement_stays_complete_when_part_of_it_is_freed(project: Project) -> None:
+    complete = {"sentinel": ["done"]}
+    project.configure(manifest=True, measurement={"folder": "{run}/", "complete": complete})
+    project.write(A, "the content of a")
+    project.write("run-1/done", "")
+    project.pushed()
+    with (project.root / A).open("a"):
+        assert free(project, "--delete").exit_code == 1
+    assert here(project) == [A]
+    freed(project, "--delete")
+    assert here(project) == []
+
+
 def test_without_a_manifest_nothing_is_freed(pushed: Project) -> None:
     pushed.configure(manifest=False)
     ran = free(pushed)

@@ -264,7 +264,7 @@ class _Work:
                 now = journal.observations.record_at(mapping_id, path)
                 if now is None or now.freed is None or now.freed[1:] != proof[1:]:
                     self._refuse(path, "it has changed just now, here or on the server")
-                elif not _is_in_manifest(journal, str(file.eid), now.freed.at_ns):
+                elif not journal.freed.is_told(now):
                     self._refuse(path, "the manifest that says so could not be written")
                 else:
                     noted.append((file, proof))
@@ -280,14 +280,6 @@ class _Work:
                     self._refuse(file.path, exc.message)
                 else:
                     self._result.freed.append(file)
-
-
-def _is_in_manifest(journal: Journal, eid: str, noted_ns: int) -> bool:
-    """Whether one was written since; one "of the future" was, before the clock was set back."""
-    manifest = journal.manifests.of(eid)
-    if manifest is None or manifest.written is None or manifest.failure is not None:
-        return False
-    return noted_ns <= manifest.written.at_ns <= SystemClock().now_ns()
 
 
 def _tell(mapping: MappingConfig, result: _Result, trash: Path | None, *, json: bool) -> None:

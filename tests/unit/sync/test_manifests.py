@@ -453,3 +453,25 @@ def test_what_is_freed_is_told_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch
     uploads = lab.server.called("upload")
     lab.push()
     assert lab.server.called("upload") == uploads
+
+
+@pytest.mark.parametrize("set_s", [-7200.0, 0.0, 7200.0])
+def test_what_is_freed_is_told_by_one_written_since_whatever_the_clock_says(
+    lab: Lab, set_s: float
+) -> None:
+    lab.write("run/a")
+    lab.push()
+    lab.clock.set_back(set_s)
+    file = lab.record("run/a")
+    assert file.synced is not None
+    found = Freed(0, file.synced.sha256, file.size, str(file.remote.modified_at))
+    assert lab.journal.freed.note([(file, found)], lab.clock.now_ns()) == [file]
+    [lacking] = lab.journal.manifests.outdated()
+    assert (lacking.lacks_freed, lab.journal.freed.is_told(file)) == (True, False)
+    lab.clock.set_back(-2 * set_s)
+    lab.push()
+    assert lab.journal.freed.is_told(file)
+    assert files(lab)["run/a"].freed_at is not None
+    # Another name is drawn, under which none is written yet.
+    lab.journal.manifests.named(EID, str(lab.server.of(EID).uuid), "another")
+    assert not lab.journal.freed.is_told(file)
