@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from aqsync.aqueduct.partial_file import Partial, folds_case, remove_leftovers, writing
 from aqsync.errors import LocalError
+from aqsync.layout.own_files import is_own
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -57,6 +58,7 @@ class Folder:
             raise LocalError(f"{path} cannot be {verb}: {why}") from exc
         self._lock = Lock()
         self._written: set[bytes] = set()
+        self._tidied: set[bytes] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -115,9 +117,16 @@ class Folder:
         """Begin a file, and make the folders above it.
 
         Raises:
-            LocalError: It cannot be written, or the way leads through a link or a file.
+            LocalError: It cannot be written, the way leads through a link or a file, or the name
+                is one that aqsync removes again.
         """
         above, name = _split(path, self.shown(path))
+        if is_own(os.fsdecode(name)):
+            raise LocalError(
+                f"{self.shown(path)!r} was left out: aqsync gives such names to what it removes"
+                " again",
+                hint="read it from Python with Experiment.open, or rename it on the server",
+            )
         with self._translated(path):
             at = self._made(above)
         return Partial(at, name, self.shown(path))
@@ -135,6 +144,12 @@ class Folder:
         """
         with self._translated(path):
             os.close(self._made(_bytes(path, self.shown(path))))
+
+    def tidy(self, path: str) -> None:
+        """Remove what downloads that were killed have left beside a file."""
+        above, _ = _split(path, self.shown(path))
+        with contextlib.suppress(OSError), self._at(above) as at:
+            self._tidy(above, at)
 
     def make_durable(self) -> None:
         """Let the names of all that was written survive a power loss."""
@@ -155,11 +170,17 @@ class Folder:
         """A handle, to be closed, of a folder that is about to be written to."""
         at = self._open(folder, make=True)
         with self._lock:
-            first = folder not in self._written
             self._written.add(folder)
+        self._tidy(folder, at)
+        return at
+
+    def _tidy(self, folder: bytes, at: int) -> None:
+        """Remove leftovers, once for each folder."""
+        with self._lock:
+            first = folder not in self._tidied
+            self._tidied.add(folder)
         if first:
             remove_leftovers(at)
-        return at
 
     @contextlib.contextmanager
     def _at(self, folder: bytes) -> Iterator[int]:

@@ -10,14 +10,14 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from typing import Self
 
 from aqsync.errors import LocalError
+from aqsync.layout.own_files import is_partial, partial_name
 
-_TEMPORARY = re.compile(r"\.aqsync-[0-9a-f]{16}\.part")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _LEFT = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _EVERYBODY_MAY = 0o666
@@ -35,7 +35,7 @@ class Partial:
         shown: Its path as errors name it.
 
     Raises:
-        LocalError: Nothing can be written there.
+        LocalError: Nothing can be written there, or a folder, a pipe or a device has the name.
     """
 
     def __init__(self, directory: int, name: bytes, shown: str) -> None:
@@ -44,6 +44,7 @@ class Partial:
         self._shown = shown
         try:
             with writing(shown):
+                _require_replaceable(name, directory, shown)
                 self._temporary, descriptor = _temporary(directory)
         except BaseException:
             os.close(directory)
@@ -88,6 +89,8 @@ class Partial:
                 with contextlib.suppress(OverflowError, OSError):
                     os.utime(descriptor, ns=(mtime_ns, mtime_ns))
             os.fsync(descriptor)
+            if replace:
+                _require_replaceable(self._name, self._directory, self._shown)
             give_name = _rename if replace else _name
             give_name(self._temporary, self._name, self._directory)
 
@@ -95,15 +98,15 @@ class Partial:
 def remove_leftovers(directory: int) -> None:
     """Remove what processes that were killed have left of files in a directory."""
     with os.scandir(directory) as entries:
-        found = [entry.name for entry in entries if is_temporary(entry.name)]
+        found = [entry.name for entry in entries if is_partial(entry.name)]
     for name in found:
         with contextlib.suppress(OSError):  # another process is writing it, or has just ended
             _remove_unlocked(name, directory)
 
 
-def is_temporary(name: str) -> bool:
-    """Tell whether this is the name of a file that is not whole yet."""
-    return _TEMPORARY.fullmatch(name) is not None
+def is_replaceable(status: os.stat_result) -> bool:
+    """Tell whether a file may take the place of what has this status: a file, or a link itself."""
+    return stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
 
 
 def folds_case(directory: int) -> bool:
@@ -135,7 +138,7 @@ def writing(shown: str) -> Iterator[None]:
 def _temporary(directory: int) -> tuple[bytes, int]:
     """Make a file with a temporary name, and lock it."""
     while True:
-        name = f".aqsync-{secrets.token_hex(8)}.part".encode()
+        name = partial_name(secrets.token_hex(8)).encode()
         descriptor = os.open(name, _NEW, _EVERYBODY_MAY, dir_fd=directory)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,6 +158,17 @@ def _remove_unlocked(name: str, directory: int) -> None:
         os.unlink(name, dir_fd=directory)
     finally:
         os.close(descriptor)
+
+
+def _require_replaceable(name: bytes, directory: int, shown: str) -> None:
+    """Refuse to put a file where a folder, a pipe or a device is: programs wait for that one.
+
+    Raises:
+        LocalError: One is there.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not is_replaceable(os.stat(name, dir_fd=directory, follow_symlinks=False)):
+            raise LocalError(f"{shown!r} is a folder, a pipe or a device, and was left as it is")
 
 
 def _rename(partial: bytes, name: bytes, directory: int) -> None:

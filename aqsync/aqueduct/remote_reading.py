@@ -10,7 +10,7 @@ from uuid import UUID
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.tree_download import arriving_file
-from aqsync.errors import AqsyncError, Interrupted
+from aqsync.errors import Interrupted
 from aqsync.layout.tree import TreeFile
 
 _IN_MEMORY = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ class _Coming(io.RawIOBase):
         self._came = 0
         self._at = 0
         self._whole = False
-        self._broken: AqsyncError | None = None
+        self._broken: Exception | None = None
         """What has broken it off: a second attempt to read must not meet the end of a file."""
         with contextlib.ExitStack() as stack:
             self._kept = stack.enter_context(SpooledTemporaryFile(_IN_MEMORY))
@@ -75,22 +75,18 @@ class _Coming(io.RawIOBase):
 
     def _fetch(self, until: int | None) -> None:
         """Let it come up to a position, or to its end."""
-        self._kept.seek(self._came)
-        while not self._whole and (until is None or self._came < until):
-            chunk = self._next()
-            if chunk is None:
-                self._whole = True
-            else:
-                self._kept.write(chunk)
-                self._came += len(chunk)
-
-    def _next(self) -> bytes | None:
-        """The next chunk; None after the last."""
         if self._broken is not None:
             raise self._broken
         try:
-            return next(self._chunks, None)
+            self._kept.seek(self._came)
+            while not self._whole and (until is None or self._came < until):
+                chunk = next(self._chunks, None)
+                if chunk is None:
+                    self._whole = True
+                else:
+                    self._kept.write(chunk)  # on a full disk the chunk would be missing later
+                    self._came += len(chunk)
         except BaseException as exc:
             again = Interrupted("reading it was broken off", hint="open it again")
-            self._broken = exc if isinstance(exc, AqsyncError) else again
+            self._broken = exc if isinstance(exc, Exception) else again
             raise

@@ -16,6 +16,7 @@ from aqsync.aqueduct.experiment_tree import listed_files
 from aqsync.aqueduct.folder import Folder
 from aqsync.aqueduct.hashing import Hashing
 from aqsync.aqueduct.local_files import Progress, watched
+from aqsync.aqueduct.partial_file import is_replaceable
 from aqsync.aqueduct.side_by_side import THREADS, side_by_side
 from aqsync.aqueduct.tree_moves import Moved, of_one_file
 from aqsync.aqueduct.typed import instant
@@ -125,14 +126,21 @@ class TreeDownload:
         """
         there = self._folder.stat(file.path)
         if there is None:
-            return self.fetch(file, replace=False)
-        if stat.S_ISDIR(there.st_mode):
+            try:
+                return self.fetch(file, replace=False)
+            except LocalError as exc:
+                there = self._folder.stat(file.path)
+                if there is None or not isinstance(exc.__cause__, FileExistsError):
+                    raise  # else another download into this directory was quicker
+        if not is_replaceable(there):
             raise LocalError(
-                f"{self._folder.shown(file.path)!r} is a folder, and was left as it is"
+                f"{self._folder.shown(file.path)!r} is a folder, a pipe or a device, and was left"
+                " as it is"
             )
         with self._few:
             is_equal = stat.S_ISREG(there.st_mode) and self._is_equal(file, there.st_size)
         if is_equal:
+            self._folder.tidy(file.path)
             told = file.told
             if self._overwrite and told is not None and there.st_mtime_ns != told.mtime_ns:
                 self._folder.touch(file.path, told.mtime_ns)

@@ -15,7 +15,6 @@ from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment_tree import find_tree, listed_files
 from aqsync.aqueduct.folder import Folder
 from aqsync.aqueduct.folder_manifest import FolderManifest, Sent
-from aqsync.aqueduct.partial_file import is_temporary
 from aqsync.aqueduct.records import Expected, ExperimentRef, UploadReceipt
 from aqsync.aqueduct.side_by_side import side_by_side
 from aqsync.aqueduct.tree_moves import Moved, of_one_file
@@ -31,6 +30,7 @@ from aqsync.errors import (
     RemoteError,
 )
 from aqsync.layout.names import is_inside, remote_name
+from aqsync.layout.own_files import is_own
 from aqsync.layout.tree import Known
 
 _READ_BYTES = 512 * 1024
@@ -70,7 +70,7 @@ class Walk:
         folders = []
         files = len(self.files)
         for entry in self._folder.list(path):
-            if is_temporary(entry.name):
+            if is_own(entry.name):
                 continue
             if entry.is_folder:
                 folders.append(first + entry.name)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from aqsync.errors import FileChanged, LocalError
+from aqsync.layout.own_files import freeing_name
 from aqsync.local.disk import REAL_DISK, seen_in
 from aqsync.local.handles import HeldRoot, open_at
 from aqsync.local.reader import CHUNK, explained
@@ -90,7 +91,7 @@ class Remover:
     @contextmanager
     def _set_aside(self, place: Path, folder: int, name: str, expected: Signature) -> Iterator[str]:
         """The name in the same folder that the file has until it is gone; put back on an error."""
-        aside = f".aqsync-freeing-{secrets.token_hex(8)}.tmp"
+        aside = freeing_name(secrets.token_hex(8))
         os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
         try:
             self._require_unused(place, folder, aside)

@@ -14,6 +14,7 @@ from itertools import islice
 from aqsync.config import MappingConfig, patterns
 from aqsync.config.models import MAX_TAG_LENGTH
 from aqsync.errors import ConfigError
+from aqsync.layout.own_files import is_own
 from aqsync.local.chooser import Chooser, alternatives
 from aqsync.local.folders import FolderPattern, folders_of
 from aqsync.model import Databases
@@ -143,7 +144,7 @@ class Rules:
             return _IGNORED
         if self._may_be_ignored(path, name) and self._ignoring(path, path) is not None:
             return _IGNORED
-        if path == IGNORE_FILE:
+        if path == IGNORE_FILE or is_own(name):
             return _IGNORED
         return None if not self._include or self._include.takes(path) else _NOT_INCLUDED
 
@@ -169,6 +170,8 @@ class Rules:
             return None
         if path == IGNORE_FILE:
             return f"{IGNORE_FILE} holds patterns and is never uploaded"
+        if is_own(path.rpartition("/")[2]):
+            return "aqsync itself made it, for a moment, and never uploads it"
         directory = path.rpartition("/")[0]
         cause = self._ignored_directory(directory) if directory else None
         cause = cause or self._ignoring(path, path)

@@ -12,7 +12,9 @@ import pytest
 
 from aqsync.aqueduct import API
 from aqsync.aqueduct.experiment import Experiment
+from aqsync.aqueduct.experiment_tree import find_tree
 from aqsync.aqueduct.folder import Entry, Folder
+from aqsync.aqueduct.tree_download import TreeDownload
 from aqsync.errors import (
     AlreadyThere,
     ConfigError,
@@ -404,3 +406,79 @@ def test_a_folder_that_is_none(experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalError, match="cannot be made"):
         experiment.download_all(tmp_path / "file" / "below")
+
+
+def test_what_is_no_file_is_never_replaced(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.upload_folder(tree(tmp_path / "a", "fifo", "file"))
+    back = tree(tmp_path / "back", "file")
+    os.mkfifo(back / "fifo")
+    with pytest.raises(TreeIncomplete, match="a pipe or a device"):
+        experiment.download_all(back, overwrite=True)
+    with pytest.raises(LocalError, match="a pipe or a device"):
+        experiment.download_file("fifo", back)
+    assert (back / "fifo").is_fifo()
+
+
+def test_two_downloads_into_one_directory_share_the_work(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    experiment.upload_folder(tree(tmp_path / "a", "same", "other"))
+    back = tmp_path / "back"
+
+    def another_was_quicker(_: int) -> None:
+        tree(back, "same")
+        (back / "other").write_text("something else")
+
+    found = find_tree(experiment._server, experiment.uuid).tree
+    with Folder(back, make=True) as folder:
+        download = TreeDownload(
+            experiment._server,
+            experiment.uuid,
+            folder,
+            overwrite=False,
+            came=another_was_quicker,
+        )
+        moved = {each.path: each for each in download.all_of(found)}
+    assert moved["same"].was_there
+    assert isinstance(moved["other"].problem, AlreadyThere)
+    assert content(back) == {"same": "content of same", "other": "something else"}
+
+
+def test_leftovers_go_though_nothing_is_to_be_written(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    """As after a kill between the name that a file gets and the one that it loses."""
+    experiment.upload_folder(tree(tmp_path / "a", "sub/file"))
+    back = tree(tmp_path / "back", "sub/file")
+    (back / "sub" / ".aqsync-0123456789abcdef.part").hardlink_to(back / "sub" / "file")
+    assert experiment.download_all(back).was_there == ["sub/file"]
+    assert set(content(back)) == {"sub/file"}
+
+
+@pytest.mark.parametrize(
+    "name", [".aqsync-0123456789abcdef.part", ".aqsync-freeing-0123456789abcdef.tmp"]
+)
+def test_names_that_aqsync_gives_are_no_names_of_data(
+    experiment: Experiment, tmp_path: Path, name: str
+) -> None:
+    sent = experiment.upload_folder(tree(tmp_path / "a", name, "file"))
+    assert sent.moved == ["file"]
+    experiment.upload_file(tmp_path / "a" / name)
+    with pytest.raises(TreeIncomplete, match="removes again"):
+        experiment.download_all(tmp_path / "back")
+    assert set(content(tmp_path / "back")) == {"file"}
+    with experiment.open(name) as file:
+        assert file.read() == f"content of {name}".encode()
+
+
+def test_a_full_disk_leaves_no_gap_in_what_is_read(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment.upload_folder(tree(tmp_path / "a", "file"))
+    with Path("/dev/full").open("r+b", buffering=0) as full, experiment.open("file") as file:
+        with monkeypatch.context() as patched:
+            patched.setattr(file.raw, "_kept", full)
+            with pytest.raises(OSError, match="No space"):
+                file.read()
+        with pytest.raises(OSError, match="No space"):
+            file.read()

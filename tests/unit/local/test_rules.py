@@ -273,6 +273,23 @@ def test_fingerprints_stay_as_they_are() -> None:
     assert made.tags_fingerprint == "cf1cbb66a638b4860a516671fb74850e"
 
 
+OWN = (".aqsync-0123456789abcdef.part", ".aqsync-freeing-0123456789abcdef.tmp")
+
+
+@pytest.mark.parametrize("path", [*OWN, f"a/{OWN[0]}", f"b/{OWN[1]}"])
+def test_no_pattern_takes_what_aqsync_makes_itself(path: str) -> None:
+    made = rules(f"!{path}\n!*", ignore=(), include=(path, "*", "**"))
+
+    assert not made.selects(path)
+    assert "aqsync itself" in str(made.explain(path))
+    assert made.selects(f"{path}/below")
+
+
+@pytest.mark.parametrize("name", [f"{OWN[0]}x", f"x{OWN[1]}", ".aqsync-mine.part"])
+def test_names_that_are_only_like_it_are_taken(name: str) -> None:
+    assert rules(ignore=()).selects(name)
+
+
 NAMES = ("a", "b", "ab", "a.c", "b.c")
 
 
