@@ -10,28 +10,14 @@ from typing import Any, NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.rows import loaded, marks, stored, words
-from aqsync.model import ActionRun, ActionState, Explanation, Problem, explanation_of
+from aqsync.model import ActionRun, ActionStart, ActionState, Explanation, Problem, explanation_of
 
 _COLUMNS = """
-    r.id, m.name, r.folder, r.action, r.extension, r.name, r.uuid, r.digest, r.parameters, r.after,
+    m.name, r.folder, r.action, r.extension, r.name, r.uuid, r.digest, r.parameters, r.after, r.id,
     r.noted_at_ns, r.attempt, r.state, r.task, r.result_code, r.said, r.ended_at_ns, r.again
 """
 _FROM = f"SELECT {_COLUMNS} FROM action_run r JOIN mapping m ON m.id = r.mapping_id"
 _UNDER_WAY = tuple(state.value for state in ActionState if not state.ended)
-
-
-class Start(NamedTuple):
-    """A run that is about to be asked for."""
-
-    mapping_id: int
-    folder: str
-    key: str
-    extension: str
-    action: str
-    uuid: str
-    digest: bytes
-    parameters: tuple[tuple[str, str], ...]
-    after: str
 
 
 class Ending(NamedTuple):
@@ -69,12 +55,12 @@ class ActionRuns:
         rows = self._database.rows(f"{_FROM} WHERE r.again ORDER BY r.noted_at_ns, r.id")
         return [_run(row) for row in rows]
 
-    def at(self, start: Start) -> ActionRun | None:
+    def at(self, start: ActionStart) -> ActionRun | None:
         """The run of this action on this content; None: there was none."""
         row = self._database.row(
-            f"{_FROM} WHERE r.mapping_id = ? AND r.folder = ? AND r.action = ? AND r.uuid = ?"
+            f"{_FROM} WHERE m.name = ? AND r.folder = ? AND r.action = ? AND r.uuid = ?"
             " AND r.digest = ?",
-            (start.mapping_id, stored(start.folder), start.key, start.uuid, start.digest),
+            (start.mapping, stored(start.folder), start.key, start.uuid, start.digest),
         )
         return None if row is None else _run(row)
 
@@ -83,7 +69,7 @@ class ActionRuns:
         rows = self._database.rows("SELECT task FROM action_run WHERE task IS NOT NULL")
         return {task for (task,) in rows}
 
-    def begin(self, start: Start, now_ns: int) -> ActionRun:
+    def begin(self, start: ActionStart, now_ns: int) -> ActionRun:
         """Note that a run is about to be asked for; the caller makes it durable.
 
         A run on this content that has ended, or was never answered, is begun once more.
@@ -93,14 +79,15 @@ class ActionRuns:
             connection.execute(
                 "INSERT INTO action_run (mapping_id, folder, action, extension, name, uuid, digest,"
                 " parameters, after, noted_at_ns, attempt, state)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
+                " VALUES ((SELECT id FROM mapping WHERE name = ?),"
+                " ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
                 " ON CONFLICT (mapping_id, folder, action, uuid, digest) DO UPDATE SET"
                 " parameters = excluded.parameters, after = excluded.after,"
                 " noted_at_ns = excluded.noted_at_ns, attempt = attempt + 1,"
                 " state = excluded.state, task = NULL, result_code = NULL, said = '',"
                 " ended_at_ns = NULL, again = 0",
                 (
-                    *(start.mapping_id, stored(start.folder), start.key, start.extension),
+                    *(start.mapping, stored(start.folder), start.key, start.extension),
                     *(start.action, start.uuid, start.digest, told, start.after, now_ns),
                     ActionState.UNANSWERED.value,
                 ),
@@ -211,11 +198,11 @@ def _note(
 
 
 def _run(row: Any) -> ActionRun:  # noqa: ANN401 - columns of any type
-    (id_, mapping, folder, key, extension, name, uuid, digest, told, after, *rest) = row
+    (mapping, folder, key, extension, name, uuid, digest, told, after, identity, *rest) = row
     (noted_at_ns, attempt, state, task, result_code, said, ended_at_ns, again) = rest
     parameters = tuple((str(name), str(value)) for name, value in json.loads(told))
     return ActionRun(
-        *(id_, mapping, loaded(folder), key, extension, name, uuid, digest, parameters, after),
+        *(mapping, loaded(folder), key, extension, name, uuid, digest, parameters, after, identity),
         *(noted_at_ns, attempt, ActionState(state), task, result_code, said, ended_at_ns),
         again=bool(again),
     )

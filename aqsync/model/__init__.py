@@ -1,6 +1,6 @@
 """The frozen types that flow between the rooms. Nothing here does anything."""
 
-from aqsync.model.actions import ActionRun, ActionState
+from aqsync.model.actions import ActionRun, ActionStart, ActionState
 from aqsync.model.decisions import (
     Compare,
     Decision,
@@ -83,6 +83,7 @@ __all__ = [
     "SECOND_NS",
     "Action",
     "ActionRun",
+    "ActionStart",
     "ActionState",
     "Adopted",
     "Beginning",

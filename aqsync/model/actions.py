@@ -40,10 +40,9 @@ _UNDER_WAY = {ActionState.UNANSWERED, ActionState.WAITING, ActionState.RUNNING}
 
 
 @dataclass(frozen=True, slots=True)
-class ActionRun:
-    """One action on one content of one measurement."""
+class ActionStart:
+    """What is asked for: one action on one content of one measurement."""
 
-    id: int
     mapping: str
     folder: str
     """Relative to the root."""
@@ -59,6 +58,18 @@ class ActionRun:
     """All of them, as they are sent."""
     after: str
     """A time of the server's clock, ISO 8601: a task of this run was received after it."""
+
+    @property
+    def name(self) -> str:
+        """What to call it for people."""
+        return f"{self.extension}/{self.action}"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRun(ActionStart):
+    """A start that was noted, and what became of it."""
+
+    id: int
     noted_at_ns: int
     """When its start was noted, before it was asked for."""
     attempt: int
@@ -73,8 +84,3 @@ class ActionRun:
     """When it was seen to have ended."""
     again: bool = False
     """A person wants it run once more."""
-
-    @property
-    def name(self) -> str:
-        """What to call it for people."""
-        return f"{self.extension}/{self.action}"

@@ -20,8 +20,7 @@ from aqsync.errors import (
     TokenRefused,
 )
 from aqsync.journal import Journal
-from aqsync.journal.action_runs import Start
-from aqsync.model import ActionRun, ActionState
+from aqsync.model import ActionRun, ActionStart, ActionState
 
 MARGIN_S = 5.0
 """By so much the clock that stamps files on a server may be ahead of the one that stamps tasks."""
@@ -113,7 +112,7 @@ class ActionTasks:
         except OperationFailed:  # it does not know the experiment, so no task of it either
             return None
 
-    def ran_before(self, start: Start) -> Answered | None:
+    def ran_before(self, start: ActionStart) -> Answered | None:
         """Search for a task that has run on this content though nothing here knows of it."""
         return self._find(start, start.after)
 
@@ -125,13 +124,13 @@ class ActionTasks:
         # Later than this one, whatever the margin.
         return (newest + timedelta(seconds=MARGIN_S, microseconds=1)).isoformat()
 
-    def _find(self, wanted: ActionRun | Start, after: str) -> Answered | None:
+    def _find(self, wanted: ActionStart, after: str) -> Answered | None:
         known = self._journal.actions.tasks()
         found = [task for task in self._like(wanted, after) if str(task.uuid) not in known]
         first = min(found, key=lambda task: task.received_at, default=None)
         return None if first is None else _answered(first)
 
-    def _like(self, wanted: ActionRun | Start, after: str) -> Iterator[TaskRecord]:
+    def _like(self, wanted: ActionStart, after: str) -> Iterator[TaskRecord]:
         """Tasks of the same action with the same parameters, received after a time."""
         since = _since(after)
         asked = dict(wanted.parameters)

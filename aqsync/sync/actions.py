@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from aqsync.aqueduct.client import Client
@@ -22,11 +23,19 @@ from aqsync.errors import (
     RemoteError,
 )
 from aqsync.journal import Journal
-from aqsync.journal.action_runs import Ending, Start
+from aqsync.journal.action_runs import Ending
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.folders import folders_of
 from aqsync.log import Log
-from aqsync.model import SECOND_NS, ActionRun, ActionState, Explanation, Reason, explain_error
+from aqsync.model import (
+    SECOND_NS,
+    ActionRun,
+    ActionStart,
+    ActionState,
+    Explanation,
+    Reason,
+    explain_error,
+)
 from aqsync.sync.action_rules import MOST_AT_ONCE, Step, held_by, pause_ns, seems_stuck, step_of
 from aqsync.sync.action_tasks import ActionTasks, Answered
 from aqsync.sync.action_values import NotRunnable, manifest_of, values_of
@@ -231,7 +240,7 @@ class Actions:
         except NotRunnable as exc:
             self._problem(mapping, action, exc.why)
             return
-        self._ask_for(start._replace(after=self._tasks.newest_of(run) or start.after))
+        self._ask_for(replace(start, after=self._tasks.newest_of(run) or start.after))
 
     # What has arrived
 
@@ -280,7 +289,7 @@ class Actions:
             self._ask_for(start)
         return True
 
-    def _start(self, due: Due, extensions: Sequence[ExtensionRecord]) -> Start:
+    def _start(self, due: Due, extensions: Sequence[ExtensionRecord]) -> ActionStart:
         """What is asked for.
 
         Raises:
@@ -295,13 +304,12 @@ class Actions:
         manifest = manifest_of(action, extensions)
         names = folders_of(mapping.measurement).values(arrival.folder)
         values = values_of(action, manifest, eid, names, arrival.files)
-        mapping_id = self._journal.mappings.get(mapping.name).id
-        return Start(
-            *(mapping_id, arrival.folder, action.key, action.extension, action.action),
+        return ActionStart(
+            *(mapping.name, arrival.folder, action.key, action.extension, action.action),
             *(arrival.uuid, arrival.digest, values, arrival.newest),
         )
 
-    def _ask_for(self, start: Start) -> None:
+    def _ask_for(self, start: ActionStart) -> None:
         """Note a start, then ask for it."""
         before = self._journal.actions.at(start)
         run = self._journal.actions.begin(start, self._clock.now_ns())

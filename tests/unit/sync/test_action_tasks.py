@@ -10,8 +10,7 @@ import pytest
 
 from aqsync.aqueduct.client import Client
 from aqsync.errors import NoConnection
-from aqsync.journal.action_runs import Start
-from aqsync.model import ActionRun, ActionState
+from aqsync.model import ActionRun, ActionStart, ActionState
 from aqsync.sync.action_tasks import ActionTasks, Answered
 from tests.support.lab import Lab
 from tests.support.scripted_server import (
@@ -33,8 +32,8 @@ RECEIVED = "2026-11-23T10:12:00+00:00"
 def run(lab: Lab) -> ActionRun:
     lab.scan()
     values = (("experiment", EID),)
-    start = Start(
-        *(lab.mapping_id, "day", "key", "plots", "plot", EXPERIMENT["uuid"], b"1", values, RECEIVED)
+    start = ActionStart(
+        *("lab", "day", "key", "plots", "plot", EXPERIMENT["uuid"], b"1", values, RECEIVED)
     )
     return lab.journal.actions.begin(start, lab.clock.now_ns())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,7 @@ from aqsync.errors import (
     ServerFailed,
     ServerUnreachable,
 )
-from aqsync.journal.action_runs import Start
-from aqsync.model import SECOND_NS, ActionRun, ActionState
+from aqsync.model import SECOND_NS, ActionRun, ActionStart, ActionState
 from aqsync.sync import action_rules
 from aqsync.sync.action_rules import LOST_NS, MOST_AT_ONCE
 from aqsync.sync.action_tasks import ActionTasks
@@ -356,11 +356,9 @@ def test_one_task_each_whatever_moment_the_process_is_killed_at(lab: ActionLab, 
 def not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The start is noted once the answer has come."""
 
-    def ask_for(actions: Actions, start: Start) -> None:
-        run = ActionRun(
-            *(0, "lab", start.folder, start.key, start.extension, start.action, start.uuid),
-            *(start.digest, start.parameters, start.after, 0, 1, ActionState.UNANSWERED),
-        )
+    def ask_for(actions: Actions, start: ActionStart) -> None:
+        asked = asdict(start)
+        run = ActionRun(**asked, id=0, noted_at_ns=0, attempt=1, state=ActionState.UNANSWERED)
         answered = actions._tasks.run(run)
         assert answered is not None
         noted = actions._journal.actions.begin(start, actions._clock.now_ns())
