@@ -37,7 +37,8 @@ def shared_identities(double: ExperimentRef, kept: ExperimentRef) -> list[str]:
     shared = [t for t in double.tags if t.lower() in theirs and t.lower().startswith(TAG_PREFIX)]
     if double.uuid == kept.uuid or not shared:
         raise ConfigError(
-            f"{double.eid} and {kept.eid} are not two experiments of one folder",
+            f"{double.eid} and {kept.eid} are not two experiments of one folder: no tag"
+            f" {TAG_PREFIX}... is on both",
             hint="`aqsync status` names experiments that are",
         )
     if (double.created_at, str(double.uuid)) < (kept.created_at, str(kept.uuid)):

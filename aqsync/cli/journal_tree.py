@@ -9,10 +9,10 @@ from pathlib import Path
 from uuid import UUID
 
 from aqsync.aqueduct.address import server_address
+from aqsync.cli.config_of_server import config_of_server
 from aqsync.cli.output import complain
-from aqsync.cli.server_access import URL_VARIABLE
 from aqsync.clock import SystemClock
-from aqsync.config import Config, find_config, load_config
+from aqsync.config import Config
 from aqsync.errors import ConfigError, JournalError
 from aqsync.journal import Journal
 from aqsync.layout.manifest import Entry, Header
@@ -25,15 +25,15 @@ def journal_manifests(
 ) -> Iterator[list[tuple[Header, Iterator[Entry]]]]:
     """Give what the journal would write into a manifest of an experiment; nothing without one.
 
-    A command that was told a server's address reads no configuration, so it knows no journal. One
-    that cannot be read is said, and costs nothing but what it knows.
+    The journal is that of the configuration, if this names the same server. One that cannot be read
+    is said, and costs nothing but what it knows.
 
     Args:
         uuid: The experiment.
         config: The configuration that the command was told.
         url: The address that it was told.
     """
-    found = None if url or (config is None and os.environ.get(URL_VARIABLE)) else _config(config)
+    found = _config(config, url)
     if found is None or not os.path.lexists(found.journal):
         yield []
         return
@@ -47,9 +47,9 @@ def journal_manifests(
         yield [(each.header, each.entries()) for each in _contents(journal, found, uuid)]
 
 
-def _config(named: Path | None) -> Config | None:
+def _config(named: Path | None, url: str | None) -> Config | None:
     try:
-        return load_config(find_config(named))
+        return config_of_server(named, url)
     except ConfigError:
         return None  # the server's address may come from one that has no mappings yet
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import NamedTuple
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.cli.server_access import URL_VARIABLE
-from aqsync.config import Config, find_config, load_config
+from aqsync.config import Config
 from aqsync.errors import ConfigError, JournalError
 from aqsync.journal import Journal
 from aqsync.layout.identity import folder_identity, identity_tag
@@ -25,16 +23,6 @@ class Identified(NamedTuple):
 
     identity: str
     prefix: str | None
-
-
-def configured(explicit: Path | None, url: str | None) -> Config | None:
-    """The configuration that names the server; None: an option or the environment does.
-
-    Raises:
-        ConfigError: It cannot be used.
-    """
-    elsewhere = url is not None or (explicit is None and bool(os.environ.get(URL_VARIABLE)))
-    return None if elsewhere else load_config(find_config(explicit))
 
 
 def identified(folder: Path, config: Config | None) -> Identified:

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from aqsync.cli.output import say
+from aqsync.cli.summaries import SHOWN_PROBLEMS
 from aqsync.config import MappingConfig
+from aqsync.journal import Journal
 from aqsync.journal.made import OwnExperiment
+from aqsync.local.locate import Place
+from aqsync.paths import is_chosen
 from aqsync.wording import counted
 
 
@@ -19,20 +23,33 @@ def goes_to(mapping: MappingConfig) -> str:
 
 
 def tell_own(found: Sequence[OwnExperiment], *, everything: bool) -> None:
-    """How many folders have their experiment, and which have two; or each."""
+    """How many folders have their experiment, what could not be as it should; or each."""
     if not found:
         return
     missing = sum(own.eid is None for own in found)
     some = f", of {missing} it is not made yet" if missing else ""
-    say(f"  {counted(len(found), 'folder')} with an experiment of its own{some}")
-    for own in found if everything else ():
+    whose = "its own" if len(found) == 1 else "their own"
+    say(f"  {counted(len(found), 'folder')} with an experiment of {whose}{some}")
+    noted = [own for own in found if own.cuts]
+    for own in found if everything else noted[:SHOWN_PROBLEMS]:
         say(f"    {own.folder}: {own.eid or 'not made yet'}")
         for cut in own.cuts:
             say(f"      {cut}")
+    if not everything and len(noted) > SHOWN_PROBLEMS:
+        more = counted(len(noted) - SHOWN_PROBLEMS, "folder")
+        say(f"    and {more} of which something is to be told; `aqsync status --all` tells it")
     for own in found:
         for double in own.doubles:
             say(f"  two experiments of {own.folder}: {own.eid} counts, {double} is younger")
             say(f"    hint: `aqsync experiment merge {double} --into {own.eid}` moves its files")
+
+
+def own_of(journal: Journal, place: Place) -> OwnExperiment | None:
+    """The folder with an experiment of its own that a path is, or lies in."""
+    if not place.mapping.makes_experiments:
+        return None
+    found = journal.made.own(journal.mappings.get(place.mapping.name).id)
+    return next((own for own in found if is_chosen(place.path, [own.folder])), None)
 
 
 def own_as_json(mapping: MappingConfig, own: OwnExperiment) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def server_options(function: Callable[..., ExitCode]) -> Callable[..., ExitCode]
             "--url", help="The server's address; else $AQSYNC_URL, else the configuration's."
         ),
         click.option(
-            "--config", "-c", type=PATH, help="The configuration file; only its `server` is read."
+            "--config", "-c", type=PATH, help="The configuration file; its `server` is meant."
         ),
     ):
         function = option(function)

@@ -44,6 +44,8 @@ class Made(NamedTuple):
     """The folder's path."""
     was: str
     """The path that these words tell of."""
+    seen: str
+    """How the file stood that did not tell everything; empty: none was read."""
 
 
 class OwnExperiment(NamedTuple):
@@ -189,12 +191,14 @@ class MadeExperiments:
             (key, now_ns),
         )
 
-    def made(self, key: str, now_ns: int, words: MadeWords, folder: str, *, whole: bool) -> None:
+    def made(
+        self, key: str, now_ns: int, words: MadeWords, folder: str, *, whole: bool, seen: str
+    ) -> None:
         """The server has made an experiment with these words."""
         self._database.write(
             "INSERT OR REPLACE INTO made_experiment (eid, made_at_ns, title, description, cuts,"
-            " words_folder, words_whole) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (key, now_ns, *_columns(words), stored(folder), int(whole)),
+            " words_folder, words_whole, words_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (key, now_ns, *_columns(words), stored(folder), int(whole), seen),
         )
 
     def found(self, key: str, now_ns: int, folder: str) -> None:
@@ -222,28 +226,30 @@ class MadeExperiments:
     def to_reword(self) -> dict[str, Made]:
         """By key, the experiments whose title or description may be out of date."""
         rows = self._database.rows(
-            "SELECT x.eid, x.title, x.description, x.cuts, f.folder, x.words_folder"
+            "SELECT x.eid, x.title, x.description, x.cuts, f.folder, x.words_folder,"
+            " x.words_seen"
             " FROM made_folder f JOIN made_experiment x ON x.eid = 'new:' || f.identity"
             " JOIN experiment e ON e.eid = x.eid"
             " WHERE f.folder IS NOT NULL AND (x.words_folder <> f.folder OR NOT x.words_whole)"
             " AND e.uuid IS NOT NULL AND e.problem_message IS NULL"
         )
         return {
-            key: Made(title, text, tuple(json.loads(cuts)), loaded(folder), loaded(was))
-            for key, title, text, cuts, folder, was in rows
+            key: Made(title, text, tuple(json.loads(cuts)), loaded(folder), loaded(was), seen)
+            for key, title, text, cuts, folder, was, seen in rows
         }
 
-    def reworded(self, key: str, written: Made, *, whole: bool) -> None:
+    def reworded(self, key: str, written: Made, *, whole: bool, seen: str) -> None:
         """What stands there now as it was written from here."""
         self._database.write(
             "UPDATE made_experiment SET title = ?, description = ?, cuts = ?, words_folder = ?,"
-            " words_whole = ? WHERE eid = ?",
+            " words_whole = ?, words_seen = ? WHERE eid = ?",
             (
                 written.title,
                 written.description,
                 json.dumps(written.cuts),
                 stored(written.folder),
                 int(whole),
+                seen,
                 key,
             ),
         )

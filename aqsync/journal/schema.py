@@ -655,6 +655,11 @@ UPDATE freed SET changes = coalesce((SELECT max(m.changes) FROM manifest m
     JOIN experiment e ON e.eid = m.eid WHERE e.uuid = freed.uuid), 0);
 """
 
+_WORDS_SEEN = """
+-- How the file stood that did not tell everything, so that it is read again once it has changed.
+ALTER TABLE made_experiment ADD COLUMN words_seen TEXT NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -692,6 +697,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0034-manifests", _MANIFESTS),
     ("0035-history-of-uploads", _HISTORY_OF_UPLOADS),
     ("0036-freed-told", _FREED_TOLD),
+    ("0037-words-seen", _WORDS_SEEN),
 )
 
 VERSION = len(MIGRATIONS)

@@ -28,22 +28,22 @@ class FactsReader:
         self._snapshots = snapshots
         self._errands = errands
 
-    def __call__(self, mapping: MappingConfig, folder: str) -> FolderFacts | None:
-        """What is known; None: not yet."""
+    def __call__(self, mapping: MappingConfig, folder: str, seen: str) -> FolderFacts | None:
+        """What is known; None: not yet, or no more than when the file stood as it was seen."""
         if mapping.metadata is None:
             return FolderFacts()
         reader = MetadataReader(
             mapping.directory, mapping.metadata, self._disk, self._snapshots, owners_of(mapping)
         )
         try:
-            found = self._errands.run(mapping.directory, lambda: reader.metadata_of(folder))
+            found = self._errands.run(mapping.directory, lambda: reader.metadata_of(folder, seen))
         except DiskHangs:
             return None
         match found:
             case NotThereYet():
                 return None
             case Failed():
-                return FolderFacts(problems=(found.why,))
+                return FolderFacts(problems=(found.why,), seen=found.seen)
             case Values():
                 return _facts(found)
 
@@ -54,4 +54,4 @@ def _facts(found: Values) -> FolderFacts:
     values = {name: value for name, value in own.items() if value is not None}
     tags = tuple(f"{name}:{value}" for name, all_ in found.tags.items() for value in all_)
     missing = tuple(f"nothing stands at {path}" for path in found.missing)
-    return FolderFacts(first | values, tags, missing)
+    return FolderFacts(first | values, tags, missing, found.seen if missing else "")

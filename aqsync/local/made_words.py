@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aqsync.config import MappingConfig, patterns
 from aqsync.config.made import FOLDER, RESERVED
@@ -35,29 +36,50 @@ class FolderFacts:
     tags: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     """What could not be read, for people."""
+    seen: str = ""
+    """How the file stood that did not tell everything; empty: nothing is to be read again."""
 
 
-Facts = Callable[[MappingConfig, str], FolderFacts | None]
-"""Asks for what is known of a mapping's folder; None: the file that says it is not there yet."""
+Facts = Callable[[MappingConfig, str, str], FolderFacts | None]
+"""Asks for what is known of a mapping's folder; None: the file that says it is not there yet, or
+stands as it was seen before."""
 
 
-def no_facts(mapping: MappingConfig, folder: str) -> FolderFacts:
+class Told(NamedTuple):
+    """What a folder's experiment is called, by what its files tell now."""
+
+    words: MadeWords
+    is_news: bool
+    """Its files were read, or there is none to read."""
+    seen: str
+    """How the file stood that did not tell everything; empty: nothing is to be read again."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether its files have told all they should."""
+        return self.is_news and not self.seen
+
+
+def no_facts(mapping: MappingConfig, folder: str, seen: str) -> FolderFacts:
     """What is known where no file is asked."""
-    del mapping, folder
+    del mapping, folder, seen
     return FolderFacts()
 
 
-def words_of(mapping: MappingConfig, folder: str, key: str, facts: Facts) -> tuple[MadeWords, bool]:
-    """What a folder's experiment is called, and whether its files have told all they should.
+def words_of(mapping: MappingConfig, folder: str, key: str, facts: Facts, seen: str = "") -> Told:
+    """What a folder's experiment is called.
 
     Args:
         mapping: Has the templates.
         folder: The folder's path, relative to the mapping's root.
         key: The experiment's.
         facts: Asks what the folder's files say.
+        seen: How the file stood that is not to be read again if it still does.
     """
-    known = facts(mapping, folder)
-    return made_words(mapping, folder, identity_of(key), known or FolderFacts()), known is not None
+    known = facts(mapping, folder, seen)
+    said = known or FolderFacts()
+    words = made_words(mapping, folder, identity_of(key), said)
+    return Told(words, known is not None, said.seen)
 
 
 def made_words(mapping: MappingConfig, folder: str, identity: str, facts: FolderFacts) -> MadeWords:

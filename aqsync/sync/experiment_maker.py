@@ -118,7 +118,8 @@ class ExperimentMaker:
         if place is None or self.look_for([key]):
             return place is not None
         mapping, folder = self._mappings[place[0]], place[1]
-        words, whole = words_of(mapping, folder, key, self._facts)
+        told = words_of(mapping, folder, key, self._facts)
+        words = told.words
         self._journal.made.asked(key, self._clock.now_ns())
         self._journal.make_durable(at_once=True)
         try:
@@ -128,7 +129,9 @@ class ExperimentMaker:
         except (OperationFailed, Forbidden) as exc:
             self._refused(key, folder, exc)
             return False
-        self._journal.made.made(key, self._clock.now_ns(), words, folder, whole=whole)
+        self._journal.made.made(
+            key, self._clock.now_ns(), words, folder, whole=told.whole, seen=told.seen
+        )
         self._note(key, [made])
         self._journal.make_durable(at_once=True)
         log.info("made an experiment", experiment=made.eid, title=words.title, folder=folder)
@@ -147,7 +150,7 @@ class ExperimentMaker:
         if place is None or place[0] not in self._mappings:
             return None
         mapping, folder = self._mappings[place[0]], place[1]
-        return folder, words_of(mapping, folder, key, self._facts)[0]
+        return folder, words_of(mapping, folder, key, self._facts).words
 
     def reword(self) -> None:
         """Write titles and descriptions anew that are out of date, if no person changed them."""

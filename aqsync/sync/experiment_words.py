@@ -49,9 +49,10 @@ def reword(
         mapping = None if place is None else by_name.get(place[0])
         if mapping is None:
             continue
-        words, whole = words_of(mapping, made.folder, key, facts)
         renamed = made.was != made.folder
-        if not renamed and not whole:
+        told = words_of(mapping, made.folder, key, facts, "" if renamed else made.seen)
+        words = told.words
+        if not renamed and not told.is_news:
             continue
         try:
             uuid = UUID(journal.remote.uuid(key))
@@ -64,7 +65,10 @@ def reword(
             log.warning("could not be named anew", experiment=eid, reason=exc.message)
             written = made
         journal.tags.earn([(key, tag) for tag in words.tags[1:]], now_ns)
-        journal.made.reworded(key, written, whole=whole)
+        for cut in set(written.cuts) - set(made.cuts):
+            eid = journal.remote.shown(key)
+            log.warning("fitted to what the server takes", experiment=eid, what=cut)
+        journal.made.reworded(key, written, whole=told.whole, seen=told.seen)
 
 
 def _move_path_tags(

@@ -60,6 +60,22 @@ def test_everything_tells_the_eid_that_people_know(own: Project) -> None:
         assert "new:" not in ran.text
 
 
+def test_what_metadata_lack_is_told(own: Project) -> None:
+    file = own.write(f"{FOLDER}/node.json", b"{broken")
+    own.configure(
+        experiment="new",
+        path="{date}/{name}/**",
+        metadata={"from": "node.json", "title": "$.name"},
+    )
+    own.pushed()
+    said = f"{file}: it is not JSON"
+    for command in (["status"], ["why", file], ["why", file.parent]):
+        assert said in own.run(*command).out
+    of_file = own.run("why", "--json", file).json
+    assert said in of_file["own_experiment"]["cut"][0]
+    assert f"experiment of {FOLDER}: {of_file['experiment']}" in own.run("why", file.parent).out
+
+
 @pytest.mark.parametrize("arrives", [True, False])
 def test_a_lost_answer_makes_no_second_one(
     own: Project, hurried: list[float], *, arrives: bool
@@ -101,6 +117,10 @@ def test_by_hand_and_by_mapping_it_is_the_same_one(own: Project) -> None:
     again = run("experiment", "new-from", own.root / FOLDER, "--json", *config)
     assert (again.json["made"], again.json["was_there"]) == (False, ["raw/iq.csv"])
     assert again.json["eid"] == made.json["eid"]
+    named = {"AQSYNC_URL": f"{own.url}/", "AQSYNC_CONFIG": str(own.config)}
+    by_url = run("experiment", "new-from", own.root / FOLDER, "--title", "no", environment=named)
+    assert f"{made.json['eid']}: found, mine" in by_url.out
+    assert "keeps its title" in by_url.err
     own.pushed()
     assert own.run("why", "--json", file).json["experiment"] == made.json["eid"]
     refused = run("experiment", "new-from", file.parent, *config)

@@ -15,13 +15,14 @@ from aqsync.aqueduct.records import ExperimentPage, ExperimentRef
 from aqsync.aqueduct.whole_trees import upload_tree
 from aqsync.cli.as_json import experiment_as_json, file_as_json
 from aqsync.cli.completion import complete_eids
+from aqsync.cli.config_of_server import config_of_server
 from aqsync.cli.confirmation import confirmed
 from aqsync.cli.experiment_files import files_of, say_files
 from aqsync.cli.list_limits import all_option, how_many_wanted, limit_option, say_how_many
 from aqsync.cli.local_path import PATH
-from aqsync.cli.new_from import configured, found_or_made, identified
+from aqsync.cli.new_from import found_or_made, identified
 from aqsync.cli.options import json_option, since_option, until_option, yes_option
-from aqsync.cli.output import say, say_json
+from aqsync.cli.output import complain, say, say_json
 from aqsync.cli.server_access import (
     access,
     connected,
@@ -245,7 +246,7 @@ def new_from(
     """Make an experiment of a folder, and upload all that is in it.
 
     A second call finds the same experiment, by its tag, and sends what is new. So does a mapping
-    with `experiment: new` that the folder lies in.
+    with `experiment: new` that the folder lies in. Title, description and tags are for a new one.
 
     With --json: an object with eid, made, uploaded and was_there, the last two lists of paths.
     """
@@ -253,13 +254,16 @@ def new_from(
     if not whole.is_dir():
         raise ConfigError(f"{whole} is no directory")
     reached = access(config, url, token_file)
-    identity, prefix = identified(whole, configured(config, url))
+    identity, prefix = identified(whole, config_of_server(config, url))
     with connected(reached) as server:
         await_start(server.url)
         words = title or whole.name, description or f"Made by aqsync of {whole}"
         found, made = found_or_made(server, identity, *words, tags)
         if not json:
             say(f"{found.eid}: {'made' if made else 'found'}, {found.title}")
+        if not made and (title or description or tags):
+            complain(f"note: {found.eid} was there, and keeps its title, description and tags")
+            complain("  hint: `aqsync experiment set` and `aqsync tags add` change them")
         report = upload_tree(
             server, found, whole, prefix=prefix, overwrite=False, progress=not json
         )

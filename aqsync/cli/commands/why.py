@@ -15,12 +15,14 @@ from aqsync.cli.local_path import PATH
 from aqsync.cli.measurements import standing_as_json, standing_text
 from aqsync.cli.options import hash_option, json_option
 from aqsync.cli.output import say, say_json
+from aqsync.cli.own_experiments import own_as_json, own_of
 from aqsync.cli.summaries import counts_text, report_problems, state_text, summary_as_json
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
+from aqsync.journal.made import OwnExperiment
 from aqsync.journal.remote import NOT_MADE
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
@@ -61,7 +63,7 @@ def why(*, path: Path, config: Config, everything: bool, show_hash: bool, json: 
         now_ns = SystemClock().now_ns()
         mapping_id = journal.mappings.get(place.mapping.name).id
         file = journal.observations.record_at(mapping_id, place.path)
-        found = _measurement_of(journal, place, now_ns)
+        found = _Around(_measurement_of(journal, place, now_ns), own_of(journal, place))
         if file is not None:
             policy = policies(journal, place.mapping, now_ns, windows)(file)
             step = decide(file, policy, now_ns)
@@ -85,6 +87,13 @@ class _Measurement(NamedTuple):
     """Of all measurements."""
 
 
+class _Around(NamedTuple):
+    """What a path belongs to."""
+
+    measurement: _Measurement | None
+    own: OwnExperiment | None
+
+
 def _measurement_of(journal: Journal, place: Place, now_ns: int) -> _Measurement | None:
     """How the measurement stands that a path is, or belongs to, and the actions on it."""
     measured = measured_of(journal, place.mapping, now_ns)
@@ -99,7 +108,7 @@ def _explain(
     file: FileRecord,
     step: Decision,
     doubt: Problem | None,
-    measurement: _Measurement | None,
+    around: _Around,
     now_ns: int,
     *,
     show_hash: bool,
@@ -126,13 +135,15 @@ def _explain(
                 "remote_name": file.remote_name or None,
                 "sha256": None if file.synced is None else file.synced.sha256.hex(),
                 "sent_unfinished": file.synced and file.synced.unfinished,
-                "measurement": _as_json(place, measurement),
+                **_as_json(place, around),
             }
         )
     else:
         say(path)
         _tell(file, step, next_step, doubt, now_ns)
-        if measurement is not None:
+        for cut in () if around.own is None else around.own.cuts:
+            say(f"  experiment: {cut}")
+        if (measurement := around.measurement) is not None:
             standing = measurement.standing
             say(f"  belongs to: {standing.folder}, {standing_text(standing)}")
             tell_runs(measurement.runs.get(standing.folder, ()), "  action:     ")
@@ -246,24 +257,32 @@ def _tried_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
     return f"what holds it is looked into again in {seconds}, or by the next push"
 
 
-def _as_json(place: Place, found: _Measurement | None) -> dict[str, Any] | None:
-    return None if found is None else standing_as_json(place.mapping, *found)
+def _as_json(place: Place, found: _Around) -> dict[str, Any]:
+    measurement, own = found
+    return {
+        "measurement": measurement and standing_as_json(place.mapping, *measurement),
+        "own_experiment": own and own_as_json(place.mapping, own),
+    }
 
 
 def _explain_directory(
     place: Place,
     summary: Summary,
-    measurement: _Measurement | None,
+    around: _Around,
     *,
     everything: bool,
     json: bool,
 ) -> ExitCode:
     if json:
         facts = summary_as_json(place.mapping, summary, None)
-        say_json({**facts, "measurement": _as_json(place, measurement)})
+        say_json({**facts, **_as_json(place, around)})
     else:
         say(f"{place.mapping.directory / place.path}: {counts_text(summary)}")
-        if measurement is not None:
+        if (own := around.own) is not None:
+            say(f"experiment of {own.folder}: {own.eid or 'not made yet'}")
+            for cut in own.cuts:
+                say(f"  {cut}")
+        if (measurement := around.measurement) is not None:
             standing = measurement.standing
             say(f"measurement {standing.folder}: {standing_text(standing)}")
             tell_runs(measurement.runs.get(standing.folder, ()), "action: ")

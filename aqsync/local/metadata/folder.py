@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -51,20 +51,23 @@ class MetadataReader:
         self._snapshots = snapshots
         self._owners = owners
 
-    def metadata_of(self, folder: str) -> Found:
+    def metadata_of(self, folder: str, seen: str = "") -> Found:
         """What a folder tells; nothing in a file makes it raise an error.
 
         Args:
             folder: Its path below the root.
+            seen: How the file stood when it was read before; it is not read again if it still does.
         """
         metadata = self._metadata
         if metadata.reads is MetadataFormat.TUID:
             return self._of_name(folder)
-        wanted = str(metadata.from_)
+        wanted, now = str(metadata.from_), ""
         try:
             with self._disk.holding(self._root, self._owners) as held:
                 path = self._find(held, folder, wanted)
-                return NotThereYet(wanted) if path is None else self._values(self._read(held, path))
+                if path is None or (now := self._stands(held, path)) == seen:
+                    return NotThereYet(wanted)
+                return self._values(self._read(held, path))._replace(seen=now)
         except (FileNotFoundError, NotADirectoryError, FileVanished):
             return NotThereYet(wanted)
         except OSError as exc:
@@ -73,7 +76,15 @@ class MetadataReader:
             why = exc.message
         except child.ReadingFailed as exc:
             why = str(exc)
-        return Failed(f"{self._root / folder / wanted}: {why}")
+        return Failed(f"{self._root / folder / wanted}: {why}", now)
+
+    def _stands(self, disk: Disk, path: str) -> str:
+        """How a file stands: a database changes in its log too."""
+        looks = [disk.look(self._root, path)]
+        if self._metadata.reads is MetadataFormat.QCODES:
+            with suppress(FileNotFoundError):
+                looks.append(disk.look(self._root, f"{path}-wal"))
+        return repr((path, *map(tuple, looks)))
 
     def _of_name(self, folder: str) -> Found:
         document = tuid.read(PurePosixPath(folder).name)

@@ -15,10 +15,12 @@ class Values(NamedTuple):
     """By name, the values."""
     missing: tuple[str, ...] = ()
     """The paths that lead to nothing, or to something that is no text."""
+    seen: str = ""
+    """How the file stood when it was read; empty: it was no file."""
 
 
 class NotThereYet(NamedTuple):
-    """The file is not there."""
+    """The file is not there, or stands as it did when it was read before."""
 
     name: str
     """As the configuration has it."""
@@ -29,6 +31,8 @@ class Failed(NamedTuple):
 
     why: str
     """For a person, with the file's name."""
+    seen: str = ""
+    """How the file stood, if it was looked at."""
 
 
 Found = Values | NotThereYet | Failed

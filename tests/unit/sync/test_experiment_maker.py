@@ -47,6 +47,12 @@ def retry(lab: Lab, *paths: Path) -> None:
     set_free(lab.journal, [lab.mapping], paths, now_ns, accept_roots=False)
 
 
+def cuts(lab: Lab) -> tuple[str, ...]:
+    """What is said of the words of the only experiment."""
+    [own] = lab.journal.made.own(lab.journal.mappings.get(lab.mapping.name).id)
+    return own.cuts
+
+
 def key(lab: Lab, path: str) -> str:
     return str(lab.record(path).eid)
 
@@ -393,6 +399,11 @@ def test_what_cannot_be_read_costs_the_metadata_alone(lab: Lab) -> None:
     assert one(lab).title == RUN
     [event] = lab.journal.history.recent(9, Wanted(kinds=[HistoryKind.EXPERIMENT_MADE]))
     assert "n.json" in event.text
+    lab.push()
+    lab.write(f"{RUN}/n.json", b'{"x": "Nice"}')
+    lab.push()
+    assert one(lab).title == "Nice"
+    assert cuts(lab) == ()
 
 
 @pytest.mark.parametrize("joined", [True, False])

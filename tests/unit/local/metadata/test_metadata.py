@@ -18,7 +18,7 @@ from aqsync.local.metadata.folder import MetadataReader
 from aqsync.local.metadata.found import Failed, Found, NotThereYet, Values
 from aqsync.local.metadata.limits import ANSWER
 from aqsync.local.metadata.picked import pick
-from aqsync.local.metadata.readers import READERS
+from aqsync.local.metadata.readers import READERS, Unreadable
 from aqsync.local.snapshot import Snapshots
 from tests.support.databases import listed
 from tests.support.fake_clock import FakeClock
@@ -31,15 +31,23 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in this process, which costs milliseconds."""
 
     def read(file: int, form: MetadataFormat, paths: Mapping[str, str]) -> dict[str, list[str]]:
-        return pick(READERS[form.value](file), paths)
+        try:
+            return pick(READERS[form.value](file), paths)
+        except (Unreadable, sqlite3.Error) as exc:
+            raise child.ReadingFailed(str(exc)) from exc
 
     monkeypatch.setattr(child, "read", read)
 
 
-def told(root: Path, folder: str = "run", **section: object) -> Found:
+def reader_of(root: Path, **section: object) -> MetadataReader:
     metadata = Metadata.model_validate(section)
     snapshots = Snapshots(root.parent / "snapshots", FakeClock())
-    return MetadataReader(root, metadata, REAL_DISK, snapshots).metadata_of(folder)
+    return MetadataReader(root, metadata, REAL_DISK, snapshots)
+
+
+def told(root: Path, folder: str = "run", **section: object) -> Found:
+    found = reader_of(root, **section).metadata_of(folder)
+    return found if isinstance(found, NotThereYet) else found._replace(seen="")
 
 
 def write(root: Path, name: str, content: str | bytes) -> Path:
@@ -47,6 +55,33 @@ def write(root: Path, name: str, content: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+@pytest.mark.parametrize("content", ["{", '{"other": 1}'])
+@pytest.mark.usefixtures("here")
+def test_what_did_not_tell_all_is_read_again_once_it_stands_otherwise(
+    root: Path, content: str
+) -> None:
+    write(root, "node.json", content)
+    reader = reader_of(root, **{"from": "node.json"}, title="$.name")
+    found = reader.metadata_of("run")
+    assert isinstance(found, Failed | Values)
+    assert reader.metadata_of("run", found.seen) == NotThereYet("node.json")
+    write(root, "node.json", '{"name": "T1"}')
+    again = reader.metadata_of("run", found.seen)
+    assert isinstance(again, Values)
+    assert again.title == "T1"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_database_is_read_again_once_its_log_stands_otherwise(root: Path) -> None:
+    write(root, "runs.db", "broken")
+    reader = reader_of(root, **{"from": "runs.db"}, format="qcodes", title="$.name")
+    found = reader.metadata_of("run")
+    assert isinstance(found, Failed)
+    assert reader.metadata_of("run", found.seen) == NotThereYet("runs.db")
+    write(root, "runs.db-wal", "more")
+    assert isinstance(reader.metadata_of("run", found.seen), Failed)
 
 
 def test_a_json_file_tells_title_description_and_tags(root: Path) -> None:
