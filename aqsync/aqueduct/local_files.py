@@ -85,12 +85,24 @@ def write_whole(target: Path, chunks: Iterable[bytes], *, replace: bool = True) 
     Raises:
         LocalError: It cannot be written. What `chunks` raises passes through.
     """
+    with begun(target) as partial:
+        partial.fill(chunks)
+        partial.finish(replace=replace)
+
+
+def begun(target: Path) -> Partial:
+    """Begin a file that stands under its name only when it is whole and on the disk.
+
+    Args:
+        target: Its path.
+
+    Raises:
+        LocalError: It cannot be written.
+    """
     try:
         with writing(str(target)):
             os.access(target, os.F_OK)  # refuses a name that no file can have
             directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     except ValueError as exc:  # a NUL, or what the file system's encoding cannot express
         raise LocalError(f"{str(target)!r} cannot be the path of a file") from exc
-    with Partial(directory, os.fsencode(target.name), str(target)) as partial:
-        partial.fill(chunks)
-        partial.finish(replace=replace)
+    return Partial(directory, os.fsencode(target.name), str(target))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from aqsync import __version__
-from aqsync.errors import ConfigError, LocalError
+from aqsync.aqueduct.local_files import begun
+from aqsync.errors import ConfigError
 from aqsync.sync.verification import Verification
 from aqsync.wording import printable
 
@@ -52,28 +54,33 @@ def as_json(
     }
 
 
-def write_report(place: Path, answer: dict[str, Any]) -> None:
-    """Write it to a file whose name ends with .json or .html.
+@contextmanager
+def report_at(place: Path | None) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Begin a report before anything is read: reading takes hours, and must not be in vain.
+
+    Args:
+        place: A file whose name ends with .json or .html; None: there is no report.
+
+    Yields:
+        What writes it. Until then, an earlier report of this name is as it was.
 
     Raises:
         ConfigError: The name ends otherwise.
         LocalError: It cannot be written.
     """
-    text = json.dumps(answer, indent=1) + "\n" if place.suffix == ".json" else _page(answer)
-    try:
-        place.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as exc:
-        raise LocalError(f"{place} cannot be written: {exc.strerror or exc}") from exc
-
-
-def require_report_name(place: Path) -> None:
-    """Refuse a name before anything is read.
-
-    Raises:
-        ConfigError: It ends neither with .json nor with .html.
-    """
+    if place is None:
+        yield lambda _: None
+        return
     if place.suffix not in {".json", ".html"}:
         raise ConfigError(f"{place} ends neither with .json nor with .html")
+
+    def write(answer: dict[str, Any]) -> None:
+        text = json.dumps(answer, indent=1) + "\n" if place.suffix == ".json" else _page(answer)
+        partial.fill([text.encode("utf-8", "backslashreplace")])
+        partial.finish(replace=True)
+
+    with begun(place) as partial:
+        yield write
 
 
 def _page(answer: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.hashing import measured
 from aqsync.aqueduct.side_by_side import side_by_side
 from aqsync.config import MappingConfig
-from aqsync.errors import Interrupted, LocalError, RemoteFileNotFound
+from aqsync.errors import Interrupted, LocalError, RemoteFileNotFound, RemoteOperationError
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
 from aqsync.journal.manifest_lines import ManifestLine
@@ -275,6 +275,8 @@ class Verifier:
         except RemoteFileNotFound:
             meaning = "removed on the server just now"
             return Difference("removed-on-server", shown, name, known.place, meaning)
+        except RemoteOperationError as exc:
+            return Difference("unreadable-on-server", shown, name, known.place, exc.message)
         if (sha256, size) != (known.sha256, known.size):
             meaning = (
                 f"its content on the server is not what was sent: {size} bytes with SHA-256"

@@ -6,12 +6,16 @@ import gzip
 import json
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from uuid import UUID
 
 import pytest
 
+from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.download import Download
+from aqsync.errors import ExitCode, ServerFailed, ServerUnreachable
 from aqsync.layout.names import remote_name
 from tests.faults.test_free import Planted, the_manifest
 from tests.support.embedded import EmbeddedServer
@@ -185,3 +189,55 @@ def test_a_report_has_a_known_form(pushed: Project) -> None:
     ran = pushed.run("verify", "--report", "report.txt")
     assert ran.exit_code == 2
     assert not os.path.lexists("report.txt")
+
+
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_read(
+    pushed: Project, tmp_path: Path
+) -> None:
+    for place in (tmp_path / "none" / "r.json", tmp_path / "pipe.json"):
+        if place.parent == tmp_path:
+            os.mkfifo(place)
+        ran = pushed.run("verify", "--report", str(place))
+        assert (ran.exit_code, ran.out) == (1, "")
+        assert str(place) in ran.err
+
+
+def refused(*_: object, **__: object) -> NoReturn:
+    raise ServerUnreachable("it is away")
+
+
+def test_an_earlier_report_stays_until_the_next_is_whole(
+    pushed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "r.json"
+    place.write_text("earlier")
+    monkeypatch.setattr(Client, "list_files", refused)
+    assert pushed.run("verify", "--report", str(place)).exit_code == ExitCode.SERVER
+    assert [(path.name, path.read_text()) for path in tmp_path.glob("*.*")] == [
+        ("r.json", "earlier")
+    ]
+
+
+def test_a_folder_with_the_name_of_an_experiment_hides_it_not(
+    pushed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pushed.folder)
+    Path(pushed.eid).mkdir()
+    assert pushed.run("verify", pushed.eid).exit_code == 0
+    assert pushed.run("verify", f"./{pushed.eid}").exit_code == 2
+
+
+def test_a_file_that_the_server_does_not_give_stops_no_other(
+    pushed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Client.download
+
+    def download(self: Client, experiment: UUID, name: str) -> AbstractContextManager[Download]:
+        if name == remote_name(A):
+            raise ServerFailed("it failed")
+        return real(self, experiment, name)
+
+    monkeypatch.setattr(Client, "download", download)
+    answer = verified(pushed, "--deep")
+    assert [each["code"] for each in answer["differences"]] == ["unreadable-on-server"]
+    assert [each["name"] for each in answer["read"]] == [remote_name(B)]

@@ -15,9 +15,10 @@ from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option
 from aqsync.cli.output import say, say_json
-from aqsync.cli.verify_report import as_json, require_report_name, write_report
+from aqsync.cli.verify_report import as_json, report_at
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
+from aqsync.config.patterns import EID
 from aqsync.errors import ConfigError, ExitCode, ExperimentNotFound
 from aqsync.journal import Journal
 from aqsync.local.locate import locate
@@ -44,7 +45,8 @@ class _Subject(NamedTuple):
     required=False,
     metavar="[MAPPING|EID|DIR]",
     shell_complete=complete_mappings,
-    help="Only this mapping, this experiment, or what lies in this directory.",
+    help="Only this mapping, this experiment, or what lies in this directory: ./DIR, where it has"
+    " the name of one of them.",
 )
 @click.option("--deep", is_flag=True, help="Read every byte on both sides, and compare.")
 @click.option(
@@ -66,11 +68,10 @@ def verify(
     with code, eid, name, place and meaning), and with --deep read (a list of objects with eid,
     name, place, size and sha256).
     """
-    if report is not None:
-        require_report_name(report)
     clock = SystemClock()
     subject = _subject(config, target)
     with ExitStack() as stack:
+        write = stack.enter_context(report_at(report))
         server = stack.enter_context(connect(config))
         journal, _ = stack.enter_context(journal_after_scan(config, subject.mappings))
         eids = _experiments(journal, subject)
@@ -88,15 +89,14 @@ def verify(
         if deep:
             verifier.read_all()
         at = iso_text(now_ns) or ""
-    answer = as_json(
-        verifier.found, subject=subject.words, server=config.server.url, at=at, deep=deep
-    )
-    if report is not None:
-        write_report(report, answer)
-    if json:
-        say_json(answer)
-    else:
-        _tell(verifier.found, subject.words, deep=deep)
+        answer = as_json(
+            verifier.found, subject=subject.words, server=config.server.url, at=at, deep=deep
+        )
+        if json:
+            say_json(answer)
+        else:
+            _tell(verifier.found, subject.words, deep=deep)
+        write(answer)
     return ExitCode.INCOMPLETE if verifier.found.differences else ExitCode.OK
 
 
@@ -108,12 +108,13 @@ def _subject(config: Config, target: str | None) -> _Subject:
     if target in everything:
         [mapping] = [each for each in mappings if each.name == target]
         return _Subject(f"mapping {target}", (mapping,), {target: ()})
-    if "/" not in target and not Path(target).exists():
-        if not target[:1].isdigit():
-            raise ConfigError(
-                f"{target!r} is no mapping, no experiment and no directory",
-                hint=f"the mappings are: {', '.join(everything)}",
-            )
+    if "/" not in target and not Path(target).exists() and not target[:1].isdigit():
+        raise ConfigError(
+            f"{target!r} is no mapping, no experiment and no directory",
+            hint=f"the mappings are: {', '.join(everything)}",
+        )
+    # A folder of this name is what `aqsync pull EID` makes.
+    if EID.fullmatch(target):
         return _Subject(f"experiment {target}", mappings, everything, target)
     place = locate(mappings, Path(target))
     within = {place.mapping.name: (place.path,) if place.path else ()}
