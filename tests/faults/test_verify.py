@@ -209,13 +209,13 @@ def refused(*_: object, **__: object) -> NoReturn:
 def test_an_earlier_report_stays_until_the_next_is_whole(
     pushed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = tmp_path / "r.json"
+    place = tmp_path / "reports" / "r.json"
+    place.parent.mkdir()
     place.write_text("earlier")
     monkeypatch.setattr(Client, "list_files", refused)
     assert pushed.run("verify", "--report", str(place)).exit_code == ExitCode.SERVER
-    assert [(path.name, path.read_text()) for path in tmp_path.glob("*.*")] == [
-        ("r.json", "earlier")
-    ]
+    assert [*place.parent.iterdir()] == [place]
+    assert place.read_text() == "earlier"
 
 
 def test_a_folder_with_the_name_of_an_experiment_hides_it_not(
