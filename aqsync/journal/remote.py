@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
@@ -31,6 +31,8 @@ _NO_PROBLEM = """
     problem_looks = 0, problem_again_ns = NULL
 """
 """Assignments that forget why an experiment could not be used."""
+_AT_ONCE = 500
+"""Values in one question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +71,33 @@ class Remote:
         with self._database.writing() as connection:
             return next_sequence(connection)
 
-    def experiments(self) -> dict[str, ExperimentRecord]:
-        """Every experiment known, by EID."""
-        rows = self._database.rows(
+    def experiments(self, among: Collection[str] | None = None) -> dict[str, ExperimentRecord]:
+        """The experiments that are known, by EID.
+
+        Args:
+            among: Only those of these EIDs; None: all. There may be thousands.
+        """
+        question = (
             "SELECT eid, uuid, listed_sequence, listed_at_ns,"
             f" problem_looks, problem_again_ns, address, shown_eid, {_PROBLEM} FROM experiment"
         )
-        return {
-            eid: ExperimentRecord(
-                eid,
-                uuid,
-                sequence,
-                at_ns,
-                _problem(problem),
-                looks,
-                again_ns,
-                address,
-                shown_eid,
+        if among is None:
+            return _records(self._database.rows(question))
+        found = dict[str, ExperimentRecord]()
+        for some in _in_turns(among):
+            rows = self._database.rows(f"{question} WHERE eid IN ({marks(some)})", some)
+            found |= _records(rows)
+        return found
+
+    def keys_of(self, uuids: Collection[str]) -> dict[str, str]:
+        """By UUID, the keys of those of these experiments that made themselves."""
+        found = dict[str, str]()
+        for some in _in_turns(uuids):
+            rows = self._database.rows(
+                f"SELECT uuid, eid FROM experiment WHERE uuid IN ({marks(some)})", some
             )
-            for eid, uuid, sequence, at_ns, looks, again_ns, address, shown_eid, *problem in rows
-        }
+            found |= {uuid: eid for uuid, eid in rows if is_key(eid)}
+        return found
 
     def problems(self) -> dict[str, tuple[Problem, int | None]]:
         """Why experiments cannot be used, by EID, and when each is looked for again."""
@@ -348,6 +357,22 @@ class Remote:
                         int(problem.ordered),
                     ),
                 )
+
+
+def _in_turns(values: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """SQLite takes only so many values in one question."""
+    ordered = tuple(sorted(values))
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]
+
+
+def _records(rows: Iterable[Sequence[Any]]) -> dict[str, ExperimentRecord]:
+    return {
+        eid: ExperimentRecord(
+            eid, uuid, sequence, at_ns, _problem(problem), looks, again_ns, address, shown_eid
+        )
+        for eid, uuid, sequence, at_ns, looks, again_ns, address, shown_eid, *problem in rows
+    }
 
 
 def _problem(columns: Sequence[Any]) -> Problem | None:

@@ -16,7 +16,7 @@ from aqsync.config import MappingConfig
 from aqsync.errors import Forbidden, OperationFailed
 from aqsync.journal import Journal
 from aqsync.journal.history import Event, HistoryKind
-from aqsync.layout.identity import folder_identity, identity_of, identity_tag, is_key, moved_tag
+from aqsync.layout.identity import folder_identity, identity_of, identity_tag, moved_tag
 from aqsync.local.made_folders import label_of
 from aqsync.local.made_words import MOST_TAGS, Facts, no_facts, words_of
 from aqsync.log import Log
@@ -62,8 +62,8 @@ class ExperimentMaker:
             return set()
         tags = {identity_tag(identity_of(key)): key for key in sorted(keys)}
         answer = self._server.tagged(list(tags))
-        known = self._journal.remote.experiments().values()
-        owners = {each.uuid: each.eid for each in known if each.uuid and is_key(each.eid)}
+        uuids = [str(each.uuid) for experiments in answer.values() for each in experiments]
+        owners = self._journal.remote.keys_of(uuids)
         found = set[str]()
         for tag, experiments in answer.items():
             key = tags[tag]
@@ -84,7 +84,7 @@ class ExperimentMaker:
         """
         if not keys:
             return
-        known = self._journal.remote.experiments()  # first: one may be made meanwhile
+        known = self._journal.remote.experiments(keys)  # first: one may be made meanwhile
         missing = set(keys) - self.look_for(keys)
         now_ns = self._clock.now_ns()
         removed, elsewhere = dict[str, Problem](), list[str]()
@@ -185,7 +185,7 @@ class ExperimentMaker:
     def _refused(self, key: str, folder: str, exc: OperationFailed | Forbidden) -> None:
         now_ns = self._clock.now_ns()
         self._journal.made.asked(key, None)
-        known = self._journal.remote.experiments().get(key)
+        known = self._journal.remote.experiments([key]).get(key)
         looks = 1 + (known.looks if known is not None else 0)
         why = Reason.EXPERIMENT_NOT_MADE.explain(
             folder=folder, said=exc.message, advice=exc.hint or "ask who runs the server"

@@ -51,7 +51,7 @@ class Mirror:
         if not eids:
             return
         found = self._server.resolve(sorted(eids))
-        known, now_ns = self._journal.remote.experiments(), self._clock.now_ns()
+        known, now_ns = self._journal.remote.experiments(eids), self._clock.now_ns()
         self._journal.remote.found(
             {eid: str(experiment.uuid) for eid, experiment in found.items() if experiment},
             self._address,
@@ -71,7 +71,7 @@ class Mirror:
         """
         wanted = set(eids)
         self._maker.look_again()
-        known = self._journal.remote.experiments()
+        known = self._journal.remote.experiments(wanted)
         # A server at another address may be another one, with the same EIDs.
         here = {e for e, found in known.items() if found.uuid and found.address == self._address}
         self.resolve(wanted - here)
@@ -81,13 +81,13 @@ class Mirror:
         if vanished:
             # The experiment was removed; its EID may belong to a new one since.
             self.resolve(vanished)
-            known = self._journal.remote.experiments()
+            known = self._journal.remote.experiments(vanished)
             self._list({eid for eid in vanished if not known[eid].problem})
         return wanted - self._journal.remote.problems().keys()
 
     def _list(self, eids: set[str]) -> set[str]:
         """Fetch lists; returns the experiments that the server no longer has."""
-        known = self._journal.remote.experiments()
+        known = self._journal.remote.experiments(eids)
         listable = {UUID(known[eid].uuid): eid for eid in eids if eid in known and known[eid].uuid}
         uuids = sorted(listable)
         vanished: set[str] = set()
@@ -123,7 +123,7 @@ class Mirror:
         if len(chunk) == 1:
             refused = dict.fromkeys(chunk.values(), exc)
         self._server.check_file_name_header()  # if that is refused too, it concerns the token
-        known, now_ns = self._journal.remote.experiments(), self._clock.now_ns()
+        known, now_ns = self._journal.remote.experiments(refused), self._clock.now_ns()
         self._journal.remote.not_found(
             {
                 eid: Problem(
