@@ -212,13 +212,11 @@ class MadeExperiments:
     def to_look_for_again(self, before_ns: int, now_ns: int) -> list[str]:
         """The keys of experiments that were made before a time and not looked for since.
 
-        With them those made later than now, as it seems, and those with doubles, until a person
-        has merged these.
+        With them those made later than now, as it seems.
         """
         rows = self._database.rows(
             "SELECT eid FROM made_experiment"
-            " WHERE NOT looked_again AND (made_at_ns <= ? OR made_at_ns > ?)"
-            " UNION SELECT eid FROM double_experiment",
+            " WHERE NOT looked_again AND (made_at_ns <= ? OR made_at_ns > ?)",
             (before_ns, now_ns),
         )
         return [key for (key,) in rows]

@@ -20,7 +20,7 @@ from aqsync.layout.identity import folder_identity, identity_of, identity_tag, m
 from aqsync.local.made_folders import label_of
 from aqsync.local.made_words import MOST_TAGS, Facts, no_facts, words_of
 from aqsync.log import Log
-from aqsync.model import MadeWords, Problem, Reason
+from aqsync.model import SECOND_NS, MadeWords, Problem, Reason
 from aqsync.sync.experiment_rules import LOOK_AGAIN_NS
 from aqsync.sync.experiment_words import reword
 from aqsync.sync.planner import search_pause_ns
@@ -55,6 +55,8 @@ class ExperimentMaker:
         self._mappings = {mapping.name: mapping for mapping in mappings}
         self._facts = facts
         self._address = server_address(server.url)
+        self._doubles_at = float("-inf")
+        """When to look again for those with doubles, by the monotonic clock."""
 
     def look_for(self, keys: Collection[str]) -> set[str]:
         """Look these experiments up by their tags; returns those that are there."""
@@ -103,9 +105,16 @@ class ExperimentMaker:
         )
 
     def look_again(self) -> None:
-        """Look once more for experiments that were made a while ago: an older one counts."""
-        now_ns = self._clock.now_ns()
-        due = self._journal.made.to_look_for_again(now_ns - LOOK_AGAIN_NS, now_ns)
+        """Look once more for experiments that were made a while ago: an older one counts.
+
+        Those with doubles are looked for until a person has merged them, once in a while: this is
+        called before each list.
+        """
+        now_ns, now = self._clock.now_ns(), self._clock.monotonic()
+        due = set(self._journal.made.to_look_for_again(now_ns - LOOK_AGAIN_NS, now_ns))
+        if now >= self._doubles_at:
+            self._doubles_at = now + LOOK_AGAIN_NS / SECOND_NS
+            due |= self._journal.made.doubles().keys()
         for key in self.look_for(due):
             self._journal.made.looked_again(key)
 

@@ -201,6 +201,14 @@ def test_the_oldest_of_two_counts_and_the_other_is_told(lab: Lab) -> None:
     k = key(lab, f"{RUN}/data.csv")
     assert lab.journal.made.doubles() == {k: [(mine.eid, str(mine.uuid))]}
     assert lab.record(f"{RUN}/data.csv").eid_shown == older.eid
+    lab.server.calls.clear()
+    for _ in range(5):
+        lab.engine.refresh([k])
+    assert not lab.server.called("tagged"), "not before each list"
+    lab.server.remove(mine.eid)
+    lab.clock.advance(LOOK_AGAIN_NS / SECOND_NS)
+    lab.engine.refresh([k])
+    assert not lab.journal.made.doubles(), "a person has merged them"
 
 
 def test_an_archived_one_is_found(lab: Lab) -> None:
