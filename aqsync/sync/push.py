@@ -87,7 +87,8 @@ class Push:
                 self._note_freed()
             if listed and (yield from self._rounds()) and not self._all_paused():
                 result.tags += self._engine.tag()
-                self._engine.write_manifests(at_end=True)
+                if self._may_write_manifests():
+                    self._engine.write_manifests(at_end=True)
             for mapping in self._mappings:
                 if mapping.name in self._engine.measurements:
                     self._engine.measurements[mapping.name].tell()
@@ -143,6 +144,12 @@ class Push:
         """Whether everything is paused, so that tags are not applied either."""
         paused = self._journal.pauses.active(self._clock.now_ns())
         return EVERYTHING in paused and not self._limits.at_once
+
+    def _may_write_manifests(self) -> bool:
+        """Whether they may be sent now, as files may; a person who frees files waits for theirs."""
+        limits = self._limits
+        closed = self._windows.closed(self._clock.now_ns()) is not None
+        return limits.at_once or bool(limits.freed) or not closed
 
     @property
     def _stopped(self) -> bool:

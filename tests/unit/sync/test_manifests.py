@@ -411,6 +411,8 @@ def test_outside_the_windows_it_waits(lab: Lab) -> None:
     lab.push()
     opens = local_time(lab) + timedelta(hours=2)
     windows = Windows([parse_window(f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M}")])
+    lab.push(windows=windows)
+    assert names(lab) == []
     harness = Harness(lab, windows=windows)
     harness.run(3_600)
     assert names(lab) == []
