@@ -18,12 +18,14 @@ from aqsync.errors import JournalInUse
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> None:
+    def try_lock(descriptor: int) -> None:
+        """Hold an open file against other processes; an OSError says that one holds it."""
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> None:
+    def try_lock(descriptor: int) -> None:
+        """Hold an open file against other processes; an OSError says that one holds it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -68,7 +70,7 @@ class JournalLock:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         self._descriptor = os.open(self.path, flags, 0o600)
         try:
-            _try_lock(self._descriptor)
+            try_lock(self._descriptor)
         except OSError as exc:
             holder = self._read().removeprefix(_OPENING).strip()
             os.close(self._descriptor)

@@ -21,9 +21,13 @@ def partial_name(drawn: str) -> str:
     return f".aqsync-{drawn}.part"
 
 
-def freeing_name(drawn: str) -> str:
-    """The name of a file that is about to be removed; see `partial_name`."""
-    return f".aqsync-freeing-{drawn}.tmp"
+def freeing_name(digits: str) -> str:
+    """The name of a file while it is being removed.
+
+    Args:
+        digits: 16 hexadecimal digits, the same ones for the same file.
+    """
+    return f".aqsync-freeing-{digits}.tmp"
 
 
 def is_partial(name: str) -> bool:

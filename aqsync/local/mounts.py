@@ -27,6 +27,9 @@ _LOCAL_FUSE = frozenset(["fuse.exfat", "fuse.fuse2fs", "fuse.ntfs", "fuse.ntfs-3
 class _Mount(NamedTuple):
     number: bytes
     parent: bytes
+    device: bytes
+    shows: str
+    """Which directory of the file system; another mount may show it elsewhere."""
     place: str
     kind: str
 
@@ -59,6 +62,43 @@ def kind_at(path: Path) -> str | None:
     except OSError:
         return None
     return kind_of_mount(os.path.realpath(path), table)
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Whether a path lies in a directory, also if another mount of the same leads to it.
+
+    Args:
+        path: Of anything; what is missing of it would be made.
+        directory: Symbolic links in both are followed.
+    """
+    path, directory = os.path.realpath(path), os.path.realpath(directory)
+    if _holds(directory, path):
+        return True
+    try:
+        table = _MOUNTS.read_bytes()
+    except OSError:
+        return False
+    inner = location_of(path, table)
+    below = (f"{directory}/{place}" for place in places_below(directory, table))
+    outer = (location_of(each, table) for each in (directory, *below))
+    return inner is not None and any(
+        each is not None and each[0] == inner[0] and _holds(each[1], inner[1]) for each in outer
+    )
+
+
+def location_of(path: str, table: bytes) -> tuple[bytes, str] | None:
+    """The file system that a path lies on, and where in it; None: it is not known.
+
+    Args:
+        path: Absolute, without symbolic links.
+        table: The content of ``/proc/self/mountinfo``.
+    """
+    mounts = [mount for line in table.splitlines() if (mount := _parsed(line)) is not None]
+    holder = _holder(path, mounts)
+    if holder is None:
+        return None
+    inside = path[len(holder.place.rstrip("/")) :]
+    return holder.device, f"{holder.shows.rstrip('/')}{inside}" or "/"
 
 
 def mounts_below(root: str) -> frozenset[str]:
@@ -123,8 +163,11 @@ def _parsed(line: bytes) -> _Mount | None:
     fields, kind = before.split(b" "), after.split(b" ")[0]
     if not separator or len(fields) <= 4:  # noqa: PLR2004 - the place is the fifth field
         return None
-    place = _OCTAL.sub(lambda octal: bytes([int(octal[1], 8)]), fields[4])
-    return _Mount(fields[0], fields[1], os.fsdecode(place), kind.decode("ascii", "replace"))
+    shows, place = (
+        os.fsdecode(_OCTAL.sub(lambda octal: bytes([int(octal[1], 8)]), field))
+        for field in fields[3:5]
+    )
+    return _Mount(fields[0], fields[1], fields[2], shows, place, kind.decode("ascii", "replace"))
 
 
 def _holds(place: str, path: str) -> bool:

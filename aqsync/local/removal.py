@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from aqsync.errors import FileChanged, LocalError
-from aqsync.layout.own_files import freeing_name
+from aqsync.layout.own_files import partial_name
+from aqsync.local.aside import aside_name, put_back
 from aqsync.local.disk import REAL_DISK, seen_in
 from aqsync.local.handles import HeldRoot, open_at
 from aqsync.local.reader import CHUNK, explained
 from aqsync.model import EntryKind, Signature
 
+_BESIDE = "an `aqsync free` was interrupted: rename one of them"
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -91,7 +93,9 @@ class Remover:
     @contextmanager
     def _set_aside(self, place: Path, folder: int, name: str, expected: Signature) -> Iterator[str]:
         """The name in the same folder that the file has until it is gone; put back on an error."""
-        aside = freeing_name(secrets.token_hex(8))
+        aside = aside_name(name)
+        if _is_there(aside, folder):
+            raise LocalError(f"what was there before is beside {place}, as {aside}", hint=_BESIDE)
         os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
         try:
             self._require_unused(place, folder, aside)
@@ -101,7 +105,7 @@ class Remover:
             yield aside
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
-                _put_back(place, folder, aside, name)
+                put_back(place, folder, aside, name)
             raise
 
     def _require_unused(self, place: Path, folder: int, aside: str) -> None:
@@ -135,7 +139,7 @@ class Remover:
 
     def _copy(self, target: Path, folder: int, aside: str, proved: Proved) -> None:
         """Copy to another file system."""
-        part = target.with_name(f"{target.name}.part")
+        part = target.with_name(partial_name(secrets.token_hex(8)))
         try:
             self._write(part, folder, aside, proved)
             part.rename(target)
@@ -156,6 +160,13 @@ class Remover:
         if digest.digest() != proved.sha256:
             raise FileChanged(f"{self._root / proved.path} is not as it was proved")
         os.utime(part, ns=(proved.signature.mtime_ns, proved.signature.mtime_ns))
+
+
+def _is_there(name: str, folder: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return True
+    return False
 
 
 def _make_private(folder: Path) -> None:
@@ -195,18 +206,3 @@ def _require(place: Path, status: os.stat_result, expected: Signature) -> None:
         raise FileChanged(
             f"{place} has changed since it was proved to be on the server, and was left as it is"
         )
-
-
-def _put_back(place: Path, folder: int, aside: str, name: str) -> None:
-    """Give it its name again; a file that has the name by now stays as it is."""
-    try:
-        os.link(aside, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except FileExistsError as exc:
-        raise LocalError(
-            f"a new file came to {place} meanwhile; what was there before is beside it, as {aside}",
-            hint="rename one of them",
-        ) from exc
-    except OSError:  # a file system without hard links
-        os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
-        return
-    os.unlink(aside, dir_fd=folder)

@@ -27,6 +27,7 @@ from aqsync.errors import (
 )
 from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING
+from aqsync.local.aside import left_aside
 from aqsync.local.errands import Errands
 from aqsync.local_time import local_text
 from aqsync.log import Log
@@ -103,6 +104,7 @@ class Daemon:
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self.config.path)
             warn_of_unseen(self.config, os.environ)
+            _warn_of_left_aside(self.config)
             control = self._take_orders()
             self._start(self._now)
             if not self._now.wait_for_first_scans(SLOW_START_S):
@@ -366,3 +368,13 @@ class Daemon:
                 f"the server cannot be used since {local_text(problem.since_ns / SECOND_NS)}"
             )
         return ", ".join(parts)
+
+
+def _warn_of_left_aside(config: Config) -> None:
+    for left in left_aside(config.journal):
+        log.warning(
+            "a file has another name, as `aqsync free` was interrupted while it removed it",
+            path=left.place,
+            now=left.aside or left.why,
+            hint="the next `aqsync free` puts it back",
+        )

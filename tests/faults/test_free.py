@@ -15,6 +15,7 @@ import pytest
 
 from aqsync.layout.manifest import is_manifest_name
 from aqsync.layout.names import remote_name
+from aqsync.local.aside import aside_name, noted
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import ANYTHING, Exchange, InterceptingProxy
 from tests.support.length import long_but
@@ -232,6 +233,24 @@ def test_the_trash_lies_outside_every_root(pushed: Project, place: str) -> None:
     assert ran.exit_code == 2
     assert "lies in the directory of mapping main" in ran.err
     assert here(pushed) == [A, B]
+
+
+def test_a_trash_whose_folder_for_the_mapping_is_the_root_is_refused(project: Project) -> None:
+    project.configure(name="root", manifest=True)
+    ran = project.run("free", "root", "--older-than", "0s", "--trash", project.folder)
+    assert (ran.exit_code, "lies in the directory" in ran.err) == (2, True)
+
+
+def test_what_a_killed_command_left_aside_is_put_back(pushed: Project) -> None:
+    place = pushed.root / A
+    with noted(pushed.journal, pushed.root, [A]):
+        place.rename(place.with_name(aside_name(place.name)))
+    ran = free(pushed, "--delete")
+    assert f"{place}: it was being freed when the command ended" in ran.err
+    assert here(pushed) == [A]
+    pushed.pushed()
+    freed(pushed, "--delete")
+    assert here(pushed) == []
 
 
 def test_unasked_nothing_goes(pushed: Project) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig, parse_duration
 from aqsync.errors import ConfigError, ExitCode, Interrupted, LocalError
 from aqsync.journal import Journal
+from aqsync.local.aside import noted, put_all_back
+from aqsync.local.mounts import is_within
 from aqsync.local.removal import Proved, Remover
 from aqsync.model import FileRecord, Freed
 from aqsync.paths import absolute
@@ -110,6 +113,7 @@ def free(
             f"mapping {name} has `manifest: off`, and what is freed must stand in a manifest",
             hint="leave that key out, push, and free then",
         )
+    _put_back(config.journal)
     clock, result = SystemClock(), _Result()
     with connect(config) as server, journal_after_scan(config, [mapping]) as (journal, _):
         eids = journal.remote.mapped_eids([journal.mappings.get(name).id])
@@ -133,6 +137,13 @@ def free(
     return ExitCode.INCOMPLETE if result.refused else ExitCode.OK
 
 
+def _put_back(journal: Path) -> None:
+    """Give files that a killed command has left under other names theirs again."""
+    for left in put_all_back(journal):
+        done = left.why or "it was being freed when the command ended, and is in its place again"
+        complain(f"note: {left.place}: {done}")
+
+
 def _trash_of(
     config: Config, mapping: MappingConfig, trash: Path | None, *, delete: bool
 ) -> Path | None:
@@ -146,14 +157,16 @@ def _trash_of(
             raise ConfigError("--trash and --delete cannot stand together")
         return None
     top = config.journal.parent / "trash" if trash is None else absolute(trash)
-    real = Path(os.path.realpath(top))
+    place = top / mapping.name / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    numbered = (place.with_name(f"{place.name}-{number}") for number in count(2))
+    place = next(each for each in chain([place], numbered) if not os.path.lexists(each))
     for other in config.mappings:
-        if real.is_relative_to(os.path.realpath(other.directory)):
+        if any(is_within(str(each), str(other.directory)) for each in (top, place)):
             raise ConfigError(
                 f"the trash {top} lies in the directory of mapping {other.name}",
                 hint="--trash takes another folder",
             )
-    return top / mapping.name / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    return place
 
 
 def _tell_plan(mapping: MappingConfig, planned: Plan, trash: Path | None) -> None:
@@ -271,7 +284,11 @@ class _Work:
         return noted
 
     def _remove(self, files: Sequence[tuple[FileRecord, Freed]]) -> None:
-        with Remover(self._mapping.directory, self._trash) as remover:
+        paths = [file.path for file, _ in files]
+        with (
+            noted(self._config.journal, self._mapping.directory, paths),
+            Remover(self._mapping.directory, self._trash) as remover,
+        ):
             for file, proof in files:
                 assert file.local is not None  # noqa: S101 - it was proved
                 try:

@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from aqsync.local import mounts
-from aqsync.local.mounts import kind_of_mount, mounts_below, places_below, without_events
-from tests.support.mounts import mounted_tmpfs
+from aqsync.local.mounts import (
+    is_within,
+    kind_of_mount,
+    location_of,
+    mounts_below,
+    places_below,
+    without_events,
+)
+from tests.support.mounts import bind, mounted_tmpfs, unmount
 
 TABLE = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 23 22 0:21 / /proc rw,nosuid - proc proc rw
@@ -159,3 +166,32 @@ def test_the_mounts_of_this_machine(tmp_path: Path) -> None:
         assert mounts_below(str(tmp_path)) == {"a b\\#ö"}
         assert mounts_below(str(place)) == frozenset()
     assert mounts_below(str(tmp_path)) == frozenset()
+
+
+def test_a_directory_is_within_another_by_whatever_mount(tmp_path: Path) -> None:
+    root, beside = tmp_path / "root", tmp_path / "beside"
+    for folder in (root / "sub", root / "disk", beside):
+        folder.mkdir(parents=True)
+    assert is_within(str(root / "sub/new"), str(root))
+    assert not is_within(str(beside), str(root))
+    bind(root / "sub", beside)
+    try:
+        assert is_within(str(beside / "new"), str(root))
+        assert not is_within(str(root), str(beside))
+    finally:
+        unmount(beside)
+    bind(beside, root / "disk")
+    try:
+        assert is_within(str(beside / "new"), str(root)), "what a mount shows below it counts too"
+    finally:
+        unmount(root / "disk")
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [("/etc/a b", (b"8:1", "/etc/a b")), ("/", (b"8:1", "/")), ("no path", None)],
+)
+def test_where_in_its_file_system_a_path_lies(
+    path: str, location: tuple[bytes, str] | None
+) -> None:
+    assert location_of(path, TABLE) == location

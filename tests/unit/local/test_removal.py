@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.errors import FileChanged, FileVanished, LocalError
+from aqsync.local.aside import aside_name
 from aqsync.local.disk import seen_in
 from aqsync.local.removal import Proved, Remover
 from aqsync.model import Signature
@@ -80,6 +81,25 @@ def test_to_a_trash_on_another_disk_it_is_copied_first(
     moved = tmp_path / "trash/run/a"
     assert (moved.read_bytes(), moved.stat().st_mtime_ns) == (CONTENT, mtime_ns)
     assert names(root) == []
+
+
+def test_a_name_of_255_bytes_goes_to_a_trash_on_another_disk_too(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_disk(monkeypatch, tmp_path / "trash")
+    name = "n" * 255
+    (root / "run/a").rename(root / "run" / name)
+    with Remover(root, tmp_path / "trash") as remover:
+        remover.remove(proved(root, f"run/{name}"))
+    assert (tmp_path / "trash/run" / name).read_bytes() == CONTENT
+
+
+def test_what_was_left_aside_before_is_never_replaced(root: Path) -> None:
+    left = root / "run" / aside_name("a")
+    left.write_bytes(b"from before")
+    with Remover(root, None) as remover, pytest.raises(LocalError, match="is beside"):
+        remover.remove(proved(root))
+    assert ((root / "run/a").read_bytes(), left.read_bytes()) == (CONTENT, b"from before")
 
 
 def test_what_does_not_arrive_on_another_disk_as_it_was_proved_stays(
