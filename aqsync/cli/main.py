@@ -17,6 +17,7 @@ COMMANDS = {
     "push": "Upload what is new or changed, once, and say how everything stands.",
     "run": "Keep the server filled until stopped: watch, upload, mirror and tag.",
     "status": "Say how each mapping stands: is everything up there?",
+    "open": "Open the daemon's status page: is everything up there, and if not, why?",
     "why": "Say what is decided for a path, why, since when, and what happens next.",
     "retry": "Set held and failed files free, so that the next push tries them again.",
     "tidy": "Remove the leftovers of databases from the server, and ask before.",

@@ -38,6 +38,7 @@ from aqsync.config.section import (
     Section,
     TimeLimit,
 )
+from aqsync.config.status import StatusConfig
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
 from aqsync.config.units import parse_share
@@ -391,6 +392,9 @@ class Config(Section):
     schedule: Schedule = Field(
         default=Schedule(),
         description="a section with the keys " + ", ".join(Schedule.model_fields),
+    )
+    status: StatusConfig = Field(
+        default=StatusConfig(), description="a section with the key listen"
     )
     mappings: tuple[MappingConfig, ...] = Field(
         min_length=1, description="a list of mappings, each with name, directory and experiment"

@@ -36,9 +36,10 @@ from aqsync.service.board import Board, Sampler
 from aqsync.service.calendar import Calendar
 from aqsync.service.confinement import require_seen, warn_of_unseen
 from aqsync.service.notify import Notifier
+from aqsync.service.page.server import PageServer
 from aqsync.service.signals import Signals
+from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
-from aqsync.service.web.server import ControlServer
 from aqsync.sync.order import Order
 from aqsync.sync.push_report import push_and_report
 from aqsync.sync.rate import RateLimit
@@ -95,6 +96,7 @@ class Daemon:
             journal, clock, lambda: self.config, lambda: len(self._shared.queue.in_flight())
         )
         self._sampler = Sampler(self.board, journal, clock)
+        self._page = PageServer(config.journal, self)
 
     # From start to end
 
@@ -111,6 +113,7 @@ class Daemon:
                 log.warning("a directory takes long to answer; the others are looked at")
             self._notifier.ready(self.summary())
             self._sampler.start()
+            self._page.serve(self.config.status.listen)
             while not self._asked_to_stop(signals.wait(self._tick_s())):
                 self._tick()
                 if self._journal.met_damage:
@@ -123,6 +126,7 @@ class Daemon:
             self._sampler.stop()
             # What a lost journal does not hold is not sent.
             self._stop(signals, 0.0 if lost else STOP_DEADLINE_S)
+            self._page.stop()
             if control is not None:
                 control.stop()
         if self._journal.met_damage:
@@ -262,6 +266,7 @@ class Daemon:
             raise
         old, self._now = self._now, new
         self._shared.rate.bytes_per_s = config.transfer.rate
+        self._page.serve(config.status.listen)
         old.retire()
         self._retired.append(old)
         self._finishers = [t for t in self._finishers if t.is_alive()]
@@ -336,6 +341,7 @@ class Daemon:
             uploaded=self._shared.outcomes.counts["uploaded"],
             bytes=self._shared.outcomes.bytes,
             ready=len(self._shared.queue),
+            page=self._page.address,
             under_way=[
                 FileUnderWay(
                     mapping=item.file.mapping,

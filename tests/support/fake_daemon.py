@@ -12,8 +12,8 @@ from aqsync.config import load_config
 from aqsync.errors import AqsyncError
 from aqsync.journal import Journal
 from aqsync.local.errands import Errands
+from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
-from aqsync.service.web.server import ControlServer
 from aqsync.sync.connection import connect
 from aqsync.sync.order import Limits, Order
 from aqsync.sync.push_report import push_and_report

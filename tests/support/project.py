@@ -114,6 +114,7 @@ class Project:
                 "server": {"url": self.url} | (server or {}),
                 "journal": str(self.journal),
                 "transfer": transfer or {},
+                "status": {"listen": None},  # several daemons run at once
                 "defaults": {"settle": "0s"},
                 "mappings": [first, *others],
             }

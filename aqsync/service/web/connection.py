@@ -25,8 +25,8 @@ HEADERS = {"server": f"aqsync/{__version__}", "connection": "close"}
 log = Log(__name__)
 
 
-class Connection(H11Protocol):
-    """Serves only this user, few clients at once, and none that sends or takes nothing.
+class LimitedConnection(H11Protocol):
+    """Serves few clients at once, and none that sends or takes nothing.
 
     The application finds an event `stop` in the state of its scope. It is set once the client
     closes its side, has gone, or the server stops: then the answer should come soon.
@@ -48,10 +48,7 @@ class Connection(H11Protocol):
         self._stop = threading.Event()
         self.app_state = {"stop": self._stop}
         self._request_limit = self.loop.call_later(REQUEST_S, self._too_late)
-        if not is_trusted(transport.get_extra_info("socket"), trusted_users()):
-            log.warning("another user has tried to give orders")
-            transport.abort()
-        elif len(self.connections) > MOST_CONNECTIONS or len(self.tasks) >= MOST_CONNECTIONS:
+        if len(self.connections) > MOST_CONNECTIONS or len(self.tasks) >= MOST_CONNECTIONS:
             busy = AqsyncError("the daemon is busy with other commands", hint="try again soon")
             self._refuse("503 Service Unavailable", busy)
 
@@ -119,3 +116,16 @@ class Connection(H11Protocol):
         head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
         self.transport.write("\r\n".join([*head, "", ""]).encode() + body)
         self.transport.close()
+
+
+class Connection(LimitedConnection):
+    """Serves this user alone."""
+
+    def connection_made(  # type: ignore[override]  # uvicorn narrows it in the same way
+        self, transport: asyncio.Transport
+    ) -> None:
+        """A client has connected."""
+        super().connection_made(transport)
+        if not is_trusted(transport.get_extra_info("socket"), trusted_users()):
+            log.warning("another user has tried to give orders")
+            transport.abort()

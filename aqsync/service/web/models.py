@@ -151,6 +151,8 @@ class DaemonStatus(Message):
     """The same in bytes."""
     ready: int
     """Files that wait for their turn."""
+    page: str | None = None
+    """The address of the status page."""
     under_way: list[FileUnderWay]
 
 

@@ -1,68 +1,52 @@
-"""The daemon's HTTP server from its start to its end: uvicorn on a thread of its own."""
+"""An HTTP server from its start to its end: uvicorn on a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import threading
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from aqsync.clock import Clock, SystemClock
-from aqsync.service.web.app import create_app
-from aqsync.service.web.connection import HEADERS, Connection
-from aqsync.service.web.local_socket import listen, socket_path
-from aqsync.service.web.orders import Worker, order_routes
+from aqsync.service.web.connection import HEADERS, LimitedConnection
 
 _BACKLOG = 64
 
 
-class ControlServer:
-    """Takes orders on the Unix socket, for a daemon that holds the journal's lock.
+class HttpServer:
+    """Serves an application on a listening socket, from a thread of its own.
 
     Args:
-        journal: The journal's path; the socket stands beside it.
-        worker: Carries orders out.
-        clock: The time.
+        app: The application.
+        http: How each connection is served.
+        name: Of the thread.
     """
 
-    def __init__(self, journal: Path, worker: Worker, clock: Clock | None = None) -> None:
-        self.path = socket_path(journal)
-        self._app = create_app(order_routes(worker, clock or SystemClock()))
+    def __init__(self, app: ASGIApp, http: type[LimitedConnection], name: str) -> None:
+        self._app = app
+        self._http = http
+        self._name = name
         self._thread: threading.Thread | None = None
-        self._made: os.stat_result
         self._server: _Server
 
-    def start(self) -> None:
-        """Listen.
-
-        Raises:
-            ConfigError: There can be no such socket here.
-            OSError: It cannot be made.
-        """
-        listener = listen(self.path)
-        self._made = self.path.lstat()
-        self._server = _server(self._app)
+    def start(self, listener: socket.socket) -> None:
+        """Serve; the socket is closed at the end."""
+        self._server = _server(self._app, self._http)
         self._thread = threading.Thread(
-            target=self._serve, args=(listener,), name="control", daemon=True
+            target=self._serve, args=(listener,), name=self._name, daemon=True
         )
         self._thread.start()
 
     def stop(self, within_s: int = 5) -> None:
-        """Take no more orders, and let those under way end.
+        """Take no more requests, and let those under way end.
 
         Args:
             within_s: Seconds to wait for them; the process may end while they go on.
         """
         if self._thread is None:
             return
-        with contextlib.suppress(OSError):
-            if os.path.samestat(self.path.lstat(), self._made):  # else it is another daemon's
-                self.path.unlink()
         self._server.config.timeout_graceful_shutdown = within_s
         self._server.end()
         self._thread.join(within_s + 1.0)
@@ -96,17 +80,17 @@ class _Server(uvicorn.Server):
         for _ in range(2):
             await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
+            if isinstance(connection, LimitedConnection):
                 connection.end()
         await super().shutdown(sockets)
 
 
-def _server(app: ASGIApp) -> _Server:
+def _server(app: ASGIApp, http: type[LimitedConnection]) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
             loop="asyncio",
-            http=Connection,
+            http=http,
             ws="none",
             lifespan="off",
             interface="asgi3",

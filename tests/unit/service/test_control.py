@@ -36,9 +36,9 @@ from aqsync.model import State
 from aqsync.service.web import client as client_module
 from aqsync.service.web import work as work_module
 from aqsync.service.web.client import DaemonClient
+from aqsync.service.web.control import ControlServer
 from aqsync.service.web.local_socket import listen, socket_path
 from aqsync.service.web.models import PushRequest, RetryRequest, encoded
-from aqsync.service.web.server import ControlServer
 from aqsync.sync.progress import Event, Finished, Planned, Sent
 from aqsync.sync.report import PushReport
 from aqsync.sync.session import Session
@@ -525,9 +525,9 @@ def test_who_connects_as_it_ends_is_hung_up_on(worker: FakeDaemon) -> None:
 
         def connect_and_end() -> None:
             peers.extend(stack.enter_context(asking(server.path)).sock for _ in range(4))
-            server._server.loop.call_soon(server._server._end.set)
+            server._server._server.loop.call_soon(server._server._server._end.set)
 
-        server._server.loop.call_soon_threadsafe(connect_and_end)
+        server._server._server.loop.call_soon_threadsafe(connect_and_end)
         wait_until(lambda: len(peers) == 4, "the connections")
         server.stop()
         gc.collect()  # a socket that was left open is an error here

@@ -22,6 +22,7 @@ from aqsync.journal import Journal
 from aqsync.service.web import connection as connection_module
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.connection import MOST_CONNECTIONS
+from aqsync.service.web.control import ControlServer
 from aqsync.service.web.local_socket import connect, socket_path
 from aqsync.service.web.models import (
     LONGEST_REQUEST,
@@ -37,7 +38,6 @@ from aqsync.service.web.models import (
     encoded,
     event_from_dict,
 )
-from aqsync.service.web.server import ControlServer
 from aqsync.sync.order import Order
 from aqsync.sync.progress import Pausing, Sent
 from aqsync.sync.report import PushReport

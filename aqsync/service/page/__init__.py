@@ -1,0 +1,1 @@
+"""The status page: how everything stands, for a browser on this machine."""

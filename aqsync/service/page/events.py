@@ -1,0 +1,41 @@
+"""What tells an open page that it is outdated: server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Hashable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+EVERY_S = 1.0
+"""Between two looks, while a page is open."""
+_ALIVE_EVERY = 15
+"""After so many looks without news a line is sent, which shows whether the page is still there."""
+
+
+def events(request: Request, look: Callable[[], Hashable]) -> StreamingResponse:
+    """Tell the page at once, and then whenever there is something new.
+
+    Args:
+        request: The page's; its state holds the event that ends it.
+        look: Gives a value that is another one once the page is outdated; it may block.
+    """
+    stop: threading.Event = request.scope["state"]["stop"]
+
+    async def told() -> AsyncIterator[bytes]:
+        known, silent = None, 0
+        while not stop.is_set():
+            found = await run_in_threadpool(look)
+            if found != known:
+                known, silent = found, 0
+                yield b"event: changed\ndata:\n\n"
+            elif (silent := silent + 1) >= _ALIVE_EVERY:
+                silent = 0
+                yield b":\n\n"
+            await asyncio.sleep(EVERY_S)
+
+    headers = {"cache-control": "no-store"}
+    return StreamingResponse(told(), media_type="text/event-stream", headers=headers)

@@ -1,0 +1,49 @@
+"""HTML from the templates beside this file, with every value escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from aqsync.local_time import local_text
+from aqsync.model import SECOND_NS
+from aqsync.wording import age_text, counted, printable, seconds_text, size_text
+
+
+def page(template: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """An answer.
+
+    Args:
+        template: The file name of its template.
+        values: What the template shows.
+        status: The HTTP status.
+    """
+    # A file's name may hold lone surrogates, which are no UTF-8.
+    html = environment().get_template(template).render(values).encode("utf-8", "replace")
+    return HTMLResponse(html, status, headers={"cache-control": "no-store"})
+
+
+@cache
+def environment() -> Environment:
+    """Where the templates are."""
+    made = Environment(
+        loader=PackageLoader("aqsync.service.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "age": age_text,
+        "counted": counted,
+        "name": printable,
+        "seconds": seconds_text,
+        "size": size_text,
+        "time": lambda at_ns: local_text(at_ns / SECOND_NS),
+    }
+    return made
