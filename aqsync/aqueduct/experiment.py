@@ -306,12 +306,13 @@ class Experiment(Handle):
         sockets and devices are left out, and the report names them.
 
         Server operation: ``POST /api/files/UUID`` for each file and for the manifest, after those
-        of `paths`.
+        of `paths`, and on other servers than the embedded one after ``GET /api/files/UUID/NAME``.
 
         Args:
             directory: The directory.
             prefix: What all names begin with, as with ``prefix`` in a mapping.
-            overwrite: Whether other content in the experiment is replaced.
+            overwrite: Whether other content in the experiment is replaced. If not, the embedded
+                server makes sure of it; another server is asked just before each file.
             progress: Whether to show a bar, on a terminal and in a notebook.
 
         Returns:

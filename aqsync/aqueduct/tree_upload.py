@@ -116,6 +116,8 @@ class TreeUpload:
         self._overwrite = overwrite
         self._progress: Callable[[int], object] = lambda _: None
         self._stop = Event()
+        self._checks = False
+        """Whether the server has said that it checks conditions."""
         self._there = _There(server, found.uuid)
         self._manifest = FolderManifest(server, found, folder.path, prefix)
         self._sent: list[_Sent] = []
@@ -177,6 +179,7 @@ class TreeUpload:
                 if not self._overwrite:
                     raise _already(name)
             digest = hashlib.sha256()
+            self._require_free(name)
             try:
                 receipt = self._server.upload(
                     self._uuid,
@@ -187,8 +190,20 @@ class TreeUpload:
                 )
             except RemoteChanged as exc:
                 raise _already(name) from exc
+            self._checks = receipt.condition_checked
         self._note(path, name, local, digest.hexdigest(), old, receipt)
         return Moved(path, name, local.size)
+
+    def _require_free(self, name: str) -> None:
+        """The list may be hours old, and not every server checks that nothing is replaced.
+
+        Raises:
+            AlreadyThere: Somebody has stored a file of this name since.
+        """
+        if self._overwrite or self._checks:
+            return
+        if self._server.probe_file(self._uuid, name) is not None:
+            raise _already(name)
 
     def _equal(self, local: _Local, name: str) -> str | None:
         """The SHA-256 of a file that stands on the server as it is here; None if it does not."""

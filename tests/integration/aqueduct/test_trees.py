@@ -7,13 +7,17 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from aqsync.aqueduct import API
+from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment import Experiment
-from aqsync.aqueduct.experiment_tree import find_tree
+from aqsync.aqueduct.experiment_tree import FoundTree, find_tree
 from aqsync.aqueduct.folder import Entry, Folder
+from aqsync.aqueduct.records import UploadReceipt
 from aqsync.aqueduct.tree_download import TreeDownload
 from aqsync.errors import (
     AlreadyThere,
@@ -398,6 +402,29 @@ def test_manifests_are_read_again_only_when_something_has_changed(
         assert set(experiment.paths) == {"one"}
     experiment.upload_folder(tree(tmp_path / "a", "two"))
     assert set(experiment.paths) == {"one", "two"}
+
+
+def test_what_others_stored_since_the_list_stays_on_a_server_that_checks_nothing(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = Client.upload
+
+    def unchecked(server: Client, *given: Any, expected: object = None) -> UploadReceipt:
+        del expected
+        return upload(server, *given)
+
+    def then_stored(server: Client, uuid: UUID) -> FoundTree:
+        found = find_tree(server, uuid)
+        upload(server, uuid, "theirs", [b"theirs"], 6)
+        return found
+
+    monkeypatch.setattr(Client, "upload", unchecked)
+    monkeypatch.setattr("aqsync.aqueduct.tree_upload.find_tree", then_stored)
+    with pytest.raises(TreeIncomplete) as caught:
+        experiment.upload_folder(tree(tmp_path / "a", "theirs", "ours"))
+    assert isinstance(caught.value.problems["theirs"], AlreadyThere)
+    assert experiment.open("theirs").read() == b"theirs"
+    assert experiment.open("ours").read() == b"content of ours"
 
 
 def test_a_folder_that_is_none(experiment: Experiment, tmp_path: Path) -> None:
