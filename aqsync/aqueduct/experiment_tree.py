@@ -144,3 +144,8 @@ class Manifests:
 def _about(tree: Tree) -> Iterator[str]:
     for path, keeps, moved in tree.clashes:
         yield f"{keeps!r} and {moved!r} both belong at {path!r}; {moved!r} stands under its name"
+    if tree.passed_over:
+        yield (
+            f"{tree.passed_over} more empty folders, and files that are not on the server, stand in"
+            " the manifests than there is room for; they were passed over"
+        )

@@ -23,6 +23,8 @@ _FASTEST = 1
 _FILE, _FOLDER = 0o100644 << 16, 0o040755 << 16 | 0x10
 _FIRST, _LAST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, tzinfo=UTC)
 """What ZIP itself can say of a time; it has no zone there, and is in UTC here."""
+_LONGEST_NAME = 2**16 - 2
+"""In bytes, with room for the ``/`` of a folder."""
 _EXTENDED_TIME = 0x5455
 """An extra field with seconds since 1970, which unpackers prefer."""
 _SECONDS = range(-(2**31), 2**31)
@@ -103,8 +105,8 @@ class _Archive:
             NameNotSendable: Another has the only name that it could have.
         """
         name = file.path
-        if not _is_text(name):
-            name = file.name  # ZIP has names in Unicode only, and this tells the bytes
+        if not _fits(name):
+            name = file.name  # which tells its bytes, or its beginning
             if name in self._taken:
                 raise NameNotSendable(f"{file.path!r} has no name in a ZIP archive")
         at = _modified(file)
@@ -119,7 +121,7 @@ class _Archive:
 
     def add_folder(self, folder: str) -> None:
         """Put an empty folder into it."""
-        name = folder if _is_text(folder) else remote_name(folder)
+        name = folder if _fits(folder) else remote_name(folder)
         if name not in self._taken:
             info = zipfile.ZipInfo(f"{name}/")
             info.external_attr = _FOLDER
@@ -170,9 +172,9 @@ def _modified(file: TreeFile) -> datetime:
     return _FIRST
 
 
-def _is_text(path: str) -> bool:
+def _fits(path: str) -> bool:
+    """Whether ZIP can have this name: in Unicode, and not too long."""
     try:
-        path.encode()
+        return len(path.encode()) <= _LONGEST_NAME
     except UnicodeEncodeError:
         return False
-    return True

@@ -222,6 +222,8 @@ def _line(part: BaseModel) -> bytes:
 
 def _entries(lines: Iterator[bytes], sources: int) -> Iterator[Entry]:
     for number, line in enumerate(lines, start=2):
+        if len(line) > MOST_LINE_BYTES:
+            raise ManifestBroken(f"its line {number} has over 64 KiB")
         try:
             entry = _ENTRY.validate_json(line)
         except ValidationError as exc:

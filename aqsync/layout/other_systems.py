@@ -17,16 +17,20 @@ def spelled_otherwise(paths: Iterable[str]) -> list[str]:
     Windows and macOS take such names for one, and macOS also those that differ in how accents are
     composed. Of the first spelling, in the order of the paths, nothing is returned.
     """
-    first: dict[str, str] = {}
-    known: set[str] = set()
+    known: dict[tuple[int, str], int] = {}
+    """By the number of a folder and a name there, the number of what has that name."""
+    first: dict[tuple[int, str], str] = {}
     found = []
     for path in sorted(paths):
-        starts = [path[:at] for at, letter in enumerate(path) if letter == "/"]
-        for start in [*starts, path]:
-            if start not in known and first.setdefault(_folded(start), start) != start:
-                found.append(path)
-                break
-            known.add(start)
+        folder = 0
+        for name in path.split("/"):
+            number = known.get((folder, name))
+            if number is None:
+                if first.setdefault((folder, _folded(name)), name) != name:
+                    found.append(path)
+                    break
+                number = known[folder, name] = len(known) + 1
+            folder = number
     return found
 
 

@@ -6,7 +6,9 @@ as it is, unless names are to be decoded: people may have called a file ``a~b`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from aqsync.layout.manifest import (
@@ -20,8 +22,13 @@ from aqsync.layout.manifest import (
 )
 from aqsync.layout.names import is_inside, is_plain, local_path
 
-MOST_KEPT = 200_000
-"""Empty folders, and files that are not listed, that are kept of all manifests."""
+MOST_KEPT = 256 * 1024 * 1024
+"""What empty folders, and files that are not listed, of all manifests may come to: `_PART` for each
+part of a path, and its letters. A line of 64 KiB can name 30,000 folders that no other has."""
+_PART = 100
+_BELOW = "\0"
+"""Stands for ``/`` in keys: it comes before all that names have, so what is below a path follows it
+at once in order."""
 
 
 class Known(NamedTuple):
@@ -88,6 +95,8 @@ class Tree(NamedTuple):
     """Names that no file on this machine can have."""
     missing: tuple[TreeFile, ...] = ()
     """Files that the newest manifest of their source has and the server does not list."""
+    passed_over: int = 0
+    """Empty folders and missing files for which there was no room."""
 
     @property
     def paths(self) -> dict[str, str]:
@@ -142,6 +151,7 @@ def tree_of(
         tuple(sorted(clashes)),
         tuple(sorted(refused)),
         _missing({name: told for each in newest for name, told in each.missing.items()}, strip),
+        found.passed_over,
     )
 
 
@@ -162,6 +172,7 @@ class _Found:
         self._listed = listed
         self.known: dict[str, Known] = {}
         self.newest: dict[tuple[str, str, str, str | None], _OfSource] = {}
+        self.passed_over = 0
         self._kept = 0
 
     def take(self, header: Header, entries: Iterable[Entry]) -> None:
@@ -170,15 +181,16 @@ class _Found:
             source = header.sources[entry.source]
             if isinstance(entry, ManifestFolder):
                 folder = _whole(entry.local_path, source.prefix)
-                if is_inside(folder) and self._has_room():
+                if is_inside(folder) and self._has_room(folder):
                     sources[entry.source].folders.add(folder)
             elif is_honest(entry, header):
                 told = _known(entry, source.prefix)
                 if is_inside(told.whole):  # the prefix may be anything
                     self._take_file(told, entry.name, sources[entry.source])
 
-    def _has_room(self) -> bool:
-        self._kept += 1
+    def _has_room(self, path: str) -> bool:
+        self._kept += _PART * (1 + path.count("/")) + len(path)
+        self.passed_over += self._kept > MOST_KEPT
         return self._kept <= MOST_KEPT
 
     def _of(self, header: Header, number: int) -> _OfSource:
@@ -191,7 +203,7 @@ class _Found:
 
     def _take_file(self, told: Known, name: str, source: _OfSource) -> None:
         if name not in self._listed:
-            if self._has_room():
+            if self._has_room(told.path):
                 source.missing[name] = told
             return
         now, other = self._listed[name], self.known.get(name)
@@ -277,12 +289,16 @@ def _settled(placed: Iterable[TreeFile]) -> tuple[dict[str, TreeFile], list[Clas
 
 def _in_the_way(files: Mapping[str, TreeFile]) -> list[Clash]:
     """Files that stand where another needs a folder, or below one that has no other path."""
-    folders = {folder: file.name for file in files.values() for folder in _above(file.path)}
-    both = [files[folder] for folder in folders if folder in files]
-    found = [
-        Clash(file.path, folders[file.path], file.name) for file in both if file.path != file.name
+    keys = _ordered(files)
+    both = [
+        (files[_path(key)], files[_path(after)])
+        for key, after in pairwise(keys)
+        if after.startswith(key + _BELOW)
     ]
-    staying = {file.path for file in both if file.path == file.name}
+    found = [
+        Clash(file.path, below.name, file.name) for file, below in both if file.path != file.name
+    ]
+    staying = {file.path for file, _ in both if file.path == file.name}
     given_way = {clash.path for clash in found}
     for path, file in files.items() if staying else ():
         top, slash, _ = path.partition("/")
@@ -291,20 +307,40 @@ def _in_the_way(files: Mapping[str, TreeFile]) -> list[Clash]:
     return found
 
 
-def _above(path: str) -> Iterator[str]:
-    """The folders that a path stands in, from the inside."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
+def _ordered(paths: Iterable[str]) -> list[str]:
+    """Paths as keys, in an order in which what is below a path follows it at once.
+
+    Looking in it takes no list of all folders of a path, which grows with the square of its depth.
+    """
+    return sorted(path.replace("/", _BELOW) for path in paths)
+
+
+def _path(key: str) -> str:
+    return key.replace(_BELOW, "/")
 
 
 def _empty(folders: Iterable[str], files: Mapping[str, TreeFile], strip: _Strip) -> Iterator[str]:
     """Of empty folders those that have a place in the tree."""
-    taken = {folder for path in files for folder in _above(path)}
+    keys = _ordered(files)
     for folder in folders:
         path = strip(folder)
-        if path and not any(each in files for each in (path, *_above(path))) and path not in taken:
+        if path and not _meets(path, keys):
             yield path
+
+
+def _meets(path: str, keys: Sequence[str]) -> bool:
+    """Whether one of some files is at a path, above it or below it; none of them is above another.
+
+    Args:
+        path: The path.
+        keys: The files, ordered.
+    """
+    key = path.replace("/", _BELOW)
+    at = bisect_right(keys, key)
+    before, after = keys[at - 1 : at], keys[at : at + 1]
+    return any(key == each or key.startswith(each + _BELOW) for each in before) or any(
+        each.startswith(key + _BELOW) for each in after
+    )
 
 
 def _missing(lines: Mapping[str, Known], strip: _Strip) -> tuple[TreeFile, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from aqsync.aqueduct.experiment_tree import FoundTree, find_tree
 from aqsync.aqueduct.folder import Entry, Folder
 from aqsync.aqueduct.records import UploadReceipt
 from aqsync.aqueduct.tree_download import TreeDownload
+from aqsync.aqueduct.tree_zip import zip_chunks
 from aqsync.errors import (
     AlreadyThere,
     ConfigError,
@@ -39,6 +41,7 @@ from aqsync.layout.manifest import (
     write,
 )
 from aqsync.layout.names import remote_name
+from aqsync.layout.tree import Tree, TreeFile
 from tests.support.awkward_tree import differences, make_awkward_tree
 
 
@@ -509,3 +512,17 @@ def test_a_full_disk_leaves_no_gap_in_what_is_read(
                 file.read()
         with pytest.raises(OSError, match="No space"):
             file.read()
+
+
+def test_names_that_are_too_long_for_an_archive_are_those_of_the_server(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    path = "/".join(["a" * 200] * 400)
+    (tmp_path / "f").write_text("x")
+    experiment.upload_file(tmp_path / "f", name=remote_name(path))
+    [file] = [TreeFile(path, each.name, "") for each in experiment.files]
+    pieces = zip_chunks(
+        experiment._server, experiment.uuid, Tree((file,), (f"{path}/b",)), ended=lambda _: None
+    )
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.namelist() == [remote_name(f"{path}/b") + "/", file.name]

@@ -97,6 +97,7 @@ def test_keys_of_a_later_release_are_passed_over() -> None:
         (lines(HEADER.model_dump(), {"path": "a"}), "line 2"),
         (gzip.compress(HEADER.model_dump_json().encode(), mtime=0), "within a line"),
         (gzip.compress(b"x" * 10_000_000, mtime=0), "over 64 KiB"),
+        (lines(HEADER.model_dump(), {"path": "a" * 70_000}), "line 2 has over 64 KiB"),
     ],
 )
 def test_what_is_no_manifest_is_said(content: bytes, said: str) -> None:

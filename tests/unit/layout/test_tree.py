@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,7 @@ from aqsync.layout.manifest import (
     placed,
 )
 from aqsync.layout.names import remote_name
+from aqsync.layout.other_systems import spelled_otherwise
 from aqsync.layout.tree import Clash, Tree, tree_of
 from tests.support.examples import examples
 
@@ -194,3 +196,27 @@ def test_every_listed_name_has_one_place(
     folders = {path[:at] for path in tree.paths for at in range(len(path)) if path[at] == "/"}
     assert folders.isdisjoint(tree.paths)
     assert all(os.path.normpath(path) == path for path in tree.paths)
+
+
+_DEEP = "/".join(["d"] * 30_000)
+
+
+def test_deep_paths_take_no_memory_that_grows_with_the_square_of_their_depth() -> None:
+    """All folders of such a path would be 900 MB."""
+    file = line(f"{_DEEP}/file")
+    told = manifest(file, folder(f"{_DEEP}/empty"), folder(_DEEP), folder(f"{_DEEP}/file/below"))
+    tracemalloc.start()
+    tree = tree_of(listed(file.name), [told])
+    spelled_otherwise(tree.paths)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert tree.paths == {f"{_DEEP}/file": file.name}
+    assert tree.folders == (f"{_DEEP}/empty",)
+    assert peak < 100 << 20
+
+
+def test_of_too_many_folders_some_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqsync.layout.tree.MOST_KEPT", 250)
+    tree = tree_of({}, [manifest(folder("a"), folder("b"), folder("c"))])
+    assert tree.folders == ("a", "b")
+    assert tree.passed_over == 1
