@@ -68,6 +68,12 @@ def reader_has_gone() -> bool:
     return outlet is not None and outlet.reader_gone
 
 
+def stdout_failure() -> OSError | None:
+    """Why stdout takes nothing any more, for what is worth nothing in parts; None: it does."""
+    outlet = _outlet(sys.stdout)
+    return None if outlet is None else outlet.failure
+
+
 def lost_output() -> OSError | None:
     """Write what is still buffered; why something of stdout was lost, if somebody wanted it."""
     for stream in (sys.stderr, sys.stdout):

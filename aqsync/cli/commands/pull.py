@@ -23,6 +23,7 @@ from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option
 from aqsync.cli.output import complain, report_error, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
+from aqsync.cli.streams import stdout_failure
 from aqsync.cli.trees import (
     decode_option,
     hint_at_option,
@@ -155,9 +156,12 @@ class _Answer:
             self.note([f"{moved.path!r}: {moved.note}"])
 
     @property
-    def so_far(self) -> str:
-        """How many files are here."""
-        return f"{len(self._downloaded) + len(self._present)} of {self._files} files are here"
+    def so_far(self) -> tuple[str, str]:
+        """What there is if it ends early, and what the same command would do."""
+        if self._kind == "archive":
+            return "there is no whole archive", "the same command begins it anew"
+        here = len(self._downloaded) + len(self._present)
+        return f"{here} of {self._files} files are here", "the same command goes on with the rest"
 
     def end(self, *, json: bool, quiet: bool = False) -> ExitCode:
         """Say how it ended, in one line unless that is not to be."""
@@ -195,11 +199,10 @@ def _said_when_it_ends_early(answer: _Answer) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted; {answer.so_far}", hint="the same command goes on with the rest"
-        ) from None
+        here, again = answer.so_far
+        raise Interrupted(f"interrupted; {here}", hint=again) from None
     except (RemoteError, LocalError):
-        complain(f"{answer.so_far}; the same command goes on with the rest")
+        complain("; ".join(answer.so_far))
         raise
 
 
@@ -235,4 +238,17 @@ def _write(archive: Path, chunks: Iterator[bytes], *, overwrite: bool) -> None:
     output = sys.stdout.buffer
     for chunk in chunks:
         output.write(chunk)
+        _require_output()
     output.flush()
+    _require_output()
+
+
+def _require_output() -> None:
+    """Refuse to go on with an archive of which a part is lost.
+
+    Raises:
+        LocalError: It cannot be written, or its reader has gone.
+    """
+    failure = stdout_failure()
+    if failure is not None:
+        raise LocalError(f"the archive could not be written to the end: {failure.strerror}")

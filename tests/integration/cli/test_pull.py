@@ -276,6 +276,22 @@ def test_an_archive_on_the_standard_output(remote: Remote, experiment: Experimen
     assert not Path(remote.eid).exists()
 
 
+def test_an_archive_that_nobody_reads_to_its_end_is_no_success(
+    remote: Remote, experiment: Experiment
+) -> None:
+    (tree("f") / "f").write_bytes(os.urandom(1 << 20))
+    experiment.upload_folder(Path("tree"))
+    arguments = [*COMMAND, "pull", remote.eid, "--zip", "-", "--url", remote.url]
+    done: subprocess.Popen[bytes] = warm.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert done.stdout is not None
+    done.stdout.close()
+    _, err = done.communicate(timeout=HANG_S)
+    assert done.returncode == 1
+    assert b"no whole archive" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
