@@ -96,7 +96,7 @@ class Daemon:
             journal, clock, lambda: self.config, lambda: len(self._shared.queue.in_flight())
         )
         self._sampler = Sampler(self.board, journal, clock)
-        self._page = PageServer(config.journal, self)
+        self._page = PageServer(config.journal, self, clock)
 
     # From start to end
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from aqsync.model import State
-from aqsync.service.web.models import DaemonStatus
-from aqsync.sync.overview import Light, Overview
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-COLOURS = {
-    Light.GREEN: "green",
-    Light.BUSY: "busy",
-    Light.WAITING: "waiting",
-    Light.NEEDS_YOU: "needs-you",
-}
+from aqsync.model import State
+from aqsync.service.page.site import COLOURS, Site
+from aqsync.service.web.models import DaemonStatus
+from aqsync.sync.overview import Overview
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """This page's routes."""
+
+    def shown(request: Request) -> Response:
+        values = glance(site.look(), site.daemon.status())
+        return site.answer(request, "glance.html", **values)
+
+    return [Route("/", shown)]
 
 
 def glance(found: Overview, daemon: DaemonStatus) -> dict[str, Any]:

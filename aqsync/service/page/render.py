@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS
+from aqsync.service.page.path_keys import key_of
 from aqsync.wording import age_text, counted, printable, seconds_text, size_text
 
 
@@ -41,6 +42,7 @@ def environment() -> Environment:
     made.filters |= {
         "age": age_text,
         "counted": counted,
+        "key": key_of,
         "name": printable,
         "seconds": seconds_text,
         "size": size_text,

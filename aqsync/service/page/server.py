@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from aqsync.clock import Clock
 from aqsync.config.status import Listen
 from aqsync.log import Log
-from aqsync.service.page.app import Shown, create_app
+from aqsync.service.page.app import create_app
 from aqsync.service.page.secret import make_token, token_path
+from aqsync.service.page.site import Shown
 from aqsync.service.web.connection import LimitedConnection
 from aqsync.service.web.local_socket import socket_path
 from aqsync.service.web.server import HttpServer
@@ -24,11 +26,13 @@ class PageServer:
     Args:
         journal: The journal's path; the page's token lies beside its socket.
         daemon: What is shown.
+        clock: The time.
     """
 
-    def __init__(self, journal: Path, daemon: Shown) -> None:
+    def __init__(self, journal: Path, daemon: Shown, clock: Clock) -> None:
         self._token = token_path(socket_path(journal))
         self._daemon = daemon
+        self._clock = clock
         self._wanted: Listen | None = None
         self._server: HttpServer | None = None
         self.address: str | None = None
@@ -53,7 +57,8 @@ class PageServer:
             log.warning("there is no status page", address=str(wanted), exc=exc)
             return
         port = listener.getsockname()[1]
-        self._server = HttpServer(create_app(self._daemon, token, port), LimitedConnection, "page")
+        app = create_app(self._daemon, self._clock, token, port)
+        self._server = HttpServer(app, LimitedConnection, "page")
         self._server.start(listener)
         self.address = f"http://{wanted.with_port(port)}/"
         log.info("the status page is served", address=self.address)

@@ -19,17 +19,36 @@ from aqsync.service.page.secret import make_token, read_token, token_path
 from aqsync.service.page.server import PageServer
 from aqsync.service.web.local_socket import socket_path
 from aqsync.service.web.models import DaemonStatus
+from aqsync.sync.order import Order
+from aqsync.sync.report import PushReport
 from tests.support.lab import Lab
 from tests.support.patience import HANG_S
 from tests.support.stepping import config_of
 
 
 class Shown:
-    """What a daemon shows."""
+    """What a daemon shows, and what it was asked to do."""
 
     def __init__(self, lab: Lab) -> None:
-        config = config_of([lab.mapping])
-        self.board = Board(lab.journal, lab.clock, lambda: config, lambda: 0)
+        self.config = config_of([lab.mapping])
+        self.journal = lab.journal
+        self.board = Board(lab.journal, lab.clock, lambda: self.config, lambda: 0)
+        self.asked: list[object] = []
+
+    def push(self, order: Order) -> PushReport:
+        raise NotImplementedError
+
+    def look_again(self) -> None:
+        self.asked.append("look again")
+
+    def pause(self, mapping: str | None, seconds: float | None) -> None:
+        self.asked.append(("pause", mapping, seconds))
+
+    def resume(self, mapping: str | None) -> None:
+        self.asked.append(("resume", mapping))
+
+    def reload(self) -> None:
+        self.asked.append("reload")
 
     def status(self) -> DaemonStatus:
         return DaemonStatus(
@@ -73,7 +92,7 @@ class Browser:
 
 @pytest.fixture
 def browser(lab: Lab) -> Iterator[Browser]:
-    server = PageServer(lab.journal_path, Shown(lab))
+    server = PageServer(lab.journal_path, Shown(lab), lab.clock)
     server.serve(Listen("127.0.0.1", 0))
     assert server.address is not None
     token = read_token(token_path(socket_path(lab.journal_path)))
