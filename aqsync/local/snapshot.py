@@ -71,7 +71,7 @@ class Snapshots:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
-        self._clock = clock
+        self.clock = clock
         self._guard = threading.Lock()
         self._promised = 0
         """Bytes of the disk that snapshots under way may need."""
@@ -101,7 +101,7 @@ class Snapshots:
         """
         source = DatabaseSource(disk, root, path, goes_on)
         with self._room() as room:
-            taken = _Attempts(source, room, self._clock, expected).taken()
+            taken = _Attempts(source, room, self.clock, expected).taken()
             if isinstance(taken, Signature):
                 at_rest = partial(_AtRest, source, root, path, taken, disk)
                 yield Held(at_rest, taken.size, room.damage)

@@ -72,6 +72,7 @@ from aqsync.sync.refusing import Refusing
 from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.shared import Shared
 from aqsync.sync.tagger import Tagger
+from aqsync.sync.turn import turn
 from aqsync.sync.uploader import Uploader
 
 NEWEST_S = 3.0
@@ -424,15 +425,19 @@ class Engine:
             self._server_failed(probe)
         return Failed(explain_error(exc), permanent=False)
 
-    def tag(self) -> int:
-        """Apply the tags that were earned; returns how many."""
-        with self._tagging:
+    def tag(self, beat: Callable[[], None] = lambda: None) -> int:
+        """Apply the tags that were earned; returns how many.
+
+        Args:
+            beat: Called for each experiment, to show progress.
+        """
+        with turn(self._tagging, beat):
             for name, scanner in self._scanners.items():
                 self._tagger.reconsider(name, scanner.rules)
             try:
-                self._maker.reword()
+                self._maker.reword(beat)
                 among = experiments_known_of(self.journal, self.mappings)
-                return self._tagger.apply(self._experiment_vanished, among)
+                return self._tagger.apply(self._experiment_vanished, among, beat)
             except RemoteError as exc:
                 self._server_failed(exc)
                 return 0
@@ -453,7 +458,7 @@ class Engine:
 
         Args:
             at_end: Nothing more is expected now: it is the end of a push.
-            beat: Called for each one, to show progress.
+            beat: Called often, to show progress.
         """
         try:
             return self._manifests.write_due(self._experiment_vanished, at_end=at_end, beat=beat)

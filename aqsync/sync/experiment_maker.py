@@ -6,7 +6,7 @@ that the server is asked is noted first, so that after a lost answer it is looke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from aqsync.aqueduct.address import server_address
 from aqsync.aqueduct.client import Client
@@ -24,6 +24,9 @@ from aqsync.model import SECOND_NS, MadeWords, Problem, Reason
 from aqsync.sync.experiment_rules import LOOK_AGAIN_NS
 from aqsync.sync.experiment_words import reword
 from aqsync.sync.planner import search_pause_ns
+
+MOST_LOOKED_FOR = 250
+"""Experiments that are looked for once more before one list; others wait for the next one."""
 
 log = Log(__name__)
 
@@ -115,7 +118,9 @@ class ExperimentMaker:
         if now >= self._doubles_at:
             self._doubles_at = now + LOOK_AGAIN_NS / SECOND_NS
             due |= self._journal.made.doubles().keys()
-        for key in self.look_for(due):
+        some = sorted(due)[:MOST_LOOKED_FOR]
+        self.look_for(some)
+        for key in some:  # one that is not there is missed by those who ask for its list
             self._journal.made.looked_again(key)
 
     def make(self, key: str) -> bool:
@@ -161,14 +166,19 @@ class ExperimentMaker:
         mapping, folder = self._mappings[place[0]], place[1]
         return folder, words_of(mapping, folder, key, self._facts).words
 
-    def reword(self) -> None:
-        """Write titles and descriptions anew that are out of date, if no person changed them."""
+    def reword(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Write titles and descriptions anew that are out of date, if no person changed them.
+
+        Args:
+            beat: Called for each one, to show progress.
+        """
         reword(
             self._server,
             self._journal,
             self._mappings.values(),
             self._facts,
             self._clock.now_ns(),
+            beat,
         )
 
     def _found(self, key: str, experiments: list[ExperimentRef]) -> None:

@@ -6,7 +6,7 @@ person has changed on the server is theirs.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from aqsync.aqueduct.client import Client
@@ -30,6 +30,7 @@ def reword(
     mappings: Collection[MappingConfig],
     facts: Facts,
     now_ns: int,
+    beat: Callable[[], None],
 ) -> None:
     """Write what is outdated anew.
 
@@ -39,6 +40,7 @@ def reword(
         mappings: Whose experiments; they have the templates.
         facts: Asks what a folder's files say.
         now_ns: The wall clock, nanoseconds since 1970.
+        beat: Called for each one, to show progress.
 
     Raises:
         RemoteError: The server cannot be asked.
@@ -49,6 +51,7 @@ def reword(
         mapping = None if place is None else by_name.get(place[0])
         if mapping is None:
             continue
+        beat()
         renamed = made.was != made.folder
         told = words_of(mapping, made.folder, key, facts, "" if renamed else made.seen)
         words = told.words

@@ -42,6 +42,7 @@ from aqsync.sync.manifest_rules import Outdated, due_in, spare_after
 from aqsync.sync.planner import backoff_ns
 from aqsync.sync.rate import RateLimit, received
 from aqsync.sync.remote_check import was_listed
+from aqsync.sync.turn import turn
 
 TRIES = 3
 """How often one is sent at most, if something else stands under its name each time."""
@@ -111,6 +112,7 @@ class ManifestWriter:
         self._aborted = aborted
         self._rate = rate
         self._turn = threading.Lock()
+        self._beat: Callable[[], None] = lambda: None
         self._noticed: dict[str, _Noticed] = {}
         self._took_s: dict[str, float] = {}
         """By EID, how long writing the last one took."""
@@ -131,13 +133,14 @@ class ManifestWriter:
         Args:
             vanished: Called with the EID of each experiment that the server no longer knows.
             at_end: Nothing more is expected now: it is the end of a push.
-            beat: Called for each one, to show progress.
+            beat: Called often, to show progress: a large one may take minutes.
 
         Raises:
             RemoteError: The server cannot be asked.
             Interrupted: Aborted.
         """
-        with self._turn:
+        with turn(self._turn, beat):
+            self._beat = beat
             outdated = self._journal.manifests.outdated()
             soonest_s, usable = inf, self._usable() if outdated else {}
             for record in outdated:
@@ -148,7 +151,6 @@ class ManifestWriter:
                 if seconds > _SOON_ENOUGH_S:
                     soonest_s = min(soonest_s, seconds)
                     continue
-                beat()
                 try:
                     self._write(record, UUID(usable[record.eid]), state)
                 except ExperimentNotFound as exc:
@@ -220,6 +222,7 @@ class ManifestWriter:
         for item in items:
             if self._aborted():
                 raise Interrupted("interrupted")
+            self._beat()
             yield item
 
     def _failed(self, record: ManifestRecord, exc: AqsyncError) -> float:
@@ -305,7 +308,8 @@ class ManifestWriter:
         """Size and digest of what stands under a name."""
         try:
             with self._server.download(uuid, name) as coming:
-                sha256, size = measured(received(coming.chunks(), self._rate, self._aborted))
+                chunks = received(coming.chunks(), self._rate, self._aborted)
+                sha256, size = measured(self._watched(chunks))
         except RemoteFileNotFound:
             return 0, b""  # it was removed since it was listed
         return size, sha256
@@ -323,7 +327,7 @@ class ManifestWriter:
         if self._rate is None:
             yield chunk
         else:
-            yield from self._rate.paced(chunk, self._aborted)
+            yield from self._watched(self._rate.paced(chunk, self._aborted))
 
 
 @contextmanager

@@ -257,7 +257,7 @@ class ServerPoller:
 
     def _after_lists(self) -> None:
         self._journal.make_durable(at_once=True)
-        applied = self._engine.tag()
+        applied = self._engine.tag(self._loop.beat)
         if applied:
             log.info("tags applied", tags=applied)
         self._engine.actions.look()

@@ -42,6 +42,7 @@ class Tagger:
         self,
         vanished: Callable[[str, ExperimentNotFound], None],
         among: Container[str] | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> int:
         """Apply earned tags that are not known to be there; returns how many.
 
@@ -50,6 +51,7 @@ class Tagger:
         Args:
             vanished: Called with the EID of each experiment that the server no longer knows.
             among: Only the tags of these experiments; None: of all.
+            beat: Called for each experiment, to show progress.
 
         Raises:
             RemoteError: The server cannot be asked.
@@ -62,6 +64,7 @@ class Tagger:
             experiment = experiments.get(eid)
             if experiment is None or experiment.uuid is None or experiment.problem is not None:
                 continue
+            beat()
             try:
                 for start in range(0, len(tags), CHUNK):
                     applied += self._apply(eid, UUID(experiment.uuid), tags[start : start + CHUNK])

@@ -20,13 +20,16 @@ from aqsync.model import EntryKind
 
 LARGEST_DATABASE = 1 << 30
 """Bytes of a database that is copied for its metadata."""
+LONGEST_COPY_S = 60.0
+"""Copying one may take so long: loops that ask for metadata do nothing else meanwhile, and one that
+is busy for too long is taken for one that hangs."""
 _WILD = frozenset("*?[")
 
 
 class MetadataReader:
     """Reads what folders of one mapping tell; usable from several threads.
 
-    A folder can take `child.PATIENCE_S`, and as long as the copy of a database takes. Files are
+    A folder can take `child.PATIENCE_S`, and for the copy of a database `LONGEST_COPY_S`. Files are
     opened by `disk`, for reading only; a database is opened in a copy.
 
     Args:
@@ -119,10 +122,19 @@ class MetadataReader:
     @contextmanager
     def _copy(self, disk: Disk, path: str) -> Iterator[IO[bytes]]:
         """A consistent copy of a database, which is ours alone."""
-        held = self._snapshots.of(disk, self._root, path, None, lambda: None)
+        clock = self._snapshots.clock
+        until = clock.monotonic() + LONGEST_COPY_S
+
+        def goes_on() -> None:
+            if clock.monotonic() > until:
+                raise child.ReadingFailed(f"copying it took more than {LONGEST_COPY_S:g} s")
+
+        held = self._snapshots.of(disk, self._root, path, None, goes_on)
         with held as snapshot, self._snapshots.scratch(snapshot.size) as copy:
             with snapshot.open() as content:
-                copy.writelines(content.chunks(CHUNK))
+                for chunk in content.chunks(CHUNK):
+                    goes_on()
+                    copy.write(chunk)
             copy.flush()
             yield copy
 

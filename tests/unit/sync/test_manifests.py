@@ -420,6 +420,20 @@ def test_outside_the_windows_it_waits(lab: Lab) -> None:
     assert files(lab).keys() == {"a"}
 
 
+def test_a_large_one_shows_that_it_gets_on(lab: Lab) -> None:
+    """One loop writes it, which must not look as if it hung."""
+    for number in range(5):
+        lab.write(f"{number}")
+    lab.server.troubles["probe_file"].append(AWAY)
+    lab.push()
+    lab.clock.advance(600)
+    assert lab.engine.probe()
+    beats = list[float]()
+    lab.engine.write_manifests(at_end=True, beat=lambda: beats.append(lab.clock.monotonic()))
+    assert files(lab).keys() == {str(number) for number in range(5)}
+    assert len(beats) >= 6, "for each line, and each piece that is sent"
+
+
 def local_time(lab: Lab) -> datetime:
     return datetime.fromtimestamp(lab.clock.now_ns() / 1e9, UTC).astimezone()
 

@@ -42,6 +42,14 @@ def test_earned_tags_are_applied_once(lab: Lab, tagger: Tagger) -> None:
     assert lab.server.called("add_tags") == ["a,b"]
 
 
+def test_it_shows_that_it_gets_on(lab: Lab, tagger: Tagger) -> None:
+    """A server that is slow, and thousands of experiments, are no hang."""
+    earn(lab, "a")
+    beats = list[float]()
+    tagger.apply(lab.engine._experiment_vanished, None, lambda: beats.append(lab.clock.monotonic()))
+    assert len(beats) == 1
+
+
 def test_a_tag_that_somebody_removed_stays_removed(lab: Lab, tagger: Tagger) -> None:
     earn(lab, "a")
     apply(lab, tagger)

@@ -136,6 +136,28 @@ def test_no_data_is_unpacked_for_an_attribute(root: Path) -> None:
     assert found == Values("bomb", None, {})
 
 
+class SlowClock(FakeClock):
+    """Each look at it takes half a minute."""
+
+    def monotonic(self) -> float:
+        self.advance(30)
+        return super().monotonic()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_database_that_takes_long_to_copy_costs_its_metadata(root: Path) -> None:
+    place = write(root, "experiments.db", b"")
+    place.unlink()
+    with closing(sqlite3.connect(place)) as database:
+        database.execute("CREATE TABLE runs (run_id INTEGER)")
+    metadata = Metadata.model_validate({"from": "experiments.db", "title": "$.run.name"})
+    snapshots = Snapshots(root.parent / "snapshots", SlowClock())
+    found = MetadataReader(root, metadata, REAL_DISK, snapshots).metadata_of("run")
+    assert isinstance(found, Failed)
+    assert "took more than 60 s" in found.why
+    assert list((root.parent / "snapshots").iterdir()) == []
+
+
 @pytest.mark.usefixtures("here")
 def test_the_newest_run_of_qcodes_while_it_is_written(root: Path) -> None:
     place = write(root, "experiments.db", b"")
