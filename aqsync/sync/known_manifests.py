@@ -63,6 +63,9 @@ class KnownManifests:
         journal: Knows the lists of files.
         aborted: Asked between chunks; true breaks the reading off.
         rate: Limits the downloads; None: no limit.
+
+    Attributes:
+        moved: Called for each chunk: a large manifest that comes slowly is no hang.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class KnownManifests:
         aborted: Callable[[], bool] = lambda: False,
         rate: RateLimit | None = None,
     ) -> None:
+        self.moved: Callable[[], None] = lambda: None
         self._server = server
         self._journal = journal
         self._aborted = aborted
@@ -193,6 +197,7 @@ class KnownManifests:
     def _received(self, chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
         total = 0
         for chunk in received(chunks, self._rate, self._aborted):
+            self.moved()
             total += len(chunk)
             if total > MOST_PACKED:
                 raise ManifestBroken(f"it has more than {MOST_PACKED >> 20} MiB")

@@ -151,6 +151,7 @@ class Session:
         self.engine = Engine(
             mappings, server, shared, aborted=lambda: self._aborted, disk=seams.disk
         )
+        self.engine.known_manifests.moved = self._moved
         self.loops: dict[str, Loop] = {}
         self._steps: list[tuple[Loop, Callable[[], float]]] = []
         self._calendar: Calendar | None = None

@@ -210,6 +210,14 @@ def test_a_slow_manifest_holds_up_its_own_experiment_only(
         assert (found.sha256.hex(), first.result()) == ("cd" * 32, "ab" * 32)
 
 
+def test_a_large_one_that_comes_slowly_shows_that_it_gets_on(reading: Reading) -> None:
+    reading.put(manifest(line()))
+    moved = list[float]()
+    reading.known.moved = lambda: moved.append(reading.lab.clock.monotonic())
+    reading.sha256()
+    assert moved
+
+
 def test_many_lines_are_given_in_turns(reading: Reading) -> None:
     paths = [f"run/{number:05}" for number in range(2_500)]
     reading.put(manifest(*map(line, paths)))
