@@ -9,7 +9,7 @@ from typing import Any
 from aqsync.cli.output import say
 from aqsync.config import MappingConfig
 from aqsync.journal import Journal
-from aqsync.model import SECOND_NS, ActionRun, ActionState, MeasurementState, Problem
+from aqsync.model import SECOND_NS, ActionRun, ActionState, MeasurementState, Problem, Reason
 from aqsync.sync.action_rules import seems_stuck
 from aqsync.sync.measured import Standing
 from aqsync.wording import iso_text, seconds_text
@@ -85,7 +85,7 @@ def tell_actions(
     if stuck:
         age = seconds_text((now_ns - stuck[0].noted_at_ns) / SECOND_NS)
         say(f"    {stuck[0].folder}: {run_text(stuck[0])} for {age}: does the server run tasks?")
-    failed = [run for run in every if run.state.needs_somebody]
+    failed = _each_once([run for run in every if run.state.needs_somebody], problems)
     for run in failed[-_SHOWN:]:
         said = "".join(f": {line}" for line in run.said.splitlines()[-1:])
         say(f"    {run.folder}: {run_text(run)}{said}")
@@ -93,6 +93,17 @@ def tell_actions(
         say(f"    and {len(failed) - _SHOWN} more; `aqsync ls --measurements` shows every one")
     if failed:
         say("    hint: `aqsync why FOLDER` tells more; `aqsync retry --actions` runs them again")
+
+
+def _each_once(runs: Sequence[ActionRun], problems: Sequence[Problem]) -> Sequence[ActionRun]:
+    """Of the runs that the server did not run for one cause only the first; none that was told."""
+    told = any(problem.reason is Reason.ACTION_NOT_RUN for problem in problems)
+    causes: dict[object, ActionRun] = {}
+    for run in runs:
+        not_run = run.state is ActionState.NOT_RUN
+        if not (not_run and told):
+            causes.setdefault((run.name, run.said) if not_run else run.id, run)
+    return [*causes.values()]
 
 
 def tell_runs(runs: Sequence[ActionRun], indent: str) -> None:

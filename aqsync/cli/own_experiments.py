@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from aqsync.cli.output import say
-from aqsync.cli.summaries import SHOWN_PROBLEMS
 from aqsync.config import MappingConfig
 from aqsync.journal import Journal
 from aqsync.journal.made import OwnExperiment
@@ -30,14 +29,14 @@ def tell_own(found: Sequence[OwnExperiment], *, everything: bool) -> None:
     some = f", of {missing} it is not made yet" if missing else ""
     whose = "its own" if len(found) == 1 else "their own"
     say(f"  {counted(len(found), 'folder')} with an experiment of {whose}{some}")
-    noted = [own for own in found if own.cuts]
-    for own in found if everything else noted[:SHOWN_PROBLEMS]:
+    for own in found if everything else ():
         say(f"    {own.folder}: {own.eid or 'not made yet'}")
         for cut in own.cuts:
             say(f"      {cut}")
-    if not everything and len(noted) > SHOWN_PROBLEMS:
-        more = counted(len(noted) - SHOWN_PROBLEMS, "folder")
-        say(f"    and {more} of which something is to be told; `aqsync status --all` tells it")
+    noted = sum(bool(own.cuts) for own in found)
+    if noted and not everything:
+        what = "what did not fit, or could not be read"
+        say(f"    `aqsync status --all` tells {what}, of {counted(noted, 'folder')}")
     for own in found:
         for double in own.doubles:
             say(f"  two experiments of {own.folder}: {own.eid} counts, {double} is younger")

@@ -234,7 +234,10 @@ class Reason(StrEnum):
     ACTION_NOT_RUN = (
         "action-not-run",
         "the server took {name} for {folder} and did not run it{said}",
-        "see why on the server; then `aqsync retry --actions` runs it, and what waits for it",
+        (
+            "see why on the server (an archived Aqueduct that asks for no token runs none); then"
+            " `aqsync retry --actions` runs it, and what waits for it"
+        ),
     )
     MEASUREMENT_COMPLETE = "measurement-complete", "complete: {met}"
     MEASUREMENT_CHANGING = (

@@ -73,7 +73,8 @@ class Actions:
 
     Attributes:
         woken: Called when there is something to look at sooner; None: no loop takes its steps.
-        full: Whether something waits for others to end.
+        full: Whether no more may be begun before others end.
+        left: Whether something was not begun at the last look, since others had to end first.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Actions:
         stepping: threading.Lock,
     ) -> None:
         self.woken: Callable[[], None] | None = None
-        self.full = False
+        self.full = self.left = False
         self._mappings = {m.name: m for m in mappings if m.actions and m.measurement is not None}
         self._journal = journal
         self._clock = clock
@@ -102,6 +103,8 @@ class Actions:
         """Why the server could not be asked at the last step."""
         self._problem_at = float("inf")
         """When to look again at what cannot be run."""
+        self._moved_at = float("-inf")
+        """When a run began, went on or ended."""
         self._asked_ns: dict[int, int] = {}
         """When a run under way was last asked for."""
         self._stuck: set[int] = set()
@@ -116,6 +119,11 @@ class Actions:
     def at_rest(self) -> bool:
         """Whether no step is being taken: an old server runs an action to its end in one."""
         return not self._stepping.locked()
+
+    @property
+    def still_s(self) -> float:
+        """Seconds since a run began, went on or ended."""
+        return self._clock.monotonic() - self._moved_at
 
     def look(self) -> None:
         """Something may have arrived; callable from any thread."""
@@ -133,7 +141,7 @@ class Actions:
         except RemoteError as exc:  # whether files can be sent is found out by those who send them
             if exc.message != self._said:
                 log.warning("actions wait until the server can be asked", exc=exc)
-            self._said, self.full = exc.message, False
+            self._said, self.full, self.left = exc.message, False, False
             return IDLE_S
         finally:
             self._stepping.release()
@@ -160,7 +168,7 @@ class Actions:
         self._news, self._problem_at = False, float("inf")
         self._tasks.ask_anew()
         wanted = (due for due in self._due() if due.mapping.name not in paused)
-        self.full = not all(map(self._begin, wanted))
+        self.full = self.left = not all(map(self._begin, wanted))
         ended = self._clock.monotonic()
         self._look_at = ended + max(LOOK_AGAIN_S, REST * (ended - began))
 
@@ -328,6 +336,8 @@ class Actions:
     def _tell(self, run: ActionRun, answered: Answered) -> None:
         state, task = answered.state, answered.task
         now_ns = self._clock.now_ns()
+        if state is not run.state:
+            self._moved_at = self._clock.monotonic()
         if task is not None and run.task is None:
             self._journal.actions.has_task(run, task, state, now_ns)
             place = self._mappings[run.mapping].directory / run.folder

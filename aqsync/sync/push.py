@@ -24,6 +24,8 @@ from aqsync.sync.progress import Pausing, Planned, Replacing, Sent
 from aqsync.sync.work_queue import WorkQueue
 
 POLL_S = 1.0
+LONG_ACTION_S = 10.0
+"""No push waits for a place behind actions that go on for longer than this."""
 """How often a push that waits for the dispatcher checks whether the server can be used."""
 
 Script = Generator[float, None, bool]
@@ -114,10 +116,14 @@ class Push:
             self._journal.outcomes.tidy(found)
 
     def _act(self) -> Generator[float, None, None]:
-        """Have actions begun for what has arrived, those too that have to wait for others."""
+        """Have actions begun for what has arrived.
+
+        Those that have to wait for others too, as long as these end soon.
+        """
+        actions = self._engine.actions
         while not self._stopped and self._waited_s() <= self._limits.longest_wait_s:
             self._engine.act()
-            if not self._engine.actions.full:
+            if not (actions.full or actions.left) or actions.still_s >= LONG_ACTION_S:
                 break
             yield from self._pause(POLL_S)
 

@@ -19,9 +19,9 @@ def configure(project: Project, *actions: dict[str, object]) -> None:
     project.configure(measurement=section, actions=list(actions))
 
 
-def measure(project: Project) -> None:
-    project.write(f"{RUN}/iq.csv")
-    project.write(f"{RUN}/done.tag")
+def measure(project: Project, run: str = RUN) -> None:
+    project.write(f"{run}/iq.csv", run)
+    project.write(f"{run}/done.tag")
 
 
 def tasks(project: Project) -> list[TaskRecord]:

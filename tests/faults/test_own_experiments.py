@@ -69,7 +69,8 @@ def test_what_metadata_lack_is_told(own: Project) -> None:
     )
     own.pushed()
     said = f"{file}: it is not JSON"
-    for command in (["status"], ["why", file], ["why", file.parent]):
+    assert "could not be read, of 1 folder" in own.run("status").out
+    for command in (["status", "--all"], ["why", file], ["why", file.parent]):
         assert said in own.run(*command).out
     of_file = own.run("why", "--json", file).json
     assert said in of_file["own_experiment"]["cut"][0]

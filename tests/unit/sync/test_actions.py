@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -29,6 +30,7 @@ from aqsync.sync import action_rules
 from aqsync.sync.action_rules import LOST_NS, MOST_AT_ONCE
 from aqsync.sync.action_tasks import ActionTasks
 from aqsync.sync.actions import Actions
+from aqsync.sync.push import LONG_ACTION_S
 from tests.support.action_lab import ACTION, ActionLab
 from tests.support.fake_tasks import action
 from tests.support.lab import EID, Killed
@@ -270,13 +272,31 @@ def test_names_of_the_folder_and_files_of_the_measurement_are_filled_in(lab: Act
 def test_only_a_few_run_at_once(lab: ActionLab) -> None:
     for run in range(MOST_AT_ONCE + 2):
         lab.measure(f"run_{run}", b"%d" % run)
+    began = lab.clock.monotonic()
     lab.push()
     assert len(lab.tasks.made) == MOST_AT_ONCE
+    assert LONG_ACTION_S <= lab.clock.monotonic() - began < 3 * LONG_ACTION_S
     lab.later()
     assert len(lab.tasks.made) == MOST_AT_ONCE
     lab.tasks.end(TaskStatus.SUCCESS, 0)
     lab.later()
     assert len(lab.tasks.made) == MOST_AT_ONCE + 2
+
+
+def test_a_push_begins_others_in_the_place_of_what_ends_soon(
+    lab: ActionLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = lab.tasks.get
+
+    def ended(task_id: UUID) -> TaskRecord:
+        lab.tasks.end(TaskStatus.SUCCESS, 0)
+        return get(task_id)
+
+    monkeypatch.setattr(lab.tasks, "get", ended)
+    for run in range(3 * MOST_AT_ONCE):
+        lab.measure(f"run_{run}", b"%d" % run)
+    lab.push()
+    assert len(lab.tasks.made) == 3 * MOST_AT_ONCE
 
 
 def test_a_server_whose_tasks_never_run_is_told_of_once(lab: ActionLab) -> None:
