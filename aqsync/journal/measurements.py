@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind, note
 from aqsync.journal.rows import (
+    FREED,
     JOINED,
     LISTED,
     QUIET,
@@ -185,29 +186,37 @@ class Measurements:
     def arrivals(self, mapping_id: int, folder: str = "", *, databases: bool) -> list[Arrivals]:
         """How far the files of each directory at and below a folder have arrived.
 
+        What a person has freed counts as if it were here.
+
         Args:
             mapping_id: Whose.
             folder: Which; empty: everywhere.
             databases: As for `counts`.
         """
         rows = self._ask(
-            f"SELECT f.directory, count(*), sum(NOT coalesce({_SHOWN}, 0)),"
+            f"SELECT f.directory, count(*), sum(NOT coalesce({_SHOWN} OR {FREED}, 0)),"
             f" coalesce(max(f.synced_sequence), 0) FROM {JOINED}",
             mapping_id,
             folder,
-            f"{_SENT[databases]} AND f.size IS NOT NULL GROUP BY f.directory",
+            f"{_SENT[databases]} AND (f.size IS NOT NULL OR d.at_ns IS NOT NULL)"
+            " GROUP BY f.directory",
         )
         return [Arrivals(loaded(directory), *rest) for directory, *rest in rows]
 
     def arrived(self, mapping_id: int, folder: str) -> list[Arrived]:
-        """What stands on the server of a folder, those files included that are gone here."""
+        """What stands on the server of a folder, those files included that are gone here.
+
+        Of what is gone nothing newer was sent from here: another time there says nothing, as a
+        backup that is restored changes them all.
+        """
         rows = self._ask(
             "SELECT f.directory, f.name, f.eid, e.uuid, f.remote_name, f.synced_sha256,"
             f" r.modified_at FROM {JOINED}",
             mapping_id,
             folder,
             "f.kind = 0 AND f.synced_sha256 IS NOT NULL AND NOT f.synced_provisional"
-            " AND r.modified_at = f.synced_modified_at AND e.uuid IS NOT NULL",
+            " AND e.uuid IS NOT NULL AND (r.modified_at = f.synced_modified_at"
+            " OR f.size IS NULL AND r.modified_at IS NOT NULL)",
         )
         return [Arrived(joined(directory, name), *rest) for directory, name, *rest in rows]
 

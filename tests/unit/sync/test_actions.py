@@ -25,7 +25,7 @@ from aqsync.errors import (
     ServerFailed,
     ServerUnreachable,
 )
-from aqsync.model import SECOND_NS, ActionRun, ActionStart, ActionState
+from aqsync.model import SECOND_NS, ActionRun, ActionStart, ActionState, Freed
 from aqsync.sync import action_rules
 from aqsync.sync.action_rules import LOST_NS, MOST_AT_ONCE
 from aqsync.sync.action_tasks import ActionTasks
@@ -85,6 +85,67 @@ def test_a_file_that_is_gone_here_is_still_part_of_it(lab: ActionLab) -> None:
     lab.measure("run_1")
     lab.push()
     (lab.root / "day/run_1/iq.csv").unlink()
+    lab.later()
+    assert len(lab.tasks.made) == 1
+
+
+def free(lab: ActionLab, *paths: str) -> None:
+    for path in paths:
+        file = lab.record(path)
+        assert file.synced is not None
+        found = Freed(0, file.synced.sha256, file.size, str(file.remote.modified_at))
+        assert lab.journal.freed.note([(file, found)], lab.clock.now_ns())
+        (lab.root / path).unlink()
+
+
+def delete(lab: ActionLab, *paths: str) -> None:
+    for path in paths:
+        (lab.root / path).unlink()
+
+
+FILES = ("day/run_1/iq.csv", "day/run_1/done.tag")
+
+
+@pytest.mark.parametrize("remove", [free, delete])
+@pytest.mark.parametrize("gone", [FILES[:1], FILES])
+def test_what_is_gone_here_is_not_analysed_again_after_a_backup_was_restored(
+    lab: ActionLab, remove: Callable[..., None], gone: tuple[str, ...]
+) -> None:
+    lab.measure("run_1")
+    lab.push()
+    lab.tasks.end(TaskStatus.SUCCESS, 0)
+    lab.later()
+    remove(lab, *gone)
+    lab.later()
+    for name, content in lab.remote.items():
+        lab.server.put(EID, name, content)  # the same under another time
+    for _ in range(3):
+        lab.later()
+    assert len(lab.tasks.made) == 1
+
+
+@pytest.mark.parametrize("remove", [free, delete])
+def test_a_person_may_run_again_what_is_gone_here(
+    lab: ActionLab, remove: Callable[..., None]
+) -> None:
+    lab.measure("run_1")
+    lab.push()
+    lab.tasks.end(TaskStatus.FAILURE, 1)
+    lab.later()
+    remove(lab, *FILES)
+    lab.later()
+    lab.journal.actions.again(lab.runs())
+    lab.later()
+    assert len(lab.tasks.made) == 2
+
+
+def test_an_action_configured_later_runs_on_what_was_freed(lab: ActionLab) -> None:
+    lab.configure(actions=())
+    lab.measure("run_1")
+    lab.push()
+    free(lab, *FILES)
+    lab.push()
+    lab.configure()
     lab.later()
     assert len(lab.tasks.made) == 1
 
