@@ -117,6 +117,9 @@ class Engine:
         self._tagger = Tagger(server, journal, clock)
         self._lists = Lists(self._mirror, clock)
         self.known_manifests = KnownManifests(server, journal, aborted=aborted, rate=shared.rate)
+        self.retired: Callable[[], bool] = lambda: False
+        """Whether the session begins nothing new: a manifest that is being sent is broken off, as
+        that of another session may follow at once."""
         check = RemoteCheck(server, journal, self._lists, self.known_manifests, clock)
         contents = Contents(journal, disk, shared.snapshots)
         self._manifests = ManifestWriter(
@@ -125,7 +128,7 @@ class Engine:
             clock,
             self.mappings,
             self._lists,
-            aborted=aborted,
+            aborted=lambda: aborted() or self.retired(),
             rate=shared.rate,
         )
         self._uploader = Uploader(

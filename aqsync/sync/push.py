@@ -89,8 +89,7 @@ class Push:
                 self._note_freed()
             if listed and (yield from self._rounds()) and not self._all_paused():
                 result.tags += self._engine.tag()
-                if self._may_write_manifests():
-                    self._engine.write_manifests(at_end=True)
+                self._write_manifests()
             for mapping in self._mappings:
                 if mapping.name in self._engine.measurements:
                     self._engine.measurements[mapping.name].tell()
@@ -151,11 +150,17 @@ class Push:
         paused = self._journal.pauses.active(self._clock.now_ns())
         return EVERYTHING in paused and not self._limits.at_once
 
-    def _may_write_manifests(self) -> bool:
-        """Whether they may be sent now, as files may; a person who frees files waits for theirs."""
+    def _write_manifests(self) -> None:
+        """Write them if they may be sent now, as files may; who frees files waits for theirs."""
         limits = self._limits
         closed = self._windows.closed(self._clock.now_ns()) is not None
-        return limits.at_once or bool(limits.freed) or not closed
+        if closed and not (limits.at_once or limits.freed):
+            return
+        try:
+            self._engine.write_manifests(at_end=True)
+        except Interrupted:
+            self._leave_if_ended()
+            raise
 
     @property
     def _stopped(self) -> bool:

@@ -152,6 +152,7 @@ class Session:
             mappings, server, shared, aborted=lambda: self._aborted, disk=seams.disk
         )
         self.engine.known_manifests.moved = self._moved
+        self.engine.retired = lambda: self._retired
         self.loops: dict[str, Loop] = {}
         self._steps: list[tuple[Loop, Callable[[], float]]] = []
         self._calendar: Calendar | None = None

@@ -12,7 +12,7 @@ import pytest
 
 from aqsync.config import Windows
 from aqsync.config.windows import parse_window
-from aqsync.errors import Forbidden, ServerFailed, ServerUnreachable, TransferRefused
+from aqsync.errors import Forbidden, Interrupted, ServerFailed, ServerUnreachable, TransferRefused
 from aqsync.layout.manifest import (
     Entry,
     FileState,
@@ -432,6 +432,21 @@ def test_a_large_one_shows_that_it_gets_on(lab: Lab) -> None:
     lab.engine.write_manifests(at_end=True, beat=lambda: beats.append(lab.clock.monotonic()))
     assert files(lab).keys() == {str(number) for number in range(5)}
     assert len(beats) >= 6, "for each line, and each piece that is sent"
+
+
+def test_one_that_is_being_sent_is_broken_off_when_the_session_ends(lab: Lab) -> None:
+    lab.write("a")
+    lab.server.troubles["probe_file"].append(AWAY)
+    lab.push()
+    lab.clock.advance(600)
+    assert lab.engine.probe()
+    lab.engine.retired = lambda: True
+    with pytest.raises(Interrupted):
+        lab.engine.write_manifests(at_end=True)
+    assert names(lab) == []
+    assert lab.journal.remote.server_problem() is None, "that is no failure of the server"
+    lab.push()
+    assert files(lab).keys() == {"a"}
 
 
 def local_time(lab: Lab) -> datetime:
