@@ -15,14 +15,14 @@ from pathlib import Path
 import click
 
 from aqsync import errors
-from aqsync.cli.doctor.examination import CHECKS
-from aqsync.cli.doctor.findings import Verdict
 from aqsync.cli.main import COMMANDS, aqsync, load
 from aqsync.config import presets as preset_files
 from aqsync.config.presets import presets
 from aqsync.errors import AqsyncError, ExitCode
 from aqsync.layout.manifest import schema
 from aqsync.model import Reason
+from aqsync.service.doctor.examination import CHECKS
+from aqsync.service.doctor.findings import Verdict
 from docs.api_page import api_page
 
 HERE = Path(__file__).parent

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from aqsync.aqueduct.client import Client
-from aqsync.config import Config
+from aqsync.config import Config, ServerConfig
+from aqsync.config.token import read_token
 
 
 def connect(config: Config) -> Client:
@@ -12,12 +15,16 @@ def connect(config: Config) -> Client:
     Raises:
         ConfigError: The token or the file of authorities cannot be used.
     """
-    settings = config.server
+    return connect_to(config.server)
+
+
+def connect_to(server: ServerConfig) -> Client:
+    """The same, by what the configuration says of the server alone."""
     return Client(
-        settings.url,
-        config.token(),
-        verify=True if settings.ca_file is None else str(settings.ca_file),
-        connect_timeout=min(5.0, settings.timeout),
-        answer_timeout=settings.timeout,
-        stall_timeout=settings.stall_timeout,
+        server.url,
+        read_token(server.token_file, os.environ),
+        verify=True if server.ca_file is None else str(server.ca_file),
+        connect_timeout=min(5.0, server.timeout),
+        answer_timeout=server.timeout,
+        stall_timeout=server.stall_timeout,
     )

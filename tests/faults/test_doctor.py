@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.cli.doctor.examination import CHECKS
 from aqsync.local import watches
+from aqsync.service.doctor.examination import CHECKS
 from tests.support import warm
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import Exchange, InterceptingProxy

@@ -10,9 +10,7 @@ import click
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExtensionRecord
-from aqsync.cli import open_token
 from aqsync.cli.config_options import config_option
-from aqsync.cli.journal_place import check_journal
 from aqsync.cli.output import complain, report_error, say
 from aqsync.cli.own_experiments import goes_to
 from aqsync.cli.starting_server import connect_once_started
@@ -20,10 +18,12 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.config.actions import ActionConfig
 from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
+from aqsync.journal.place import check_journal
 from aqsync.local.errands import Errands
 from aqsync.local.ignore_file import load_rules
 from aqsync.local.roots import root_identity
 from aqsync.local.selection import HINT, survey
+from aqsync.service.doctor import open_token
 from aqsync.sync.action_values import NotRunnable, check_values, manifest_of
 from aqsync.wording import counted
 

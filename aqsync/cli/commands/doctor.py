@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from aqsync import __version__
-from aqsync.cli.doctor.examination import CHECKS, examine
-from aqsync.cli.doctor.findings import Finding, Verdict
-from aqsync.cli.doctor.subject import Subject
 from aqsync.cli.local_path import PATH
 from aqsync.cli.options import json_option
 from aqsync.cli.output import say, say_json
 from aqsync.errors import ExitCode
+from aqsync.service.doctor.examination import CHECKS, examine
+from aqsync.service.doctor.findings import Finding, Verdict
+from aqsync.service.doctor.subject import Subject
 from aqsync.wording import counted
 
 

@@ -13,7 +13,7 @@ from aqsync.service import account
 from aqsync.service.unit import Unit
 from tests.support.fake_systemd import FakeSystemd
 from tests.support.project import Ran, run
-from tests.unit.cli.test_doctor import RUNNING
+from tests.unit.service.test_doctor import RUNNING
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")

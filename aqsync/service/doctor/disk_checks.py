@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aqsync.cli.doctor.findings import Result, Verdict, fault, faults_of, ok, skipped, warning
-from aqsync.cli.doctor.subject import POSIX, CannotLook, Subject
 from aqsync.config import MappingConfig
 from aqsync.errors import AqsyncError, ServiceFailed
 from aqsync.local.mounts import kind_at, without_events
@@ -23,6 +21,8 @@ from aqsync.local.watches import (
     instances_cure,
     limit_cure,
 )
+from aqsync.service.doctor.findings import Result, Verdict, fault, faults_of, ok, skipped, warning
+from aqsync.service.doctor.subject import POSIX, CannotLook, Subject
 from aqsync.wording import duration, printable, size_text
 
 if TYPE_CHECKING:

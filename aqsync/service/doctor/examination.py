@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from aqsync.cli.doctor.disk_checks import (
+from aqsync.errors import AqsyncError
+from aqsync.service.doctor.disk_checks import (
     look_at_file_systems,
     look_at_permissions,
     look_at_room,
     look_at_watches,
 )
-from aqsync.cli.doctor.findings import Check, Finding, Result, fault, faults_of, skipped
-from aqsync.cli.doctor.journal_checks import look_at_journal
-from aqsync.cli.doctor.server_checks import (
+from aqsync.service.doctor.findings import Check, Finding, Result, fault, faults_of, skipped
+from aqsync.service.doctor.journal_checks import look_at_journal
+from aqsync.service.doctor.server_checks import (
     look_at_access,
     look_at_clock,
     look_at_experiments,
     look_at_header,
     look_at_server,
 )
-from aqsync.cli.doctor.service_checks import look_at_service
-from aqsync.cli.doctor.setup_checks import (
+from aqsync.service.doctor.service_checks import look_at_service
+from aqsync.service.doctor.setup_checks import (
     look_at_config,
     look_at_daemon,
     look_at_token,
     look_at_versions,
 )
-from aqsync.cli.doctor.subject import CannotLook, Subject
-from aqsync.errors import AqsyncError
+from aqsync.service.doctor.subject import CannotLook, Subject
 
 CHECKS = (
     Check(

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.cli.doctor.disk_checks import (
-    journal_kind_result,
-    permission_result,
-    room_result,
-    watches_results,
-)
-from aqsync.cli.doctor.examination import CHECKS, examine
-from aqsync.cli.doctor.findings import Check, Finding, Result, Verdict, ok
-from aqsync.cli.doctor.server_checks import clock_result
-from aqsync.cli.doctor.service_checks import state_result
-from aqsync.cli.doctor.subject import Subject
 from aqsync.config import MappingConfig
 from aqsync.local.disk import REAL_DISK
 from aqsync.local.reach import Reach, look_below
 from aqsync.local.rules import Rules
 from aqsync.local.watches import Need
+from aqsync.service.doctor.disk_checks import (
+    journal_kind_result,
+    permission_result,
+    room_result,
+    watches_results,
+)
+from aqsync.service.doctor.examination import CHECKS, examine
+from aqsync.service.doctor.findings import Check, Finding, Result, Verdict, ok
+from aqsync.service.doctor.server_checks import clock_result
+from aqsync.service.doctor.service_checks import state_result
+from aqsync.service.doctor.subject import Subject
 from aqsync.service.installed import Installed
 
 MIB = 1 << 20
@@ -156,7 +156,7 @@ def test_a_check_that_breaks_is_a_fault_and_the_others_go_on(
         Check("one", "?", "?", broken),
         Check("two", "?", "?", lambda _subject: [ok("well")]),
     )
-    monkeypatch.setattr("aqsync.cli.doctor.examination.CHECKS", checks)
+    monkeypatch.setattr("aqsync.service.doctor.examination.CHECKS", checks)
     one, two = examine(Subject(tmp_path / "none", "aqsync"))
     assert (one.verdict, "RuntimeError: it went wrong" in one.message) == ("fault", True)
     assert two == Finding("two", "ok", "well", "")

@@ -7,12 +7,12 @@ import platform
 from collections.abc import Iterator
 
 from aqsync import __version__
-from aqsync.cli import open_token
-from aqsync.cli.doctor.findings import Result, fault, faults_of, ok, skipped, warning
-from aqsync.cli.doctor.subject import Subject
 from aqsync.config.token import read_token
 from aqsync.errors import AqsyncError, ConfigError
 from aqsync.journal.database import SQLITE_VERSION
+from aqsync.service.doctor import open_token
+from aqsync.service.doctor.findings import Result, fault, faults_of, ok, skipped, warning
+from aqsync.service.doctor.subject import Subject
 from aqsync.wording import counted
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aqsync.cli.doctor.findings import Result, fault, faults_of, ok, warning
-from aqsync.cli.doctor.subject import CannotLook, Subject
 from aqsync.errors import AccessDenied, HeaderDropped
 from aqsync.model import SECOND_NS
+from aqsync.service.doctor.findings import Result, fault, faults_of, ok, warning
+from aqsync.service.doctor.subject import CannotLook, Subject
 from aqsync.wording import seconds_text
 
 _DATED_BEFORE_S = 2.0

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from aqsync.cli.doctor.subject import Subject
 from aqsync.errors import AqsyncError, ConfigError
+from aqsync.service.doctor.subject import Subject
 
 
 class Verdict(StrEnum):

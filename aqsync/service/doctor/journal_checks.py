@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from aqsync.cli.doctor.findings import Result, fault, ok
-from aqsync.cli.doctor.subject import Subject
-from aqsync.cli.journal_place import check_journal
 from aqsync.errors import JournalBroken
 from aqsync.journal import Journal
+from aqsync.journal.place import check_journal
+from aqsync.service.doctor.findings import Result, fault, ok
+from aqsync.service.doctor.subject import Subject
 
 
 def look_at_journal(subject: Subject) -> Iterator[Result]:

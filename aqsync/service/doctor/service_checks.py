@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aqsync.cli.doctor.findings import Result, fault, ok, warning
-from aqsync.cli.doctor.subject import CannotLook, Subject
 from aqsync.errors import ConfigError, ServiceFailed
+from aqsync.service.doctor.findings import Result, fault, ok, warning
+from aqsync.service.doctor.subject import CannotLook, Subject
 
 if TYPE_CHECKING:
     from aqsync.service.installed import Installed

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aqsync.aqueduct.client import Client
-from aqsync.cli.server_access import access, connected
 from aqsync.clock import Clock, SystemClock
 from aqsync.config import Config, MappingConfig, ServerConfig, find_config, load_config, load_server
 from aqsync.errors import AqsyncError, ConfigError, ServiceFailed
@@ -23,6 +22,7 @@ from aqsync.local.roots import held_root
 from aqsync.paths import absolute
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import DaemonStatus
+from aqsync.sync.connection import connect_to
 
 if TYPE_CHECKING:
     from aqsync.service.installed import Installed
@@ -99,8 +99,7 @@ class Subject:
             ConfigError: The token, the address or the file of authorities cannot be used.
             CannotLook: It is not known which server is meant.
         """
-        _ = self.section
-        return connected(access(self.path, None, None))
+        return connect_to(self.section)
 
     @cached_property
     def refusal(self) -> AqsyncError | None:
