@@ -39,6 +39,7 @@ from aqsync.model import (
     Wait,
     has_moved_on,
 )
+from aqsync.sync.backoff import backoff_ns
 from aqsync.sync.engine import Engine
 from aqsync.sync.files_in_hand import FilesInHand
 from aqsync.sync.hanging_disks import HangingDisks
@@ -46,7 +47,6 @@ from aqsync.sync.in_vain import InVain
 from aqsync.sync.jobs import Job
 from aqsync.sync.order import Order
 from aqsync.sync.outcome_log import OutcomeLog
-from aqsync.sync.planner import backoff_ns
 from aqsync.sync.policies import transfers_blocked
 from aqsync.sync.policy_cache import PolicyCache
 from aqsync.sync.work_queue import Lane, WorkQueue, lane_of

@@ -52,6 +52,7 @@ from aqsync.model import (
     explain_error,
 )
 from aqsync.sync.actions import Actions
+from aqsync.sync.backoff import search_pause_ns
 from aqsync.sync.contents import Contents
 from aqsync.sync.experiment_maker import ExperimentMaker
 from aqsync.sync.jobs import Job, Progress, ready, unwatched
@@ -60,17 +61,13 @@ from aqsync.sync.lists import Lists
 from aqsync.sync.manifests import ManifestWriter
 from aqsync.sync.measurement_watch import MeasurementWatch
 from aqsync.sync.mirror import Mirror
-from aqsync.sync.planner import (
-    LIMIT_TRIED_EVERY_NS,
-    decide,
-    is_too_large,
-    search_pause_ns,
-)
+from aqsync.sync.planner import decide
 from aqsync.sync.policies import experiments_known_of, experiments_of
 from aqsync.sync.rechecks import Rechecks
 from aqsync.sync.refusing import Refusing
 from aqsync.sync.remote_check import RemoteCheck
 from aqsync.sync.shared import Shared
+from aqsync.sync.size_limiting import SizeLimiting
 from aqsync.sync.tagger import Tagger
 from aqsync.sync.turn import turn
 from aqsync.sync.uploader import Uploader
@@ -153,6 +150,7 @@ class Engine:
         self._refusing = Refusing(
             journal, clock, server.check_file_name_header, self._change_outlook
         )
+        self._limiting = SizeLimiting(journal, clock, self._change_outlook)
         self._state = shared.state
         self.measurements = {
             m.name: MeasurementWatch(m, m.measurement, journal, clock, self._change_outlook)
@@ -307,7 +305,7 @@ class Engine:
         assert file.eid is not None  # noqa: S101 - the planner decides nothing for unmapped files
         uuid = UUID(self.journal.remote.uuid(file.eid))
         self._refusing.trying(file, step)
-        self._note_size_tried(file, step)
+        self._limiting.trying(file, step)
         mapping = self._by_name[file.mapping]
         errand = self._errands.job(mapping.directory, file.path)
         is_ready = ready
@@ -338,13 +336,6 @@ class Engine:
             if something or self.journal.hangs.of(mapping.name):
                 hanging = self._errands.hanging(mapping.directory)
                 self.journal.hangs.set(mapping.name, hanging)
-
-    def _note_size_tried(self, file: FileRecord, step: Decision) -> None:
-        """This file finds out whether the size limit still holds; no other one tries meanwhile."""
-        limit = self.journal.limits.size()
-        if limit is not None and isinstance(step, Upload) and is_too_large(file, limit):
-            self.journal.limits.tried(self.clock.now_ns() + LIMIT_TRIED_EVERY_NS)
-            self._change_outlook()
 
     def perform(self, job: Job) -> Outcome:
         """Do a job and record its outcome; usable from several threads.
@@ -380,11 +371,10 @@ class Engine:
             self._refusing.accepted(job.file, job.step)
         if str(job.uuid) != self.journal.remote.uuid(str(job.file.eid)):
             return ChangedMeanwhile()  # the EID was given to another experiment meanwhile
-        if isinstance(outcome, Failed) and self._is_told_by_a_limit(job.file, outcome):
+        if isinstance(outcome, Failed) and self._limiting.refused(job.file, outcome):
             return outcome
-        if isinstance(outcome, Uploaded) and self.journal.limits.accepted(outcome.size):
-            log.info("recovered: the server takes larger files now")
-            self._change_outlook()
+        if isinstance(outcome, Uploaded):
+            self._limiting.accepted(outcome.size)
         tags = self._scanners[job.file.mapping].rules.tags_of(job.file.path)
         mapping = self._by_name[job.file.mapping]
         recheck_at_ns = self.rechecks.needed(mapping, job.file, outcome, began_ns)
@@ -401,25 +391,7 @@ class Engine:
         """Whether the cause of a failed job concerns more than this file, and is logged already."""
         if self._state.problem is not None or self._refusing.explains(job.file, job.step):
             return True
-        limit = self.journal.limits.size()
-        return limit is not None and is_too_large(job.file, limit)
-
-    def _is_told_by_a_limit(self, file: FileRecord, outcome: Failed) -> bool:
-        """Whether a file failed by the size limit; then it is not marked as failed."""
-        if not outcome.too_large or file.local is None:
-            return False
-        now_ns = self.clock.now_ns()
-        limit = self.journal.limits.refused(
-            file.local.size if outcome.sent_bytes is None else outcome.sent_bytes,
-            outcome.limit_bytes,
-            outcome.why,
-            now_ns + LIMIT_TRIED_EVERY_NS,
-        )
-        if limit is None or not is_too_large(file, limit):
-            return False
-        self.journal.outcomes.too_large(file, outcome.why, now_ns)
-        self._change_outlook()
-        return True
+        return self._limiting.explains(job.file)
 
     def _forbidden(self, job: Job, exc: Forbidden) -> Failed:
         try:

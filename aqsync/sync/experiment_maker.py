@@ -21,9 +21,9 @@ from aqsync.local.made_folders import label_of
 from aqsync.local.made_words import MOST_TAGS, Facts, no_facts, words_of
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, MadeWords, Problem, Reason
+from aqsync.sync.backoff import search_pause_ns
 from aqsync.sync.experiment_rules import LOOK_AGAIN_NS
 from aqsync.sync.experiment_words import reword
-from aqsync.sync.planner import search_pause_ns
 
 MOST_LOOKED_FOR = 250
 """Experiments that are looked for once more before one list; others wait for the next one."""

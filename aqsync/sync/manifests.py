@@ -36,10 +36,10 @@ from aqsync.journal.manifests import ManifestRecord, WrittenManifest
 from aqsync.layout.manifest import manifest_name, write
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, Failure, explain_error
+from aqsync.sync.backoff import backoff_ns
 from aqsync.sync.lists import Lists
 from aqsync.sync.manifest_content import ManifestContent, label_of
 from aqsync.sync.manifest_rules import Outdated, due_in, spare_after
-from aqsync.sync.planner import backoff_ns
 from aqsync.sync.rate import RateLimit, received
 from aqsync.sync.remote_check import was_listed
 from aqsync.sync.turn import turn

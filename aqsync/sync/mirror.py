@@ -13,8 +13,8 @@ from aqsync.errors import AnswerTooLarge, Forbidden
 from aqsync.journal import Journal
 from aqsync.layout.identity import is_key
 from aqsync.model import Problem, Reason
+from aqsync.sync.backoff import search_pause_ns
 from aqsync.sync.experiment_maker import ExperimentMaker
-from aqsync.sync.planner import search_pause_ns
 
 CHUNK = 50
 """Experiments whose lists are asked for in one request, unless they are too long together."""

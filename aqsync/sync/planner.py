@@ -29,9 +29,7 @@ from aqsync.model import (
     Recheck,
     Refusal,
     RemoveRemote,
-    ServerProblem,
     Signature,
-    SizeLimit,
     State,
     SyncedVersion,
     Twin,
@@ -39,23 +37,16 @@ from aqsync.model import (
     Upload,
     Wait,
 )
+from aqsync.sync.backoff import LONGEST_BACKOFF_NS, backoff_ns
 from aqsync.sync.claimed_rules import before_removal, is_ours, to_compare, why_in_sync
 from aqsync.sync.experiment_rules import first_of_experiment, held_by_experiment
 from aqsync.sync.freed_rules import freed
 from aqsync.sync.growing_rules import paced
+from aqsync.sync.size_rules import too_large
 from aqsync.sync.unfinished_rules import being_written, finished_or_not
 from aqsync.timestamps import settle_ns
 from aqsync.wording import duration
 
-LONGEST_BACKOFF_S = 15 * 60
-LONGEST_ORDERED_PAUSE_NS = 3600 * SECOND_NS
-"""The longest pause that a server may ask for; after that it is asked again."""
-LIMIT_TRIED_EVERY_NS = 24 * 3600 * SECOND_NS
-"""How often a file that is too large is tried again, as administrators raise limits."""
-FIRST_SEARCH_PAUSE_S = 5
-LONGEST_SEARCH_PAUSE_S = 60
-"""How soon an experiment that is created after its folder is found, at the latest."""
-LONGEST_BACKOFF_NS = int(1.2 * LONGEST_BACKOFF_S) * SECOND_NS
 LONG_CHANGING_NS = 60 * SECOND_NS
 """A file that changes for longer than this and several settle times is reported."""
 LONG_CHANGING_SETTLES = 5
@@ -65,36 +56,6 @@ LONG_RENAMED_NS = 10 * 60 * SECOND_NS
 RESENDS_AFTER_NS = (0, 60 * SECOND_NS, 600 * SECOND_NS)
 """When a version that the server did not keep is sent again, counted from the first time. After
 the last of these it is not sent again that day, since something keeps replacing it there."""
-
-
-def backoff_ns(failures: int, salt: int) -> int:
-    """The pause after so many failures in a row: 1 s, doubling, to 15 min, give or take a fifth.
-
-    Args:
-        failures: Failures so far, at least 1.
-        salt: Spreads the pauses of different files; the same salt gives the same pause.
-    """
-    seconds = min(2.0 ** min(failures - 1, 30), LONGEST_BACKOFF_S)
-    jitter = 0.8 + 0.4 * ((salt * 2_654_435_761 + failures * 40_503) % 1_000) / 1_000
-    return int(seconds * jitter * SECOND_NS)
-
-
-def probe_is_near(problem: ServerProblem, now_ns: int) -> bool:
-    """Whether a probe is planned and its time has not come.
-
-    If it lies further ahead than any pause, it was planned before the clock was set back.
-    """
-    longest = LONGEST_ORDERED_PAUSE_NS if problem.ordered else backoff_ns(problem.count, 0)
-    return 0 < problem.probe_at_ns - now_ns <= longest
-
-
-def search_pause_ns(looks: int) -> int:
-    """The pause after so many failed searches for an experiment: 5 s, doubling, to a minute.
-
-    Args:
-        looks: Searches so far, at least 1.
-    """
-    return min(FIRST_SEARCH_PAUSE_S << min(looks - 1, 30), LONGEST_SEARCH_PAUSE_S) * SECOND_NS
 
 
 def removal_barrier(gone: int, known: int, share: float) -> Explanation | None:
@@ -377,7 +338,7 @@ def _unless_hindered(file: FileRecord, policy: Policy, step: Decision, now_ns: i
     failure = file.failure
     if failure is not None and failure.permanent:
         return Hold(failure.why, failure.at_ns)
-    if isinstance(step, Upload) and (held := _too_large(file, policy.size_limit, now_ns)):
+    if isinstance(step, Upload) and (held := too_large(file, policy.size_limit, now_ns)):
         return held
     if policy.blocked is not None:
         return Wait(policy.blocked.why, policy.blocked.since_ns, policy.blocked.until_ns)
@@ -413,36 +374,6 @@ def _not_ready(unready: Unready) -> Wait:
     """A wait for other files of the same measurement, or for the end of it."""
     why, since_ns, until_ns = unready.why, unready.since_ns, unready.until_ns
     return Wait(why, since_ns, until_ns, folder=unready.folder, last=unready.last)
-
-
-def _too_large(file: FileRecord, limit: SizeLimit | None, now_ns: int) -> Hold | None:
-    """A file that is too large is held, and tried once a day to find out whether that changed."""
-    if limit is None or not is_too_large(file, limit) or file.forced:
-        return None
-    # If the try lies further ahead, it was planned before the clock was set back.
-    if now_ns >= limit.again_ns or limit.again_ns - now_ns > LIMIT_TRIED_EVERY_NS:
-        return None
-    size = file.size
-    takes = (
-        f"at most {limit.bytes}"
-        if limit.named
-        else f"fewer than {limit.bytes + 1} ({limit.message})"
-    )
-    why = Reason.TOO_LARGE.explain(
-        eid=file.eid_shown or "that makes itself",
-        size=size,
-        limit=takes,
-        advice=f"{limit.hint}; " if limit.hint else "",
-    )
-    return Hold(why, file.since_ns, next_ns=limit.again_ns, sooner_by_push=False)
-
-
-def is_too_large(file: FileRecord, limit: SizeLimit) -> bool:
-    """Whether a file is larger than the server takes; one of unchanged size may need no upload."""
-    local, synced = file.local, file.synced
-    if local is None or local.size <= limit.bytes:
-        return False
-    return synced is None or synced.signature.size != local.size
 
 
 def _refused(file: FileRecord, refusal: Refusal | None, now_ns: int) -> Hold | None:

@@ -15,10 +15,10 @@ from aqsync.journal.observations import Waiting
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import SECOND_NS, FileRecord, ServerProblem
 from aqsync.paths import is_chosen
+from aqsync.sync.backoff import probe_is_near
 from aqsync.sync.engine import Engine
 from aqsync.sync.leftovers import leftovers
 from aqsync.sync.order import TRIES, Order, Round
-from aqsync.sync.planner import probe_is_near
 from aqsync.sync.policies import server_state, undecided
 from aqsync.sync.progress import Pausing, Planned, Replacing, Sent
 from aqsync.sync.work_queue import WorkQueue

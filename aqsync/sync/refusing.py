@@ -20,7 +20,8 @@ from aqsync.model import (
     RemoveRemote,
     Upload,
 )
-from aqsync.sync.planner import action_of, backoff_ns
+from aqsync.sync.backoff import backoff_ns
+from aqsync.sync.planner import action_of
 
 _WHAT = {
     Action.SEND: "uploads",

@@ -17,10 +17,10 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.journal.refusals import Key
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, FileRecord, SizeLimit
+from aqsync.sync.backoff import LONGEST_SEARCH_PAUSE_S, probe_is_near
 from aqsync.sync.engine import Engine
 from aqsync.sync.loop import Loop
 from aqsync.sync.mirror import CHUNK
-from aqsync.sync.planner import LONGEST_SEARCH_PAUSE_S, probe_is_near
 from aqsync.sync.policies import ALWAYS, batched, undecided
 from aqsync.sync.summary import is_complete
 from aqsync.sync.work_queue import WorkQueue

@@ -10,7 +10,7 @@ from aqsync.journal import Journal
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.log import Log
 from aqsync.model import SECOND_NS, Reason, ServerProblem, explain_error
-from aqsync.sync.planner import LONGEST_ORDERED_PAUSE_NS, backoff_ns, probe_is_near
+from aqsync.sync.backoff import LONGEST_ORDERED_PAUSE_NS, backoff_ns, probe_is_near
 from aqsync.wording import duration
 
 SHORTEST_ORDERED_PAUSE_S = 1.0

@@ -27,10 +27,13 @@ LIMIT_S = 120.0
 """A mutant that never ends is caught too."""
 MOST_MEMORY = 4 << 30
 TESTS = {
-    "aqsync.sync.planner": [
-        "tests/unit/sync/test_planner.py",
-        "tests/unit/sync/test_decisions_lead_to_rest.py",
-    ],
+    **{
+        f"aqsync.sync.{name}": [
+            "tests/unit/sync/test_planner.py",
+            "tests/unit/sync/test_decisions_lead_to_rest.py",
+        ]
+        for name in ("planner", "backoff", "size_rules")
+    },
     "aqsync.sync.growing_rules": ["tests/unit/sync/test_growing_rules.py"],
     "aqsync.sync.measurements": ["tests/unit/sync/test_measurements.py"],
     "aqsync.sync.unfinished_rules": ["tests/unit/sync/test_unfinished.py"],

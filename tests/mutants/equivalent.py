@@ -60,8 +60,9 @@ _READER = {
 
 _BACKOFF = "seconds = min(2.0 ** min(failures - 1, 30), LONGEST_BACKOFF_S)"
 
+_PAUSES = {f"{_BACKOFF}  |  30  =>  31": "both are far longer than the longest pause"}
+
 _PLANNER = {
-    f"{_BACKOFF}  |  30  =>  31": "both are far longer than the longest pause",
     "if not listed_since or listed is None or listed == synced.modified_at:"
     "  |  not listed_since or listed is None or listed == synced.modified_at"
     "  =>  not listed_since or listed == synced.modified_at": (
@@ -73,6 +74,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "aqsync.layout.names": _NAMING,
     "aqsync.local.reader": _READER,
     "aqsync.local.rules": _RULES,
+    "aqsync.sync.backoff": _PAUSES,
     "aqsync.sync.planner": _PLANNER,
 }
 """By module: the change, as `Mutant.change` puts it, and why it changes nothing."""

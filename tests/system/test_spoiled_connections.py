@@ -24,7 +24,7 @@ CLASH = "c =231.bin"
 FOREIGN = b"put there by others"
 QUICK = {
     "aqsync.sync.watch_supervisor.ROOT_CHECK_S": 0.2,
-    "aqsync.sync.planner.LONGEST_BACKOFF_S": 2,
+    "aqsync.sync.backoff.LONGEST_BACKOFF_S": 2,
 }
 
 MIXES = {

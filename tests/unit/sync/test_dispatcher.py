@@ -24,10 +24,10 @@ from aqsync.errors import (
 from aqsync.journal.observations import Waiting
 from aqsync.local.errands import Hang
 from aqsync.model import ChangedMeanwhile, FileRecord, InSync, Outcome, Policy, Reason, State
+from aqsync.sync.backoff import LONGEST_BACKOFF_S
 from aqsync.sync.dispatcher import IDLE_S, MOST_IN_BACKGROUND, Announce
 from aqsync.sync.files_in_hand import BATCH
 from aqsync.sync.jobs import Job
-from aqsync.sync.planner import LONGEST_BACKOFF_S
 from aqsync.sync.policies import policies
 from aqsync.sync.policy_cache import POLICY_S
 from aqsync.sync.work_queue import LARGE

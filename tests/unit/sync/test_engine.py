@@ -34,9 +34,9 @@ from aqsync.model import (
     Wait,
     explain_error,
 )
+from aqsync.sync.backoff import backoff_ns
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.planner import backoff_ns
 from tests.support.fake_clock import SECOND_NS
 from tests.support.harness import logged
 from tests.support.lab import EID, Lab

@@ -37,7 +37,8 @@ from aqsync.model import (
     Upload,
     Wait,
 )
-from aqsync.sync.planner import LONGEST_BACKOFF_S, backoff_ns, decide, removal_barrier
+from aqsync.sync.backoff import LONGEST_BACKOFF_S, backoff_ns
+from aqsync.sync.planner import decide, removal_barrier
 from tests.support.examples import examples
 from tests.support.fake_clock import SECOND_NS
 from tests.support.reasons import said
