@@ -79,10 +79,17 @@ def chosen_files(tree: Tree, names: Sequence[str], found: ExperimentRef) -> list
         RemoteFileNotFound: There is no such file; all that are missing are named.
         ConfigError: A pattern is none.
     """
+    by_path = {file.path: file for file in tree.files}
+    by_name = {file.name: file for file in tree.files}
     chosen: dict[str, TreeFile] = {}
     missing = []
     for name in names:
-        files = _named(tree, name)
+        if name in by_path:
+            files = [by_path[name]]
+        elif name in by_name:
+            files = [TreeFile(name, name, by_name[name].modified_at)]
+        else:
+            files = _below_or_like(tree, name)
         if not files:
             missing.append(name)
         for file in files:
@@ -96,13 +103,8 @@ def chosen_files(tree: Tree, names: Sequence[str], found: ExperimentRef) -> list
     return list(chosen.values())
 
 
-def _named(tree: Tree, name: str) -> list[TreeFile]:
-    for file in tree.files:
-        if file.path == name:
-            return [file]
-    for file in tree.files:
-        if file.name == name:
-            return [TreeFile(name, name, file.modified_at)]
+def _below_or_like(tree: Tree, name: str) -> list[TreeFile]:
+    """The files of a folder, or those that a pattern fits."""
     below = f"{name.rstrip('/')}/"
     files = [file for file in tree.files if file.path.startswith(below)]
     if files or not _GLOB.search(name):
