@@ -28,7 +28,6 @@ _LONGEST_NAME = 2**16 - 2
 _EXTENDED_TIME = 0x5455
 """An extra field with seconds since 1970, which unpackers prefer."""
 _SECONDS = range(-(2**31), 2**31)
-_SECOND_NS = 1_000_000_000
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 

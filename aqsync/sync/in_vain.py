@@ -1,7 +1,7 @@
-"""Jobs that end in vain, as what they were decided by was no longer so when they began.
+"""Jobs that end without a result, as the file or the list was another when they began.
 
-The next look or list shows what it is now. Where neither does, time after time, that is a failure
-like any other: it is told, and tried again with growing pauses.
+The next look or list usually shows what is there now. If neither does, again and again, the file
+has failed: it is told, and tried again with growing pauses.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ RESTS = 50.0
 SHARE = 10
 """Its own bytes are at most one in so many of those that were sent since the last one ..."""
 SPARE_BYTES = 256 * 1024
-"""... besides so many an hour, of which as many may be saved up: a small one costs nobody much."""
+"""... plus so many an hour. Unused ones add up to as many at most: a small one never waits."""
 AT_LATEST_S = 3600.0
 """It is written if the last one is so old, whatever it costs."""
 
