@@ -13,6 +13,12 @@ from aqsync.local.metadata.found import Failed, NotThereYet, Values
 from aqsync.local.owners import owners_of
 from aqsync.local.snapshot import Snapshots
 
+LONG_S = 1.0
+"""A file that takes longer than this to read ..."""
+REST = 50.0
+"""... is read again, as it has changed, after so many times as long: a large database is copied for
+that, and changes all the time while it is measured."""
+
 
 class FactsReader:
     """Asks the files that the section ``metadata`` of a mapping names.
@@ -27,6 +33,8 @@ class FactsReader:
         self._disk = AttendedDisk(disk)
         self._snapshots = snapshots
         self._errands = errands
+        self._again_at: dict[tuple[str, str], float] = {}
+        """By mapping and folder, when a file that took long is read again at the soonest."""
 
     def __call__(self, mapping: MappingConfig, folder: str, seen: str) -> FolderFacts | None:
         """What is known; None: not yet, or no more than when the file stood as it was seen."""
@@ -35,10 +43,18 @@ class FactsReader:
         reader = MetadataReader(
             mapping.directory, mapping.metadata, self._disk, self._snapshots, owners_of(mapping)
         )
+        clock, place = self._snapshots.clock, (mapping.name, folder)
+        began = clock.monotonic()
+        if seen and began < self._again_at.get(place, began):
+            return None
         try:
             found = self._errands.run(mapping.directory, lambda: reader.metadata_of(folder, seen))
         except DiskHangs:
             return None
+        took = clock.monotonic() - began
+        self._again_at.pop(place, None)
+        if took > LONG_S:
+            self._again_at[place] = began + took + REST * took
         match found:
             case NotThereYet():
                 return None
