@@ -87,12 +87,13 @@ class Push:
                 self._tidy()
             if listed and (self._limits.freed or self._limits.kept):
                 self._note_freed()
-            if listed and (yield from self._rounds()) and not self._all_paused():
-                result.tags += self._engine.tag()
-                self._write_manifests()
-            for mapping in self._mappings:
+            usable = listed and (yield from self._rounds())
+            for mapping in self._mappings:  # before the manifests, which tell it too
                 if mapping.name in self._engine.measurements:
                     self._engine.measurements[mapping.name].tell()
+            if usable and not self._all_paused():
+                result.tags += self._engine.tag()
+                self._write_manifests()
             if listed and not self._all_paused():
                 yield from self._act()
         except Interrupted:

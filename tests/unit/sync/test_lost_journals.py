@@ -10,6 +10,7 @@ import pytest
 
 from aqsync.layout.manifest import ManifestFile, is_manifest_name, read, write
 from aqsync.model import Compare, InSync, Reason, State
+from tests.support.action_lab import MEASUREMENT
 from tests.support.lab import EID, Lab
 
 PATHS = ("a", "run/b", "empty")
@@ -174,3 +175,15 @@ def test_what_its_writer_had_not_closed_is_marked_again(lab: Lab, *, believed: b
     synced = lab.record("u.png").synced
     assert synced is not None
     assert (synced.unfinished, synced.claimed) == ("PNG", believed)
+
+
+def test_the_last_manifest_of_a_push_says_which_measurements_are_complete(tmp_path: Path) -> None:
+    with Lab(tmp_path, manifest=True, measurement=MEASUREMENT) as lab:
+        for run in ("run_1", "run_2"):
+            lab.write(f"day/{run}/iq.csv", run.encode())
+            lab.write(f"day/{run}/done.tag")
+        for _ in range(2):
+            lab.push()
+            [ours] = lab.journal.manifests.all()
+            assert not ours.is_outdated
+            lost(lab)
