@@ -90,7 +90,10 @@ class Moves:
         place = {"name": transfer.name, "path": str(transfer.path)}
         self._moved.append({**place, "bytes": size})
         if not self._json:
-            say(f"{self._verb} {transfer.name} ({size_text(size)})")
+            # Where a download went is seen from its name only if it got no folders by it.
+            other = self._verb == "downloaded" and transfer.path.name != transfer.name
+            where = f" as {transfer.path}" if other else ""
+            say(f"{self._verb} {transfer.name}{where} ({size_text(size)})")
 
     def _failed(self, transfer: Transfer, exc: AqsyncError) -> None:
         name_by_eid(exc, {self._found.uuid: self._found.eid})

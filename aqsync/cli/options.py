@@ -32,7 +32,7 @@ class Duration(click.ParamType[float, str]):
         try:
             seconds = parse_duration(value)
         except ValueError as exc:
-            self.fail(str(exc), param, ctx)
+            self.fail(f"{exc}, such as 90s, 15m or 30d", param, ctx)
         if seconds > LONGEST_DURATION_S:
             self.fail(f"{value!r} is longer than ten years", param, ctx)
         return seconds

@@ -20,7 +20,7 @@ from aqsync.cli.local_path import PATH
 from aqsync.cli.starting_server import await_start
 from aqsync.config import find_config, load_server
 from aqsync.config.token import read_token
-from aqsync.errors import ConfigError, ExitCode
+from aqsync.errors import ConfigError, ExitCode, ExperimentNotFound
 from aqsync.paths import absolute
 
 eid_argument = click.argument(
@@ -132,10 +132,14 @@ def find_experiment(server: Client, identifier: str) -> ExperimentRef:
         ExperimentNotFound: There is none for this user.
     """
     try:
-        uuid = UUID(identifier)
-    except ValueError:
-        return server.experiment_by_eid(identifier)
-    return server.experiment(uuid)
+        try:
+            uuid = UUID(identifier)
+        except ValueError:
+            return server.experiment_by_eid(identifier)
+        return server.experiment(uuid)
+    except ExperimentNotFound as exc:
+        exc.hint = exc.hint or "`aqsync experiment find` lists those that there are"
+        raise
 
 
 @contextlib.contextmanager

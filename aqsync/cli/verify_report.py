@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,12 +15,12 @@ from aqsync import __version__
 from aqsync.aqueduct.local_files import begun
 from aqsync.errors import ConfigError
 from aqsync.sync.verification import Verification
-from aqsync.wording import printable
+from aqsync.wording import counted, printable
 
 _STYLE = (
     "body{font-family:sans-serif;margin:2em;max-width:80em}"
     "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:left}"
-    "td:last-child{overflow-wrap:anywhere}"
+    "td{overflow-wrap:anywhere;min-width:4em}td:last-child{min-width:20em}"
 )
 
 
@@ -40,6 +41,7 @@ def as_json(
         "version": 1,
         "aqsync": __version__,
         "at": at,
+        "host": platform.node(),
         "server": server,
         "subject": subject,
         "deep": deep,
@@ -47,6 +49,7 @@ def as_json(
         "files": found.files,
         "bytes": found.bytes,
         "freed": found.freed,
+        "gone": found.gone,
         "others": found.others,
         "left_out": found.left_out,
         "differences": [asdict(each) for each in found.differences],
@@ -84,16 +87,20 @@ def report_at(place: Path | None) -> Iterator[Callable[[dict[str, Any]], None]]:
 
 
 def _page(answer: dict[str, Any]) -> str:
-    verdict = "All is equal" if answer["equal"] else f"{len(answer['differences'])} differences"
+    verdict = (
+        "All is equal" if answer["equal"] else counted(len(answer["differences"]), "difference")
+    )
     how = "every byte read on both sides" if answer["deep"] else "lists, times and sizes"
     facts = [
         ("What", answer["subject"]),
+        ("On the PC", answer["host"]),
         ("Server", answer["server"]),
         ("When", answer["at"]),
         ("How", how),
         ("Files on the server", f"{answer['files']}, {answer['bytes']} bytes"),
-        ("Freed here", answer["freed"]),
-        ("Of others", answer["others"]),
+        ("Of them freed here", answer["freed"]),
+        ("Of them deleted here, kept there", answer["gone"]),
+        ("Files of others on the server", answer["others"]),
         ("Here, and never sent", answer["left_out"]),
         ("aqsync", answer["aqsync"]),
     ]
@@ -114,7 +121,10 @@ def _page(answer: dict[str, Any]) -> str:
         columns = ("eid", "name", "place", "size", "sha256")
         rows = ([each[key] for key in columns] for each in answer["read"])
         heads = ("experiment", "name on the server", "file", "bytes", "SHA-256")
-        parts += ["<h2>Files read and found equal</h2>", _table(heads, rows)]
+        parts += [
+            "<h2>Files on the server with the content that was sent</h2>",
+            _table(heads, rows),
+        ]
     return "\n".join([*parts, "</body></html>\n"])
 
 

@@ -100,6 +100,8 @@ class SentFile(NamedTuple):
     unfinished: bool
     freed_ns: int | None
     """When a person removed it here to free space; None: nobody has."""
+    here: bool
+    """Whether a file is at its path."""
 
 
 class Manifests:
@@ -245,7 +247,7 @@ class Manifests:
                 " f.synced_at_ns, f.synced_modified_at, f.synced_provisional,"
                 " f.synced_unfinished IS NOT NULL, (SELECT d.at_ns FROM freed d"
                 " JOIN experiment e ON e.uuid = d.uuid"
-                " WHERE e.eid = f.eid AND d.name = f.remote_name)"
+                " WHERE e.eid = f.eid AND d.name = f.remote_name), f.size IS NOT NULL"
                 " FROM file f JOIN mapping m ON m.id = f.mapping_id"
                 " WHERE f.eid = ? AND (f.remote_name, f.id) > (?, ?)"
                 " AND f.synced_at_ns IS NOT NULL AND ("
@@ -256,8 +258,8 @@ class Manifests:
                 " ORDER BY f.remote_name, f.id LIMIT ?",
                 (eid, name, identity, _BATCH),
             )
-            for _, mapping, directory, base, *rest, provisional, unfinished, freed_ns in rows:
-                states = bool(provisional), bool(unfinished), freed_ns
+            for _, mapping, directory, base, *rest, provisional, unfinished, freed_ns, here in rows:
+                states = bool(provisional), bool(unfinished), freed_ns, bool(here)
                 yield SentFile._make((mapping, joined(directory, base), *rest, *states))
             if len(rows) < _BATCH:
                 return

@@ -286,7 +286,7 @@ class Reason(StrEnum):
     FREED_GONE = (
         "freed-gone",
         "freed here, and removed on the server since: no copy is known",
-        "put it back from a backup; `aqsync retry PATH` forgets the file",
+        "put it back from the trash or a backup; `aqsync retry PATH` forgets the file",
     )
     FREED_REPLACED = (
         "freed-replaced",

@@ -64,7 +64,9 @@ class Verification:
     """On the server, known by the journal or a manifest."""
     bytes: int = 0
     freed: int = 0
-    """Of them, those whose only copy is on the server."""
+    """Of them, those whose only copy is on the server, since a person freed them."""
+    gone: int = 0
+    """Of them, those that were deleted here, and are kept there."""
     others: int = 0
     """On the server, and known by neither: people or other programs put them there."""
     left_out: int = 0
@@ -174,6 +176,7 @@ class Verifier:
             place = self._place(file)
             line = told.get(name)
             self._expect(eid, name, _Known(file.size, file.sha256, place), freed=file.freed_ns)
+            self.found.gone += not file.here and file.freed_ns is None
             if line is None:
                 if mapping is not None and mapping.manifest and (shown, name) not in self._said:
                     why = "in sync, and no manifest on the server has this version yet"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import platform
 import sqlite3
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -183,6 +184,15 @@ def test_a_report_is_kept(pushed: Project, tmp_path: Path, suffix: str) -> None:
     else:
         assert "&lt;b&gt;.csv" in text
         assert "<b>.csv" not in text
+
+
+def test_what_is_deleted_here_and_kept_there_is_counted(pushed: Project) -> None:
+    (pushed.root / A).unlink()
+    ran = pushed.run("verify")
+    assert ran.exit_code == 0
+    assert "of them 1 deleted here and kept there" in ran.out
+    found = pushed.run("verify", "--json").json
+    assert (found["gone"], found["host"]) == (1, platform.node())
 
 
 def test_a_report_has_a_known_form(pushed: Project) -> None:

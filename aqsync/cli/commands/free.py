@@ -54,7 +54,7 @@ def _age(_context: object, _option: object, text: str) -> float:
     try:
         return parse_duration(text)
     except ValueError as exc:
-        raise click.BadParameter(str(exc)) from exc
+        raise click.BadParameter(f"{exc}, such as 12h or 30d") from exc
 
 
 @click.command(epilog="Example: aqsync free --older-than 30d fridge-1")
@@ -154,7 +154,9 @@ def _trash_of(
     """
     if delete:
         if trash is not None:
-            raise ConfigError("--trash and --delete cannot stand together")
+            raise ConfigError(
+                "--trash and --delete cannot stand together", hint="leave one of them out"
+            )
         return None
     top = config.journal.parent / "trash" if trash is None else absolute(trash)
     place = top / mapping.name / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"

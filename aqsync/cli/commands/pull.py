@@ -34,7 +34,7 @@ from aqsync.cli.trees import (
 from aqsync.errors import ConfigError, ExitCode, Interrupted, LocalError, RemoteError
 from aqsync.layout.names import is_plain
 from aqsync.layout.tree import Tree
-from aqsync.wording import size_text
+from aqsync.wording import counted, size_text
 
 _STDOUT = Path("-")
 
@@ -186,11 +186,12 @@ class _Answer:
 
     def _summary(self) -> str:
         size = size_text(sum(each.size for each in self._downloaded))
-        parts = [f"downloaded {len(self._downloaded)} files of {self._found.eid} ({size})"]
+        files = counted(len(self._downloaded), "file")
+        parts = [f"downloaded {files} of {self._found.eid} ({size})"]
         if self._present:
-            parts.append(f"{len(self._present)} were here already")
+            parts.append(f"{len(self._present)} here already")
         if self._problems:
-            parts.append(f"{len(self._problems)} are missing")
+            parts.append(f"{len(self._problems)} not as in the experiment")
         return f"{', '.join(parts)}: {self._place}"
 
 

@@ -310,7 +310,8 @@ def _tell_mapping(each: _MappingState, now_ns: int, *, everything: bool) -> None
     say(f"  {counts_text(summary, *more)}")
     _tell_not_there(each, now_ns)
     say(
-        f"  {size_text(summary.bytes[State.IN_SYNC])} on the server;"
+        f"  {size_text(summary.bytes[State.IN_SYNC])} on the server"
+        f"{' beside what was freed' if summary.files[State.FREED] else ''};"
         f" last complete sync {age_text(each.complete_at_ns, now_ns)}"
     )
     notes = found.notes()

@@ -63,10 +63,11 @@ def verify(
     lists, times and sizes are compared; with it every byte is read, here and there. Exit status: 0
     all is equal, 1 something differs.
 
-    With --json: an object with files, bytes, freed, others (files that neither this PC nor a
-    manifest knows), left_out (how many are here and never sent), differences (a list of objects
-    with code, eid, name, place and meaning), and with --deep read (a list of objects with eid,
-    name, place, size and sha256).
+    With --json, and in a report of it: an object with host, server, subject, at, deep, equal,
+    files and bytes (what is known on the server), freed and gone (of these, freed here, and deleted
+    here and kept there), others (files that neither this PC nor a manifest knows), left_out (how
+    many are here and never sent), differences (a list of objects with code, eid, name, place and
+    meaning), and read, of --deep (a list of objects with eid, name, place, size and sha256).
     """
     clock = SystemClock()
     subject = _subject(config, target)
@@ -118,7 +119,8 @@ def _subject(config: Config, target: str | None) -> _Subject:
         return _Subject(f"experiment {target}", mappings, everything, target)
     place = locate(mappings, Path(target))
     within = {place.mapping.name: (place.path,) if place.path else ()}
-    return _Subject(f"directory {target}", (place.mapping,), within)
+    kind = "directory" if Path(target).is_dir() else "file"
+    return _Subject(f"{kind} {target}", (place.mapping,), within)
 
 
 def _experiments(journal: Journal, subject: _Subject) -> Sequence[str]:
@@ -132,8 +134,9 @@ def _tell(found: Verification, subject: str, *, deep: bool) -> None:
         where = each.place or f"{each.name} in {each.eid}"
         say(f"differs: {where}: {each.meaning}")
     how = "every byte on both sides" if deep else "by lists, times and sizes"
-    notes = [f"{found.freed} freed here"] if found.freed else []
-    notes += [f"{counted(found.others, 'file')} of others"] if found.others else []
+    notes = [f"of them {found.freed} freed here"] if found.freed else []
+    notes += [f"of them {found.gone} deleted here and kept there"] if found.gone else []
+    notes += [f"besides {counted(found.others, 'file')} of others"] if found.others else []
     notes += [f"{found.left_out} here that are never sent"] if found.left_out else []
     beside = f" ({', '.join(notes)})" if notes else ""
     verdict = (

@@ -203,6 +203,8 @@ def _next_of(mapping: MappingConfig, file: FileRecord, step: Decision, now_ns: i
     again = mapping.recheck and synced is not None and synced.recheck_at_ns is not None
     if isinstance(step, InSync) and again and file.local is not None:
         return "the daemon, or the next push after that time, checks it again"
+    if step.state is State.FREED and not mapping.makes_experiments:
+        return f"nothing; `aqsync pull {file.eid_shown} {mapping.directory}` brings it back"
     return _next_step(step, now_ns)
 
 

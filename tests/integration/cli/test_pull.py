@@ -53,7 +53,7 @@ def test_an_awkward_tree_comes_back_as_it_was(remote: Remote, experiment: Experi
     assert "'cASE'" in ran.err
     assert "cannot be on Windows" in ran.err
     said = remote.did("pull", remote.eid, "tree")
-    assert said.startswith(f"downloaded 0 files of {remote.eid} (0 B), 46 were here already")
+    assert said.startswith(f"downloaded 0 files of {remote.eid} (0 B), 46 here already")
 
 
 @pytest.fixture
@@ -366,10 +366,13 @@ def test_files_by_path_or_pattern(
     remote: Remote, experiment: Experiment, names: list[str], files: set[str]
 ) -> None:
     experiment.upload_folder(tree("q3/t1.csv", "q3/raw/t1.npy", "q4/t1.csv"), prefix="p")
-    remote.did("files", "get", remote.eid, *names, "--to", "back")
+    said = remote.did("files", "get", remote.eid, *names, "--to", "back")
     assert set(content(Path("back"))) == files
+    assert said.count(" as back/q") == sum("/" in file for file in files)
     complaint = remote.refused(1, "files", "get", remote.eid, "*.none", "[", "!x", "--to", "back")
     assert "no file '*.none', '[', '!x'" in complaint
+    complaint = remote.refused(1, "files", "get", "20001231-1")
+    assert "`aqsync experiment find` lists those that there are" in complaint
 
 
 def test_a_configuration_in_a_folder_is_got_only_by_its_name(
