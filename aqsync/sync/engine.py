@@ -211,11 +211,16 @@ class Engine:
         """Every experiment that files of these mappings belong to."""
         return experiments_of(self.journal, self.mappings)
 
-    def refresh(self, eids: Collection[str]) -> bool:
-        """Fetch the file lists of these experiments; false if the server cannot be used."""
+    def refresh(self, eids: Collection[str], beat: Callable[[], None] = lambda: None) -> bool:
+        """Fetch the file lists of these experiments; false if the server cannot be used.
+
+        Args:
+            eids: Which.
+            beat: Called for each request, to show progress.
+        """
         unusable = self.journal.remote.unusable().keys()
         try:
-            self._lists.fetch(eids)
+            self._lists.fetch(eids, beat)
         except RemoteError as exc:
             self._server_failed(exc)
             return False
@@ -224,8 +229,12 @@ class Engine:
         self._state.answered()
         return True
 
-    def probe(self) -> bool:
-        """Find out whether the server can be used, uploads included."""
+    def probe(self, beat: Callable[[], None] = lambda: None) -> bool:
+        """Find out whether the server can be used, uploads included.
+
+        Args:
+            beat: Called for each request, to show progress.
+        """
         try:
             # If the probe itself is not allowed, a file finds out whether uploads are.
             with contextlib.suppress(Forbidden):
@@ -233,7 +242,7 @@ class Engine:
         except RemoteError as exc:
             self._server_failed(exc)
             return False
-        if not self.refresh(self.eids()):
+        if not self.refresh(self.eids(), beat):
             return False
         self._state.works()
         return True

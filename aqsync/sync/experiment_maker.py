@@ -27,6 +27,8 @@ from aqsync.sync.experiment_words import reword
 
 MOST_LOOKED_FOR = 250
 """Experiments that are looked for once more before one list; others wait for the next one."""
+_AT_ONCE = 25
+"""Tags in one request."""
 
 log = Log(__name__)
 
@@ -61,12 +63,20 @@ class ExperimentMaker:
         self._doubles_at = float("-inf")
         """When to look again for those with doubles, by the monotonic clock."""
 
-    def look_for(self, keys: Collection[str]) -> set[str]:
-        """Look these experiments up by their tags; returns those that are there."""
+    def look_for(self, keys: Collection[str], beat: Callable[[], None] = lambda: None) -> set[str]:
+        """Look these experiments up by their tags; returns those that are there.
+
+        Args:
+            keys: Theirs.
+            beat: Called for each request, to show progress.
+        """
         if not keys:
             return set()
         tags = {identity_tag(identity_of(key)): key for key in sorted(keys)}
-        answer = self._server.tagged(list(tags))
+        asked, answer = list(tags), dict[str, list[ExperimentRef]]()
+        for start in range(0, len(asked), _AT_ONCE):
+            answer |= self._server.tagged(asked[start : start + _AT_ONCE])
+            beat()
         uuids = [str(each.uuid) for experiments in answer.values() for each in experiments]
         owners = self._journal.remote.keys_of(uuids)
         found = set[str]()
@@ -82,7 +92,7 @@ class ExperimentMaker:
                 self._journal.made.found(key, self._clock.now_ns(), place[1])
         return found
 
-    def look_anew(self, keys: Collection[str]) -> None:
+    def look_anew(self, keys: Collection[str], beat: Callable[[], None]) -> None:
         """Look for experiments that are known no more where they were, or never were.
 
         One that this server had, and that is not found, was removed by a person.
@@ -90,7 +100,7 @@ class ExperimentMaker:
         if not keys:
             return
         known = self._journal.remote.experiments(keys)  # first: one may be made meanwhile
-        missing = set(keys) - self.look_for(keys)
+        missing = set(keys) - self.look_for(keys, beat)
         now_ns = self._clock.now_ns()
         removed, elsewhere = dict[str, Problem](), list[str]()
         for key in missing:

@@ -27,8 +27,12 @@ class Lists:
         self.fetched = 0
         """How many. What was read from the journal before the last fetch may be outdated."""
 
-    def fetch(self, eids: Collection[str]) -> set[str]:
+    def fetch(self, eids: Collection[str], beat: Callable[[], None] = lambda: None) -> set[str]:
         """Fetch the lists of these experiments.
+
+        Args:
+            eids: Which.
+            beat: Called for each request, to show progress.
 
         Returns:
             The experiments that the server shows.
@@ -37,7 +41,7 @@ class Lists:
             RemoteError: The server cannot be asked.
         """
         began = self._clock.monotonic()
-        seen = self._mirror.refresh(eids)
+        seen = self._mirror.refresh(eids, beat)
         took = self._clock.monotonic() - began
         with self._guard:
             self.fetched += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
 from aqsync.aqueduct.address import server_address
@@ -43,10 +43,10 @@ class Mirror:
         self._address = server_address(server.url)
         self._at_once = CHUNK
 
-    def resolve(self, eids: Collection[str]) -> None:
+    def resolve(self, eids: Collection[str], beat: Callable[[], None] = lambda: None) -> None:
         """Look these experiments up, and note which do not exist."""
         keys = {eid for eid in eids if is_key(eid)}
-        self._maker.look_anew(keys)
+        self._maker.look_anew(keys, beat)
         eids = set(eids) - keys
         if not eids:
             return
@@ -63,8 +63,12 @@ class Mirror:
             {eid: now_ns + search_pause_ns(looks[eid]) for eid in missing},
         )
 
-    def refresh(self, eids: Iterable[str]) -> set[str]:
+    def refresh(self, eids: Iterable[str], beat: Callable[[], None] = lambda: None) -> set[str]:
         """Fetch the file lists of these experiments; unknown ones are looked up first.
+
+        Args:
+            eids: Which.
+            beat: Called for each request, to show progress: there may be thousands.
 
         Returns:
             Those whose lists were fetched; others do not exist, or are not allowed.
@@ -74,18 +78,18 @@ class Mirror:
         known = self._journal.remote.experiments(wanted)
         # A server at another address may be another one, with the same EIDs.
         here = {e for e, found in known.items() if found.uuid and found.address == self._address}
-        self.resolve(wanted - here)
+        self.resolve(wanted - here, beat)
         # Experiments that could not be used before get a request of their own.
         doubtful = {e for e in wanted if e in known and known[e].problem}
-        vanished = self._list(wanted - doubtful) | self._list(doubtful)
+        vanished = self._list(wanted - doubtful, beat) | self._list(doubtful, beat)
         if vanished:
             # The experiment was removed; its EID may belong to a new one since.
-            self.resolve(vanished)
+            self.resolve(vanished, beat)
             known = self._journal.remote.experiments(vanished)
-            self._list({eid for eid in vanished if not known[eid].problem})
+            self._list({eid for eid in vanished if not known[eid].problem}, beat)
         return wanted - self._journal.remote.problems().keys()
 
-    def _list(self, eids: set[str]) -> set[str]:
+    def _list(self, eids: set[str], beat: Callable[[], None]) -> set[str]:
         """Fetch lists; returns the experiments that the server no longer has."""
         known = self._journal.remote.experiments(eids)
         listable = {UUID(known[eid].uuid): eid for eid in eids if eid in known and known[eid].uuid}
@@ -103,6 +107,7 @@ class Mirror:
                 self._at_once = len(chunk) // 2
                 continue
             uuids = uuids[len(chunk) :]
+            beat()
         return vanished
 
     def _list_one_by_one(self, chunk: dict[UUID, str], exc: Forbidden) -> set[str]:

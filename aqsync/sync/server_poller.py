@@ -123,7 +123,7 @@ class ServerPoller:
             self._clean()
         if EVERYTHING in self._journal.pauses.active(self._clock.now_ns()):
             return IDLE_S
-        if self._probe_is_due() and self._engine.probe():
+        if self._probe_is_due() and self._engine.probe(self._loop.beat):
             self._queue.changed()  # what is queued goes at once
             self._all_listed()
         self._first = False
@@ -250,9 +250,8 @@ class ServerPoller:
     def _refresh(self, eids: Iterable[str]) -> bool:
         """Fetch lists in several requests, so that others can come in between."""
         for chunk in batched(iter(sorted(eids)), CHUNK):
-            if not self._engine.refresh(chunk):
+            if not self._engine.refresh(chunk, self._loop.beat):
                 return False
-            self._loop.beat()
         return True
 
     def _after_lists(self) -> None:

@@ -351,13 +351,13 @@ def _unseen(server: FakeServer, tags: Sequence[str]) -> dict[str, list[Experimen
     return {t: [e for e in each if "__archived__" not in e.tags] for t, each in found.items()}
 
 
-def _made_again(maker: ExperimentMaker, keys: set[str]) -> None:
+def _made_again(maker: ExperimentMaker, keys: set[str], _beat: object) -> None:
     maker._journal.remote.unmake(set(keys) - maker.look_for(keys))
 
 
 _TAGGED = FakeServer.tagged
 BROKEN: dict[str, tuple[tuple[Any, str, object], ...]] = {
-    "made without looking": ((ExperimentMaker, "look_for", lambda _maker, _keys: set()),),
+    "made without looking": ((ExperimentMaker, "look_for", lambda *_: set()),),
     "archived ones unseen": ((FakeServer, "tagged", _unseen),),
     "lost answer creates again": ((experiment_rules, "LATE_NS", 0),),
     "start not noted": ((MadeExperiments, "asked", lambda _made, _key, _now_ns: None),),

@@ -211,6 +211,24 @@ def test_the_oldest_of_two_counts_and_the_other_is_told(lab: Lab) -> None:
     assert not lab.journal.made.doubles(), "a person has merged them"
 
 
+def test_many_that_are_looked_for_show_that_they_get_on(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aqsync.sync.experiment_maker._AT_ONCE", 1)
+    keys = set[str]()
+    for number in range(3):
+        lab.write(f"2026-11-24/run-{number}/data.csv")
+        lab.scan()
+        keys.add(key(lab, f"2026-11-24/run-{number}/data.csv"))
+    beats = list[float]()
+    assert lab.engine.refresh(keys, lambda: beats.append(lab.clock.monotonic()))
+    assert len(beats) == len(lab.server.called("tagged")) == 3
+    lab.push()
+    beats.clear()
+    assert lab.engine.probe(lambda: beats.append(lab.clock.monotonic()))
+    assert beats, "for each request for lists"
+
+
 def test_an_archived_one_is_found(lab: Lab) -> None:
     lab.write(f"{RUN}/data.csv")
     lab.push()
