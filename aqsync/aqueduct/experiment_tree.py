@@ -10,13 +10,14 @@ from uuid import UUID
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import FileLists, RemoteFile
 from aqsync.errors import (
+    AqsyncError,
     ConfigError,
     ExperimentNotFound,
     ManifestBroken,
     RemoteFileNotFound,
     RemoteOperationError,
 )
-from aqsync.layout.manifest import Entry, Header, is_manifest_name, read
+from aqsync.layout.manifest import Entry, Header, Room, is_manifest_name, read
 from aqsync.layout.tree import Tree, TreeFile, tree_of
 
 MOST_MANIFESTS = 64
@@ -77,6 +78,7 @@ def find_tree(
     manifests = Manifests(server, uuid, listed)
     times = {file.name: file.modified_at for file in listed}
     tree = tree_of(times, chain(journal, manifests), decode=decode, prefix=prefix)
+    tree = tree._replace(unread=tuple(manifests.unread))
     if prefix is not None and not (tree.files or tree.folders or tree.missing):
         have = ", ".join(map(repr, tree.prefixes)) or "none that is known"
         raise ConfigError(
@@ -116,7 +118,10 @@ class Manifests:
         found.sort(key=lambda file: file.modified_at, reverse=True)
         self._names = [file.name for file in found[:MOST_MANIFESTS]]
         self.notes: list[str] = []
-        """What could not be read, and why."""
+        """What is no manifest, and why."""
+        self.unread: list[tuple[str, AqsyncError]] = []
+        """What the server did not give, and why."""
+        self._room = Room()
         if len(found) > MOST_MANIFESTS:
             self.notes.append(
                 f"there are {len(found)} manifests; only the newest {MOST_MANIFESTS} were read"
@@ -126,10 +131,12 @@ class Manifests:
         for name in self._names:
             try:
                 with self._server.download(self._uuid, name) as coming:
-                    header, entries = read(coming.chunks())
+                    header, entries = read(coming.chunks(), self._room)
                     yield header, self._of(name, entries)
-            except (ManifestBroken, RemoteOperationError) as exc:
+            except (ManifestBroken, RemoteFileNotFound) as exc:
                 self._broken(name, exc)
+            except RemoteOperationError as exc:
+                self.unread.append((name, exc))
 
     def _of(self, name: str, entries: Iterator[Entry]) -> Iterator[Entry]:
         try:
@@ -137,7 +144,7 @@ class Manifests:
         except ManifestBroken as exc:
             self._broken(name, exc)
 
-    def _broken(self, name: str, exc: ManifestBroken | RemoteOperationError) -> None:
+    def _broken(self, name: str, exc: ManifestBroken | RemoteFileNotFound) -> None:
         self.notes.append(f"the manifest {name!r} cannot be read: {exc.message}")
 
 

@@ -83,13 +83,15 @@ def lacking(tree: Tree) -> Iterator[Moved]:
     """What of a tree cannot come at all, each with its problem."""
     for name in tree.refused:
         yield Moved(name, name, problem=no_name(name))
+    for name, problem in tree.unread:
+        yield Moved(name, name, problem=problem)
     for file in tree.missing:
-        problem = RemoteFileNotFound(
+        missing = RemoteFileNotFound(
             f"{file.path!r} is not on the server, though a manifest has it",
             hint="see whether somebody removed it; where it came from it may still be",
             status=HTTPStatus.NOT_FOUND,
         )
-        yield Moved(file.path, file.name, problem=problem)
+        yield Moved(file.path, file.name, problem=missing)
 
 
 class Reporter:

@@ -25,6 +25,8 @@ from aqsync.layout.names import is_inside, remote_name
 VERSION = 1
 MOST_BYTES = 1024 * 1024 * 1024
 """No manifest that unfolds to more is read: of 3,000,000 files, or made to fill the memory."""
+MOST_LINES = 3_000_000
+"""Of all manifests of one experiment together; what is more is not read."""
 MOST_LINE_BYTES = 64 * 1024
 
 _NAME = re.compile(r"aqsync=manifest\.(.{1,96})\.[0-9a-f]{12}\.jsonl\.gz")
@@ -37,6 +39,23 @@ class _Part(BaseModel):
     """Unknown keys are passed over, so that a later release may add some."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Room:
+    """How many lines more are read; several manifests may share one."""
+
+    def __init__(self) -> None:
+        self._left = MOST_LINES
+
+    def take(self) -> None:
+        """Take one.
+
+        Raises:
+            ManifestBroken: There is none.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise ManifestBroken(f"with others of its experiment it has over {MOST_LINES:,} lines")
 
 
 class FileState(StrEnum):
@@ -183,11 +202,12 @@ def write(target: BinaryIO, header: Header, entries: Iterable[Entry]) -> None:
         packed.write(b"".join(lines))
 
 
-def read(chunks: Iterable[bytes]) -> tuple[Header, Iterator[Entry]]:
+def read(chunks: Iterable[bytes], room: Room | None = None) -> tuple[Header, Iterator[Entry]]:
     """Read a manifest as it comes.
 
     Args:
         chunks: Its bytes.
+        room: For its lines; None: as if it were the only one.
 
     Returns:
         The header, and the entries, which are read while they are taken. An entry of a source that
@@ -207,7 +227,7 @@ def read(chunks: Iterable[bytes]) -> tuple[Header, Iterator[Entry]]:
             f"it has version {header.version} of the format; this aqsync reads up to {VERSION}",
             hint="a newer aqsync reads it",
         )
-    return header, _entries(lines, len(header.sources))
+    return header, _entries(lines, len(header.sources), room or Room())
 
 
 def schema() -> dict[str, object]:
@@ -220,8 +240,9 @@ def _line(part: BaseModel) -> bytes:
     return part.model_dump_json(exclude_defaults=not isinstance(part, Header)).encode() + b"\n"
 
 
-def _entries(lines: Iterator[bytes], sources: int) -> Iterator[Entry]:
+def _entries(lines: Iterator[bytes], sources: int, room: Room) -> Iterator[Entry]:
     for number, line in enumerate(lines, start=2):
+        room.take()
         if len(line) > MOST_LINE_BYTES:
             raise ManifestBroken(f"its line {number} has over 64 KiB")
         try:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from aqsync.errors import AqsyncError
 from aqsync.layout.manifest import (
     Entry,
     FileState,
@@ -22,10 +23,11 @@ from aqsync.layout.manifest import (
 )
 from aqsync.layout.names import is_inside, is_plain, local_path
 
-MOST_KEPT = 256 * 1024 * 1024
-"""What empty folders, and files that are not listed, of all manifests may come to: `_PART` for each
-part of a path, and its letters. A line of 64 KiB can name 30,000 folders that no other has."""
-_PART = 100
+MOST_KEPT = 384 * 1024 * 1024
+"""What empty folders, and files that are not listed, of all manifests may come to: `_ENTRY` for
+each, `_PART` for each part of its path, and its letters. A line of 64 KiB can name 30,000 folders
+that no other has."""
+_ENTRY, _PART = 1000, 100
 _BELOW = "\0"
 """Stands for ``/`` in keys: it comes before all that names have, so what is below a path follows it
 at once in order."""
@@ -97,6 +99,8 @@ class Tree(NamedTuple):
     """Files that the newest manifest of their source has and the server does not list."""
     passed_over: int = 0
     """Empty folders and missing files for which there was no room."""
+    unread: tuple[tuple[str, AqsyncError], ...] = ()
+    """Manifests that the server did not give, and why: what they know stands under its name."""
 
     @property
     def paths(self) -> dict[str, str]:
@@ -189,7 +193,7 @@ class _Found:
                     self._take_file(told, entry.name, sources[entry.source])
 
     def _has_room(self, path: str) -> bool:
-        self._kept += _PART * (1 + path.count("/")) + len(path)
+        self._kept += _ENTRY + _PART * path.count("/") + len(path)
         self.passed_over += self._kept > MOST_KEPT
         return self._kept <= MOST_KEPT
 

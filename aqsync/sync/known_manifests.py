@@ -19,14 +19,12 @@ from aqsync.aqueduct.client import Client
 from aqsync.errors import ManifestBroken, RemoteFileNotFound
 from aqsync.journal import Journal
 from aqsync.journal.manifest_lines import ManifestLine, ManifestLines
-from aqsync.layout.manifest import Entry, Header, ManifestFile, is_honest, read
+from aqsync.layout.manifest import MOST_LINES, Entry, Header, ManifestFile, is_honest, read
 from aqsync.log import Log
 from aqsync.sync.rate import RateLimit, received
 
 MOST_MANIFESTS = 64
 """Manifests of one experiment that are read at most: the newest."""
-MOST_LINES = 3_000_000
-"""Lines of all manifests of one experiment that are kept at most."""
 MOST_PACKED = 256 * 1024 * 1024
 """Bytes of a manifest, as it lies on the server, that are read at most."""
 

@@ -17,7 +17,8 @@ import pytest
 
 from aqsync import API, Experiment
 from aqsync.aqueduct.client import Client
-from aqsync.errors import ServerUnreachable
+from aqsync.errors import ServerFailed, ServerUnreachable, TreeIncomplete
+from aqsync.layout.manifest import is_manifest_name
 from tests.support import warm
 from tests.support.awkward_tree import differences, make_awkward_tree
 from tests.support.patience import HANG_S, wait_until
@@ -207,6 +208,26 @@ def test_a_killed_pull_goes_on(remote: Remote, experiment: Experiment) -> None:
     assert [path.suffix for path in Path("back").glob("sub/*")] in ([".part"], [""])
     remote.did("pull", remote.eid, "back")
     assert differences(root, Path("back")) == []
+
+
+def test_a_manifest_that_the_server_does_not_give_is_no_success(
+    remote: Remote, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment.upload_folder(tree("sub/a"))
+    real = Client.download
+
+    def download(self: Client, uuid: Any, name: str) -> Any:
+        if is_manifest_name(name):
+            raise ServerFailed("it is busy")
+        return real(self, uuid, name)
+
+    monkeypatch.setattr(Client, "download", download)
+    ran = remote.run("pull", remote.eid, "back")
+    assert ran.exit_code == 1
+    assert "it is busy" in ran.err
+    assert set(content(Path("back"))) == {"sub~a"}
+    with pytest.raises(TreeIncomplete, match="it is busy"):
+        experiment.download_all("back")
 
 
 def test_a_server_that_leaves_ends_it(

@@ -14,6 +14,7 @@ from aqsync.layout.manifest import (
     Header,
     ManifestFile,
     ManifestFolder,
+    Room,
     Source,
     is_honest,
     is_manifest_name,
@@ -133,3 +134,14 @@ def test_no_path_gets_the_name_of_a_manifest(label: str) -> None:
 
 def test_the_schema_tells_each_kind_of_line() -> None:
     assert {"Header", "ManifestFile", "ManifestFolder"} <= set(str(schema()["$defs"]).split("'"))
+
+
+def test_manifests_share_the_room_for_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqsync.layout.manifest.MOST_LINES", 3)
+    room = Room()
+    hidden = file_line(source=7)
+    assert list(read([written(hidden, hidden)], room)[1]) == []
+    entries = read([written(file_line(), file_line())], room)[1]
+    assert next(entries) == file_line()
+    with pytest.raises(ManifestBroken, match="with others"):
+        next(entries)

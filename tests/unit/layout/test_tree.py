@@ -216,7 +216,7 @@ def test_deep_paths_take_no_memory_that_grows_with_the_square_of_their_depth() -
 
 
 def test_of_too_many_folders_some_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aqsync.layout.tree.MOST_KEPT", 250)
+    monkeypatch.setattr("aqsync.layout.tree.MOST_KEPT", 2500)
     tree = tree_of({}, [manifest(folder("a"), folder("b"), folder("c"))])
     assert tree.folders == ("a", "b")
     assert tree.passed_over == 1
