@@ -374,13 +374,7 @@ def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
         if not path.exists():
             raise JournalError(f"there is no journal at {path} yet", hint="run `aqsync push` once")
         require_trusted(path)
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro",
-            uri=True,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = _read_only(path)
         try:
             _check_identity(connection, path, oldest)
             _refuse_damage(path, quick_verdict(connection))
@@ -388,6 +382,26 @@ def connect_read_only(path: Path, *, oldest: int = VERSION) -> Database:
             connection.close()
             raise
     return Database(connection, path)
+
+
+def connect_beside(path: Path) -> Database:
+    """A second connection to a journal that this process has open; it only reads.
+
+    Raises:
+        JournalError: It cannot be opened.
+    """
+    with translated(path):
+        return Database(_read_only(path), path)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def connect_to_copy(path: Path, now_ns: int) -> Database:

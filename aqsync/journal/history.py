@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
 from sqlite3 import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.rows import below, loaded, marks, stored, words
@@ -15,6 +15,15 @@ from aqsync.model import Reason, reason_of
 _COLUMNS = "at_ns, kind, mapping, path, text, code, size, sha256, eid, written_ns, took_ns"
 _PRUNED_AT_ONCE = 5_000
 """Rows removed in one transaction, so that uploads can go on in between."""
+_SUMMED_AT_ONCE = 5_000
+"""Rows that are sorted at once; ten times as many take a fifth longer."""
+_READ_AT_ONCE = 1_000
+_HOUR_NS = 3600 * 10**9
+_WAITED = "(at_ns - written_ns) / 1000000000"
+_CUT = """CASE WHEN waited < 120 THEN max(0, waited) WHEN waited < 7200 THEN waited / 60 * 60
+    WHEN waited < 172800 THEN waited / 3600 * 3600 ELSE waited / 86400 * 86400 END"""
+_UNKNOWN = 10**10 - 1
+"""Stands for a wait that is not known; a signed number of 64 bits holds no wait that is as long."""
 
 
 class HistoryKind(StrEnum):
@@ -71,6 +80,18 @@ class Counted(NamedTuple):
     """Of what was uploaded or adopted, in bytes."""
 
 
+class Uploads(NamedTuple):
+    """What was uploaded within one hour after about the same wait."""
+
+    hour: int
+    """Whole hours since 1970."""
+    waited_s: int | None
+    """From the last write to the server's answer, in whole seconds, beyond 2 minutes in whole
+    minutes, beyond 2 hours in whole hours, and beyond 2 days in whole days; None: not known."""
+    files: int
+    bytes: int
+
+
 class Wanted(NamedTuple):
     """Which events are asked for."""
 
@@ -122,12 +143,7 @@ class History:
             f"SELECT {_COLUMNS} FROM history WHERE {condition} ORDER BY id DESC LIMIT ?",
             (*values, most),
         )
-        return [
-            Event(
-                at_ns, HistoryKind(kind), name, loaded(where), text, code and reason_of(code), *rest
-            )
-            for at_ns, kind, name, where, text, code, *rest in reversed(rows)
-        ]
+        return [_event(row) for row in reversed(rows)]
 
     def counted(self, wanted: Wanted = ALL) -> list[Counted]:
         """How often each kind of event was, day by day, the youngest day last.
@@ -143,6 +159,53 @@ class History:
             values,
         )
         return [Counted(day, HistoryKind(kind), *rest) for day, kind, *rest in rows]
+
+    def uploads(self, after: int, since_ns: int) -> Iterator[tuple[int, list[Uploads]]]:
+        """What was uploaded hour by hour, in parts that are to be added up.
+
+        Each part comes with the row up to which it goes. A million rows take half a second.
+
+        Args:
+            after: Only rows after this one; 0: all.
+            since_ns: Only those from this time on.
+        """
+        newest = self.newest()
+        while after < newest:
+            upto = after + _SUMMED_AT_ONCE
+            rows = self._database.rows(
+                # By one number, as to sort by two takes half as long again.
+                f"SELECT hour * {_UNKNOWN + 1} + coalesce({_CUT}, {_UNKNOWN}) AS both,"
+                f" count(*), coalesce(sum(size), 0) FROM (SELECT at_ns / {_HOUR_NS} AS hour, size,"
+                f" {_WAITED} AS waited FROM history"
+                " WHERE kind = ? AND at_ns >= ? AND id > ? AND id <= ?) GROUP BY both",
+                (HistoryKind.UPLOADED.value, since_ns, after, upto),
+            )
+            after = min(upto, newest)
+            yield after, [_uploads(*row) for row in rows]
+
+    def newest(self) -> int:
+        """The number of the row that was written last; 0: there is none."""
+        return int(self._database.value("SELECT coalesce(max(id), 0) FROM history"))
+
+    def each(self, wanted: Wanted = ALL) -> Iterator[Event]:
+        """The events in the order in which they were written down, few in memory at once.
+
+        Args:
+            wanted: Which events.
+        """
+        condition, values = _condition(wanted)
+        last = 0
+        while True:
+            rows = self._database.rows(
+                f"SELECT id, {_COLUMNS} FROM history WHERE id > ? AND {condition}"
+                " ORDER BY id LIMIT ?",
+                (last, *values, _READ_AT_ONCE),
+            )
+            for row in rows:
+                yield _event(row[1:])
+            if len(rows) < _READ_AT_ONCE:
+                return
+            last = rows[-1][0]
 
     def prune(self, before_ns: int, most_rows: int) -> int:
         """Forget events that are too old or too many; returns how many were forgotten.
@@ -167,6 +230,17 @@ class History:
             deleted += some
             if some < _PRUNED_AT_ONCE:
                 return deleted
+
+
+def _uploads(both: int, files: int, size: int) -> Uploads:
+    hour, waited_s = divmod(both, _UNKNOWN + 1)
+    return Uploads(hour, None if waited_s == _UNKNOWN else waited_s, files, size)
+
+
+def _event(row: Sequence[Any]) -> Event:
+    at_ns, kind, mapping, path, text, code, *rest = row
+    reason = code and reason_of(code)
+    return Event(at_ns, HistoryKind(kind), mapping, loaded(path), text, reason, *rest)
 
 
 def _condition(wanted: Wanted) -> tuple[str, list[int | str | bytes]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.routing import BaseRoute
 
-from aqsync.service.page import glance
+from aqsync.service.page import charts, glance
 from aqsync.service.page.site import Site
 
 
@@ -20,4 +20,7 @@ class Page(NamedTuple):
     """It, and all that belongs to it below its path."""
 
 
-PAGES = (Page("/", "Overview", glance.routes),)
+PAGES = (
+    Page("/", "Overview", glance.routes),
+    Page("/charts", "Charts", charts.routes),
+)
