@@ -183,7 +183,8 @@ class KnownManifests:
                 header, entries = read(chunks)
                 self._lines.add(_lines_of(header, entries, new.number, room))
         except RemoteFileNotFound:
-            return new  # the next list does not show it
+            # It may be being replaced, so nobody knows what it says before the next list.
+            return replace(new, problem="it is gone since it was listed")
         except ManifestBroken as exc:
             self._lines.forget(new.number)
             return _passed_over(new, exc.message)

@@ -114,6 +114,16 @@ def test_freed_is_what_any_manifest_says(reading: Reading) -> None:
     assert found.freed_at == AT
 
 
+def test_what_one_said_that_is_gone_since_the_list_is_not_known(reading: Reading) -> None:
+    """It may be replaced just now, and the next version may say that a file was freed."""
+    reading.put(manifest(line()))
+    del reading.lab.server.of(EID).files[name_of()]
+    [gone] = reading.known.manifests(EID)
+    assert gone.problem
+    reading.put(manifest(line(freed_at=AT)))
+    assert reading.known.freed(EID, remote_name("run/a.csv")) is not None
+
+
 def test_forged_lines_are_passed_over(reading: Reading) -> None:
     huge = line("run/c.csv", size=2**64)
     reading.put(manifest(line(name="run~b.csv"), line(source=7), huge))
