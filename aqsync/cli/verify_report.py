@@ -111,8 +111,11 @@ def _page(answer: dict[str, Any]) -> str:
         _table((), facts),
     ]
     if answer["differences"]:
-        keys = ("eid", "name", "place", "meaning")
-        rows = ([each[key] for key in keys] for each in answer["differences"])
+        keys = ("eid", "name", "place")
+        rows = (
+            [*(each[key] for key in keys), "; ".join(filter(None, (each["meaning"], each["hint"])))]
+            for each in answer["differences"]
+        )
         parts += [
             "<h2>Differences</h2>",
             _table(("experiment", "name on the server", "file", "meaning"), rows),

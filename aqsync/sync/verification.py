@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from threading import Event
 from typing import NamedTuple
 from uuid import UUID
@@ -42,6 +43,8 @@ class Difference:
     place: str
     """The file here, or where it came from; empty: unknown."""
     meaning: str
+    hint: str = ""
+    """What a person can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,24 @@ class Verification:
     read: list[VerifiedFile] = field(default_factory=list)
 
 
+_SEND_AGAIN = (
+    "if the one here is right: `aqsync files remove {eid} {name}`, then `aqsync retry PATH` and"
+    " `aqsync push` send it again"
+)
+_WHICH_IS_RIGHT = (
+    "`aqsync files get {eid} {name} --to DIR` fetches the server's; if the one here is right, touch"
+    " it, and it is sent"
+)
+
+
 class _Known(NamedTuple):
     """What a file on the server must be."""
 
     size: int
     sha256: bytes
     place: str
+    here: bool = False
+    """Whether a file is at its place on this PC."""
 
 
 class Verifier:
@@ -175,7 +190,9 @@ class Verifier:
             mapping = self._mappings.get(file.mapping)
             place = self._place(file)
             line = told.get(name)
-            self._expect(eid, name, _Known(file.size, file.sha256, place), freed=file.freed_ns)
+            self._expect(
+                eid, name, _Known(file.size, file.sha256, place, file.here), freed=file.freed_ns
+            )
             self.found.gone += not file.here and file.freed_ns is None
             if line is None:
                 if mapping is not None and mapping.manifest and (shown, name) not in self._said:
@@ -285,7 +302,8 @@ class Verifier:
                 f"its content on the server is not what was sent: {size} bytes with SHA-256"
                 f" {sha256.hex()}, where {known.sha256.hex()} was sent"
             )
-            return Difference("other-bytes-on-server", shown, name, known.place, meaning)
+            hint = _SEND_AGAIN.format(eid=shown, name=quote(name)) if known.here else ""
+            return Difference("other-bytes-on-server", shown, name, known.place, meaning, hint)
         return VerifiedFile(shown, name, known.place, size, sha256.hex())
 
     def _files_here(self) -> Iterator[FileRecord]:
@@ -313,4 +331,5 @@ class Verifier:
         if sha256 == file.synced.sha256:
             return None
         meaning = "its content here is not what was sent, although its size and times are"
-        return Difference("other-bytes-here", eid, file.remote_name, place, meaning)
+        hint = _WHICH_IS_RIGHT.format(eid=eid, name=quote(file.remote_name))
+        return Difference("other-bytes-here", eid, file.remote_name, place, meaning, hint)

@@ -90,6 +90,19 @@ def test_each_difference_has_its_code(
     assert codes(pushed, "--deep") == {remote_name(A): code}
 
 
+def test_what_it_advises_mends_a_copy_on_the_server(
+    pushed: Project, embedded_server: EmbeddedServer
+) -> None:
+    Planted(pushed, embedded_server).on_server()
+    [found] = verified(pushed, "--deep")["differences"]
+    assert f"aqsync files remove {pushed.eid} '{remote_name(A)}'" in found["hint"]
+    pushed.server.remove_files(pushed.experiment.uuid, [remote_name(A)])
+    pushed.push()
+    assert pushed.run("retry", pushed.root / A).exit_code == 0
+    pushed.push()
+    verified(pushed, "--deep", differs=False)
+
+
 def test_a_byte_here_that_no_time_shows_is_found_by_reading(pushed: Project) -> None:
     place = pushed.write(A, "the content of A")
     status = place.stat()

@@ -66,8 +66,9 @@ def verify(
     With --json, and in a report of it: an object with host, server, subject, at, deep, equal,
     files and bytes (what is known on the server), freed and gone (of these, freed here, and deleted
     here and kept there), others (files that neither this PC nor a manifest knows), left_out (how
-    many are here and never sent), differences (a list of objects with code, eid, name, place and
-    meaning), and read, of --deep (a list of objects with eid, name, place, size and sha256).
+    many are here and never sent), differences (a list of objects with code, eid, name, place,
+    meaning and hint), and read, of --deep (a list of objects with eid, name, place, size and
+    sha256).
     """
     clock = SystemClock()
     subject = _subject(config, target)
@@ -133,6 +134,8 @@ def _tell(found: Verification, subject: str, *, deep: bool) -> None:
     for each in found.differences:
         where = each.place or f"{each.name} in {each.eid}"
         say(f"differs: {where}: {each.meaning}")
+        if each.hint:
+            say(f"  hint: {each.hint}")
     how = "every byte on both sides" if deep else "by lists, times and sizes"
     notes = [f"of them {found.freed} freed here"] if found.freed else []
     notes += [f"of them {found.gone} deleted here and kept there"] if found.gone else []
