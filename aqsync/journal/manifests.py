@@ -128,6 +128,11 @@ class Manifests:
         )
         return name
 
+    def name(self, eid: str) -> str | None:
+        """The name of our manifest in an experiment; None: there is none."""
+        name: str | None = self._database.value("SELECT name FROM manifest WHERE eid = ?", (eid,))
+        return name
+
     def outdated(self) -> list[ManifestRecord]:
         """Those that lack something that they can have now, or are lost on the server."""
         rows = self._database.rows(

@@ -32,6 +32,9 @@ MOST_SPARE_S = 0.25
 """How much time for single names is saved up at most, for uploads that come together."""
 MOST_DEBT_S = 1.0
 """A single name counts for at most this, however long it took, so that the debt is soon paid."""
+ALONE_S = 60.0
+"""How old the list of an experiment may be, before a file is replaced in it, if nobody else was
+known to send to it: who begins to, and frees what is there already, takes longer."""
 COARSE_S = 2.0
 """The file systems of some servers keep times in steps of this many seconds."""
 
@@ -130,7 +133,7 @@ class RemoteCheck:
             self._learn_time(file)
         if self._checks:
             return
-        longest = max(SHORTEST_WINDOW_S, WINDOW_IN_LISTS * took) / 2
+        longest = self._longest_s(eid)
         age = self._lists.age(eid)
         probes = took > DEAR_S and self._tells_apart(file, expected)
         if probes and age > SHORTEST_WINDOW_S / 4 and self._has_time_to_spare():
@@ -145,8 +148,8 @@ class RemoteCheck:
         """What must not be replaced or removed, as a manifest says that the file was freed.
 
         The journal may be an old one, or the file may have been freed on another PC: in a folder
-        that both see, just before it was found gone, or replaced, here. So the manifests count that
-        were there since.
+        that both see, just before it was found gone, or replaced, here; or in a folder of its own
+        at any moment. So the manifests count that are there now.
 
         Args:
             file: Which; one that the journal knows as freed is replaced only by a person's wish.
@@ -164,6 +167,7 @@ class RemoteCheck:
             since_s = max(self._clock.now_ns() - since_ns, 0) / SECOND_NS
             seen = self._clock.monotonic() - since_s
             self._fetch(str(file.eid), lambda: self._lists.asked_at(str(file.eid)) >= seen)
+        self._see_others(str(file.eid))
         line = self.manifests.freed(str(file.eid), file.remote_name)
         if line is None:
             if file.local is None:
@@ -171,6 +175,21 @@ class RemoteCheck:
             return None
         now_ns = self._clock.now_ns()
         return FoundFreed(Freed(now_ns, line.sha256, line.size, line.modified_at))
+
+    def _see_others(self, eid: str) -> None:
+        """See what others free in folders of their own, where they have sent the same file.
+
+        Raises:
+            Outdated: The server does not show the experiment any more.
+        """
+        longest = self._longest_s(eid) / 2
+        if not self._journal.manifests.listed(eid).keys() - {self._journal.manifests.name(eid)}:
+            longest = max(ALONE_S, longest)
+        self._fetch(eid, lambda: self._lists.age(eid) <= longest)
+
+    def _longest_s(self, eid: str) -> float:
+        """How old a list may be before a file is replaced by it."""
+        return max(SHORTEST_WINDOW_S, WINDOW_IN_LISTS * self._lists.took(eid)) / 2
 
     def _require_readable(self, eid: str) -> None:
         """Nothing is removed while a manifest that might forbid it cannot be read."""

@@ -301,6 +301,9 @@ class Uploader:
     def _remember(self, job: Job, sha256: bytes, size: int) -> None:
         """Check the server once more, then note the digest; after that the last bytes may leave."""
         self._check.confirm(job)
+        replaces = isinstance(job.step, Upload) and job.step.replaces
+        if replaces and self._check.freed(job.file) is not None:
+            raise Outdated  # meanwhile; the next job finds it at once
         if not job.is_ready():
             raise Outdated
         provisional = isinstance(job.step, Upload) and job.step.provisional

@@ -8,6 +8,7 @@ import pytest
 
 from aqsync.aqueduct.records import Expected
 from aqsync.model import (
+    ChangedMeanwhile,
     Compare,
     FoundFreed,
     Freed,
@@ -205,6 +206,76 @@ def test_what_another_pc_frees_in_a_shared_folder_is_asked_for_anew(
     assert isinstance(step, RemoveRemote | Upload)
     job = Job(lab.record("run/a"), step, lab.root, lab.server.of(EID).uuid)
     assert isinstance(uploader.do(job), FoundFreed)
+    assert lab.remote["run~a"] == CONTENT
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_another_pc_frees_in_a_folder_of_its_own_is_asked_for_anew(
+    lab: Lab, *, gone: bool, known: bool
+) -> None:
+    """It may have sent the same file under this name, and free it at any moment."""
+    lab.configure(on_local_delete="remove", remove_share=1.0, recheck=False)
+    lab.server.checks_conditions = True
+    place = lab.write("run/a", CONTENT)
+    lab.write("run/b")
+    lab.push()
+    if known:
+        lab.server.put(EID, name_of(), manifest(line("elsewhere")))
+        lab.push()
+    if gone:
+        place.unlink()
+    else:
+        place.write_bytes(b"changed here, where it stands")
+    lab.clock.advance(1)
+    lab.scan()
+    lab.clock.advance(600)
+    uploader = new_uploader(lab)
+    lab.engine.refresh({EID})
+    uploader._check._lists.fetch({EID})
+    uploader._check.answered(expected=Expected(None), checked=True)
+    lab.clock.advance(2 if known else 100)
+    told = line(
+        "run/a",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        modified_at=lab.record("run/a").remote.modified_at,
+        freed_at="2026-11-23T12:00:00+00:00",
+    )
+    lab.server.put(EID, name_of(), manifest(told))
+    step = lab.decision("run/a")
+    assert isinstance(step, RemoveRemote | Upload)
+    job = Job(lab.record("run/a"), step, lab.root, lab.server.of(EID).uuid)
+    assert isinstance(uploader.do(job), FoundFreed)
+    assert lab.remote["run~a"] == CONTENT
+
+
+def test_what_another_pc_frees_while_a_file_is_sent_is_not_replaced(lab: Lab) -> None:
+    place = lab.write("run/a", CONTENT)
+    lab.push()
+    uploader, size = new_uploader(lab), 5 << 20
+    told = line(
+        "run/a",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        modified_at=lab.record("run/a").remote.modified_at,
+        freed_at="2026-11-23T12:00:00+00:00",
+    )
+    place.write_bytes(b"x" * size)
+    lab.set_age(place, 100)
+    lab.scan()
+    step, parts = lab.decision("run/a"), list[int]()
+    assert isinstance(step, Upload)
+
+    def sent(part: int) -> None:
+        if not parts:
+            lab.server.put(EID, name_of(), manifest(told))
+        parts.append(part)
+        lab.clock.advance(60)
+
+    job = Job(lab.record("run/a"), step, lab.root, lab.server.of(EID).uuid, progress=sent)
+    assert isinstance(uploader.do(job), ChangedMeanwhile)
+    assert len(parts) > 1
     assert lab.remote["run~a"] == CONTENT
 
 
