@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 
 from aqsync.clock import Clock
@@ -15,6 +16,8 @@ from aqsync.sync.overview import Overview, overview
 
 SAMPLE_EVERY_S = 300.0
 """Between two samples of how much is still to come."""
+AT_ONCE_S = 0.03
+"""So long a page waits for the newest answer before it takes the last one."""
 _SHARE = 20
 """Finding it out may take one second of so many, however often it is asked for."""
 
@@ -30,6 +33,9 @@ class Board:
         clock: The time.
         config: Gives the present configuration.
         under_way: Gives how many files are being sent.
+
+    Attributes:
+        found: How often it was found out: another number, another answer.
     """
 
     def __init__(
@@ -43,7 +49,10 @@ class Board:
         self._clock = clock
         self._config = config
         self._under_way = under_way
+        self.found = 0
         self._looking = threading.Lock()
+        self._asking = threading.Lock()
+        self._asked: Future[Overview] | None = None
         self._known: Overview | None = None
         self._by: tuple[Config, int, int] | None = None
         self._at = self._took = 0.0
@@ -72,7 +81,43 @@ class Board:
             self._known = overview(self._journal, config, now_ns, under_way=under_way)
             self._by, self._at = by, began
             self._took = self._clock.monotonic() - began
+            self.found += 1
             return self._known
+
+    def at_once(self, fresh_s: float = 1.0, within_s: float = AT_ONCE_S) -> Overview | None:
+        """The same as far as it is known so soon; `found` changes once there is a newer answer.
+
+        Args:
+            fresh_s: As for `look`.
+            within_s: How long to wait.
+
+        Returns:
+            None: nothing is known yet.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        with self._asking:
+            asked = self._asked
+            if asked is None or asked.done():
+                self._asked = asked = Future()
+                threading.Thread(
+                    target=self._answer, args=(asked, fresh_s), name="board", daemon=True
+                ).start()
+        try:
+            return asked.result(within_s)
+        except TimeoutError:
+            return self._known
+
+    def outdate(self) -> None:
+        """Somebody has changed something, and wants to see what came of it."""
+        self._by = None
+
+    def _answer(self, asked: Future[Overview], fresh_s: float) -> None:
+        try:
+            asked.set_result(self.look(fresh_s))
+        except BaseException as exc:  # noqa: BLE001 - it is told to the one who asked
+            asked.set_exception(exc)
 
 
 class Sampler:

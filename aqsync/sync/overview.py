@@ -13,9 +13,11 @@ from enum import StrEnum
 from aqsync.config import Config, MappingConfig
 from aqsync.journal import Journal
 from aqsync.journal.pauses import Pause
-from aqsync.model import Problem, ServerProblem, State
+from aqsync.layout.identity import is_key
+from aqsync.model import MeasurementState, Problem, ServerProblem, State
+from aqsync.sync.measured import measured_of
 from aqsync.sync.not_there import NotThere
-from aqsync.sync.policies import server_state, transfers_blocked
+from aqsync.sync.policies import experiments_of, server_state, transfers_blocked
 from aqsync.sync.problem_groups import Group, grouped
 from aqsync.sync.summary import NOT_IN_SYNC, FileProblem, Summary, summarize
 
@@ -47,6 +49,10 @@ class MappingOverview:
     files: Counter[State]
     bytes: Counter[State]
     not_there: NotThere
+    measurements: Counter[MeasurementState]
+    """Empty where files do not belong together."""
+    experiments: tuple[str, ...]
+    """The EIDs of the experiments that its files go to, the youngest first."""
     groups: tuple[Group, ...]
     """What is not in sync, by reason; what needs a person comes first."""
     scanned_at_ns: int | None
@@ -155,17 +161,33 @@ def _mapping(
         looked_at=record.scanned_at_ns is not None,
         blocked=server is not None or blocked is not None,
     )
+    measured = measured_of(journal, mapping, now_ns)
     return MappingOverview(
         mapping,
         light,
         summary.files,
         summary.bytes,
         summary.not_there,
+        Counter(each.state for each in ([] if measured is None else measured.all())),
+        _experiments(journal, mapping, record.id),
         _persons_first(summary.problems),
         record.scanned_at_ns,
         record.complete_at_ns,
         journal.mappings.watch(record.id),
     )
+
+
+def _experiments(journal: Journal, mapping: MappingConfig, mapping_id: int) -> tuple[str, ...]:
+    if mapping.makes_experiments:
+        eids = {own.eid for own in journal.made.own(mapping_id) if own.eid is not None}
+    else:
+        eids = {eid for eid in experiments_of(journal, [mapping]) if not is_key(eid)}
+    return tuple(sorted(eids, key=_by_day, reverse=True))
+
+
+def _by_day(eid: str) -> tuple[str, int, str]:
+    day, _, number = eid.partition("-")
+    return day, int(number) if number.isdecimal() else 0, eid
 
 
 def _persons_first(problems: Sequence[FileProblem]) -> tuple[Group, ...]:

@@ -7,6 +7,7 @@ So an order that names one is refused unless both mean the same by it.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -38,7 +39,7 @@ from aqsync.service.web.models import (
 from aqsync.service.web.work import Work
 from aqsync.sync.measured import measured_of
 from aqsync.sync.order import Limits, Order
-from aqsync.sync.progress import Throttled
+from aqsync.sync.progress import Show, Throttled
 from aqsync.sync.report import PushReport
 from aqsync.sync.retry import set_free, want_again
 
@@ -67,33 +68,45 @@ def order_routes(worker: Worker, clock: Clock) -> list[BaseRoute]:
         worker: Does what is asked for.
         clock: The time.
     """
-    orders = _Orders(worker, clock)
+    orders = Orders(worker, clock)
 
     async def status(_request: Request) -> Work:
         return Work(lambda _work: worker.status(), "status")
 
     async def measurements(_request: Request) -> Work:
-        return Work(orders.measurements, "measurements")
+        return Work(lambda _work: orders.measurements(), "measurements")
+
+    def push(asked: PushRequest, work: Work) -> Content:
+        throttled = Throttled(lambda event: work.tell(event_to_dict(event)), clock)
+        report = orders.push(asked, throttled, work.stop)
+        throttled.flush()
+        return report.to_dict()
 
     return [
         Route("/status", status),
         Route("/measurements", measurements),
-        _order("push", PushRequest, orders.push),
-        _order("retry", RetryRequest, orders.retry),
-        _order("pause", PauseRequest, orders.pause),
-        _order("resume", ResumeRequest, orders.resume),
-        _order("reload", Nothing, orders.reload),
+        _order("push", PushRequest, push),
+        _order("retry", RetryRequest, lambda asked, _work: orders.retry(asked)),
+        _order("pause", PauseRequest, lambda asked, _work: orders.pause(asked)),
+        _order("resume", ResumeRequest, lambda asked, _work: orders.resume(asked)),
+        _order("reload", Nothing, lambda _asked, _work: orders.reload()),
     ]
 
 
-class _Orders:
-    """What each order means; all may block."""
+class Orders:
+    """What each order means, by whatever way it came; all may block.
+
+    Args:
+        worker: Does what is asked for.
+        clock: The time.
+    """
 
     def __init__(self, worker: Worker, clock: Clock) -> None:
         self._worker = worker
         self._clock = clock
 
-    def measurements(self, _work: Work) -> Measurements:
+    def measurements(self) -> Measurements:
+        """How every measurement stands."""
         now_ns, found = self._clock.now_ns(), list[MeasurementStatus]()
         for mapping in self._worker.config.mappings:
             measured = measured_of(self._worker.journal, mapping, now_ns)
@@ -112,15 +125,20 @@ class _Orders:
                 found.append(status)
         return Measurements(measurements=found)
 
-    def push(self, request: PushRequest, work: Work) -> Content:
+    def push(self, request: PushRequest, show: Show, stop: threading.Event) -> PushReport:
+        """Push, and say what was done.
+
+        Args:
+            request: What to push.
+            show: Told what happens meanwhile.
+            stop: Set once no more is wanted than what is done.
+        """
         limits = self._limits(request)
         log.info("asked to push", mappings=len(request.mappings))
-        throttled = Throttled(lambda event: work.tell(event_to_dict(event)), self._clock)
-        report = self._worker.push(Order(limits, throttled, work.stop))
-        throttled.flush()
-        return report.to_dict()
+        return self._worker.push(Order(limits, show, stop))
 
-    def retry(self, request: RetryRequest, _work: Work) -> SetFree:
+    def retry(self, request: RetryRequest) -> SetFree:
+        """Set files free, accept directories, or want actions again."""
         config = self._config_of(request.config)
         mappings = _known(config, request.mappings) if request.mappings else config.mappings
         paths = [Path(path) for path in request.paths]
@@ -136,17 +154,20 @@ class _Orders:
         self._worker.look_again()
         return SetFree(files=freed)
 
-    def pause(self, request: PauseRequest, _work: Work) -> Nothing:
+    def pause(self, request: PauseRequest) -> Nothing:
+        """Send nothing for a while."""
         if request.mapping is not None:
             _known(self._worker.config, [request.mapping])
         self._worker.pause(request.mapping, request.seconds)
         return Nothing()
 
-    def resume(self, request: ResumeRequest, _work: Work) -> Nothing:
+    def resume(self, request: ResumeRequest) -> Nothing:
+        """Send again."""
         self._worker.resume(request.mapping)
         return Nothing()
 
-    def reload(self, _request: Nothing, _work: Work) -> Nothing:
+    def reload(self) -> Nothing:
+        """Take over the configuration as it is now."""
         self._worker.reload()
         return Nothing()
 
