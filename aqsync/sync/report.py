@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aqsync.errors import ExitCode
-from aqsync.model import Explanation, explanation_of
+from aqsync.model import Explanation, State, explanation_of
 from aqsync.sync.summary import FileProblem
+from aqsync.wording import seconds_text, size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,17 @@ class PushReport:
         if self.server is not None:
             return ExitCode.SERVER
         return ExitCode.OK if self.complete else ExitCode.INCOMPLETE
+
+    @property
+    def words(self) -> str:
+        """What was done, for a person: ``2 uploaded, 1 unchanged: 3.1 MiB in 2 s, 1.5 MiB/s``."""
+        counts = dict(self.counts)
+        rate = f", {size_text(self.bytes / self.seconds)}/s" if self.bytes else ""
+        shown = [f"{counts.pop('uploaded')} uploaded", f"{counts.pop('unchanged')} unchanged"]
+        words = {"differs": State.DIFFERS.value, "tags": "tag" if counts["tags"] == 1 else "tags"}
+        shown += [f"{count} {words.get(name, name)}" for name, count in counts.items() if count]
+        took = seconds_text(self.seconds)
+        return f"{', '.join(shown)}: {size_text(self.bytes)} in {took}{rate}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

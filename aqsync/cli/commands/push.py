@@ -36,7 +36,6 @@ from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
 from aqsync.sync.session import Session
 from aqsync.sync.shared import Shared
-from aqsync.wording import seconds_text, size_text
 
 if TYPE_CHECKING:
     from aqsync.cli.progress_bar import Bar
@@ -189,13 +188,7 @@ def tell_push(report: PushReport) -> None:
     server = report.server
     # What the server's trouble keeps waiting is told by the error below.
     report_problems([p for p in report.problems if p.why != server])
-    counts = dict(report.counts)
-    rate = f", {size_text(report.bytes / report.seconds)}/s" if report.bytes else ""
-    shown = [f"{counts.pop('uploaded')} uploaded", f"{counts.pop('unchanged')} unchanged"]
-    words = {"differs": State.DIFFERS.value, "tags": "tag" if counts["tags"] == 1 else "tags"}
-    shown += [f"{count} {words.get(name, name)}" for name, count in counts.items() if count]
-    took = seconds_text(report.seconds)
-    say(f"{', '.join(shown)}: {size_text(report.bytes)} in {took}{rate}")
+    say(report.words)
     _tell_notes_and_server(report)
     if report.interrupted:
         complain("interrupted; the next push goes on where this one stopped")

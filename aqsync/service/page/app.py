@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
-from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 
@@ -19,9 +17,12 @@ from aqsync.clock import Clock
 from aqsync.errors import AqsyncError
 from aqsync.service.page.events import events
 from aqsync.service.page.gate import Gate, form_token
+from aqsync.service.page.news import Newest
 from aqsync.service.page.pages import PAGES
+from aqsync.service.page.pushes import Pushes
 from aqsync.service.page.render import page
 from aqsync.service.page.site import Shown, Site
+from aqsync.service.web.orders import Orders
 
 _KINDS = {
     "css": "text/css; charset=utf-8",
@@ -42,22 +43,17 @@ def create_app(daemon: Shown, clock: Clock, token: str, port: int) -> ASGIApp:
         port: On which it is served.
     """
     navigation = tuple((each.path, each.title) for each in PAGES)
-    site = Site(daemon, clock, form_token(token), navigation)
+    orders = Orders(daemon, clock)
+    pushes = Pushes(orders, daemon.board.outdate)
+    site = Site(daemon, clock, orders, pushes, form_token(token), navigation)
 
     async def told(request: Request) -> Response:
-        return events(request, partial(_state, site))
+        return events(request, Newest(site))
 
     routes: list[BaseRoute] = [Route("/events", told), Route("/static/{name}", static)]
     routes += [route for each in PAGES for route in each.routes(site)]
     failed = {AqsyncError: _failed, HTTPException: _http_failed}
     return Gate(Starlette(routes=routes, exception_handlers=failed), token, port)
-
-
-def _state(site: Site) -> Hashable:
-    """Another value once a page that is open would show something else; it may block."""
-    found, daemon = site.look(), site.daemon.status()
-    under_way = tuple((file.mapping, file.path, file.sent) for file in daemon.under_way)
-    return id(found.mappings), under_way
 
 
 def _failed(_request: Request, exc: Exception) -> Response:

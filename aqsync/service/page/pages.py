@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.routing import BaseRoute
 
-from aqsync.service.page import charts, glance
+from aqsync.service.page import charts, glance, needs_you
 from aqsync.service.page.site import Site
 
 
@@ -22,5 +22,6 @@ class Page(NamedTuple):
 
 PAGES = (
     Page("/", "Overview", glance.routes),
+    Page("/needs-you", "Needs you", needs_you.routes),
     Page("/charts", "Charts", charts.routes),
 )

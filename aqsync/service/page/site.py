@@ -9,9 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from aqsync.clock import Clock
+from aqsync.config import MappingConfig
+from aqsync.errors import ConfigError
 from aqsync.service.board import Board
+from aqsync.service.page.pushes import Pushes
 from aqsync.service.page.render import page
-from aqsync.service.web.orders import Worker
+from aqsync.service.web.orders import Orders, Worker
 from aqsync.sync.overview import Light, Overview
 
 COLOURS = {
@@ -37,30 +40,48 @@ class Site:
 
     daemon: Shown
     clock: Clock
+    orders: Orders
+    """What buttons ask for, as commands do."""
+    pushes: Pushes
     form: str
     """What the page sends with every change."""
     navigation: tuple[tuple[str, str], ...]
     """Path and title of each page, in the order in which they are offered."""
 
     def look(self) -> Overview:
-        """How everything stands."""
+        """How everything stands; finding it out may take seconds."""
         return self.daemon.board.look(FRESH_S)
 
-    def answer(
-        self, request: Request, template: str, status: int = 200, **values: object
-    ) -> Response:
+    def at_once(self) -> Overview | None:
+        """The same as far as it is known at once; None: nothing is known yet."""
+        return self.daemon.board.at_once(FRESH_S)
+
+    def mapping(self, name: str) -> MappingConfig:
+        """The mapping of this name.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        for each in self.daemon.config.mappings:
+            if each.name == name:
+                return each
+        raise ConfigError(f"the daemon does not know the mapping {name!r}")
+
+    def answer(self, request: Request, template: str, **values: object) -> Response:
         """A page.
 
         Args:
             request: What asks for it.
             template: The file name of its template, which extends ``frame.html``.
-            status: The HTTP status.
             values: What the template shows.
         """
+        found = self.at_once()
+        light = Light.WAITING if found is None else found.light
         frame = {
             "form": self.form,
             "here": request.url.path,
             "navigation": self.navigation,
-            "colour": COLOURS[self.look().light],
+            "light": light.value,
+            "colour": COLOURS[light],
         }
-        return page(template, {**frame, **values}, status)
+        return page(template, {**frame, **values})

@@ -1,0 +1,112 @@
+"""What goes on only once a person has done something: by reason, with what may be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aqsync.config import MappingConfig
+from aqsync.model import Explanation, Reason, State
+from aqsync.sync.overview import Overview
+from aqsync.sync.summary import FileProblem
+
+OVERWRITABLE = frozenset(
+    {
+        Reason.CONFLICT_NAME_TAKEN,
+        Reason.CONFLICT_BOTH_CHANGED,
+        Reason.CONFLICT_FREED,
+        Reason.DIFFERS,
+        Reason.OLDER_PUT_BACK,
+    }
+)
+"""Where `aqsync push --overwrite` replaces the file on the server."""
+LOST_BY_RETRY = {
+    Reason.EMPTIED: "The good copy on the server is replaced by an empty file, and is lost.",
+    Reason.TOO_MANY_GONE: "The copies on the server are removed, and are lost.",
+    Reason.FREED_GONE: "aqsync forgets the file: nothing tells any more that it was here.",
+    Reason.FREED_REPLACED: "aqsync forgets the file: nothing tells any more that it was here.",
+}
+"""Where trying again takes something away, and is asked about first."""
+_ACCEPTABLE = frozenset(
+    {
+        Reason.ROOT_IN_DOUBT,
+        Reason.DISK_AWAY,
+        Reason.DISK_REPLACED,
+        Reason.DISK_EMPTY,
+        Reason.DISK_COVERED,
+    }
+)
+"""Where a person may accept a mapping's directory as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """All that needs a person for one reason in one mapping; at least one problem."""
+
+    mapping: MappingConfig
+    problems: Sequence[FileProblem]
+
+    @property
+    def first(self) -> FileProblem:
+        """The one that stands for all."""
+        return self.problems[0]
+
+    @property
+    def state(self) -> State:
+        """Of all of them."""
+        return self.first.state
+
+    @property
+    def why(self) -> Explanation:
+        """Of the first one; the others have the same reason."""
+        return self.first.why
+
+    @property
+    def files(self) -> int:
+        """How many files it concerns."""
+        return sum(problem.files or 1 for problem in self.problems)
+
+    @property
+    def size(self) -> int:
+        """All its files together, in bytes."""
+        return sum(problem.size or 0 for problem in self.problems)
+
+    @property
+    def age_s(self) -> float:
+        """For how long the longest-standing has been so."""
+        return max(problem.age_seconds or 0.0 for problem in self.problems)
+
+    @property
+    def names_files(self) -> bool:
+        """Whether each problem is one of a file, and not one of a place or of many files."""
+        return self.first.files is None and self.first.size is not None
+
+    @property
+    def lost_by_retry(self) -> str | None:
+        """What trying again takes away; None: nothing."""
+        return LOST_BY_RETRY.get(self.why.reason) if self.names_files else None
+
+    @property
+    def overwritable(self) -> bool:
+        """Whether the files on the server may be replaced."""
+        return self.names_files and self.why.reason in OVERWRITABLE
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether the mapping's directory may be accepted as it is."""
+        return self.why.reason in _ACCEPTABLE
+
+    def path_of(self, problem: FileProblem) -> str:
+        """A file's path below the mapping's root."""
+        return problem.path.removeprefix(str(self.mapping.directory).rstrip("/") + "/")
+
+
+def by_reason(found: Overview) -> list[Needed]:
+    """All that needs a person: a mapping after the other, and in each by state and reason."""
+    needed = []
+    for each in found.mappings:
+        by: dict[tuple[State, Reason], list[FileProblem]] = {}
+        for group in each.needs_you:
+            by.setdefault((group.first.state, group.first.why.reason), []).extend(group.problems)
+        needed += [Needed(each.mapping, problems) for problems in by.values()]
+    return needed

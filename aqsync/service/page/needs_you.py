@@ -1,0 +1,261 @@
+"""The page of what needs a person: reasons with their hints, files, and what may be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from aqsync.errors import BadRequest
+from aqsync.local.rules import IGNORE_FILE
+from aqsync.service.page.buttons import Fields, button
+from aqsync.service.page.controls import push_request
+from aqsync.service.page.experiment_links import experiment_url
+from aqsync.service.page.for_a_person import Needed, by_reason
+from aqsync.service.page.ignore_lines import ignore_line
+from aqsync.service.page.path_keys import key_of, path_of
+from aqsync.service.page.site import Site
+from aqsync.service.web.models import RetryRequest
+from aqsync.sync.overview import Overview
+from aqsync.sync.policies import decisions
+from aqsync.wording import counted
+
+_FIRST_FILES = 10
+_FILES_OF_PAGE = 100
+_SET_FREE_AT_ONCE = 500
+_MOST_DIGITS = 6
+MOST_OVERWRITTEN = 100
+"""With one button: more are hardly looked at one by one, and `aqsync push --overwrite` does it."""
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """This page's routes."""
+    page = _NeedsYou(site)
+    return [
+        Route("/needs-you", page.all),
+        Route("/needs-you/files", page.files),
+        Route("/needs-you/retry", page.ask_retry),
+        Route("/needs-you/overwrite", page.ask_overwrite),
+        Route("/needs-you/accept", page.ask_accept),
+        Route("/needs-you/ignore", page.ignore),
+        button(site, "/do/retry", page.retry),
+        button(site, "/do/overwrite", page.overwrite),
+        button(site, "/do/accept", page.accept),
+    ]
+
+
+class _NeedsYou:
+    """A method for each route; all may block."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    # What is shown
+
+    def all(self, request: Request) -> Response:
+        """Every reason, each with its first files."""
+        found = self._found()
+        return self._shown(
+            request,
+            "needs_you.html",
+            reasons=by_reason(found),
+            server=found.server if found.server is not None and found.server.denied else None,
+            first=_FIRST_FILES,
+        )
+
+    def files(self, request: Request) -> Response:
+        """One reason with all its files, so many to a page."""
+        needed = self._needed(request.query_params)
+        pages = (len(needed.problems) - 1) // _FILES_OF_PAGE + 1
+        number = min(pages, max(1, _number(request.query_params.get("page", "1"))))
+        begin = (number - 1) * _FILES_OF_PAGE
+        problems = needed.problems[begin : begin + _FILES_OF_PAGE]
+        values = {"problems": problems, "number": number, "pages": pages}
+        return self._shown(request, "needs_you_files.html", needed=needed, **values)
+
+    def ask_retry(self, request: Request) -> Response:
+        """Is what trying again takes away really to go?"""
+        needed = self._needed(request.query_params)
+        return self._ask(request, needed, "retry", needed.lost_by_retry or "Nothing is lost.")
+
+    def ask_overwrite(self, request: Request) -> Response:
+        """Are the files on the server really to be replaced?"""
+        needed = self._needed(request.query_params)
+        if not needed.overwritable or len(needed.problems) > MOST_OVERWRITTEN:
+            raise BadRequest("the page offers this for a few conflicting files at once")
+        lost = (
+            "What is on the server under this name is replaced by the file here. The server keeps"
+            " no earlier version: what is there now is lost."
+        )
+        journal, eids = self._site.daemon.journal, set[str]()
+        mapping_id = journal.mappings.get(needed.mapping.name).id
+        for problem in needed.problems:
+            record = journal.observations.record_at(mapping_id, needed.path_of(problem))
+            eid = None if record is None else record.remote.shown_eid or record.eid
+            eids |= set() if eid is None else {eid}
+        server = self._site.daemon.config.server.url
+        links = [(eid, experiment_url(server, eid)) for eid in sorted(eids)]
+        return self._ask(request, needed, "overwrite", lost, experiments=links)
+
+    def ask_accept(self, request: Request) -> Response:
+        """Is the directory really right as it is?"""
+        needed = self._needed(request.query_params)
+        if not needed.acceptable:
+            raise BadRequest("there is no directory to accept")
+        lost = (
+            f"{needed.mapping.directory} counts from now on as it stands there. Files that are gone"
+            " there count as deleted; a mapping that removes deleted files then removes their"
+            " copies on the server."
+        )
+        return self._ask(request, needed, "accept", lost)
+
+    def ignore(self, request: Request) -> Response:
+        """How a file is left out from now on: aqsync never writes into a mapped directory."""
+        needed = self._needed(request.query_params)
+        path = needed.path_of(needed.first)
+        folder = path.rpartition("/")[0]
+        return self._shown(
+            request,
+            "ignore.html",
+            needed=needed,
+            file=needed.mapping.directory / IGNORE_FILE,
+            line=ignore_line(path) if needed.names_files else None,
+            folder_line=ignore_line(folder) if folder else None,
+        )
+
+    # What is done
+
+    def retry(self, fields: Fields) -> str:
+        """Set files free, as `aqsync retry` does."""
+        needed = self._needed(fields)
+        request = RetryRequest(
+            config=str(self._site.daemon.config.path), paths=[], mappings=[], actions=False
+        )
+        if not needed.names_files:
+            self._site.orders.retry(request)
+            return "it is looked at and tried again"
+        freed, every = 0, self._still_so(needed)
+        for begin in range(0, len(every), _SET_FREE_AT_ONCE):
+            paths = every[begin : begin + _SET_FREE_AT_ONCE]
+            absolute = [str(needed.mapping.directory / path) for path in paths]
+            freed += self._site.orders.retry(request.model_copy(update={"paths": absolute})).files
+        if not freed:
+            return "nothing to retry: it is no longer as the page has shown it"
+        return f"{counted(freed, 'file')} set free; the daemon tries again"
+
+    def overwrite(self, fields: Fields) -> str:
+        """Replace files on the server, as `aqsync push --overwrite PATH` does."""
+        needed = self._needed(fields)
+        paths = self._still_so(needed) if needed.overwritable else []
+        if not paths or len(paths) > MOST_OVERWRITTEN:
+            raise BadRequest("nothing is replaced: it is no longer as the page has shown it")
+        request = push_request(
+            self._site, [needed.mapping], {needed.mapping.name: paths}, overwrite=True
+        )
+        what = paths[0] if len(paths) == 1 else counted(len(paths), "file")
+        return self._site.pushes.begin(f"replacing {what} on the server", request)
+
+    def accept(self, fields: Fields) -> str:
+        """Accept a mapping's directory, as `aqsync retry --mapping` does."""
+        needed = self._needed(fields)
+        if not needed.acceptable:
+            raise BadRequest("there is no directory to accept")
+        self._site.orders.retry(
+            RetryRequest(
+                config=str(self._site.daemon.config.path), paths=[], mappings=[needed.mapping.name]
+            )
+        )
+        return f"the directory {needed.mapping.directory} is accepted as it is"
+
+    # What is meant
+
+    def _found(self) -> Overview:
+        return self._site.at_once() or self._site.look()
+
+    def _needed(self, fields: Mapping[str, str]) -> Needed:
+        """What an address or a form names: a reason, or one file that it concerns.
+
+        Raises:
+            BadRequest: It needs nobody any more.
+        """
+        wanted = tuple(fields.get(name) for name in ("mapping", "state", "code"))
+        path = path_of(fields["file"]) if fields.get("file") else None
+        for each in by_reason(self._found()):
+            if wanted != (each.mapping.name, each.state.value, each.why.reason.value):
+                continue
+            if path is None:
+                return each
+            problems = [problem for problem in each.problems if each.path_of(problem) == path]
+            if problems:
+                return Needed(each.mapping, problems)
+        raise BadRequest("this needs nobody any more, or for another reason")
+
+    def _still_so(self, needed: Needed) -> list[str]:
+        """The files that are still as they were shown, and nothing else is done about others."""
+        site, wanted = self._site, {needed.path_of(problem) for problem in needed.problems}
+        found = decisions(
+            site.daemon.journal,
+            needed.mapping,
+            site.clock.now_ns(),
+            sorted(wanted),
+            windows=site.daemon.config.transfer.windows,
+        )
+        return [
+            file.path
+            for file, step in found
+            if file.path in wanted
+            and (step.state, step.reason) == (needed.state, needed.why.reason)
+        ]
+
+    def _ask(
+        self,
+        request: Request,
+        needed: Needed,
+        do: str,
+        lost: str,
+        experiments: Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        values = {"needed": needed, "do": do, "lost": lost, "experiments": experiments}
+        return self._shown(request, "question.html", **values)
+
+    def _shown(self, request: Request, template: str, **values: object) -> Response:
+        return self._site.answer(
+            request,
+            template,
+            address=address,
+            fields_of=fields_of,
+            most_overwritten=MOST_OVERWRITTEN,
+            pushes=self._site.pushes.newest,
+            **values,
+        )
+
+
+def address(path: str, needed: Needed, file: str | None = None, **more: object) -> str:
+    """A link to what concerns a reason, or one file of it.
+
+    Args:
+        path: Of the page.
+        needed: The reason.
+        file: Below the mapping's root.
+        more: More of the query.
+    """
+    named = {} if file is None else {"file": key_of(file)}
+    return f"{path}?{urlencode({**fields_of(needed), **named, **more})}"
+
+
+def fields_of(needed: Needed) -> dict[str, str]:
+    """What names a reason in an address or a form."""
+    return {
+        "mapping": needed.mapping.name,
+        "state": needed.state.value,
+        "code": needed.why.reason.value,
+    }
+
+
+def _number(text: str) -> int:
+    """The number of a page; 1 for what is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if is_number else 1
