@@ -23,7 +23,7 @@ IN_MEMORY = PYTEST_DEBUG_TEMPROOT="$$($(BIN)/python -m tests.support.in_memory)"
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
-.PHONY: demo test test-long test-all first-hour lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs man lock sbom clean format
+.PHONY: demo test test-long test-all first-hour lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs screenshots man lock sbom clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -111,6 +111,11 @@ format: $(VENV)/.dev-installed
 # The pages that are made from the code.
 docs: $(VENV)/.dev-installed
 	$(BIN)/python -m docs.generate
+
+# Pictures of the status page, of a demo set-up; in a mount namespace of its own, since they show
+# the paths of its directories.
+screenshots: $(VENV)/.dev-installed
+	unshare --user --map-root-user --mount $(BIN)/python -m tests.browser.screenshots docs/pictures
 
 # What an installation by the lock consists of, as CycloneDX: versions, licences, what needs what.
 sbom: $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed

@@ -11,23 +11,10 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tests.browser.looking import TOKEN, complaints
+from tests.browser.looking import FLAGS, TOKEN, complaints
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S
 from tests.support.visit import Visit
-
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--window-size=1100,900",
-)
 
 
 def _programs() -> tuple[str, str]:
@@ -56,7 +43,7 @@ def chromium(
     program, driver = _programs()
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(flag)
     options.add_experimental_option(
         "prefs",

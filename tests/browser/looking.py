@@ -13,6 +13,19 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.support.patience import HANG_S
 
 TOKEN = "token-of-the-browser-tests"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1100,900",
+)
+"""With which Chromium starts."""
 
 
 def complaints(browser: webdriver.Chrome) -> list[str]:

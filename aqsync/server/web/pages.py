@@ -38,13 +38,21 @@ _STATIC = {
     "icon.svg": b"image/svg+xml",
 }
 
-PATHS = ("/", "/login", "/logout", "/static/{name}", "/experiments/{path:path}")
+_AS_AQUEDUCT = "/aqd/experiments/"
+"""Where Aqueduct's own pages show an experiment; links to there lead here too."""
+
+PATHS = (
+    *("/", "/login", "/logout", "/static/{name}", "/experiments/{path:path}"),
+    f"{_AS_AQUEDUCT}{{path:path}}",
+)
 """The paths that the page answers for, as routes."""
 
 
 def is_page(path: str) -> bool:
     """Tell whether the page answers for a path; everything else belongs to the API."""
-    return path in {"/", "/login", "/logout"} or path.startswith(("/static/", "/experiments/"))
+    return path in {"/", "/login", "/logout"} or path.startswith(
+        ("/static/", "/experiments/", _AS_AQUEDUCT)
+    )
 
 
 class Pages:
@@ -94,6 +102,8 @@ class Pages:
         if not self._login.is_needed and is_rebound(exchange, self._allowed):
             raise FileRefused(403, REBOUND)
         match exchange.method:
+            case "GET" if path[0] == "aqd":
+                await redirect(exchange, link(*path[1:]))
             case "GET":
                 await self._get(exchange, path)
             case "POST" if sent_by_own_page(exchange):
