@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from aqsync.clock import Clock
 from aqsync.errors import AqsyncError
 from aqsync.service.page.events import events
+from aqsync.service.page.for_a_person import Reasons
 from aqsync.service.page.gate import Gate, form_token
 from aqsync.service.page.news import Newest
 from aqsync.service.page.pages import PAGES
@@ -45,7 +46,7 @@ def create_app(daemon: Shown, clock: Clock, token: str, port: int) -> ASGIApp:
     navigation = tuple((each.path, each.title) for each in PAGES)
     orders = Orders(daemon, clock)
     pushes = Pushes(orders, daemon.board.outdate)
-    site = Site(daemon, clock, orders, pushes, form_token(token), navigation)
+    site = Site(daemon, clock, orders, pushes, Reasons(), form_token(token), navigation)
 
     async def told(request: Request) -> Response:
         return events(request, Newest(site))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from aqsync.config import MappingConfig
 from aqsync.model import Explanation, Reason, State
-from aqsync.sync.overview import Overview
+from aqsync.sync.overview import MappingOverview, Overview
 from aqsync.sync.summary import FileProblem
 
 OVERWRITABLE = frozenset(
@@ -37,6 +39,7 @@ _ACCEPTABLE = frozenset(
     }
 )
 """Where a person may accept a mapping's directory as it is now."""
+_path = attrgetter("path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,22 @@ class Needed:
         return problem.path.removeprefix(str(self.mapping.directory).rstrip("/") + "/")
 
 
+class Reasons:
+    """All that needs a person, put together once for each overview; usable from several threads."""
+
+    def __init__(self) -> None:
+        self._of: tuple[MappingOverview, ...] | None = None
+        self._known: list[Needed] = []
+        self._lock = threading.Lock()
+
+    def of(self, found: Overview) -> list[Needed]:
+        """What needs a person by an overview."""
+        with self._lock:
+            if found.mappings is not self._of:
+                self._known, self._of = by_reason(found), found.mappings
+            return self._known
+
+
 def by_reason(found: Overview) -> list[Needed]:
     """All that needs a person: a mapping after the other, and in each by state and reason."""
     needed = []
@@ -108,5 +127,5 @@ def by_reason(found: Overview) -> list[Needed]:
         by: dict[tuple[State, Reason], list[FileProblem]] = {}
         for group in each.needs_you:
             by.setdefault((group.first.state, group.first.why.reason), []).extend(group.problems)
-        needed += [Needed(each.mapping, problems) for problems in by.values()]
+        needed += [Needed(each.mapping, sorted(some, key=_path)) for some in by.values()]
     return needed

@@ -15,7 +15,6 @@ from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import SECOND_NS, State
 from aqsync.service.page.controls import DURATIONS, controls
 from aqsync.service.page.experiment_links import experiment_url
-from aqsync.service.page.for_a_person import by_reason
 from aqsync.service.page.rates import LATELY_S, rates
 from aqsync.service.page.site import COLOURS, Site
 from aqsync.service.web.models import DaemonStatus
@@ -93,7 +92,7 @@ def glance(site: Site, found: Overview) -> dict[str, Any]:
             ]
             for each in found.mappings
         },
-        "reasons": by_reason(found)[:_FIRST_REASONS],
+        "reasons": site.reasons.of(found)[:_FIRST_REASONS],
         "pauses": site.daemon.journal.pauses.active(now_ns),
         "everything": EVERYTHING,
         "pushes": site.pushes.newest,

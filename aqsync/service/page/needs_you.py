@@ -14,7 +14,7 @@ from aqsync.local.rules import IGNORE_FILE
 from aqsync.service.page.buttons import Fields, button
 from aqsync.service.page.controls import push_request
 from aqsync.service.page.experiment_links import experiment_url
-from aqsync.service.page.for_a_person import Needed, by_reason
+from aqsync.service.page.for_a_person import Needed
 from aqsync.service.page.ignore_lines import ignore_line
 from aqsync.service.page.path_keys import key_of, path_of
 from aqsync.service.page.site import Site
@@ -61,7 +61,7 @@ class _NeedsYou:
         return self._shown(
             request,
             "needs_you.html",
-            reasons=by_reason(found),
+            reasons=self._site.reasons.of(found),
             server=found.server if found.server is not None and found.server.denied else None,
             first=_FIRST_FILES,
         )
@@ -183,7 +183,7 @@ class _NeedsYou:
         """
         wanted = tuple(fields.get(name) for name in ("mapping", "state", "code"))
         path = path_of(fields["file"]) if fields.get("file") else None
-        for each in by_reason(self._found()):
+        for each in self._site.reasons.of(self._found()):
             if wanted != (each.mapping.name, each.state.value, each.why.reason.value):
                 continue
             if path is None:

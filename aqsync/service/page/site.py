@@ -12,6 +12,7 @@ from aqsync.clock import Clock
 from aqsync.config import MappingConfig
 from aqsync.errors import ConfigError
 from aqsync.service.board import Board
+from aqsync.service.page.for_a_person import Reasons
 from aqsync.service.page.pushes import Pushes
 from aqsync.service.page.render import page
 from aqsync.service.web.orders import Orders, Worker
@@ -43,6 +44,7 @@ class Site:
     orders: Orders
     """What buttons ask for, as commands do."""
     pushes: Pushes
+    reasons: Reasons
     form: str
     """What the page sends with every change."""
     navigation: tuple[tuple[str, str], ...]
