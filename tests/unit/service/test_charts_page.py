@@ -8,35 +8,24 @@ from typing import Any
 
 import pytest
 
-from aqsync.config.status import Listen
 from aqsync.journal.backlog import ToCome
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.model import SECOND_NS
-from aqsync.service.page.secret import read_token, token_path
-from aqsync.service.page.server import PageServer
-from aqsync.service.web.local_socket import socket_path
 from tests.support.lab import Lab
-from tests.unit.service.test_page import Browser, Shown
+from tests.support.status_page import Browser, browsing
 
 
 @pytest.fixture
 def visitor(lab: Lab) -> Iterator[Browser]:
     """One that was let in."""
-    server = PageServer(lab.journal_path, Shown(lab), lab.clock)
-    server.serve(Listen("127.0.0.1", 0))
-    token = read_token(token_path(socket_path(lab.journal_path)))
-    assert server.address is not None
-    assert token is not None
-    browser = Browser(int(server.address.rstrip("/").rpartition(":")[2]), token)
-    browser.enter()
-    yield browser
-    server.stop()
+    with browsing(lab) as browser:
+        yield browser.enter()
 
 
 def text(visitor: Browser, path: str) -> str:
     answer = visitor.ask(path)
     assert answer.status == 200
-    return bytes(answer.body).decode()  # type: ignore[attr-defined]
+    return answer.body.decode()
 
 
 def data(visitor: Browser, path: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@
     }
   };
 
-  document.body.addEventListener("outdated", () => {
+  document.body.addEventListener("restated", () => {
     if (failed || Date.now() - fetched >= EVERY_MS) load();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => data && draw());
