@@ -96,7 +96,11 @@ def file_in(tree: Tree, wanted: str, eid: str) -> TreeFile:
     """
     found = [file for file in tree.files if wanted in {file.path, file.name}]
     if not found:
-        raise RemoteFileNotFound(f"experiment {eid} has no file {wanted!r}", status=_NOT_FOUND)
+        raise RemoteFileNotFound(
+            f"experiment {eid} has no file {wanted!r}",
+            status=_NOT_FOUND,
+            hint="`paths` of the experiment has those that there are",
+        )
     return next((file for file in found if file.path == wanted), found[0])
 
 

@@ -88,6 +88,7 @@ def pull(
         place = archive or directory or _named_by(found)
         answer = _Answer(found, place, "directory" if archive is None else "archive", tree)
         answer.note([*notes, *notes_for_others(tree)])
+        answer.note(_notes_of_place(place) if archive is None else ())
         for moved in lacking(tree):
             answer.take(moved)
         if not tree.files and not tree.folders:
@@ -224,6 +225,14 @@ def _check(directory: Path | None, archive: Path | None, *, json: bool, overwrit
         raise LocalError(
             f"{archive} exists already, and was left as it is", hint="--overwrite replaces it"
         )
+
+
+def _notes_of_place(place: Path) -> list[str]:
+    # What configurations need is slow to import.
+    from aqsync.cli.mapped_place import notes_for_mapped  # noqa: PLC0415 - see above
+
+    given = click.get_current_context().params
+    return notes_for_mapped(place, given.get("config"), given.get("url"))
 
 
 def _named_by(found: ExperimentRef) -> Path:

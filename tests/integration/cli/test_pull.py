@@ -76,6 +76,16 @@ def test_what_was_pushed_comes_back_as_it_was(project: Project, tmp_path: Path) 
     assert differences(tmp_path / "kept", project.root) == []
 
 
+def test_a_folder_whose_files_are_uploaded_is_said(project: Project, tmp_path: Path) -> None:
+    project.write("a")
+    project.pushed()
+    config = ("--config", project.config)
+    said = f"{project.root}/again lies in mapping main, which uploads what comes there as new files"
+    assert said in run("pull", project.eid, project.root / "again", *config).err
+    for place in (project.root, tmp_path / "elsewhere"):
+        assert run("pull", project.eid, place, *config).err == ""
+
+
 def test_the_journal_knows_where_files_stood(project: Project, tmp_path: Path) -> None:
     project.write("q3/" + "x" * 250)
     project.configure(prefix="fridge-1", manifest=False)
