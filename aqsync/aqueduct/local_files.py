@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from aqsync.aqueduct.partial_file import Partial, writing
+from aqsync.aqueduct.partial_file import Partial, remove_leftovers, writing
 from aqsync.errors import FileToUploadNotFoundError, FileUnreadable, LocalError
 
 Progress = Callable[[int, int | None], object]
@@ -85,13 +85,15 @@ def write_whole(target: Path, chunks: Iterable[bytes], *, replace: bool = True) 
     Raises:
         LocalError: It cannot be written. What `chunks` raises passes through.
     """
-    with begun(target) as partial:
+    with _partial(target) as partial:
         partial.fill(chunks)
         partial.finish(replace=replace)
 
 
 def begun(target: Path) -> Partial:
-    """Begin a file that stands under its name only when it is whole and on the disk.
+    """Begin a large file that stands under its name only when it is whole and on the disk.
+
+    What processes that were killed have left beside it is removed first.
 
     Args:
         target: Its path.
@@ -99,10 +101,16 @@ def begun(target: Path) -> Partial:
     Raises:
         LocalError: It cannot be written.
     """
+    return _partial(target, tidy=True)
+
+
+def _partial(target: Path, *, tidy: bool = False) -> Partial:
     try:
         with writing(str(target)):
             os.access(target, os.F_OK)  # refuses a name that no file can have
             directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            if tidy:
+                remove_leftovers(directory)
     except ValueError as exc:  # a NUL, or what the file system's encoding cannot express
         raise LocalError(f"{str(target)!r} cannot be the path of a file") from exc
     return Partial(directory, os.fsencode(target.name), str(target))

@@ -143,6 +143,8 @@ class TreeDownload:
             self._folder.tidy(file.path)
             told = file.told
             if self._overwrite and told is not None and there.st_mtime_ns != told.mtime_ns:
+                if there.st_nlink > 1:  # its other names may be somebody's backup
+                    return self.fetch(file, replace=True)
                 self._folder.touch(file.path, told.mtime_ns)
             return Moved(file.path, file.name, was_there=True)
         if not self._overwrite:

@@ -13,7 +13,7 @@ import click
 from aqsync.aqueduct.by_eid import name_by_eid
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.folder import Folder
-from aqsync.aqueduct.local_files import write_whole
+from aqsync.aqueduct.local_files import begun
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.aqueduct.tree_download import TreeDownload
 from aqsync.aqueduct.tree_moves import Moved, lacking
@@ -243,7 +243,9 @@ def _named_by(found: ExperimentRef) -> Path:
 
 def _write(archive: Path, chunks: Iterator[bytes], *, overwrite: bool) -> None:
     if archive != _STDOUT:
-        write_whole(archive, chunks, replace=overwrite)
+        with begun(archive) as partial:
+            partial.fill(chunks)
+            partial.finish(replace=overwrite)
         return
     output = sys.stdout.buffer
     for chunk in chunks:

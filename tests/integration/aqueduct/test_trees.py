@@ -526,3 +526,19 @@ def test_names_that_are_too_long_for_an_archive_are_those_of_the_server(
     )
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
         assert archive.namelist() == [remote_name(f"{path}/b") + "/", file.name]
+
+
+def test_other_names_of_a_file_keep_content_and_time(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    experiment.upload_folder(tree(tmp_path / "a", "same", "changed"))
+    precious, back = tree(tmp_path / "precious", "same", "changed"), tmp_path / "back"
+    (precious / "changed").write_text("precious")
+    os.utime(precious / "same", ns=(1, 1))
+    back.mkdir()
+    for path in precious.iterdir():
+        (back / path.name).hardlink_to(path)
+    experiment.download_all(back, overwrite=True)
+    assert differences(tmp_path / "a", back) == []
+    assert (precious / "changed").read_text() == "precious"
+    assert (precious / "same").stat().st_mtime_ns == 1

@@ -285,6 +285,15 @@ def test_an_archive(remote: Remote, experiment: Experiment) -> None:
 
 
 @pytest.mark.skipif(shutil.which("unzip") is None, reason="there is no unzip")
+def test_an_archive_takes_the_place_of_what_a_kill_has_left(
+    remote: Remote, experiment: Experiment
+) -> None:
+    experiment.upload_folder(tree("f"))
+    Path(".aqsync-0123456789abcdef.part").touch()
+    remote.did("pull", remote.eid, "--zip", "a.zip")
+    assert [path.name for path in Path().glob("*a*")] == ["a.zip"]
+
+
 def test_an_archive_unpacks(remote: Remote, experiment: Experiment) -> None:
     experiment.upload_folder(tree("q3/t1.csv", "empty"))
     os.utime("tree/q3/t1.csv", (1_600_000_001, 1_600_000_001))
