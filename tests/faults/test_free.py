@@ -253,6 +253,21 @@ def test_what_a_killed_command_left_aside_is_put_back(pushed: Project) -> None:
     assert here(pushed) == []
 
 
+def test_the_question_tells_moving_from_deleting(
+    pushed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    def no(question: str, *, yes: bool) -> bool:
+        asked.append(question)
+        return yes
+
+    monkeypatch.setattr("aqsync.cli.commands.free.confirmed", no)
+    for way in ([], ["--delete"]):
+        assert pushed.run("free", "--older-than", "0s", *way, "main").exit_code == 1
+    assert asked == [f"{do} 2 files of {pushed.root}" for do in ("Move to the trash", "Delete")]
+
+
 def test_unasked_nothing_goes(pushed: Project) -> None:
     ran = pushed.run("free", "main", "--older-than", "0s")
     assert ran.exit_code == 2

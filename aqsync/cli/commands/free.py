@@ -121,7 +121,8 @@ def free(
         planned = plan(journal, mapping, clock.now_ns(), older_than_s, keep_last)
         if not json:
             _tell_plan(mapping, planned, place)
-        question = f"Free {counted(len(planned.files), 'file')} of {mapping.directory}"
+        verb = "Delete" if place is None else "Move to the trash"
+        question = f"{verb} {counted(len(planned.files), 'file')} of {mapping.directory}"
         if planned.files and not confirmed(question, yes=yes):
             return ExitCode.INCOMPLETE
         result.refused += planned.refused
