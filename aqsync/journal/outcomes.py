@@ -275,6 +275,8 @@ class Outcomes:
         match outcome:
             case FoundFreed(freed):
                 freed_copies.note(connection, file, freed)
+                # Who allowed it did not know that this copy is the only one.
+                connection.execute(f"UPDATE file SET may_replace = NULL WHERE {AT}", at(file))
             case Removed():
                 self._removed(connection, file, now_ns)
             case Failed():

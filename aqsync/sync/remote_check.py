@@ -157,8 +157,8 @@ class RemoteCheck:
         Raises:
             Outdated: The server does not show the experiment any more.
             RemoteError: The server cannot be asked.
-            LocalError: The disk for temporary files has no room; or the file is gone, and a
-                manifest cannot be read that may say that it was freed.
+            LocalError: The disk for temporary files has no room; or the file that was sent is gone,
+                and a manifest cannot be read that may say that it was freed.
         """
         if file.freed is not None:
             return None
@@ -170,8 +170,8 @@ class RemoteCheck:
         self._see_others(str(file.eid))
         line = self.manifests.freed(str(file.eid), file.remote_name)
         if line is None:
-            if file.local is None:
-                self._require_readable(str(file.eid))
+            if file.synced is None or (_is_another_file(file) and not _is_provisional(file)):
+                self._require_readable(file)
             return None
         now_ns = self._clock.now_ns()
         return FoundFreed(Freed(now_ns, line.sha256, line.size, line.modified_at))
@@ -191,13 +191,17 @@ class RemoteCheck:
         """How old a list may be before a file is replaced by it."""
         return max(SHORTEST_WINDOW_S, WINDOW_IN_LISTS * self._lists.took(eid)) / 2
 
-    def _require_readable(self, eid: str) -> None:
-        """Nothing is removed while a manifest that might forbid it cannot be read."""
+    def _require_readable(self, file: FileRecord) -> None:
+        """Nothing is removed or replaced while a manifest that might forbid it cannot be read.
+
+        A file that goes on where it was has not been freed.
+        """
+        eid, verb = str(file.eid), "removed" if file.local is None else "replaced"
         own = self._journal.manifests.own(eid)
         for manifest in self.manifests.manifests(eid, but=own):
             if manifest.problem:
                 raise LocalError(
-                    f"not removed on the server: the manifest {manifest.name} there cannot be read"
+                    f"not {verb} on the server: the manifest {manifest.name} there cannot be read"
                     f" ({manifest.problem}), and it may say that the file was freed",
                     hint="if it is no manifest of aqsync, remove it from the experiment",
                 )
@@ -318,6 +322,17 @@ def _is_another_file(file: FileRecord) -> bool:
     """Whether the file that was sent is gone: it may have been freed, and a new one be here."""
     local, synced = file.local, file.synced
     return local is None or (synced is not None and synced.signature.inode != local.inode)
+
+
+def _is_provisional(file: FileRecord) -> bool:
+    """Whether the copy is a part of a file that goes on here: such a copy is never freed."""
+    synced = file.synced
+    return (
+        file.local is not None
+        and synced is not None
+        and synced.provisional
+        and (synced.modified_at in {None, file.remote.modified_at})
+    )
 
 
 def _came_ns(file: FileRecord, local: Signature) -> int:

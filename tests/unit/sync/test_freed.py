@@ -176,6 +176,29 @@ def test_a_manifest_tells_what_an_old_or_lost_journal_does_not(
     assert state(lab)[0] is expected
 
 
+def test_a_wish_to_overwrite_from_before_it_was_known_to_be_freed_counts_no_more(lab: Lab) -> None:
+    """Who said so of all conflicts did not know that this copy is the only one."""
+    lab.configure(recheck=False)
+    lab.server.put(EID, "run~a", CONTENT)
+    told = line(
+        "run/a",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        modified_at=lab.server.of(EID).files["run~a"].modified_at,
+        freed_at="2026-11-23T12:00:00+00:00",
+    )
+    lab.server.put(EID, name_of(), manifest(told))
+    lab.write("run/a", b"something else")
+    lab.push()
+    assert state(lab) == (State.HELD, Reason.CONFLICT_NAME_TAKEN)
+    lab.push(overwrite=True)
+    lab.push()
+    assert lab.remote["run~a"] == CONTENT
+    assert state(lab) == (State.HELD, Reason.CONFLICT_FREED)
+    lab.push("run/a", overwrite=True)
+    assert lab.remote["run~a"] == b"something else"
+
+
 @pytest.mark.parametrize("content", [None, b"something else"])
 def test_what_another_pc_frees_in_a_shared_folder_is_asked_for_anew(
     lab: Lab, content: bytes | None
@@ -331,3 +354,32 @@ def test_nothing_is_removed_while_a_manifest_cannot_be_read(lab: Lab) -> None:
     lab.clock.advance(3600)
     lab.push()
     assert "run~a" not in lab.remote
+
+
+def test_no_other_file_replaces_a_copy_while_a_manifest_cannot_be_read(lab: Lab) -> None:
+    """The journal may be older than what freed the file that was at its path."""
+    lab.configure(recheck=False)
+    place = lab.write("run/a", CONTENT)
+    lab.push()
+    lab.server.put(EID, name_of(), b"of a newer release")
+    place.rename(lab.root.with_name("kept"))  # its inode is not given again
+    lab.write("run/a", b"something else")
+    lab.push()
+    assert lab.remote["run~a"] == CONTENT
+    assert lab.decision("run/a").state is State.FAILED
+    del lab.server.of(EID).files[name_of()]
+    lab.clock.advance(3600)
+    lab.push()
+    assert lab.remote["run~a"] == b"something else"
+
+
+def test_a_file_that_goes_on_is_sent_while_a_manifest_cannot_be_read(lab: Lab) -> None:
+    lab.configure(recheck=False)
+    place = lab.write("run/a", CONTENT)
+    lab.push()
+    lab.server.put(EID, name_of(), b"of a newer release")
+    with place.open("ab") as file:
+        file.write(b" and more")
+    lab.clock.advance(60)
+    lab.push()
+    assert lab.remote["run~a"] == CONTENT + b" and more"
