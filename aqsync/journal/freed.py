@@ -38,6 +38,8 @@ class FreedCopies:
         noted = []
         with self._database.writing() as connection:
             for file, freed in files:
+                if file.local is None:
+                    continue
                 here = connection.execute(
                     "SELECT 1 FROM file f JOIN remote_file r ON r.eid = f.eid"
                     f" AND r.name = f.remote_name WHERE f.id = ? AND f.eid = ? AND {UNCHANGED}"
@@ -45,7 +47,7 @@ class FreedCopies:
                     " AND f.log = ? AND f.remote_name = ? AND f.synced_sha256 = ?"
                     " AND r.modified_at = ?",
                     (
-                        *(file.id, file.eid, *(file.local or ()), file.remote_name),
+                        *(file.id, file.eid, *file.local, file.remote_name),
                         *(freed.sha256, freed.modified_at),
                     ),
                 ).fetchone()

@@ -83,6 +83,15 @@ def test_until_it_is_gone_it_is_as_before(lab: Lab) -> None:
     assert state(lab) == (State.IN_SYNC, Reason.ON_SERVER)
 
 
+def test_what_is_gone_since_it_was_proved_is_not_noted(lab: Lab) -> None:
+    lab.write("run/a", CONTENT)
+    lab.write("run/b")
+    lab.push()
+    (lab.root / "run/a").unlink()
+    lab.scan()
+    assert not note(lab)
+
+
 @pytest.mark.parametrize("change", ["content", "list", "experiment"])
 def test_what_has_changed_since_it_was_proved_is_not_noted(lab: Lab, change: str) -> None:
     lab.write("run/a", CONTENT)
