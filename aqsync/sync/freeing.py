@@ -14,7 +14,7 @@ from aqsync.aqueduct.hashing import measured
 from aqsync.config import MappingConfig
 from aqsync.errors import FileChanged, RemoteFileNotFound
 from aqsync.journal import Journal
-from aqsync.local.disk import REAL_DISK
+from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.open_files import OpenForWriting
 from aqsync.local.reader import GuardedFile
 from aqsync.model import (
@@ -56,6 +56,7 @@ def plan(
     now_ns: int,
     older_than_s: float,
     keep_last: int,
+    disk: Disk = REAL_DISK,
 ) -> Plan:
     """Choose the files of a mapping that may be freed, as far as the journal and the disk tell.
 
@@ -65,10 +66,11 @@ def plan(
         now_ns: The wall clock, nanoseconds since 1970.
         older_than_s: Only files that have not changed for so many seconds.
         keep_last: So many of the newest stay: measurements, where the mapping has any, else files.
+        disk: Where the files are.
     """
     mapping_id = journal.mappings.get(mapping.name).id
     measurements = measured_of(journal, mapping, now_ns)
-    opened = REAL_DISK.open_for_writing(mapping.directory)
+    opened = disk.open_for_writing(mapping.directory)
     policy_of = policies(journal, mapping, now_ns)
     files, refused, newest = list[FileRecord](), list[Refused](), dict[str, int]()
     for file in records_of(journal, journal.observations.here(mapping_id)):
@@ -124,9 +126,11 @@ class Prover:
     Args:
         server: Where the copies are.
         journal: Knows the lists, which were fetched just before.
+        disk: Where the files are.
     """
 
-    def __init__(self, server: Client, journal: Journal) -> None:
+    def __init__(self, server: Client, journal: Journal, disk: Disk = REAL_DISK) -> None:
+        self._disk = disk
         self._server = server
         self._journal = journal
         self._manifests = KnownManifests(server, journal)
@@ -154,7 +158,7 @@ class Prover:
         if line is None:
             return "no manifest on the server has this version of it"
         try:
-            with GuardedFile(mapping.directory, file.path, file.local) as source:
+            with GuardedFile(mapping.directory, file.path, file.local, self._disk) as source:
                 here, _ = measured(source.chunks())
         except FileChanged:
             return "it has changed just now"
@@ -177,3 +181,20 @@ class Prover:
                 return measured(coming.chunks(), file.size) == (sha256, file.size)
         except RemoteFileNotFound:
             return False
+
+
+def why_not_noted(journal: Journal, file: FileRecord, proof: Freed) -> str | None:
+    """Why a file stays that was proved; None: it may go.
+
+    Args:
+        journal: What is known after a push that was to note it.
+        file: It, as it was proved.
+        proof: What was proved.
+    """
+    mapping_id = journal.mappings.get(file.mapping).id
+    now = journal.observations.record_at(mapping_id, file.path)
+    if now is None or now.freed is None or now.freed[1:] != proof[1:]:
+        return "it has changed just now, here or on the server"
+    if not journal.freed.is_told(now):
+        return "the manifest that says so could not be written"
+    return None

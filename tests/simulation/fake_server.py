@@ -111,6 +111,8 @@ class Who(StrEnum):
     FORGOTTEN = "forgotten"
     """aqsync was told that the file is stored, but it is not."""
     OTHERS = "others"
+    RIVAL = "rival"
+    """The aqsync of another PC."""
     RESTORED = "restored"
     """The server was put back to what it held earlier."""
 

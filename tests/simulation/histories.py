@@ -17,6 +17,7 @@ from aqsync.local import ignore_file, recognition, scanner
 from aqsync.sync import growing_rules, manifests, uploader, watch_supervisor, work_queue
 from tests.simulation import (
     disk_actions,
+    free_actions,
     instruments,
     manifest_actions,
     other_actions,
@@ -38,6 +39,8 @@ MOST_MEASURING = 3
 """So many actions of programs that measure come on top of them."""
 MOST_OVERTAKING = 3
 """So often a job is done while a list is on its way: that is rare by itself."""
+MOST_FREEING = 2
+"""So often files are freed, in worlds with manifests."""
 MOST_FORGETTING = 2
 """So often the server forgets what replaced a version that it had just stored: also rare."""
 EMPTYING = 0.25
@@ -76,6 +79,10 @@ KINDS = {
     "meanwhile": 16,
 }
 """How often each kind of action happens."""
+LOOKED_AT = frozenset(
+    {"disk", "roots", "measuring", "forgetting", "emptying", "freeing", "after freeing"}
+)
+"""Kinds of actions that change the disk."""
 MOMENTS = (
     *(None, "request", "answer", "answer", "chunk", "chunk", "open", "read", "look", "listing"),
     *("entry", "journal", "journal", OVERTAKEN, OVERTAKEN, OVERTAKEN),
@@ -105,6 +112,7 @@ def history_of(seed: int) -> list[Action]:
         for _ in range(MOST_MEASURING):
             where = chance.randrange(len(actions) // 3, len(actions))
             actions.insert(where, Action("manifests", chance.getrandbits(32)))
+        _insert_freeing(actions, random.Random(f"freeing {seed}"))
     for _ in range(chance.choice([0, 0, 0, MOST_FORGETTING])):
         where = chance.randrange(len(actions))
         actions[where:where] = [
@@ -116,6 +124,18 @@ def history_of(seed: int) -> list[Action]:
         kinds = ["emptying", "time", "time", "time"]
         actions[where:where] = [Action(kind, chance.getrandbits(32)) for kind in kinds]
     return actions
+
+
+def _insert_freeing(actions: list[Action], chance: random.Random) -> None:
+    """Files are freed, and then something happens to them or to what knows of them."""
+    for _ in range(chance.randint(1, MOST_FREEING)):
+        kinds = ["keeping"] if chance.random() < 0.4 else []
+        kinds += ["freeing meanwhile"] if chance.random() < 0.4 else []
+        kinds += ["freeing", "time", "time"]
+        for _ in range(chance.randint(1, 3)):
+            kinds += ["after freeing", "time"]
+        where = chance.randrange(len(actions) // 3, len(actions))
+        actions[where:where] = [Action(kind, chance.getrandbits(32)) for kind in kinds]
 
 
 def _chosen(functions: dict[ActionFunction, int], chance: random.Random) -> ActionFunction:
@@ -136,6 +156,8 @@ def act(world: World, action: Action) -> None:
             world.ambushes.append(ambush(world, chance))
         case "overtaking":
             world.ambushes.append(ambush(world, chance, (OVERTAKEN,)))
+        case "freeing meanwhile":
+            world.ambushes.append(ambush(world, chance, (free_actions.FREEING,)))
         case "measuring meanwhile":
             moment, seed = chance.choice(MOMENTS[:-3]), chance.getrandbits(32)
             measure = lambda: do(world, "measuring", random.Random(seed))  # noqa: E731
@@ -155,6 +177,9 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "other": other_actions.OTHER_ACTIONS,
         "measuring": instruments.actions_in(world),
         "manifests": manifest_actions.MANIFEST_ACTIONS,
+        "keeping": {other_actions.keep_journal: 1},
+        "freeing": free_actions.FREEING_ACTIONS,
+        "after freeing": free_actions.AFTER_FREEING,
         "forgetting": {server_actions.forget_the_second: 1},
         "emptying": {disk_actions.empty_removing_root: 1},
     }
@@ -167,7 +192,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
     except Crash:
         if world.busy:
             raise
-    if kind in {"disk", "roots", "measuring", "forgetting", "emptying"}:
+    if kind in LOOKED_AT:
         world.oracle.look(by_action=kind != "roots")
 
 

@@ -43,6 +43,7 @@ from aqsync.model import (
     Failed,
     Finding,
     FoundDifferent,
+    FoundFreed,
     FoundOurOwn,
     Hold,
     InSync,
@@ -58,6 +59,7 @@ from aqsync.model import (
 from aqsync.sync import (
     contents,
     engine,
+    freed_rules,
     growing_rules,
     measured,
     measurements,
@@ -503,7 +505,75 @@ def _whose_ever(original: Any, self: ManifestWriter, uuid: Any, name: str) -> An
     return size, known.sent_sha256 or (known.written and known.written.sha256) or b""
 
 
+def _freed_unasked(*, gone: bool) -> Mutation:
+    """Nothing asks whether a file was freed that is gone, or one that is here."""
+
+    def unless_so(original: Any) -> Any:
+        def asked(*args: Any) -> Any:
+            return None if (args[-1].local is None) is gone else original(*args)
+
+        return asked
+
+    return _patched(
+        (planner, "freed", unless_so(freed_rules.freed)),
+        (RemoteCheck, "freed", unless_so(RemoteCheck.freed)),
+    )
+
+
+@contextmanager
+def _journal_of_freed_unasked() -> Iterator[None]:
+    """What the journal knows of freed files is passed over: the manifests alone are asked."""
+    deciding = _patched((planner, "freed", lambda _file: None))
+    working = _around(
+        RemoteCheck, "freed", lambda original, self, file: original(self, replace(file, freed=None))
+    )
+    with deciding(), working():
+        yield
+
+
+def _by_any_list(original: Any, self: RemoteCheck, file: Any) -> Any:
+    """The manifests of any list are asked, however old that is."""
+    with mock.patch.object(self, "_fetch"):
+        return original(self, file)
+
+
+def _wishing_on(
+    original: Any, self: Outcomes, connection: Any, file: Any, outcome: Any, *rest: Any
+) -> None:
+    """What a person allowed counts for a copy too that turns out to be the only one."""
+    original(self, connection, file, outcome, *rest)
+    if isinstance(outcome, FoundFreed):
+        connection.execute(
+            "UPDATE file SET may_replace = ? WHERE id = ?", (file.may_replace, file.id)
+        )
+
+
 MUTATIONS: dict[str, Broken] = {
+    "freed-removed": Broken(
+        "15: the only copy of a freed file is not removed", _freed_unasked(gone=True)
+    ),
+    "freed-replaced": Broken(
+        "15: the only copy of a freed file is not replaced", _freed_unasked(gone=False)
+    ),
+    "manifest-of-freed-unasked": Broken(
+        "15: an old journal does not know what was freed",
+        _patched((RemoteCheck, "freed", lambda *_: None)),
+    ),
+    "journal-of-freed-unasked": Broken(
+        "15: what the journal knows as freed is called so", _journal_of_freed_unasked
+    ),
+    "unreadable-manifest-passed-over": Broken(
+        "15: what cannot be read may say that a file was freed",
+        _patched((RemoteCheck, "_require_readable", lambda *_: None)),
+    ),
+    "freed-by-any-list": Broken(
+        "15: what another PC has just freed is asked for by a newer list",
+        _around(RemoteCheck, "freed", _by_any_list),
+    ),
+    "wish-outlives-freeing": Broken(
+        "15: who allows a replacement knows that the copy is the only one",
+        _around(Outcomes, "_ended_otherwise", _wishing_on),
+    ),
     "manifest-believed-unread": Broken(
         "2: in sync by a manifest, and by the file's own bytes",
         _around(Comparer, "_claimed", _unread),

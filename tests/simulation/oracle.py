@@ -25,6 +25,7 @@ from aqsync.sync.jobs import Job
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
 from tests.simulation.fake_server import Event, Who
+from tests.simulation.freed_truth import FreedTruth
 from tests.simulation.manifest_truth import ManifestTruth
 from tests.simulation.measured_truth import Decided, MeasuredTruth
 from tests.simulation.paid_truth import PaidTruth
@@ -162,6 +163,7 @@ class Measuring:
         """By experiment and name, the digests of what we stored there."""
         self.broken: list[str] = []
         self.manifests = ManifestTruth(clock, sha256, self.broken)
+        self.freed = FreedTruth(clock, sha256, self.broken)
         self.adopted: defaultdict[tuple[UUID, str], set[bytes]] = defaultdict(set)
         """By experiment and name, the digests of what a comparison found there."""
 
@@ -517,8 +519,11 @@ class Oracle(Measuring):
         """Something was stored or removed on the server."""
         if is_manifest_name(event.name):
             self.manifests.stored(event, self._told_of)
+            self.freed.manifest(event)
             return
         at = (event.uuid, event.name)
+        if event.who in {Who.US, Who.RIVAL}:
+            self.freed.stored(event, self._inode_at(at))
         before = self.remote.get(at)
         if event.who in {Who.US, Who.FORGOTTEN}:
             self._judge(event, before)
@@ -540,6 +545,12 @@ class Oracle(Measuring):
         if event.after is not None:
             version = Version(sha256(event.after.content), after.passed_for_ours)
             self.versions[*at, event.after.modified_at] = version
+
+    def _inode_at(self, at: tuple[UUID, str]) -> int | None:
+        """Of the file that is at the path of a freed one now; None: none is."""
+        copy = self.freed.only.get(at)
+        state = None if copy is None else self.visible[copy.mapping].get(copy.path)
+        return None if state is None else state.inode
 
     def _doubt(self, event: Event) -> Begun | None:
         """For a while, files of others would count as our upload.

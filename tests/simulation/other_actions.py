@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
+from uuid import UUID
 
+from aqsync.config import MappingConfig
 from aqsync.errors import JournalError, RootUnusable
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.local.errands import Errands
-from aqsync.model import Reason
+from aqsync.model import Reason, State
 from aqsync.sync.order import Limits
 from aqsync.sync.policies import decisions
 from aqsync.sync.retry import set_free
 from tests.simulation.disk_actions import ActionFunction
 from tests.simulation.world import World
 from tests.support.fake_clock import SECOND_NS
+
+ENDED_BY_PEOPLE = frozenset(
+    {Reason.CONFLICT_NAME_TAKEN, Reason.CONFLICT_BOTH_CHANGED, Reason.CONFLICT_FREED}
+)
 
 # The machine
 
@@ -45,6 +51,8 @@ def retry(world: World, chance: random.Random) -> None:
         paths = [mapping.directory / path]
     world.note(f"  retry {mapping.name} {kind} {paths}")
     accepted = kind == "root"
+    if paths:
+        _forget_lost(world, mapping, path)
     try:
         set_free(
             world.journal,
@@ -67,18 +75,29 @@ def retry(world: World, chance: random.Random) -> None:
     world.wake_all()
 
 
+def _forget_lost(world: World, mapping: MappingConfig, path: str) -> None:
+    """Who says so of a lost copy of a freed file knows that it is lost."""
+    for file, step in decisions(world.journal, mapping, world.clock.now_ns()):
+        if file.path == path and step.state is State.FREED_LOST:
+            uuid = UUID(world.journal.remote.uuid(str(file.eid)))
+            world.oracle.freed.forgotten((uuid, file.remote_name))
+
+
 def allow(world: World, chance: random.Random) -> None:
     """Somebody allows what others put on the server to be overwritten."""
     mapping = chance.choice(world.mappings)
     held = [
         file
         for file, step in decisions(world.journal, mapping, world.clock.now_ns())
-        if step.reason in {Reason.CONFLICT_NAME_TAKEN, Reason.CONFLICT_BOTH_CHANGED}
+        if step.reason in ENDED_BY_PEOPLE
     ]
     if held:
         file = chance.choice(held)
         world.journal.outcomes.allow_replacing([file])
         world.oracle.allowed.add((mapping.name, file.path))
+        if file.freed is not None:
+            uuid = UUID(world.journal.remote.uuid(str(file.eid)))
+            world.oracle.freed.allow((uuid, file.remote_name))
         world.note(f"  {file.path} may replace what others put")
         world.poller.mirror_soon()
 

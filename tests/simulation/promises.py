@@ -30,7 +30,8 @@ from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies, undecided
 from tests.simulation import disk_actions
 from tests.simulation.fake_disk import Link
-from tests.simulation.fake_server import FINE, NO_LIMIT
+from tests.simulation.fake_server import FINE, NO_LIMIT, Experiment, Who
+from tests.simulation.freed_truth import freed_in, manifests_in
 from tests.simulation.measured_truth import folder_of, is_last
 from tests.simulation.oracle import DATABASE_HEADER, Remote, rules_of, sha256
 from tests.simulation.places import BY_CLOSING, DATABASE, EIDS, FOLDERS, MEASURED, SENTINEL
@@ -205,9 +206,16 @@ def _others_of_measurement_are_held(case: Case) -> bool:
     )
 
 
+def _freed(case: Case) -> bool:
+    """Another file was freed at its path, or was about to be."""
+    freed = case.file.freed
+    return freed is not None and freed.sha256 in case.world.oracle.freed.proved[case.at]
+
+
 CONFLICTS = frozenset({Reason.CONFLICT_NAME_TAKEN, Reason.CONFLICT_BOTH_CHANGED})
 REASONS: dict[Reason, Callable[[Case], bool]] = {
     **dict.fromkeys(CONFLICTS, _conflict),
+    Reason.CONFLICT_FREED: _freed,
     Reason.REMOVED_ON_SERVER: lambda case: case.removed,
     Reason.EMPTIED: _empty,
     Reason.DIFFERS: _foreign,
@@ -245,6 +253,7 @@ def check_the_end(world: World, seed: int) -> None:
     if world.oracle.broken or not _rests(world):
         return
     _compare(world)
+    _check_freed(world)
     _second_pass(world)
     _check_log(world)
     _check_token(world)
@@ -428,7 +437,7 @@ def _tell_what_is_left(world: World, fetched: int) -> None:
 
 def _is_quiet(world: World) -> bool:
     there = world.server.experiments
-    if not world.idle or len(world.queue) or not world.engine.usable:
+    if not world.idle or world.frees or len(world.queue) or not world.engine.usable:
         return False
     # Only experiments that files still lead to are asked for, and get tags.
     known = world.journal.remote.experiments()
@@ -633,6 +642,41 @@ def _check_records(
                 and not (known is not None and known.passed_for_ours)
             ):
                 broken.append(f"{mapping.name}/{file.path} is called in sync, and is not")
+
+
+def _check_freed(world: World) -> None:
+    """What was freed is called so, or lost if others have removed or replaced its copy."""
+    for (uuid, name), copy in world.oracle.freed.only.items():
+        experiment = world.server.experiments.get(uuid)
+        mapping = world.oracle.mapping(copy.mapping)
+        doubt = _root_in_doubt(world, mapping) or _disk_in_doubt(world, mapping, copy.path)
+        doubt = doubt or world.oracle.is_empty(mapping)
+        is_here = copy.path in world.oracle.visible[copy.mapping]
+        if experiment is None or doubt or is_here or Who.US not in copy.known_to:
+            continue
+        mapping_id, now_ns = world.journal.mappings.get(mapping.name).id, world.clock.now_ns()
+        file = world.journal.observations.record_at(mapping_id, copy.path)
+        if file is None:
+            world.oracle.broken.append(f"{mapping.name}/{copy.path} was freed, and is not known")
+            continue
+        step = decide(file, policies(world.journal, mapping, now_ns)(file), now_ns)
+        stored = experiment.files.get(name)
+        stands = stored is not None and sha256(stored.content) == copy.digest
+        if step.state is not (State.FREED if stands else State.FREED_LOST):
+            world.oracle.broken.append(
+                f"{mapping.name}/{copy.path} was freed, its copy is"
+                f" {'there' if stands else 'lost'}, but: {step}"
+            )
+        elif stands and not _is_told(world, experiment, name):
+            world.oracle.broken.append(f"no manifest says that {name} was freed")
+
+
+def _is_told(world: World, experiment: Experiment, name: str) -> bool:
+    """Whether a manifest says that a file was freed, or ours cannot be written."""
+    record = world.journal.manifests.of(experiment.eid)
+    cannot = record is None or record.failure is not None
+    told = (freed_in(content) or {} for content in manifests_in(experiment).values())
+    return cannot or any(name in names for names in told)
 
 
 def _check_tags(world: World, mapping: MappingConfig) -> None:

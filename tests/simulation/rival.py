@@ -1,20 +1,24 @@
 """The aqsync of another PC, which works on the same experiments with the same names.
 
 It is the real engine with a journal of its own. Nothing goes wrong with it: what it does to the
-server is judged as anything that others do there.
+server is judged as anything that others do there, but for freed files, of which it must know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 from aqsync.config import MappingConfig
-from aqsync.model import Compare, RemoveRemote, Upload
+from aqsync.model import Compare, Freed, RemoveRemote, Upload
 from aqsync.sync.engine import Engine
+from aqsync.sync.freeing import Prover, plan, why_not_noted
 from aqsync.sync.policies import policies, undecided
 from tests.simulation.fake_disk import FakeDisk
 from tests.simulation.fake_server import Experiment, SimulatedServer, StoredFile, Who
+from tests.simulation.freed_truth import At, FreedTruth, OnlyCopy, only_copy, removed_as_proved
 from tests.support.fake_clock import FakeClock
 from tests.support.quick_journal import open_quickly
 from tests.support.stepping import shared_by
@@ -36,11 +40,11 @@ class RivalServer(SimulatedServer):
 
     def _keep(self, experiment: Experiment, name: str, stored: StoredFile, who: Who) -> None:
         del who
-        self._server._keep(experiment, name, stored, Who.OTHERS)
+        self._server._keep(experiment, name, stored, Who.RIVAL)
 
     def _discard(self, experiment: Experiment, name: str, who: Who) -> None:
         del who
-        self._server._discard(experiment, name, Who.OTHERS)
+        self._server._discard(experiment, name, Who.RIVAL)
 
     def _stamp(self) -> str:
         return self._server._stamp()
@@ -55,6 +59,7 @@ class Rival:
         server: The one server.
         clock: The time.
         folder: An empty folder, for its journal.
+        freed: Is told what it learns of freed files.
     """
 
     def __init__(
@@ -64,7 +69,9 @@ class Rival:
         server: SimulatedServer,
         clock: FakeClock,
         folder: Path,
+        freed: FreedTruth,
     ) -> None:
+        self._freed = freed
         self.disk = disk
         self._mappings = tuple(mappings)
         self._clock = clock
@@ -92,9 +99,32 @@ class Rival:
                 now, step = decided
                 if isinstance(step, Upload | Compare | RemoveRemote):
                     job = engine.job(now, step)
-                    engine.perform(job)
+                    self._freed.outcome(job, engine.perform(job))
                     acted = True
         return acted
+
+    def free(self, mapping: MappingConfig) -> Iterator[tuple[At, OnlyCopy]]:
+        """Free all that can be, as its person does; gives each as soon as it is gone."""
+        engine, journal = self._engine, self._journal
+        self._reached.checks_conditions = self._server.checks_conditions
+        engine.scan(mapping)
+        for _ in range(2):  # the second list shows the manifest, which the proof needs
+            engine.refresh(engine.eids())
+            engine.write_manifests(at_end=True)
+        now_ns = self._clock.now_ns()
+        planned = plan(journal, mapping, now_ns, 0.0, 0, self.disk)
+        with closing(Prover(self._reached, journal, self.disk)) as prover:
+            proofs = [(file, prover.prove(mapping, file)) for file in planned.files]
+        proved = [(file, proof) for file, proof in proofs if isinstance(proof, Freed)]
+        journal.freed.note(proved, now_ns)
+        engine.write_manifests(at_end=True)
+        for file, proof in proved:
+            if why_not_noted(journal, file, proof) is not None:
+                continue
+            place = f"{mapping.directory}/{file.path}"
+            if removed_as_proved(self.disk, place, file):
+                uuid = UUID(journal.remote.uuid(str(file.eid)))
+                yield (uuid, file.remote_name), only_copy(file, proof, Who.RIVAL)
 
     def close(self) -> None:
         """The end of its world."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests.simulation.fake_disk import FakeDisk
 from tests.simulation.fake_server import SimulatedServer
+from tests.simulation.freed_truth import FreedTruth
+from tests.simulation.oracle import sha256
 from tests.simulation.places import EIDS, mapping_of
 from tests.simulation.rival import Rival
 from tests.support.fake_clock import FakeClock
@@ -31,7 +33,8 @@ class Lab:
         disk = FakeDisk(self.clock)
         disk.mkdir(ROOT)
         folder = self.folder / name
-        return Rival([mapping_of("fixed")], disk, self.server, self.clock, folder)
+        freed = FreedTruth(self.clock, sha256, [])
+        return Rival([mapping_of("fixed")], disk, self.server, self.clock, folder, freed)
 
     def settle(self) -> None:
         for _ in range(3):

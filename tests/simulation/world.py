@@ -46,7 +46,9 @@ from aqsync.model import (
     Policy,
     Reason,
     RemoveRemote,
+    State,
     Touched,
+    Upload,
     Uploaded,
     Wait,
 )
@@ -100,6 +102,7 @@ MOST_STEPS_AT_ONCE = 300
 TICK_S = 0.001
 RECHECKS = "rechecks "
 PUSH = "push "
+FREE = "free "
 NO_OUTAGE_KNOWN = "begun anew, and nothing is known of any outage"
 TOKEN = "secret-7f3a9c"
 OVERTAKEN = "overtaken"
@@ -230,7 +233,6 @@ class World:
         self._begin_room()
         self.crashes = self.copies = self.unseen_writes = 0
         """Kills, copies of the journal that were kept, and writes that nothing tells of."""
-        self.whole_looks: dict[str, int] = {}
         self.quality = self.chance.choice([(1.0, 0.0), (0.8, 0.3), (0.3, 0.5), (0.0, 0.0)])
         """Share of events that arrive, and share of those that are late."""
         self.ambushes: list[Ambush] = []
@@ -238,7 +240,7 @@ class World:
         """What is in the middle of something, the innermost last."""
         self.in_transaction = False
         self._quiet = self._letter = 0
-        self._dead = self._wants_restart = False
+        self._dead = self._wants_restart = self._machine_failed = False
         self._letters: list[tuple[float, int, str, str]] = []
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self.rivalry = self.chance.choice(["", "", "", "apart", "shared"])
@@ -266,6 +268,8 @@ class World:
         return any(mapping.manifest for mapping in self.mappings)
 
     def _build(self) -> None:
+        self.frees: list[SteppedLoop] = []
+        """Commands that free files."""
         self.disk.mkdir(OUTSIDE)
         self.disk.most_read = self.chance.choice([3, 1 << 30])
         self._writers = random.Random(f"writers {self.disk.most_read}")
@@ -304,7 +308,8 @@ class World:
                 for mapping in self.mappings:
                     disk.mkdir(str(mapping.directory))
             folder = self.folder / "rival"
-            self._rival = Rival(self.mappings, disk, self.server, self.clock, folder)
+            freed = self.oracle.freed
+            self._rival = Rival(self.mappings, disk, self.server, self.clock, folder, freed)
         return self._rival
 
     def rival_turn(self) -> bool:
@@ -365,6 +370,15 @@ class World:
         """By file, the pool of its job."""
         self.pushes: list[RunningPush] = []
         self._begin_session()
+        if self._machine_failed:
+            self._machine_failed = False
+            self.frees.clear()
+            self._ask_what_is_freed()
+
+    def _ask_what_is_freed(self) -> None:
+        """What an old journal, or none, knows of freed files."""
+        rows = self.journal._database.rows("SELECT uuid, name FROM freed")
+        self.oracle.freed.restarted((str(uuid), str(name)) for uuid, name in rows)
 
     def _attend_to_room(self) -> None:
         """A snapshot for which there is no room is remembered."""
@@ -472,7 +486,8 @@ class World:
         """All loops, by their names in the trace."""
         self.sessions = [s for s in self.sessions if s is self.session or not s.dispatcher.at_rest]
         self.pushes = [push for push in self.pushes if not push.over]
-        found: dict[str, SteppedLoop] = {push.name: push for push in self.pushes}
+        self.frees = [free for free in self.frees if not free.over]
+        found = {each.name: each for each in (*self.pushes, *self.frees)}
         for number, session in enumerate(reversed(self.sessions)):
             for loop in stepped(session):
                 if not loop.over:
@@ -489,10 +504,12 @@ class World:
         self.session.retire()
         self._begin_session()
 
-    def push(self, limits: Limits) -> None:
+    def push(self, limits: Limits) -> RunningPush:
         """Somebody says `aqsync push`."""
         name = f"{PUSH}{len(self.trace)}"
-        self.pushes.append(RunningPush(name, self.clock, self, Order(limits, lambda _event: None)))
+        push = RunningPush(name, self.clock, self, Order(limits, lambda _event: None))
+        self.pushes.append(push)
+        return push
 
     def restart(self) -> None:
         """The process is stopped in good order, as soon as possible."""
@@ -523,7 +540,7 @@ class World:
 
     def lose_power(self, share: float) -> None:
         """A power loss: the last transactions are lost too, as they had not reached the disk."""
-        self.past.power_lost = True
+        self.past.power_lost = self._machine_failed = True
         try:
             self.crash()
         finally:
@@ -540,7 +557,7 @@ class World:
 
     def lose_commits(self, number: int) -> None:
         """The process is killed, and the journal is an old copy of it when it starts again."""
-        self.past.old_journal = True
+        self.past.old_journal = self._machine_failed = True
         try:
             self.crash()
         finally:
@@ -549,7 +566,7 @@ class World:
 
     def lose_journal(self) -> None:
         """The process is killed, and there is no journal when it starts again."""
-        self.past.old_journal = True
+        self.past.old_journal = self._machine_failed = True
         try:
             self.crash()
         finally:
@@ -632,7 +649,7 @@ class World:
             return
         self.moment(what, where)
         self._write_while_read(where)
-        in_no_job = self.busy[-1:] and self.busy[-1].startswith((RECHECKS, PUSH))
+        in_no_job = self.busy[-1:] and self.busy[-1].startswith((RECHECKS, PUSH, FREE))
         in_no_job = in_no_job or self._is_ignore_file(where)  # which a scan reads
         if DATABASE in where:  # a scan looks into it
             in_no_job = in_no_job or not (self.busy and self.busy[-1].startswith("job "))
@@ -847,6 +864,7 @@ class World:
         outcome = perform(job)
         if isinstance(outcome, Adopted) and not outcome.claimed:
             self.oracle.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
+        self.oracle.freed.outcome(job, outcome, Who.US)
         self._judge_room(outcome)
         if isinstance(outcome, Uploaded):
             begun = self.oracle.jobs[-1]
@@ -894,6 +912,30 @@ class World:
                     self.judge_in_sync(file, step)
                     self._judge_large(file, step)
                     self._judge_missing(file, step)
+                    self._judge_freed(file, step)
+
+    def _judge_freed(self, file: FileRecord, step: Decision) -> None:
+        """What counts as freed stands in the newest list, and what counts as lost does not."""
+        if file.freed is None:
+            return
+        uuid = UUID(self.journal.remote.uuid(str(file.eid)))
+        at, listed, freed = (uuid, file.remote_name), file.remote.modified_at, file.freed.sha256
+        place = f"{file.mapping}/{file.path}"
+        if freed not in self.oracle.freed.proved[at]:
+            self.oracle.broken.append(f"{place} counts as freed, and nobody has freed it")
+        version = None if listed is None else self.oracle.versions[*at, listed]
+        stands = version is not None and version.sha256 == freed
+        if step.state is State.FREED and file.remote.listed_sequence and not stands:
+            there = self.server.experiments[uuid].files.get(file.remote_name)
+            if there is None or sha256(there.content) != freed:
+                self.oracle.broken.append(f"{place} counts as freed, and no list shows its copy")
+        if step.state is State.FREED_LOST and stands:
+            self.oracle.broken.append(f"{place} counts as lost, and the list shows its copy")
+        is_touched = isinstance(step, Upload | RemoveRemote)
+        if at not in self.oracle.freed.only or file.local is not None:
+            return
+        if is_touched or (isinstance(step, InSync) and step.state is not State.FREED):
+            self.oracle.broken.append(f"{place} was freed, but: {step}")
 
     def _judge_large(self, file: FileRecord, step: Decision) -> None:
         """A large file that waits for its budget goes at the latest when it has stood still."""

@@ -31,7 +31,7 @@ from aqsync.local.removal import Proved, Remover
 from aqsync.model import FileRecord, Freed
 from aqsync.paths import absolute
 from aqsync.sync.connection import connect
-from aqsync.sync.freeing import Plan, Prover, Refused, plan
+from aqsync.sync.freeing import Plan, Prover, Refused, plan, why_not_noted
 from aqsync.sync.mirror import Mirror
 from aqsync.sync.order import Limits
 from aqsync.wording import counted, size_text
@@ -275,15 +275,12 @@ class _Work:
         """Those that the journal and a manifest on the server have as freed now."""
         noted = []
         with Journal.open_for_reading(self._config.journal) as journal:
-            mapping_id = journal.mappings.get(self._mapping.name).id
             for path, (file, proof) in proved.items():
-                now = journal.observations.record_at(mapping_id, path)
-                if now is None or now.freed is None or now.freed[1:] != proof[1:]:
-                    self._refuse(path, "it has changed just now, here or on the server")
-                elif not journal.freed.is_told(now):
-                    self._refuse(path, "the manifest that says so could not be written")
-                else:
+                why = why_not_noted(journal, file, proof)
+                if why is None:
                     noted.append((file, proof))
+                else:
+                    self._refuse(path, why)
         return noted
 
     def _remove(self, files: Sequence[tuple[FileRecord, Freed]]) -> None:
