@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator
+from contextlib import closing
 from unittest import mock
 from uuid import UUID
 
 from aqsync.config import MappingConfig
-from aqsync.errors import AqsyncError, LocalError
+from aqsync.errors import AqsyncError
 from aqsync.journal.pauses import EVERYTHING
-from aqsync.model import FileRecord, Freed
+from aqsync.model import FileRecord, Freed, Reason
 from aqsync.sync.freeing import Prover, plan, why_not_noted
 from aqsync.sync.order import Limits
+from aqsync.sync.policies import decisions
 from tests.simulation.disk_actions import ActionFunction, make_way, new_content
 from tests.simulation.fake_server import FINE, Who
-from tests.simulation.freed_truth import At, OnlyCopy, manifests_in, only_copy, removed_as_proved
+from tests.simulation.freed_truth import (
+    At,
+    OnlyCopy,
+    manifests_in,
+    only_copy,
+    proofs_of,
+    removed_as_proved,
+)
 from tests.simulation.other_actions import ordered
 from tests.simulation.places import SCRATCH, any_path
 from tests.simulation.world import FREE, RunningPush, World
 from tests.support.stepping import SteppedLoop
 
 POLL_S = 1.0
+SETTLED_S = 8.0
+"""After this time any file may be sent that was written."""
 FREEING = "freeing"
 """The kind of moment between two steps of the command."""
 
@@ -111,17 +122,13 @@ class RunningFree(SteppedLoop):
                 self._keep_last,
                 world.disk,
             )
-        prover, proved = Prover(world.server, world.journal, world.disk), list[Proof]()
-        for file in planned.files:
-            try:
-                proof = prover.prove(self._mapping, file)
-            except LocalError as exc:
-                proof = exc.message
-            if isinstance(proof, str):
-                world.note(f"  {file.path} stays: {proof}")
-            else:
-                proved.append((file, proof))
-        prover.close()
+        proved = list[Proof]()
+        with closing(Prover(world.server, world.journal, world.disk)) as prover:
+            for file, proof in proofs_of(prover, self._mapping, planned.files):
+                if isinstance(proof, str):
+                    world.note(f"  {file.path} stays: {proof}")
+                else:
+                    proved.append((file, proof))
         return proved
 
     def _push(self, limits: Limits) -> Generator[float, None, bool]:
@@ -200,14 +207,23 @@ def free(world: World, chance: random.Random) -> None:
 
 
 def rival_frees(world: World, chance: random.Random) -> None:
-    """The other aqsync's person frees files of the folder that both see."""
-    if world.rival is None or world.rivalry != "shared":
+    """The person of the other aqsync frees files of a folder that both see."""
+    if world.rivalry != "shared":
         free(world, chance)
         return
-    asked = mock.patch.object(world.disk, "on_asked")
-    with world.unattended(), asked:
-        for at, copy in world.rival.free(_mapping(world, chance)):
-            place = f"{world.oracle.mapping(copy.mapping).directory}/{copy.path}"
+    mapping = _mapping(world, chance)
+    _write_some(world, mapping, chance)
+    world.rival_turn()
+    world.later(SETTLED_S, world.rival_turn)
+    world.later(2 * SETTLED_S, lambda: _rival_frees(world, mapping, chance))
+
+
+def _rival_frees(world: World, mapping: MappingConfig, chance: random.Random) -> None:
+    assert world.rival is not None
+    world.rival_turn()
+    with world.unattended(), mock.patch.object(world.disk, "on_asked"):
+        for at, copy in world.rival.free(mapping):
+            place = f"{mapping.directory}/{copy.path}"
             tell(world, at, copy)
             world.note(f"  {place} is freed by the other aqsync")
             world.touched(place, chance=chance)
@@ -274,10 +290,43 @@ def old_copy(world: World, _chance: random.Random) -> None:
         world.lose_commits(world.copies - 1)
 
 
+def overwrite_all(world: World, _chance: random.Random) -> None:
+    """A person runs `aqsync push --overwrite`, which names no file that was freed."""
+    for mapping in world.mappings:
+        held = [
+            file
+            for file, step in decisions(world.journal, mapping, world.clock.now_ns())
+            if step.reason in {Reason.CONFLICT_NAME_TAKEN, Reason.CONFLICT_BOTH_CHANGED}
+        ]
+        world.journal.outcomes.allow_replacing(held)
+        world.oracle.allowed.update((file.mapping, file.path) for file in held)
+        world.note(f"  {len(held)} conflicts of {mapping.name} end in favour of what is here")
+    world.poller.mirror_soon()
+
+
 FREEING_ACTIONS: dict[ActionFunction, int] = {ordered(free): 1, ordered(rival_frees): 1}
 AFTER_FREEING: dict[ActionFunction, int] = {
     new_file_there: 5,
     bring_back: 2,
     spoil_manifests: 2,
     old_copy: 4,
+    ordered(overwrite_all): 2,
 }
+KINDS: dict[str, dict[ActionFunction, int]] = {
+    "freeing": FREEING_ACTIONS,
+    "after freeing": AFTER_FREEING,
+    "spoiling": {spoil_manifests: 1},
+    "old copy": {old_copy: 1},
+    "new there": {new_file_there: 1},
+    "overwriting": {ordered(overwrite_all): 1},
+}
+STORIES = (
+    ("after freeing",),
+    ("after freeing", "after freeing", "after freeing"),
+    ("new there", "after freeing"),
+    ("old copy", "after freeing"),
+    ("old copy", "new there", "time", "overwriting"),
+    ("spoiling", "old copy", "after freeing"),
+    ("spoiling", "old copy", "new there", "after freeing"),
+)
+"""What happens after files were freed; time passes after each."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from aqsync.errors import ManifestBroken
+from aqsync.config import MappingConfig
+from aqsync.errors import LocalError, ManifestBroken
 from aqsync.layout.manifest import ManifestFile, is_manifest_name, read
 from aqsync.model import Adopted, FileRecord, FoundFreed, Freed, Outcome, Touched, Uploaded
+from aqsync.sync.freeing import Prover
 from aqsync.sync.jobs import Job
 from tests.simulation.fake_disk import FakeDisk, File
 from tests.simulation.fake_server import Event, Experiment, Who
@@ -55,6 +57,23 @@ def only_copy(file: FileRecord, proof: Freed, who: Who) -> OnlyCopy:
     """The copy of a file that was proved, noted and removed."""
     assert file.local is not None
     return OnlyCopy(proof.sha256, file.mapping, file.path, file.local.inode, {who})
+
+
+def proofs_of(
+    prover: Prover, mapping: MappingConfig, files: Iterable[FileRecord]
+) -> list[tuple[FileRecord, Freed | str]]:
+    """For each file what is proved of it, or why it stays.
+
+    Raises:
+        RemoteError: The server cannot be asked.
+    """
+    found: list[tuple[FileRecord, Freed | str]] = []
+    for file in files:
+        try:
+            found.append((file, prover.prove(mapping, file)))
+        except LocalError as exc:
+            found.append((file, exc.message))
+    return found
 
 
 def removed_as_proved(disk: FakeDisk, place: str, file: FileRecord) -> bool:

@@ -79,9 +79,7 @@ KINDS = {
     "meanwhile": 16,
 }
 """How often each kind of action happens."""
-LOOKED_AT = frozenset(
-    {"disk", "roots", "measuring", "forgetting", "emptying", "freeing", "after freeing"}
-)
+LOOKED_AT = frozenset({"disk", "roots", "measuring", "forgetting", "emptying", *free_actions.KINDS})
 """Kinds of actions that change the disk."""
 MOMENTS = (
     *(None, "request", "answer", "answer", "chunk", "chunk", "open", "read", "look", "listing"),
@@ -129,11 +127,12 @@ def history_of(seed: int) -> list[Action]:
 def _insert_freeing(actions: list[Action], chance: random.Random) -> None:
     """Files are freed, and then something happens to them or to what knows of them."""
     for _ in range(chance.randint(1, MOST_FREEING)):
-        kinds = ["keeping"] if chance.random() < 0.4 else []
+        story = chance.choice(free_actions.STORIES)
+        kinds = ["keeping"] if "old copy" in story or chance.random() < 0.3 else []
         kinds += ["freeing meanwhile"] if chance.random() < 0.4 else []
         kinds += ["freeing", "time", "time"]
-        for _ in range(chance.randint(1, 3)):
-            kinds += ["after freeing", "time"]
+        for kind in story:
+            kinds += [kind, "time"]
         where = chance.randrange(len(actions) // 3, len(actions))
         actions[where:where] = [Action(kind, chance.getrandbits(32)) for kind in kinds]
 
@@ -178,8 +177,7 @@ def do(world: World, kind: str, chance: random.Random) -> None:
         "measuring": instruments.actions_in(world),
         "manifests": manifest_actions.MANIFEST_ACTIONS,
         "keeping": {other_actions.keep_journal: 1},
-        "freeing": free_actions.FREEING_ACTIONS,
-        "after freeing": free_actions.AFTER_FREEING,
+        **free_actions.KINDS,
         "forgetting": {server_actions.forget_the_second: 1},
         "emptying": {disk_actions.empty_removing_root: 1},
     }

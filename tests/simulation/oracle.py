@@ -20,7 +20,7 @@ from aqsync.layout.names import remote_name
 from aqsync.local.formats import hdf5
 from aqsync.local.rules import Rules
 from aqsync.local.sqlite_files import database_of
-from aqsync.model import Databases, EntryKind, Reason, RemoveRemote, Upload
+from aqsync.model import Adopted, Databases, EntryKind, Reason, RemoveRemote, Upload
 from aqsync.sync.jobs import Job
 from aqsync.sync.remote_check import SHORTEST_WINDOW_S
 from tests.simulation.fake_disk import FakeDisk, File, Folder, Node, _covering
@@ -499,6 +499,15 @@ class Oracle(Measuring):
         self.adopted[uuid, name].add(digest)
         self.latest[uuid, name] = {digest}
 
+    def claimed(self, uuid: UUID, name: str, outcome: Adopted) -> None:
+        """A manifest's word was taken for the server's version: if it is true, ours may repeat it.
+
+        Of a database it is the digest of a snapshot, which no file here ever had.
+        """
+        stood = self.versions.get((uuid, name, outcome.modified_at))
+        if stood is not None and stood.sha256 == outcome.sha256:
+            self.adopted[uuid, name].add(outcome.sha256)
+
     def delayed(self, seconds: float) -> None:
         """The running jobs were interrupted, or their requests took, for this many seconds."""
         for begun in self.jobs:
@@ -513,7 +522,8 @@ class Oracle(Measuring):
         eids = {eid for eid, known in self._paths if known == name}
         found = (self._paths[eid, name] for eid in eids)
         had = (self.had[mapping.name, path] for mapping, path in found)
-        return self.mine[uuid, name].union(*({sha256(each) for each in all_} for all_ in had))
+        told = self.mine[uuid, name] | self.adopted[uuid, name]
+        return told.union(*({sha256(each) for each in all_} for all_ in had))
 
     def stored(self, event: Event) -> None:
         """Something was stored or removed on the server."""

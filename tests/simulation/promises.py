@@ -649,12 +649,12 @@ def _check_freed(world: World) -> None:
     for (uuid, name), copy in world.oracle.freed.only.items():
         experiment = world.server.experiments.get(uuid)
         mapping = world.oracle.mapping(copy.mapping)
-        doubt = _root_in_doubt(world, mapping) or _disk_in_doubt(world, mapping, copy.path)
-        doubt = doubt or world.oracle.is_empty(mapping)
+        mapping_id, now_ns = world.journal.mappings.get(mapping.name).id, world.clock.now_ns()
+        doubt = "" in world.journal.mappings.troubles(mapping_id)  # also if no file is left in it
+        doubt = doubt or _disk_in_doubt(world, mapping, copy.path)
         is_here = copy.path in world.oracle.visible[copy.mapping]
         if experiment is None or doubt or is_here or Who.US not in copy.known_to:
             continue
-        mapping_id, now_ns = world.journal.mappings.get(mapping.name).id, world.clock.now_ns()
         file = world.journal.observations.record_at(mapping_id, copy.path)
         if file is None:
             world.oracle.broken.append(f"{mapping.name}/{copy.path} was freed, and is not known")

@@ -18,7 +18,14 @@ from aqsync.sync.freeing import Prover, plan, why_not_noted
 from aqsync.sync.policies import policies, undecided
 from tests.simulation.fake_disk import FakeDisk
 from tests.simulation.fake_server import Experiment, SimulatedServer, StoredFile, Who
-from tests.simulation.freed_truth import At, FreedTruth, OnlyCopy, only_copy, removed_as_proved
+from tests.simulation.freed_truth import (
+    At,
+    FreedTruth,
+    OnlyCopy,
+    only_copy,
+    proofs_of,
+    removed_as_proved,
+)
 from tests.support.fake_clock import FakeClock
 from tests.support.quick_journal import open_quickly
 from tests.support.stepping import shared_by
@@ -114,7 +121,7 @@ class Rival:
         now_ns = self._clock.now_ns()
         planned = plan(journal, mapping, now_ns, 0.0, 0, self.disk)
         with closing(Prover(self._reached, journal, self.disk)) as prover:
-            proofs = [(file, prover.prove(mapping, file)) for file in planned.files]
+            proofs = proofs_of(prover, mapping, planned.files)
         proved = [(file, proof) for file, proof in proofs if isinstance(proof, Freed)]
         journal.freed.note(proved, now_ns)
         engine.write_manifests(at_end=True)

@@ -55,7 +55,7 @@ def test_what_it_does_counts_as_done_by_others(lab: Lab) -> None:
     lab.machines[0].disk.write(f"{ROOT}/a", b"mine")
     lab.settle()
     assert lab.server.contents(EID) == {"a": b"mine"}
-    assert [event.who for event in lab.server.events] == ["others"]
+    assert [event.who for event in lab.server.events] == ["rival"]
     assert not lab.machines[0].turn()
 
 

@@ -242,7 +242,7 @@ class World:
         self._quiet = self._letter = 0
         self._dead = self._wants_restart = self._machine_failed = False
         self._letters: list[tuple[float, int, str, str]] = []
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._agenda: list[tuple[float, int, Callable[[], object]]] = []
         self.rivalry = self.chance.choice(["", "", "", "apart", "shared"])
         """Whether another aqsync works under the same names, on its own folders or on ours."""
         self._rival: Rival | None = None
@@ -864,6 +864,8 @@ class World:
         outcome = perform(job)
         if isinstance(outcome, Adopted) and not outcome.claimed:
             self.oracle.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
+        elif isinstance(outcome, Adopted):
+            self.oracle.claimed(job.uuid, job.file.remote_name, outcome)
         self.oracle.freed.outcome(job, outcome, Who.US)
         self._judge_room(outcome)
         if isinstance(outcome, Uploaded):
@@ -1060,7 +1062,7 @@ class World:
         if left > 0:
             self.clock.advance(left)
 
-    def later(self, seconds: float, happen: Callable[[], None]) -> None:
+    def later(self, seconds: float, happen: Callable[[], object]) -> None:
         """A program does something after this many seconds, if it can."""
         self._letter += 1
         heapq.heappush(self._agenda, (self.clock.monotonic() + seconds, self._letter, happen))
