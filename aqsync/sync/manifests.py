@@ -46,8 +46,9 @@ from aqsync.sync.turn import turn
 
 TRIES = 3
 """How often one is sent at most, if something else stands under its name each time."""
-_SOON_ENOUGH_S = 0.001
-"""What is due so soon is due: sums of times are not exact."""
+_SOON_ENOUGH_S = 1.0
+"""What is due so soon is written with the others: each round looks through all that lack something,
+and thousands that were sent one after the other would have a round each."""
 _CHUNK = 1 << 18
 _IN_MEMORY = 1 << 20
 """A larger one is put together in a temporary file."""
