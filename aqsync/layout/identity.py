@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 
 _KEY = "new:"
 _DIGITS = 16
@@ -21,7 +20,7 @@ def folder_identity(label: str, mapping: str, folder: str, number: int = 0) -> s
         number: Counts the folders that had the same path one after the other.
     """
     parts = [label, mapping, folder, *([str(number)] if number else [])]
-    joined = b"\0".join(os.fsencode(part) for part in parts)
+    joined = b"\0".join(part.encode("utf-8", "surrogateescape") for part in parts)
     return hashlib.sha256(joined).hexdigest()[:_DIGITS]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
-import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -104,12 +103,14 @@ class _Placed(_Part):
 
     @property
     def local_path(self) -> str:
-        """The path, as `os.fsdecode` gives it.
+        """The path, as `os.fsdecode` gives it for UTF-8.
 
         It is relative, and no part of it is empty, ``.`` or ``..``: it leads out of no directory
         that has no symbolic links in it.
         """
-        return os.fsdecode(base64.b64decode(self.path_base64)) if self.path_base64 else self.path
+        if not self.path_base64:
+            return self.path
+        return base64.b64decode(self.path_base64).decode("utf-8", "surrogateescape")
 
     @model_validator(mode="after")
     def _is_inside(self) -> Self:
@@ -156,11 +157,15 @@ _ENTRY: TypeAdapter[Entry] = TypeAdapter(
 
 
 def placed(path: str) -> dict[str, str]:
-    """The key and value by which an entry names a path, as `os.fsdecode` gives it."""
+    """The key and value by which an entry names a path, as `os.fsdecode` gives it for UTF-8.
+
+    That a process reads names in another encoding is no reason for other bytes.
+    """
     try:
         path.encode()
     except UnicodeEncodeError:
-        return {"path_base64": base64.b64encode(os.fsencode(path)).decode()}
+        content = path.encode("utf-8", "surrogateescape")
+        return {"path_base64": base64.b64encode(content).decode()}
     return {"path": path}
 
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -25,6 +29,7 @@ from aqsync.layout.manifest import (
     write,
 )
 from aqsync.layout.names import local_path, remote_name
+from tests.support.locales import plain_c
 
 HEADER = Header(
     host="pc-1",
@@ -145,3 +150,18 @@ def test_manifests_share_the_room_for_lines(monkeypatch: pytest.MonkeyPatch) -> 
     assert next(entries) == file_line()
     with pytest.raises(ManifestBroken, match="with others"):
         next(entries)
+
+
+def test_a_path_is_the_same_bytes_in_every_locale() -> None:
+    """Scripts may run in a locale that does not speak UTF-8; commands never do."""
+    path = "漢/\udcff"
+    code = f"""
+from aqsync.layout.manifest import ManifestFolder, placed
+path = {path!a}
+entry = ManifestFolder.model_validate(placed(path) | {{"source": 0, "folder": True}})
+assert entry.local_path == path
+print(entry.path_base64)
+"""
+    environment = {**os.environ, **plain_c()}
+    told = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert base64.b64decode(told) == path.encode("utf-8", "surrogateescape")
