@@ -78,8 +78,8 @@ def plan(
             continue
         if measurements is None or measurements.folders.of(file.path) is not None:
             unit = _unit(file, measurements)
-            newest[unit] = max(newest.get(unit, 0), file.since_ns)
-        if now_ns - file.since_ns < older_than_s * SECOND_NS:
+            newest[unit] = max(newest.get(unit, 0), _changed_ns(file))
+        if now_ns - _changed_ns(file) < older_than_s * SECOND_NS:
             continue
         step = decide(file, policy_of(file), now_ns)
         in_sync = isinstance(step, InSync | Recheck)
@@ -92,6 +92,14 @@ def plan(
     kept = [file for file in files if _unit(file, measurements) in last]
     rest = [file for file in files if _unit(file, measurements) not in last]
     return Plan(rest, refused, len(kept))
+
+
+def _changed_ns(file: FileRecord) -> int:
+    """When its content has changed; a new name, mode or link does not make it young.
+
+    A command that could not remove it has changed its name for a moment, and the next one may.
+    """
+    return file.since_ns if file.local is None else min(file.since_ns, file.local.mtime_ns)
 
 
 def _unit(file: FileRecord, measurements: Measured | None) -> str:
@@ -196,5 +204,14 @@ def why_not_noted(journal: Journal, file: FileRecord, proof: Freed) -> str | Non
     if now is None or now.freed is None or now.freed[1:] != proof[1:]:
         return "it has changed just now, here or on the server"
     if not journal.freed.is_told(now):
-        return "the manifest that says so could not be written"
+        return _why_not_told(journal, now)
     return None
+
+
+def _why_not_told(journal: Journal, file: FileRecord) -> str:
+    """Why no manifest on the server calls a file freed."""
+    manifest = journal.manifests.of(str(file.eid))
+    failure = None if manifest is None else manifest.failure
+    if failure is not None:
+        return f"the manifest that says so could not be written: {failure.why.message}"
+    return "the manifest that says so was not written; while everything is paused, none is"

@@ -101,6 +101,17 @@ def test_young_files_and_the_last_ones_stay(pushed: Project) -> None:
     assert here(pushed) == [A]
 
 
+def test_a_file_stays_old_whose_mode_or_links_change(pushed: Project) -> None:
+    for path in (A, B):
+        os.utime(pushed.root / path, (1, 1))
+    pushed.pushed()
+    (pushed.root / A).chmod(0o600)
+    os.link(pushed.root / B, pushed.folder / "another name")
+    pushed.pushed()
+    ran = pushed.run("free", "main", "--older-than", "1d", "--yes", "--delete")
+    assert (ran.exit_code, here(pushed)) == (0, [])
+
+
 def change_unseen(place: Path, content: bytes) -> None:
     """Neither the size nor the times of it show."""
     before = place.stat()
@@ -266,6 +277,15 @@ def test_the_question_tells_moving_from_deleting(
     for way in ([], ["--delete"]):
         assert pushed.run("free", "--older-than", "0s", *way, "main").exit_code == 1
     assert asked == [f"{do} 2 files of {pushed.root}" for do in ("Move to the trash", "Delete")]
+
+
+def test_while_everything_is_paused_nothing_goes(pushed: Project) -> None:
+    pushed.run("pause")
+    ran = free(pushed, "--json", "--delete")
+    assert all("while everything is paused" in each["reason"] for each in ran.json["refused"])
+    assert (ran.exit_code, here(pushed)) == (1, [A, B])
+    pushed.run("resume")
+    freed(pushed, "--delete")
 
 
 def test_unasked_nothing_goes(pushed: Project) -> None:
