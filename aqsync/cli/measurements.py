@@ -12,8 +12,9 @@ from aqsync.cli.tables import say_table
 from aqsync.config import MappingConfig
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS, MeasurementState
+from aqsync.sync.explained import standing_text
 from aqsync.sync.measured import Standing
-from aqsync.wording import counted, iso_text, size_text
+from aqsync.wording import iso_text, size_text
 
 _SHOWN = 5
 """So many that are not on the server are named by `status`."""
@@ -31,14 +32,6 @@ def tell_measurements(standings: Sequence[Standing]) -> None:
         say(f"    {each.folder}: {standing_text(each)}")
     if len(others) > _SHOWN:
         say(f"    and {len(others) - _SHOWN} more; `aqsync ls --measurements` shows every one")
-
-
-def standing_text(standing: Standing) -> str:
-    """How one measurement stands, why, and how much of it is to come."""
-    missing = ""
-    if standing.not_there:
-        missing = f"; {standing.not_there} of {counted(standing.files, 'file')} to come"
-    return f"{standing.state} ({standing.words}){missing}"
 
 
 def standing_as_json(mapping: MappingConfig, standing: Standing, runs: Runs) -> dict[str, Any]:

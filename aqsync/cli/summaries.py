@@ -8,6 +8,7 @@ from typing import Any
 from aqsync.cli.output import say
 from aqsync.config import MappingConfig
 from aqsync.model import State
+from aqsync.sync.explained import state_text
 from aqsync.sync.not_there import FileNotThere
 from aqsync.sync.problem_groups import Group, grouped
 from aqsync.sync.summary import FileProblem, Summary
@@ -56,14 +57,6 @@ def _line(group: Group) -> str:
     return (
         f"{state}: {group.files} files below {group.place}{size}: {example}{problem.text}{longest}"
     )
-
-
-def state_text(state: State, *ages: float | None) -> str:
-    """A state; of provisional versions also how old they are: ``provisional, 4 min old``."""
-    if state is not State.PROVISIONAL:
-        return state
-    up_to = "" if len(ages) == 1 else "up to "
-    return f"{state}, {up_to}{seconds_text(max(age or 0.0 for age in ages))} old"
 
 
 def _for_so_long(group: Group) -> str:

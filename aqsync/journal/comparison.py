@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database
-from aqsync.journal.rows import JOINED, LISTED, UNCHANGED, joined, loaded, marks
+from aqsync.journal.rows import JOINED, LISTED, UNCHANGED, below, joined, loaded, marks, stored
 from aqsync.layout.manifest import is_manifest_name
 
 _BATCH = 1_000
@@ -47,6 +48,14 @@ class LocalFile(NamedTuple):
     """Its format, if it was sent although that said that its writer had not closed it."""
 
 
+class FolderCount(NamedTuple):
+    """The files of one folder, and of those below it, that stand alike."""
+
+    status: SyncStatus
+    files: int
+    bytes: int
+
+
 class RemoteFile(NamedTuple):
     """A name on the server that no file here has."""
 
@@ -79,6 +88,13 @@ _STATUS = f"""CASE
 END"""
 
 
+_LOCAL = f"""
+    SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name, r.modified_at,
+        CASE WHEN {_UNCHANGED} THEN f.synced_unfinished END, {_STATUS}
+    FROM {JOINED} WHERE f.mapping_id = ? AND f.size IS NOT NULL AND f.kind = 0
+"""
+
+
 class Comparisons:
     """Questions about what is here and what the server lists, at once."""
 
@@ -101,18 +117,61 @@ class Comparisons:
             wanted = f"AND {_STATUS} IN ('{only}', {more})"
         while True:
             rows = self._database.rows(
-                "SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name,"
-                f" r.modified_at, CASE WHEN {_UNCHANGED} THEN f.synced_unfinished END, {_STATUS}"
-                f" FROM {JOINED}"
-                " WHERE f.mapping_id = ? AND (f.directory, f.name) > (?, ?)"
-                f" AND f.size IS NOT NULL AND f.kind = 0 {wanted}"
+                f"{_LOCAL} AND (f.directory, f.name) > (?, ?) {wanted}"
                 " ORDER BY f.directory, f.name LIMIT ?",
                 (mapping_id, directory, name, _BATCH),
             )
-            for directory, name, *facts, status in rows:
-                yield LocalFile(SyncStatus(status), joined(directory, name), *facts)
+            yield from map(_local_file, rows)
             if len(rows) < _BATCH:
                 return
+            directory, name = rows[-1][:2]
+
+    def in_folder(self, mapping_id: int, folder: str, after: str, most: int) -> list[LocalFile]:
+        """The files of a folder itself that are here, by name.
+
+        Args:
+            mapping_id: Whose.
+            folder: Its path; empty: the root.
+            after: Only those after this name; empty: from the first.
+            most: How many.
+        """
+        rows = self._database.rows(
+            f"{_LOCAL} AND f.directory = ? AND f.name > ? ORDER BY f.name LIMIT ?",
+            (mapping_id, stored(folder), stored(after), most),
+        )
+        return list(map(_local_file, rows))
+
+    def folders_in(self, mapping_id: int, folder: str) -> dict[str, list[FolderCount]]:
+        """How the files in and below each folder of a folder stand, by its name.
+
+        Args:
+            mapping_id: Whose.
+            folder: Its path; empty: the root.
+        """
+        found: dict[str, Counter[SyncStatus]] = {}
+        sizes: dict[str, Counter[SyncStatus]] = {}
+        start = f"{folder}/" if folder else ""
+        # All texts come before all blobs, and no path is longer than this one.
+        everything: list[tuple[str | bytes, str | bytes]] = [("", b""), (b"", b"\xff" * 5000)]
+        for first, last in below(folder) if folder else everything:
+            rows = self._database.rows(
+                f"SELECT f.directory, {_STATUS} AS status, count(*), sum(f.size) FROM {JOINED}"
+                " WHERE f.mapping_id = ? AND f.directory > ? AND f.directory < ?"
+                " AND f.size IS NOT NULL AND f.kind = 0 GROUP BY f.directory, status",
+                (mapping_id, first, last),
+            )
+            for directory, status, files, size in rows:
+                name = loaded(directory).removeprefix(start).partition("/")[0]
+                found.setdefault(name, Counter())[SyncStatus(status)] += files
+                sizes.setdefault(name, Counter())[SyncStatus(status)] += size
+        return {
+            name: [
+                FolderCount(status, counts[status], sizes[name][status])
+                for status in SyncStatus
+                if counts[status]
+            ]
+            for name, counts in sorted(found.items())
+        }
 
     def stores(self, mapping_id: int, crowd: int) -> set[str]:
         """Directories whose files make sense only together.
@@ -156,3 +215,8 @@ class Comparisons:
                 yield RemoteFile(last, listed_at, mapping, path)
             if len(rows) < _BATCH:
                 return
+
+
+def _local_file(row: Sequence[Any]) -> LocalFile:
+    directory, name, *facts, status = row
+    return LocalFile(SyncStatus(status), joined(directory, name), *facts)

@@ -37,6 +37,7 @@ from aqsync.journal.rechecks import Rechecks
 from aqsync.journal.refusals import Refusals
 from aqsync.journal.remote import Remote
 from aqsync.journal.removals import Removals
+from aqsync.journal.search import Search
 from aqsync.journal.tags import Tags
 from aqsync.journal.trusted import require_trusted
 from aqsync.journal.versions import Versions
@@ -69,6 +70,7 @@ class Journal:
         self.history = History(database)
         self.backlog = Backlog(database)
         self.comparisons = Comparisons(database)
+        self.search = Search(database)
         self.versions = Versions(database)
         self.broken_set_aside = broken
         """Where the damaged journal was moved that this one replaces."""

@@ -12,41 +12,36 @@ from aqsync.cli.action_runs import Runs, newest_runs, tell_runs
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import journal_after_scan
 from aqsync.cli.local_path import PATH
-from aqsync.cli.measurements import standing_as_json, standing_text
+from aqsync.cli.measurements import standing_as_json
 from aqsync.cli.options import hash_option, json_option
 from aqsync.cli.output import say, say_json
 from aqsync.cli.own_experiments import own_as_json, own_of
-from aqsync.cli.summaries import counts_text, report_problems, state_text, summary_as_json
+from aqsync.cli.summaries import counts_text, report_problems, summary_as_json
 from aqsync.clock import SystemClock
-from aqsync.config import Config, MappingConfig
+from aqsync.config import Config
 from aqsync.errors import ExitCode
 from aqsync.journal import Journal
 from aqsync.journal.hangs import LOOK
 from aqsync.journal.made import OwnExperiment
-from aqsync.journal.remote import NOT_MADE
 from aqsync.local.locate import Place, locate
 from aqsync.local.scanner import Scanner
 from aqsync.model import (
-    SECOND_NS,
     Compare,
     Decision,
     FileRecord,
-    Hold,
     InSync,
     Problem,
     Reason,
     Recheck,
-    RemoveRemote,
-    State,
     Upload,
-    Wait,
 )
 from aqsync.paths import nearest
+from aqsync.sync.explained import age_s, hint_of, next_of, standing_text, told
 from aqsync.sync.measured import Standing, measured_of
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 from aqsync.sync.summary import Summary, summarize
-from aqsync.wording import age_text, iso_text, seconds_text
+from aqsync.wording import iso_text
 
 
 @click.command(epilog="Example: aqsync why ~/measurements/run-7/iq.hdf5")
@@ -115,7 +110,6 @@ def _explain(
     json: bool,
 ) -> None:
     path = str(place.mapping.directory / file.path)
-    next_step = _next_of(place.mapping, file, step, now_ns)
     if json:
         say_json(
             {
@@ -126,9 +120,9 @@ def _explain(
                 "code": step.reason.value,
                 "reason": step.message,
                 "since": iso_text(step.since_ns),
-                "age_seconds": round(_age(step, now_ns), 3),
-                "next": next_step,
-                "hint": _hint(step),
+                "age_seconds": round(age_s(step, now_ns), 3),
+                "next": next_of(place.mapping, file, step, now_ns),
+                "hint": hint_of(step),
                 "last_failure": None if file.failure is None else file.failure.message,
                 "in_doubt": None if doubt is None else doubt.message,
                 "experiment": file.eid_shown,
@@ -140,7 +134,8 @@ def _explain(
         )
     else:
         say(path)
-        _tell(file, step, next_step, doubt, now_ns)
+        for label, text in told(place.mapping, file, step, doubt, now_ns):
+            say(f"  {label + ':':11} {text}")
         for cut in () if around.own is None else around.own.cuts:
             say(f"  experiment: {cut}")
         if (measurement := around.measurement) is not None:
@@ -159,104 +154,6 @@ def _tell_of_permission(place: Place, step: Decision) -> None:
     if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
         say("  but:        this user may not read it")
         say("  hint:       let the user that aqsync runs as read it")
-
-
-def _tell(
-    file: FileRecord, step: Decision, next_step: str, doubt: Problem | None, now_ns: int
-) -> None:
-    failure, synced = file.failure, file.synced
-    age = _age(step, now_ns)
-    for_so_long = f"{step.state}, for {seconds_text(age)}"
-    provisional = step.state is State.PROVISIONAL
-    say(f"  state:      {state_text(step.state, age) if provisional else for_so_long}")
-    say(f"  reason:     {step.message}")
-    say(f"  next:       {next_step}")
-    if _hint(step):
-        say(f"  hint:       {_hint(step)}")
-    if failure is not None and failure.why != step.why:
-        say(f"  last try:   failed {age_text(failure.at_ns, now_ns)}: {failure.message}")
-        if failure.hint:
-            say(f"  hint:       {failure.hint}")
-    if doubt is not None and doubt.why != step.why:
-        say(f"  in doubt:   {doubt.message}")
-        say(f"  hint:       {doubt.hint}")
-    if file.eid is not None:
-        say(f"  goes to:    {file.eid_shown or NOT_MADE} as {file.remote_name}")
-    if synced is not None:
-        say(f"  synced:     {age_text(synced.at_ns, now_ns)}")
-        if synced.unfinished is not None:
-            say(f"  unfinished: its writer had not closed it then ({synced.unfinished})")
-
-
-def _hint(step: Decision) -> str:
-    return step.hint if isinstance(step, Hold | Wait) else ""
-
-
-def _age(step: Decision, now_ns: int) -> float:
-    """Since when it has been so, in seconds."""
-    return max(0, now_ns - step.since_ns) / SECOND_NS
-
-
-def _next_of(mapping: MappingConfig, file: FileRecord, step: Decision, now_ns: int) -> str:
-    """What happens next to this file: one that is in sync may have to be checked again."""
-    synced = file.synced
-    again = mapping.recheck and synced is not None and synced.recheck_at_ns is not None
-    if isinstance(step, InSync) and again and file.local is not None:
-        return "the daemon, or the next push after that time, checks it again"
-    if step.state is State.FREED and not mapping.makes_experiments:
-        return f"nothing; `aqsync pull {file.eid_shown} {mapping.directory}` brings it back"
-    return _next_step(step, now_ns)
-
-
-def _next_step(step: Decision, now_ns: int) -> str:
-    """What happens next, for a person."""
-    match step:
-        case InSync():
-            return "nothing, until the file changes"
-        case Recheck():
-            return "it is read again, and sent if its content is not what was sent"
-        case Upload():
-            return _uploaded(step)
-        case Compare():
-            return "its content is compared with the server's; it is sent only if it may be"
-        case RemoveRemote():
-            return "its copy is removed from the server"
-        case Wait():
-            return _decided_again(step, now_ns)
-        case Hold(next_ns=int(next_ns)):
-            return _tried_again(next_ns, now_ns, sooner_by_push=step.sooner_by_push)
-        case Hold(state=State.HELD | State.DIFFERS):
-            return "nothing, until somebody decides or the file changes"
-        case _:
-            return "nothing"
-
-
-def _uploaded(step: Upload) -> str:
-    if step.makes:
-        return "its folder's experiment is made, if it is not there, and the file is uploaded"
-    if step.provisional:
-        return "it is read, and sent up to there if it still begins as it did before"
-    return "it is uploaded and replaces our earlier version" if step.replaces else "it is uploaded"
-
-
-def _decided_again(step: Wait, now_ns: int) -> str:
-    until_ns = step.until_ns
-    if step.goes_ns is not None:
-        seconds = seconds_text(max(0, step.goes_ns - now_ns) / SECOND_NS)
-        return f"a version goes in {seconds}, and the whole file as soon as it has settled"
-    if until_ns is None:
-        return "the daemon goes on once this has changed; without one, the next push does"
-    return f"it is looked at again in {seconds_text(max(0, until_ns - now_ns) / SECOND_NS)}"
-
-
-def _tried_again(next_ns: int, now_ns: int, *, sooner_by_push: bool) -> str:
-    """Of what holds many files; without a daemon only a push tries again."""
-    if not sooner_by_push:
-        return f"it is tried again in {seconds_text(max(0, next_ns - now_ns) / SECOND_NS)}"
-    if next_ns <= now_ns:
-        return "what holds it is looked into again by the next push, or at once by a daemon"
-    seconds = seconds_text((next_ns - now_ns) / SECOND_NS)
-    return f"what holds it is looked into again in {seconds}, or by the next push"
 
 
 def _as_json(place: Place, found: _Around) -> dict[str, Any]:

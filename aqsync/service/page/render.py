@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS
+from aqsync.service.page.addresses import address
 from aqsync.service.page.path_keys import key_of
 from aqsync.wording import age_text, counted, printable, seconds_text, size_text
 
@@ -48,4 +49,5 @@ def environment() -> Environment:
         "size": size_text,
         "time": lambda at_ns: local_text(at_ns / SECOND_NS),
     }
+    made.globals["address"] = address
     return made

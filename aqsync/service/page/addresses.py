@@ -1,0 +1,29 @@
+"""Addresses that hold names of files: any bytes, also such as are no UTF-8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import Request
+
+_BYTES = "surrogateescape"
+
+
+def address(page: str, /, **values: str | int) -> str:
+    """An address on this page.
+
+    Args:
+        page: Its path, such as ``/files``.
+        values: What it asks for; empty texts are left out.
+    """
+    given = {name: value for name, value in values.items() if value != ""}
+    return f"{page}?{urlencode(given, errors=_BYTES)}" if given else page
+
+
+def asked(request: Request) -> Mapping[str, str]:
+    """What an address asks for: paths as the journal has them, and a mapping's name as text."""
+    given = dict(parse_qsl(request.url.query, errors=_BYTES))
+    if "mapping" in given:
+        given["mapping"] = given["mapping"].encode(errors="replace").decode()
+    return given
