@@ -16,7 +16,13 @@ from pydantic import PrivateAttr
 from aqsync.aqueduct.checked import brief, checked
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.experiment_file import ExperimentFile, RemoteName, name_in
-from aqsync.aqueduct.experiment_tree import file_in, find_tree, listed_files, listed_in
+from aqsync.aqueduct.experiment_tree import (
+    file_in,
+    find_tree,
+    listed_files,
+    listed_in,
+    require_whole,
+)
 from aqsync.aqueduct.handle import Handle
 from aqsync.aqueduct.local_files import (
     Progress,
@@ -206,7 +212,9 @@ class Experiment(Handle):
 
         Server operation: ``experiment``, and ``GET /api/files/UUID/NAME`` for each manifest.
         """
-        return self._tree().paths
+        tree = self._tree()
+        require_whole(tree)
+        return tree.paths
 
     def _tree(self) -> Tree:
         """The tree; manifests are read again only when the list of files has changed."""
@@ -215,7 +223,8 @@ class Experiment(Handle):
         if found is not None or tree is None:
             listed = listed_in(found, self.uuid)
             tree = find_tree(self._server, self.uuid, listed=listed).tree
-            self._seen = found.digest if found is not None else None, tree
+            # What was not given now may be given the next time.
+            self._seen = None if found is None or tree.unread else found.digest, tree
         return tree
 
     @checked

@@ -88,14 +88,26 @@ def find_tree(
     return FoundTree(tree, (*manifests.notes, *_about(tree)))
 
 
+def require_whole(tree: Tree) -> None:
+    """Refuse a tree that lacks what the server did not give.
+
+    Raises:
+        AqsyncError: Why it did not give a manifest.
+    """
+    for _, problem in tree.unread:
+        raise problem
+
+
 def file_in(tree: Tree, wanted: str, eid: str) -> TreeFile:
     """Return the file with this path, or else with this name on the server.
 
     Raises:
         RemoteFileNotFound: The experiment has neither.
+        RemoteOperationError: The server did not give a manifest, which may know the path.
     """
     found = [file for file in tree.files if wanted in {file.path, file.name}]
     if not found:
+        require_whole(tree)
         raise RemoteFileNotFound(
             f"experiment {eid} has no file {wanted!r}",
             status=_NOT_FOUND,

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 import click
 
 from aqsync.aqueduct.client import Client
-from aqsync.aqueduct.experiment_tree import FoundTree, find_tree
+from aqsync.aqueduct.experiment_tree import FoundTree, find_tree, require_whole
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.cli.output import complain
+from aqsync.cli.output import complain, report_error
 from aqsync.config.patterns import inside_regex
-from aqsync.errors import AlreadyThere, AqsyncError, ConfigError, RemoteFileNotFound
+from aqsync.errors import AlreadyThere, AqsyncError, ConfigError, ExitCode, RemoteFileNotFound
 from aqsync.layout.other_systems import not_on_windows, spelled_otherwise
 from aqsync.layout.tree import Tree, TreeFile
 
@@ -42,6 +42,13 @@ def tree_of_experiment(
     given = click.get_current_context().params
     with journal_manifests(found.uuid, given.get("config"), given.get("url")) as journal:
         return find_tree(server, found.uuid, journal=journal, decode=decode, prefix=prefix)
+
+
+def say_unread(tree: Tree) -> ExitCode:
+    """Say which manifests the server did not give; a tree that lacks one is no success."""
+    for _, problem in tree.unread:
+        report_error(problem)
+    return ExitCode.INCOMPLETE if tree.unread else ExitCode.OK
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -77,6 +84,7 @@ def chosen_files(tree: Tree, names: Sequence[str], found: ExperimentRef) -> list
 
     Raises:
         RemoteFileNotFound: There is no such file; all that are missing are named.
+        RemoteOperationError: The server did not give a manifest, which may know the paths.
         ConfigError: A pattern is none.
     """
     by_path = {file.path: file for file in tree.files}
@@ -95,6 +103,7 @@ def chosen_files(tree: Tree, names: Sequence[str], found: ExperimentRef) -> list
         for file in files:
             chosen.setdefault(file.name, file)
     if missing:
+        require_whole(tree)
         raise RemoteFileNotFound(
             f"experiment {found.eid} has no file {', '.join(map(repr, missing))}",
             hint=f"aqsync files list {found.eid} --tree",

@@ -22,7 +22,7 @@ from aqsync.cli.options import json_option, yes_option
 from aqsync.cli.output import complain, say, say_json
 from aqsync.cli.server_access import eid_argument, experiment_by, with_server
 from aqsync.cli.tables import say_table, time_text
-from aqsync.cli.trees import chosen_files, decode_option, say_notes, tree_of_experiment
+from aqsync.cli.trees import chosen_files, decode_option, say_notes, say_unread, tree_of_experiment
 from aqsync.errors import ConfigError, ExitCode, LocalError
 from aqsync.layout.tree import TreeFile
 
@@ -67,12 +67,12 @@ def _list_tree(server: Client, found: ExperimentRef, *, decode: bool, json: bool
     if json:
         folders = [{"path": f"{folder}/", "name": None} for folder in tree.folders]
         say_json([*(tree_file_as_json(file) for file in tree.files), *folders])
-        return ExitCode.OK
+        return say_unread(tree)
     rows = [(file.path, time_text(RemoteFile(*file[1:3]).uploaded_at)) for file in tree.files]
     say_table(("PATH", "UPLOADED"), sorted([*rows, *((f"{path}/", "") for path in tree.folders)]))
     if not rows:
         complain(f"{found.eid} has no files")
-    return ExitCode.OK
+    return say_unread(tree)
 
 
 @files.command(epilog="Example: aqsync files get 20261123-1 --to data")
@@ -126,7 +126,7 @@ def get(
         transfers = [Transfer(each.name, directory / each.path) for each in chosen]
         moves = Moves("downloaded", found, json=json)
         if not chosen:
-            return moves.run((), lambda *_: 0)
+            return say_unread(tree) or moves.run((), lambda *_: 0)
         by_name = {each.name: each for each in chosen}
         with Folder(directory, make=True) as folder:
             bringing = TreeDownload(server, found.uuid, folder, overwrite=overwrite)
@@ -147,7 +147,7 @@ def get(
                     say_notes([f"{file.path!r}: {moved.note}"])
                 return moved.size
 
-            return moves.run(transfers, download)
+            return moves.run(transfers, download) or (ExitCode.OK if names else say_unread(tree))
 
 
 @files.command(epilog="Example: aqsync files put 20261123-1 iq.hdf5")

@@ -238,6 +238,18 @@ def test_a_manifest_that_the_server_does_not_give_is_no_success(
     assert set(content(Path("back"))) == {"sub~a"}
     with pytest.raises(TreeIncomplete, match="it is busy"):
         experiment.download_all("back")
+    for arguments in (["list", remote.eid, "--tree"], ["get", remote.eid, "--to", "all"]):
+        ran = remote.run("files", *arguments)
+        assert ran.exit_code == 1
+        assert "it is busy" in ran.err
+    assert "it is busy" in remote.refused(3, "files", "get", remote.eid, "sub/a")
+    remote.did("files", "get", remote.eid, "sub~a")
+    for ask in (lambda: experiment.paths, lambda: experiment.open("sub/a")):
+        with pytest.raises(ServerFailed):
+            ask()
+    experiment.open("sub~a").close()
+    monkeypatch.setattr(Client, "download", real)
+    assert experiment.paths == {"sub/a": "sub~a"}
 
 
 def test_a_server_that_leaves_ends_it(
