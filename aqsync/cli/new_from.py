@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from aqsync.aqueduct.client import Client
 from aqsync.aqueduct.records import ExperimentRef
-from aqsync.config import Config
+from aqsync.config import Config, MappingConfig
 from aqsync.errors import ConfigError, JournalError
 from aqsync.journal import Journal
-from aqsync.layout.identity import folder_identity, identity_tag
+from aqsync.layout.identity import folder_identity, identity_of, identity_tag, key_of, moved_tag
 from aqsync.local.locate import locate
 from aqsync.local.made_folders import label_of
 from aqsync.local.rules import Rules, fitting_tag
@@ -22,7 +22,25 @@ class Identified(NamedTuple):
     """A folder, and what its experiment is found by."""
 
     identity: str
-    prefix: str | None
+    prefix: str | None = None
+    uuid: str | None = None
+    """Of its experiment, if the journal knows that."""
+
+    def has(self, experiment: ExperimentRef) -> bool:
+        """Whether one with its tag is its own: a folder that was renamed keeps that tag, too."""
+        if str(experiment.uuid) == self.uuid:
+            return True
+        return moved_tag(self.identity) not in experiment.tags
+
+
+class Found(NamedTuple):
+    """The experiment of a folder."""
+
+    experiment: ExperimentRef
+    made: bool
+    """Whether it was just made."""
+    doubles: Sequence[ExperimentRef]
+    """Younger ones of the same folder."""
 
 
 def identified(folder: Path, config: Config | None) -> Identified:
@@ -44,36 +62,43 @@ def identified(folder: Path, config: Config | None) -> Identified:
                 f"{folder} lies in mapping {mapping.name}, where other folders get experiments",
                 hint=f"its pattern of folders is {mapping.experiment_folder}",
             )
-        known = _known(config, mapping.name, place.path)
+        if (known := _known(config, mapping, place.path)) is not None:
+            return known
         made = folder_identity(label_of(mapping), mapping.name, place.path)
-        return Identified(known or made, mapping.prefix)
-    return Identified(folder_identity(platform.node(), "", str(folder)), None)
+        return Identified(made, mapping.prefix)
+    return Identified(folder_identity(platform.node(), "", str(folder)))
 
 
-def _known(config: Config | None, mapping: str, folder: str) -> str | None:
-    """The identity that the journal knows it by: it may have been renamed."""
+def _known(config: Config | None, mapping: MappingConfig, folder: str) -> Identified | None:
+    """As the journal knows it: it may have been renamed."""
     if config is None or not config.journal.exists():
         return None
     try:
         with Journal.open_for_reading(config.journal) as journal:
-            record = journal.mappings.find(mapping)
+            record = journal.mappings.find(mapping.name)
             known = () if record is None else journal.made.folders(record.id)
+            keys = [key_of(made.identity) for made in known if made.folder == folder]
+            experiments = journal.remote.experiments(keys)
     except JournalError:
         return None
-    return next((made.identity for made in known if made.folder == folder), None)
+    for key in keys:
+        uuid = experiments[key].uuid if key in experiments else None
+        return Identified(identity_of(key), mapping.prefix, uuid)
+    return None
 
 
 def found_or_made(
-    server: Client, identity: str, title: str, description: str, tags: Sequence[str]
-) -> tuple[ExperimentRef, bool]:
-    """The experiment with this identity, and whether it was just made; the oldest counts.
+    server: Client, folder: Identified, title: str, description: str, tags: Sequence[str]
+) -> Found:
+    """The experiment of a folder; the oldest counts.
 
     Raises:
         RemoteError: The server cannot be asked, or refuses. A second call finds what was made.
     """
-    tag = identity_tag(identity)
-    if found := server.tagged([tag])[tag]:
-        return found[0], False
+    tag = identity_tag(folder.identity)
+    if found := list(filter(folder.has, server.tagged([tag])[tag])):
+        return Found(found[0], made=False, doubles=found[1:])
     own = {t.lower(): t for t in (tag, *map(fitting_tag, tags))}
     made = server.create_experiment(title, description, list(own.values()))
-    return (server.tagged([tag])[tag] or [made])[0], True
+    found = list(filter(folder.has, server.tagged([tag])[tag])) or [made]
+    return Found(found[0], made=True, doubles=found[1:])

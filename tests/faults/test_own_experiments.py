@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
+from pathlib import Path
 
 import pytest
 
 from aqsync.aqueduct.records import ExperimentRef
+from aqsync.layout.identity import folder_identity, identity_tag, moved_tag
 from aqsync.layout.manifest import is_manifest_name
 from tests.support.intercepting_proxy import GRAPHQL, Exchange, InterceptingProxy
 from tests.support.project import Project, run
@@ -126,6 +129,26 @@ def test_by_hand_and_by_mapping_it_is_the_same_one(own: Project) -> None:
     assert own.run("why", "--json", file).json["experiment"] == made.json["eid"]
     refused = run("experiment", "new-from", file.parent, *config)
     assert "where other folders get experiments" in refused.err
+
+
+def test_by_hand_a_folder_gets_no_experiment_of_one_that_left_its_path(
+    own: Project, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rabi"
+    folder.mkdir()
+    (folder / "iq.csv").write_text("1")
+    identity = folder_identity(platform.node(), "", str(folder))
+    left = own.server.create_experiment("b", "", [identity_tag(identity), moved_tag(identity)])
+    new_from = ("experiment", "new-from", folder)
+    environment = {"AQSYNC_URL": f"{own.url}/"}
+    made = run(*new_from, "--json", environment=environment)
+    assert made.json["made"]
+    assert made.json["eid"] != left.eid
+    double = own.server.create_experiment("double", "", [identity_tag(identity)])
+    again = run(*new_from, environment=environment)
+    assert f"{made.json['eid']}: found" in again.out
+    assert f"aqsync experiment merge {double.eid} --into {made.json['eid']}" in again.err
+    assert left.eid not in again.text
 
 
 def test_a_double_is_named_and_merged_and_no_file_is_lost(own: Project) -> None:

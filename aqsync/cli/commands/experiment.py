@@ -254,18 +254,23 @@ def new_from(
     if not whole.is_dir():
         raise ConfigError(f"{whole} is no directory")
     reached = access(config, url, token_file)
-    identity, prefix = identified(whole, config_of_server(config, url))
+    identity = identified(whole, config_of_server(config, url))
     with connected(reached) as server:
         await_start(server.url)
         words = title or whole.name, description or f"Made by aqsync of {whole}"
-        found, made = found_or_made(server, identity, *words, tags)
+        found, made, doubles = found_or_made(server, identity, *words, tags)
         if not json:
             say(f"{found.eid}: {'made' if made else 'found'}, {found.title}")
         if not made and (title or description or tags):
             complain(f"note: {found.eid} was there, and keeps its title, description and tags")
             complain("  hint: `aqsync experiment set` and `aqsync tags add` change them")
+        for double in doubles:
+            complain(f"note: {double.eid} is a second experiment of this folder")
+            complain(
+                f"  hint: `aqsync experiment merge {double.eid} --into {found.eid}` moves its files"
+            )
         report = upload_tree(
-            server, found, whole, prefix=prefix, overwrite=False, progress=not json
+            server, found, whole, prefix=identity.prefix, overwrite=False, progress=not json
         )
     if json:
         files = {"uploaded": report.moved, "was_there": report.was_there}
