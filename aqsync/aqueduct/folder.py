@@ -92,7 +92,9 @@ class Folder:
         with self._translated(path), self._at(above) as at:
             descriptor = os.open(name, _FILE, dir_fd=at)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            with self._translated(path):
+                status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise LocalError(f"{self.shown(path)!r} is not a regular file")
             yield file
 

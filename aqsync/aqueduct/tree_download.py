@@ -203,29 +203,28 @@ class TreeDownload:
         with self._folder.reading(file.path) as here:
             if file.told is None:
                 with self._server.download(self._uuid, file.name) as coming:
-                    return coming.length in {None, size} and self._is_same(here, coming)
+                    return coming.length in {None, size} and self._is_same(here, coming, file.path)
             if file.told.size != size:
                 return False
             digest = hashlib.sha256()
-            for chunk in self._read(here, file.path):
+            while chunk := self._read(here, _READ_BYTES, file.path):
+                self._go_on()
                 digest.update(chunk)
         return digest.hexdigest() == file.told.sha256
 
-    def _is_same(self, here: BinaryIO, coming: Download) -> bool:
+    def _is_same(self, here: BinaryIO, coming: Download, path: str) -> bool:
         for chunk in self._counted(coming.chunks()):
             there = memoryview(chunk)
             while there:
-                ours = here.read(len(there))
+                ours = self._read(here, len(there), path)
                 if not ours or ours != there[: len(ours)]:
                     return False
                 there = there[len(ours) :]
-        return not here.read(1)
+        return not self._read(here, 1, path)
 
-    def _read(self, source: BinaryIO, path: str) -> Iterator[bytes]:
+    def _read(self, source: BinaryIO, size: int, path: str) -> bytes:
         try:
-            while chunk := source.read(_READ_BYTES):
-                self._go_on()
-                yield chunk
+            return source.read(size)
         except OSError as exc:
             shown = self._folder.shown(path)
             raise FileUnreadable(f"{shown!r} cannot be read: {exc.strerror}") from exc

@@ -297,19 +297,18 @@ class _Local:
             FileChanged: It has.
             FileUnreadable: It cannot be read.
         """
-        try:
+        with self._translated():
             self._source.seek(0)
             chunk = self._source.read(_READ_BYTES)
-            while chunk:
-                self._go_on()
+        while chunk:
+            self._go_on()
+            with self._translated():
                 after = self._source.read(_READ_BYTES)
-                if not after and self._look() != self._seen:
-                    raise FileChanged(f"{self._shown!r} changed while it was read")
-                see(chunk)
-                yield chunk
-                chunk = after
-        except OSError as exc:
-            raise FileUnreadable(f"{self._shown!r} cannot be read: {exc.strerror}") from exc
+            if not after and self._look() != self._seen:
+                raise FileChanged(f"{self._shown!r} changed while it was read")
+            see(chunk)
+            yield chunk
+            chunk = after
 
     def sha256(self) -> str:
         """The digest of its content; raises as `chunks` does."""
@@ -319,8 +318,16 @@ class _Local:
         return digest.hexdigest()
 
     def _look(self) -> tuple[int, int, int]:
-        status = os.fstat(self._source.fileno())
+        with self._translated():
+            status = os.fstat(self._source.fileno())
         return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise FileUnreadable(f"{self._shown!r} cannot be read: {exc.strerror}") from exc
 
 
 def _already(name: str) -> AlreadyThere:

@@ -12,6 +12,8 @@ from aqsync.local_time import local_text
 from aqsync.wording import printable
 
 _GAP = "  "
+_WIDEST = 255
+"""Columns that are filled with blanks; one text of 64 KiB would fill every line up to there."""
 _WIDE = {"W", "F"}
 _LONGEST_WORD = 16
 """A longer one is folded where there is no room."""
@@ -43,8 +45,8 @@ def say_fields(fields: Iterable[tuple[str, str]]) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Put texts into columns; the last may have any width."""
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    """Put texts into columns; the last may have any width, and what is wider than any name."""
+    widths = [min(max(map(_width, column)), _WIDEST) for column in zip(*rows, strict=True)]
     return [
         _GAP.join(
             text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True)

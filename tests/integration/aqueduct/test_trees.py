@@ -7,8 +7,9 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import pytest
@@ -25,6 +26,7 @@ from aqsync.errors import (
     AlreadyThere,
     ConfigError,
     ContentDiffers,
+    FileUnreadable,
     Interrupted,
     LocalError,
     RemoteFileNotFound,
@@ -542,3 +544,29 @@ def test_other_names_of_a_file_keep_content_and_time(
     assert differences(tmp_path / "a", back) == []
     assert (precious / "changed").read_text() == "precious"
     assert (precious / "same").stat().st_mtime_ns == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_file_here_that_a_disk_does_not_give_stops_no_other(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    experiment.upload_folder(tree(tmp_path / "a", "bad", "good"))
+    back = tree(tmp_path / "back", "bad")
+    if not told:
+        experiment.remove_files([*manifests(experiment)])
+    real = Folder.reading
+
+    @contextmanager
+    def reading(self: Folder, path: str) -> Iterator[BinaryIO]:
+        with real(self, path) as file:
+            os.dup2(unreadable.fileno(), file.fileno())
+            yield file
+
+    with Path("/proc/self/mem").open("rb", buffering=0) as unreadable:
+        monkeypatch.setattr(Folder, "reading", reading)
+        with pytest.raises(TreeIncomplete, match="cannot be read: Input/output error") as caught:
+            experiment.download_all(back)
+        assert set(caught.value.problems) == {"bad"}
+        with pytest.raises(TreeIncomplete) as caught:
+            experiment.upload_folder(tree(tmp_path / "more", "new"))
+    assert isinstance(caught.value.problems["new"], FileUnreadable)
