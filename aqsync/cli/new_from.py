@@ -12,9 +12,9 @@ from aqsync.aqueduct.records import ExperimentRef
 from aqsync.config import Config, MappingConfig
 from aqsync.errors import ConfigError, JournalError
 from aqsync.journal import Journal
-from aqsync.layout.identity import folder_identity, identity_of, identity_tag, key_of, moved_tag
+from aqsync.layout.identity import folder_identity, identity_tag, key_of, moved_tag
 from aqsync.local.locate import locate
-from aqsync.local.made_folders import label_of
+from aqsync.local.made_folders import new_identity
 from aqsync.local.rules import Rules, fitting_tag
 
 
@@ -62,29 +62,28 @@ def identified(folder: Path, config: Config | None) -> Identified:
                 f"{folder} lies in mapping {mapping.name}, where other folders get experiments",
                 hint=f"its pattern of folders is {mapping.experiment_folder}",
             )
-        if (known := _known(config, mapping, place.path)) is not None:
-            return known
-        made = folder_identity(label_of(mapping), mapping.name, place.path)
-        return Identified(made, mapping.prefix)
+        return _by_journal(config, mapping, place.path) or Identified(
+            new_identity(mapping, place.path, ()), mapping.prefix
+        )
     return Identified(folder_identity(platform.node(), "", str(folder)))
 
 
-def _known(config: Config | None, mapping: MappingConfig, folder: str) -> Identified | None:
-    """As the journal knows it: it may have been renamed."""
+def _by_journal(config: Config | None, mapping: MappingConfig, folder: str) -> Identified | None:
+    """As the journal knows it, or will: it may have been renamed, or one that had its path."""
     if config is None or not config.journal.exists():
         return None
     try:
         with Journal.open_for_reading(config.journal) as journal:
             record = journal.mappings.find(mapping.name)
             known = () if record is None else journal.made.folders(record.id)
-            keys = [key_of(made.identity) for made in known if made.folder == folder]
-            experiments = journal.remote.experiments(keys)
+            here = [made.identity for made in known if made.folder == folder]
+            taken = {made.identity for made in known}
+            identity = here[0] if here else new_identity(mapping, folder, taken)
+            found = journal.remote.experiments([key_of(identity)]).values()
     except JournalError:
         return None
-    for key in keys:
-        uuid = experiments[key].uuid if key in experiments else None
-        return Identified(identity_of(key), mapping.prefix, uuid)
-    return None
+    uuid = next((experiment.uuid for experiment in found), None)
+    return Identified(identity, mapping.prefix, uuid)
 
 
 def found_or_made(

@@ -7,7 +7,7 @@ that is as it was.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
@@ -31,6 +31,19 @@ def label_of(mapping: MappingConfig) -> str:
     Two users of a PC may call their mappings alike, so with the host goes the directory.
     """
     return mapping.identity or mapping.prefix or f"{platform.node()}:{mapping.directory}"
+
+
+def new_identity(mapping: MappingConfig, folder: str, taken: Container[str]) -> str:
+    """The next one for a path: a folder that had it before may be known elsewhere now.
+
+    Args:
+        mapping: Whose folder.
+        folder: Its path, relative to the mapping's root.
+        taken: The identities that the journal knows.
+    """
+    label = label_of(mapping)
+    numbered = (folder_identity(label, mapping.name, folder, number) for number in count())
+    return next(identity for identity in numbered if identity not in taken)
 
 
 class MadeFolders:
@@ -88,7 +101,8 @@ class MadeFolders:
         """What stands in the place of the EID for the files of a folder."""
         made = self._by_path.get(folder)
         if made is None:
-            made = MadeFolder(self._new_identity(folder), folder, self._inodes.get(folder, 0))
+            identity = new_identity(self._mapping, folder, self._identities)
+            made = MadeFolder(identity, folder, self._inodes.get(folder, 0))
             self._note(made)
         return key_of(made.identity)
 
@@ -149,12 +163,6 @@ class MadeFolders:
     def _note(self, made: MadeFolder) -> None:
         self._kept.note_folder(self._mapping_id, made)
         self._keep(made)
-
-    def _new_identity(self, folder: str) -> str:
-        """The next one for this path: a folder that had it before may be known elsewhere now."""
-        label, mapping = label_of(self._mapping), self._mapping.name
-        numbered = (folder_identity(label, mapping, folder, number) for number in count())
-        return next(identity for identity in numbered if identity not in self._identities)
 
     @property
     def _root(self) -> Path:

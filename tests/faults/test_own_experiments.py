@@ -131,6 +131,21 @@ def test_by_hand_and_by_mapping_it_is_the_same_one(own: Project) -> None:
     assert "where other folders get experiments" in refused.err
 
 
+def test_by_hand_and_by_mapping_it_is_the_same_one_where_another_had_the_path(own: Project) -> None:
+    own.write(f"{FOLDER}/iq.csv", "1")
+    own.pushed()
+    (own.root / FOLDER).rename(own.root / "2026-11-24/rabi-good")
+    own.pushed()
+    own.write(f"{FOLDER}/iq.csv", "2")
+    config = ("--config", own.config)
+    made = run("experiment", "new-from", own.root / FOLDER, "--json", *config).json
+    assert made["made"]
+    own.pushed()
+    told = own.run("why", "--json", own.root / FOLDER / "iq.csv").json
+    assert told["experiment"] == made["eid"]
+    assert len(experiments(own)) == 2
+
+
 def test_by_hand_a_folder_gets_no_experiment_of_one_that_left_its_path(
     own: Project, tmp_path: Path
 ) -> None:
