@@ -51,6 +51,7 @@ def test_the_json_answer(project: Project) -> None:
     assert type(problem.pop("age_seconds")) is float
     assert type(problem.pop("file_age_seconds")) is float
     assert type(problem.pop("bytes")) is int
+    assert problem.pop("retried") is False
     assert problem.keys() == {"path", "state", "code", "reason", "hint"}
     assert all(isinstance(value, str) for value in problem.values())
     assert problem["path"] == str(project.root / "c.csv")
