@@ -403,6 +403,10 @@ class ServiceFailed(AqsyncError):
     permanent = True
 
 
+class NotSent(AqsyncError):
+    """A message, or a sign of life, was not taken by the address that it was for."""
+
+
 class Interrupted(AqsyncError):
     """A person ended the work before its end; nothing of what was under way counts."""
 

@@ -80,6 +80,8 @@ class DaemonState:
                 f"  under way: {item.path} ({item.mapping}), {size_text(item.sent)}"
                 f" of {size_text(item.size)} in {seconds_text(item.seconds)}"
             )
+        for problem in status.not_told:
+            say(f"  nobody can be told: {problem}")
         if status.version != __version__:
             say(f"  it is aqsync {status.version}, and this {__version__}: restart the daemon")
         if not _same(status.config, self._config_path):

@@ -28,6 +28,7 @@ COMMANDS = {
     " away.",
     "check": "Validate the configuration, and with --online what it expects of the server.",
     "doctor": "Find what is wrong with this set-up, and name the cure of each fault.",
+    "notify": "Send messages to the addresses that the configuration names.",
     "init": "Write a commented configuration, from options or a few questions.",
     "serve": "Run the embedded Aqueduct server.",
     "demo": "Show the main job from end to end, on a server of its own, and check the result.",

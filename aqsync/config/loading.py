@@ -133,7 +133,7 @@ class _Reader:
 
     def read(self) -> Config:
         document = {key: self._document[key] for key in self._document.keys() - _MERGED}
-        for section in ("transfer", "schedule"):
+        for section in ("transfer", "schedule", "notify", "heartbeat"):
             if document.get(section, ()) is None:  # all its keys are commented out
                 del document[section]
         if "path" in document:
@@ -147,11 +147,7 @@ class _Reader:
             right = tuple(mapping for _, mapping in placed)
             document["mappings"] = right or (MappingConfig.model_construct(),)
         config = self._validate(Config, document, ())
-        private: dict[Location, Path] = {}
-        if config is not None:
-            private[("journal",)] = config.journal
-            if config.server.token_file is not None:
-                private["server", "token_file"] = config.server.token_file
+        private = {} if config is None else _private_files(config)
         for location, what in find_conflicts(placed, private):
             line = self._tree.spot(where_written(location, self._tree)).line
             self._problems.append(Problem(line, location, what))
@@ -239,6 +235,18 @@ class _Reader:
             found = problems_of(error, self._tree, at)
             self._problems += [problem for problem in found if problem.location not in formless]
             return None
+
+
+def _private_files(config: Config) -> dict[Location, Path]:
+    """Files of aqsync itself, and where the configuration names them."""
+    beat = config.heartbeat
+    named: dict[Location, Path | None] = {
+        ("journal",): config.journal,
+        ("server", "token_file"): config.server.token_file,
+        ("notify", "urls_file"): config.notify.urls_file,
+        ("heartbeat", "url_file"): None if beat is None else beat.url_file,
+    }
+    return {location: file for location, file in named.items() if file is not None}
 
 
 def _no_sections(path: Path, tree: Tree) -> ConfigError:

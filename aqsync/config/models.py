@@ -30,10 +30,12 @@ from aqsync.config.measurement import EXPECTED as MEASUREMENT_EXPECTED
 from aqsync.config.measurement import MeasurementOrOff
 from aqsync.config.metadata import EXPECTED as METADATA_EXPECTED
 from aqsync.config.metadata import Metadata
+from aqsync.config.notify import HeartbeatConfig, NotifyConfig
 from aqsync.config.section import (
     A_DURATION,
     SOME_PATTERNS,
     Duration,
+    LocalPath,
     Patterns,
     Section,
     TimeLimit,
@@ -42,9 +44,7 @@ from aqsync.config.status import StatusConfig
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.token import read_token
 from aqsync.config.units import parse_share
-from aqsync.config.written_path import written_path
 from aqsync.model import SECOND_NS, Databases, OnLocalDelete
-from aqsync.paths import absolute
 
 T = TypeVar("T")
 
@@ -63,18 +63,7 @@ def _share(value: object) -> object:
     return parse_share(value) if isinstance(value, str) else value
 
 
-def _local_path(value: object, info: ValidationInfo) -> object:
-    """Expand ``~`` and take a relative path from the folder of the configuration file."""
-    folder = (info.context or {}).get("folder", Path())
-    if isinstance(value, Path):
-        return absolute(folder / value)
-    if not isinstance(value, str):
-        return value
-    return written_path(value, folder)
-
-
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]
-LocalPath = Annotated[Path, BeforeValidator(_local_path)]
 
 
 class ServerConfig(Section):
@@ -395,6 +384,13 @@ class Config(Section):
     )
     status: StatusConfig = Field(
         default=StatusConfig(), description="a section with the key listen"
+    )
+    notify: NotifyConfig = Field(
+        default=NotifyConfig(),
+        description="a section with the keys " + ", ".join(NotifyConfig.model_fields),
+    )
+    heartbeat: HeartbeatConfig | None = Field(
+        default=None, description="a section with the keys url and every, or null"
     )
     mappings: tuple[MappingConfig, ...] = Field(
         min_length=1, description="a list of mappings, each with name, directory and experiment"

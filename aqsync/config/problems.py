@@ -21,6 +21,7 @@ from aqsync.config.models import (
     TagRule,
     known_keys,
 )
+from aqsync.config.notify import HeartbeatConfig, NotifyConfig
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.config.yaml_slips import is_glued
 from aqsync.config.yamltree import Location, Problem, Tree
@@ -41,7 +42,11 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "metadata": Metadata,
     "complete": Completion,
     "actions": ActionConfig,
+    "notify": NotifyConfig,
+    "heartbeat": HeartbeatConfig,
 }
+_WITH_SECRETS = {("notify",), ("notify", "urls"), ("heartbeat",), ("heartbeat", "url")}
+"""What is written there is not shown."""
 
 
 def config_error(file: Path | None, problems: Iterable[Problem]) -> ConfigError:
@@ -109,6 +114,8 @@ def _problem(kind: str, context: dict[str, object], location: Location, tree: Tr
         return unknown_key(location, tree)
     written = where_written(location, tree)
     spot = tree.spot(written)
+    if written[:2] in _WITH_SECRETS:
+        spot = spot._replace(shown="")
     if kind == "missing" or written not in tree.spots:
         what = str(context.get("error", "missing"))
     elif kind == "value_error":

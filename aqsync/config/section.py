@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import (
@@ -15,6 +16,8 @@ from pydantic import (
 
 from aqsync.config import patterns
 from aqsync.config.units import parse_duration
+from aqsync.config.written_path import written_path
+from aqsync.paths import absolute
 
 DAY = 86400.0
 A_DURATION = "a duration such as 5s, 500ms or 1h30m"
@@ -41,6 +44,18 @@ def duration(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _local_path(value: object, info: ValidationInfo) -> object:
+    """Expand ``~`` and take a relative path from the folder of the configuration file."""
+    folder = (info.context or {}).get("folder", Path())
+    if isinstance(value, Path):
+        return absolute(folder / value)
+    if not isinstance(value, str):
+        return value
+    return written_path(value, folder)
+
+
 Duration = Annotated[float, BeforeValidator(duration), Field(ge=0, le=30 * DAY)]
 TimeLimit = Annotated[float, BeforeValidator(duration), Field(gt=0, le=DAY)]
 Patterns = tuple[Annotated[str, AfterValidator(patterns.check_pattern)], ...]
+LocalPath = Annotated[Path, BeforeValidator(_local_path)]
+"""Absolute."""

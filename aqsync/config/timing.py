@@ -32,7 +32,8 @@ def _window(value: object) -> object:
     return parse_window(value) if isinstance(value, str) else value
 
 
-def _windows(_source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+def windows_schema(_source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+    """How a list of windows is read."""
     item = Annotated[InstanceOf[Window], BeforeValidator(_window), PlainSerializer(str)]
     listed = tuple[item, ...]
     return core_schema.no_info_after_validator_function(Windows, handler(listed))
@@ -85,7 +86,7 @@ _AN_OCCASION = 'a duration such as 15m, from 1s to 30d, or a cron expression suc
 class Transfer(Section):
     """When files may travel, and how fast."""
 
-    windows: Annotated[Windows, GetPydanticSchema(_windows)] = Field(
+    windows: Annotated[Windows, GetPydanticSchema(windows_schema)] = Field(
         default=Windows(),
         description='a list of windows such as ["22:00-06:00", "sat,sun 00:00-24:00"]',
     )

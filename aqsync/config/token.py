@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 
+from aqsync.config.private_file import read_private_file
 from aqsync.errors import ConfigError
 
 _ENVIRONMENT = ("AQSYNC_API_TOKEN", "API_TOKEN")
 _CREDENTIAL = "token"
 """What systemd's ``LoadCredential`` calls it."""
-_MAX_BYTES = 65_536
 # What may stand in an HTTP header without blanks.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _SLIPS = (
@@ -47,13 +46,13 @@ def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str |
             others, or what was found is no token.
     """
     if token_file is not None:
-        text = _read(token_file)
+        text = read_private_file(token_file, "token file")
         if text is not None:
             return checked_token(text, f"the token file {token_file}")
     if environment.get("CREDENTIALS_DIRECTORY"):
         credential = Path(environment["CREDENTIALS_DIRECTORY"], _CREDENTIAL)
         # Only this process can read its folder; its mode shows the mask of an access list.
-        text = _read(credential, open_to_others=True)
+        text = read_private_file(credential, "token file", open_to_others=True)
         if text is not None and text.strip():
             return checked_token(text, f"the credential {credential}")
     for variable in _ENVIRONMENT:
@@ -66,28 +65,6 @@ def read_token(token_file: Path | None, environment: Mapping[str, str]) -> str |
             " server.token_file if the server asks for none",
         )
     return None
-
-
-def _read(path: Path, *, open_to_others: bool = False) -> str | None:
-    """The file's content; None if there is no such file."""
-    try:
-        # A FIFO without a writer would block for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigError(f"the token file {path} is not a regular file")
-            if os.name == "posix" and not open_to_others and status.st_mode & 0o077:
-                raise ConfigError(
-                    f"other users can read the token file {path} "
-                    f"(mode {stat.S_IMODE(status.st_mode):04o})",
-                    hint=f"chmod 600 {path}",
-                )
-            return file.read(_MAX_BYTES).decode("latin-1")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigError(f"the token file {path} cannot be read: {error.strerror}") from error
 
 
 def token_place() -> Path:

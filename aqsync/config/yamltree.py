@@ -21,6 +21,8 @@ Location = tuple[str | int, ...]
 _MAX_DEPTH = 20
 _MAX_VALUES = 100_000
 _TAG = "tag:yaml.org,2002:"
+_KEYS = {_TAG + "str", _TAG + "bool"}
+"""What a key may be: ``on`` is one, though YAML takes it for true."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _KINDS = {
@@ -138,7 +140,7 @@ class Tree:
         lines: dict[str, int] = {}
         for key_node, value_node in node.value:
             line = _line(key_node)
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _TAG + "str":
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _KEYS:
                 self._complain(line, location, _what_is_wrong_with_key(key_node))
                 continue
             key = key_node.value

@@ -30,6 +30,7 @@ from aqsync.journal.made import MadeExperiments
 from aqsync.journal.manifests import Manifests
 from aqsync.journal.mappings import Mappings
 from aqsync.journal.measurements import Measurements
+from aqsync.journal.notices import Notices
 from aqsync.journal.observations import Observations
 from aqsync.journal.outcomes import Outcomes
 from aqsync.journal.pauses import Pauses
@@ -69,6 +70,7 @@ class Journal:
         self.hangs = Hangs(database)
         self.history = History(database)
         self.backlog = Backlog(database)
+        self.notices = Notices(database)
         self.comparisons = Comparisons(database)
         self.search = Search(database)
         self.versions = Versions(database)

@@ -660,6 +660,27 @@ _WORDS_SEEN = """
 ALTER TABLE made_experiment ADD COLUMN words_seen TEXT NOT NULL DEFAULT '';
 """
 
+_NOTICES = """
+CREATE TABLE notice (
+    kind TEXT NOT NULL,
+    mapping TEXT NOT NULL,
+    code TEXT NOT NULL,
+    text TEXT NOT NULL,
+    told_at_ns INTEGER NOT NULL,
+    gone_at_ns INTEGER,
+    over_at_ns INTEGER,
+    again INTEGER NOT NULL,
+    PRIMARY KEY (kind, mapping, code)
+) WITHOUT ROWID;
+
+CREATE TABLE outgoing (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ns INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -698,6 +719,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0035-history-of-uploads", _HISTORY_OF_UPLOADS),
     ("0036-freed-told", _FREED_TOLD),
     ("0037-words-seen", _WORDS_SEEN),
+    ("0038-notices", _NOTICES),
 )
 
 VERSION = len(MIGRATIONS)

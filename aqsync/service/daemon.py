@@ -38,6 +38,7 @@ from aqsync.service.confinement import require_seen, warn_of_unseen
 from aqsync.service.notify import Notifier
 from aqsync.service.page.server import PageServer
 from aqsync.service.signals import Signals
+from aqsync.service.telling import Telling
 from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.sync.order import Order
@@ -45,7 +46,7 @@ from aqsync.sync.push_report import push_and_report
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
 from aqsync.sync.server_poller import ServerPoller
-from aqsync.sync.session import Session
+from aqsync.sync.session import STUCK_S, Session
 from aqsync.sync.shared import Shared
 from aqsync.wording import counted
 
@@ -97,12 +98,14 @@ class Daemon:
         )
         self._sampler = Sampler(self.board, journal, clock)
         self._page = PageServer(config.journal, self, clock)
+        self._telling = Telling(self, clock)
+        self._ticked_at = clock.monotonic()
 
     # From start to end
 
     def run(self) -> ExitCode:
         """Work until a signal ends it, or damage in the journal; on the main thread."""
-        lost = False
+        lost: str | None = None
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self.config.path)
             warn_of_unseen(self.config, os.environ)
@@ -114,19 +117,22 @@ class Daemon:
             self._notifier.ready(self.summary())
             self._sampler.start()
             self._page.serve(self.config.status.listen)
+            self._telling.start()
             while not self._asked_to_stop(signals.wait(self._tick_s())):
                 self._tick()
                 if self._journal.met_damage:
                     log.error("the journal is damaged; at the next start it is rebuilt")
                     break
-                if (problem := self._journal.displaced()) is not None:
-                    log.error("the journal is lost; the daemon ends", reason=problem)
-                    lost = True
+                if (lost := self._journal.displaced()) is not None:
+                    log.error("the journal is lost; the daemon ends", reason=lost)
                     break
             self._sampler.stop()
+            damaged = "the journal is damaged" if self._journal.met_damage else None
+            self._telling.begin_end(lost or damaged)
             # What a lost journal does not hold is not sent.
             self._stop(signals, 0.0 if lost else STOP_DEADLINE_S)
             self._page.stop()
+            self._telling.end()
             if control is not None:
                 control.stop()
         if self._journal.met_damage:
@@ -156,6 +162,7 @@ class Daemon:
 
     def _tick(self) -> None:
         """See whether everything gets on, and tell systemd so only then."""
+        self._ticked_at = self._clock.monotonic()
         stuck = self._now.stuck()
         if stuck is None:
             self._notifier.watchdog()
@@ -329,6 +336,26 @@ class Daemon:
         """What it writes."""
         return self._journal
 
+    @property
+    def page(self) -> str | None:
+        """The address of its status page."""
+        return self._page.address
+
+    def hangs(self) -> str | None:
+        """Which part of it hangs, or has died."""
+        if self._clock.monotonic() - self._ticked_at > STUCK_S:
+            return "main"
+        return self._now.stuck()
+
+    def slow_rescans(self) -> dict[str, float]:
+        """The mappings whose scan makes no progress, and for how many seconds."""
+        return self._now.slow_rescans()
+
+    def progress(self) -> object:
+        """Another value whenever some bytes were sent, or something became of a file."""
+        outcomes, items = self._shared.outcomes, self._shared.queue.in_flight()
+        return outcomes.counts.total(), outcomes.bytes, [(i.file.id, i.sent) for i in items]
+
     def status(self) -> DaemonStatus:
         """What it does now, for `aqsync status`."""
         now = self._clock.monotonic()
@@ -342,6 +369,7 @@ class Daemon:
             bytes=self._shared.outcomes.bytes,
             ready=len(self._shared.queue),
             page=self._page.address,
+            not_told=self._telling.problems(),
             under_way=[
                 FileUnderWay(
                     mapping=item.file.mapping,

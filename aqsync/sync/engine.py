@@ -229,6 +229,15 @@ class Engine:
         self._state.answered()
         return True
 
+    def answers(self) -> bool:
+        """Ask the server for next to nothing; false if it cannot be used."""
+        try:
+            self._server.find(limit=1)
+        except RemoteError as exc:
+            self._server_failed(exc)
+            return False
+        return True
+
     def probe(self, beat: Callable[[], None] = lambda: None) -> bool:
         """Find out whether the server can be used, uploads included.
 

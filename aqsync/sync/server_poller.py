@@ -47,7 +47,7 @@ log = Log(__name__)
 class ServerPoller:
     """Polls the server for one session.
 
-    `changed_on_server`, `mirror_soon` and `clean_soon` may be called from any thread.
+    `changed_on_server`, `mirror_soon`, `probe_soon` and `clean_soon` may be called from any thread.
 
     Args:
         engine: Sends the requests.
@@ -80,6 +80,7 @@ class ServerPoller:
         self._confirm_after_s = CONFIRM_AFTER_S
         self._mirror_due = True
         self._clean_due = False
+        self._probe_asked_for = False
         self._manifests_at = inf
         """When the next manifest is due, by the monotonic clock."""
         self._first = True
@@ -98,6 +99,11 @@ class ServerPoller:
     def mirror_soon(self) -> None:
         """Fetch all lists as soon as possible."""
         self._mirror_due = True
+        self._loop.wake()
+
+    def probe_soon(self) -> None:
+        """Probe a server that is away as soon as possible: it may be back."""
+        self._probe_asked_for = True
         self._loop.wake()
 
     def clean_soon(self) -> None:
@@ -146,8 +152,11 @@ class ServerPoller:
 
     def _probe_is_due(self) -> bool:
         problem = self._journal.remote.server_problem()
+        asked, self._probe_asked_for = self._probe_asked_for, False
         if problem is None:
             return False
+        if asked and not problem.ordered:
+            return True
         # After a start or reload only a pause that the server has asked for is kept.
         if self._first and not problem.ordered:
             return True

@@ -27,6 +27,7 @@ from typing import Protocol
 from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.config import Config, MappingConfig
+from aqsync.config.notify import On
 from aqsync.local.disk import REAL_DISK, Disk
 from aqsync.local.watcher import Watcher
 from aqsync.log import Log
@@ -40,6 +41,7 @@ from aqsync.sync.push import Aside, Push, SessionEnded
 from aqsync.sync.rechecker import Rechecker
 from aqsync.sync.rescanner import Pace, Rescanner
 from aqsync.sync.server_poller import ServerPoller
+from aqsync.sync.server_pulse import ServerPulse
 from aqsync.sync.shared import Shared
 from aqsync.sync.watch_supervisor import Watch
 from aqsync.sync.worker_pool import WorkerPool
@@ -164,6 +166,8 @@ class Session:
             self.rescanners = {m.name: self._rescanner(m) for m in self.engine.mappings}
             self.poller = self._poller()
             announce = Announce(self.poller.changed_on_server, self._moved)
+            if config.notify.is_wanted and On.SERVER_AWAY in config.notify.on:
+                self._pulse(self.poller)
             for mapping in self.engine.mappings:
                 if mapping.recheck:
                     self._rechecker(mapping)
@@ -218,6 +222,12 @@ class Session:
             loop=loop,
         )
         self._steps.append((loop, rechecker.step))
+
+    def _pulse(self, poller: ServerPoller) -> None:
+        pulse = ServerPulse(
+            self.engine, lambda: self._clock.monotonic() - self._moved_at, poller.probe_soon
+        )
+        self._steps.append((self._loop("pulse"), pulse.step))
 
     def _actor(self) -> None:
         loop, actions = self._loop("actions"), self.engine.actions

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from aqsync.aqueduct.client import Client
@@ -19,6 +19,7 @@ from aqsync.aqueduct.download import Download
 from aqsync.aqueduct.multipart import Throttle
 from aqsync.aqueduct.records import (
     Expected,
+    ExperimentPage,
     ExperimentRef,
     FileLists,
     RemoteFile,
@@ -271,6 +272,10 @@ class FakeServer(Client):
         self._begin("remove_tag", tag)
         self._experiment(uuid).tags.remove(tag)
         self._end("remove_tag")
+
+    def find(self, *, limit: int = 10, **_search: Any) -> ExperimentPage:
+        self._begin("find", str(limit))
+        return ExperimentPage((), len(self.experiments))
 
     def check_file_name_header(self) -> None:
         self._begin("check_file_name_header", "")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 from docs.generate import HERE
 
@@ -53,3 +55,9 @@ def texts(page: Path, language: str) -> list[str]:
 def named(value: object) -> str:
     """Call a page by its path in the clone."""
     return str(value.relative_to(TOP)) if isinstance(value, Path) else str(value)
+
+
+def configuration(text: str) -> dict[str, Any]:
+    """A block of YAML as PyYAML reads it, but for the key `on`, which it takes for true."""
+    found: dict[str, Any] = yaml.safe_load(re.sub(r"(?m)^( *)on:", r"\1'on':", text))
+    return found

@@ -24,6 +24,7 @@ from aqsync.local.ignore_file import load_rules
 from aqsync.local.roots import root_identity
 from aqsync.local.selection import HINT, survey
 from aqsync.service.doctor import open_token
+from aqsync.service.doctor.secret_addresses import addresses_of, warnings_about
 from aqsync.sync.action_values import NotRunnable, check_values, manifest_of
 from aqsync.wording import counted
 
@@ -60,6 +61,7 @@ def check(*, config: Config, online: bool) -> ExitCode:
     known = findings.passes(_token_text(config), config.token)
     if known:
         _tell_of_open_token(config)
+    _check_addresses(config, findings)
     errands = Errands(SystemClock(), own_threads=True)
     for mapping in config.mappings:
         where = f"{mapping.name}: {mapping.directory} -> {goes_to(mapping)}"
@@ -71,6 +73,18 @@ def check(*, config: Config, online: bool) -> ExitCode:
         with closing(connect_once_started(config)) as server:
             _check_online(config, server, findings)
     return findings.exit_code
+
+
+def _check_addresses(config: Config, findings: _Findings) -> None:
+    """Those that people are told by: never shown with their secrets."""
+    if not config.notify.is_wanted and config.heartbeat is None:
+        return
+    if findings.passes("the addresses of messages can be read", partial(addresses_of, config)):
+        for address in addresses_of(config):
+            say(f"  {address.label}")
+        for said, cure in warnings_about(config):
+            complain(f"warning: {said}")
+            complain(f"  hint: {cure}")
 
 
 def _tell_of_open_token(config: Config) -> None:

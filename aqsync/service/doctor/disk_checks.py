@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ from aqsync.config import MappingConfig
 from aqsync.errors import AqsyncError, ServiceFailed
 from aqsync.local.mounts import kind_at, without_events
 from aqsync.local.reach import Reach
+from aqsync.local.room import LITTLE, room_at
 from aqsync.local.watches import (
     Need,
     inotify_in_use,
@@ -22,13 +21,13 @@ from aqsync.local.watches import (
     limit_cure,
 )
 from aqsync.service.doctor.findings import Result, Verdict, fault, faults_of, ok, skipped, warning
-from aqsync.service.doctor.subject import POSIX, CannotLook, Subject
+from aqsync.service.doctor.subject import CannotLook, Subject
 from aqsync.wording import duration, printable, size_text
 
 if TYPE_CHECKING:
     from aqsync.service.installed import Installed
 
-_LITTLE, _TOO_LITTLE = 1 << 30, 100 << 20
+_TOO_LITTLE = 100 << 20
 """Bytes that are free."""
 _FORGETFUL = {"tmpfs", "ramfs"}
 Look = Callable[[MappingConfig], Iterator[Result]]
@@ -38,11 +37,11 @@ def look_at_room(subject: Subject) -> Iterator[Result]:
     """Whether the journal can grow, and instruments can write."""
 
     def look(mapping: MappingConfig) -> Iterator[Result]:
-        room = subject.errands.ask(mapping.directory, lambda: _room(mapping.directory))
+        room = subject.errands.ask(mapping.directory, lambda: room_at(mapping.directory))
         yield room_result(f"the disk of {mapping.name}", *room, ours=False)
 
     yield from _in_each(subject, look)
-    yield room_result("the disk of the journal", *_room(_nearest(subject.journal)))
+    yield room_result("the disk of the journal", *room_at(_nearest(subject.journal)))
 
 
 def room_result(what: str, free: int, entries: int | None, *, ours: bool = True) -> Result:
@@ -60,7 +59,7 @@ def room_result(what: str, free: int, entries: int | None, *, ours: bool = True)
     message = f"{what} has {size_text(free)} free"
     if ours and free < _TOO_LITTLE:
         return fault(message)
-    return warning(message) if free < _LITTLE else ok(message)
+    return warning(message) if free < LITTLE else ok(message)
 
 
 def look_at_file_systems(subject: Subject) -> Iterator[Result]:
@@ -170,14 +169,6 @@ def _in_each(subject: Subject, look: Look) -> Iterator[Result]:
             yield from look(mapping)
         except (AqsyncError, OSError):
             yield skipped(f"{mapping.name}: its directory cannot be looked at")
-
-
-def _room(place: Path) -> tuple[int, int | None]:
-    """Free bytes and files for this user; None where a file system has no such number."""
-    if not POSIX:
-        return shutil.disk_usage(place).free, None
-    found = os.statvfs(place)
-    return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None
 
 
 def _nearest(path: Path) -> Path:

@@ -24,6 +24,7 @@ from aqsync.service.doctor.service_checks import look_at_service
 from aqsync.service.doctor.setup_checks import (
     look_at_config,
     look_at_daemon,
+    look_at_messages,
     look_at_token,
     look_at_versions,
 )
@@ -118,6 +119,12 @@ CHECKS = (
         "the daemon of this journal, if one runs, answers",
         "restart the daemon",
         look_at_daemon,
+    ),
+    Check(
+        "messages",
+        "people can be told when something needs them, and no other user reads where",
+        "see what comes of `aqsync notify test`",
+        look_at_messages,
     ),
     Check(
         "versions",

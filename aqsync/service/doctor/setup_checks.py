@@ -12,7 +12,9 @@ from aqsync.errors import AqsyncError, ConfigError
 from aqsync.journal.database import SQLITE_VERSION
 from aqsync.service.doctor import open_token
 from aqsync.service.doctor.findings import Result, fault, faults_of, ok, skipped, warning
+from aqsync.service.doctor.secret_addresses import addresses_of, warnings_about
 from aqsync.service.doctor.subject import Subject
+from aqsync.service.web.models import DaemonStatus
 from aqsync.wording import counted
 
 
@@ -36,6 +38,23 @@ def look_at_token(subject: Subject) -> Iterator[Result]:
         yield warning(said, open_token.CURE)
     else:
         yield ok("the token can be read")
+
+
+def look_at_messages(subject: Subject) -> Iterator[Result]:
+    """Whether people can be told, and whether nobody else can read where."""
+    config = subject.config
+    if not config.notify.is_wanted and config.heartbeat is None:
+        yield ok("nobody is told when something needs a person: the configuration says nobody")
+        return
+    subject.require_own_eyes()
+    for said, cure in warnings_about(config):
+        yield warning(said, cure)
+    daemon = subject.daemon
+    if isinstance(daemon, DaemonStatus):
+        for problem in daemon.not_told:
+            yield warning(f"messages do not arrive: {problem}")
+    shown = ", ".join(address.label for address in addresses_of(config))
+    yield ok(f"told are: {shown}")
 
 
 def look_at_versions(subject: Subject) -> Iterator[Result]:

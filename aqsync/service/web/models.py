@@ -153,6 +153,8 @@ class DaemonStatus(Message):
     """Files that wait for their turn."""
     page: str | None = None
     """The address of the status page."""
+    not_told: list[str] = []
+    """Why messages or signs of life do not arrive."""
     under_way: list[FileUnderWay]
 
 

@@ -18,7 +18,7 @@ import yaml
 from aqsync.aqueduct.client import Client
 from docs.generate import HERE
 from tests.support.embedded import EmbeddedServer
-from tests.support.pages import PAGES, TOP, Block, blocks, named
+from tests.support.pages import PAGES, TOP, Block, blocks, configuration, named
 from tests.support.terminal import Terminal, Typed
 
 EIDS = ("20261123-1", "20261123-2", "20261123-7")
@@ -196,7 +196,7 @@ def steps(page: Path, home: Home) -> Iterator[Block]:
     yield Block("sh", home.configure(0, base) + "\n" + home.real(BEFORE.get(page.name, "")))
     for number, block in enumerate(blocks(page), start=1):
         if block.language == "yaml":
-            base |= yaml.safe_load(block.text)
+            base |= configuration(block.text)
             yield Block("sh", home.configure(number, base))
         else:
             yield from typable(block, home)

@@ -28,7 +28,7 @@ from aqsync.service.web.models import (
 )
 from docs.generate import HERE, commands
 from tests.support.embedded import EmbeddedServer
-from tests.support.pages import PAGES, TOP, blocks, named, texts
+from tests.support.pages import PAGES, TOP, blocks, configuration, named, texts
 
 MINIMAL = {
     "server": {"url": "http://127.0.0.1:8000"},
@@ -76,7 +76,7 @@ def test_a_wrong_command_is_noticed() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_configurations_are_valid(page: Path) -> None:
     for block in texts(page, "yaml"):
-        whole = MINIMAL | yaml.safe_load(block)
+        whole = MINIMAL | configuration(block)
         parse_config(yaml.safe_dump(whole), Path("/etc/aqsync/config.yaml"))
 
 

@@ -211,7 +211,7 @@ ONE_PROBLEM = [
     (GOOD + "path: x\n", "6: path: unknown key; it belongs into mappings"),
     (GOOD + "retries: 3\n", "6: retries: unknown key; expected one of server, journal, tra"),
     (GOOD + "server: {url: 'http://b'}\n", "6: server: it stands in line 1 already"),
-    (GOOD + "on: 1\n", "6: YAML takes the key on for true or false (in quotes it is text)"),
+    (GOOD + "on: 1\n", "6: on: unknown key; it belongs into notify"),
     (GOOD + "? [a]\n: b\n", "6: a list or a section cannot be a key"),
     (GOOD + "<<: {}\n", "6: the key << means nothing here"),
     (GOOD + "defaults: {prefix: x}\n", "6: defaults.prefix: unknown key; it belongs into mappings"),
@@ -387,7 +387,7 @@ def test_every_problem_is_listed_in_the_order_of_the_file() -> None:
         "5: mappings[2].directory:",
         "5: mappings[2].name:",
         "5: mappings[2].prefix:",
-        "6: ",
+        "6: yes:",
     ]
 
 

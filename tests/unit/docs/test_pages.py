@@ -14,6 +14,7 @@ from aqsync.config.actions import ActionConfig
 from aqsync.config.measurement import Completion, Measurement
 from aqsync.config.metadata import Metadata
 from aqsync.config.models import MappingConfig, ServerConfig, TagRule, known_keys
+from aqsync.config.notify import HeartbeatConfig, NotifyConfig
 from aqsync.config.timing import Schedule, Transfer
 from aqsync.journal.schema import migrate
 from docs.generate import HERE
@@ -90,7 +91,7 @@ def test_every_key_of_the_configuration_is_described() -> None:
     page = (HERE / "reference" / "configuration.md").read_text()
     described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) | {"match", "add"}
     sections = (ServerConfig, Transfer, Schedule, MappingConfig, TagRule, Measurement, Completion)
-    sections_of_keys = (*sections, ActionConfig, Metadata)
+    sections_of_keys = (*sections, ActionConfig, Metadata, NotifyConfig, HeartbeatConfig)
     assert described == {key for section in sections_of_keys for key in known_keys(section)}
 
 

@@ -48,7 +48,7 @@ def test_codes_are_stable_and_unique() -> None:
     assert [check.code for check in CHECKS] == [
         *("config", "token", "server", "access", "file-name-header", "clock", "experiments"),
         *("journal", "disk", "file-system", "permissions", "watches"),
-        *("service", "daemon", "versions"),
+        *("service", "daemon", "messages", "versions"),
     ]
     assert all(check.cure and check.looks_at for check in CHECKS)
 

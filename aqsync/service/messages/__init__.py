@@ -1,0 +1,1 @@
+"""Messages to people: what is told, when, and by which way."""

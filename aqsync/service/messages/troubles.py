@@ -1,0 +1,158 @@
+"""What people are told of: what an overview and the daemon itself show to be wrong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from aqsync.config.notify import On
+from aqsync.journal.notices import Key
+from aqsync.local.room import Room
+from aqsync.model import SECOND_NS, State
+from aqsync.sync.overview import Overview
+from aqsync.wording import seconds_text
+
+SERVER_AWAY_S = 20.0
+"""A server that cannot be used for less is not told of."""
+STILL_S = 900.0
+"""Uploads that make no progress for so long are stuck."""
+LONG_WAIT_S = 86_400.0
+"""A file that waits by itself for longer is told of."""
+STUCK_LOOP = "stuck-loop"
+SLOW_DISK = "slow-disk"
+NO_PROGRESS = "no-progress"
+DISK_LOW = "disk-low"
+STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that people are told of, once for all files that it concerns."""
+
+    kind: On
+    mapping: str
+    """Empty: it concerns all."""
+    code: str
+    """That of its reason, or one of this module's."""
+    reason: str
+    hint: str = ""
+    files: int = 0
+    """How many it concerns, if it concerns files."""
+
+    @property
+    def key(self) -> Key:
+        """What it is known by; how many files it concerns is no part of it."""
+        return Key(self.kind.value, self.mapping, self.code)
+
+    @property
+    def text(self) -> str:
+        """In a line."""
+        where = f"{self.mapping}: " if self.mapping else ""
+        files = f" (files: {self.files})" if self.files > 1 else ""
+        return f"{where}{self.reason}{files}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the daemon knows of itself besides an overview."""
+
+    stuck: str | None = None
+    """Which of its loops hangs."""
+    slow: Mapping[str, float] | None = None
+    """Mappings whose scan gets nowhere, and for how many seconds."""
+    still_s: float = 0.0
+    """For how long nothing has been sent although something could be."""
+    room: Room | None = None
+    """On the journal's disk."""
+
+
+def troubles(found: Overview, facts: Facts) -> list[Trouble]:
+    """Everything that is wrong, one for each kind, mapping and code."""
+    every = (*_for_person(found), *_server(found), *_stuck(found, facts), *_disk(facts))
+    merged: dict[Key, Trouble] = {}
+    for each in every:
+        known = merged.get(each.key)
+        files = each.files + (known.files if known is not None else 0)
+        merged[each.key] = replace(known or each, files=files)
+    return list(merged.values())
+
+
+def _for_person(found: Overview) -> Iterator[Trouble]:
+    if found.server is not None and found.server.denied:
+        why = found.server.why
+        yield Trouble(On.NEEDS_YOU, "", why.reason.value, _clean(why.message), _clean(why.hint))
+    for each in found.mappings:
+        for group in each.needs_you:
+            why = group.first.why
+            yield Trouble(
+                On.NEEDS_YOU,
+                each.mapping.name,
+                why.reason.value,
+                _clean(why.message),
+                _clean(why.hint),
+                group.files,
+            )
+
+
+def _server(found: Overview) -> Iterator[Trouble]:
+    problem = found.server
+    if problem is None or problem.denied:
+        return
+    if found.at_ns - problem.since_ns >= SERVER_AWAY_S * SECOND_NS:
+        why = problem.why
+        # One code: what exactly is in the way may change while it is away.
+        yield Trouble(On.SERVER_AWAY, "", "server-away", _clean(why.message), _clean(why.hint))
+
+
+def _stuck(found: Overview, facts: Facts) -> Iterator[Trouble]:
+    if facts.stuck is not None:
+        reason = f"a part of the daemon hangs: {facts.stuck}"
+        yield Trouble(On.STUCK, "", STUCK_LOOP, reason, "restart the daemon; its log says more")
+    for name, seconds in (facts.slow or {}).items():
+        reason = f"a look at its disk has got nowhere for {seconds_text(seconds)}"
+        hint = "see whether its file system answers: `aqsync doctor`"
+        yield Trouble(On.STUCK, name, SLOW_DISK, reason, hint)
+    if facts.still_s >= STILL_S:
+        reason = f"files could be sent, and none has moved for {seconds_text(facts.still_s)}"
+        hint = "see the daemon's log, and `aqsync doctor`"
+        yield Trouble(On.STUCK, "", NO_PROGRESS, reason, hint)
+    for each in found.mappings:
+        for group in each.groups:
+            old = [p for p in group.problems if p.files is None and _is_long(p.age_seconds)]
+            if old and group.first.state is State.WAITING:
+                why = old[0].why
+                reason = f"waits for more than a day: {_clean(why.message)}"
+                yield Trouble(
+                    *(On.STUCK, each.mapping.name, why.reason.value, reason, _clean(why.hint)),
+                    files=len(old),
+                )
+
+
+def _is_long(seconds: float | None) -> bool:
+    return seconds is not None and seconds >= LONG_WAIT_S
+
+
+def _disk(facts: Facts) -> Iterator[Trouble]:
+    if facts.room is not None and facts.room.is_little:
+        reason = f"the disk of the journal {facts.room.text}"
+        yield Trouble(On.DISK_LOW, "", DISK_LOW, reason, "free some space")
+
+
+def could_send(found: Overview) -> bool:
+    """Whether a file could be sent now."""
+    return found.server is None and any(each.files[State.PENDING] for each in found.mappings)
+
+
+def told(some: Iterable[Trouble]) -> str:
+    """All of them, a line each with what to do."""
+    lines = []
+    for each in some:
+        lines.append(f"- {each.text}")
+        if each.hint:
+            lines.append(f"  what to do: {each.hint}")
+    return "\n".join(lines)
+
+
+def _clean(text: str) -> str:
+    """Names that are no UTF-8 are written as Python would."""
+    return text.encode("utf-8", "backslashreplace").decode()

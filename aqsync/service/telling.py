@@ -1,0 +1,45 @@
+"""Those who tell people outside how the daemon stands, put together."""
+
+from __future__ import annotations
+
+from aqsync.clock import Clock
+from aqsync.service.health import Health, Watched
+from aqsync.service.heartbeat import Heartbeat
+from aqsync.service.messages.messenger import Messenger
+
+
+class Telling:
+    """Messages and signs of life; each has a thread of its own.
+
+    Args:
+        daemon: Whose state is told.
+        clock: The time.
+    """
+
+    def __init__(self, daemon: Watched, clock: Clock) -> None:
+        health = Health(daemon, clock)
+        self._messenger = Messenger(daemon, health, clock)
+        self._heartbeat = Heartbeat(daemon, health, clock)
+
+    def start(self) -> None:
+        """Begin."""
+        self._messenger.start()
+        self._heartbeat.start()
+
+    def problems(self) -> list[str]:
+        """Why somebody cannot be told; no secret stands in it."""
+        beat = self._heartbeat.problem
+        return self._messenger.problems() + ([] if beat is None else [beat])
+
+    def begin_end(self, why: str | None) -> None:
+        """Tell that the daemon ends, and do not wait for it.
+
+        Args:
+            why: Why it ends; None: because somebody told it to.
+        """
+        self._heartbeat.stop()
+        self._messenger.begin_end(why)
+
+    def end(self) -> None:
+        """Wait a moment for what is under way."""
+        self._messenger.end()
