@@ -24,6 +24,7 @@ from aqsync.local.reader import explained
 
 _DIGITS = 16
 _NEW = ".new"
+_LOCK = "lock"
 
 
 class LeftAside(NamedTuple):
@@ -75,6 +76,32 @@ def _look(name: str, folder: int) -> os.stat_result:
 
 
 @contextmanager
+def alone(journal: Path) -> Iterator[list[LeftAside]]:
+    """Within, no other command removes files by what this journal knows.
+
+    One that keeps a file has the journal forget that it was to go, while another may remove it.
+    Gives what killed commands had left aside, which has its name again.
+
+    Raises:
+        LocalError: Another command does.
+    """
+    place = _folder(journal) / _LOCK
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = place.open("a")
+    except OSError as exc:
+        raise explained(exc, place) from exc
+    with held:
+        try:
+            try_lock(held.fileno())
+        except OSError as exc:
+            raise LocalError(
+                "another `aqsync free` is at work with this journal", hint="wait until it has ended"
+            ) from exc
+        yield put_all_back(journal)
+
+
+@contextmanager
 def noted(journal: Path, root: Path, paths: Iterable[str]) -> Iterator[None]:
     """Within, files of a root are removed; the note goes once none is left under another name.
 
@@ -84,7 +111,7 @@ def noted(journal: Path, root: Path, paths: Iterable[str]) -> Iterator[None]:
     note = _folder(journal) / secrets.token_hex(8)
     text = json.dumps({"root": os.fspath(root), "paths": list(paths)})
     try:
-        note.parent.mkdir(mode=0o700, exist_ok=True)
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = _write(note, text)
     except OSError as exc:
         raise explained(exc, note) from exc
@@ -140,6 +167,8 @@ def _write(note: Path, text: str) -> TextIO:
 def _unheld(journal: Path) -> Iterator[Path]:
     """The notes of processes that have ended."""
     for note in sorted(_folder(journal).glob("*")):
+        if note.name == _LOCK:
+            continue
         try:
             with note.open("rb") as handle:
                 try_lock(handle.fileno())

@@ -15,7 +15,7 @@ import pytest
 
 from aqsync.layout.manifest import is_manifest_name
 from aqsync.layout.names import remote_name
-from aqsync.local.aside import aside_name, noted
+from aqsync.local.aside import alone, aside_name, noted
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import ANYTHING, Exchange, InterceptingProxy
 from tests.support.length import long_but
@@ -285,6 +285,15 @@ def test_while_everything_is_paused_nothing_goes(pushed: Project) -> None:
     assert all("while everything is paused" in each["reason"] for each in ran.json["refused"])
     assert (ran.exit_code, here(pushed)) == (1, [A, B])
     pushed.run("resume")
+    freed(pushed, "--delete")
+
+
+def test_two_commands_do_not_free_at_once(pushed: Project) -> None:
+    """One that keeps a file has the journal forget that it goes, while the other removes it."""
+    with alone(pushed.journal):
+        ran = free(pushed, "--delete")
+    assert "another `aqsync free` is at work" in ran.err
+    assert (ran.exit_code, here(pushed)) == (1, [A, B])
     freed(pushed, "--delete")
 
 

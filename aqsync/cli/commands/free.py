@@ -25,7 +25,7 @@ from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig, parse_duration
 from aqsync.errors import ConfigError, ExitCode, Interrupted, LocalError
 from aqsync.journal import Journal
-from aqsync.local.aside import noted, put_all_back
+from aqsync.local.aside import LeftAside, alone, noted
 from aqsync.local.mounts import is_within
 from aqsync.local.removal import Proved, Remover
 from aqsync.model import FileRecord, Freed
@@ -113,9 +113,13 @@ def free(
             f"mapping {name} has `manifest: off`, and what is freed must stand in a manifest",
             hint="leave that key out, push, and free then",
         )
-    _put_back(config.journal)
     clock, result = SystemClock(), _Result()
-    with connect(config) as server, journal_after_scan(config, [mapping]) as (journal, _):
+    with (
+        alone(config.journal) as left,
+        connect(config) as server,
+        journal_after_scan(config, [mapping]) as (journal, _),
+    ):
+        _tell_put_back(left)
         eids = journal.remote.mapped_eids([journal.mappings.get(name).id])
         Mirror(server, journal, clock).refresh(eids)
         planned = plan(journal, mapping, clock.now_ns(), older_than_s, keep_last)
@@ -138,11 +142,10 @@ def free(
     return ExitCode.INCOMPLETE if result.refused else ExitCode.OK
 
 
-def _put_back(journal: Path) -> None:
-    """Give files that a killed command has left under other names theirs again."""
-    for left in put_all_back(journal):
-        done = left.why or "it was being freed when the command ended, and is in its place again"
-        complain(f"note: {left.place}: {done}")
+def _tell_put_back(left: Iterable[LeftAside]) -> None:
+    for each in left:
+        done = each.why or "it was being freed when the command ended, and is in its place again"
+        complain(f"note: {each.place}: {done}")
 
 
 def _trash_of(

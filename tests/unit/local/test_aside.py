@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.local.aside import LeftAside, aside_name, left_aside, noted, put_all_back
+from aqsync.errors import LocalError
+from aqsync.local.aside import LeftAside, alone, aside_name, left_aside, noted, put_all_back
 
 NAMES = ["a", "ä" * 127, os.fsdecode(b"\xff.csv")]
 
@@ -89,6 +90,18 @@ def test_what_a_process_is_removing_now_is_left_to_it(journal: Path) -> None:
         assert left_aside(journal) == put_all_back(journal) == []
         aside.unlink()
     assert [*journal.with_name("journal.db.freeing").iterdir()] == []
+
+
+def test_one_at_a_time_which_puts_back_what_others_left(journal: Path) -> None:
+    place = root_of(journal) / "run/a"
+    place.write_text("before")
+    killed_while_removing(journal, "run/a")
+    with alone(journal) as left:
+        assert left == [LeftAside(place, aside_name("a"))]
+        with pytest.raises(LocalError, match="at work"), alone(journal):
+            pass
+    with alone(journal) as left:
+        assert left == left_aside(journal) == []
 
 
 def test_what_could_not_be_put_back_at_once_is_found_later(journal: Path) -> None:
