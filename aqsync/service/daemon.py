@@ -109,7 +109,10 @@ class Daemon:
         with Signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             log.info("started", version=__version__, process=os.getpid(), config=self.config.path)
             warn_of_unseen(self.config, os.environ)
-            _warn_of_left_aside(self.config)
+            # On a thread of its own: their disk may not answer.
+            threading.Thread(
+                target=_warn_of_left_aside, args=(self.config,), name="left aside", daemon=True
+            ).start()
             control = self._take_orders()
             self._start(self._now)
             if not self._now.wait_for_first_scans(SLOW_START_S):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aqsync.local.aside import aside_name, noted
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
 from tests.support.intercepting_proxy import UPLOAD, Exchange, InterceptingProxy
@@ -104,6 +105,16 @@ def test_many_files_at_once(project: Project, daemon: Daemon, count: int) -> Non
     assert daemon.stop() == 0
     assert f"info stopped uploaded={count}" in daemon.log[-1], "none is sent twice"
     assert len(daemon.lines("info uploaded")) < 60
+
+
+def test_what_a_killed_command_left_aside_is_named(project: Project, make: Make) -> None:
+    place = project.write("a.csv")
+    with noted(project.journal, project.root, ["a.csv"]):
+        place.rename(place.with_name(aside_name("a.csv")))
+    daemon = make().start()
+    daemon.wait_for_line(f"path={place} now={aside_name('a.csv')}")
+    assert daemon.stop() == 0
+    assert not place.exists()
 
 
 def test_a_second_daemon_is_refused(project: Project, daemon: Daemon) -> None:
