@@ -30,6 +30,7 @@ from aqsync.config.measurement import EXPECTED as MEASUREMENT_EXPECTED
 from aqsync.config.measurement import MeasurementOrOff
 from aqsync.config.metadata import EXPECTED as METADATA_EXPECTED
 from aqsync.config.metadata import Metadata
+from aqsync.config.metrics import MetricsConfig
 from aqsync.config.notify import HeartbeatConfig, NotifyConfig
 from aqsync.config.section import (
     A_DURATION,
@@ -391,6 +392,9 @@ class Config(Section):
     )
     heartbeat: HeartbeatConfig | None = Field(
         default=None, description="a section with the keys url and every, or null"
+    )
+    metrics: MetricsConfig = Field(
+        default=MetricsConfig(), description="a section with the key textfile"
     )
     mappings: tuple[MappingConfig, ...] = Field(
         min_length=1, description="a list of mappings, each with name, directory and experiment"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
@@ -187,19 +188,23 @@ class History:
         """The number of the row that was written last; 0: there is none."""
         return int(self._database.value("SELECT coalesce(max(id), 0) FROM history"))
 
-    def each(self, wanted: Wanted = ALL) -> Iterator[Event]:
+    def each(
+        self, wanted: Wanted = ALL, *, after: int = 0, upto: int = sys.maxsize
+    ) -> Iterator[Event]:
         """The events in the order in which they were written down, few in memory at once.
 
         Args:
             wanted: Which events.
+            after: Only those after this row.
+            upto: And up to this one.
         """
         condition, values = _condition(wanted)
-        last = 0
+        last = after
         while True:
             rows = self._database.rows(
-                f"SELECT id, {_COLUMNS} FROM history WHERE id > ? AND {condition}"
+                f"SELECT id, {_COLUMNS} FROM history WHERE id > ? AND id <= ? AND {condition}"
                 " ORDER BY id LIMIT ?",
-                (last, *values, _READ_AT_ONCE),
+                (last, upto, *values, _READ_AT_ONCE),
             )
             for row in rows:
                 yield _event(row[1:])

@@ -93,9 +93,7 @@ class Daemon:
         self._stuck_told = False
         self._slow: set[str] = set()
         self._now = self._session(config)
-        self.board = Board(
-            journal, clock, lambda: self.config, lambda: len(self._shared.queue.in_flight())
-        )
+        self.board = Board(journal, clock, lambda: self.config, self.sending)
         self._sampler = Sampler(self.board, journal, clock)
         self._page = PageServer(config.journal, self, clock)
         self._telling = Telling(self, clock)
@@ -384,6 +382,15 @@ class Daemon:
                 for item in self._shared.queue.in_flight()
             ],
         )
+
+    def sending(self) -> int:
+        """How many files are being sent or compared."""
+        return len(self._shared.queue.in_flight())
+
+    def scan_seconds(self) -> dict[str, float]:
+        """By mapping, how long the last look at everything took."""
+        rescanners = self._now.rescanners.items()
+        return {name: each.took_s for name, each in rescanners if each.took_s is not None}
 
     def summary(self) -> str:
         """One line for ``systemctl status``."""

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from aqsync.clock import Clock
 from aqsync.service.health import Health, Watched
 from aqsync.service.heartbeat import Heartbeat
 from aqsync.service.messages.messenger import Messenger
+from aqsync.service.metrics.collect import Measured, Metrics
+from aqsync.service.metrics.textfile import MetricsFile
+
+
+class Told(Watched, Measured, Protocol):
+    """The daemon, as far as others are told of it."""
 
 
 class Telling:
-    """Messages and signs of life; each has a thread of its own.
+    """Messages, signs of life and the metrics file; each has a thread of its own.
 
     Args:
         daemon: Whose state is told.
         clock: The time.
     """
 
-    def __init__(self, daemon: Watched, clock: Clock) -> None:
+    def __init__(self, daemon: Told, clock: Clock) -> None:
         health = Health(daemon, clock)
         self._messenger = Messenger(daemon, health, clock)
         self._heartbeat = Heartbeat(daemon, health, clock)
+        self._metrics = MetricsFile(Metrics(daemon), lambda: daemon.config.metrics.textfile, clock)
 
     def start(self) -> None:
         """Begin."""
         self._messenger.start()
         self._heartbeat.start()
+        self._metrics.start()
 
     def problems(self) -> list[str]:
         """Why somebody cannot be told; no secret stands in it."""
@@ -38,6 +48,7 @@ class Telling:
             why: Why it ends; None: because somebody told it to.
         """
         self._heartbeat.stop()
+        self._metrics.stop()
         self._messenger.begin_end(why)
 
     def end(self) -> None:

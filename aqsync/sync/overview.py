@@ -61,6 +61,8 @@ class MappingOverview:
     """When all of it was in sync last; None: never."""
     watch: Problem | None
     """Why its file events cannot be trusted."""
+    untrusted: Problem | None
+    """Why its root cannot be looked at, or is in doubt."""
 
     @property
     def needs_you(self) -> tuple[Group, ...]:
@@ -174,6 +176,7 @@ def _mapping(
         record.scanned_at_ns,
         record.complete_at_ns,
         journal.mappings.watch(record.id),
+        journal.mappings.troubles(record.id).get(""),
     )
 
 

@@ -84,6 +84,8 @@ class Rescanner:
         stop: Callable[[], bool],
     ) -> None:
         self.began = threading.Event()
+        self.took_s: float | None = None
+        """Seconds that the last look at everything took; None: there was none."""
         """Set when the first scan has begun, with watches in place if possible."""
         self._engine = engine
         self._journal = engine.journal
@@ -232,6 +234,7 @@ class Rescanner:
             changed=report.changed,
             seconds=round(took, 3),
         )
+        self.took_s = took
         if reason is None:
             self._suspect(report, expected)
         self._plan_next(took)

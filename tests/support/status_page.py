@@ -39,6 +39,7 @@ class Shown:
         self.refuse: AqsyncError | None = None
         """Raised by the next reload and pushes."""
         self.under_way: list[FileUnderWay] = []
+        self.stuck: str | None = None
         self._lab = lab
 
     def push(self, order: Order) -> PushReport:
@@ -57,6 +58,15 @@ class Shown:
             problems=[],
             notes=[],
         )
+
+    def sending(self) -> int:
+        return len(self.under_way)
+
+    def scan_seconds(self) -> dict[str, float]:
+        return {"lab": 0.25}
+
+    def hangs(self) -> str | None:
+        return self.stuck
 
     def look_again(self) -> None:
         self.asked.append("look again")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from aqsync.clock import Clock
 from aqsync.errors import AqsyncError
+from aqsync.service.page import monitoring
 from aqsync.service.page.events import events
 from aqsync.service.page.for_a_person import Reasons
 from aqsync.service.page.gate import Gate, form_token
@@ -52,6 +53,7 @@ def create_app(daemon: Shown, clock: Clock, token: str, port: int) -> ASGIApp:
         return events(request, Newest(site))
 
     routes: list[BaseRoute] = [Route("/events", told), Route("/static/{name}", static)]
+    routes += monitoring.routes(daemon)
     routes += [route for each in PAGES for route in each.routes(site)]
     failed = {AqsyncError: _failed, HTTPException: _http_failed}
     return Gate(Starlette(routes=routes, exception_handlers=failed), token, port)

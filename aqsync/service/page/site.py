@@ -11,8 +11,8 @@ from starlette.responses import Response
 from aqsync.clock import Clock
 from aqsync.config import MappingConfig
 from aqsync.errors import ConfigError
-from aqsync.service.board import Board
 from aqsync.service.page.for_a_person import Reasons
+from aqsync.service.page.monitoring import Alive
 from aqsync.service.page.pushes import Pushes
 from aqsync.service.page.render import page
 from aqsync.service.web.orders import Orders, Worker
@@ -28,11 +28,8 @@ COLOURS = {
 FRESH_S = 1.0
 
 
-class Shown(Worker, Protocol):
+class Shown(Worker, Alive, Protocol):
     """The daemon, as far as pages need it; several threads call it."""
-
-    @property
-    def board(self) -> Board: ...  # noqa: D102 - what these do, the daemon says
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ ONE_PROBLEM = [
     ("&a {b: *a}\n", "1: it is nested more than 20 deep"),
     (GOOD + "jornal: x\n", "6: jornal: unknown key; did you mean journal?"),
     (GOOD + "path: x\n", "6: path: unknown key; it belongs into mappings"),
-    (GOOD + "retries: 3\n", "6: retries: unknown key; expected one of server, journal, tra"),
+    (GOOD + "attempts: 3\n", "6: attempts: unknown key; expected one of server, journal, tra"),
     (GOOD + "server: {url: 'http://b'}\n", "6: server: it stands in line 1 already"),
     (GOOD + "on: 1\n", "6: on: unknown key; it belongs into notify"),
     (GOOD + "? [a]\n: b\n", "6: a list or a section cannot be a key"),

@@ -1,0 +1,47 @@
+"""Whether the daemon is alive, and whether it is ready, each with reasons; no names of files."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aqsync.sync.overview import Overview
+
+
+class Why(NamedTuple):
+    """One reason against it."""
+
+    code: str
+    what: str
+    """A mapping, or a part of the daemon; empty: all."""
+
+
+def not_alive(stuck: str | None) -> list[Why]:
+    """Why the daemon should be started again.
+
+    Args:
+        stuck: The part of it that hangs or has died.
+    """
+    return [] if stuck is None else [Why("stuck", stuck)]
+
+
+def not_ready(found: Overview, stuck: str | None) -> list[Why]:
+    """Why the daemon cannot do its work now.
+
+    Args:
+        found: How everything stands.
+        stuck: The part of it that hangs or has died.
+    """
+    reasons = not_alive(stuck)
+    if found.server is not None:
+        reasons.append(Why(found.server.reason.value, "server"))
+    reasons += [
+        Why("not-looked-at", each.mapping.name)
+        for each in found.mappings
+        if each.scanned_at_ns is None
+    ]
+    reasons += [
+        Why(each.untrusted.reason.value, each.mapping.name)
+        for each in found.mappings
+        if each.untrusted is not None
+    ]
+    return reasons
