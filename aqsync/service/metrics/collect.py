@@ -88,10 +88,19 @@ class Metrics:
         with self._asking:
             history = self._daemon.journal.history
             newest = history.newest()
+            self._begin_at_zero()
             for event in history.each(after=self._counted, upto=newest):
                 self._count(event)
             self._counted = newest
             return generate_latest(self._registry)
+
+    def _begin_at_zero(self) -> None:
+        """A series that only begins with its first event would hide that event from a rate."""
+        for each in self._daemon.board.look(FRESH_S).mappings:
+            name = each.mapping.name
+            self._outcomes.labels(name, HistoryKind.UPLOADED.value)
+            for metric in (self._bytes, self._sizes, self._durations, self._latencies):
+                metric.labels(name)
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float]) -> Histogram:
         return Histogram(
