@@ -114,15 +114,15 @@ class Past(NamedTuple):
 
 
 def _look(site: Site, known: Hours, span: str) -> Past:
-    found = site.look()
-    last = found.at_ns // (HOUR_S * SECOND_NS)
+    last = site.clock.now_ns() // (HOUR_S * SECOND_NS)
     hours = range(last - SPANS[span] + 1, last + 1)
     with site.daemon.journal.beside() as journal:
         uploads = known.counted(journal, hours)
         samples = journal.backlog.since(hours[0] * HOUR_S * SECOND_NS)
-    names = [each.mapping.name for each in found.mappings]
-    now = ToCome(found.to_come_files, found.to_come_bytes)
-    return Past(hours, uploads, backlogs(samples, hours, names), now)
+    names = [mapping.name for mapping in site.daemon.config.mappings]
+    to_come, found = backlogs(samples, hours, names), site.at_once()
+    now = to_come[last] if found is None else ToCome(found.to_come_files, found.to_come_bytes)
+    return Past(hours, uploads, to_come, now)
 
 
 def _span(request: Request) -> str:

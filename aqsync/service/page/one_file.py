@@ -11,6 +11,7 @@ from aqsync.journal.history import Event, Wanted
 from aqsync.model import Decision, FileRecord, Policy
 from aqsync.paths import parents
 from aqsync.service.page.addresses import address
+from aqsync.service.page.experiment_links import experiment_url
 from aqsync.sync.explained import standing_text, told
 from aqsync.sync.measured import measured_of
 from aqsync.sync.planner import decide
@@ -91,7 +92,7 @@ def file_values(
         "place": _place(config, name, path),
         "told": [] if found is None else _told(journal, found, decided.now_ns),
         "sha256": None if found is None or found.file.synced is None else found.file.synced.sha256,
-        "events": events[::-1],
+        "events": [(event, _experiment(config, event)) for event in reversed(events)],
         "more": more,
     }
 
@@ -104,6 +105,10 @@ def _told(journal: Journal, found: DecidedFile, now_ns: int) -> list[tuple[str, 
     if measured is not None and folder is not None and (standing := measured.standing(folder)):
         said.append(("belongs to", f"{standing.folder}, {standing_text(standing)}"))
     return said
+
+
+def _experiment(config: Config, event: Event) -> str | None:
+    return None if event.eid is None else experiment_url(config.server.url, event.eid)
 
 
 def _place(config: Config, name: str, path: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.routing import BaseRoute
 
-from aqsync.service.page import charts, files, glance, needs_you
+from aqsync.service.page import charts, files, glance, health, needs_you
 from aqsync.service.page.site import Site
 
 
@@ -25,4 +25,5 @@ PAGES = (
     Page("/needs-you", "Needs you", needs_you.routes),
     Page("/charts", "Charts", charts.routes),
     Page("/files", "Files", files.routes),
+    Page("/health", "Health", health.routes),
 )

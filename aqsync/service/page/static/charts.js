@@ -48,7 +48,7 @@
       width, height: 220,
       cursor: { drag: { x: false, y: false } },
       scales: { y },
-      axes: [{ ...axis, values: (_plot, ticks) => ticks.map(tick) }, upwards],
+      axes: [{ ...axis, size: 32, values: (_plot, ticks) => ticks.map(tick) }, upwards],
       series: [{ value: (_plot, s) => s === null ? "–" : moment(s) }, ...plot.lines.map(([, label, name], index) => ({
         label, value: one, stroke: colour(name), width: 1.5, points: { size: 5 }, dash: index ? [6, 3] : undefined,
         ...(plot.bars ? { paths: uPlot.paths.bars({ size: [0.8, 40] }), fill: colour(name), points: { show: false } } : {}),
