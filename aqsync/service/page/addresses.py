@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 
 _BYTES = "surrogateescape"
+_LARGEST = 2**63 - 1
+"""Of the numbers of SQLite."""
 
 
 def address(page: str, /, **values: str | int) -> str:
@@ -27,3 +29,11 @@ def asked(request: Request) -> Mapping[str, str]:
     if "mapping" in given:
         given["mapping"] = given["mapping"].encode(errors="replace").decode()
     return given
+
+
+def asked_number(given: Mapping[str, str], name: str) -> int | None:
+    """A number that an address asks for; None: there is none that a row could have."""
+    text = given.get(name, "")
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(_LARGEST)):
+        return None
+    return min(int(text), _LARGEST)

@@ -9,9 +9,11 @@ from aqsync.config import Config
 from aqsync.journal import Journal
 from aqsync.journal.comparison import SyncStatus
 from aqsync.paths import parents
-from aqsync.service.page.addresses import address
+from aqsync.service.page.addresses import address, asked_number
 
 HERE = "/files/folder"
+MANY = 20_000
+"""Files of a mapping; of more, what lies below folders is counted after the page is shown."""
 COLOURS = {
     SyncStatus.IN_SYNC: "green",
     SyncStatus.LOCAL_ONLY: "waiting",
@@ -30,22 +32,25 @@ def folder_values(
     Args:
         journal: What is known.
         config: Which mappings.
-        given: What is asked for: mapping and path, from which folder on, and after which file.
+        given: What is asked for: mapping and path, from which folder on, and after which file;
+            and whether to count what lies below the folders, however many files there are.
         most: How many folders, and how many files, are shown at once.
     """
     name, path, after = given.get("mapping", ""), given.get("path", ""), given.get("after", "")
-    first = int(given["from"]) if given.get("from", "").isdecimal() else 0
+    first = asked_number(given, "first") or 0
     directory = next((each.directory for each in config.mappings if each.name == name), None)
     record = None if directory is None else journal.mappings.find(name)
-    folders, files = [], []
+    folders, files, later = [], [], False
     if record is not None:
-        if not after:
+        later = "counted" not in given and journal.observations.count(record.id) > MANY
+        if not after and not later:
             folders = [*journal.comparisons.folders_in(record.id, path).items()]
         if not first:
             files = journal.comparisons.in_folder(record.id, path, after, most + 1)
     more_folders = more_files = ""
     if len(folders) > first + most:
-        more_folders = address(HERE, mapping=name, path=path, **{"from": first + most})
+        following = first + most
+        more_folders = address(HERE, mapping=name, path=path, first=following, counted="yes")
     if len(files) > most:
         last = files[most - 1].path.rpartition("/")[2]
         more_files = address(HERE, mapping=name, path=path, after=last)
@@ -59,5 +64,6 @@ def folder_values(
         "more_folders": more_folders,
         "more_files": more_files,
         "colours": COLOURS,
-        "later": bool(first or after),
+        "counted": address(HERE, mapping=name, path=path, counted="yes") if later else "",
+        "begun": bool(first or after),
     }

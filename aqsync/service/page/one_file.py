@@ -10,7 +10,7 @@ from aqsync.journal import Journal
 from aqsync.journal.history import Event, Wanted
 from aqsync.model import Decision, FileRecord, Policy
 from aqsync.paths import parents
-from aqsync.service.page.addresses import address
+from aqsync.service.page.addresses import address, asked_number
 from aqsync.service.page.experiment_links import experiment_url
 from aqsync.sync.explained import standing_text, told
 from aqsync.sync.measured import measured_of
@@ -74,8 +74,12 @@ def file_values(
         given: What is asked for: mapping, path, and before which time to go on.
         most: How many events are shown at once.
     """
-    name, path, before = given.get("mapping", ""), given.get("path", ""), given.get("before", "")
-    until_ns = int(before) - 1 if before.isdecimal() and len(before) < 20 else None  # noqa: PLR2004
+    name, path, before = (
+        given.get("mapping", ""),
+        given.get("path", ""),
+        asked_number(given, "before"),
+    )
+    until_ns = None if before is None else before - 1
     events = list[Event]()
     if path:
         events = journal.history.recent(most + 1, Wanted(name, path, until_ns=until_ns))

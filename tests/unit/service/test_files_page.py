@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from aqsync.journal.history import Event, HistoryKind
-from aqsync.service.page import files
+from aqsync.service.page import files, folder
 from aqsync.sync.explained import told
 from tests.support.lab import Lab
 from tests.support.status_page import Browser, browsing
@@ -114,9 +114,23 @@ def test_folders_and_finds_are_paged(
 
     shown = text(visitor, "/files/folder?mapping=lab")
     assert "1 unknown" in shown
-    assert len({*all_of(shown, "/files/folder?mapping=lab&path=folder-", "from=")}) == 5
+    assert len({*all_of(shown, "/files/folder?mapping=lab&path=folder-", "first=")}) == 5
     assert len({*all_of(shown, "/files/file?", "after=")}) == 5
     assert len(all_of(text(visitor, "/files?q=f"), "/files/file?", "q=f&")) == 10
+
+
+def test_below_very_many_files_is_counted_after_the_page_is_shown(
+    lab: Lab, visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "MANY", 1)
+    lab.write("top")
+    lab.write("inner/x")
+    lab.scan()
+    shown = text(visitor, "/files/folder?mapping=lab")
+    assert ">top<" in shown
+    assert "inner" not in shown
+    [later] = re.findall(r'hx-get="([^"]+)"', shown)
+    assert "inner/" in text(visitor, unescape(later))
 
 
 @pytest.mark.parametrize(
@@ -127,8 +141,9 @@ def test_folders_and_finds_are_paged(
         "/files?q=%00%FF%25_",
         "/files?q=x&path=a&mapping=%FF",
         "/files/folder",
-        "/files/folder?mapping=none&path=..%2F..&from=-1",
-        "/files/folder?mapping=lab&from=999999999999999999999999",
+        "/files/folder?mapping=none&path=..%2F..&first=-1",
+        f"/files/folder?mapping=lab&first={'9' * 5000}",
+        "/files/file?mapping=lab&path=a&before=9999999999999999999",
         "/files/file",
         "/files/file?mapping=%FF&path=%FF&before=99999999999999999999999",
         "/files/file?mapping=lab&path=a%00b",
