@@ -82,6 +82,10 @@ class DaemonState:
             )
         for problem in status.not_told:
             say(f"  nobody can be told: {problem}")
+        if status.page is not None:
+            say(f"  its status page is at {status.page}; `aqsync open` opens it")
+        elif status.page_problem is not None:
+            say(f"  there is no status page: {status.page_problem}")
         if status.version != __version__:
             say(f"  it is aqsync {status.version}, and this {__version__}: restart the daemon")
         if not _same(status.config, self._config_path):

@@ -178,6 +178,7 @@ class Daemon:
                 seconds=round(slow[name]),
             )
         self._slow = set(slow)
+        self._page.serve(self.config.status.listen)  # what was in the way may have gone
         self._notifier.status(self.summary())
 
     def _stop(self, signals: Signals, deadline_s: float) -> None:
@@ -371,6 +372,7 @@ class Daemon:
             ready=len(self._shared.queue),
             page=self._page.address,
             not_told=self._telling.problems(),
+            page_problem=self._page.problem,
             under_way=[
                 FileUnderWay(
                     mapping=item.file.mapping,

@@ -34,6 +34,8 @@ class FakeDaemon:
         refuse: Raised by the next reload.
         stops: The event of each push.
         limits: The limits of each push.
+        page: Where its status page is.
+        page_problem: Why there is none.
     """
 
     def __init__(self, session: Session) -> None:
@@ -44,6 +46,8 @@ class FakeDaemon:
         self.refuse: AqsyncError | None = None
         self.stops: list[threading.Event] = []
         self.limits: list[Limits] = []
+        self.page: str | None = None
+        self.page_problem: str | None = None
 
     def push(self, order: Order) -> PushReport:
         self.asked.append("push")
@@ -81,6 +85,8 @@ class FakeDaemon:
             uploaded=3,
             bytes=3072,
             ready=5,
+            page=self.page,
+            page_problem=self.page_problem,
             under_way=[
                 FileUnderWay(mapping="main", path="a.bin", size=4096, sent=1024, seconds=2.0)
             ],

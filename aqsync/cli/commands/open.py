@@ -11,6 +11,7 @@ from aqsync.cli.output import say
 from aqsync.cli.through_daemon import through_daemon
 from aqsync.config import Config
 from aqsync.errors import AqsyncError, ExitCode, NoDaemon
+from aqsync.service.doctor.setup_checks import PAGE_HINT
 from aqsync.service.page.gate import ENTER
 from aqsync.service.page.secret import read_token, token_path
 from aqsync.service.web.local_socket import socket_path
@@ -33,11 +34,13 @@ def open(*, config: Config, only_print: bool) -> ExitCode:  # noqa: A001 - the c
         raise NoDaemon("no daemon is running", hint="start it: `aqsync run`, or `aqsync service`")
     path = token_path(socket_path(config.journal))
     token = read_token(path)
+    if status.page_problem is not None:
+        raise AqsyncError(f"there is no status page: {status.page_problem}", hint=PAGE_HINT)
     if status.page is None or token is None:
         raise AqsyncError(
             "the daemon serves no status page",
-            hint="give `status: {listen: 127.0.0.1:8384}` in the configuration; if it is there,"
-            " the daemon's log says what is in the way",
+            hint="give `status: {listen: 127.0.0.1:8384}` in the configuration, then"
+            " `aqsync reload`",
         )
     address = f"{status.page.rstrip('/')}{ENTER}?token={token}"
     if only_print:

@@ -75,6 +75,9 @@ def look_at_versions(subject: Subject) -> Iterator[Result]:
         yield fault(f"the daemon is aqsync {daemon.version}, and this is {__version__}")
 
 
+PAGE_HINT = "give another address in `status: {listen: ...}`, then `aqsync reload`"
+
+
 def look_at_daemon(subject: Subject) -> Iterator[Result]:
     """Whether one runs for this journal, answers, and means the same configuration."""
     daemon = subject.daemon
@@ -86,3 +89,7 @@ def look_at_daemon(subject: Subject) -> Iterator[Result]:
         yield warning(f"the daemon works by another configuration: {daemon.config}")
     else:
         yield ok(f"it answers (process {daemon.process})")
+        if daemon.page is not None:
+            yield ok(f"its status page is at {daemon.page}; `aqsync open` opens it")
+        elif daemon.page_problem is not None:
+            yield warning(f"there is no status page: {daemon.page_problem}", PAGE_HINT)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 from pathlib import Path
 
 from aqsync.clock import Clock
@@ -33,38 +35,67 @@ class PageServer:
         self._token = token_path(socket_path(journal))
         self._daemon = daemon
         self._clock = clock
+        self._changing = threading.Lock()
         self._wanted: Listen | None = None
         self._server: HttpServer | None = None
         self.address: str | None = None
         """Where it is; None: nowhere."""
+        self.problem: str | None = None
+        """Why it is not where it is wanted."""
 
     def serve(self, wanted: Listen | None) -> None:
-        """Serve at an address, and no longer at another one.
+        """Serve at an address, and no longer at another one; called again, it tries again.
 
         Args:
             wanted: The address; None: nowhere.
         """
-        if wanted == self._wanted and (wanted is None) == (self.address is None):
-            return
-        self.stop()
-        self._wanted = wanted
-        if wanted is None:
-            return
+        with self._changing:
+            if wanted == self._wanted and (wanted is None) == (self.address is None):
+                return
+            self._end(1)
+            self._wanted = wanted
+            problem = None if wanted is None else self._begin(wanted)
+            if problem is not None and problem != self.problem:
+                log.warning("there is no status page", why=problem)
+            self.problem = problem
+
+    def stop(self, within_s: int = 1) -> None:
+        """Serve nothing."""
+        with self._changing:
+            self._end(within_s)
+            self._wanted = None
+
+    def _begin(self, wanted: Listen) -> str | None:
+        """Serve; returns what is in the way."""
         try:
             token = make_token(self._token)
-            listener = socket.create_server((wanted.host, wanted.port), backlog=_BACKLOG)
         except OSError as exc:
-            log.warning("there is no status page", address=str(wanted), exc=exc)
-            return
+            return f"its token cannot be kept in {self._token}: {_said(exc)}"
+        try:
+            listener = socket.create_server(
+                (wanted.host, wanted.port), family=_family(wanted), backlog=_BACKLOG
+            )
+        except OSError as exc:
+            return f"{wanted} cannot be listened at: {_said(exc)}"
         port = listener.getsockname()[1]
         app = create_app(self._daemon, self._clock, token, port)
         self._server = HttpServer(app, LimitedConnection, "page")
         self._server.start(listener)
         self.address = f"http://{wanted.with_port(port)}/"
         log.info("the status page is served", address=self.address)
+        return None
 
-    def stop(self, within_s: int = 1) -> None:
-        """Serve nothing."""
+    def _end(self, within_s: int) -> None:
         if self._server is not None:
             self._server.stop(within_s)
         self._server = self.address = None
+
+
+def _family(wanted: Listen) -> socket.AddressFamily:
+    """IPv4 or IPv6."""
+    return socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
+
+
+def _said(exc: OSError) -> str:
+    """Why, without what Python adds."""
+    return str(exc) if exc.errno is None else os.strerror(exc.errno)

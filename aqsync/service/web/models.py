@@ -155,6 +155,8 @@ class DaemonStatus(Message):
     """The address of the status page."""
     not_told: list[str] = []
     """Why messages or signs of life do not arrive."""
+    page_problem: str | None = None
+    """Why there is none though the configuration wants one."""
     under_way: list[FileUnderWay]
 
 

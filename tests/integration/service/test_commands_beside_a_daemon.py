@@ -17,6 +17,7 @@ from aqsync import __version__
 from aqsync.clock import SystemClock
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
+from aqsync.service.page.secret import make_token, token_path
 from aqsync.service.web.local_socket import listen, socket_path
 from aqsync.sync.order import Order
 from aqsync.sync.report import PushReport
@@ -423,6 +424,29 @@ def test_beside_the_daemon_itself(project: Project) -> None:
     assert "Traceback" not in err
     assert not socket_path(project.journal).exists()
     assert project.run("reload").exit_code == 1
+
+
+# the status page
+
+
+def test_commands_tell_where_the_status_page_is(project: Project, daemon: FakeDaemon) -> None:
+    def told() -> list[str]:
+        ran = [project.run("status"), project.run("doctor", "--only", "daemon")]
+        return [each.text for each in (*ran, project.run("open", "--print"))]
+
+    status, doctor, opened = told()
+    assert "status page" not in status + doctor
+    assert "the daemon serves no status page" in opened
+    daemon.page_problem = "127.0.0.1:8384 cannot be listened at: Address already in use"
+    for text in told():
+        assert f"there is no status page: {daemon.page_problem}" in text
+    daemon.page, daemon.page_problem = "http://127.0.0.1:8384/", None
+    token = make_token(token_path(socket_path(project.journal)))
+    status, doctor, opened = told()
+    assert "its status page is at http://127.0.0.1:8384/; `aqsync open` opens it" in status
+    assert "its status page is at http://127.0.0.1:8384/; `aqsync open` opens it" in doctor
+    assert opened == f"http://127.0.0.1:8384/enter?token={token}\n"
+    assert token not in status + doctor
 
 
 # doctor

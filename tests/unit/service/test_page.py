@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from aqsync.config.status import parse_listen
+from aqsync.config.status import Listen, parse_listen
 from aqsync.service import page
 from aqsync.service.page.gate import FORM_HEADER
-from aqsync.service.page.secret import make_token, read_token
+from aqsync.service.page.secret import make_token, read_token, token_path
+from aqsync.service.page.server import PageServer
+from aqsync.service.web.local_socket import socket_path
 from tests.support.lab import Lab
 from tests.support.patience import HANG_S
-from tests.support.status_page import Browser, browsing
+from tests.support.status_page import Browser, Shown, browsing
 
 
 @pytest.fixture
@@ -78,6 +81,29 @@ def test_an_open_page_is_told_at_once(browser: Browser) -> None:
     answer.close()
     connection.close()
     assert lines == [b"retry: 1000\n", b"\n", b"event: restated\n"]
+
+
+def test_a_port_that_is_taken_is_told_and_tried_again(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        wanted = Listen("127.0.0.1", other.getsockname()[1])
+        server = PageServer(lab.journal_path, Shown(lab), lab.clock)
+        server.serve(wanted)
+        assert (server.address, server.problem) == (
+            None,
+            f"{wanted} cannot be listened at: Address already in use",
+        )
+    server.serve(wanted)
+    assert (server.address, server.problem) == (f"http://{wanted}/", None)
+    address = server.address
+    server.serve(wanted)
+    assert server.address is address
+    server.serve(None)
+    assert (server.address, server.problem) == (None, None)
+    token_path(socket_path(lab.journal_path)).unlink()
+    token_path(socket_path(lab.journal_path)).mkdir()
+    server.serve(wanted)
+    assert server.problem is not None
+    assert "its token cannot be kept" in server.problem
 
 
 def test_a_token_that_others_could_have_made_is_replaced(tmp_path: Path) -> None:
