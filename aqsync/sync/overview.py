@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from aqsync.config import Config, MappingConfig
 from aqsync.journal import Journal
-from aqsync.journal.pauses import Pause
+from aqsync.journal.pauses import EVERYTHING, Pause
 from aqsync.layout.identity import is_key
 from aqsync.model import MeasurementState, Problem, ServerProblem, State
 from aqsync.sync.measured import measured_of
@@ -115,15 +115,25 @@ def overview(journal: Journal, config: Config, now_ns: int, *, under_way: int = 
         now_ns: The wall clock, nanoseconds since 1970.
         under_way: How many files are being sent now.
     """
-    server = server_state(journal)
-    mappings = tuple(_mapping(journal, config, each, now_ns, server) for each in config.mappings)
+    server, pauses = server_state(journal), journal.pauses.active(now_ns)
+    mappings = tuple(
+        _mapping(
+            journal,
+            config,
+            each,
+            now_ns,
+            server,
+            paused=EVERYTHING in pauses or each.name in pauses,
+        )
+        for each in config.mappings
+    )
     lights = {each.light for each in mappings}
-    if server is not None and server.denied:
-        lights.add(Light.NEEDS_YOU)
+    if server is not None:  # what it has now cannot be known
+        lights.add(Light.NEEDS_YOU if server.denied else Light.WAITING)
     if under_way:
         lights.add(Light.BUSY)
     light = next((each for each in _WORST_FIRST if each in lights), Light.GREEN)
-    return Overview(now_ns, light, mappings, server, journal.pauses.active(now_ns))
+    return Overview(now_ns, light, mappings, server, pauses)
 
 
 def needs_person(problem: FileProblem) -> bool:
@@ -136,7 +146,7 @@ def light_of(summary: Summary, *, looked_at: bool, blocked: bool) -> Light:
 
     Args:
         summary: Its files.
-        looked_at: All of it was looked at once.
+        looked_at: All of it was looked at once, and it still is: a pause leaves the disk alone.
         blocked: Nothing can be sent now: the server is away, there is a pause, or the like.
     """
     if any(map(needs_person, summary.problems)):
@@ -154,13 +164,15 @@ def _mapping(
     mapping: MappingConfig,
     now_ns: int,
     server: ServerProblem | None,
+    *,
+    paused: bool,
 ) -> MappingOverview:
     record, windows = journal.mappings.get(mapping.name), config.transfer.windows
     summary = summarize(journal, mapping, now_ns, windows=windows)
     blocked = transfers_blocked(journal, mapping.name, now_ns, windows)
     light = light_of(
         summary,
-        looked_at=record.scanned_at_ns is not None,
+        looked_at=record.scanned_at_ns is not None and not paused,
         blocked=server is not None or blocked is not None,
     )
     measured = measured_of(journal, mapping, now_ns)

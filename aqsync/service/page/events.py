@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 
@@ -43,7 +42,7 @@ def events(request: Request, look: Callable[[], News]) -> StreamingResponse:
             elif (silent := silent + 1) >= _ALIVE_EVERY:
                 silent = 0
                 yield b":\n\n"
-            await asyncio.sleep(EVERY_S)
+            await run_in_threadpool(stop.wait, EVERY_S)
 
     headers = {"cache-control": "no-store"}
     return StreamingResponse(told(), media_type="text/event-stream", headers=headers)

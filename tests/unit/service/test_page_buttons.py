@@ -60,7 +60,7 @@ def test_the_first_page_tells_all_at_a_glance(lab: Lab, browser: Browser) -> Non
     assert "waiting 1 2 B" in found.text
     assert "held 0" in found.text
     assert "Oldest young.csv" in found.text
-    assert "Everything was never up there yet." in found.text
+    assert "The server's own lists have never yet confirmed" in found.text
     lab.clock.advance(60)
     lab.push()
     browser.shown.board.outdate()

@@ -64,6 +64,20 @@ def test_a_server_that_is_away_needs_nobody_and_a_refused_token_does(lab: Lab) -
     assert stands(lab).light is Light.NEEDS_YOU
 
 
+def test_what_nobody_looks_at_is_not_green(lab: Lab) -> None:
+    """A pause leaves the disk alone, and of a server that is away nobody knows what it has."""
+    lab.write("a.csv", b"1")
+    lab.push()
+    assert stands(lab).light is Light.GREEN
+    for paused in ("lab", EVERYTHING):
+        lab.journal.pauses.pause(paused, lab.clock.now_ns(), None)
+        assert stands(lab).light is Light.WAITING
+        lab.journal.pauses.resume(paused)
+    lab.server.troubles["list_files"].append(ServerUnreachable("away"))
+    lab.engine.refresh([EID])
+    assert stands(lab).light is Light.WAITING
+
+
 def test_a_board_looks_again_only_after_a_change(lab: Lab) -> None:
     lab.write("a.csv", b"1")
     lab.push()
