@@ -80,16 +80,20 @@ class DaemonState:
                 f"  under way: {item.path} ({item.mapping}), {size_text(item.sent)}"
                 f" of {size_text(item.size)} in {seconds_text(item.seconds)}"
             )
+        self._tell_ways_to_people(status)
+        if status.version != __version__:
+            say(f"  it is aqsync {status.version}, and this {__version__}: restart the daemon")
+        if not _same(status.config, self._config_path):
+            say(f"  it works by another configuration: {status.config}")
+
+    @staticmethod
+    def _tell_ways_to_people(status: DaemonStatus) -> None:
         for problem in status.not_told:
             say(f"  nobody can be told: {problem}")
         if status.page is not None:
             say(f"  its status page is at {status.page}; `aqsync open` opens it")
         elif status.page_problem is not None:
             say(f"  there is no status page: {status.page_problem}")
-        if status.version != __version__:
-            say(f"  it is aqsync {status.version}, and this {__version__}: restart the daemon")
-        if not _same(status.config, self._config_path):
-            say(f"  it works by another configuration: {status.config}")
 
 
 def _same(one: str, other: Path) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from axe_core_python.selenium import Axe  # type: ignore[import-untyped]
+from axe_core_python.selenium import Axe
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
