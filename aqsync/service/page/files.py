@@ -29,8 +29,9 @@ def routes(site: Site) -> list[BaseRoute]:
 
     def search(request: Request) -> Response:
         with site.daemon.journal.beside() as journal:
-            values = search_values(journal, _decided(site, journal), asked(request))
-        mappings = site.daemon.config.mappings
+            mappings = site.daemon.config.mappings
+            roots = [f"{mapping.directory}/" for mapping in mappings]
+            values = search_values(journal, _decided(site, journal), asked(request), roots)
         return site.answer(request, "files.html", here=HERE, mappings=mappings, **values)
 
     def folder(request: Request) -> Response:
@@ -61,16 +62,20 @@ class Hit(NamedTuple):
     synced_at_ns: int | None = None
 
 
-def search_values(journal: Journal, decided: Decided, given: Mapping[str, str]) -> dict[str, Any]:
+def search_values(
+    journal: Journal, decided: Decided, given: Mapping[str, str], roots: Sequence[str]
+) -> dict[str, Any]:
     """What the template ``files.html`` shows.
 
     Args:
         journal: What is known.
         decided: Decides on files.
         given: What is asked for: words, and after which place to go on.
+        roots: The directories of mappings: a person may give a whole path too.
     """
     question = given.get("q", "").replace("\0", "")[:_LONGEST]
-    words = question.split()[:_MOST_WORDS]
+    root = next((root for root in roots if question.strip().startswith(root)), "")
+    words = question.strip().removeprefix(root).split()[:_MOST_WORDS]
     after = Place(given.get("mapping", ""), given["path"]) if "path" in given else None
     hits, more = list[Hit](), ""
     if words:

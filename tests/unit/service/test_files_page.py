@@ -61,6 +61,13 @@ def test_each_name_is_found_and_leads_to_its_file(lab: Lab, visitor: Browser) ->
     assert "bad-\\udcff.d\\x01t" in text(visitor, "/files/folder?mapping=lab")
 
 
+def test_a_whole_path_is_found_too(lab: Lab, visitor: Browser) -> None:
+    lab.write("run 1/x")
+    lab.scan()
+    shown = text(visitor, f"/files?q={quote(str(lab.root / 'run 1/x'))}+")
+    assert len(links(shown, "/files/file")) == 1
+
+
 def test_the_words_are_those_of_why(lab: Lab, visitor: Browser) -> None:
     lab.write("a", age_s=0)
     lab.scan()
