@@ -49,5 +49,5 @@ def environment() -> Environment:
         "size": size_text,
         "time": lambda at_ns: local_text(at_ns / SECOND_NS),
     }
-    made.globals["address"] = address
+    made.globals["link_to"] = address
     return made

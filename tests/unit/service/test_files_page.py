@@ -13,7 +13,7 @@ import pytest
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.service.page import files, folder
 from aqsync.sync.explained import told
-from tests.support.lab import Lab
+from tests.support.lab import EID, Lab
 from tests.support.status_page import Browser, browsing
 
 EVIL = "<script>alert(1)</script>&\"'.csv"
@@ -66,6 +66,15 @@ def test_a_whole_path_is_found_too(lab: Lab, visitor: Browser) -> None:
     lab.scan()
     shown = text(visitor, f"/files?q={quote(str(lab.root / 'run 1/x'))}+")
     assert len(links(shown, "/files/file")) == 1
+
+
+def test_what_needs_a_person_leads_to_its_file(lab: Lab, visitor: Browser) -> None:
+    lab.write(ODD, b"ours")
+    lab.scan()
+    lab.server.put(EID, lab.record(ODD).remote_name, b"theirs")
+    lab.push()
+    [link] = links(text(visitor, "/needs-you"), "/files/file")
+    assert "another file of this name was on the server first" in text(visitor, link)
 
 
 def test_the_words_are_those_of_why(lab: Lab, visitor: Browser) -> None:
