@@ -74,14 +74,18 @@ def install(wanted: Wanted, say: Say) -> None:
     if not wanted.user:
         require_root()
     file = unit_file(wanted.name, user=wanted.user)
-    require_ours(file)
+    failed = failed_file(file)
+    for each in (file, failed):
+        require_ours(each)
     unit, config = planned(wanted)  # before anything is changed
     if not wanted.user and wanted.run_as == DEFAULT_USER and make_default_user(unit.state):
         say(f"made the user {DEFAULT_USER}")
     account = calling_user() if wanted.user else service_user(wanted.run_as)
     check_as(account, unit, say)
+    _write(failed, unit.render_failed())
     _write(file, unit.render(version))
     say(f"wrote {file}")
+    say(f"wrote {failed}, which tells people when it has failed")
     systemctl("daemon-reload")
     systemctl("enable", unit.file_name)
     occasion = "you log in" if wanted.user else "the machine starts"
@@ -136,13 +140,16 @@ def uninstall(name: str, *, user: bool, say: Say) -> None:
     if not file.exists():
         say(f"{file} does not exist: nothing to uninstall")
         return
-    require_ours(file)
+    failed = failed_file(file)
+    for each in (file, failed):
+        require_ours(each)
     if not user:
         require_root()
     systemctl = Systemctl(user=user)
     systemctl("disable", "--now", file.name)
     say(f"stopped and disabled {file.name}")
     file.unlink()
+    failed.unlink(missing_ok=True)
     systemctl("daemon-reload")
     say(f"removed {file}")
     say("configuration, token, journal and data are as they were")
@@ -190,6 +197,11 @@ def unit_file(name: str, *, user: bool) -> Path:
         return SYSTEM_UNITS / f"{name}.service"
     folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(folder, "systemd", "user", f"{name}.service")
+
+
+def failed_file(file: Path) -> Path:
+    """Where the unit lies that tells when the one of this file has failed."""
+    return file.with_name(f"{file.stem}-failed.service")
 
 
 def _write(file: Path, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -50,6 +50,11 @@ class Unit:
         return f"{self.name}.service"
 
     @property
+    def failed_name(self) -> str:
+        """The unit that tells people that it has failed."""
+        return f"{self.name}-failed.service"
+
+    @property
     def state(self) -> Path:
         """The directory that systemd makes for a system service."""
         return Path("/var/lib", self.name)
@@ -68,16 +73,40 @@ class Unit:
         Returns:
             The text of the unit file.
         """
-        lines = [MARK, f"# Changes belong into a drop-in: {self._edit_command()}"]
-        changed = self._changed_lines()
-        for line in template(system=self.run_as is not None).splitlines():
+        lines = self._head(self.file_name)
+        for line in self._filled(template(system=self.run_as is not None), self._changed_lines()):
+            lines.append(line)
             key = line.partition("=")[0]
-            lines.append(f"{key}={changed[key]}" if key in changed else line)
             if key == "RestartSec" and (systemd_version or 0) >= STEPS_SINCE:
                 lines += ["RestartSteps=5", "RestartMaxDelaySec=5min"]
             if key == "ProtectSystem":
                 lines += self._writable() if self.sees is None else self._confined(self.sees)
         return "\n".join(lines) + "\n"
+
+    def render_failed(self) -> str:
+        """Write out the unit that tells people that it has failed."""
+        changed = {"ExecStart": command_line([*self.command, *self._tell_stopped()])}
+        changed |= self._of_system()
+        lines = self._head(self.failed_name)
+        for line in self._filled(template(system=self.run_as is not None, failed=True), changed):
+            lines.append(line)
+            if line.startswith("ProtectSystem="):
+                lines += self._writable()
+        return "\n".join(lines) + "\n"
+
+    def _head(self, name: str) -> list[str]:
+        user = "" if self.run_as is not None else "--user "
+        return [MARK, f"# Changes belong into a drop-in: systemctl {user}edit {name}"]
+
+    @staticmethod
+    def _filled(text: str, changed: Mapping[str, str]) -> Iterator[str]:
+        """The lines of a shipped unit, with other values."""
+        for line in text.splitlines():
+            key = line.partition("=")[0]
+            yield f"{key}={changed[key]}" if key in changed else line
+
+    def _tell_stopped(self) -> list[str]:
+        return ["notify", "stopped", "--config", str(self.config)]
 
     def _writable(self) -> list[str]:
         folder = self.journal_folder
@@ -97,26 +126,24 @@ class Unit:
             f"Environment={quoted(f'{SEES}={shown}')}",
         ]
 
-    def _edit_command(self) -> str:
-        user = "" if self.run_as is not None else "--user "
-        return f"systemctl {user}edit {self.file_name}"
-
     def _changed_lines(self) -> dict[str, str]:
         config = ["--config", str(self.config)]
         changed = {
+            "OnFailure": self.failed_name,
             "ExecStart": command_line([*self.command, "run", *config]),
             "ExecReload": command_line([*self.command, "reload", *config]),
+            "ExecStopPost": "-" + command_line([*self.command, *self._tell_stopped()]),
         }
+        changed |= self._of_system()
         if self.run_as is not None:
-            changed |= {
-                "User": self.run_as,
-                "StateDirectory": self.name,
-                "LoadCredential": f"token:{self.token_file}",
-            }
+            changed["LoadCredential"] = f"token:{self.token_file}"
         if self.sees is not None:
             # The rest is hidden or bound for reading; `strict` would undo that it is hidden.
             changed["ProtectSystem"] = "full"
         return changed
+
+    def _of_system(self) -> dict[str, str]:
+        return {} if self.run_as is None else {"User": self.run_as, "StateDirectory": self.name}
 
 
 def _bound(folder: Path) -> str:
@@ -124,13 +151,14 @@ def _bound(folder: Path) -> str:
     return re.sub(r"([\s\\\"':;])", r"\\\1", str(folder).replace("%", "%%"))
 
 
-def template(*, system: bool) -> str:
+def template(*, system: bool, failed: bool = False) -> str:
     """The unit file as it is shipped.
 
     Args:
         system: The one of a system service; else that of a user's.
+        failed: The one that tells people that the service has failed.
     """
-    name = "aqsync.service" if system else "aqsync-user.service"
+    name = f"aqsync{'' if system else '-user'}{'-failed' if failed else ''}.service"
     shipped = resources.files("aqsync.service") / "units" / name
     if shipped.is_file():
         return shipped.read_text()

@@ -25,6 +25,16 @@ SERVER_UNIT = f"""[Service]
 ExecStart={AQSYNC} serve --data /srv/aqueduct --port 8000 --token-file /etc/aqsync/token
 """
 
+RECEIVER = """import http.server, json
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        print(json.dumps(body), file=open("/srv/received", "a"), flush=True)
+        self.send_response(204)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8100), Handler).serve_forever()
+"""
+
 
 class Failed(Exception):
     """Something is not as it must be."""
@@ -369,6 +379,53 @@ class Boot:
         require("it is a restart", so=shown("NRestarts") == "1")
         self.write("restarted.csv")
         self.arrives("data~restarted.csv")
+
+    def check_a_daemon_that_is_killed_is_told_of_once(self) -> None:
+        Path("/srv/receiver.py").write_text(RECEIVER)
+        run("systemd-run", "--unit=receiver", PYTHON, "/srv/receiver.py")
+        text = CONFIG.read_text()
+        CONFIG.write_text(
+            f"{text}notify: {{urls: ['http://127.0.0.1:8100/s3cret'], on: [stopped, recovered]}}\n"
+        )
+        said = run(AQSYNC, "notify", "test")
+        require(f"a message arrives: {said}", so="has taken the message" in said)
+        run("systemctl", "restart", UNIT)
+        for count in (1, 2):
+            process = shown("MainPID")
+            run("kill", "-KILL", process)
+            wait_for("it is another", lambda p=process: shown("MainPID") not in {p, "0"})  # type: ignore[misc]  # bound now
+            wait_for("it is active", lambda: shown("ActiveState") == "active")
+            require(f"kill {count} is told once: {self.told()}", so=len(self.told()) == 2)
+        require(f"by whom: {self.told()}", so=self.told()[1][0] == "stopped")
+        require(f"and why: {self.told()}", so="systemd says: signal" in self.told()[1][1])
+        wait_for(
+            "its end is over", lambda: [event for event, _ in self.told()][2:] == ["recovered"]
+        )
+
+    def check_one_that_is_not_started_again_is_told_of_by_the_other_unit(self) -> None:
+        drop_in = Path(f"/etc/systemd/system/{UNIT}.d/never.conf")
+        drop_in.write_text("[Service]\nRestart=no\nExecStopPost=\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", UNIT)
+        wait_for("it has run for a while", lambda: self.told()[-1][0] == "recovered")
+        before = len(self.told())
+        run("kill", "-KILL", shown("MainPID"))
+        wait_for("it is told", lambda: len(self.told()) > before)
+        event, why = self.told()[-1]
+        require(f"by OnFailure: {event} {why}", so=event == "stopped" and "signal" in why)
+        listed = run("journalctl", "--quiet", "--no-pager")
+        require("the address is in no log", so="8100/s3cret" not in listed)
+        drop_in.unlink()
+        run("systemctl", "stop", "receiver")
+        self.configure(DATA)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", UNIT)
+
+    @staticmethod
+    def told() -> list[tuple[str, str]]:
+        """The messages that came: event and text."""
+        lines = Path("/srv/received").read_text().splitlines()
+        return [(found["event"], found["text"]) for found in map(json.loads, lines)]
 
     def check_stop_in_good_order(self) -> None:
         run("systemctl", "stop", UNIT)

@@ -57,7 +57,7 @@ def service() -> None:
     metavar="USER",
     help="The user of a system service; by default aqsync, which is made if missing.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the unit file, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the unit files, and do nothing.")
 def install(
     *, user: bool, config: Path | None, name: str, run_as: str | None, dry_run: bool
 ) -> ExitCode:
@@ -73,7 +73,7 @@ def install(
     wanted = installation.Wanted(name, user, find_config(config), run_as or DEFAULT_USER)
     if dry_run:
         unit, _ = installation.planned(wanted)
-        for line in unit.render().splitlines():
+        for line in (*unit.render().splitlines(), "", *unit.render_failed().splitlines()):
             say(line)
     else:
         installation.install(wanted, say)

@@ -92,11 +92,12 @@ class Messenger:
 
     def end(self) -> None:
         """Wait for what is under way, but only a moment."""
+        until = self._clock.monotonic() + LAST_S
         results = {} if self._last is None else self._last.wait(LAST_S)
         for exc in filter(None, results.values()):
             log.warning("the last message could not be sent", exc=exc)
-        self._loop.join(LAST_S)
-        self._outbox.close(LAST_S)
+        self._loop.join(until - self._clock.monotonic())
+        self._outbox.close(max(0.0, until - self._clock.monotonic()))
 
     def _addresses(self, notify: NotifyConfig) -> Sequence[Address]:
         try:

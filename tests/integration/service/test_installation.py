@@ -75,7 +75,8 @@ def test_what_was_installed_before_is_replaced(
     systemd.answer("systemctl-show", "256\n")
     assert install_user(config).exit_code == 0
     assert "RestartSteps=5" in user_unit(tmp_path).read_text()
-    assert [file.name for file in user_unit(tmp_path).parent.iterdir()] == ["aqsync.service"]
+    names = sorted(file.name for file in user_unit(tmp_path).parent.iterdir())
+    assert names == ["aqsync-failed.service", "aqsync.service"]
 
 
 @pytest.mark.parametrize("command", ["install", "uninstall"])

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,27 @@ def test_with_the_names_of_the_shipped_file_it_is_the_shipped_file() -> None:
     assert first == MARK
     assert hint.endswith("systemctl edit aqsync.service")
     assert rest == (PROJECT / "systemd" / "aqsync.service").read_text().splitlines()
+
+
+def test_the_unit_that_tells_of_a_failure_is_the_shipped_one_too() -> None:
+    first, hint, *rest = system_unit().render_failed().splitlines()
+    assert first == MARK
+    assert hint.endswith("systemctl edit aqsync-failed.service")
+    assert rest == (PROJECT / "systemd" / "aqsync-failed.service").read_text().splitlines()
+
+
+@pytest.mark.parametrize("run_as", ["anna", None])
+def test_a_failure_is_told_by_the_service_and_by_another_unit(run_as: str | None) -> None:
+    command = ("/usr/bin/python3", "-m", "aqsync")
+    unit = Unit("fridge", command, Path("/etc/f/c.yaml"), run_as, Path("/data/state"))
+    tells = "/usr/bin/python3 -m aqsync notify stopped --config /etc/f/c.yaml"
+    lines, failed = unit.render().splitlines(), unit.render_failed().splitlines()
+    assert lines.count("OnFailure=fridge-failed.service") == 1
+    assert lines.count(f"ExecStopPost=-{tells}") == 1
+    assert unit.failed_name == "fridge-failed.service"
+    assert failed.count(f"ExecStart={tells}") == 1
+    of_system = ["User=anna", "StateDirectory=fridge", "ReadWritePaths=/data/state"]
+    assert [line for line in of_system if line in failed] == (of_system if run_as else [])
 
 
 def test_what_differs_from_machine_to_machine_stands_in_it_once() -> None:
@@ -115,6 +137,7 @@ def test_systemd_takes_odd_paths(run_as: str | None, tmp_path: Path) -> None:
     sees = [folder, Path("/a:b")] if run_as else None
     unit = Unit("aqsync", (str(program),), folder / "config.yaml", run_as, journal, sees)
     (tmp_path / "aqsync.service").write_text(unit.render(252))
+    (tmp_path / "aqsync-failed.service").write_text(unit.render_failed())
     ran = subprocess.run(
         [
             "systemd-analyze",
@@ -122,6 +145,7 @@ def test_systemd_takes_odd_paths(run_as: str | None, tmp_path: Path) -> None:
             "--man=no",
             "verify",
             str(tmp_path / "aqsync.service"),
+            str(tmp_path / "aqsync-failed.service"),
         ],
         env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)},
         capture_output=True,
@@ -140,9 +164,10 @@ def test_the_wheel_brings_the_unit_files_and_the_page(tmp_path: Path) -> None:
     )
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        for system, name in ((True, "aqsync.service"), (False, "aqsync-user.service")):
+        for system, failed in product((True, False), repeat=2):
+            name = f"aqsync{'' if system else '-user'}{'-failed' if failed else ''}.service"
             shipped = archive.read(f"aqsync/service/units/{name}").decode()
-            assert shipped == template(system=system)
+            assert shipped == template(system=system, failed=failed)
             assert shipped == (PROJECT / "systemd" / name).read_text()
         page = PROJECT / "aqsync" / "server" / "web"
         files = [*(page / "templates").glob("*.html"), *(page / "static").iterdir()]

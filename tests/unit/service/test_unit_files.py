@@ -23,7 +23,9 @@ pytestmark = pytest.mark.skipif(
     ("name", "options"),
     [
         ("aqsync.service", []),
+        ("aqsync-failed.service", []),
         ("aqsync-user.service", ["--user"]),
+        ("aqsync-user-failed.service", ["--user"]),
         ("aqsync-push.service", []),
         ("aqsync-push.timer", []),
     ],
@@ -44,7 +46,10 @@ def test_systemd_finds_nothing_wrong(name: str, options: list[str], tmp_path: Pa
     assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["aqsync.service", "aqsync-push.service", "confined.service"])
+@pytest.mark.parametrize(
+    "name",
+    ["aqsync.service", "aqsync-failed.service", "aqsync-push.service", "confined.service"],
+)
 def test_little_is_exposed(name: str, tmp_path: Path) -> None:
     unit = Unit("aqsync", ["/bin/true"], Path("/etc/c"), "aqsync", sees=[Path("/data")])
     confined = tmp_path / "confined.service"
