@@ -53,6 +53,15 @@ def main() -> int:
             _pictures(chrome, folder, "needs-you", "/needs-you")
             [question, *_] = chrome.find_elements(By.PARTIAL_LINK_TEXT, "Overwrite it")
             _pictures(chrome, folder, "question", str(question.get_attribute("href")))
+            _pictures(chrome, folder, "charts", "/charts")
+            _pictures(chrome, folder, "files", "/files?q=sample-d")
+            _pictures(chrome, folder, "folder", "/files/folder?mapping=fridge-1&path=cooldown-12")
+            file = "sample-b/overnight.csv"
+            _pictures(chrome, folder, "file", f"/files/file?mapping=spectrometer&path={file}")
+            chrome.get(urljoin(chrome.current_url, "/health"))
+            one(chrome, "#examine").click()
+            wait(chrome, lambda: "Examined" in one(chrome, "#live").text)
+            _pictures(chrome, folder, "health", "/health")
         project.close()
     return 0
 

@@ -51,7 +51,7 @@
       axes: [{ ...axis, size: 32, values: (_plot, ticks) => ticks.map(tick) }, upwards],
       series: [{ value: (_plot, s) => s === null ? "–" : moment(s) }, ...plot.lines.map(([, label, name], index) => ({
         label, value: one, stroke: colour(name), width: 1.5, points: { size: 5 }, dash: index ? [6, 3] : undefined,
-        ...(plot.bars ? { paths: uPlot.paths.bars({ size: [0.8, 40] }), fill: colour(name), points: { show: false } } : {}),
+        ...(plot.bars ? { paths: uPlot.paths.bars({ size: [0.8, 40] }), width: 0, fill: colour(name), points: { show: false } } : {}),
       }))],
     };
   };
