@@ -156,7 +156,7 @@ def act(world: World, action: Action) -> None:
         case "overtaking":
             world.ambushes.append(ambush(world, chance, (OVERTAKEN,)))
         case "freeing meanwhile":
-            world.ambushes.append(ambush(world, chance, (free_actions.FREEING,)))
+            world.ambushes.append(between_steps(world, chance))
         case "measuring meanwhile":
             moment, seed = chance.choice(MOMENTS[:-3]), chance.getrandbits(32)
             measure = lambda: do(world, "measuring", random.Random(seed))  # noqa: E731
@@ -239,6 +239,15 @@ def ambush(world: World, chance: random.Random, moments: Sequence[str | None] = 
             do(world, kind, own)
 
     return Ambush(moment, countdown, happen)
+
+
+def between_steps(world: World, chance: random.Random) -> Ambush:
+    """Something that will happen between two steps of `aqsync free`, often a kill."""
+    if chance.random() < 0.5:
+        return ambush(world, chance, (free_actions.FREEING,))
+    seed, countdown = chance.getrandbits(32), chance.choice([1, 2, 3, 4])
+    kill = lambda: do(world, "process", random.Random(seed))  # noqa: E731
+    return Ambush(free_actions.FREEING, countdown, kill)
 
 
 def play(

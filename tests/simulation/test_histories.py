@@ -24,6 +24,7 @@ QUICKLY_CAUGHT = (
     *("differing-in-sync", "anything-is-the-beginning", "measurement-not-awaited"),
     *("unfinished-sent", "copy-not-checked", "part-sent", "line-cut", "budget-ignored"),
     *("claim-permits-replacing", "manifest-of-others-replaced", "manifest-believed-unread"),
+    *("freed-removed", "freed-replaced", "manifest-of-freed-unasked"),
     *("locks-uncounted", "ignored-database-sent", "room-not-asked", "large-unpaid"),
 )
 
