@@ -241,19 +241,25 @@ class Manifests:
     def files(self, eid: str) -> Iterator[SentFile]:
         """Every file that was sent to an experiment and stands there, by its name there.
 
-        A file that nobody has listed yet counts; one that a list does not show does not.
+        A file that nobody has listed yet counts; one that a list does not show does not. Of a freed
+        one it tells what was freed, which may be newer than what an old journal has sent.
         """
         name, identity = "", 0
         while True:
             rows = self._database.rows(
                 "SELECT f.id, m.name, f.directory, f.name, f.remote_name,"
-                " coalesce(f.synced_bytes, f.synced_size), f.synced_sha256,"
+                " coalesce(only.size, f.synced_bytes, f.synced_size),"
+                " coalesce(only.sha256, f.synced_sha256),"
                 " coalesce(f.synced_content_ns, nullif(f.synced_mtime_ns, 0), f.synced_at_ns),"
-                " f.synced_at_ns, f.synced_modified_at, f.synced_provisional,"
-                " f.synced_unfinished IS NOT NULL, (SELECT d.at_ns FROM freed d"
-                " JOIN experiment e ON e.uuid = d.uuid"
-                " WHERE e.eid = f.eid AND d.name = f.remote_name), f.size IS NOT NULL"
+                " f.synced_at_ns, coalesce(only.modified_at, f.synced_modified_at),"
+                " only.at_ns IS NULL AND f.synced_provisional,"
+                " only.at_ns IS NULL AND f.synced_unfinished IS NOT NULL,"
+                " d.at_ns, f.size IS NOT NULL"
                 " FROM file f JOIN mapping m ON m.id = f.mapping_id"
+                " LEFT JOIN experiment e ON e.eid = f.eid"
+                " LEFT JOIN freed d ON d.uuid = e.uuid AND d.name = f.remote_name"
+                " LEFT JOIN freed only ON only.uuid = d.uuid AND only.name = d.name"
+                " AND (f.size IS NULL OR only.sha256 <> f.synced_sha256)"
                 " WHERE f.eid = ? AND (f.remote_name, f.id) > (?, ?)"
                 " AND f.synced_at_ns IS NOT NULL AND ("
                 " EXISTS (SELECT 1 FROM remote_file r"

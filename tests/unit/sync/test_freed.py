@@ -83,6 +83,18 @@ def test_until_it_is_gone_it_is_as_before(lab: Lab) -> None:
     assert state(lab) == (State.IN_SYNC, Reason.ON_SERVER)
 
 
+def test_the_manifest_tells_what_was_freed_and_not_what_an_old_journal_has_sent(lab: Lab) -> None:
+    """The copy that was freed is a later version than the last that this journal knows."""
+    lab.write("run/a", b"sent before")
+    lab.push()
+    digest, at = hashlib.sha256(CONTENT).digest(), "2026-11-23T11:00:00+00:00"
+    found = FoundFreed(Freed(1, digest, len(CONTENT), at))
+    lab.journal.outcomes.record(lab.record("run/a"), found, lab.clock.now_ns())
+    [told] = lab.journal.manifests.files(EID)
+    assert (told.sha256, told.size, told.modified_at) == (digest, len(CONTENT), at)
+    assert told.freed_ns == 1
+
+
 def test_what_is_gone_since_it_was_proved_is_not_noted(lab: Lab) -> None:
     lab.write("run/a", CONTENT)
     lab.write("run/b")
