@@ -222,7 +222,7 @@ def _rival_frees(world: World, mapping: MappingConfig, chance: random.Random) ->
     assert world.rival is not None
     world.rival_turn()
     with world.unattended(), mock.patch.object(world.disk, "on_asked"):
-        for at, copy in world.rival.free(mapping):
+        for at, copy in world.rival.free(mapping, chance.choice([0, 1, 2, 2])):
             place = f"{mapping.directory}/{copy.path}"
             tell(world, at, copy)
             world.note(f"  {place} is freed by the other aqsync")
@@ -304,7 +304,7 @@ def overwrite_all(world: World, _chance: random.Random) -> None:
     world.poller.mirror_soon()
 
 
-FREEING_ACTIONS: dict[ActionFunction, int] = {ordered(free): 1, ordered(rival_frees): 1}
+FREEING_ACTIONS: dict[ActionFunction, int] = {ordered(free): 1, ordered(rival_frees): 2}
 AFTER_FREEING: dict[ActionFunction, int] = {
     new_file_there: 5,
     bring_back: 2,

@@ -508,6 +508,11 @@ class Oracle(Measuring):
         if stood is not None and stood.sha256 == outcome.sha256:
             self.adopted[uuid, name].add(outcome.sha256)
 
+    def read_now(self, uuid: UUID, name: str, digest: bytes) -> None:
+        """A comparison has read what a manifest's word was taken for: from now on it is ours."""
+        if digest in self.adopted[uuid, name]:
+            self.found_equal(uuid, name, digest)
+
     def delayed(self, seconds: float) -> None:
         """The running jobs were interrupted, or their requests took, for this many seconds."""
         for begun in self.jobs:

@@ -110,8 +110,8 @@ class Rival:
                     acted = True
         return acted
 
-    def free(self, mapping: MappingConfig) -> Iterator[tuple[At, OnlyCopy]]:
-        """Free all that can be, as its person does; gives each as soon as it is gone."""
+    def free(self, mapping: MappingConfig, keep_last: int) -> Iterator[tuple[At, OnlyCopy]]:
+        """Free what can be, as its person does; gives each copy as soon as its file is gone."""
         engine, journal = self._engine, self._journal
         self._reached.checks_conditions = self._server.checks_conditions
         engine.scan(mapping)
@@ -119,7 +119,7 @@ class Rival:
             engine.refresh(engine.eids())
             engine.write_manifests(at_end=True)
         now_ns = self._clock.now_ns()
-        planned = plan(journal, mapping, now_ns, 0.0, 0, self.disk)
+        planned = plan(journal, mapping, now_ns, 0.0, keep_last, self.disk)
         with closing(Prover(self._reached, journal, self.disk)) as prover:
             proofs = proofs_of(prover, mapping, planned.files)
         proved = [(file, proof) for file, proof in proofs if isinstance(proof, Freed)]

@@ -41,6 +41,7 @@ from aqsync.model import (
     Decision,
     Failed,
     FileRecord,
+    FoundOurOwn,
     InSync,
     Outcome,
     Policy,
@@ -109,6 +110,8 @@ OVERTAKEN = "overtaken"
 _ANOTHER_FILE = 0
 """No file has this id."""
 """The kind of moment in which a list is requested and a job could run meanwhile."""
+SHARED = 0.3
+"""In so many more of the worlds with manifests another aqsync frees files of our folders."""
 DEEPEST = 3
 """How many loops and jobs may be interrupted within each other at most."""
 
@@ -243,7 +246,7 @@ class World:
         self._dead = self._wants_restart = self._machine_failed = False
         self._letters: list[tuple[float, int, str, str]] = []
         self._agenda: list[tuple[float, int, Callable[[], object]]] = []
-        self.rivalry = self.chance.choice(["", "", "", "apart", "shared"])
+        self.rivalry = self._choose_rivalry(seed)
         """Whether another aqsync works under the same names, on its own folders or on ours."""
         self._rival: Rival | None = None
         self._build()
@@ -261,6 +264,11 @@ class World:
             found = [mapping_of(self.extras.mapping)]
         manifest = {"manifest": manifests_of(seed)}
         return [mapping.model_copy(update=manifest) for mapping in found]
+
+    def _choose_rivalry(self, seed: int) -> str:
+        rivalry = self.chance.choice(["", "", "", "apart", "shared"])
+        more = self.has_manifests and random.Random(f"rival {seed}").random() < SHARED
+        return "shared" if more else rivalry
 
     @property
     def has_manifests(self) -> bool:
@@ -866,6 +874,8 @@ class World:
             self.oracle.found_equal(job.uuid, job.file.remote_name, outcome.sha256)
         elif isinstance(outcome, Adopted):
             self.oracle.claimed(job.uuid, job.file.remote_name, outcome)
+        elif isinstance(outcome, FoundOurOwn):
+            self.oracle.read_now(job.uuid, job.file.remote_name, outcome.sha256)
         self.oracle.freed.outcome(job, outcome, Who.US)
         self._judge_room(outcome)
         if isinstance(outcome, Uploaded):
