@@ -238,6 +238,12 @@ class ManifestBroken(AqsyncError):
     permanent = True
 
 
+class StatusFileBroken(AqsyncError):
+    """A status file of a fleet is none, or is not signed as it must be."""
+
+    permanent = True
+
+
 class AnswerTooLarge(BadAnswer):
     """The answer would have been, or is, larger than this program or the server allows."""
 

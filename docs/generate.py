@@ -19,7 +19,7 @@ from aqsync.cli.main import COMMANDS, aqsync, load
 from aqsync.config import presets as preset_files
 from aqsync.config.presets import presets
 from aqsync.errors import AqsyncError, ExitCode
-from aqsync.layout.manifest import schema
+from aqsync.layout import fleet, manifest
 from aqsync.model import Reason
 from aqsync.service.doctor.examination import CHECKS
 from aqsync.service.doctor.findings import Verdict
@@ -48,15 +48,16 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "doctor.md": doctor_page(),
         "errors.md": errors_page(),
-        "manifest.schema.json": manifest_schema(),
+        "fleet.schema.json": json_schema(fleet.schema()),
+        "manifest.schema.json": json_schema(manifest.schema()),
         "presets.md": presets_page(),
         "reasons.md": reasons_page(),
     }
 
 
-def manifest_schema() -> str:
-    """The JSON Schema of a manifest's lines."""
-    return json.dumps(schema(), indent=2) + "\n"
+def json_schema(schema: dict[str, object]) -> str:
+    """A JSON Schema as it stands in a file."""
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def error_classes(root: type[AqsyncError] = AqsyncError) -> Iterator[tuple[int, type[AqsyncError]]]:

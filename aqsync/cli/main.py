@@ -28,6 +28,7 @@ COMMANDS = {
     " away.",
     "check": "Validate the configuration, and with --online what it expects of the server.",
     "doctor": "Find what is wrong with this set-up, and name the cure of each fault.",
+    "fleet": "Say how all PCs of the fleet stand, and which of them are silent.",
     "notify": "Send messages to the addresses that the configuration names.",
     "init": "Write a commented configuration, from options or a few questions.",
     "serve": "Run the embedded Aqueduct server.",

@@ -5,6 +5,7 @@ from aqsync.config.loading import (
     FOUND_HERE,
     find_config,
     load_config,
+    load_fleet,
     load_server,
     parse_config,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Windows",
     "find_config",
     "load_config",
+    "load_fleet",
     "load_server",
     "parse_config",
     "parse_cron",

@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from aqsync.config.checks import find_conflicts
+from aqsync.config.fleet import FleetConfig
 from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.models import Config, Defaults, MappingConfig, ServerConfig, Settings
 from aqsync.config.presets import as_written, presets
@@ -86,12 +87,32 @@ def load_server(path: Path) -> ServerConfig:
     Raises:
         ConfigError: It cannot be read, is no YAML, or the section is missing or wrong.
     """
+    return _without_mappings(path, "server").server
+
+
+def load_fleet(path: Path) -> tuple[ServerConfig, FleetConfig]:
+    """Read only the sections ``server`` and ``fleet``, as a PC that only looks has no mappings.
+
+    Raises:
+        ConfigError: As `load_server`, or there is no section ``fleet``.
+    """
+    found = _without_mappings(path, "server", "fleet")
+    if found.fleet is None:
+        raise ConfigError(
+            f"{path}: it names no fleet",
+            hint="name the experiment that the PCs keep their status files in:"
+            " `fleet: {experiment: EID}`",
+        )
+    return found.server, found.fleet
+
+
+def _without_mappings(path: Path, *sections: str) -> _NoMappings:
     tree = Tree(_read(path))
     document = tree.value
     if not isinstance(document, dict):
         raise _no_sections(path, tree)
-    server = {key: value for key, value in document.items() if key == "server"}
-    return _Reader(path, tree, server).server()
+    wanted = {key: value for key, value in document.items() if key in sections}
+    return _Reader(path, tree, wanted).sections(*sections)
 
 
 def parse_config(text: str, path: Path, *, is_written: bool = True) -> Config:
@@ -111,10 +132,11 @@ def parse_config(text: str, path: Path, *, is_written: bool = True) -> Config:
     raise _no_sections(path, tree)
 
 
-class _OnlyServer(Section):
+class _NoMappings(Section):
     """What commands need that do not use mappings."""
 
     server: ServerConfig
+    fleet: FleetConfig | None = None
 
 
 class _Reader:
@@ -133,7 +155,7 @@ class _Reader:
 
     def read(self) -> Config:
         document = {key: self._document[key] for key in self._document.keys() - _MERGED}
-        for section in ("transfer", "schedule", "notify", "heartbeat"):
+        for section in ("transfer", "schedule", "notify", "heartbeat", "fleet"):
             if document.get(section, ()) is None:  # all its keys are commented out
                 del document[section]
         if "path" in document:
@@ -155,12 +177,12 @@ class _Reader:
             raise config_error(self._shown, self._problems)
         return config
 
-    def server(self) -> ServerConfig:
-        self._problems = [found for found in self._problems if found.location[:1] == ("server",)]
-        only = self._validate(_OnlyServer, self._document, ())
+    def sections(self, *names: str) -> _NoMappings:
+        self._problems = [found for found in self._problems if str(found.location[0]) in names]
+        only = self._validate(_NoMappings, self._document, ())
         if self._problems or only is None:
             raise config_error(self._path, self._problems)
-        return only.server
+        return only
 
     def _mappings(self) -> list[tuple[int, MappingConfig]]:
         defaults = self._defaults()
@@ -245,6 +267,7 @@ def _private_files(config: Config) -> dict[Location, Path]:
         ("server", "token_file"): config.server.token_file,
         ("notify", "urls_file"): config.notify.urls_file,
         ("heartbeat", "url_file"): None if beat is None else beat.url_file,
+        ("fleet", "key_file"): None if config.fleet is None else config.fleet.key_file,
     }
     return {location: file for location, file in named.items() if file is not None}
 

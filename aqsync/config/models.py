@@ -24,6 +24,7 @@ from pydantic import (
 from aqsync.config import made, patterns
 from aqsync.config.actions import EXPECTED as ACTIONS_EXPECTED
 from aqsync.config.actions import ActionConfig
+from aqsync.config.fleet import FleetConfig
 from aqsync.config.growing import EXPECTED, GrowingConfig, GrowingOrOff
 from aqsync.config.junk import DEFAULT_IGNORE
 from aqsync.config.measurement import EXPECTED as MEASUREMENT_EXPECTED
@@ -395,6 +396,10 @@ class Config(Section):
     )
     metrics: MetricsConfig = Field(
         default=MetricsConfig(), description="a section with the key textfile"
+    )
+    fleet: FleetConfig | None = Field(
+        default=None,
+        description="a section with the keys " + ", ".join(FleetConfig.model_fields) + ", or null",
     )
     mappings: tuple[MappingConfig, ...] = Field(
         min_length=1, description="a list of mappings, each with name, directory and experiment"

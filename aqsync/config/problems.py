@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from aqsync.config.actions import ActionConfig
+from aqsync.config.fleet import FleetConfig
 from aqsync.config.growing import GrowingConfig
 from aqsync.config.measurement import Completion, Measurement
 from aqsync.config.metadata import Metadata
@@ -44,6 +45,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "actions": ActionConfig,
     "notify": NotifyConfig,
     "heartbeat": HeartbeatConfig,
+    "fleet": FleetConfig,
 }
 _WITH_SECRETS = {("notify",), ("notify", "urls"), ("heartbeat",), ("heartbeat", "url")}
 """What is written there is not shown."""

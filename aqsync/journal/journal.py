@@ -21,6 +21,7 @@ from aqsync.journal.database import (
 from aqsync.journal.durable import Durable
 from aqsync.journal.empty_folders import EmptyFolders
 from aqsync.journal.files_in_use import FilesInUse
+from aqsync.journal.fleet import Fleet
 from aqsync.journal.freed import FreedCopies
 from aqsync.journal.hangs import Hangs
 from aqsync.journal.history import History
@@ -71,6 +72,7 @@ class Journal:
         self.history = History(database)
         self.backlog = Backlog(database)
         self.notices = Notices(database)
+        self.fleet = Fleet(database)
         self.comparisons = Comparisons(database)
         self.search = Search(database)
         self.versions = Versions(database)

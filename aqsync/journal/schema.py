@@ -681,6 +681,15 @@ CREATE TABLE outgoing (
 );
 """
 
+_FLEET = """
+CREATE TABLE fleet (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    sha256 BLOB
+);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001-first", _FIRST),
     ("0002-daemon", _DAEMON),
@@ -720,6 +729,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0036-freed-told", _FREED_TOLD),
     ("0037-words-seen", _WORDS_SEEN),
     ("0038-notices", _NOTICES),
+    ("0039-fleet", _FLEET),
 )
 
 VERSION = len(MIGRATIONS)

@@ -19,7 +19,7 @@ from typing import Annotated, BinaryIO, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from aqsync.errors import ManifestBroken
-from aqsync.layout.names import is_inside, remote_name
+from aqsync.layout.names import is_inside, label_of_name, remote_name
 
 VERSION = 1
 MOST_BYTES = 1024 * 1024 * 1024
@@ -29,7 +29,6 @@ MOST_LINES = 3_000_000
 MOST_LINE_BYTES = 64 * 1024
 
 _NAME = re.compile(r"aqsync=manifest\.(.{1,96})\.[0-9a-f]{12}\.jsonl\.gz")
-_MOST_LABEL_BYTES = 96
 _LINES_AT_ONCE = 1000
 _MOST_INFLATED = 256 * 1024
 
@@ -176,10 +175,7 @@ def manifest_name(label: str, identity: str) -> str:
         label: The prefix or the host that the files came with, for people.
         identity: 12 hexadecimal digits that were drawn once: cloned PCs have the same name.
     """
-    shown = (
-        remote_name(label).replace("~", "-").encode()[:_MOST_LABEL_BYTES].decode(errors="ignore")
-    )
-    return f"aqsync=manifest.{shown or '-'}.{identity}.jsonl.gz"
+    return f"aqsync=manifest.{label_of_name(label)}.{identity}.jsonl.gz"
 
 
 def is_manifest_name(name: str) -> bool:

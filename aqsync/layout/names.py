@@ -23,6 +23,7 @@ DEVICE = re.compile(
 _CHARACTER = re.compile(r"=[0-9A-F]{2}(?:=[89AB][0-9A-F]){0,3}|.")
 _NOT_PLAIN = re.compile(r"[/\\\0]|\A(?:[A-Za-z]:|\.{0,2}\Z)")
 _MAX_SUFFIX_BYTES = 16
+_MOST_LABEL_BYTES = 96
 _DIGEST_DIGITS = 16
 
 
@@ -51,6 +52,12 @@ def local_path(name: str) -> str | None:
     """
     path = _ESCAPED.sub(_decode, name.replace("~", "/"))
     return path if remote_name(path) == name else None
+
+
+def label_of_name(label: str) -> str:
+    """What may stand in the name of a file on the server for people to read; at most 96 bytes."""
+    shown = remote_name(label).replace("~", "-").encode()[:_MOST_LABEL_BYTES]
+    return shown.decode(errors="ignore") or "-"
 
 
 def is_plain(name: str) -> bool:

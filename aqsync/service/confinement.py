@@ -45,6 +45,7 @@ def folders_to_see(config: Config, command: Sequence[str]) -> list[Path]:
     files = [config.path, config.server.token_file, config.server.ca_file, Path(command[0])]
     beat = config.heartbeat
     files += [config.notify.urls_file, None if beat is None else beat.url_file]
+    files += [None if config.fleet is None else config.fleet.key_file]
     needed = [file.parent for file in files if file is not None]
     needed += map(Path, (sys.prefix, sys.base_prefix, *(place for place in sys.path if place)))
     roots = [mapping.directory for mapping in config.mappings]

@@ -96,7 +96,7 @@ class Daemon:
         self.board = Board(journal, clock, lambda: self.config, self.sending)
         self._sampler = Sampler(self.board, journal, clock)
         self._page = PageServer(config.journal, self, clock)
-        self._telling = Telling(self, clock)
+        self._telling = Telling(self, connect, clock)
         self._ticked_at = clock.monotonic()
 
     # From start to end

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from aqsync.clock import Clock
+from aqsync.service.fleet.writer import Connect, FleetWriter
 from aqsync.service.health import Health, Watched
 from aqsync.service.heartbeat import Heartbeat
 from aqsync.service.messages.messenger import Messenger
@@ -17,29 +18,33 @@ class Told(Watched, Measured, Protocol):
 
 
 class Telling:
-    """Messages, signs of life and the metrics file; each has a thread of its own.
+    """Messages, signs of life, metrics file and fleet; each has a thread of its own.
 
     Args:
         daemon: Whose state is told.
+        connect: From a configuration to its server.
         clock: The time.
     """
 
-    def __init__(self, daemon: Told, clock: Clock) -> None:
+    def __init__(self, daemon: Told, connect: Connect, clock: Clock) -> None:
         health = Health(daemon, clock)
         self._messenger = Messenger(daemon, health, clock)
         self._heartbeat = Heartbeat(daemon, health, clock)
         self._metrics = MetricsFile(Metrics(daemon), lambda: daemon.config.metrics.textfile, clock)
+        self._fleet = FleetWriter(daemon, connect, clock)
 
     def start(self) -> None:
         """Begin."""
         self._messenger.start()
         self._heartbeat.start()
         self._metrics.start()
+        self._fleet.start()
 
     def problems(self) -> list[str]:
         """Why somebody cannot be told; no secret stands in it."""
         beat = self._heartbeat.problem
-        return self._messenger.problems() + ([] if beat is None else [beat])
+        known = [*self._messenger.problems(), *self._fleet.problems()]
+        return known if beat is None else [*known, beat]
 
     def begin_end(self, why: str | None) -> None:
         """Tell that the daemon ends, and do not wait for it.
@@ -50,7 +55,9 @@ class Telling:
         self._heartbeat.stop()
         self._metrics.stop()
         self._messenger.begin_end(why)
+        self._fleet.begin_end(why)
 
     def end(self) -> None:
         """Wait a moment for what is under way."""
         self._messenger.end()
+        self._fleet.end()

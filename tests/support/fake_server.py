@@ -138,6 +138,17 @@ class FakeServer(Client):
         by_eid = {e.eid: e for e in self.experiments.values()}
         return {eid: _reference(by_eid[eid]) if eid in by_eid else None for eid in eids}
 
+    def experiment_by_eid(self, eid: str) -> ExperimentRef:
+        self._begin("experiment_by_eid", eid)
+        found = [e for e in self.experiments.values() if e.eid == eid]
+        if not found:
+            raise ExperimentNotFound(f"experiment {eid} does not exist for this user")
+        return _reference(found[0])
+
+    def server_time(self) -> datetime | None:
+        self._begin("server_time", "")
+        return self._now().replace(microsecond=0) if self.tells_its_time else None
+
     def experiment(self, uuid: UUID) -> ExperimentRef:
         self._begin("experiment", self._eid(uuid))
         return _reference(self._experiment(uuid))

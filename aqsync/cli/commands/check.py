@@ -62,6 +62,8 @@ def check(*, config: Config, online: bool) -> ExitCode:
     if known:
         _tell_of_open_token(config)
     _check_addresses(config, findings)
+    if config.fleet is not None and config.fleet.key_file is not None:
+        findings.passes("the key of the fleet can be read", config.fleet.key)
     errands = Errands(SystemClock(), own_threads=True)
     for mapping in config.mappings:
         where = f"{mapping.name}: {mapping.directory} -> {goes_to(mapping)}"
@@ -115,7 +117,8 @@ def _tell_selection(mapping: MappingConfig) -> None:
 
 
 def _check_online(config: Config, server: Client, findings: _Findings) -> None:
-    eids = sorted({m.one_experiment for m in config.mappings if m.one_experiment})
+    wanted = {m.one_experiment for m in config.mappings if m.one_experiment}
+    eids = sorted(wanted | ({config.fleet.experiment} if config.fleet is not None else set()))
     url = config.server.url
     answers = f"{url} answers{'' if config.token() is None else ' and accepts the token'}"
     if not findings.passes(answers, lambda: server.find(limit=1)):

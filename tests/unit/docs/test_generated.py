@@ -25,7 +25,15 @@ README = HERE.parent / "README.md"
 
 
 @pytest.mark.parametrize(
-    "name", ["commands.md", "doctor.md", "errors.md", "manifest.schema.json", "reasons.md"]
+    "name",
+    [
+        "commands.md",
+        "doctor.md",
+        "errors.md",
+        "fleet.schema.json",
+        "manifest.schema.json",
+        "reasons.md",
+    ],
 )
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (REFERENCE / name).read_text() == pages()[name], f"run: {COMMAND}"

@@ -11,6 +11,7 @@ import pytest
 
 from aqsync import __version__
 from aqsync.config.actions import ActionConfig
+from aqsync.config.fleet import FleetConfig
 from aqsync.config.measurement import Completion, Measurement
 from aqsync.config.metadata import Metadata
 from aqsync.config.models import MappingConfig, ServerConfig, TagRule, known_keys
@@ -91,7 +92,14 @@ def test_every_key_of_the_configuration_is_described() -> None:
     page = (HERE / "reference" / "configuration.md").read_text()
     described = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) | {"match", "add"}
     sections = (ServerConfig, Transfer, Schedule, MappingConfig, TagRule, Measurement, Completion)
-    sections_of_keys = (*sections, ActionConfig, Metadata, NotifyConfig, HeartbeatConfig)
+    sections_of_keys = (
+        *sections,
+        ActionConfig,
+        Metadata,
+        NotifyConfig,
+        HeartbeatConfig,
+        FleetConfig,
+    )
     assert described == {key for section in sections_of_keys for key in known_keys(section)}
 
 
