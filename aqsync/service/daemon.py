@@ -35,6 +35,7 @@ from aqsync.model import SECOND_NS
 from aqsync.service.board import Board, Sampler
 from aqsync.service.calendar import Calendar
 from aqsync.service.confinement import require_seen, warn_of_unseen
+from aqsync.service.fleet.view import Fleet
 from aqsync.service.notify import Notifier
 from aqsync.service.page.server import PageServer
 from aqsync.service.signals import Signals
@@ -94,6 +95,7 @@ class Daemon:
         self._slow: set[str] = set()
         self._now = self._session(config)
         self.board = Board(journal, clock, lambda: self.config, self.sending)
+        self.fleet = Fleet(lambda: self.config, connect, clock)
         self._sampler = Sampler(self.board, journal, clock)
         self._page = PageServer(config.journal, self, clock)
         self._telling = Telling(self, connect, clock)

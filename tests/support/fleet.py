@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aqsync.aqueduct.client import Client
@@ -22,17 +22,19 @@ class FleetPc:
     Args:
         folder: Where its journal goes.
         name: What people call it.
-        server: Where its status file goes; it is not closed.
+        connect: To where its status file goes; the PC closes it.
         clock: Its own clock.
         fleet: The section of its configuration.
     """
 
     page = None
 
-    def __init__(self, folder: Path, server: Client, clock: Clock, fleet: FleetConfig) -> None:
+    def __init__(
+        self, folder: Path, connect: Callable[[], Client], clock: Clock, fleet: FleetConfig
+    ) -> None:
         self.config = config_of([]).model_copy(update={"fleet": fleet})
         self.journal: Journal = open_quickly(folder / "journal.db", clock.now_ns())
-        self._server = server
+        self._connect = connect
         self._clock = clock
         self.begin()
 
@@ -42,7 +44,7 @@ class FleetPc:
         self.writer = FleetWriter(self, self.connect, self._clock)
 
     def connect(self, _config: Config) -> Client:
-        return self._server
+        return self._connect()
 
     def hangs(self) -> str | None:
         return None

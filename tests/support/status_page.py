@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from aqsync.config.status import Listen
 from aqsync.errors import AqsyncError
 from aqsync.service.board import Board
+from aqsync.service.fleet.view import Fleet
 from aqsync.service.page.gate import FORM_HEADER, form_token
 from aqsync.service.page.secret import read_token, token_path
 from aqsync.service.page.server import PageServer
@@ -33,6 +34,7 @@ class Shown:
         self.config = config_of([lab.mapping])
         self.journal = lab.journal
         self.board = Board(lab.journal, lab.clock, lambda: self.config, lambda: 0)
+        self.fleet = Fleet(lambda: self.config, lambda _config: lab.server, lab.clock)
         self.asked: list[object] = []
         self.limits: list[Limits] = []
         """Of each push."""

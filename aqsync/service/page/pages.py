@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.routing import BaseRoute
 
-from aqsync.service.page import charts, files, glance, health, needs_you
+from aqsync.service.page import charts, files, fleet, glance, health, needs_you
 from aqsync.service.page.site import Site
 
 
@@ -26,4 +26,5 @@ PAGES = (
     Page("/charts", "Charts", charts.routes),
     Page("/files", "Files", files.routes),
     Page("/health", "Health", health.routes),
+    Page("/fleet", "Fleet", fleet.routes),
 )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from aqsync.clock import Clock
 from aqsync.config import MappingConfig
 from aqsync.errors import ConfigError
+from aqsync.service.fleet.view import Fleet
 from aqsync.service.page.for_a_person import Reasons
 from aqsync.service.page.monitoring import Alive
 from aqsync.service.page.pushes import Pushes
@@ -30,6 +31,10 @@ FRESH_S = 1.0
 
 class Shown(Worker, Alive, Protocol):
     """The daemon, as far as pages need it; several threads call it."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

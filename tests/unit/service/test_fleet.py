@@ -46,7 +46,7 @@ class Lab:
     def add(self, pc_name: str, clock: FakeClock | None = None, **section: Any) -> FleetPc:
         fleet = FleetConfig(experiment=EID, name=pc_name, every=EVERY_S).model_copy(update=section)
         folder = self.folder / f"{len(self.pcs)}"
-        pc = FleetPc(folder, self.server, clock or self.clock, fleet)
+        pc = FleetPc(folder, lambda: self.server, clock or self.clock, fleet)
         self._stack.callback(pc.journal.close)
         self.pcs.append(pc)
         return pc
