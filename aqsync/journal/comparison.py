@@ -34,11 +34,12 @@ class SyncStatus(StrEnum):
 
 
 class LocalFile(NamedTuple):
-    """A file that is here."""
+    """A file that is here, or was."""
 
     status: SyncStatus
     path: str
     size: int
+    """In bytes; of one that is gone, that of what was sent."""
     mtime_ns: int
     eid: str | None
     remote_name: str
@@ -88,11 +89,23 @@ _STATUS = f"""CASE
 END"""
 
 
-_LOCAL = f"""
-    SELECT f.directory, f.name, f.size, f.mtime_ns, f.eid, f.remote_name, r.modified_at,
-        CASE WHEN {_UNCHANGED} THEN f.synced_unfinished END, {_STATUS}
-    FROM {JOINED} WHERE f.mapping_id = ? AND f.size IS NOT NULL AND f.kind = 0
+_STANDING = f"CASE WHEN f.size IS NULL THEN '{SyncStatus.REMOTE_ONLY}' ELSE {_STATUS} END"
+"""The same, also of a file that is gone and of whose name the server has something."""
+
+_SIZE = "coalesce(f.size, f.synced_size, 0)"
+
+_KNOWN = f"""
+    SELECT f.directory, f.name, {_SIZE}, f.mtime_ns, f.eid, f.remote_name, r.modified_at,
+        CASE WHEN {_UNCHANGED} THEN f.synced_unfinished END, {_STANDING}
+    FROM {JOINED} WHERE f.mapping_id = ? AND f.kind = 0
 """
+
+_SHOWN = """
+    (f.size IS NOT NULL OR r.modified_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM file o WHERE o.eid = f.eid AND o.remote_name = f.remote_name
+        AND o.size IS NOT NULL AND o.kind = 0))
+"""
+"""A file that is here, or whose name is on the server while no file here has it."""
 
 
 class Comparisons:
@@ -117,7 +130,7 @@ class Comparisons:
             wanted = f"AND {_STATUS} IN ('{only}', {more})"
         while True:
             rows = self._database.rows(
-                f"{_LOCAL} AND (f.directory, f.name) > (?, ?) {wanted}"
+                f"{_KNOWN} AND f.size IS NOT NULL AND (f.directory, f.name) > (?, ?) {wanted}"
                 " ORDER BY f.directory, f.name LIMIT ?",
                 (mapping_id, directory, name, _BATCH),
             )
@@ -127,7 +140,7 @@ class Comparisons:
             directory, name = rows[-1][:2]
 
     def in_folder(self, mapping_id: int, folder: str, after: str, most: int) -> list[LocalFile]:
-        """The files of a folder itself that are here, by name.
+        """The files of a folder itself that are here, or gone and on the server, by name.
 
         Args:
             mapping_id: Whose.
@@ -136,7 +149,7 @@ class Comparisons:
             most: How many.
         """
         rows = self._database.rows(
-            f"{_LOCAL} AND f.directory = ? AND f.name > ? ORDER BY f.name LIMIT ?",
+            f"{_KNOWN} AND {_SHOWN} AND f.directory = ? AND f.name > ? ORDER BY f.name LIMIT ?",
             (mapping_id, stored(folder), stored(after), most),
         )
         return list(map(_local_file, rows))
@@ -155,9 +168,9 @@ class Comparisons:
         everything: list[tuple[str | bytes, str | bytes]] = [("", b""), (b"", b"\xff" * 5000)]
         for first, last in below(folder) if folder else everything:
             rows = self._database.rows(
-                f"SELECT f.directory, {_STATUS} AS status, count(*), sum(f.size) FROM {JOINED}"
+                f"SELECT f.directory, {_STANDING} AS status, count(*), sum({_SIZE}) FROM {JOINED}"
                 " WHERE f.mapping_id = ? AND f.directory > ? AND f.directory < ?"
-                " AND f.size IS NOT NULL AND f.kind = 0 GROUP BY f.directory, status",
+                f" AND {_SHOWN} AND f.kind = 0 GROUP BY f.directory, status",
                 (mapping_id, first, last),
             )
             for directory, status, files, size in rows:

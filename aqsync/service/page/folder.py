@@ -17,6 +17,7 @@ MANY = 20_000
 COLOURS = {
     SyncStatus.IN_SYNC: "green",
     SyncStatus.LOCAL_ONLY: "waiting",
+    SyncStatus.REMOTE_ONLY: "soft",
     SyncStatus.DIFFERS_THERE: "needs-you",
     SyncStatus.PROVISIONAL: "busy",
     SyncStatus.DIFFERS: "needs-you",

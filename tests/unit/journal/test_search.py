@@ -10,7 +10,7 @@ from aqsync.journal import Journal
 from aqsync.journal.comparison import FolderCount, SyncStatus
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.journal.search import Place
-from tests.support.notes import NOT_UTF8, NOW, notes
+from tests.support.notes import AT1, EID, NOT_UTF8, NOW, notes
 
 
 def known(journal: Journal, *words: str) -> list[str]:
@@ -105,3 +105,27 @@ def test_the_files_of_a_folder_come_page_by_page(journal: Journal) -> None:
         found += [file.path for file in some]
         after = found[-1].rpartition("/")[2]
     assert found == [f"a/{name}" for name in names]
+
+
+def test_what_is_gone_and_on_the_server_stands_in_its_folder(journal: Journal) -> None:
+    noted, other = notes(journal), notes(journal, "other")
+    for name in ("kept", "forgotten there", "taken over", "here"):
+        noted.sync(f"a/{name}")
+    noted.list({f"a/{name}": AT1 for name in ("kept", "taken over", "here", "foreign")})
+    gone = ["a/kept", "a/forgotten there", "a/taken over"]
+    journal.observations.gone(noted.mapping_id, gone, NOW)
+    other.see("a/taken over")
+    files = journal.comparisons.in_folder(noted.mapping_id, "a", "", 9)
+    assert {file.path: file.status for file in files} == {
+        "a/here": SyncStatus.IN_SYNC,
+        "a/kept": SyncStatus.REMOTE_ONLY,
+    }
+    both = [noted.mapping_id, other.mapping_id]
+    only_there = journal.comparisons.remote_only(EID, both)
+    assert [file.path for file in only_there if file.path is not None] == ["a/kept"]
+    assert journal.comparisons.folders_in(noted.mapping_id, "") == {
+        "a": [
+            FolderCount(SyncStatus.IN_SYNC, 1, 10),
+            FolderCount(SyncStatus.REMOTE_ONLY, 1, 10),
+        ]
+    }
