@@ -22,6 +22,7 @@ from bench.latency import latency
 from bench.manifest import manifest
 from bench.measurements import measurements
 from bench.no_change import no_change
+from bench.page import page
 from bench.processes import BenchError
 from bench.processor_time import processor_time
 from bench.pull import pull
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "measurements": measurements,
     "database": database,
     "manifest": manifest,
+    "page": page,
 }
 USUAL = (
     "small",

@@ -17,7 +17,7 @@ from aqsync.sync.overview import Overview, overview
 SAMPLE_EVERY_S = 300.0
 """Between two samples of how much is still to come."""
 AT_ONCE_S = 0.03
-"""So long a page waits for the newest answer before it takes the last one."""
+"""A page waits so many seconds for the newest answer before it takes the last one."""
 _SHARE = 20
 """Finding it out may take one second of so many, however often it is asked for."""
 
@@ -84,12 +84,11 @@ class Board:
             self.found += 1
             return self._known
 
-    def at_once(self, fresh_s: float = 1.0, within_s: float = AT_ONCE_S) -> Overview | None:
-        """The same as far as it is known so soon; `found` changes once there is a newer answer.
+    def at_once(self, fresh_s: float = 1.0) -> Overview | None:
+        """The same as far as it is known at once; the events of a page then tell of a newer one.
 
         Args:
             fresh_s: As for `look`.
-            within_s: How long to wait.
 
         Returns:
             None: nothing is known yet.
@@ -97,6 +96,12 @@ class Board:
         Raises:
             JournalError: The journal cannot be read.
         """
+        if self._known is not None and self._took > AT_ONCE_S:
+            return self._known  # to begin to look would slow the page down
+        return self.soon(fresh_s)
+
+    def soon(self, fresh_s: float = 1.0) -> Overview | None:
+        """The same, and where finding it out takes long, that goes on; `found` tells of its end."""
         with self._asking:
             asked = self._asked
             if asked is None or asked.done():
@@ -105,7 +110,7 @@ class Board:
                     target=self._answer, args=(asked, fresh_s), name="board", daemon=True
                 ).start()
         try:
-            return asked.result(within_s)
+            return asked.result(AT_ONCE_S)
         except TimeoutError:
             return self._known
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from aqsync.model import SECOND_NS
-from aqsync.service.page.site import Site
+from aqsync.service.page.site import FRESH_S, Site
 from aqsync.sync.overview import MappingOverview
 
 _MINUTE_NS = 60 * SECOND_NS
@@ -34,7 +34,8 @@ class Newest:
 
     def __call__(self) -> News:
         """Find it out; it may block for a moment."""
-        found, board = self._site.at_once(), self._site.daemon.board
+        board = self._site.daemon.board
+        found = board.soon(FRESH_S)
         if board.found != self._of and found is not None:
             self._of, self._stands = board.found, tuple(map(_standing, found.mappings))
         now_ns = self._site.clock.now_ns()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 from aqsync.errors import ServerUnreachable
@@ -10,6 +11,7 @@ from aqsync.model import State
 from aqsync.service.board import SAMPLE_EVERY_S, Board, Sampler
 from aqsync.sync.overview import Light, Overview, overview
 from tests.support.lab import EID, Lab
+from tests.support.patience import HANG_S, wait_until
 from tests.support.stepping import config_of
 
 
@@ -76,6 +78,39 @@ def test_what_nobody_looks_at_is_not_green(lab: Lab) -> None:
     lab.server.troubles["list_files"].append(ServerUnreachable("away"))
     lab.engine.refresh([EID])
     assert stands(lab).light is Light.WAITING
+
+
+def test_a_page_never_waits_for_a_long_look(lab: Lab) -> None:
+    lab.write("a.csv", b"1")
+    lab.push()
+    config, going_on = config_of([lab.mapping]), threading.Event()
+    board = Board(lab.journal, lab.clock, lambda: config, lambda: 0)
+    first = board.at_once()
+    assert first is not None
+    assert first.light is Light.GREEN
+    lab.write("b.csv", b"22", age_s=0)
+    lab.scan()
+    board.outdate()
+    blocked = threading.Event()
+
+    def slow() -> int:
+        going_on.set()
+        assert blocked.wait(HANG_S)
+        lab.clock.advance(10)  # so long it takes
+        return 0
+
+    board._under_way = slow
+    assert board.soon() is first, "the last one, while the newest is being found out"
+    assert going_on.wait(HANG_S)
+    assert board.found == 1
+    blocked.set()
+    wait_until(lambda: board.found == 2, "the newest one")
+    found = board.soon()
+    assert found is not None
+    assert found.to_come_files == 1
+    board.outdate()
+    assert board.at_once() is found, "after a long look none is begun for a page"
+    assert board.found == 2
 
 
 def test_a_board_looks_again_only_after_a_change(lab: Lab) -> None:
