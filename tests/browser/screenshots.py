@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import yaml
 from selenium import webdriver
@@ -47,6 +47,11 @@ def main() -> int:
             _comes_now()
             wait(chrome, lambda: _is_under_way(chrome))
             _pictures(chrome, folder, "overview", "/")
+            others = chrome.find_elements(By.CSS_SELECTOR, "nav a:not([href='/'])")
+            for path in [urlsplit(str(each.get_attribute("href"))).path for each in others]:
+                if path != "/needs-you":
+                    _pictures(chrome, folder, path.strip("/"), path)
+            chrome.get(urljoin(chrome.current_url, "/"))
             _needs_somebody(project, eids)
             wait(chrome, lambda: "14 files" in one(chrome, "#live").text)
             wait(chrome, lambda: "1 file in spectrometer" in one(chrome, "#live").text)
@@ -135,6 +140,11 @@ def _is_under_way(chrome: webdriver.Chrome) -> bool:
     )
 
 
+def _draws(chrome: webdriver.Chrome) -> bool:
+    """Whether a chart is still to be drawn."""
+    return bool(chrome.find_elements(By.CSS_SELECTOR, "[data-plot]:not(:has(canvas))"))
+
+
 def _pictures(chrome: webdriver.Chrome, folder: Path, name: str, path: str) -> None:
     """A picture in light, one in the dark, and one on a phone."""
     for kind, size, scheme in (
@@ -152,7 +162,7 @@ def _pictures(chrome: webdriver.Chrome, folder: Path, name: str, path: str) -> N
         }
         chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         chrome.get(urljoin(chrome.current_url, path))
-        wait(chrome, lambda: one(chrome, "h1").is_displayed())
+        wait(chrome, lambda: one(chrome, "h1").is_displayed() and not _draws(chrome))
         chrome.save_screenshot(str(folder / f"{name}-{kind}.png"))
     chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
