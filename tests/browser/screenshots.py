@@ -22,9 +22,11 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from aqsync.layout.fleet import Need, fleet_name, seal
 from tests.browser.looking import FLAGS, one, wait
 from tests.support.daemon import Daemon
 from tests.support.embedded import EmbeddedServer
+from tests.support.fleet import a_status
 from tests.support.project import Project
 
 LAB = Path("/srv/lab")
@@ -67,22 +69,28 @@ def main() -> int:
             one(chrome, "#examine").click()
             wait(chrome, lambda: "Examined" in one(chrome, "#live").text)
             _pictures(chrome, folder, "health", "/health")
+            _other_pcs(project, eids["fleet"])
+            chrome.get(urljoin(chrome.current_url, "/fleet"))
+            wait(chrome, lambda: "silent" in one(chrome, "#live").text)
+            _pictures(chrome, folder, "fleet", "/fleet")
         project.close()
     return 0
 
 
 def _configure(project: Project) -> dict[str, str]:
     """Three mappings; returns their experiments."""
-    eids = {name: project.server.create_experiment(name, "").eid for name in ROOTS}
+    eids = {name: project.server.create_experiment(name, "").eid for name in (*ROOTS, "fleet")}
     mappings = [
         {"name": name, "directory": str(LAB / name), "experiment": eid}
         for name, eid in eids.items()
+        if name in ROOTS
     ]
     quiet = {"complete": {"quiet": "1h"}, "folder": "{cooldown}/{run}/"}
     config = {
         "server": {"url": project.url},
         "journal": str(project.journal),
         "transfer": {"rate": RATE},
+        "fleet": {"experiment": eids["fleet"], "name": "fridge-pc"},
         "status": {"listen": "127.0.0.1:0"},
         "defaults": {"settle": "1m"},
         "mappings": [mappings[0] | {"measurement": quiet}, *mappings[1:]],
@@ -131,6 +139,23 @@ def _needs_somebody(project: Project, eids: dict[str, str]) -> None:
         project.server.upload(uuid, name.replace("/", "~"), [theirs], len(theirs))
         _write(f"spectrometer/{name}", "400,0.3\n" * 60 * number)
     _write("spectrometer/sample-b/overnight.csv", "")
+
+
+def _other_pcs(project: Project, eid: str) -> None:
+    """PCs that told something of themselves once."""
+    uuid = project.server.experiment_by_eid(eid).uuid
+    now = project.server.server_time()
+    of_all = {"experiment": str(uuid), "server_time": now, "started_at": now, "release": "0.1.0"}
+    stuck = {"light": "needs you", "files": 14, "bytes": 31 << 20, "files_for_person": 14}
+    why = Need(mapping="main", code="conflict-name-taken", files=14)
+    gone = {"light": "busy", "files": 3, "bytes": 5 << 28, "every_s": 1.0}
+    for number, (name, more) in enumerate(
+        {"laser-pc": stuck | {"needs": (why,)}, "qdac-pc": gone, "dilution-pc": {}}.items()
+    ):
+        identity = f"{number:012}"
+        of_it = {"name": name, "host": f"lab-{number}", "id": identity, "light": "all up there"}
+        content = seal(a_status(**{**of_all, **of_it, **more}), None)
+        project.server.upload(uuid, fleet_name(name, identity), [content], len(content))
 
 
 def _is_under_way(chrome: webdriver.Chrome) -> bool:

@@ -1,9 +1,10 @@
-"""Charts, files and health of the status page in a real browser."""
+"""Charts, files, health and fleet of the status page in a real browser."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from axe_core_python.selenium import Axe
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from aqsync.config.fleet import FleetConfig
 from aqsync.journal.backlog import ToCome
+from aqsync.layout.fleet import fleet_name
 from tests.browser.looking import one, texts, wait
-from tests.support.lab import Lab
+from tests.support.fleet import ID, FleetPc
+from tests.support.lab import EID, Lab
 from tests.support.status_page import Browser, browsing
 
 HOSTILE = (
@@ -37,7 +41,13 @@ def page(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[str]:
         lab.write("run 2/young", age_s=0)
         lab.scan()
         lab.journal.backlog.note(lab.clock.now_ns(), {"lab": ToCome(1, 4)})
+        section = FleetConfig(experiment=EID, name=HOSTILE[0])
+        pc = FleetPc(tmp_path / "pc", lambda: lab.server, lab.clock, section)
+        with closing(pc.journal):
+            pc.writer.step()
+        lab.server.put(EID, fleet_name(HOSTILE[1], ID), HOSTILE[1].encode())
         with browsing(lab) as served:
+            served.shown.config = served.shown.config.model_copy(update={"fleet": section})
             yield _entered(browser, served)
             browser.get("about:blank")  # it would complain of a page that is gone
 
@@ -103,6 +113,14 @@ def test_folders_are_looked_through(browser: webdriver.Chrome, page: str) -> Non
     browser.find_element(By.LINK_TEXT, "young").click()
     wait(browser, lambda: _has_heading(browser, "young"))
     assert "may still be changing" in one(browser, "dl.told").text
+    assert blamed(browser) == []
+
+
+def test_the_fleet_is_shown(browser: webdriver.Chrome, page: str) -> None:
+    browser.get(f"{page}/fleet")
+    wait(browser, lambda: texts(browser, "tbody td:nth-child(2)")[1:] == ["all up there"])
+    assert "not believed" in texts(browser, "tbody td:nth-child(2)")[0]
+    assert browser.title == "Fleet · aqsync"
     assert blamed(browser) == []
 
 

@@ -1,19 +1,33 @@
-"""PCs of a fleet: real writers with real journals, on a server and a clock that a test owns."""
+"""PCs of a fleet: real writers with real journals, and what others may write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aqsync.aqueduct.client import Client
 from aqsync.clock import Clock
 from aqsync.config import Config
 from aqsync.config.fleet import FleetConfig
 from aqsync.journal import Journal
+from aqsync.layout.fleet import Status
 from aqsync.service.board import Board
 from aqsync.service.fleet.writer import FleetWriter
 from tests.support.quick_journal import open_quickly
 from tests.support.stepping import config_of
+
+ID = "0123456789ab"
+
+
+def a_status(**values: Any) -> Status:
+    """What a PC says of itself."""
+    at = datetime(2026, 11, 23, 10, tzinfo=UTC)
+    some = {"experiment": "e", "name": "pc", "id": ID, "run": ID, "sequence": 1, "host": "h"}
+    times = {"server_time": at, "started_at": at, "every_s": 300.0}
+    how = {"release": "1", "light": "busy", "files": 0, "bytes": 0, "files_for_person": 0}
+    return Status.model_validate({**some, **times, **how, **values})
 
 
 class FleetPc:

@@ -43,16 +43,16 @@ def look_at_token(subject: Subject) -> Iterator[Result]:
 def look_at_messages(subject: Subject) -> Iterator[Result]:
     """Whether people can be told, and whether nobody else can read where."""
     config = subject.config
+    daemon = subject.daemon
+    if isinstance(daemon, DaemonStatus):
+        for problem in daemon.not_told:
+            yield warning(f"others are not told: {problem}")
     if not config.notify.is_wanted and config.heartbeat is None:
         yield ok("nobody is told when something needs a person: the configuration says nobody")
         return
     subject.require_own_eyes()
     for said, cure in warnings_about(config):
         yield warning(said, cure)
-    daemon = subject.daemon
-    if isinstance(daemon, DaemonStatus):
-        for problem in daemon.not_told:
-            yield warning(f"messages do not arrive: {problem}")
     shown = ", ".join(address.label for address in addresses_of(config))
     yield ok(f"told are: {shown}")
 

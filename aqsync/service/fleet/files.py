@@ -43,7 +43,9 @@ class StatusFiles(NamedTuple):
     """All status files of a fleet."""
 
     now: datetime
-    """What the server's clock showed."""
+    """What the server's clock showed before any of them was read."""
+    then: datetime
+    """What it showed when all were read: thousands may take minutes."""
     files: list[StatusFile]
     not_read: int
     """How many were too many to be read."""
@@ -76,7 +78,8 @@ def read_files(
         reverse=True,
     )
     files = [_read(server, uuid, f.name, f.uploaded_at, key) for f in named[:MOST_FILES]]
-    return StatusFiles(now, [file for file in files if file is not None], len(named) - len(files))
+    there = [file for file in files if file is not None]
+    return StatusFiles(now, server_time(server), there, len(named) - len(files))
 
 
 def content_of(server: Client, uuid: UUID, name: str) -> bytes | None:

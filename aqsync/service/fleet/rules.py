@@ -130,12 +130,12 @@ def judged(found: StatusFiles, *, signatures_checked: bool) -> FleetView:
         found: Their status files.
         signatures_checked: Whether a key was there to check them by.
     """
-    pcs = _without_doubles([_judge(file, found.now) for file in found.files])
+    pcs = _without_doubles([_judge(file, found.now, found.then) for file in found.files])
     ordered = sorted(pcs, key=lambda pc: (_ORDER.index(pc.standing), pc.name, pc.file))
     return FleetView(found.now, tuple(ordered), found.not_read, signatures_checked)
 
 
-def _judge(file: StatusFile, now: datetime) -> Pc:
+def _judge(file: StatusFile, now: datetime, then: datetime) -> Pc:
     at, status = file.modified_at, file.status
     doubt, hint = file.problem, file.hint
     if at is None:
@@ -147,7 +147,7 @@ def _judge(file: StatusFile, now: datetime) -> Pc:
                 f"an old file was uploaded again: it was written at {_second(status.server_time)}"
             )
             hint = "find out who did that; a PC that runs replaces it at its next sign of life"
-        elif (at - now).total_seconds() > MOST_LATE_S:
+        elif (at - then).total_seconds() > MOST_LATE_S:
             doubt = "it lies in the future: the server's clock was set back"
             hint = "a PC that runs replaces it at its next sign of life"
     if doubt or at is None or status is None:

@@ -116,9 +116,10 @@ class FleetWriter:
 
     def end(self) -> None:
         """Wait for what is under way, but only a moment."""
+        until = self._clock.monotonic() + LAST_S
         if self._last is not None:
             self._last.join(LAST_S)
-        self._loop.join(LAST_S)
+        self._loop.join(until - self._clock.monotonic())
 
     def _say_last(self) -> None:
         config = self._daemon.config
