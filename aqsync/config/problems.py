@@ -24,7 +24,7 @@ from aqsync.config.models import (
 )
 from aqsync.config.notify import HeartbeatConfig, NotifyConfig
 from aqsync.config.timing import Schedule, Transfer
-from aqsync.config.yaml_slips import is_glued
+from aqsync.config.yaml_slips import is_glued, without_address
 from aqsync.config.yamltree import Location, Problem, Tree
 from aqsync.errors import ConfigError
 
@@ -153,6 +153,7 @@ def _key_path(location: Location) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            shown = part if part.isprintable() else ascii(part)
+            shown = without_address(part, is_key=True)
+            shown = shown if shown.isprintable() else ascii(shown)
             path += f".{shown}" if path else shown
     return f"{path}: " if path else ""

@@ -13,6 +13,9 @@ _NO_BLANK = re.compile(r"^\s*(?:- )?[A-Za-z_]+:[^\s:/\\]")
 _BULLETS = re.compile(r"\s*(?:- +)*")
 _GOES_ON = re.compile(r"[:|>,\[{-]\s*(?:#.*)?$")
 """After such an end, the next line may be indented as it likes."""
+_ADDRESS = re.compile(r"//|[:@]")
+_IN_KEY = re.compile(r"[/:@]")
+"""Before what an address may hold, however it is spelt; of a key less is shown."""
 _CLOSED_BY = {"{": "}", "[": "]", '"': '"', "'": "'"}
 _TWO_COLONS = re.compile(r"^\s*(?:- )?[A-Za-z_]+:\s+[^\s\"'\[{#][^\"'#]*:\s")
 
@@ -30,7 +33,7 @@ def advice(lines: Sequence[str], index: int, column: int) -> str:
     if "\t" in indentation or line[column : column + 1] == "\t":
         return "use spaces, a tab cannot stand here"
     if found := _UNQUOTED.search(line) or _BRACED.search(line):
-        return f"put quotes around `{found[1]}`"
+        return f"put quotes around `{without_address(found[1])}`"
     if '"' in line[:column] and line[column : column + 1] == "\\":
         return "in double quotes a backslash has a meaning of its own: use single quotes, or /"
     if _TWO_COLONS.match(line):
@@ -40,6 +43,12 @@ def advice(lines: Sequence[str], index: int, column: int) -> str:
     if _is_misaligned(line, [each for each in lines[:index] if not _says_nothing(each)]):
         return "it must begin below the first letter of the line that it belongs to"
     return ""
+
+
+def without_address(text: str, *, is_key: bool = False) -> str:
+    """A piece of a text, without what may be the secret of an address in it."""
+    begin = (_IN_KEY if is_key else _ADDRESS).search(text, 1)
+    return text if begin is None else f"{text[: begin.start()]}..."
 
 
 def is_glued(line: str) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import yaml
 
-from aqsync.config.yaml_slips import advice, what_is_open
+from aqsync.config.yaml_slips import advice, what_is_open, without_address
 
 try:
     from yaml import CSafeLoader as Loader
@@ -171,6 +171,7 @@ class Tree:
 
     def _refuse_tag(self, node: yaml.Node, location: Location, line: int) -> None:
         tag = "<<" if node.tag == _TAG + "merge" else node.tag.replace(_TAG, "!!")
+        tag = without_address(tag)
         self.spots[location] = Spot(line, "no value")
         advice = f"; put quotes around `{_cut(tag)}` to have it as text" if tag[:1] == "!" else ""
         self._complain(line, location, f"the YAML tag {_cut(tag)} means nothing here{advice}")
@@ -182,7 +183,8 @@ def _in_braces(node: yaml.MappingNode) -> str:
         return ""
     key, value = node.value[0]
     both = isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)
-    return f"{{{_cut(key.value)}}}" if both and not value.value and node.flow_style else ""
+    shown = without_address(_cut(key.value), is_key=True) if both else ""
+    return f"{{{shown}}}" if both and not value.value and node.flow_style else ""
 
 
 class _Date:
@@ -202,7 +204,8 @@ def _what_is_wrong_with_key(node: yaml.Node) -> str:
         return "a list or a section cannot be a key"
     kind = _KINDS.get(node.tag.removeprefix(_TAG))
     if kind is None:
-        return f"the key {_cut(node.value)} means nothing here"
+        shown = without_address(_cut(node.value), is_key=True)
+        return f"the key {shown} means nothing here"
     return f"YAML takes the key {_cut(node.value)} for {kind} (in quotes it is text)"
 
 

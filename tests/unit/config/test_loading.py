@@ -217,7 +217,7 @@ ONE_PROBLEM = [
     (GOOD + "defaults: {prefix: x}\n", "6: defaults.prefix: unknown key; it belongs into mappings"),
     (GOOD + "defaults: 5\n", "6: defaults: 5 is a number; expected a section with the keys incl"),
     (GOOD + "defaults: {settle: x}\n", "6: defaults.settle: 'x' is not a duration; expected a dur"),
-    (GOOD + "journal: !!python/name:os.system x\n", "6: journal: the YAML tag !!python/name:os."),
+    (GOOD + "journal: !!python/name:os.system x\n", "6: journal: the YAML tag !!python/name..."),
     (GOOD + "journal:\n", "6: journal: this is no value; expected the path of the journal, a file"),
     (
         GOOD + "journal: /data/fridge-1/j.db\n",
