@@ -17,3 +17,21 @@ def local_text(moment: float | datetime) -> str:
         except (ValueError, OverflowError, OSError):
             return f"{moment:.0f} s after 1970"  # a file may have any time
     return moment.astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+class LocalDays:
+    """The day that a time belongs to in this machine's zone, of many times: ``2026-11-23``."""
+
+    _QUARTER_NS = 900 * 10**9
+    """No zone's day begins at another time than a full quarter of an hour."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+
+    def __call__(self, at_ns: int) -> str:
+        """Give the day of a time in nanoseconds since 1970."""
+        quarter = at_ns // self._QUARTER_NS
+        day = self._known.get(quarter)
+        if day is None:
+            day = self._known[quarter] = local_text(quarter * 900)[: len("2026-11-23")]
+        return day

@@ -26,6 +26,8 @@ COMMANDS = {
     "ls": "List both sides, file by file: what is here, what is on the server, what differs.",
     "history": "Say what happened: uploads, removals, what was refused, and when the server was"
     " away.",
+    "report": "Write a page that tells the lab what was measured and sent, and what is still"
+    " waiting.",
     "check": "Validate the configuration, and with --online what it expects of the server.",
     "doctor": "Find what is wrong with this set-up, and name the cure of each fault.",
     "fleet": "Say how all PCs of the fleet stand, and which of them are silent.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aqsync import __version__
-from aqsync.aqueduct.local_files import begun
+from aqsync.cli.written_whole import written_whole
 from aqsync.errors import ConfigError
 from aqsync.sync.verification import Verification
 from aqsync.wording import counted, printable
@@ -77,13 +77,10 @@ def report_at(place: Path | None) -> Iterator[Callable[[dict[str, Any]], None]]:
     if place.suffix not in {".json", ".html"}:
         raise ConfigError(f"{place} ends neither with .json nor with .html")
 
-    def write(answer: dict[str, Any]) -> None:
-        text = json.dumps(answer, indent=1) + "\n" if place.suffix == ".json" else _page(answer)
-        partial.fill([text.encode("utf-8", "backslashreplace")])
-        partial.finish(replace=True)
-
-    with begun(place) as partial:
-        yield write
+    with written_whole(place) as write:
+        yield lambda answer: write(
+            json.dumps(answer, indent=1) + "\n" if place.suffix == ".json" else _page(answer)
+        )
 
 
 def _page(answer: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from sqlite3 import Connection
+from typing import NamedTuple
 
 from aqsync.journal.database import Database
 from aqsync.journal.rows import UNCHANGED, joined
@@ -17,6 +18,15 @@ _TOLD_BY = (  # noting it has just changed what the manifest would say
     "UPDATE freed SET changes = (SELECT changes FROM manifest WHERE eid = ?)"
     " WHERE name = ? AND uuid = (SELECT uuid FROM experiment WHERE eid = ?)"
 )
+
+
+class FreedOf(NamedTuple):
+    """How much of a mapping was freed."""
+
+    mapping: str | None
+    """None: no mapping leads to these files now."""
+    files: int
+    bytes: int
 
 
 class FreedCopies:
@@ -74,6 +84,23 @@ class FreedCopies:
             (mapping_id,),
         )
         return {joined(directory, name) for directory, name in rows}
+
+    def counted(self, since_ns: int, until_ns: int) -> list[FreedOf]:
+        """What was freed in a period and has not come back since, by mapping.
+
+        Args:
+            since_ns: Nanoseconds since 1970.
+            until_ns: The same.
+        """
+        rows = self._database.rows(
+            "SELECT (SELECT m.name FROM experiment e"
+            " JOIN file f ON f.eid = e.eid AND f.remote_name = d.name"
+            " JOIN mapping m ON m.id = f.mapping_id WHERE e.uuid = d.uuid LIMIT 1) AS mapping,"
+            " count(*), sum(size) FROM freed d WHERE at_ns >= ? AND at_ns <= ? GROUP BY mapping"
+            " ORDER BY mapping",
+            (since_ns, until_ns),
+        )
+        return [FreedOf(*row) for row in rows]
 
     def forget(self, files: Iterable[FileRecord]) -> None:
         """A person knows that these copies are lost, or was told that the files stay here."""

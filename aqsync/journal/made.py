@@ -221,6 +221,15 @@ class MadeExperiments:
         )
         return [key for (key,) in rows]
 
+    def titles(self) -> dict[str, str]:
+        """By EID, the titles that experiments have which made themselves, as last written."""
+        return dict(
+            self._database.rows(
+                "SELECT e.shown_eid, x.title FROM made_experiment x JOIN experiment e"
+                " ON e.eid = x.eid WHERE e.shown_eid IS NOT NULL AND x.title IS NOT NULL"
+            )
+        )
+
     def to_reword(self) -> dict[str, Made]:
         """By key, the experiments whose title or description may be out of date."""
         rows = self._database.rows(
