@@ -33,6 +33,7 @@ class Board:
         clock: The time.
         config: Gives the present configuration.
         under_way: Gives how many files are being sent.
+        at_once_s: So long those wait who want an answer at once.
 
     Attributes:
         found: How often it was found out: another number, another answer.
@@ -44,11 +45,13 @@ class Board:
         clock: Clock,
         config: Callable[[], Config],
         under_way: Callable[[], int],
+        at_once_s: float = AT_ONCE_S,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._config = config
         self._under_way = under_way
+        self._at_once_s = at_once_s
         self.found = 0
         self._looking = threading.Lock()
         self._asking = threading.Lock()
@@ -96,7 +99,7 @@ class Board:
         Raises:
             JournalError: The journal cannot be read.
         """
-        if self._known is not None and self._took > AT_ONCE_S:
+        if self._known is not None and self._took > self._at_once_s:
             return self._known  # to begin to look would slow the page down
         return self.soon(fresh_s)
 
@@ -110,7 +113,7 @@ class Board:
                     target=self._answer, args=(asked, fresh_s), name="board", daemon=True
                 ).start()
         try:
-            return asked.result(AT_ONCE_S)
+            return asked.result(self._at_once_s)
         except TimeoutError:
             return self._known
 

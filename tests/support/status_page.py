@@ -33,7 +33,7 @@ class Shown:
     def __init__(self, lab: Lab) -> None:
         self.config = config_of([lab.mapping])
         self.journal = lab.journal
-        self.board = Board(lab.journal, lab.clock, lambda: self.config, lambda: 0)
+        self.board = Board(lab.journal, lab.clock, lambda: self.config, lambda: 0, HANG_S)
         self.fleet = Fleet(lambda: self.config, lambda _config: lab.server, lab.clock)
         self.asked: list[object] = []
         self.limits: list[Limits] = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
 from aqsync.local_time import local_text
@@ -27,6 +29,13 @@ def page(template: str, values: Mapping[str, Any], status: int = 200) -> HTMLRes
     # A file's name may hold lone surrogates, which are no UTF-8.
     html = environment().get_template(template).render(values).encode("utf-8", "replace")
     return HTMLResponse(html, status, headers={"cache-control": "no-store"})
+
+
+def prepare() -> None:
+    """Do before the first visit what would make it wait a tenth of a second; blocks that long."""
+    asyncio.run(run_in_threadpool(environment))  # the first call of a thread loads much
+    for template in ("frame.html", "parts.html", "glance.html"):
+        environment().get_template(template)
 
 
 @cache

@@ -11,6 +11,7 @@ from aqsync.clock import Clock
 from aqsync.config.status import Listen
 from aqsync.log import Log
 from aqsync.service.page.app import create_app
+from aqsync.service.page.render import prepare
 from aqsync.service.page.secret import make_token, token_path
 from aqsync.service.page.site import Shown
 from aqsync.service.web.connection import LimitedConnection
@@ -81,6 +82,7 @@ class PageServer:
         app = create_app(self._daemon, self._clock, token, port)
         self._server = HttpServer(app, LimitedConnection, "page")
         self._server.start(listener)
+        threading.Thread(target=prepare, name="page", daemon=True).start()
         self.address = f"http://{wanted.with_port(port)}/"
         log.info("the status page is served", address=self.address)
         return None

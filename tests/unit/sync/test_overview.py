@@ -84,9 +84,8 @@ def test_a_page_never_waits_for_a_long_look(lab: Lab) -> None:
     lab.write("a.csv", b"1")
     lab.push()
     config, going_on = config_of([lab.mapping]), threading.Event()
-    board = Board(lab.journal, lab.clock, lambda: config, lambda: 0)
-    first = board.at_once()
-    assert first is not None
+    board = Board(lab.journal, lab.clock, lambda: config, lambda: 0, at_once_s=0.0)
+    first = board.look()
     assert first.light is Light.GREEN
     lab.write("b.csv", b"22", age_s=0)
     lab.scan()
