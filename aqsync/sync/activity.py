@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from aqsync.journal.backlog import Sample, ToCome
@@ -97,7 +96,8 @@ def experiment_of(event: Event) -> str | None:
 
 def kind_of(event: Event) -> str:
     """The kind of file, by its name: ``.hdf5``; `NO_SUFFIX`: its name has none."""
-    return PurePosixPath(event.path).suffix.lower()
+    stem, _, suffix = event.path.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if stem and suffix else NO_SUFFIX
 
 
 def wait_of(event: Event) -> int | None:

@@ -82,7 +82,9 @@ def counted_period(events: Iterable[Event], day_of: Callable[[int], str]) -> Per
         if event.kind is HistoryKind.UPLOADED:
             waited_s = wait_of(event)
             key = (day_of(event.at_ns), mapping_of(event), experiment_of(event), _kind(event))
-            cells.setdefault(key, Tally()).add(1, event.size or 0, waited_s)
+            if (cell := cells.get(key)) is None:
+                cell = cells[key] = Tally()
+            cell.add(1, event.size or 0, waited_s)
             largest.offer(event.size, event)
             slowest.offer(waited_s, event)
         elif event.kind is HistoryKind.FAILED:

@@ -12,6 +12,8 @@ from selenium.webdriver.common.by import By
 from aqsync.cli.report.page import page
 from tests.support.report_answer import answer
 
+PAPER = {"width": 680, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+"""As wide as A4 between its margins."""
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
 
 
@@ -49,10 +51,14 @@ def test_it_can_be_printed(browser: webdriver.Chrome, tmp_path: Path) -> None:
     place.write_text(page(answer()))
     browser.get(place.as_uri())
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PAPER)
     try:
+        width = browser.execute_script("return document.documentElement.scrollWidth")
+        assert width <= PAPER["width"], "it is cut off on paper"
         assert browser.execute_script("return getComputedStyle(document.body).color") == (
             "rgb(0, 0, 0)"
         )
         assert browser.execute_cdp_cmd("Page.printToPDF", {})["data"]
     finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -13,6 +13,7 @@ from aqsync.clock import SystemClock
 from aqsync.journal import Journal
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.model import SECOND_NS, Reason
+from tests.support.daemon import Daemon
 from tests.support.permissions import bound_by_permissions
 from tests.support.project import Project
 
@@ -74,6 +75,7 @@ def test_only_one_mapping_and_only_some_time(happened: Project) -> None:
     assert told(happened, "--mapping", "main")["uploads"]["files"] == 2
     former = told(happened, "--mapping", "former", "--since", "60d")
     assert (former["uploads"]["files"], former["now"]["mappings"]) == (2, [])
+    assert former["verdict"] == "not configured", "nothing is known of its files"
     assert told(happened, "--until", "10d", "--since", "60d")["uploads"]["files"] == 1
     assert happened.run("report", "--mapping", "none").exit_code == 2
     assert happened.run("report", "--since", "1d", "--until", "2d").exit_code == 2
@@ -109,6 +111,38 @@ def test_what_is_waiting_is_told_below_its_mapping(happened: Project) -> None:
     )
     assert group["hint"]
     assert str(happened.folder) not in json.dumps(answer)
+
+
+def test_freed_files_are_told_until_they_are_back(happened: Project) -> None:
+    ran = happened.run("free", "main", "--older-than", "0s", "--yes")
+    assert ran.exit_code == 0, ran.text
+    answer = told(happened)
+    assert answer["freed"] == [{"mapping": "main", "files": 2, "bytes": 8}]
+    assert (answer["mappings"][0]["freed"], answer["verdict"]) == (2, "all up there")
+    assert told(happened, "--until", "1d")["freed"] == []
+
+
+def test_experiments_that_made_themselves_have_their_titles_without_the_server(
+    project: Project,
+) -> None:
+    project.configure(experiment="new", path="{name}/**", title="run {name}")
+    project.write("rabi/iq.csv")
+    project.pushed()
+    project.configure(
+        experiment="new", path="{name}/**", title="run {name}", server={"url": "http://127.0.0.1:1"}
+    )
+    ran = project.run("report", "--json", "--no-scan")
+    assert [each["title"] for each in ran.json["experiments"]] == ["run rabi"]
+    assert ran.err == "", "there was nothing to ask it"
+    assert [each["path"] for each in ran.json["experiments_made"]] == ["rabi"]
+
+
+@pytest.mark.long
+def test_a_daemon_that_runs_is_not_disturbed(happened: Project) -> None:
+    with Daemon(happened).start():
+        before = happened.run("status", "--json").json["daemon"]["process"]
+        assert told(happened)["verdict"] == "all up there"
+        assert happened.run("status", "--json").json["daemon"]["process"] == before
 
 
 def test_without_a_journal_it_is_a_report_of_nothing(project: Project) -> None:

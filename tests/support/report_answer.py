@@ -28,7 +28,7 @@ def answer(**more: Any) -> dict[str, Any]:
         "files_to_come": 2,
     }
     mapping_now |= {"bytes_to_come": 6, "oldest": file, "looked_at": None}
-    mapping_now |= {"watch": why, "folder": why}
+    mapping_now |= {"watch": why, "folder": why, "measurements": {"being taken": 2}}
     return {
         "host": EVIL,
         "server": "http://server",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aqsync import __version__
-from aqsync.cli.report.as_it_stands import VERDICTS, now_as_json
+from aqsync.cli.report.as_it_stands import now_as_json, verdict_of
 from aqsync.cli.report.private_words import without_folders
 from aqsync.config import Config
 from aqsync.journal.freed import FreedOf
@@ -51,6 +51,7 @@ class Found:
 def as_json(found: Found) -> dict[str, Any]:
     """The whole report. Times are ISO 8601 in UTC, sizes in bytes, waits in seconds."""
     period, now = found.period, found.now
+    verdict, meaning = verdict_of(now)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -61,8 +62,8 @@ def as_json(found: Found) -> dict[str, Any]:
         "since": iso_text(found.since_ns),
         "until": iso_text(found.until_ns),
         "mapping": found.only,
-        "verdict": now.light.value,
-        "meaning": VERDICTS[now.light],
+        "verdict": verdict,
+        "meaning": meaning,
         "uploads": _tally(period.whole),
         "waits": [list(each) for each in sorted(period.whole.waits.items())],
         "days": [{"day": day, **_tally(each)} for day, each in sorted(period.by_day.items())],

@@ -16,12 +16,19 @@ from aqsync.wording import iso_text
 Told = Callable[[str], str]
 """Takes the folders of this machine out of a text."""
 
-VERDICTS = {
+_VERDICTS = {
     Light.GREEN: "Everything is on the server as it is here.",
     Light.BUSY: "Files are on their way to the server.",
     Light.WAITING: "Some files are not on the server yet; they go by themselves, later.",
     Light.NEEDS_YOU: "Some files go on only once a person has done something.",
 }
+
+
+def verdict_of(now: Overview) -> tuple[str, str]:
+    """How everything stands, in a word and in a sentence."""
+    if not now.mappings:
+        return "not configured", "The mapping is no longer configured, so its files are not known."
+    return now.light.value, _VERDICTS[now.light]
 
 
 def now_as_json(now: Overview, told: Told, only: str | None) -> dict[str, Any]:

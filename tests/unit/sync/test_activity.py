@@ -56,6 +56,14 @@ def test_uploads_are_counted_by_whatever_is_known_of_them() -> None:
     assert sizes(tallied(events, hour_of)) == {FIRST: (3, 13), FIRST + 1: (1, 5)}
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("a.CSV", ".csv"), ("r.1/a", ""), ("r/.hidden", ""), ("a.", ""), ("a.tar.gz", ".gz")],
+)
+def test_the_kind_is_the_suffix_of_the_name(path: str, kind: str) -> None:
+    assert kind_of(upload(path, 1)) == kind
+
+
 def test_waits_are_told_by_the_share_of_files_that_came_sooner() -> None:
     tally = Tally()
     assert tally.waited_s(MEDIAN) is None
