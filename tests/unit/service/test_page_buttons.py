@@ -10,12 +10,17 @@ import pytest
 from aqsync.errors import ConfigError
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import Hold, Reason, State
-from aqsync.service.page.for_a_person import OVERWRITABLE
+from aqsync.service.page.for_a_person import OVERWRITABLE, Reasons
 from aqsync.service.page.gate import FORM_HEADER
+from aqsync.service.page.news import Newest
 from aqsync.service.page.path_keys import key_of
+from aqsync.service.page.pushes import Pushes
+from aqsync.service.page.site import Site
+from aqsync.service.web.models import FileUnderWay
+from aqsync.service.web.orders import Orders
 from tests.support.lab import EID, Lab
 from tests.support.patience import wait_until
-from tests.support.status_page import Browser, browsing
+from tests.support.status_page import Browser, Shown, browsing
 
 HOSTILE = (
     "<script>alert(1)</script>.csv",
@@ -255,3 +260,44 @@ def test_all_that_may_be_overwritten_is_offered(lab: Lab) -> None:
     assert held.overwritable
     assert held.reason in OVERWRITABLE
     assert {reason for reason in Reason if "conflict" in reason.value} <= OVERWRITABLE
+
+
+def test_what_is_being_sent_has_a_bar_and_a_time(lab: Lab, browser: Browser) -> None:
+    lab.push()
+    lab.write("<b>.bin", b"x" * 4000)
+    lab.scan()
+    browser.shown.under_way.append(
+        FileUnderWay(mapping="lab", path="<b>.bin", size=4000, sent=1000, seconds=10.0)
+    )
+    found = browser.ask("/")
+    assert "2.9 KiB to go (1 file), at 100 B/s, about 30 s left" in found.text
+    assert '<progress max="4000" value="1000" aria-label="&lt;b&gt;.bin">' in found.body.decode()
+    assert "1000 B of 3.9 KiB, 100 B/s" in found.text
+
+
+def test_an_open_page_is_told_of_what_is_new_and_of_nothing_else(lab: Lab) -> None:
+    lab.write("a.csv", b"1")
+    lab.push()
+    shown = Shown(lab)
+    orders = Orders(shown, lab.clock)
+    pushes = Pushes(orders, shown.board.outdate)
+    newest = Newest(Site(shown, lab.clock, orders, pushes, Reasons(), "", ()))
+    first = newest()
+    lab.clock.advance(10)
+    shown.board.outdate()
+    assert newest() == first, "it was found out anew, and is the same"
+    shown.under_way.append(
+        FileUnderWay(mapping="lab", path="a", size=4000, sent=1000, seconds=10.0)
+    )
+    moved = newest()
+    assert (moved.standing == first.standing, moved.under_way == first.under_way) == (True, False)
+    lab.write("b.csv", b"22", age_s=0)
+    lab.scan()
+    lab.clock.advance(2)
+    waiting = newest()
+    assert waiting.standing != moved.standing
+    lab.journal.pauses.pause("lab", lab.clock.now_ns(), None)
+    paused = newest()
+    assert paused.standing != waiting.standing
+    lab.clock.advance(60)
+    assert newest().standing != paused.standing, "the ages that are shown are others now"
