@@ -20,6 +20,8 @@ AT_ONCE_S = 0.03
 """A page waits so many seconds for the newest answer before it takes the last one."""
 _SHARE = 20
 """Finding it out may take one second of so many, however often it is asked for."""
+_SHARE_UNCHANGED = 100
+"""The same for a page while nothing is written to the journal: only time may change something."""
 
 
 class Board:
@@ -60,12 +62,14 @@ class Board:
         self._by: tuple[Config, int, int] | None = None
         self._at = self._took = 0.0
 
-    def look(self, fresh_s: float = 1.0) -> Overview:
+    def look(self, fresh_s: float = 1.0, unchanged_share: int = _SHARE) -> Overview:
         """How everything stands.
 
         Args:
             fresh_s: An answer that is no older than so many seconds is good enough; where finding
                 it out takes long, an older one.
+            unchanged_share: Finding it out may take one second of so many, while nothing is written
+                to the journal.
 
         Raises:
             JournalError: The journal cannot be read.
@@ -76,7 +80,8 @@ class Board:
             by = config, under_way, self._journal.changes
             known = self._known
             if known is not None:
-                young = began - self._at <= max(fresh_s, self._took * _SHARE)
+                share = _SHARE if by != self._by else unchanged_share
+                young = began - self._at <= max(fresh_s, self._took * share)
                 if young and self._by is not None and config is self._by[0]:
                     return known
                 if by == self._by and not known.to_come_files:
@@ -123,7 +128,7 @@ class Board:
 
     def _answer(self, asked: Future[Overview], fresh_s: float) -> None:
         try:
-            asked.set_result(self.look(fresh_s))
+            asked.set_result(self.look(fresh_s, _SHARE_UNCHANGED))
         except BaseException as exc:  # noqa: BLE001 - it is told to the one who asked
             asked.set_exception(exc)
 

@@ -34,7 +34,13 @@ def page(template: str, values: Mapping[str, Any], status: int = 200) -> HTMLRes
 def prepare() -> None:
     """Do before the first visit what would make it wait a tenth of a second; blocks that long."""
     asyncio.run(run_in_threadpool(environment))  # the first call of a thread loads much
-    for template in ("frame.html", "parts.html", "glance.html"):
+    for template in (
+        "frame.html",
+        "parts.html",
+        "glance.html",
+        "needs_you_parts.html",
+        "needs_you.html",
+    ):
         environment().get_template(template)
 
 
