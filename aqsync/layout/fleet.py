@@ -106,8 +106,6 @@ class Status(_Part):
     """To come, of all mappings."""
     bytes: Count
     files_for_person: Count
-    server_problem: Word | None = None
-    """The code of why the server could not be used."""
     mappings: tuple[MappingStatus, ...] = Field(default=(), max_length=1000)
     needs: tuple[Need, ...] = Field(default=(), max_length=1000)
 

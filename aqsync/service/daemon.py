@@ -278,6 +278,7 @@ class Daemon:
         old, self._now = self._now, new
         self._shared.rate.bytes_per_s = config.transfer.rate
         self._page.serve(config.status.listen)
+        self._telling.reloaded()
         old.retire()
         self._retired.append(old)
         self._finishers = [t for t in self._finishers if t.is_alive()]

@@ -40,6 +40,10 @@ class Telling:
         self._metrics.start()
         self._fleet.start()
 
+    def reloaded(self) -> None:
+        """The configuration may be another one."""
+        self._fleet.wake()
+
     def problems(self) -> list[str]:
         """Why somebody cannot be told; no secret stands in it."""
         beat = self._heartbeat.problem

@@ -44,6 +44,7 @@ def main() -> int:
         project = Project(LAB, server.url)
         eids = _configure(project)
         _had_before(project)
+        _other_pcs(project, eids["fleet"])
         with Daemon(project).start():
             chrome.get(project.run("open", "--print").out.strip())
             _comes_now()
@@ -69,10 +70,6 @@ def main() -> int:
             one(chrome, "#examine").click()
             wait(chrome, lambda: "Examined" in one(chrome, "#live").text)
             _pictures(chrome, folder, "health", "/health")
-            _other_pcs(project, eids["fleet"])
-            chrome.get(urljoin(chrome.current_url, "/fleet"))
-            wait(chrome, lambda: "silent" in one(chrome, "#live").text)
-            _pictures(chrome, folder, "fleet", "/fleet")
         project.close()
     return 0
 

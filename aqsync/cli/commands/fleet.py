@@ -20,7 +20,7 @@ from aqsync.service.fleet.view import look
 from aqsync.sync.connection import connect_to
 from aqsync.wording import counted, seconds_text, size_text
 
-_HEADINGS = ("PC", "stands", "last sign", "to come", "needs somebody", "aqsync")
+_HEADINGS = ("PC", "stands", "last sign", "to come", "needs a person for", "aqsync")
 _MOST_ROWS = 200
 
 

@@ -131,7 +131,6 @@ def status_of(
         files=found.to_come_files,
         bytes=found.to_come_bytes,
         files_for_person=found.files_for_person,
-        server_problem=None if found.server is None else found.server.reason.value,
         mappings=tuple(
             MappingStatus(
                 name=shown(each.mapping.name),

@@ -33,7 +33,7 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
     """It shows a light that this release does not know."""
     REPLACED = "replaced"
-    """There is a newer file of this name or id: the PC lost its journal, or has a new name."""
+    """There is a newer file of this name from the same host: the PC lost its journal."""
 
 
 _ORDER = (
@@ -171,17 +171,21 @@ def _second(moment: datetime) -> str:
 def _without_doubles(pcs: Sequence[Pc]) -> list[Pc]:
     """Tell apart two PCs of one name, and one PC that has got another file."""
     names: Counter[str] = Counter()
-    ids = set()
+    places = set()
     for pc in pcs:
-        if pc.is_living and pc.status is not None:
+        if pc.is_living:
             names[pc.name] += 1
-            ids.add(pc.status.id)
-    return [_beside(pc, names, ids) for pc in pcs]
+            places.add(_place(pc))
+    return [_beside(pc, names, places) for pc in pcs]
 
 
-def _beside(pc: Pc, names: Counter[str], ids: AbstractSet[str]) -> Pc:
-    has_newer = pc.name in names or (pc.status is not None and pc.status.id in ids)
-    if pc.standing is Standing.SILENT and has_newer:
+def _place(pc: Pc) -> tuple[str, str]:
+    """The name, and the host: a PC that was reinstalled has both again, and another PC has not."""
+    return pc.name, "" if pc.status is None else pc.status.host
+
+
+def _beside(pc: Pc, names: Counter[str], places: AbstractSet[tuple[str, str]]) -> Pc:
+    if pc.standing is Standing.SILENT and _place(pc) in places:
         return replace(pc, standing=Standing.REPLACED, note="")
     if pc.is_living and names[pc.name] > 1:
         return replace(

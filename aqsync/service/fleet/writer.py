@@ -29,7 +29,8 @@ from aqsync.sync.loop import Loop
 LOOK_S = 5.0
 """How often it is seen whether a sign of life is wanted, while none is."""
 RETRY_S = 5.0
-"""After one that did not arrive; doubling, to the interval."""
+LONGEST_RETRY_S = 60.0
+"""After one that did not arrive: doubling from the one to the other."""
 LAST_S = 3.0
 """How long the daemon's end waits for the last one."""
 OTHERS_EVERY = 12
@@ -43,7 +44,7 @@ class FleetWriter:
     """Writes signs of life on a thread of its own; a network that hangs holds up nothing else.
 
     They go in pauses and outside of transfer windows too, but not while the server has asked to be
-    left alone.
+    left alone, or refuses the token.
 
     Args:
         daemon: Whose.
@@ -73,6 +74,10 @@ class FleetWriter:
         """Begin, on a thread of its own."""
         self._loop.start(self.step)
 
+    def wake(self) -> None:
+        """Give a sign of life now: the configuration may be another one."""
+        self._loop.wake()
+
     def problems(self) -> list[str]:
         """Why others do not see this PC as it is."""
         return [each for each in (self._failed, self._double) if each is not None]
@@ -95,7 +100,7 @@ class FleetWriter:
                     "the fleet could not be given a sign of life; it is tried again", exc=exc
                 )
             self._failed = f"the fleet is given no sign of life: {exc.message}"
-            self._pause_s = min(2 * self._pause_s or RETRY_S, fleet.every)
+            self._pause_s = min(2 * self._pause_s or RETRY_S, LONGEST_RETRY_S)
             asked_s = exc.retry_after_s if isinstance(exc, ServerFailed) else None
             return max(self._pause_s, asked_s or 0.0)
         if self._failed is not None:
@@ -133,9 +138,9 @@ class FleetWriter:
             log.warning("the fleet could not be told of the end", exc=exc)
 
     def _left_alone_s(self) -> float:
-        """For how many seconds the server has asked to be left alone."""
+        """For how many seconds the server has asked to be left alone, or refuses the token."""
         problem = self._daemon.journal.remote.server_problem()
-        if problem is None or not problem.ordered:
+        if problem is None or not (problem.ordered or problem.denied):
             return 0.0
         return (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
 

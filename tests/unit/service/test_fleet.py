@@ -17,7 +17,7 @@ from aqsync.model import SECOND_NS, Reason, ServerProblem
 from aqsync.service.fleet import files
 from aqsync.service.fleet.rules import FleetView, Standing
 from aqsync.service.fleet.view import Fleet, look
-from aqsync.service.fleet.writer import RETRY_S
+from aqsync.service.fleet.writer import LONGEST_RETRY_S, RETRY_S
 from aqsync.sync.overview import Light
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_server import FakeServer, StoredFile
@@ -144,15 +144,21 @@ def test_only_files_that_the_key_has_signed_are_believed(fleet: Lab) -> None:
 
 
 def test_a_file_for_another_name_or_experiment_is_not_believed(fleet: Lab) -> None:
-    fleet.add("pc")
-    fleet.run(EVERY_S)
-    [file] = fleet.files.values()
+    fleet.add("pc").writer.step()
+    [(name, file)] = fleet.files.items()
     fleet.server.put(EID, fleet_name("other", "0" * 12), file.content)
     fleet.server.add("20261123-10")
-    fleet.server.put("20261123-10", *next((n, f.content) for n, f in fleet.files.items()))
+    fleet.server.put("20261123-10", name, file.content)
     assert fleet.standings() == {"other": "not believed", "pc": "all up there"}
-    [shown] = look(fleet.server, "20261123-10", None).pcs
-    assert shown.standing is Standing.NOT_BELIEVED
+    for shown in (look(fleet.server, "20261123-10", None).pcs[0], fleet.look().pcs[0]):
+        assert shown.note == "it was written for another name or experiment"
+
+
+def test_a_file_that_is_replaced_while_somebody_looks_is_a_sign_of_life(fleet: Lab) -> None:
+    pc = fleet.add("pc")
+    fleet.run(2 * EVERY_S)
+    fleet.server.after["list_files"] = pc.writer.step
+    assert fleet.standings() == {"pc": "all up there"}
 
 
 def test_what_others_put_there_is_bounded_and_named(
@@ -213,6 +219,17 @@ def test_a_lost_journal_leaves_a_file_that_soon_needs_nobody(fleet: Lab) -> None
     assert fleet.look().is_well
 
 
+def test_another_pc_of_the_same_name_does_not_hide_that_one_is_silent(
+    fleet: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.add("pc")
+    fleet.run(EVERY_S)
+    other = fleet.add("pc")
+    monkeypatch.setattr("socket.gethostname", lambda: "other")
+    fleet.run(5 * EVERY_S, other)
+    assert [pc.standing.value for pc in fleet.look().pcs] == ["silent", "all up there"]
+
+
 def test_a_stop_in_good_order_is_told_and_a_long_one_is_red(fleet: Lab) -> None:
     pc = fleet.add("pc")
     fleet.run(EVERY_S)
@@ -239,7 +256,7 @@ def test_a_failure_is_told_once_and_tried_again(fleet: Lab) -> None:
     with logged() as said:
         pauses = [pc.writer.step() for _ in range(9)]
     assert pauses[:3] == [RETRY_S, 2 * RETRY_S, 4 * RETRY_S]
-    assert pauses[-1] == EVERY_S
+    assert pauses[-1] == LONGEST_RETRY_S
     assert len(said.of("no sign of life") + said.of("a sign of life")) == 1
     assert pc.writer.problems() == ["the fleet is given no sign of life: the server is away"]
     fleet.server.always["experiment_by_eid"] = ServerFailed("busy", retry_after_s=3000)

@@ -52,4 +52,4 @@ def test_it_shows_all_pcs_and_escapes_what_they_say(
     assert said in visitor.ask("/fleet").text
     del lab.server.always["list_files"]
     lab.clock.advance(31)
-    assert "silent 16 min ago nothing nobody" in visitor.ask("/fleet").text
+    assert "silent 16 min ago nothing nothing" in visitor.ask("/fleet").text
