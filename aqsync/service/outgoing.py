@@ -63,9 +63,19 @@ def _request(
 
 @cache
 def _authorities() -> ssl.SSLContext:
-    """The usual ones, and those of this machine, where a lab installs its own."""
-    context = httpx.create_ssl_context()
-    context.load_default_certs()
+    """The usual ones, and those of this machine, where a lab installs its own.
+
+    Raises:
+        NotSent: They cannot be read.
+    """
+    try:
+        context = httpx.create_ssl_context()
+        context.load_default_certs()
+    except OSError as exc:
+        raise NotSent(
+            f"no certificates can be read: {exc.strerror or exc}",
+            hint="see where the environment variables SSL_CERT_FILE and SSL_CERT_DIR lead",
+        ) from exc
     return context
 
 

@@ -32,10 +32,15 @@ def send(address: Address, body: str) -> None:
     Raises:
         NotSent: It was not taken.
     """
-    if address.is_webhook:
-        outgoing.post(address, body.encode(), "application/json")
-    else:
-        _by_apprise(address, json.loads(body))
+    try:
+        if address.is_webhook:
+            outgoing.post(address, body.encode(), "application/json")
+        else:
+            _by_apprise(address, json.loads(body))
+    except NotSent:
+        raise
+    except Exception as exc:  # noqa: BLE001 - a hundred services; what they say may hold the address
+        raise NotSent(f"{address.label} failed ({type(exc).__name__})") from None
 
 
 def _by_apprise(address: Address, content: dict[str, Any]) -> None:
@@ -48,20 +53,13 @@ def _by_apprise(address: Address, content: dict[str, Any]) -> None:
     import apprise  # noqa: PLC0415 - an extra, and large
 
     sender = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
-    try:
-        understood = sender.add(address.url.get_secret_value())
-        kind = apprise.NotifyType(_KINDS.get(content["event"], "warning"))
-        taken = understood and sender.notify(
-            title=content["title"], body=content["text"], notify_type=kind
-        )
-    except Exception as exc:  # noqa: BLE001 - a hundred services; what they say may hold the address
-        raise NotSent(f"{address.label} failed ({type(exc).__name__})") from None
-    if not understood:
+    if not sender.add(address.url.get_secret_value()):
         raise NotSent(
             f"{address.label} is an address that apprise does not understand",
             hint="see https://appriseit.com for how it is written",
         )
-    if not taken:
+    kind = apprise.NotifyType(_KINDS.get(content["event"], "warning"))
+    if not sender.notify(title=content["title"], body=content["text"], notify_type=kind):
         raise NotSent(
             f"{address.label} did not take the message",
             hint="see whether this machine reaches it, and whether the address is right",
