@@ -36,9 +36,9 @@ from aqsync.service.board import Board, Sampler
 from aqsync.service.calendar import Calendar
 from aqsync.service.confinement import require_seen, warn_of_unseen
 from aqsync.service.fleet.view import Fleet
-from aqsync.service.notify import Notifier
 from aqsync.service.page.server import PageServer
 from aqsync.service.signals import Signals
+from aqsync.service.systemd_notify import Notifier
 from aqsync.service.telling import Telling
 from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay

@@ -19,7 +19,7 @@ from aqsync.log import Log
 from aqsync.service.daemon import Daemon
 from aqsync.service.logs import set_up
 from aqsync.service.memory import give_back_freed_memory
-from aqsync.service.notify import Notifier
+from aqsync.service.systemd_notify import Notifier
 from aqsync.service.web.client import DaemonClient
 from aqsync.sync.connection import connect
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from aqsync.service.metrics.collect import CONTENT_TYPE, FRESH_S, Measured, Metrics
-from aqsync.service.metrics.verdicts import Why, not_alive, not_ready
+from aqsync.service.metrics.readiness import Why, not_alive, not_ready
 
 
 class Alive(Measured, Protocol):
@@ -32,15 +32,15 @@ def routes(daemon: Alive) -> Sequence[BaseRoute]:
         return Response(told.text(), media_type=CONTENT_TYPE)
 
     def alive(_request: Request) -> Response:
-        return _verdict("alive", not_alive(daemon.hangs()))
+        return _answer("alive", not_alive(daemon.hangs()))
 
     def ready(_request: Request) -> Response:
-        return _verdict("ready", not_ready(daemon.board.look(FRESH_S), daemon.hangs()))
+        return _answer("ready", not_ready(daemon.board.look(FRESH_S), daemon.hangs()))
 
     return [Route("/metrics", metrics), Route("/healthz", alive), Route("/readyz", ready)]
 
 
-def _verdict(what: str, reasons: Sequence[Why]) -> Response:
+def _answer(what: str, reasons: Sequence[Why]) -> Response:
     status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
     told = {what: not reasons, "reasons": [reason._asdict() for reason in reasons]}
     return JSONResponse(told, status)

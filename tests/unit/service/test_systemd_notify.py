@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.service.notify import Notifier
+from aqsync.service.systemd_notify import Notifier
 from tests.support.fake_clock import FakeClock
 
 
