@@ -117,9 +117,9 @@ class Daemon:
             self._start(self._now)
             if not self._now.wait_for_first_scans(SLOW_START_S):
                 log.warning("a directory takes long to answer; the others are looked at")
+            self._page.serve(self.config.status.listen)
             self._notifier.ready(self.summary())
             self._sampler.start()
-            self._page.serve(self.config.status.listen)
             self._telling.start()
             while not self._asked_to_stop(signals.wait(self._tick_s())):
                 self._tick()
