@@ -13,7 +13,7 @@ from aqsync.journal.database import Database
 
 
 class Key(NamedTuple):
-    """What a trouble is known by."""
+    """What an alarm is known by."""
 
     kind: str
     """What the message about it is about: `aqsync.config.notify.On`."""
@@ -24,7 +24,7 @@ class Key(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """A trouble that people were told of."""
+    """An alarm that people were told of."""
 
     key: Key
     text: str

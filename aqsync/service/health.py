@@ -11,7 +11,7 @@ from aqsync.config import Config
 from aqsync.journal import Journal
 from aqsync.local.room import Room, room_at
 from aqsync.service.board import Board
-from aqsync.service.messages.troubles import Facts, could_send
+from aqsync.service.messages.alarms import Facts, could_send
 from aqsync.sync.overview import Overview
 
 

@@ -17,7 +17,7 @@ from aqsync.errors import AqsyncError
 from aqsync.log import Log
 from aqsync.service import outgoing
 from aqsync.service.health import Health, Watched
-from aqsync.service.messages.troubles import told, troubles
+from aqsync.service.messages.alarms import alarms, told
 from aqsync.sync.loop import Loop
 
 LOOK_S = 5.0
@@ -80,7 +80,7 @@ class Heartbeat:
 
     def _send(self, heartbeat: HeartbeatConfig) -> None:
         found = self._daemon.board.look(heartbeat.every / 2)
-        wrong = [each for each in troubles(found, self._health.facts(found)) if each.kind in _FAILS]
+        wrong = [each for each in alarms(found, self._health.facts(found)) if each.kind in _FAILS]
         self._beat(heartbeat.address(), told(wrong))
 
 

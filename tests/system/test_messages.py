@@ -20,7 +20,7 @@ QUICK = {
     "aqsync.service.messages.rules.SETTLE_S": 0.1,
     "aqsync.service.messages.rules.OVER_S": 0.3,
     "aqsync.service.messages.rules.MOST": 100,
-    "aqsync.service.messages.troubles.SERVER_AWAY_S": 0.3,
+    "aqsync.service.messages.alarms.SERVER_AWAY_S": 0.3,
     "aqsync.sync.server_pulse.EVERY_S": 0.1,
     "aqsync.service.heartbeat.LOOK_S": 0.05,
 }

@@ -12,7 +12,7 @@ from aqsync.config.notify import On
 from aqsync.journal.notices import Notice
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS
-from aqsync.service.messages.troubles import Trouble, told
+from aqsync.service.messages.alarms import Alarm, told
 from aqsync.sync.overview import Overview
 from aqsync.wording import counted, iso_text, size_text
 
@@ -37,7 +37,7 @@ class Message:
     at_ns: int
     title: str
     text: str
-    groups: Sequence[Trouble] = ()
+    groups: Sequence[Alarm] = ()
     found: Overview | None = None
     page: str | None = None
     """The address of the status page, which only this machine reaches."""
@@ -83,9 +83,9 @@ def _mappings(found: Overview) -> list[dict[str, Any]]:
 
 
 def message_of(
-    kind: On, some: Sequence[Trouble], found: Overview, page: str | None = None
+    kind: On, some: Sequence[Alarm], found: Overview, page: str | None = None
 ) -> Message:
-    """That troubles have begun."""
+    """That alarms have begun."""
     files = sum(each.files for each in some)
     concerned = f"{counted(files, 'file')} {'needs' if files == 1 else 'need'} you"
     title = _TITLES.get(kind) or (concerned if files else "something needs you")
@@ -93,7 +93,7 @@ def message_of(
 
 
 def message_of_end(over: Iterable[Notice], found: Overview, page: str | None = None) -> Message:
-    """That troubles are over."""
+    """That alarms are over."""
     lines = []
     for notice in over:
         since = local_text(notice.told_at_ns / SECOND_NS)
@@ -102,7 +102,7 @@ def message_of_end(over: Iterable[Notice], found: Overview, page: str | None = N
     return Message(On.RECOVERED, found.at_ns, _TITLES[On.RECOVERED], text, (), found, page)
 
 
-def message_of_day(some: Sequence[Trouble], found: Overview, page: str | None = None) -> Message:
+def message_of_day(some: Sequence[Alarm], found: Overview, page: str | None = None) -> Message:
     """How everything stands."""
     lines = [f"- {each.mapping.name}: {each.light.value}" for each in found.mappings]
     text = "\n".join([*lines, f"In all: {standing(found)}.", *filter(None, [told(some)])])

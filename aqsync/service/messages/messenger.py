@@ -10,6 +10,7 @@ from aqsync.errors import ConfigError
 from aqsync.journal.notices import Key, Notice
 from aqsync.log import Log
 from aqsync.service.health import Health, Watched
+from aqsync.service.messages.alarms import STOPPED, Alarm, alarms
 from aqsync.service.messages.last_message import LastMessage, tell_end
 from aqsync.service.messages.message import (
     Message,
@@ -21,7 +22,6 @@ from aqsync.service.messages.outbox import Outbox, Send
 from aqsync.service.messages.rules import Memory, daily_is_due, step, told_notice
 from aqsync.service.messages.senders import send
 from aqsync.service.messages.stop_mark import StopMark
-from aqsync.service.messages.troubles import STOPPED, Trouble, troubles
 from aqsync.sync.loop import Loop
 from aqsync.sync.overview import Overview
 
@@ -29,7 +29,7 @@ EVERY_S = 5.0
 """Between two looks at how everything stands."""
 LAST_S = 3.0
 """How long the daemon's end waits for its last message."""
-_STOP = Trouble(On.STOPPED, "", STOPPED, "the daemon had ended; it runs again")
+_STOP = Alarm(On.STOPPED, "", STOPPED, "the daemon had ended; it runs again")
 _DAY = Key(On.DAILY.value, "", "")
 
 log = Log(__name__)
@@ -112,7 +112,7 @@ class Messenger:
 
     def _tell(self, notify: NotifyConfig, found: Overview, addresses: Sequence[Address]) -> None:
         notices, now_ns = self._known(), self._clock.now_ns()
-        wrong = troubles(found, self._health.facts(found))
+        wrong = alarms(found, self._health.facts(found))
         quiet = bool(notify.quiet_hours) and notify.quiet_hours.closed(now_ns) is None
         next_step = step(self._memory, notices, wrong, now_ns, notify.on, quiet=quiet)
         messages = [message_of(k, t, found, self._daemon.page) for k, t in next_step.told.items()]
@@ -151,7 +151,7 @@ class Messenger:
         notices: Sequence[Notice],
         now_ns: int,
         messages: list[Message],
-        wrong: Sequence[Trouble],
+        wrong: Sequence[Alarm],
         found: Overview,
     ) -> list[Notice]:
         """Add the message of the day if it is due; the first is due on the next day."""

@@ -23,7 +23,7 @@ LONGEST_PAUSE_S = 900.0
 KEPT_S = 3 * 86_400.0
 """A message that no address has taken for so long is given up."""
 HANGS_S = 60.0
-"""An address that has not answered for so long is said to be in trouble."""
+"""An address that has not answered for so long is said not to answer."""
 
 log = Log(__name__)
 Send = Callable[[Address, str], None]

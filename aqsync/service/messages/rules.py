@@ -1,6 +1,6 @@
 """Which changes are told, and when. Pure: the time is an argument, and nothing is kept here.
 
-A trouble is told once, when it has lasted a moment, whatever the number of files that it concerns
+An alarm is told once, when it has lasted a moment, whatever the number of files that it concerns
 becomes. That it is over is told once too, when it has been away for a moment. One that comes back
 soon after that must stay away four times as long before it is told to be over again, to an hour.
 In quiet hours nothing is told; what has changed by their end is told then.
@@ -15,16 +15,16 @@ from datetime import datetime, time, timedelta
 from aqsync.config.notify import On
 from aqsync.journal.notices import Key, Notice
 from aqsync.model import SECOND_NS
-from aqsync.service.messages.troubles import Trouble
+from aqsync.service.messages.alarms import Alarm
 
 SETTLE_S = 5.0
-"""A trouble must be seen for so long: what comes at once is told in one message."""
+"""An alarm must be seen for so long: what comes at once is told in one message."""
 OVER_S = 20.0
-"""A trouble must be away for so long."""
+"""An alarm must be away for so long."""
 FLAPPING = 4
 OVER_AT_LATEST_S = 3600.0
 REMEMBERED_S = 86_400.0
-"""For so long a trouble that is over is remembered: if it comes back, it flaps."""
+"""For so long an alarm that is over is remembered: if it comes back, it flaps."""
 MOST = 6
 WITHIN_S = 600.0
 """No more messages than `MOST` within this; further changes wait, and are then told together."""
@@ -35,7 +35,7 @@ class Memory:
     """What is known from step to step, and may be lost in a restart."""
 
     seen: Mapping[Key, int] = field(default_factory=dict)
-    """Since when troubles are seen that are not told yet, nanoseconds since 1970."""
+    """Since when alarms are seen that are not told yet, nanoseconds since 1970."""
     told_at: tuple[int, ...] = ()
     """When the last messages were made."""
 
@@ -48,7 +48,7 @@ class Step:
     changed: list[Notice]
     """To be noted together with the messages."""
     forgotten: list[Key]
-    told: dict[On, list[Trouble]]
+    told: dict[On, list[Alarm]]
     """A message for each kind."""
     over: list[Notice]
     """One message for all of them."""
@@ -57,7 +57,7 @@ class Step:
 def step(
     memory: Memory,
     notices: Sequence[Notice],
-    troubles: Sequence[Trouble],
+    alarms: Sequence[Alarm],
     now_ns: int,
     on: Collection[On],
     *,
@@ -68,12 +68,12 @@ def step(
     Args:
         memory: Of the step before.
         notices: What people were told.
-        troubles: What is wrong now.
+        alarms: What is wrong now.
         now_ns: The wall clock, nanoseconds since 1970; it may have been set either way.
         on: What people want to be told of.
         quiet: Whether it is a quiet hour.
     """
-    present = {each.key: each for each in troubles if each.kind in on}
+    present = {each.key: each for each in alarms if each.kind in on}
     known = {notice.key: notice for notice in notices if notice.key.kind != On.DAILY}
     seen = {
         key: min(memory.seen.get(key, now_ns), now_ns)
@@ -82,7 +82,7 @@ def step(
     }
     after = {key: _seen(notice, key in present, now_ns) for key, notice in known.items()}
     recent = tuple(at for at in memory.told_at if 0 <= now_ns - at < WITHIN_S * SECOND_NS)
-    told: dict[On, list[Trouble]] = {}
+    told: dict[On, list[Alarm]] = {}
     over: list[Notice] = []
     for kind in On:
         new = [
@@ -107,16 +107,16 @@ def step(
     return Step(Memory(seen, recent), changed, forgotten, told, over)
 
 
-def told_notice(before: Notice | None, trouble: Trouble, now_ns: int) -> Notice:
-    """That a trouble is told now.
+def told_notice(before: Notice | None, alarm: Alarm, now_ns: int) -> Notice:
+    """That an alarm is told now.
 
     Args:
         before: What was told of it before, and is over.
-        trouble: Which.
+        alarm: Which.
         now_ns: The wall clock, nanoseconds since 1970.
     """
     again = 0 if before is None else before.again + 1
-    return Notice(trouble.key, trouble.text, now_ns, again=again)
+    return Notice(alarm.key, alarm.text, now_ns, again=again)
 
 
 def daily_is_due(last_ns: int, now_ns: int, at: time) -> bool:
@@ -135,7 +135,7 @@ def daily_is_due(last_ns: int, now_ns: int, at: time) -> bool:
 
 
 def over_after_s(again: int) -> float:
-    """How long a trouble must be away that came back so often."""
+    """How long an alarm must be away that came back so often."""
     return min(OVER_S * float(FLAPPING) ** min(again, 10), OVER_AT_LATEST_S)
 
 
@@ -144,7 +144,7 @@ def _stands(notice: Notice | None) -> bool:
 
 
 def _seen(notice: Notice, is_there: bool, now_ns: int) -> Notice:  # noqa: FBT001 - a fact about it
-    """The notice with since when its trouble is away."""
+    """The notice with since when its alarm is away."""
     if notice.over_at_ns is not None:
         return notice
     if is_there:

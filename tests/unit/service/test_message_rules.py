@@ -9,6 +9,7 @@ import pytest
 
 from aqsync.config.notify import On
 from aqsync.journal.notices import Key, Notice
+from aqsync.service.messages.alarms import Alarm
 from aqsync.service.messages.rules import (
     MOST,
     OVER_AT_LATEST_S,
@@ -21,7 +22,6 @@ from aqsync.service.messages.rules import (
     over_after_s,
     step,
 )
-from aqsync.service.messages.troubles import Trouble
 from tests.support.length import long_but
 
 S = 1_000_000_000
@@ -29,8 +29,8 @@ START_NS = 1_800_000_000 * S
 ALL = tuple(On)
 
 
-def trouble(code: str, kind: On = On.NEEDS_YOU, files: int = 1) -> Trouble:
-    return Trouble(kind, "m", code, f"because of {code}", "do something", files)
+def alarm(code: str, kind: On = On.NEEDS_YOU, files: int = 1) -> Alarm:
+    return Alarm(kind, "m", code, f"because of {code}", "do something", files)
 
 
 class Life:
@@ -43,7 +43,7 @@ class Life:
         self.told: list[tuple[int, str, frozenset[Key]]] = []
         self.quiet = False
 
-    def take(self, *present: Trouble, seconds: float = 5, on: tuple[On, ...] = ALL) -> None:
+    def take(self, *present: Alarm, seconds: float = 5, on: tuple[On, ...] = ALL) -> None:
         """One step, and then some seconds pass."""
         notices = list(self.notices.values())
         found = step(self.memory, notices, present, self.now_ns, on, quiet=self.quiet)
@@ -58,7 +58,7 @@ class Life:
             self.told.append((self.now_ns, "recovered", frozenset(n.key for n in found.over)))
         self.now_ns += int(seconds * S)
 
-    def stay(self, *present: Trouble, seconds: float, every: float = 5) -> None:
+    def stay(self, *present: Alarm, seconds: float, every: float = 5) -> None:
         """Nothing changes for so long."""
         for _ in range(int(seconds / every)):
             self.take(*present, seconds=every)
@@ -76,7 +76,7 @@ class Life:
 
 def test_it_is_told_once_and_its_end_once() -> None:
     life = Life()
-    life.stay(trouble("a"), seconds=600)
+    life.stay(alarm("a"), seconds=600)
     assert life.events == ["needs_you"]
     life.stay(seconds=600)
     assert life.events == ["needs_you", "recovered"]
@@ -85,13 +85,13 @@ def test_it_is_told_once_and_its_end_once() -> None:
 def test_more_files_are_no_new_message() -> None:
     life = Life()
     for files in range(3, 3000, 7):
-        life.take(trouble("a", files=files))
+        life.take(alarm("a", files=files))
     assert life.events == ["needs_you"]
 
 
 def test_what_comes_at_once_is_one_message_of_each_kind() -> None:
     life = Life()
-    some = [trouble("a"), trouble("b"), trouble("c", On.STUCK)]
+    some = [alarm("a"), alarm("b"), alarm("c", On.STUCK)]
     life.stay(*some, seconds=60)
     assert life.events == ["needs_you", "stuck"]
     life.stay(seconds=60)
@@ -102,14 +102,14 @@ def test_a_restart_tells_nothing_again() -> None:
     life = Life()
     for _ in range(20):
         life.kill()
-        life.stay(trouble("a"), seconds=60)
+        life.stay(alarm("a"), seconds=60)
     assert life.events == ["needs_you"]
 
 
 def test_what_is_short_is_not_told() -> None:
     life = Life()
     for _ in range(50):
-        life.take(trouble("a"), seconds=SETTLE_S - 1)
+        life.take(alarm("a"), seconds=SETTLE_S - 1)
         life.take()
     assert life.events == []
 
@@ -118,7 +118,7 @@ def test_what_is_short_is_not_told() -> None:
 def test_what_flaps_is_damped(period_s: int) -> None:
     life = Life()
     for _ in range(6 * 3600 // (2 * period_s)):
-        life.stay(trouble("a"), seconds=period_s, every=min(5, period_s))
+        life.stay(alarm("a"), seconds=period_s, every=min(5, period_s))
         life.stay(seconds=period_s, every=min(5, period_s))
     assert len(life.events) <= 10
     life.stay(seconds=OVER_AT_LATEST_S + 10)
@@ -128,9 +128,9 @@ def test_what_flaps_is_damped(period_s: int) -> None:
 def test_it_stays_away_longer_each_time_before_it_is_over() -> None:
     assert [over_after_s(again) for again in range(5)] == [OVER_S, 80, 320, 1280, 3600]
     life = Life()
-    life.stay(trouble("a"), seconds=60)
+    life.stay(alarm("a"), seconds=60)
     life.stay(seconds=60)
-    life.stay(trouble("a"), seconds=60)
+    life.stay(alarm("a"), seconds=60)
     life.stay(seconds=60)
     assert life.events == ["needs_you", "recovered", "needs_you"]
     life.stay(seconds=60)
@@ -141,13 +141,13 @@ def test_it_stays_away_longer_each_time_before_it_is_over() -> None:
 
 def test_quiet_hours_hold_what_happens() -> None:
     life = Life()
-    life.stay(trouble("before"), seconds=60)
+    life.stay(alarm("before"), seconds=60)
     life.quiet = True
-    life.stay(trouble("short"), seconds=60)
-    life.stay(trouble("still there"), seconds=600)
+    life.stay(alarm("short"), seconds=60)
+    life.stay(alarm("still there"), seconds=600)
     assert life.events == ["needs_you"]
     life.quiet = False
-    life.take(trouble("still there"))
+    life.take(alarm("still there"))
     [_, (_, event, keys), (_, last, over)] = life.told
     assert (event, {key.code for key in keys}) == ("needs_you", {"still there"})
     assert (last, {key.code for key in over}) == ("recovered", {"before"})
@@ -156,7 +156,7 @@ def test_quiet_hours_hold_what_happens() -> None:
 def test_only_what_is_wanted_is_told() -> None:
     life = Life()
     for _ in range(20):
-        life.take(trouble("a"), trouble("b", On.STUCK), on=(On.STUCK,))
+        life.take(alarm("a"), alarm("b", On.STUCK), on=(On.STUCK,))
     assert life.events == ["stuck"]
     for _ in range(20):
         life.take(on=())
@@ -167,13 +167,13 @@ def test_only_what_is_wanted_is_told() -> None:
 @pytest.mark.parametrize("jump_s", [-86_400, -10, 10, 86_400])
 def test_a_clock_that_is_set(jump_s: int) -> None:
     life = Life()
-    life.stay(trouble("a"), seconds=60)
+    life.stay(alarm("a"), seconds=60)
     life.take()
     life.now_ns += jump_s * S
     life.stay(seconds=60)
     assert life.events == ["needs_you", "recovered"]
     life.now_ns += jump_s * S
-    life.stay(trouble("a"), seconds=60)
+    life.stay(alarm("a"), seconds=60)
     assert life.events[2:] == ["needs_you"]
 
 
@@ -182,11 +182,11 @@ def test_random_lives(seed: int) -> None:
     chance = random.Random(seed)
     life = Life()
     kinds = [On.NEEDS_YOU, On.STUCK, On.SERVER_AWAY]
-    present: dict[str, Trouble] = {}
+    present: dict[str, Alarm] = {}
     for _ in range(150):
         code = f"c{chance.randrange(6)}"
         if present.pop(code, None) is None:
-            present[code] = trouble(code, chance.choice(kinds), chance.randrange(1, 5000))
+            present[code] = alarm(code, chance.choice(kinds), chance.randrange(1, 5000))
         life.quiet = chance.random() < 0.1
         if chance.random() < 0.3:
             life.kill()
@@ -205,7 +205,7 @@ def test_random_lives(seed: int) -> None:
 
 
 def _each_is_told_in_turn(life: Life) -> None:
-    """Of each trouble: told, over, told, over, ..."""
+    """Of each alarm: told, over, told, over, ..."""
     stands: set[Key] = set()
     for _, event, keys in life.told:
         if event == "recovered":
@@ -226,9 +226,9 @@ def _no_flood(life: Life, *, kills_forget: bool) -> None:
 def test_never_a_flood() -> None:
     life = Life()
     for number in range(100):
-        life.stay(*(trouble(f"c{each}") for each in range(number)), seconds=15)
+        life.stay(*(alarm(f"c{each}") for each in range(number)), seconds=15)
     _no_flood(life, kills_forget=False)
-    life.stay(*(trouble(f"c{each}") for each in range(99)), seconds=WITHIN_S)
+    life.stay(*(alarm(f"c{each}") for each in range(99)), seconds=WITHIN_S)
     assert len(life.standing()) == 99
     _each_is_told_in_turn(life)
 

@@ -17,11 +17,11 @@ from aqsync.journal import Journal
 from aqsync.service.board import Board
 from aqsync.service.health import Health
 from aqsync.service.heartbeat import RETRY_S, Heartbeat
-from aqsync.service.messages import outbox, troubles
+from aqsync.service.messages import alarms, outbox
+from aqsync.service.messages.alarms import STILL_S
 from aqsync.service.messages.messenger import EVERY_S, Messenger
 from aqsync.service.messages.rules import OVER_S
 from aqsync.service.messages.stop_mark import StopMark
-from aqsync.service.messages.troubles import STILL_S
 from tests.support.harness import logged
 from tests.support.lab import EID, Lab
 from tests.support.stepping import config_of
@@ -163,7 +163,7 @@ def test_what_hangs_and_what_gets_nowhere_is_stuck(lab: Lab) -> None:
     assert daemon.events[2:] == []
     daemon.run(STILL_S + 60)
     assert daemon.events[2:] == ["stuck"]
-    assert daemon.sent[-1]["groups"][0]["code"] == troubles.NO_PROGRESS
+    assert daemon.sent[-1]["groups"][0]["code"] == alarms.NO_PROGRESS
 
 
 @pytest.mark.parametrize("seed", range(5))

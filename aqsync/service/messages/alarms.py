@@ -26,7 +26,7 @@ STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Alarm:
     """Something that people are told of, once for all files that it concerns."""
 
     kind: On
@@ -66,10 +66,10 @@ class Facts:
     """On the journal's disk."""
 
 
-def troubles(found: Overview, facts: Facts) -> list[Trouble]:
+def alarms(found: Overview, facts: Facts) -> list[Alarm]:
     """Everything that is wrong, one for each kind, mapping and code."""
     every = (*_for_person(found), *_server(found), *_stuck(found, facts), *_disk(facts))
-    merged: dict[Key, Trouble] = {}
+    merged: dict[Key, Alarm] = {}
     for each in every:
         known = merged.get(each.key)
         files = each.files + (known.files if known is not None else 0)
@@ -77,14 +77,14 @@ def troubles(found: Overview, facts: Facts) -> list[Trouble]:
     return list(merged.values())
 
 
-def _for_person(found: Overview) -> Iterator[Trouble]:
+def _for_person(found: Overview) -> Iterator[Alarm]:
     if found.server is not None and found.server.denied:
         why = found.server.why
-        yield Trouble(On.NEEDS_YOU, "", why.reason.value, _clean(why.message), _clean(why.hint))
+        yield Alarm(On.NEEDS_YOU, "", why.reason.value, _clean(why.message), _clean(why.hint))
     for each in found.mappings:
         for group in each.needs_you:
             why = group.first.why
-            yield Trouble(
+            yield Alarm(
                 On.NEEDS_YOU,
                 each.mapping.name,
                 why.reason.value,
@@ -94,35 +94,35 @@ def _for_person(found: Overview) -> Iterator[Trouble]:
             )
 
 
-def _server(found: Overview) -> Iterator[Trouble]:
+def _server(found: Overview) -> Iterator[Alarm]:
     problem = found.server
     if problem is None or problem.denied:
         return
     if found.at_ns - problem.since_ns >= SERVER_AWAY_S * SECOND_NS:
         why = problem.why
         # One code: what exactly is in the way may change while it is away.
-        yield Trouble(On.SERVER_AWAY, "", "server-away", _clean(why.message), _clean(why.hint))
+        yield Alarm(On.SERVER_AWAY, "", "server-away", _clean(why.message), _clean(why.hint))
 
 
-def _stuck(found: Overview, facts: Facts) -> Iterator[Trouble]:
+def _stuck(found: Overview, facts: Facts) -> Iterator[Alarm]:
     if facts.stuck is not None:
         reason = f"a part of the daemon hangs: {facts.stuck}"
-        yield Trouble(On.STUCK, "", STUCK_LOOP, reason, "restart the daemon; its log says more")
+        yield Alarm(On.STUCK, "", STUCK_LOOP, reason, "restart the daemon; its log says more")
     for name, seconds in (facts.slow or {}).items():
         reason = f"a look at its disk has got nowhere for {seconds_text(seconds)}"
         hint = "see whether its file system answers: `aqsync doctor`"
-        yield Trouble(On.STUCK, name, SLOW_DISK, reason, hint)
+        yield Alarm(On.STUCK, name, SLOW_DISK, reason, hint)
     if facts.still_s >= STILL_S:
         reason = f"files could be sent, and none has moved for {seconds_text(facts.still_s)}"
         hint = "see the daemon's log, and `aqsync doctor`"
-        yield Trouble(On.STUCK, "", NO_PROGRESS, reason, hint)
+        yield Alarm(On.STUCK, "", NO_PROGRESS, reason, hint)
     for each in found.mappings:
         for group in each.groups:
             old = [p for p in group.problems if p.files is None and _is_long(p.age_seconds)]
             if old and group.first.state is State.WAITING:
                 why = old[0].why
                 reason = f"waits for more than a day: {_clean(why.message)}"
-                yield Trouble(
+                yield Alarm(
                     *(On.STUCK, each.mapping.name, why.reason.value, reason, _clean(why.hint)),
                     files=len(old),
                 )
@@ -132,10 +132,10 @@ def _is_long(seconds: float | None) -> bool:
     return seconds is not None and seconds >= LONG_WAIT_S
 
 
-def _disk(facts: Facts) -> Iterator[Trouble]:
+def _disk(facts: Facts) -> Iterator[Alarm]:
     if facts.room is not None and facts.room.is_little:
         reason = f"the disk of the journal {facts.room.text}"
-        yield Trouble(On.DISK_LOW, "", DISK_LOW, reason, "free some space")
+        yield Alarm(On.DISK_LOW, "", DISK_LOW, reason, "free some space")
 
 
 def could_send(found: Overview) -> bool:
@@ -143,7 +143,7 @@ def could_send(found: Overview) -> bool:
     return found.server is None and any(each.files[State.PENDING] for each in found.mappings)
 
 
-def told(some: Iterable[Trouble]) -> str:
+def told(some: Iterable[Alarm]) -> str:
     """All of them, a line each with what to do."""
     lines = []
     for each in some:
