@@ -36,6 +36,7 @@ from aqsync.service.board import Board, Sampler
 from aqsync.service.calendar import Calendar
 from aqsync.service.confinement import require_seen, warn_of_unseen
 from aqsync.service.fleet.view import Fleet
+from aqsync.service.metrics.collect import Metrics
 from aqsync.service.page.server import PageServer
 from aqsync.service.signals import Signals
 from aqsync.service.systemd_notify import Notifier
@@ -95,6 +96,7 @@ class Daemon:
         self._slow: set[str] = set()
         self._now = self._session(config)
         self.board = Board(journal, clock, lambda: self.config, self.sending)
+        self.metrics = Metrics(self)
         self.fleet = Fleet(lambda: self.config, connect, clock)
         self._sampler = Sampler(self.board, journal, clock)
         self._page = PageServer(config.journal, self, clock)

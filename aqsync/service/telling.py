@@ -9,12 +9,14 @@ from aqsync.service.fleet.writer import Connect, FleetWriter
 from aqsync.service.health import Health, Watched
 from aqsync.service.heartbeat import Heartbeat
 from aqsync.service.messages.messenger import Messenger
-from aqsync.service.metrics.collect import Measured, Metrics
+from aqsync.service.metrics.collect import Metrics
 from aqsync.service.metrics.textfile import MetricsFile
 
 
-class Told(Watched, Measured, Protocol):
+class Told(Watched, Protocol):
     """The daemon, as far as others are told of it."""
+
+    metrics: Metrics
 
 
 class Telling:
@@ -30,7 +32,7 @@ class Telling:
         health = Health(daemon, clock)
         self._messenger = Messenger(daemon, health, clock)
         self._heartbeat = Heartbeat(daemon, health, clock)
-        self._metrics = MetricsFile(Metrics(daemon), lambda: daemon.config.metrics.textfile, clock)
+        self._metrics = MetricsFile(daemon.metrics, lambda: daemon.config.metrics.textfile, clock)
         self._fleet = FleetWriter(daemon, connect, clock)
 
     def start(self) -> None:

@@ -15,6 +15,7 @@ from aqsync.config.status import Listen
 from aqsync.errors import AqsyncError
 from aqsync.service.board import Board
 from aqsync.service.fleet.view import Fleet
+from aqsync.service.metrics.collect import Metrics
 from aqsync.service.page.gate import FORM_HEADER, form_token
 from aqsync.service.page.secret import read_token, token_path
 from aqsync.service.page.server import PageServer
@@ -35,6 +36,7 @@ class Shown:
         self.journal = lab.journal
         self.board = Board(lab.journal, lab.clock, lambda: self.config, lambda: 0, HANG_S)
         self.fleet = Fleet(lambda: self.config, lambda _config: lab.server, lab.clock)
+        self.metrics = Metrics(self)
         self.asked: list[object] = []
         self.limits: list[Limits] = []
         """Of each push."""

@@ -33,7 +33,7 @@ _DURATIONS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 _LATENCIES_S = (1, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
 
 
-class Measured(Protocol):
+class Source(Protocol):
     """The daemon, as far as metrics need it; several threads call it."""
 
     @property
@@ -51,7 +51,7 @@ class Metrics:
         daemon: What they are of.
     """
 
-    def __init__(self, daemon: Measured) -> None:
+    def __init__(self, daemon: Source) -> None:
         self._daemon = daemon
         self._asking = threading.Lock()
         self._counted = daemon.journal.history.newest()
@@ -125,7 +125,7 @@ class Metrics:
 class _Standing(Collector):
     """How everything stands now."""
 
-    def __init__(self, daemon: Measured) -> None:
+    def __init__(self, daemon: Source) -> None:
         self._daemon = daemon
 
     def describe(self) -> Iterable[Metric]:

@@ -10,14 +10,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from aqsync.service.metrics.collect import CONTENT_TYPE, FRESH_S, Measured, Metrics
+from aqsync.service.metrics.collect import CONTENT_TYPE, FRESH_S, Metrics, Source
 from aqsync.service.metrics.readiness import Why, not_alive, not_ready
 
 
-class Alive(Measured, Protocol):
+class Alive(Source, Protocol):
     """The daemon, as far as monitoring needs it."""
 
-    def hangs(self) -> str | None: ...  # noqa: D102 - what it does, the daemon says
+    @property
+    def metrics(self) -> Metrics: ...  # noqa: D102 - what these do, the daemon says
+    def hangs(self) -> str | None: ...  # noqa: D102
 
 
 def routes(daemon: Alive) -> Sequence[BaseRoute]:
@@ -26,10 +28,9 @@ def routes(daemon: Alive) -> Sequence[BaseRoute]:
     Args:
         daemon: What it is asked of.
     """
-    told = Metrics(daemon)
 
     def metrics(_request: Request) -> Response:
-        return Response(told.text(), media_type=CONTENT_TYPE)
+        return Response(daemon.metrics.text(), media_type=CONTENT_TYPE)
 
     def alive(_request: Request) -> Response:
         return _answer("alive", not_alive(daemon.hangs()))
