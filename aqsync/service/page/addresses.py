@@ -1,9 +1,9 @@
-"""Addresses that hold names of files: any bytes, also such as are no UTF-8."""
+"""Addresses and forms that hold names of files: any bytes, also such as are no UTF-8."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from starlette.requests import Request
 
@@ -29,6 +29,16 @@ def asked(request: Request) -> Mapping[str, str]:
     if "mapping" in given:
         given["mapping"] = given["mapping"].encode(errors="replace").decode()
     return given
+
+
+def quoted(path: str) -> str:
+    """A path as the field of a form holds it: a browser would not send all bytes of it back."""
+    return quote(path, errors=_BYTES)
+
+
+def unquoted(field: str) -> str:
+    """The path again."""
+    return unquote(field, errors=_BYTES)
 
 
 def asked_number(given: Mapping[str, str], name: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,12 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from aqsync.errors import BadRequest
 from aqsync.local.rules import IGNORE_FILE
+from aqsync.service.page.addresses import address, asked, asked_number, unquoted
 from aqsync.service.page.buttons import Fields, button
 from aqsync.service.page.controls import push_request
 from aqsync.service.page.experiment_links import experiment_url
 from aqsync.service.page.for_a_person import Needed
 from aqsync.service.page.ignore_lines import ignore_line
-from aqsync.service.page.path_keys import key_of, path_of
 from aqsync.service.page.site import Site
 from aqsync.service.web.models import RetryRequest
 from aqsync.sync.overview import Overview
@@ -26,7 +25,6 @@ from aqsync.wording import counted
 _FIRST_FILES = 10
 _FILES_OF_PAGE = 100
 _SET_FREE_AT_ONCE = 500
-_MOST_DIGITS = 6
 MOST_OVERWRITTEN = 100
 """With one button: more are hardly looked at one by one, and `aqsync push --overwrite` does it."""
 
@@ -68,9 +66,9 @@ class _NeedsYou:
 
     def files(self, request: Request) -> Response:
         """One reason with all its files, so many to a page."""
-        needed = self._needed(request.query_params)
+        needed = self._asked(request)
         pages = (len(needed.problems) - 1) // _FILES_OF_PAGE + 1
-        number = min(pages, max(1, _number(request.query_params.get("page", "1"))))
+        number = min(pages, max(1, asked_number(asked(request), "page") or 1))
         begin = (number - 1) * _FILES_OF_PAGE
         problems = needed.problems[begin : begin + _FILES_OF_PAGE]
         values = {"problems": problems, "number": number, "pages": pages}
@@ -78,12 +76,12 @@ class _NeedsYou:
 
     def ask_retry(self, request: Request) -> Response:
         """Is what trying again takes away really to go?"""
-        needed = self._needed(request.query_params)
+        needed = self._asked(request)
         return self._ask(request, needed, "retry", needed.lost_by_retry or "Nothing is lost.")
 
     def ask_overwrite(self, request: Request) -> Response:
         """Are the files on the server really to be replaced?"""
-        needed = self._needed(request.query_params)
+        needed = self._asked(request)
         if not needed.overwritable or len(needed.problems) > MOST_OVERWRITTEN:
             raise BadRequest("the page offers this for a few conflicting files at once")
         lost = (
@@ -102,7 +100,7 @@ class _NeedsYou:
 
     def ask_accept(self, request: Request) -> Response:
         """Is the directory really right as it is?"""
-        needed = self._needed(request.query_params)
+        needed = self._asked(request)
         if not needed.acceptable:
             raise BadRequest("there is no directory to accept")
         lost = (
@@ -114,7 +112,7 @@ class _NeedsYou:
 
     def ignore(self, request: Request) -> Response:
         """How a file is left out from now on: aqsync never writes into a mapped directory."""
-        needed = self._needed(request.query_params)
+        needed = self._asked(request)
         path = needed.path_of(needed.first)
         folder = path.rpartition("/")[0]
         return self._shown(
@@ -130,7 +128,7 @@ class _NeedsYou:
 
     def retry(self, fields: Fields) -> str:
         """Set files free, as `aqsync retry` does."""
-        needed = self._needed(fields)
+        needed = self._sent(fields)
         request = RetryRequest(
             config=str(self._site.daemon.config.path), paths=[], mappings=[], actions=False
         )
@@ -148,7 +146,7 @@ class _NeedsYou:
 
     def overwrite(self, fields: Fields) -> str:
         """Replace files on the server, as `aqsync push --overwrite PATH` does."""
-        needed = self._needed(fields)
+        needed = self._sent(fields)
         paths = self._still_so(needed) if needed.overwritable else []
         if not paths or len(paths) > MOST_OVERWRITTEN:
             raise BadRequest("nothing is replaced: it is no longer as the page has shown it")
@@ -160,7 +158,7 @@ class _NeedsYou:
 
     def accept(self, fields: Fields) -> str:
         """Accept a mapping's directory, as `aqsync retry --mapping` does."""
-        needed = self._needed(fields)
+        needed = self._sent(fields)
         if not needed.acceptable:
             raise BadRequest("there is no directory to accept")
         self._site.orders.retry(
@@ -175,18 +173,26 @@ class _NeedsYou:
     def _found(self) -> Overview:
         return self._site.at_once() or self._site.look()
 
-    def _needed(self, fields: Mapping[str, str]) -> Needed:
-        """What an address or a form names: a reason, or one file that it concerns.
+    def _asked(self, request: Request) -> Needed:
+        """What an address names; see `_needed`."""
+        given = asked(request)
+        return self._needed(given, given.get("file", ""))
+
+    def _sent(self, fields: Fields) -> Needed:
+        """What a form names; see `_needed`."""
+        return self._needed(fields, unquoted(fields.get("file", "")))
+
+    def _needed(self, fields: Mapping[str, str], path: str) -> Needed:
+        """A reason, or one file that it concerns.
 
         Raises:
             BadRequest: It needs nobody any more.
         """
         wanted = tuple(fields.get(name) for name in ("mapping", "state", "code"))
-        path = path_of(fields["file"]) if fields.get("file") else None
         for each in self._site.reasons.of(self._found()):
             if wanted != (each.mapping.name, each.state.value, each.why.reason.value):
                 continue
-            if path is None:
+            if not path:
                 return each
             problems = [problem for problem in each.problems if each.path_of(problem) == path]
             if problems:
@@ -225,7 +231,7 @@ class _NeedsYou:
         return self._site.answer(
             request,
             template,
-            address=address,
+            address=address_of,
             fields_of=fields_of,
             most_overwritten=MOST_OVERWRITTEN,
             pushes=self._site.pushes.newest,
@@ -233,17 +239,16 @@ class _NeedsYou:
         )
 
 
-def address(path: str, needed: Needed, file: str | None = None, **more: object) -> str:
+def address_of(page: str, needed: Needed, file: str | None = None, /, **more: str | int) -> str:
     """A link to what concerns a reason, or one file of it.
 
     Args:
-        path: Of the page.
+        page: Its path.
         needed: The reason.
         file: Below the mapping's root.
         more: More of the query.
     """
-    named = {} if file is None else {"file": key_of(file)}
-    return f"{path}?{urlencode({**fields_of(needed), **named, **more})}"
+    return address(page, **fields_of(needed), file=file or "", **more)
 
 
 def fields_of(needed: Needed) -> dict[str, str]:
@@ -253,9 +258,3 @@ def fields_of(needed: Needed) -> dict[str, str]:
         "state": needed.state.value,
         "code": needed.why.reason.value,
     }
-
-
-def _number(text: str) -> int:
-    """The number of a page; 1 for what is none."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
-    return int(text) if is_number else 1

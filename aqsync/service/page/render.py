@@ -13,8 +13,7 @@ from starlette.responses import HTMLResponse
 
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS
-from aqsync.service.page.addresses import address
-from aqsync.service.page.path_keys import key_of
+from aqsync.service.page.addresses import address, quoted
 from aqsync.wording import age_text, counted, printable, seconds_text, size_text
 
 
@@ -58,8 +57,8 @@ def environment() -> Environment:
     made.filters |= {
         "age": age_text,
         "counted": counted,
-        "key": key_of,
         "name": printable,
+        "quoted": quoted,
         "seconds": seconds_text,
         "size": size_text,
         "time": lambda at_ns: local_text(at_ns / SECOND_NS),

@@ -10,10 +10,10 @@ import pytest
 from aqsync.errors import ConfigError
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import Hold, Reason, State
+from aqsync.service.page.addresses import quoted
 from aqsync.service.page.for_a_person import OVERWRITABLE, Reasons
 from aqsync.service.page.gate import FORM_HEADER
 from aqsync.service.page.news import Newest
-from aqsync.service.page.path_keys import key_of
 from aqsync.service.page.pushes import Pushes
 from aqsync.service.page.site import Site
 from aqsync.service.web.models import FileUnderWay
@@ -94,7 +94,7 @@ def test_reasons_stand_with_hint_age_and_files(lab: Lab, browser: Browser) -> No
 
 def test_files_are_tried_again_and_no_others(lab: Lab, browser: Browser) -> None:
     conflicts(lab, "a.csv", "b.csv")
-    answer = browser.send("/do/retry", **CONFLICT, file=key_of("a.csv"))
+    answer = browser.send("/do/retry", **CONFLICT, file=quoted("a.csv"))
     assert answer.text == "1 file set free; the daemon tries again"
     assert answer.headers["hx-trigger"] == "restated"
     assert browser.shown.asked == ["look again"]
@@ -112,7 +112,7 @@ def test_what_is_lost_is_asked_about_first(lab: Lab, browser: Browser) -> None:
     found = browser.ask(each[0])
     assert "what is there now is lost" in found.text
     assert "It concerns 1 file of lab: a.csv (4 B here)" in found.text
-    answer = browser.send("/do/overwrite", **CONFLICT, file=key_of("a.csv"))
+    answer = browser.send("/do/overwrite", **CONFLICT, file=quoted("a.csv"))
     assert "replacing a.csv on the server has begun" in answer.text
     wait_until(lambda: "1 uploaded" in browser.ask("/needs-you").text, "the end of the push")
     assert lab.remote == {"a.csv": b"ours", "b.csv": b"theirs"}
@@ -186,7 +186,7 @@ def test_names_of_files_are_text(lab: Lab, browser: Browser) -> None:
         assert "\u202e" not in body
         assert "49" not in body.partition("<main")[2].replace("html49", "")
     for name in HOSTILE:
-        answer = browser.send("/do/retry", **CONFLICT, file=key_of(name))
+        answer = browser.send("/do/retry", **CONFLICT, file=quoted(name))
         assert "1 file set free" in answer.text, name
 
 

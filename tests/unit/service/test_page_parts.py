@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.config import MappingConfig
-from aqsync.errors import BadRequest
 from aqsync.journal.history import Event, HistoryKind
 from aqsync.local.rules import Rules
 from aqsync.model import SECOND_NS
+from aqsync.service.page.addresses import quoted, unquoted
 from aqsync.service.page.ignore_lines import ignore_line
-from aqsync.service.page.path_keys import key_of, path_of
 from aqsync.service.page.rates import rates
 from aqsync.service.web.models import FileUnderWay
 
@@ -70,15 +69,9 @@ def test_what_a_text_file_cannot_show_gets_no_line(name: str) -> None:
 
 
 @given(st.binary(min_size=1).filter(lambda name: b"\0" not in name))
-def test_a_key_stands_for_any_name(name: bytes) -> None:
+def test_a_form_holds_any_name(name: bytes) -> None:
     path = os.fsdecode(name)
-    key = key_of(path)
-    assert key.isascii()
-    assert key.replace("-", "").replace("_", "").isalnum()
-    assert path_of(key) == path
-
-
-@pytest.mark.parametrize("key", ["%", "a", "=", "é", "AA"])
-def test_what_is_no_key_names_no_file(key: str) -> None:
-    with pytest.raises(BadRequest):
-        path_of(key)
+    field = quoted(path)
+    assert field.isascii()
+    assert not set(field) & set(" \"'<>&")
+    assert unquoted(field) == path
