@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import platformdirs
 
 from aqsync.config.private_file import read_private_file
 from aqsync.errors import ConfigError
+from aqsync.small_file import replace_file
 
 _ENVIRONMENT = ("AQSYNC_API_TOKEN", "API_TOKEN")
 _CREDENTIAL = "token"
@@ -78,15 +78,10 @@ def store_token(token: str, place: Path) -> None:
     Raises:
         ConfigError: It cannot be written.
     """
-    new = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{token}\n")
-        new.replace(place)
+        replace_file(place, f"{token}\n".encode(), 0o600)
     except OSError as exc:
-        new.unlink(missing_ok=True)
         raise ConfigError(f"the token cannot be stored in {place}: {exc.strerror}") from exc
 
 

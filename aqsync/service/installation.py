@@ -24,6 +24,7 @@ from aqsync.service.conditions import (
 from aqsync.service.confinement import folders_to_see
 from aqsync.service.systemctl import Systemctl
 from aqsync.service.unit import Unit
+from aqsync.small_file import replace_file
 
 SYSTEM_UNITS = Path("/etc/systemd/system")
 _SHOWN = (
@@ -207,10 +208,7 @@ def failed_file(file: Path) -> Path:
 def _write(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_name(f".{file.name}.new")
-        new.write_text(text)
-        new.chmod(0o644)
-        new.replace(file)
+        replace_file(file, text.encode(), 0o644)
     except OSError as exc:
         raise ServiceFailed(f"{file} cannot be written: {exc.strerror}") from exc
 

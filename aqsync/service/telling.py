@@ -48,9 +48,9 @@ class Telling:
 
     def problems(self) -> list[str]:
         """Why somebody cannot be told; no secret stands in it."""
-        beat = self._heartbeat.problem
-        known = [*self._messenger.problems(), *self._fleet.problems()]
-        return known if beat is None else [*known, beat]
+        several = [*self._messenger.problems(), *self._fleet.problems()]
+        each_one = (self._heartbeat.problem, self._metrics.problem)
+        return [*several, *(problem for problem in each_one if problem is not None)]
 
     def begin_end(self, why: str | None) -> None:
         """Tell that the daemon ends, and do not wait for it.

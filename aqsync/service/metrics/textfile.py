@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from aqsync.clock import Clock
 from aqsync.log import Log
 from aqsync.service.metrics.collect import Metrics
+from aqsync.small_file import replace_file
 from aqsync.sync.loop import Loop
 
 EVERY_S = 30.0
 _WHILE_OFF_S = 60.0
+_MODE = 0o644
+"""node_exporter is another user."""
 
 log = Log(__name__)
 
@@ -30,7 +32,8 @@ class MetricsFile:
         self._metrics = metrics
         self._path = path
         self._loop = Loop("metrics file", clock)
-        self._failed: str | None = None
+        self.problem: str | None = None
+        """Why it could not be written the last time."""
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
@@ -44,30 +47,16 @@ class MetricsFile:
         """Write it once."""
         path = self._path()
         if path is None:
+            self.problem = None
             return _WHILE_OFF_S
         try:
-            write_whole(path, self._metrics.text())
-            self._failed = None
+            replace_file(path, self._metrics.text(), _MODE)
         except OSError as exc:
-            if self._failed != str(exc):
+            if self.problem is None:
                 log.warning("the metrics file cannot be written", path=path, exc=exc)
-            self._failed = str(exc)
+            self.problem = f"the metrics file {path} cannot be written: {exc.strerror or exc}"
+            return EVERY_S
+        if self.problem is not None:
+            log.info("recovered: the metrics file is written again", path=path)
+        self.problem = None
         return EVERY_S
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file, so that a reader finds the old content or the new one.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.unlink(missing_ok=True)
-    made = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        with os.fdopen(made, "wb") as file:
-            file.write(content)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise

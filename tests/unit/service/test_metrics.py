@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,8 +135,15 @@ def test_the_file_is_replaced_as_a_whole(
     for _ in range(2):
         file.step()
     assert caplog.messages.count("the metrics file cannot be written") == 1
+    assert file.problem is not None
+    assert str(path) in file.problem
     path.parent.mkdir()
-    file.step()
+    umask = os.umask(0o077)  # as in the shipped unit
+    try:
+        file.step()
+    finally:
+        os.umask(umask)
     assert read(path.read_bytes())["aqsync_server_up"] == 1
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o777 == 0o644
+    assert file.problem is None
