@@ -47,6 +47,10 @@ def look_at_messages(subject: Subject) -> Iterator[Result]:
     if isinstance(daemon, DaemonStatus):
         for problem in daemon.not_told:
             yield warning(f"others are not told: {problem}")
+    if config.fleet is not None:
+        subject.require_own_eyes()
+        signed = "signed" if config.fleet.key() is not None else "not signed"
+        yield ok(f"the fleet {config.fleet.experiment} is named; its files are {signed}")
     if not config.notify.is_wanted and config.heartbeat is None:
         yield ok("nobody is told when something needs a person: the configuration says nobody")
         return

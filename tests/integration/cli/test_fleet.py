@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from aqsync.aqueduct.client import Client
 from aqsync.clock import SystemClock
@@ -52,8 +54,10 @@ class Viewer:
 
 
 @pytest.fixture
-def viewer(tmp_path: Path, embedded_server: EmbeddedServer) -> Viewer:
-    return Viewer(tmp_path, embedded_server.url)
+def viewer(tmp_path: Path, embedded_server: EmbeddedServer) -> Iterator[Viewer]:
+    made = Viewer(tmp_path, embedded_server.url)
+    with closing(made.server):
+        yield made
 
 
 def test_it_shows_all_pcs_and_ends_with_1_if_one_is_red(viewer: Viewer) -> None:
@@ -93,3 +97,23 @@ def test_an_old_file_and_a_forged_one_are_shown_as_just_that(viewer: Viewer) -> 
     viewer.server.upload(viewer.experiment.uuid, name, [forged], len(forged))
     ran = viewer.look()
     assert (ran.exit_code, "its signature is not that of the key" in ran.out) == (1, True)
+
+
+def test_check_and_doctor_look_at_the_key(viewer: Viewer) -> None:
+    mapping = {"name": "a", "directory": str(viewer.folder), "experiment": viewer.experiment.eid}
+    text = yaml.safe_load(viewer.config.read_text())
+    text |= {"mappings": [mapping], "journal": str(viewer.folder.with_name("state") / "journal.db")}
+    text["fleet"] |= {"key_file": str(viewer.folder.with_name("fleet-key"))}
+    viewer.config.write_text(yaml.safe_dump(text))
+    key_file = viewer.key_file.rename(viewer.folder.with_name("fleet-key"))
+
+    def said() -> str:
+        commands = (("check", "--online"), ("doctor", "--only", "messages"))
+        return "".join(run(*each, "--config", viewer.config).text for each in commands)
+
+    good = said()
+    assert "the key of the fleet can be read" in good
+    assert f"experiment {viewer.experiment.eid}: fleet" in good
+    assert "its files are signed" in good
+    key_file.chmod(0o644)
+    assert said().count("other users can read the key file") == 2
