@@ -89,7 +89,7 @@ class DaemonState:
     @staticmethod
     def _tell_ways_to_people(status: DaemonStatus) -> None:
         for problem in status.not_told:
-            say(f"  nobody can be told: {problem}")
+            say(f"  others are not told: {problem}")
         if status.page is not None:
             say(f"  its status page is at {status.page}; `aqsync open` opens it")
         elif status.page_problem is not None:

@@ -16,8 +16,8 @@ from aqsync.config.notify import Address, HeartbeatConfig, On
 from aqsync.errors import AqsyncError
 from aqsync.log import Log
 from aqsync.service import outgoing
-from aqsync.service.health import Health, Watched
 from aqsync.service.messages.alarms import alarms, told
+from aqsync.service.own_facts import OwnFacts, Watched
 from aqsync.sync.loop import Loop
 
 LOOK_S = 5.0
@@ -35,16 +35,16 @@ class Heartbeat:
 
     Args:
         daemon: Whose.
-        health: What it knows of itself.
+        facts: What it knows of itself.
         clock: The time.
         beat: Sends one: where to, and what is wrong, if anything.
     """
 
     def __init__(
-        self, daemon: Watched, health: Health, clock: Clock, beat: Beat | None = None
+        self, daemon: Watched, facts: OwnFacts, clock: Clock, beat: Beat | None = None
     ) -> None:
         self._daemon = daemon
-        self._health = health
+        self._facts = facts
         self._beat = send_beat if beat is None else beat
         self._loop = Loop("heartbeat", clock)
         self._pause_s = 0.0
@@ -80,7 +80,7 @@ class Heartbeat:
 
     def _send(self, heartbeat: HeartbeatConfig) -> None:
         found = self._daemon.board.look(heartbeat.every / 2)
-        wrong = [each for each in alarms(found, self._health.facts(found)) if each.kind in _FAILS]
+        wrong = [each for each in alarms(found, self._facts.now(found)) if each.kind in _FAILS]
         self._beat(heartbeat.address(), told(wrong))
 
 

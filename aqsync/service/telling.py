@@ -6,11 +6,11 @@ from typing import Protocol
 
 from aqsync.clock import Clock
 from aqsync.service.fleet.writer import Connect, FleetWriter
-from aqsync.service.health import Health, Watched
 from aqsync.service.heartbeat import Heartbeat
 from aqsync.service.messages.messenger import Messenger
 from aqsync.service.metrics.collect import Metrics
 from aqsync.service.metrics.textfile import MetricsFile
+from aqsync.service.own_facts import OwnFacts, Watched
 
 
 class Told(Watched, Protocol):
@@ -29,9 +29,9 @@ class Telling:
     """
 
     def __init__(self, daemon: Told, connect: Connect, clock: Clock) -> None:
-        health = Health(daemon, clock)
-        self._messenger = Messenger(daemon, health, clock)
-        self._heartbeat = Heartbeat(daemon, health, clock)
+        facts = OwnFacts(daemon, clock)
+        self._messenger = Messenger(daemon, facts, clock)
+        self._heartbeat = Heartbeat(daemon, facts, clock)
         self._metrics = MetricsFile(daemon.metrics, lambda: daemon.config.metrics.textfile, clock)
         self._fleet = FleetWriter(daemon, connect, clock)
 

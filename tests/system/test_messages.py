@@ -101,7 +101,7 @@ def test_one_who_takes_nothing_holds_nothing_up(tmp_path: Path, receiver: Receiv
             project.write("b.csv")
             daemon.wait_for_remote({"b.csv"})
             said = project.run("status").out
-            assert "nobody can be told: http://127.0.0.1" in said
+            assert "others are not told: http://127.0.0.1" in said
             assert SECRET not in said
             daemon.wait(
                 lambda: ("POST", f"/{SECRET}/beat/fail") in receiver.asked, "a sign of life"

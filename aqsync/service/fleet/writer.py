@@ -23,7 +23,7 @@ from aqsync.model import SECOND_NS
 from aqsync.service.fleet.files import content_of, read_files, server_time
 from aqsync.service.fleet.own_status import Run, Whose, sequence_in, shown, status_of, whose
 from aqsync.service.fleet.rules import judged
-from aqsync.service.health import Watched
+from aqsync.service.own_facts import Watched
 from aqsync.sync.loop import Loop
 
 LOOK_S = 5.0

@@ -9,7 +9,6 @@ from aqsync.config.notify import Address, NotifyConfig, On
 from aqsync.errors import ConfigError
 from aqsync.journal.notices import Key, Notice
 from aqsync.log import Log
-from aqsync.service.health import Health, Watched
 from aqsync.service.messages.alarms import STOPPED, Alarm, alarms
 from aqsync.service.messages.last_message import LastMessage, tell_end
 from aqsync.service.messages.message import (
@@ -22,6 +21,7 @@ from aqsync.service.messages.outbox import Outbox, Send
 from aqsync.service.messages.rules import Memory, daily_is_due, step, told_notice
 from aqsync.service.messages.senders import send
 from aqsync.service.messages.stop_mark import StopMark
+from aqsync.service.own_facts import OwnFacts, Watched
 from aqsync.sync.loop import Loop
 from aqsync.sync.overview import Overview
 
@@ -40,14 +40,14 @@ class Messenger:
 
     Args:
         daemon: Whose state is told.
-        health: What it knows of itself.
+        facts: What it knows of itself.
         clock: The time.
         by: Sends a message.
     """
 
-    def __init__(self, daemon: Watched, health: Health, clock: Clock, by: Send = send) -> None:
+    def __init__(self, daemon: Watched, facts: OwnFacts, clock: Clock, by: Send = send) -> None:
         self._daemon = daemon
-        self._health = health
+        self._facts = facts
         self._clock = clock
         self._outbox = Outbox(daemon.journal, clock, by)
         self._memory = Memory()
@@ -112,7 +112,7 @@ class Messenger:
 
     def _tell(self, notify: NotifyConfig, found: Overview, addresses: Sequence[Address]) -> None:
         notices, now_ns = self._known(), self._clock.now_ns()
-        wrong = alarms(found, self._health.facts(found))
+        wrong = alarms(found, self._facts.now(found))
         quiet = bool(notify.quiet_hours) and notify.quiet_hours.closed(now_ns) is None
         next_step = step(self._memory, notices, wrong, now_ns, notify.on, quiet=quiet)
         messages = [message_of(k, t, found, self._daemon.page) for k, t in next_step.told.items()]

@@ -15,13 +15,13 @@ from aqsync.config.notify import Address, HeartbeatConfig, NotifyConfig, On
 from aqsync.errors import NotSent, ServerUnreachable
 from aqsync.journal import Journal
 from aqsync.service.board import Board
-from aqsync.service.health import Health
 from aqsync.service.heartbeat import RETRY_S, Heartbeat
 from aqsync.service.messages import alarms, outbox
 from aqsync.service.messages.alarms import STILL_S
 from aqsync.service.messages.messenger import EVERY_S, Messenger
 from aqsync.service.messages.rules import OVER_S
 from aqsync.service.messages.stop_mark import StopMark
+from aqsync.service.own_facts import OwnFacts
 from tests.support.harness import logged
 from tests.support.lab import EID, Lab
 from tests.support.stepping import config_of
@@ -56,8 +56,8 @@ class FakeDaemon:
         """The process starts."""
         clock = self.lab.clock
         self.board = Board(self.journal, clock, lambda: self.config, lambda: 0)
-        self.health = Health(self, clock)
-        self.messenger = Messenger(self, self.health, clock, self._send)
+        self.facts = OwnFacts(self, clock)
+        self.messenger = Messenger(self, self.facts, clock, self._send)
 
     @property
     def journal(self) -> Journal:
@@ -301,7 +301,7 @@ def test_a_sign_of_life_says_what_is_wrong(lab: Lab) -> None:
             raise NotSent("https://hc.example.com does not answer within 10 s")
         beats.append(words)
 
-    heart = Heartbeat(daemon, daemon.health, lab.clock, beat)
+    heart = Heartbeat(daemon, daemon.facts, lab.clock, beat)
     heart.step()
     assert beats == [], "nobody wants one"
     beating = HeartbeatConfig.model_validate({"url": "https://hc.example.com/s3cret"})

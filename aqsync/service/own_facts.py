@@ -42,7 +42,7 @@ class Watched(Protocol):
         """Another value whenever some bytes were sent, or something became of a file."""
 
 
-class Health:
+class OwnFacts:
     """Finds out whether the daemon gets on; usable from several threads.
 
     Args:
@@ -57,7 +57,7 @@ class Health:
         self._progress: object = None
         self._moved_at = clock.monotonic()
 
-    def facts(self, found: Overview) -> Facts:
+    def now(self, found: Overview) -> Facts:
         """What is known now.
 
         Args:
