@@ -67,7 +67,8 @@ class Gate:
         await answer(scope, receive, send_safely)
 
     def _refusal(self, request: Request) -> Response | None:
-        host, path = request.headers.get("host", "").lower(), request.url.path
+        # Not `request.url`: it and the routes read a path with an escaped "?" differently.
+        host, path = request.headers.get("host", "").lower(), str(request.scope["path"])
         if host not in self._hosts:
             return _refused("This page is served to this machine alone, under its own address.")
         if request.method in _SAFE and (path in _OPEN or path.startswith(_STATIC)):

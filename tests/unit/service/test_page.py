@@ -41,6 +41,21 @@ def test_only_who_was_let_in_sees_it(browser: Browser) -> None:
     assert browser.token.encode() not in answer.body
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("//", "/%2F", "/needs-you%3F", "/metrics%3F/../needs-you", "/static/..%2Fneeds-you"),
+        *("/static/%2e%2e/needs-you", "/static/../needs-you", "/enter%3Ftoken=", "/do/retry"),
+        *("/needs-you/files?mapping=lab", "/files?word=a", "/charts/data", "/health", "/fleet"),
+    ],
+)
+def test_no_spelling_of_an_address_leads_past_the_gate(browser: Browser, path: str) -> None:
+    for method in ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "TRACE"):
+        answer = browser.ask(path, method)
+        assert answer.status in {403, 404}, method
+        assert b"lab" not in answer.body
+
+
 @pytest.mark.parametrize("path", ["/", "/events", "/static/page.css", "/metrics", "/nowhere"])
 def test_a_name_of_others_is_refused(browser: Browser, path: str) -> None:
     browser.enter()
