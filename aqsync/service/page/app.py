@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from importlib.resources import files
 
@@ -22,7 +21,7 @@ from aqsync.service.page.gate import Gate, form_token
 from aqsync.service.page.news import Newest
 from aqsync.service.page.pages import PAGES
 from aqsync.service.page.pushes import Pushes
-from aqsync.service.page.render import page
+from aqsync.service.page.render import digest_of, page
 from aqsync.service.page.site import Shown, Site
 from aqsync.service.web.orders import Orders
 
@@ -32,7 +31,6 @@ _KINDS = {
     "svg": "image/svg+xml",
     "txt": "text/plain; charset=utf-8",
 }
-_VERSIONED = re.compile(r"-[0-9.]+[0-9]\.")
 
 
 def create_app(daemon: Shown, clock: Clock, token: str, port: int) -> ASGIApp:
@@ -70,11 +68,12 @@ def _http_failed(_request: Request, exc: Exception) -> Response:
 
 
 def static(request: Request) -> Response:
-    """A file beside the templates; a browser keeps it where its name holds its version."""
+    """A file beside the templates; a browser keeps it where its address tells its content."""
     name = request.path_params["name"]
     kind = _KINDS.get(name.rpartition(".")[2])
     place = files("aqsync.service.page") / "static" / name
     if kind is None or "/" in name or not place.is_file():
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    lasts = "max-age=31536000, immutable" if _VERSIONED.search(name) else "no-cache"
+    is_told = request.query_params.get("v") == digest_of(name)
+    lasts = "max-age=31536000, immutable" if is_told else "no-cache"
     return Response(place.read_bytes(), media_type=kind, headers={"cache-control": lasts})

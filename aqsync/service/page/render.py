@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,6 +30,17 @@ def page(template: str, values: Mapping[str, Any], status: int = 200) -> HTMLRes
     # A file's name may hold lone surrogates, which are no UTF-8.
     html = environment().get_template(template).render(values).encode("utf-8", "replace")
     return HTMLResponse(html, status, headers={"cache-control": "no-store"})
+
+
+@cache
+def digest_of(name: str) -> str:
+    """What stands for the content of a file in ``static``, in its address."""
+    content = (files("aqsync.service.page") / "static" / name).read_bytes()
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _static(name: str) -> str:
+    return f"/static/{name}?v={digest_of(name)}"
 
 
 def prepare() -> None:
@@ -54,6 +67,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.globals["static"] = _static
     made.filters |= {
         "age": age_text,
         "counted": counted,
