@@ -12,7 +12,7 @@ from aqsync.config import Config
 from aqsync.journal import Journal
 from aqsync.journal.backlog import ToCome
 from aqsync.sync.loop import Loop
-from aqsync.sync.overview import Overview, overview
+from aqsync.sync.overview import NO_DOUBTS, Doubts, Overview, overview
 
 SAMPLE_EVERY_S = 300.0
 """Between two samples of how much is still to come."""
@@ -36,6 +36,7 @@ class Board:
         config: Gives the present configuration.
         under_way: Gives how many files are being sent.
         at_once_s: So long those wait who want an answer at once.
+        doubts: Gives what the daemon does not know now.
 
     Attributes:
         found: How often it was found out: another number, another answer.
@@ -48,18 +49,20 @@ class Board:
         config: Callable[[], Config],
         under_way: Callable[[], int],
         at_once_s: float = AT_ONCE_S,
+        doubts: Callable[[], Doubts] = lambda: NO_DOUBTS,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._config = config
         self._under_way = under_way
         self._at_once_s = at_once_s
+        self._doubts = doubts
         self.found = 0
         self._looking = threading.Lock()
         self._asking = threading.Lock()
         self._asked: Future[Overview] | None = None
         self._known: Overview | None = None
-        self._by: tuple[Config, int, int] | None = None
+        self._by: tuple[Config, Doubts, int, int] | None = None
         self._at = self._took = 0.0
 
     def look(self, fresh_s: float = 1.0, unchanged_share: int = _SHARE) -> Overview:
@@ -76,17 +79,20 @@ class Board:
         """
         with self._looking:
             began, now_ns = self._clock.monotonic(), self._clock.now_ns()
-            config, under_way = self._config(), self._under_way()
-            by = config, under_way, self._journal.changes
+            config, doubts, under_way = self._config(), self._doubts(), self._under_way()
+            by = config, doubts, under_way, self._journal.changes
             known = self._known
             if known is not None:
                 share = _SHARE if by != self._by else unchanged_share
                 young = began - self._at <= max(fresh_s, self._took * share)
-                if young and self._by is not None and config is self._by[0]:
+                same = self._by is not None and config is self._by[0] and doubts == self._by[1]
+                if young and same:
                     return known
                 if by == self._by and not known.to_come_files:
                     return replace(known, at_ns=now_ns)
-            self._known = overview(self._journal, config, now_ns, under_way=under_way)
+            self._known = overview(
+                self._journal, config, now_ns, under_way=under_way, doubts=doubts
+            )
             self._by, self._at = by, began
             self._took = self._clock.monotonic() - began
             self.found += 1

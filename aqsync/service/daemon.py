@@ -44,6 +44,7 @@ from aqsync.service.telling import Telling
 from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.sync.order import Order
+from aqsync.sync.overview import Doubts
 from aqsync.sync.push_report import push_and_report
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
@@ -95,7 +96,7 @@ class Daemon:
         self._stuck_told = False
         self._slow: set[str] = set()
         self._now = self._session(config)
-        self.board = Board(journal, clock, lambda: self.config, self.sending)
+        self.board = Board(journal, clock, lambda: self.config, self.sending, doubts=self._doubts)
         self.metrics = Metrics(self)
         self.fleet = Fleet(lambda: self.config, connect, clock)
         self._sampler = Sampler(self.board, journal, clock)
@@ -353,6 +354,12 @@ class Daemon:
         if self._clock.monotonic() - self._ticked_at > STUCK_S:
             return "main"
         return self._now.stuck()
+
+    def _doubts(self) -> Doubts:
+        rescanners = self._now.rescanners.items()
+        unseen = tuple(name for name, each in rescanners if not each.has_looked)
+        # What has ended because the daemon stops does not hang.
+        return Doubts(unseen, self.hangs() if self._stop_at is None else None)
 
     def slow_rescans(self) -> dict[str, float]:
         """The mappings whose scan makes no progress, and for how many seconds."""

@@ -6,9 +6,10 @@ The status page, metrics, messages, the fleet's files and reports all show this;
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from aqsync.config import Config, MappingConfig
 from aqsync.journal import Journal
@@ -37,6 +38,17 @@ class Light(StrEnum):
     """Something goes on only once a person has done something."""
 
 
+class Doubts(NamedTuple):
+    """Why a running daemon does not know how everything stands, whatever its journal says."""
+
+    unseen: Collection[str] = ()
+    """Mappings in whose directories something may have changed that is still to be found: since
+    the daemon stopped, while there was a pause, or because events were lost."""
+    stuck: str | None = None
+    """The part of it that hangs or has died."""
+
+
+NO_DOUBTS = Doubts()
 _WORST_FIRST = (Light.NEEDS_YOU, Light.BUSY, Light.WAITING, Light.GREEN)
 
 
@@ -63,6 +75,8 @@ class MappingOverview:
     """Why its file events cannot be trusted."""
     untrusted: Problem | None
     """Why its root cannot be looked at, or is in doubt."""
+    unseen: bool = False
+    """All of it is still to be looked at: see `Doubts`."""
 
     @property
     def needs_you(self) -> tuple[Group, ...]:
@@ -82,6 +96,8 @@ class Overview:
     """Why the server cannot be used now."""
     pauses: dict[str, Pause]
     """By mapping, or `EVERYTHING`."""
+    stuck: str | None = None
+    """The part of the daemon that hangs or has died."""
 
     @property
     def complete_at_ns(self) -> int | None:
@@ -106,7 +122,14 @@ class Overview:
         return sum(group.files for each in self.mappings for group in each.needs_you)
 
 
-def overview(journal: Journal, config: Config, now_ns: int, *, under_way: int = 0) -> Overview:
+def overview(
+    journal: Journal,
+    config: Config,
+    now_ns: int,
+    *,
+    under_way: int = 0,
+    doubts: Doubts = NO_DOUBTS,
+) -> Overview:
     """Find out how everything stands.
 
     Args:
@@ -114,6 +137,7 @@ def overview(journal: Journal, config: Config, now_ns: int, *, under_way: int = 
         config: Which mappings.
         now_ns: The wall clock, nanoseconds since 1970.
         under_way: How many files are being sent now.
+        doubts: What the daemon does not know.
     """
     server, pauses = server_state(journal), journal.pauses.active(now_ns)
     mappings = tuple(
@@ -124,16 +148,19 @@ def overview(journal: Journal, config: Config, now_ns: int, *, under_way: int = 
             now_ns,
             server,
             paused=EVERYTHING in pauses or each.name in pauses,
+            unseen=each.name in doubts.unseen,
         )
         for each in config.mappings
     )
     lights = {each.light for each in mappings}
     if server is not None:  # what it has now cannot be known
         lights.add(Light.NEEDS_YOU if server.denied else Light.WAITING)
+    if doubts.stuck is not None:  # it may not notice what there is to do
+        lights.add(Light.NEEDS_YOU)
     if under_way:
         lights.add(Light.BUSY)
     light = next((each for each in _WORST_FIRST if each in lights), Light.GREEN)
-    return Overview(now_ns, light, mappings, server, pauses)
+    return Overview(now_ns, light, mappings, server, pauses, doubts.stuck)
 
 
 def needs_person(problem: FileProblem) -> bool:
@@ -146,7 +173,8 @@ def light_of(summary: Summary, *, looked_at: bool, blocked: bool) -> Light:
 
     Args:
         summary: Its files.
-        looked_at: All of it was looked at once, and it still is: a pause leaves the disk alone.
+        looked_at: All of it was looked at, and no change can have been missed since: a pause leaves
+            the disk alone, and so does a daemon that does not run.
         blocked: Nothing can be sent now: the server is away, there is a pause, or the like.
     """
     if any(map(needs_person, summary.problems)):
@@ -166,13 +194,14 @@ def _mapping(
     server: ServerProblem | None,
     *,
     paused: bool,
+    unseen: bool,
 ) -> MappingOverview:
     record, windows = journal.mappings.get(mapping.name), config.transfer.windows
     summary = summarize(journal, mapping, now_ns, windows=windows)
     blocked = transfers_blocked(journal, mapping.name, now_ns, windows)
     light = light_of(
         summary,
-        looked_at=record.scanned_at_ns is not None and not paused,
+        looked_at=record.scanned_at_ns is not None and not (paused or unseen),
         blocked=server is not None or blocked is not None,
     )
     measured = measured_of(journal, mapping, now_ns)
@@ -189,6 +218,7 @@ def _mapping(
         record.complete_at_ns,
         journal.mappings.watch(record.id),
         journal.mappings.troubles(record.id).get(""),
+        unseen=unseen and not paused,
     )
 
 

@@ -84,9 +84,9 @@ class Rescanner:
         stop: Callable[[], bool],
     ) -> None:
         self.began = threading.Event()
+        """Set when the first scan has begun, with watches in place if possible."""
         self.took_s: float | None = None
         """Seconds that the last look at everything took; None: there was none."""
-        """Set when the first scan has begun, with watches in place if possible."""
         self._engine = engine
         self._journal = engine.journal
         self._clock = engine.clock
@@ -107,6 +107,8 @@ class Rescanner:
         self._looked: dict[str, float] = {}
         """The paths looked at in the last `_quiet_s`, in order."""
         self._why_everything: str | None = "the start"
+        self._finding_out = False
+        """A look at everything goes on that has a reason."""
         self._everything_at = 0.0
         self._not_before = 0.0
         self._hints_at = 0.0
@@ -131,6 +133,12 @@ class Rescanner:
         """Scan everything as soon as possible."""
         self._doubt(reason)
         self._loop.wake()
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether all of it was looked at, and nothing since gave reason to do so again."""
+        with self._lock:
+            return not (self._paused or self._finding_out or self._why_everything)
 
     def close(self) -> None:
         """Watch no longer."""
@@ -211,6 +219,7 @@ class Rescanner:
     def _look_at_everything(self) -> None:
         with self._lock:
             reason, self._why_everything = self._why_everything, None
+            self._finding_out = self._finding_out or reason is not None
             expected = set(self._due)
         began = self._clock.monotonic()
         self.began.set()
@@ -235,6 +244,7 @@ class Rescanner:
             seconds=round(took, 3),
         )
         self.took_s = took
+        self._finding_out = False
         if reason is None:
             self._suspect(report, expected)
         self._plan_next(took)

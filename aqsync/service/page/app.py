@@ -31,6 +31,8 @@ _KINDS = {
     "svg": "image/svg+xml",
     "txt": "text/plain; charset=utf-8",
 }
+_PLACE = files("aqsync.service.page") / "static"
+_STATIC = frozenset(each.name for each in _PLACE.iterdir() if each.is_file())
 
 
 def create_app(daemon: Shown, clock: Clock, token: str, port: int) -> ASGIApp:
@@ -71,9 +73,8 @@ def static(request: Request) -> Response:
     """A file beside the templates; a browser keeps it where its address tells its content."""
     name = request.path_params["name"]
     kind = _KINDS.get(name.rpartition(".")[2])
-    place = files("aqsync.service.page") / "static" / name
-    if kind is None or "/" in name or not place.is_file():
+    if kind is None or name not in _STATIC:  # anybody may ask, for any name
         raise HTTPException(HTTPStatus.NOT_FOUND)
     is_told = request.query_params.get("v") == digest_of(name)
     lasts = "max-age=31536000, immutable" if is_told else "no-cache"
-    return Response(place.read_bytes(), media_type=kind, headers={"cache-control": lasts})
+    return Response((_PLACE / name).read_bytes(), media_type=kind, headers={"cache-control": lasts})

@@ -41,7 +41,7 @@ class Newest:
         now_ns = self._site.clock.now_ns()
         pauses = self._site.daemon.journal.pauses.active(now_ns)
         standing = (
-            found is None or (found.light, found.server and found.server.why),
+            found is None or (found.light, found.server and found.server.why, found.stuck),
             self._stands,
             tuple(pauses.items()),
             self._site.pushes.newest,
@@ -57,4 +57,4 @@ def _standing(each: MappingOverview) -> Hashable:
         for group in each.groups
     )
     counts = tuple(each.files.items()), tuple(each.measurements.items())
-    return each.light, counts, each.not_there.files, each.not_there.bytes, groups
+    return each.light, each.unseen, counts, each.not_there.files, each.not_there.bytes, groups

@@ -79,11 +79,13 @@ def test_a_change_comes_from_our_own_page_alone(browser: Browser) -> None:
 
 def test_every_answer_forbids_what_is_not_ours(browser: Browser) -> None:
     browser.enter()
-    for path in ("/", "/static/page.css", "/nowhere", "/static/../app.py"):
+    long = f"/static/{5000 * 'a'}.css"
+    for path in ("/", "/static/page.css", "/nowhere", "/static/../app.py", long):
         answer = browser.ask(path)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.status < 500
 
 
 def test_an_open_page_is_told_at_once(browser: Browser) -> None:

@@ -9,7 +9,7 @@ from aqsync.errors import ServerUnreachable
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import State
 from aqsync.service.board import SAMPLE_EVERY_S, Board, Sampler
-from aqsync.sync.overview import Light, Overview, overview
+from aqsync.sync.overview import Doubts, Light, Overview, overview
 from tests.support.lab import EID, Lab
 from tests.support.patience import HANG_S, wait_until
 from tests.support.stepping import config_of
@@ -78,6 +78,22 @@ def test_what_nobody_looks_at_is_not_green(lab: Lab) -> None:
     lab.server.troubles["list_files"].append(ServerUnreachable("away"))
     lab.engine.refresh([EID])
     assert stands(lab).light is Light.WAITING
+
+
+def test_what_the_daemon_does_not_know_is_not_green(lab: Lab) -> None:
+    """The journal alone tells nothing of what came since, and is not written for that either."""
+    lab.write("a.csv", b"1")
+    lab.push()
+    config, doubts = config_of([lab.mapping]), Doubts(unseen=("lab",))
+    board = Board(lab.journal, lab.clock, lambda: config, lambda: 0, doubts=lambda: doubts)
+    found = board.look()
+    assert (found.light, found.mappings[0].light) == (Light.WAITING, Light.WAITING)
+    assert found.mappings[0].unseen
+    doubts = Doubts()
+    assert board.look(30).light is Light.GREEN
+    doubts = Doubts(stuck="dispatcher")
+    found = board.look(30)
+    assert (found.light, found.stuck) == (Light.NEEDS_YOU, "dispatcher")
 
 
 def test_a_page_never_waits_for_a_long_look(lab: Lab) -> None:

@@ -212,6 +212,38 @@ def test_a_loss_of_events_lets_everything_be_looked_at(started: Harness, lost: s
     assert "deep~unheard" in started.remote
 
 
+def test_it_has_looked_once_no_doubt_is_left(harness: Harness) -> None:
+    """Nothing is said to be up there while a look that has a reason is still due or goes on."""
+    scan, during = harness.engine.scan, list[bool]()
+
+    def looked() -> bool:
+        return harness.rescanner.has_looked
+
+    def scanning(mapping: MappingConfig, within: Any = (), **kept: Any) -> Any:
+        during.append(looked())
+        return scan(mapping, within, **kept)
+
+    harness.engine.scan = scanning  # type: ignore[method-assign]  # taken down, then done
+    assert not looked(), "what came while no daemon ran is not known"
+    harness.run(1)
+    assert looked()
+    harness.rescanner.everything("a doubt")
+    assert not looked()
+    harness.run(5)
+    assert looked()
+    pauses = harness.lab.journal.pauses
+    pauses.pause("lab", harness.clock.now_ns(), None)
+    harness.run(2 * ROOT_CHECK_S)
+    pauses.resume("lab")
+    assert not looked(), "what came in a pause is not known"
+    harness.run(2 * ROOT_CHECK_S)
+    assert looked()
+    assert during == [False] * 3
+    harness.run(2 * RESCAN_S)
+    assert during[3:]
+    assert all(during[3:]), "a look without a reason puts nothing in doubt"
+
+
 def test_doubts_without_end_leave_time_for_others(started: Harness) -> None:
     """A scan that takes long is not begun again at once."""
     scan = started.engine.scan
