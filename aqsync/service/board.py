@@ -88,7 +88,7 @@ class Board:
                 same = self._by is not None and config is self._by[0] and doubts == self._by[1]
                 if young and same:
                     return known
-                if by == self._by and not known.to_come_files:
+                if by == self._by and _lasts(known, now_ns):
                     return replace(known, at_ns=now_ns)
             self._known = overview(
                 self._journal, config, now_ns, under_way=under_way, doubts=doubts
@@ -137,6 +137,12 @@ class Board:
             asked.set_result(self.look(fresh_s, _SHARE_UNCHANGED))
         except BaseException as exc:  # noqa: BLE001 - it is told to the one who asked
             asked.set_exception(exc)
+
+
+def _lasts(known: Overview, now_ns: int) -> bool:
+    """Whether time alone changes nothing about it."""
+    paused = all(pause.active(now_ns) for pause in known.pauses.values())
+    return paused and not known.to_come_files
 
 
 class Sampler:

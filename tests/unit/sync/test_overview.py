@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aqsync.errors import ServerUnreachable
 from aqsync.journal.pauses import EVERYTHING
-from aqsync.model import State
+from aqsync.model import SECOND_NS, State
 from aqsync.service.board import SAMPLE_EVERY_S, Board, Sampler
 from aqsync.sync.overview import Doubts, Light, Overview, overview
 from tests.support.lab import EID, Lab
@@ -143,6 +143,18 @@ def test_a_board_looks_again_only_after_a_change(lab: Lab) -> None:
     assert board.look().to_come_files == 1
     lab.clock.advance(60)
     assert board.look().light is Light.BUSY, "time alone can change what is still to come"
+
+
+def test_a_board_sees_that_a_pause_is_over(lab: Lab) -> None:
+    config = config_of([lab.mapping])
+    lab.write("a.csv", b"1")
+    lab.push()
+    board = Board(lab.journal, lab.clock, lambda: config, lambda: 0)
+    now_ns = lab.clock.now_ns()
+    lab.journal.pauses.pause(EVERYTHING, now_ns, now_ns + 60 * SECOND_NS)
+    assert board.look().light is Light.WAITING
+    lab.clock.advance(61)
+    assert board.look().light is Light.GREEN, "nothing was written since, but time has passed"
 
 
 def test_a_board_gives_what_is_young_enough(lab: Lab) -> None:
