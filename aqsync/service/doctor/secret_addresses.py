@@ -42,4 +42,4 @@ def _is_open(config: Config) -> bool:
     try:
         return bool(config.path.stat().st_mode & stat.S_IROTH)
     except OSError:
-        return False  # whoever reads it next reports that
+        return False  # who reads it next reports that
