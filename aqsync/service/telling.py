@@ -12,6 +12,9 @@ from aqsync.service.metrics.collect import Metrics
 from aqsync.service.metrics.textfile import MetricsFile
 from aqsync.service.own_facts import OwnFacts, Watched
 
+LAST_S = 3.0
+"""How long the daemon's end waits for what is told of it; systemd does not wait for ever."""
+
 
 class Told(Watched, Protocol):
     """The daemon, as far as others are told of it."""
@@ -29,6 +32,7 @@ class Telling:
     """
 
     def __init__(self, daemon: Told, connect: Connect, clock: Clock) -> None:
+        self._clock = clock
         facts = OwnFacts(daemon, clock)
         self._messenger = Messenger(daemon, facts, clock)
         self._heartbeat = Heartbeat(daemon, facts, clock)
@@ -65,5 +69,6 @@ class Telling:
 
     def end(self) -> None:
         """Wait a moment for what is under way."""
-        self._messenger.end()
-        self._fleet.end()
+        until = self._clock.monotonic() + LAST_S
+        self._messenger.end(LAST_S)
+        self._fleet.end(max(0.0, until - self._clock.monotonic()))

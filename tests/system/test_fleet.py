@@ -90,10 +90,7 @@ def test_a_daemon_is_seen_stops_in_order_and_is_missed(
         project.close()
 
 
-def test_a_network_that_hangs_holds_up_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aqsync.service.fleet.writer.LAST_S", 0.05)
+def test_a_network_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         section = FleetConfig(experiment="20261123-9", name="pc")
@@ -103,7 +100,7 @@ def test_a_network_that_hangs_holds_up_nobody(
             accepted, _ = silent.accept()  # it is asked, and never answers
             writer: FleetWriter = pc.writer
             writer.begin_end(None)
-            writer.end()
+            writer.end(0.05)
             assert writer._loop.alive  # it is left behind
             silent.close()
             accepted.close()

@@ -31,8 +31,6 @@ LOOK_S = 5.0
 RETRY_S = 5.0
 LONGEST_RETRY_S = 60.0
 """After one that did not arrive: doubling from the one to the other."""
-LAST_S = 3.0
-"""How long the daemon's end waits for the last one."""
 OTHERS_EVERY = 12
 """Signs of life between two looks for other PCs of the same name."""
 
@@ -119,11 +117,15 @@ class FleetWriter:
             self._last = threading.Thread(target=self._say_last, name="fleet", daemon=True)
             self._last.start()
 
-    def end(self) -> None:
-        """Wait for what is under way, but only a moment."""
-        until = self._clock.monotonic() + LAST_S
+    def end(self, longest_s: float) -> None:
+        """Wait for what is under way.
+
+        Args:
+            longest_s: No longer than this, in seconds.
+        """
+        until = self._clock.monotonic() + longest_s
         if self._last is not None:
-            self._last.join(LAST_S)
+            self._last.join(longest_s)
         self._loop.join(until - self._clock.monotonic())
 
     def _say_last(self) -> None:

@@ -27,8 +27,6 @@ from aqsync.sync.overview import Overview
 
 EVERY_S = 5.0
 """Between two looks at how everything stands."""
-LAST_S = 3.0
-"""How long the daemon's end waits for its last message."""
 _STOP = Alarm(On.STOPPED, "", STOPPED, "the daemon had ended; it runs again")
 _DAY = Key(On.DAILY.value, "", "")
 
@@ -90,10 +88,14 @@ class Messenger:
             why = why or "it was told to end"
             self._last = tell_end(addresses, self._mark, why, self._clock)
 
-    def end(self) -> None:
-        """Wait for what is under way, but only a moment."""
-        until = self._clock.monotonic() + LAST_S
-        results = {} if self._last is None else self._last.wait(LAST_S)
+    def end(self, longest_s: float) -> None:
+        """Wait for what is under way.
+
+        Args:
+            longest_s: No longer than this, in seconds.
+        """
+        until = self._clock.monotonic() + longest_s
+        results = {} if self._last is None else self._last.wait(longest_s)
         for exc in filter(None, results.values()):
             log.warning("the last message could not be sent", exc=exc)
         self._loop.join(until - self._clock.monotonic())

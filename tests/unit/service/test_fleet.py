@@ -23,6 +23,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.fake_server import FakeServer, StoredFile
 from tests.support.fleet import FleetPc
 from tests.support.harness import logged
+from tests.support.patience import HANG_S
 
 EID = "20261123-9"
 EVERY_S = 300.0
@@ -234,7 +235,7 @@ def test_a_stop_in_good_order_is_told_and_a_long_one_is_red(fleet: Lab) -> None:
     pc = fleet.add("pc")
     fleet.run(EVERY_S)
     pc.writer.begin_end(None)
-    pc.writer.end()
+    pc.writer.end(HANG_S)
     assert fleet.standings() == {"pc": "stopped"}
     assert fleet.look().is_well
     fleet.clock.advance(3 * EVERY_S + 1)
@@ -246,7 +247,7 @@ def test_an_end_that_nobody_asked_for_is_told_by_silence(fleet: Lab) -> None:
     pc = fleet.add("pc")
     fleet.run(EVERY_S)
     pc.writer.begin_end("the journal is damaged")
-    pc.writer.end()
+    pc.writer.end(HANG_S)
     assert fleet.standings() == {"pc": "all up there"}
 
 
