@@ -113,6 +113,32 @@ def test_the_page_follows_what_happens(browser: webdriver.Chrome, project: Proje
     wait(browser, lambda: one(browser, "h1").text == "faults")
 
 
+@pytest.mark.usefixtures("daemon")
+def test_many_tabs_follow_too(browser: webdriver.Chrome, project: Project) -> None:
+    """A browser opens six connections to one host at most."""
+    first = browser.current_window_handle
+    open_page(browser, project)
+    for _ in range(7):
+        address = browser.current_url
+        browser.switch_to.new_window("tab")
+        browser.get(address)
+    project.put("taken.csv", "theirs")
+    project.write("taken.csv", "ours")
+    for tab in browser.window_handles:
+        browser.switch_to.window(tab)
+        wait(browser, lambda: browser.title == "needs you · aqsync")
+    browser.switch_to.window(first)
+    browser.close()  # it has listened; another one goes on
+    project.write("taken.csv", "theirs")
+    for tab in browser.window_handles:
+        browser.switch_to.window(tab)
+        wait(browser, lambda: browser.title == "all up there · aqsync")
+    for tab in browser.window_handles[1:]:
+        browser.switch_to.window(tab)
+        browser.close()
+    browser.switch_to.window(browser.window_handles[0])
+
+
 def test_a_conflict_is_overwritten_after_a_question(
     browser: webdriver.Chrome, project: Project, daemon: Daemon
 ) -> None:

@@ -8,18 +8,33 @@ function cutOff(yes) {
   else note.textContent = "";
 }
 
+/* A browser opens six connections to one host: of all tabs one listens, and tells the others. */
+const tabs = new BroadcastChannel("aqsync");
+tabs.addEventListener("message", (event) => hear(event.data));
+
+function hear(news) {
+  if (news === "open" || news === "error") cutOff(news === "error");
+  else body.dispatchEvent(new Event(news));
+}
+
+function pass(news) {
+  hear(news);
+  tabs.postMessage(news);
+}
+
 function listen() {
   const source = new EventSource("/events");
-  for (const name of ["restated", "moved"])
-    source.addEventListener(name, () => body.dispatchEvent(new Event(name)));
-  source.addEventListener("open", () => cutOff(false));
+  for (const news of ["restated", "moved", "open"])
+    source.addEventListener(news, () => pass(news));
   source.addEventListener("error", () => {
-    cutOff(true);
+    pass("error");
     /* After an answer that is no stream the browser does not try again by itself. */
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   });
 }
-listen();
+/* The lock is given up when its tab is closed; then another one listens. */
+if (navigator.locks) navigator.locks.request("aqsync", () => new Promise(listen));
+else listen();
 
 /* A button's answer is shown whether it went well or not; a page that fails stays as it was. */
 body.addEventListener("htmx:beforeSwap", (event) => {
