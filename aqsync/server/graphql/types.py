@@ -157,11 +157,16 @@ def _experiment_of(root: TaskData, info: Info) -> ExperimentData:
 
 
 def _stdout_of(root: TaskData, info: Info) -> str | None:
-    return info.context.tasks.records.output(root.uuid)[0]
+    return _output_of(root, info)[0]
 
 
 def _stderr_of(root: TaskData, info: Info) -> str | None:
-    return info.context.tasks.records.output(root.uuid)[1]
+    return _output_of(root, info)[1]
+
+
+def _output_of(root: TaskData, info: Info) -> tuple[str | None, str | None]:
+    # It may have ended since: an answer that calls it PENDING tells no output.
+    return (None, None) if root.ended_at is None else info.context.tasks.records.output(root.uuid)
 
 
 @strawberry.type(description="A run of an action.")
