@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from aqsync.model import State
 from aqsync.sync.summary import FileProblem
@@ -31,7 +32,8 @@ _KEYS: dict[Order, Callable[[FileProblem], Any]] = {
 }
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Group:
     """Problems with the same state and reason, at least one."""
 
     problems: Sequence[FileProblem]

@@ -78,7 +78,7 @@ def check(*, config: Config, online: bool) -> ExitCode:
 
 
 def _check_addresses(config: Config, findings: _Findings) -> None:
-    """Those that people are told by: never shown with their secrets."""
+    """Check the addresses that messages go to; their secrets are never shown."""
     if not config.notify.is_wanted and config.heartbeat is None:
         return
     if findings.passes("the addresses of messages can be read", partial(addresses_of, config)):

@@ -32,8 +32,8 @@ _MOST_ROWS = 200
 def fleet(*, config: Path | None, json: bool) -> ExitCode:
     """Say how all PCs of the fleet stand, and which of them are silent.
 
-    Needs the sections `server` and `fleet` of the configuration alone, and no daemon here. The last
-    sign of life is told by the server's clock.
+    Needs the sections `server` and `fleet` of the configuration alone, and no daemon here. The
+    server's clock says how old each sign of life is.
 
     Exit status: 1 if a PC is silent or needs somebody.
     """

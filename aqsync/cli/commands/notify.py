@@ -55,8 +55,8 @@ def test(*, config: Config, url: str | None) -> ExitCode:
 def stopped(*, config: Config) -> ExitCode:
     """Tell that the daemon has ended, if it could not tell so itself.
 
-    The units of systemd call this when the service ends. Nothing is told if the service ended in
-    good order, or if people were told before and it has not run well since.
+    systemd runs this when the service ends. It sends nothing after an end in good order. It also
+    sends nothing if it sent a message before and the service has not run well since.
     """
     wanted = config.notify
     result = os.environ.get("SERVICE_RESULT") or os.environ.get("MONITOR_SERVICE_RESULT")

@@ -175,7 +175,7 @@ def _failures(found: Found) -> list[dict[str, Any]]:
 
 
 def _hint(reason: Reason | None) -> str:
-    """The history has none; one that needs filling in is told only of what is so now."""
+    """The advice for a reason; empty if it needs a value, which the history does not keep."""
     hint = "" if reason is None else reason.hint_template
     return "" if "{" in hint else hint
 

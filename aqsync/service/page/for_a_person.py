@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from aqsync.config import MappingConfig
 from aqsync.model import Explanation, Reason, State
 from aqsync.sync.overview import MappingOverview, Overview
+from aqsync.sync.problem_groups import Group
 from aqsync.sync.summary import FileProblem
 
 OVERWRITABLE = frozenset(
@@ -43,16 +43,10 @@ _path = attrgetter("path")
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class Needed(Group):
     """All that needs a person for one reason in one mapping; at least one problem."""
 
     mapping: MappingConfig
-    problems: Sequence[FileProblem]
-
-    @property
-    def first(self) -> FileProblem:
-        """The one that stands for all."""
-        return self.problems[0]
 
     @property
     def state(self) -> State:
@@ -63,16 +57,6 @@ class Needed:
     def why(self) -> Explanation:
         """Of the first one; the others have the same reason."""
         return self.first.why
-
-    @property
-    def files(self) -> int:
-        """How many files it concerns."""
-        return sum(problem.files or 1 for problem in self.problems)
-
-    @property
-    def size(self) -> int:
-        """All its files together, in bytes."""
-        return sum(problem.size or 0 for problem in self.problems)
 
     @property
     def age_s(self) -> float:
@@ -127,5 +111,5 @@ def by_reason(found: Overview) -> list[Needed]:
         by: dict[tuple[State, Reason], list[FileProblem]] = {}
         for group in each.needs_you:
             by.setdefault((group.first.state, group.first.why.reason), []).extend(group.problems)
-        needed += [Needed(each.mapping, sorted(some, key=_path)) for some in by.values()]
+        needed += [Needed(sorted(some, key=_path), each.mapping) for some in by.values()]
     return needed

@@ -196,7 +196,7 @@ class _NeedsYou:
                 return each
             problems = [problem for problem in each.problems if each.path_of(problem) == path]
             if problems:
-                return Needed(each.mapping, problems)
+                return Needed(problems, each.mapping)
         raise BadRequest("this needs nobody any more, or for another reason")
 
     def _still_so(self, needed: Needed) -> list[str]:
