@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from aqsync.cli.report.plots import BASE, HEIGHT, TOP, plot
+from aqsync.html import Environment, environment_of
 from aqsync.local_time import local_text
 from aqsync.sync.period import NUMBERED
-from aqsync.wording import counted, duration, printable, seconds_text, size_text
+from aqsync.wording import counted, duration, size_text
 
 _MOST_DAYS = 62
 """Of longer periods, each month is a line."""
@@ -102,20 +101,9 @@ def _by_wait(waits: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
 
 
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("aqsync.cli.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    made = environment_of("aqsync.cli.report")
     made.filters |= {
-        "counted": counted,
         "kind": _kind_text,
-        "name": printable,
-        "seconds": seconds_text,
-        "size": size_text,
         "time": _time_text,
     }
     return made

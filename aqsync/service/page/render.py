@@ -9,14 +9,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
+from aqsync.html import Environment, environment_of
 from aqsync.local_time import local_text
 from aqsync.model import SECOND_NS
 from aqsync.service.page.addresses import address, quoted
-from aqsync.wording import age_text, counted, printable, seconds_text, size_text
+from aqsync.wording import age_text
 
 
 def page(template: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
@@ -59,22 +59,11 @@ def prepare() -> None:
 @cache
 def environment() -> Environment:
     """Where the templates are."""
-    made = Environment(
-        loader=PackageLoader("aqsync.service.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    made = environment_of("aqsync.service.page")
     made.globals["static"] = _static
     made.filters |= {
         "age": age_text,
-        "counted": counted,
-        "name": printable,
         "quoted": quoted,
-        "seconds": seconds_text,
-        "size": size_text,
         "time": lambda at_ns: local_text(at_ns / SECOND_NS),
     }
     made.globals["link_to"] = address
