@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aqsync.server.__main__ import main
-from aqsync.server.incoming_file import IncomingFile
+from aqsync.server.files.incoming_file import IncomingFile
 
 FOLDER = "AQSYNC_BENCH_RECORD"
 """The environment variable that names the folder."""

@@ -213,7 +213,7 @@ def commands_page() -> str:
     for context in commands():
         name, command = context.command_path, context.command
         lines += [f"{'#' * len(name.split())} {name}", ""]
-        if not isinstance(command, click.Group):
+        if can_run(command):
             lines += ["```", f"{name} {' '.join(command.collect_usage_pieces(context))}", "```", ""]
         lines += [_text(command.help), "", *_table(context)]
         lines += ["```", _text(command.epilog).removeprefix(EXAMPLE), "```", ""]
@@ -223,6 +223,11 @@ def commands_page() -> str:
 def top_context() -> click.Context:
     """The command `aqsync` itself, as it is called."""
     return click.Context(aqsync, info_name="aqsync", **aqsync.context_settings)
+
+
+def can_run(command: click.Command) -> bool:
+    """Tell whether a command does something without a subcommand."""
+    return not isinstance(command, click.Group) or command.invoke_without_command
 
 
 def commands() -> Iterator[click.Context]:

@@ -16,28 +16,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from aqsync.server.access_log import AccessLog
 from aqsync.server.context import Context
 from aqsync.server.errors import ServerStartError
-from aqsync.server.exposure import check_token
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.script_runner import ScriptRunner
 from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.task_service import TaskService
 from aqsync.server.extensions.variables import ServerAccess
-from aqsync.server.failed_logins import FailedLogins
-from aqsync.server.files_api import FilesEndpoint
-from aqsync.server.graphql_api import GraphQLEndpoint
-from aqsync.server.proxies import Proxies
-from aqsync.server.running_requests import RunningRequests
-from aqsync.server.served_files import ServedFiles
+from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.rights.exposure import check_token
+from aqsync.server.rights.failed_logins import FailedLogins
+from aqsync.server.rights.token_gate import TokenGate
 from aqsync.server.settings import ServerSettings
 from aqsync.server.storage import Storage
-from aqsync.server.token_gate import TokenGate
 from aqsync.server.web.browser_gate import BrowserGate
 from aqsync.server.web.login import Login
 from aqsync.server.web.pages import PATHS, Pages, is_page
 from aqsync.server.web.sessions import Sessions
+from aqsync.server.wire.access_log import AccessLog
+from aqsync.server.wire.files_api import FilesEndpoint
+from aqsync.server.wire.graphql_api import GraphQLEndpoint
+from aqsync.server.wire.proxies import Proxies
+from aqsync.server.wire.running_requests import RunningRequests
 
 _DISK_THREADS = 16
 _GRAPHQL_THREADS = 4

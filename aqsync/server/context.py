@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from aqsync.server.catalog import Catalog
+from aqsync.server.catalog.catalog import Catalog
 from aqsync.server.extensions.task_service import TaskService
-from aqsync.server.filestore import FileStore
+from aqsync.server.files.filestore import FileStore
 from aqsync.server.storage import Storage
 
 

@@ -15,13 +15,13 @@ from types import FrameType
 
 import uvicorn
 
-from aqsync.server import http_protocol
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
-from aqsync.server.exposure import check_exposure, names_in
-from aqsync.server.file_limit import connections_for, raise_file_limit
-from aqsync.server.http_protocol import GuardedConfig, GuardedProtocol
+from aqsync.server.rights.exposure import check_exposure, names_in
 from aqsync.server.settings import ServerSettings
+from aqsync.server.wire import http_protocol
+from aqsync.server.wire.file_limit import connections_for, raise_file_limit
+from aqsync.server.wire.http_protocol import GuardedConfig, GuardedProtocol
 
 _KEEP_ALIVE_SECONDS = 75
 _ACCEPTED_AT_ONCE = 100

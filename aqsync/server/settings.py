@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aqsync.server.proxies import Addresses
+from aqsync.server.wire.proxies import Addresses
 
 DEFAULT_MAX_FILE_BYTES = 4 * 1024**3
 """4 GiB, as on an Aqueduct server whose settings were left alone."""

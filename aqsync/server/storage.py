@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 from uuid import UUID
 
-from aqsync.server.catalog import Catalog
-from aqsync.server.database import Database
+from aqsync.server.catalog.catalog import Catalog
+from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.task_records import TaskRecords
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.environments import Environments
-from aqsync.server.filestore import FileStore
+from aqsync.server.files.filestore import FileStore
+from aqsync.server.files.space import Space
 from aqsync.server.private_folder import make_private
-from aqsync.server.space import Space
-from aqsync.server.task_records import TaskRecords
 from aqsync.server.trail import Trail
 
 USER = "admin"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from aqsync.server.exchange import Headers
+from aqsync.server.wire.exchange import Headers
 
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv"})
 """The only kinds that a browser may show itself: pixels and plain text."""

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from aqsync.cli.local_path import PATH
 from aqsync.config import parse_size
@@ -57,8 +58,8 @@ class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
             self.fail(f"{value!r} is no IP address such as 127.0.0.1", param, ctx)
 
 
-@click.command(epilog="Example: aqsync serve --data ~/aqueduct-data")
-@click.option("--data", type=PATH, required=True, help="The directory for all data.")
+@click.group(invoke_without_command=True, epilog="Example: aqsync serve --data ~/aqueduct-data")
+@click.option("--data", type=PATH, help="The directory for all data.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=int, default=8000, show_default=True, help="The port; 0 takes a free one."
@@ -102,9 +103,11 @@ class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
     help="How much of the disk stays free. [default: 5 %, but at most 1 GiB]",
 )
 @click.option("--insecure", is_flag=True, help="Let the network in without a token.")
+@click.pass_context
 def serve(
+    ctx: click.Context,
     *,
-    data: Path,
+    data: Path | None,
     host: str,
     port: int,
     token_file: Path | None,
@@ -118,6 +121,11 @@ def serve(
     insecure: bool,
 ) -> ExitCode:
     """Run the embedded Aqueduct server."""
+    if ctx.invoked_subcommand is not None:
+        _refuse_options_of(ctx)
+        return ExitCode.OK
+    if data is None:
+        raise click.UsageError("Missing option '--data'.", ctx)
     token = None if token_file is None else read_token(absolute(token_file), {})
     try:
         from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
@@ -144,3 +152,11 @@ def serve(
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc
     return ExitCode.OK
+
+
+def _refuse_options_of(ctx: click.Context) -> None:
+    """Refuse options before a subcommand, which would not see them."""
+    for parameter in ctx.command.params:
+        if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
+            option = parameter.opts[0]
+            raise click.UsageError(f"{option} stands before {ctx.invoked_subcommand}", ctx)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from aqsync.server.catalog.task_records import Task, TaskEnd, TaskStatus
 from aqsync.server.extensions.environments import Environments
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.process import StopRequest, run
 from aqsync.server.extensions.variables import ServerAccess, script_variables
-from aqsync.server.task_records import Task, TaskEnd, TaskStatus
 
 CANCEL_SECONDS = 10.0
 """How long a cancelled script has after SIGINT, and then after SIGTERM."""

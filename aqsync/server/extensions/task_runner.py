@@ -9,12 +9,12 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from aqsync.server.catalog.task_records import Task, TaskEnd, TaskRecords, TaskStatus
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.environments import EnvironmentFailed
 from aqsync.server.extensions.process import kill_marked
 from aqsync.server.extensions.script_runner import RunningTask, ScriptRunner
 from aqsync.server.extensions.variables import TASK_MARK
-from aqsync.server.task_records import Task, TaskEnd, TaskRecords, TaskStatus
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")

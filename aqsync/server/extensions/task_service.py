@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from aqsync.server.catalog import Catalog
+from aqsync.server.catalog.catalog import Catalog
+from aqsync.server.catalog.task_records import Task, TaskParameter, TaskRecords
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Action
 from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.values import DataType, check_keys, check_variable, normalised
-from aqsync.server.filestore import FileStore
-from aqsync.server.task_records import Task, TaskParameter, TaskRecords
+from aqsync.server.files.filestore import FileStore
 
 
 class TaskService:

@@ -9,9 +9,9 @@ from typing import Any
 
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from aqsync.server.files.listing import FileListing
 from aqsync.server.graphql.limits import AnswerSize
 from aqsync.server.graphql.types import ExperimentFile
-from aqsync.server.listing import FileListing
 
 _NAME = "\0name"
 _TIME = datetime.max.replace(tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from aqsync.server import rules
-from aqsync.server.catalog_filter import ExperimentFilter
+from aqsync.server.catalog.filter import ExperimentFilter
 from aqsync.server.graphql.arguments import in_utc, parsed_uuid
 from aqsync.server.graphql.inputs import (
     ExperimentFiltersInput,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from aqsync.server import rules
+from aqsync.server.catalog.task_records import TaskFilter
 from aqsync.server.graphql.arguments import in_utc, parsed_uuid
 from aqsync.server.graphql.inputs import (
     CancelTaskInput,
@@ -14,7 +15,6 @@ from aqsync.server.graphql.inputs import (
 )
 from aqsync.server.graphql.noted import noted
 from aqsync.server.graphql.types import ExtensionInfo, Info, TaskData, Tasks
-from aqsync.server.task_records import TaskFilter
 
 
 def list_extensions(info: Info) -> list[ExtensionInfo]:

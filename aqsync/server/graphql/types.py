@@ -8,10 +8,10 @@ from uuid import UUID
 
 import strawberry
 
-from aqsync.server import catalog, task_records
+from aqsync.server.catalog import catalog, task_records
+from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.context import Context
 from aqsync.server.extensions import manifest
-from aqsync.server.task_records import TaskStatus
 
 Info = strawberry.Info[Context, None]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aqsync.server.exchange import BY, Exchange
 from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
+from aqsync.server.wire.exchange import BY, Exchange
 
 
 class BrowserGate:

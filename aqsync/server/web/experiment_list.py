@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aqsync.server.catalog import Catalog, Experiment
-from aqsync.server.catalog_filter import ExperimentFilter
+from aqsync.server.catalog.catalog import Catalog, Experiment
+from aqsync.server.catalog.filter import ExperimentFilter
 from aqsync.server.errors import OperationRefused
 from aqsync.server.web.paging import Paging
 from aqsync.server.web.templates import Page

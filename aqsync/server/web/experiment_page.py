@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from aqsync.server.catalog import Experiment
+from aqsync.server.catalog.catalog import Experiment
+from aqsync.server.catalog.task_records import TaskRecords, TaskStatus
 from aqsync.server.context import Context
-from aqsync.server.filestore import FileStore
-from aqsync.server.task_records import TaskRecords, TaskStatus
+from aqsync.server.files.filestore import FileStore
 from aqsync.server.web.form_upload import UploadResult
 from aqsync.server.web.paging import Paging
 from aqsync.server.web.templates import Page

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.filestore import FILE_MISSING, FileStore
+from aqsync.server.files.filestore import FILE_MISSING, FileStore
 from aqsync.server.web.templates import Page
 
 MAX_TEXT_BYTES = 1024 * 1024

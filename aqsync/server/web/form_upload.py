@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from aqsync.server import rules
-from aqsync.server.conditions import ABSENT
 from aqsync.server.errors import FileRefused, NotAsExpected, disk_failure
-from aqsync.server.exchange import Exchange
-from aqsync.server.form_reader import Event, FormReader, PartBegins, PartEnds, broken_form
-from aqsync.server.incoming_file import IncomingFile
-from aqsync.server.served_files import ServedFiles
-from aqsync.server.streamed_file import StreamedFile
+from aqsync.server.files.incoming_file import IncomingFile
+from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.streamed_file import StreamedFile
+from aqsync.server.wire.conditions import ABSENT
+from aqsync.server.wire.exchange import Exchange
+from aqsync.server.wire.form_reader import Event, FormReader, PartBegins, PartEnds, broken_form
 
 _log = logging.getLogger(__name__)
 _FILE_EXISTS = "A file of this name is there already."

@@ -7,13 +7,13 @@ import hmac
 import re
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.exchange import BY, Exchange
-from aqsync.server.failed_logins import TOO_MANY, FailedLogins
+from aqsync.server.rights.failed_logins import TOO_MANY, FailedLogins
 from aqsync.server.web.fields import Fields
 from aqsync.server.web.formats import link
 from aqsync.server.web.responses import redirect, send_html
 from aqsync.server.web.sessions import TLS, Sessions
 from aqsync.server.web.templates import Page, render
+from aqsync.server.wire.exchange import BY, Exchange
 
 _MAX_BODY = 16 * 1024
 _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")

@@ -11,13 +11,11 @@ from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from aqsync.server.catalog import Experiment
+from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.context import Context
-from aqsync.server.download import send_file
 from aqsync.server.errors import FileRefused, OperationRefused, disk_failure
-from aqsync.server.exchange import ClientLeft, Exchange
-from aqsync.server.filestore import FILE_MISSING
-from aqsync.server.served_files import ServedFiles
+from aqsync.server.files.filestore import FILE_MISSING
+from aqsync.server.files.served_files import ServedFiles
 from aqsync.server.web.experiment_list import ExperimentSearch, experiment_list
 from aqsync.server.web.experiment_page import FileSearch, experiment_page
 from aqsync.server.web.fields import Fields
@@ -29,6 +27,8 @@ from aqsync.server.web.paging import number_of
 from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
 from aqsync.server.web.responses import SAFE, download_headers, image_headers, redirect, send_html
 from aqsync.server.web.templates import Page, message, render
+from aqsync.server.wire.download import send_file
+from aqsync.server.wire.exchange import ClientLeft, Exchange
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-from aqsync.server.exchange import Exchange
+from aqsync.server.wire.exchange import Exchange
 
 REBOUND = (
     "This server listens without a token and was asked for under a name that it does not know."

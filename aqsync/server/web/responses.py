@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from aqsync.server import untrusted
-from aqsync.server.exchange import Exchange, Headers
+from aqsync.server.wire.exchange import Exchange, Headers
 
 _HTML = b"text/html; charset=utf-8"
 

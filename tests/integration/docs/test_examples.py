@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 
@@ -26,7 +25,7 @@ from aqsync.service.web.models import (
     ResumeRequest,
     decoded,
 )
-from docs.generate import HERE, commands
+from docs.generate import HERE, can_run, commands
 from tests.support.embedded import EmbeddedServer
 from tests.support.pages import PAGES, TOP, blocks, configuration, named, texts
 
@@ -54,8 +53,8 @@ COMMANDS = {context.command_path: context.command for context in commands()}
 def unknown_words(call: str) -> list[str]:
     """What the program would not take: the command itself, or some of its options."""
     words = shlex.split(call)
-    name = next((" ".join(words[:n]) for n in (3, 2) if " ".join(words[:n]) in COMMANDS), None)
-    if name is None or isinstance(COMMANDS[name], click.Group):
+    name = next((" ".join(words[:n]) for n in (4, 3, 2) if " ".join(words[:n]) in COMMANDS), None)
+    if name is None or not can_run(COMMANDS[name]):
         return words[1:]
     options = {each for option in COMMANDS[name].params for each in option.opts}
     return [word for word in words if word.startswith("-") and word.split("=")[0] not in options]

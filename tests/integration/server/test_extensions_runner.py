@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from aqsync.server.catalog import Experiment
+from aqsync.server.catalog.catalog import Experiment
+from aqsync.server.catalog.task_records import Task, TaskEnd, TaskRecords, TaskStatus
 from aqsync.server.extensions import task_runner as runner_module
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Extension
@@ -19,7 +20,6 @@ from aqsync.server.extensions.script_runner import ScriptRunner
 from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.variables import ServerAccess
 from aqsync.server.storage import Storage
-from aqsync.server.task_records import Task, TaskEnd, TaskRecords, TaskStatus
 from tests.support.embedded import EmbeddedServer
 from tests.support.extensions import Tasks, is_running, wait_for, write_extension
 from tests.support.patience import wait_until

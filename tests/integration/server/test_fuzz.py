@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aqsync.server import rules
-from aqsync.server.graphql_api import schema
+from aqsync.server.wire.graphql_api import schema
 from tests.support.embedded import EmbeddedServer
 from tests.support.extensions import parameter, write_extension
 from tests.support.hostile_graphql import EID_MARK, UUID_MARK, operations

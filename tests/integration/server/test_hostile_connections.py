@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from aqsync.server.file_limit import connections_for
+from aqsync.server.wire.file_limit import connections_for
 from tests.support import warm
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S, wait_until
@@ -110,7 +110,7 @@ class Changed(NamedTuple):
 @contextmanager
 def changed_server(data: Path, change: str) -> Iterator[Changed]:
     code = (
-        "import sys; from aqsync.server import exchange, file_limit, http_protocol;"
+        "import sys; from aqsync.server.wire import exchange, file_limit, http_protocol;"
         f" {change}; from aqsync.server.__main__ import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", code, "--data", str(data), "--port", "0"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.server import listing
-from aqsync.server.listing import Columns, FileListing, ListingCache
+from aqsync.server.files import listing
+from aqsync.server.files.listing import Columns, FileListing, ListingCache
 from tests.support.embedded import EmbeddedServer
 from tests.support.visit import Visit
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.incoming_file import IncomingFile
-from aqsync.server.space import Space
+from aqsync.server.files.incoming_file import IncomingFile
+from aqsync.server.files.space import Space
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S

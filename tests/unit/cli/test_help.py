@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 import pytest
 
-from docs.generate import EXAMPLE, commands, top_context
+from docs.generate import EXAMPLE, can_run, commands, top_context
 from tests.support.project import run
 
 ALL = [top_context(), *commands()]
-LEAVES = {each.command_path: each for each in ALL if not isinstance(each.command, click.Group)}
+LEAVES = {each.command_path: each for each in ALL if can_run(each.command)}
 
 
 def named(context: click.Context) -> str:
@@ -44,7 +44,7 @@ def test_the_command_takes_its_example(
     )
     monkeypatch.chdir(tmp_path)
     words = shlex.split(example(context))
-    name = next(" ".join(words[:n]) for n in (3, 2) if " ".join(words[:n]) in LEAVES)
+    name = next(" ".join(words[:n]) for n in (4, 3, 2) if " ".join(words[:n]) in LEAVES)
     leaf = LEAVES[name]
     taken = leaf.command.make_context(leaf.info_name, words[len(name.split()) :], leaf.parent)
     assert not taken.args
@@ -65,3 +65,13 @@ def test_h_is_short_for_help(command: tuple[str, ...]) -> None:
 def test_a_server_has_room_for_some_file(option: str, tmp_path: Path) -> None:
     ran = run("serve", "--data", tmp_path, option, "0")
     assert (ran.exit_code, "no file would fit" in ran.err) == (2, True)
+
+
+def test_what_stands_before_a_subcommand_is_not_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve = LEAVES["aqsync serve"].command
+    assert isinstance(serve, click.Group)
+    monkeypatch.setitem(serve.commands, "try", click.Command("try"))
+    with pytest.raises(click.UsageError, match="--data stands before try"):
+        serve.main(["--data", str(tmp_path), "try"], standalone_mode=False)

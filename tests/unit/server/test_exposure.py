@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from aqsync.server.errors import ServerStartError
-from aqsync.server.exposure import check_exposure, check_token, names_in
 from aqsync.server.private_folder import make_private
+from aqsync.server.rights.exposure import check_exposure, check_token, names_in
 from aqsync.server.storage import Storage
 
 TOKEN = "x" * 8

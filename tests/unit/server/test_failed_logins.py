@@ -6,10 +6,10 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from aqsync.server import failed_logins
-from aqsync.server.exchange import Exchange
-from aqsync.server.failed_logins import FREE, MOST_WAITING, PAUSE_SECONDS, FailedLogins
-from aqsync.server.token_gate import TokenGate
+from aqsync.server.rights import failed_logins
+from aqsync.server.rights.failed_logins import FREE, MOST_WAITING, PAUSE_SECONDS, FailedLogins
+from aqsync.server.rights.token_gate import TokenGate
+from aqsync.server.wire.exchange import Exchange
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.upload import OneFileForm
+from aqsync.server.wire.upload import OneFileForm
 
 BOUNDARY = b"b0und"
 DELIMITER = b"\r\n--" + BOUNDARY
@@ -60,7 +60,7 @@ def test_anything_else_is_refused(body: bytes, cuts: list[int]) -> None:
 
 
 def test_a_form_of_half_a_million_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aqsync.server.form_reader.MAX_PARTS", 100)
+    monkeypatch.setattr("aqsync.server.wire.form_reader.MAX_PARTS", 100)
     assert read(OTHER * 99 + OPEN + CLOSE, []) == b""
     with pytest.raises(FileRefused, match="more than 100 parts") as caught:
         read(OTHER * 100 + OPEN + CLOSE, [])

@@ -9,10 +9,10 @@ from unittest.mock import Mock
 import pytest
 from graphql import GraphQLError
 
+from aqsync.server.files.listing import FileListing, ListingCache
 from aqsync.server.graphql import limits
 from aqsync.server.graphql.limits import check_variables
-from aqsync.server.graphql_api import schema
-from aqsync.server.listing import FileListing, ListingCache
+from aqsync.server.wire.graphql_api import schema
 
 EXPERIMENT = 'experiment(experimentIdentifier: {type: EID, value: "x"})'
 LIST = "experiments(offset: 0, limit: 1)"

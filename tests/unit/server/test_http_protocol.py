@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from aqsync.server.http_protocol import HeadWithBody
+from aqsync.server.wire.http_protocol import HeadWithBody
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from aqsync.server.proxies import Proxies
+from aqsync.server.wire.proxies import Proxies
 
 KNOWN = frozenset({ip_address("127.0.0.1"), ip_address("fd00::2")})
 

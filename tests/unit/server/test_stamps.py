@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from aqsync.server.stamps import Stamps, stamp
+from aqsync.server.files.stamps import Stamps, stamp
 from aqsync.server.storage import Storage
 
 NOW_NS = 1_795_428_705_826_756_123

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aqsync.server.incoming_file import IncomingFile
-from aqsync.server.space import Space
-from aqsync.server.streamed_file import StreamedFile
+from aqsync.server.files.incoming_file import IncomingFile
+from aqsync.server.files.space import Space
+from aqsync.server.files.streamed_file import StreamedFile
 
 LARGE = 10**9
 

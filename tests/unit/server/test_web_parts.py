@@ -11,8 +11,6 @@ from jinja2 import UndefinedError
 from markupsafe import escape
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.exchange import Exchange
-from aqsync.server.form_reader import FormReader, PartBegins, PartEnds
 from aqsync.server.web import sessions as sessions_module
 from aqsync.server.web.file_view import text_of
 from aqsync.server.web.formats import counted, link, size
@@ -20,6 +18,8 @@ from aqsync.server.web.paging import Paging, number_of
 from aqsync.server.web.request_origin import is_rebound, sent_by_own_page
 from aqsync.server.web.sessions import IDLE_SECONDS, TLS, Sessions
 from aqsync.server.web.templates import Page, message, render
+from aqsync.server.wire.exchange import Exchange
+from aqsync.server.wire.form_reader import FormReader, PartBegins, PartEnds
 
 MIB = 1024 * 1024
 

@@ -14,14 +14,15 @@ from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
 
-from aqsync.server import conditions, rules, untrusted
-from aqsync.server.download import send_file
+from aqsync.server import rules, untrusted
 from aqsync.server.errors import FileRefused, disk_failure
-from aqsync.server.exchange import ClientLeft, Exchange, Headers
-from aqsync.server.experiment_folders import EXPERIMENT_MISSING
-from aqsync.server.incoming_file import IncomingFile
-from aqsync.server.served_files import ServedFiles
-from aqsync.server.upload import check_body_size, receive_file
+from aqsync.server.files.experiment_folders import EXPERIMENT_MISSING
+from aqsync.server.files.incoming_file import IncomingFile
+from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.wire import conditions
+from aqsync.server.wire.download import send_file
+from aqsync.server.wire.exchange import ClientLeft, Exchange, Headers
+from aqsync.server.wire.upload import check_body_size, receive_file
 
 _log = logging.getLogger(__name__)
 _MAX_DELETE_BODY = 8 * 1024 * 1024

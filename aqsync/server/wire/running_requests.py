@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aqsync.server.exchange import Exchange
+from aqsync.server.wire.exchange import Exchange
 
 
 class RunningRequests:

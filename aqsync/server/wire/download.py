@@ -13,9 +13,9 @@ from uuid import UUID
 from starlette.types import Receive
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.exchange import Exchange, Headers
-from aqsync.server.filestore import FILE_MISSING, FileStore
-from aqsync.server.served_files import ServedFiles
+from aqsync.server.files.filestore import FILE_MISSING, FileStore
+from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.wire.exchange import Exchange, Headers
 
 _log = logging.getLogger(__name__)
 _READ_PIECE = 512 * 1024

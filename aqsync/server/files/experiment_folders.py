@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
-from aqsync.server.space import Space
+from aqsync.server.files.space import Space
 
 EXPERIMENT_MISSING = "The specified experiment was not found."
 

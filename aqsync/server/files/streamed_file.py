@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future, wait
 from typing import Any
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.incoming_file import IncomingFile
+from aqsync.server.files.incoming_file import IncomingFile
 
 _PIECE = 1024 * 1024
 """Bytes gathered before they are written: a small file needs one call on a thread."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aqsync.server.exchange import BY, Exchange
-from aqsync.server.failed_logins import RETRY, TOO_MANY, FailedLogins
+from aqsync.server.rights.failed_logins import RETRY, TOO_MANY, FailedLogins
+from aqsync.server.wire.exchange import BY, Exchange
 
 
 class TokenGate:

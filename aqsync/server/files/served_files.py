@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from aqsync.server.filestore import FileStore
-from aqsync.server.streamed_file import StreamedFile
+from aqsync.server.files.filestore import FileStore
+from aqsync.server.files.streamed_file import StreamedFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aqsync.server.catalog_schema import open_database
+from aqsync.server.catalog.schema import open_database
 
 
 class Database:

@@ -17,13 +17,17 @@ from pathlib import Path
 from uuid import UUID
 
 from aqsync.server import rules
-from aqsync.server.conditions import ABSENT, check_expected
 from aqsync.server.errors import FileRefused
-from aqsync.server.experiment_folders import EXPERIMENT_MISSING, ExperimentFolders, sync_folder
-from aqsync.server.incoming_file import IncomingFile
-from aqsync.server.listing import FileListing, ListingCache, listed_time
-from aqsync.server.space import Space
-from aqsync.server.stamps import Stamps
+from aqsync.server.files.experiment_folders import (
+    EXPERIMENT_MISSING,
+    ExperimentFolders,
+    sync_folder,
+)
+from aqsync.server.files.incoming_file import IncomingFile
+from aqsync.server.files.listing import FileListing, ListingCache, listed_time
+from aqsync.server.files.space import Space
+from aqsync.server.files.stamps import Stamps
+from aqsync.server.wire.conditions import ABSENT, check_expected
 
 FILE_MISSING = "The requested file is not found."
 

@@ -19,11 +19,11 @@ from strawberry.types import ExecutionContext
 from aqsync.server import rules
 from aqsync.server.context import Context
 from aqsync.server.errors import FileRefused, OperationRefused
-from aqsync.server.exchange import AUDITED, ClientLeft, Exchange
 from aqsync.server.graphql.executor import FileListExecutor
 from aqsync.server.graphql.limits import RequestLimits, check_variables
 from aqsync.server.graphql.mutation import Mutation
 from aqsync.server.graphql.query import Query
+from aqsync.server.wire.exchange import AUDITED, ClientLeft, Exchange
 
 _log = logging.getLogger(__name__)
 _MAX_BODY = 8 * 1024 * 1024

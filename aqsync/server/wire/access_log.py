@@ -6,8 +6,8 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aqsync.server.exchange import AUDITED, BY, Exchange
 from aqsync.server.trail import Trail
+from aqsync.server.wire.exchange import AUDITED, BY, Exchange
 
 _REFUSALS = frozenset({401, 403, 408, 413, 429, 507})
 """What is told in the audit log, whatever was asked for."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from aqsync.server.errors import NotAsExpected
-from aqsync.server.exchange import Exchange, Headers
+from aqsync.server.wire.exchange import Exchange, Headers
 
 ABSENT = "absent"
 """Instead of a time: there is no file."""

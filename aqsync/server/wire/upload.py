@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
-from aqsync.server.exchange import Exchange
-from aqsync.server.form_reader import Event, FormReader, PartBegins, broken_form
-from aqsync.server.incoming_file import IncomingFile
-from aqsync.server.streamed_file import StreamedFile
+from aqsync.server.files.incoming_file import IncomingFile
+from aqsync.server.files.streamed_file import StreamedFile
+from aqsync.server.wire.exchange import Exchange
+from aqsync.server.wire.form_reader import Event, FormReader, PartBegins, broken_form
 
 
 class OneFileForm:

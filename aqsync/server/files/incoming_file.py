@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from aqsync.server.space import Space
-from aqsync.server.stamps import Stamps, stamp
+from aqsync.server.files.space import Space
+from aqsync.server.files.stamps import Stamps, stamp
 
 _WORTH_AN_EARLY_START = 512 * 1024
 

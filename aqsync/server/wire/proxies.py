@@ -6,7 +6,7 @@ import ipaddress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aqsync.server.exchange import Exchange
+from aqsync.server.wire.exchange import Exchange
 
 Addresses = frozenset[ipaddress.IPv4Address | ipaddress.IPv6Address]
 

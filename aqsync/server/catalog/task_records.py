@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from uuid import UUID, uuid4
 
-from aqsync.server.catalog_filter import from_microseconds, to_microseconds
-from aqsync.server.database import Database
+from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.filter import from_microseconds, to_microseconds
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.manifest import Parameter
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from aqsync.server import rules
-from aqsync.server.catalog_filter import (
+from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.filter import (
     ExperimentFilter,
     condition_of,
     from_microseconds,
     to_microseconds,
 )
-from aqsync.server.database import Database
 from aqsync.server.errors import OperationRefused
 
 _COLUMNS = "number, uuid, eid, title, description, created_by, created_at, updated_at"

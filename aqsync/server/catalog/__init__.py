@@ -1,0 +1,1 @@
+"""Experiments, tags and tasks, in a database."""

@@ -1,0 +1,1 @@
+"""HTTP: requests, answers, and the two endpoints of the API."""
