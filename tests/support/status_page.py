@@ -157,6 +157,14 @@ class Browser:
         """Press a button."""
         return self.ask(path, "POST", urlencode(fields), **self.own)
 
+    def press(self, question: Answer) -> Answer:
+        """Answer a question with yes: what its form holds is sent."""
+        [(path, form)] = re.findall(
+            r'<form[^>]* hx-post="([^"]*)".*?>(.*?)</form>', question.body.decode(), re.DOTALL
+        )
+        fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', form)
+        return self.send(path, **{name: html.unescape(value) for name, value in fields})
+
 
 @contextmanager
 def browsing(lab: Lab) -> Iterator[Browser]:

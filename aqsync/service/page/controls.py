@@ -71,7 +71,6 @@ def push_request(
     within: dict[str, list[str]] | None = None,
     *,
     at_once: bool = False,
-    overwrite: bool = False,
 ) -> PushRequest:
     """What `aqsync push` would ask for.
 
@@ -80,7 +79,6 @@ def push_request(
         mappings: What to push.
         within: By mapping, the only paths.
         at_once: In spite of pauses and closed transfer windows.
-        overwrite: Replace conflicting files on the server.
     """
     return PushRequest(
         config=str(site.daemon.config.path),
@@ -88,7 +86,7 @@ def push_request(
         within=within or {},
         wait=True,
         longest_wait_s=LONGEST_WAIT_S,
-        overwrite=overwrite,
+        overwrite=False,
         at_once=at_once,
     )
 

@@ -10,18 +10,21 @@ from starlette.routing import BaseRoute, Route
 
 from aqsync.errors import BadRequest
 from aqsync.local.rules import IGNORE_FILE
+from aqsync.model import FileRecord
 from aqsync.service.page.addresses import address, asked, asked_number, unquoted
 from aqsync.service.page.buttons import Fields, button
 from aqsync.service.page.controls import push_request
 from aqsync.service.page.experiment_links import experiment_url
 from aqsync.service.page.for_a_person import Needed
 from aqsync.service.page.ignore_lines import ignore_line
+from aqsync.service.page.seen import require_seen, seen_files, seen_troubles
 from aqsync.service.page.site import Site
 from aqsync.service.web.models import RetryRequest
 from aqsync.sync.overview import Overview
 from aqsync.sync.policies import decisions
 from aqsync.wording import counted
 
+_NOBODY = "this needs nobody any more, or for another reason"
 _FIRST_FILES = 10
 _FILES_OF_PAGE = 100
 _SET_FREE_AT_ONCE = 500
@@ -77,7 +80,8 @@ class _NeedsYou:
     def ask_retry(self, request: Request) -> Response:
         """Is what trying again takes away really to go?"""
         needed = self._asked(request)
-        return self._ask(request, needed, "retry", needed.lost_by_retry or "Nothing is lost.")
+        lost = needed.lost_by_retry or "Nothing is lost."
+        return self._ask_of(request, needed, self._still_so(needed), "retry", lost)
 
     def ask_overwrite(self, request: Request) -> Response:
         """Are the files on the server really to be replaced?"""
@@ -88,15 +92,10 @@ class _NeedsYou:
             "What is on the server under this name is replaced by the file here. The server keeps"
             " no earlier version: what is there now is lost."
         )
-        journal, eids = self._site.daemon.journal, set[str]()
-        mapping_id = journal.mappings.get(needed.mapping.name).id
-        for problem in needed.problems:
-            record = journal.observations.record_at(mapping_id, needed.path_of(problem))
-            eid = None if record is None else record.remote.shown_eid or record.eid
-            eids |= set() if eid is None else {eid}
-        server = self._site.daemon.config.server.url
+        files, server = self._still_so(needed), self._site.daemon.config.server.url
+        eids = {eid for file in files if (eid := file.remote.shown_eid or file.eid) is not None}
         links = [(eid, experiment_url(server, eid)) for eid in sorted(eids)]
-        return self._ask(request, needed, "overwrite", lost, experiments=links)
+        return self._ask_of(request, needed, files, "overwrite", lost, experiments=links)
 
     def ask_accept(self, request: Request) -> Response:
         """Is the directory really right as it is?"""
@@ -108,7 +107,10 @@ class _NeedsYou:
             " there count as deleted; a mapping that removes deleted files then removes their"
             " copies on the server."
         )
-        return self._ask(request, needed, "accept", lost)
+        seen = self._troubles_of(needed)
+        return self._shown(
+            request, "question.html", needed=needed, do="accept", lost=lost, seen=seen
+        )
 
     def ignore(self, request: Request) -> Response:
         """How a file is left out from now on: aqsync never writes into a mapped directory."""
@@ -135,7 +137,10 @@ class _NeedsYou:
         if not needed.names_files:
             self._site.orders.retry(request)
             return "it is looked at and tried again"
-        freed, every = 0, self._still_so(needed)
+        files = self._still_so(needed)
+        if needed.lost_by_retry:
+            require_seen(fields, seen_files(files))
+        freed, every = 0, [file.path for file in files]
         for begin in range(0, len(every), _SET_FREE_AT_ONCE):
             paths = every[begin : begin + _SET_FREE_AT_ONCE]
             absolute = [str(needed.mapping.directory / path) for path in paths]
@@ -147,12 +152,14 @@ class _NeedsYou:
     def overwrite(self, fields: Fields) -> str:
         """Replace files on the server, as `aqsync push --overwrite PATH` does."""
         needed = self._sent(fields)
-        paths = self._still_so(needed) if needed.overwritable else []
-        if not paths or len(paths) > MOST_OVERWRITTEN:
+        files = self._still_so(needed) if needed.overwritable else []
+        if not files or len(files) > MOST_OVERWRITTEN:
             raise BadRequest("nothing is replaced: it is no longer as the page has shown it")
-        request = push_request(
-            self._site, [needed.mapping], {needed.mapping.name: paths}, overwrite=True
-        )
+        require_seen(fields, seen_files(files))
+        # Not an order to overwrite: that would replace what others have stored since.
+        self._site.orders.allow_replacing(files)
+        paths = [file.path for file in files]
+        request = push_request(self._site, [needed.mapping], {needed.mapping.name: paths})
         what = paths[0] if len(paths) == 1 else counted(len(paths), "file")
         return self._site.pushes.begin(f"replacing {what} on the server", request)
 
@@ -161,6 +168,7 @@ class _NeedsYou:
         needed = self._sent(fields)
         if not needed.acceptable:
             raise BadRequest("there is no directory to accept")
+        require_seen(fields, self._troubles_of(needed))
         self._site.orders.retry(
             RetryRequest(
                 config=str(self._site.daemon.config.path), paths=[], mappings=[needed.mapping.name]
@@ -197,10 +205,10 @@ class _NeedsYou:
             problems = [problem for problem in each.problems if each.path_of(problem) == path]
             if problems:
                 return Needed(problems, each.mapping)
-        raise BadRequest("this needs nobody any more, or for another reason")
+        raise BadRequest(_NOBODY)
 
-    def _still_so(self, needed: Needed) -> list[str]:
-        """The files that are still as they were shown, and nothing else is done about others."""
+    def _still_so(self, needed: Needed) -> list[FileRecord]:
+        """The files that still need a person for this reason; nothing is done about others."""
         site, wanted = self._site, {needed.path_of(problem) for problem in needed.problems}
         found = decisions(
             site.daemon.journal,
@@ -210,22 +218,30 @@ class _NeedsYou:
             windows=site.daemon.config.transfer.windows,
         )
         return [
-            file.path
+            file
             for file, step in found
             if file.path in wanted
             and (step.state, step.reason) == (needed.state, needed.why.reason)
         ]
 
-    def _ask(
+    def _troubles_of(self, needed: Needed) -> str:
+        """What stands for all that is wrong with the directory now."""
+        mappings = self._site.daemon.journal.mappings
+        return seen_troubles(mappings.troubles(mappings.get(needed.mapping.name).id).items())
+
+    def _ask_of(
         self,
         request: Request,
         needed: Needed,
+        files: Sequence[FileRecord],
         do: str,
         lost: str,
-        experiments: Sequence[tuple[str, str]] = (),
+        **more: object,
     ) -> Response:
-        values = {"needed": needed, "do": do, "lost": lost, "experiments": experiments}
-        return self._shown(request, "question.html", **values)
+        if not files:
+            raise BadRequest(_NOBODY)
+        values = {"needed": needed, "files": files, "do": do, "lost": lost}
+        return self._shown(request, "question.html", seen=seen_files(files), **values, **more)
 
     def _shown(self, request: Request, template: str, **values: object) -> Response:
         return self._site.answer(

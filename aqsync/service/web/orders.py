@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from aqsync.config.places import real_path
 from aqsync.errors import ConfigError
 from aqsync.journal import Journal
 from aqsync.log import Log
+from aqsync.model import FileRecord
 from aqsync.service.web.app import read
 from aqsync.service.web.models import (
     Content,
@@ -136,6 +137,11 @@ class Orders:
         limits = self._limits(request)
         log.info("asked to push", mappings=len(request.mappings))
         return self._worker.push(Order(limits, show, stop))
+
+    def allow_replacing(self, files: Sequence[FileRecord]) -> None:
+        """Let a push replace what stands under these names: each only as it is in its record."""
+        log.info("asked to replace", files=len(files))
+        self._worker.journal.outcomes.allow_replacing(files)
 
     def retry(self, request: RetryRequest) -> SetFree:
         """Set files free, accept directories, or want actions again."""
