@@ -17,6 +17,7 @@ _COLUMNS = """
     r.noted_at_ns, r.attempt, r.state, r.task, r.result_code, r.said, r.ended_at_ns, r.again
 """
 _FROM = f"SELECT {_COLUMNS} FROM action_run r JOIN mapping m ON m.id = r.mapping_id"
+_FOR_A_PERSON = tuple(state.value for state in ActionState if state.needs_somebody)
 _UNDER_WAY = tuple(state.value for state in ActionState if not state.ended)
 
 
@@ -53,6 +54,20 @@ class ActionRuns:
     def wanted_again(self) -> list[ActionRun]:
         """The ended runs that a person wants once more."""
         rows = self._database.rows(f"{_FROM} WHERE r.again ORDER BY r.noted_at_ns, r.id")
+        return [_run(row) for row in rows]
+
+    def for_a_person(self, mapping_id: int) -> list[ActionRun]:
+        """The runs of a mapping that a person has to look at, and does not want again yet.
+
+        Of an action on a measurement only the newest counts: those before it are outdated.
+        """
+        rows = self._database.rows(
+            f"{_FROM} WHERE r.mapping_id = ? AND r.state IN ({marks(_FOR_A_PERSON)})"
+            " AND NOT r.again AND NOT EXISTS (SELECT 1 FROM action_run n"
+            " WHERE n.mapping_id = r.mapping_id AND n.folder = r.folder AND n.action = r.action"
+            " AND (n.noted_at_ns, n.id) > (r.noted_at_ns, r.id)) ORDER BY r.noted_at_ns, r.id",
+            (mapping_id, *_FOR_A_PERSON),
+        )
         return [_run(row) for row in rows]
 
     def at(self, start: ActionStart) -> ActionRun | None:

@@ -66,12 +66,14 @@ class MappingStatus(_Part):
 
 
 class Need(_Part):
-    """Files that go on only once a person has done something; no names of files."""
+    """What goes on only once a person has done something; no names of files."""
 
     mapping: Annotated[str, Field(max_length=255)]
     code: Word
     """The reason's code."""
     files: Count
+    actions: Count = 0
+    """On measurements."""
 
 
 class Status(_Part):
@@ -106,6 +108,7 @@ class Status(_Part):
     """To come, of all mappings."""
     bytes: Count
     files_for_person: Count
+    actions_for_person: Count = 0
     mappings: tuple[MappingStatus, ...] = Field(default=(), max_length=1000)
     needs: tuple[Need, ...] = Field(default=(), max_length=1000)
 

@@ -239,6 +239,26 @@ class Reason(StrEnum):
             " `aqsync retry --actions` runs it, and what waits for it"
         ),
     )
+    ACTION_FAILED = (
+        "action-failed",
+        "{name} has failed{code} on {folder}{said}",
+        "`aqsync why FOLDER` shows what it said; `aqsync retry --actions` runs it again",
+    )
+    ACTION_CANCELLED = (
+        "action-cancelled",
+        "{name} was cancelled on {folder}{said}",
+        "`aqsync retry --actions` runs it again",
+    )
+    ACTION_REFUSED = (
+        "action-refused",
+        "the server did not begin {name} on {folder}{said}",
+        "correct what it says; then `aqsync retry --actions` asks for it again",
+    )
+    ACTION_UNKNOWN = (
+        "action-unknown",
+        "nobody can tell whether {name} has run on {folder}{said}",
+        "see on the server what it has left; `aqsync retry --actions` runs it once more",
+    )
     MEASUREMENT_COMPLETE = "measurement-complete", "complete: {met}"
     MEASUREMENT_CHANGING = (
         "measurement-changing",

@@ -40,6 +40,7 @@ from aqsync.sync.action_rules import MOST_AT_ONCE, Step, held_by, pause_ns, seem
 from aqsync.sync.action_tasks import ActionTasks, Answered
 from aqsync.sync.action_values import NotRunnable, manifest_of, values_of
 from aqsync.sync.arrivals import Arrival, Arrivals
+from aqsync.sync.failed_actions import why_failed
 
 IDLE_S = 60.0
 """The longest pause between two steps while something is under way or kept from being run."""
@@ -103,6 +104,8 @@ class Actions:
         """Why the server could not be asked at the last step."""
         self._problem_at = float("inf")
         """When to look again at what cannot be run."""
+        self._kept_from = set[tuple[str, str]]()
+        """By mapping and key, the actions that this step found not to be runnable."""
         self._moved_at = float("-inf")
         """When a run began, went on or ended."""
         self._asked_ns: dict[int, int] = {}
@@ -147,6 +150,7 @@ class Actions:
             self._stepping.release()
 
     def _step(self) -> float:
+        self._kept_from.clear()
         paused = self._journal.pauses.active(self._clock.now_ns())
         if EVERYTHING in paused or self._journal.remote.server_problem() is not None:
             return IDLE_S
@@ -169,8 +173,17 @@ class Actions:
         self._tasks.ask_anew()
         wanted = (due for due in self._due() if due.mapping.name not in paused)
         self.full = self.left = not all(map(self._begin, wanted))
+        if not self.full:
+            self._forget_problems(paused)
         ended = self._clock.monotonic()
         self._look_at = ended + max(LOOK_AGAIN_S, REST * (ended - began))
+
+    def _forget_problems(self, paused: Container[str]) -> None:
+        """After a look at all: what kept an action from being run, and does so no more."""
+        for name in self._mappings:
+            if name not in paused:
+                keys = [key for mapping, key in self._kept_from if mapping == name]
+                self._journal.actions.keep_problems(self._journal.mappings.get(name).id, keys)
 
     def _pause_s(self) -> float:
         now_ns = self._clock.now_ns()
@@ -272,7 +285,7 @@ class Actions:
                     if held is None:
                         yield Due(mapping, action, arrival)
                     else:
-                        self._problem(mapping, action, _not_run(held))
+                        self._problem(mapping, action, why_failed(held))
                 if done:
                     self._arrivals[mapping.name].done(arrival.folder)
 
@@ -365,13 +378,7 @@ class Actions:
         mapping_id = self._journal.mappings.get(mapping.name).id
         if why is not None:
             self._problem_at = self._clock.monotonic() + PROBLEM_AGAIN_S
+            self._kept_from.add((mapping.name, action.key))
         news = self._journal.actions.set_problem(mapping_id, action.key, why, self._clock.now_ns())
         if news and why is not None:
             log.warning("an action cannot be run", mapping=mapping.name, said=why.message)
-
-
-def _not_run(run: ActionRun) -> Explanation:
-    said = run.said.splitlines()[-1:]
-    return Reason.ACTION_NOT_RUN.explain(
-        name=run.name, folder=run.folder, said=f": {said[0]}" if said else ""
-    )

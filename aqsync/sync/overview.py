@@ -6,7 +6,7 @@ The status page, metrics, messages, the fleet's files and reports all show this;
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from aqsync.journal import Journal
 from aqsync.journal.pauses import EVERYTHING, Pause
 from aqsync.layout.identity import is_key
 from aqsync.model import MeasurementState, Problem, ServerProblem, State
+from aqsync.sync.failed_actions import action_problems
 from aqsync.sync.measured import measured_of
 from aqsync.sync.not_there import NotThere
 from aqsync.sync.policies import experiments_of, server_state, transfers_blocked
@@ -66,7 +67,7 @@ class MappingOverview:
     experiments: tuple[str, ...]
     """The EIDs of the experiments that its files go to, the youngest first."""
     groups: tuple[Group, ...]
-    """What is not in sync, by reason; what needs a person comes first."""
+    """What is not in sync, and which actions failed, by reason; what needs a person comes first."""
     scanned_at_ns: int | None
     """When all of it was looked at last; None: never."""
     complete_at_ns: int | None
@@ -121,6 +122,11 @@ class Overview:
         """How many files go on only once a person has done something."""
         return sum(group.files for each in self.mappings for group in each.needs_you)
 
+    @property
+    def actions_for_person(self) -> int:
+        """How many actions on measurements do so."""
+        return sum(group.actions for each in self.mappings for group in each.needs_you)
+
 
 def overview(
     journal: Journal,
@@ -168,16 +174,19 @@ def needs_person(problem: FileProblem) -> bool:
     return problem.state in _FOR_A_PERSON and not problem.retried
 
 
-def light_of(summary: Summary, *, looked_at: bool, blocked: bool) -> Light:
+def light_of(
+    summary: Summary, problems: Iterable[FileProblem], *, looked_at: bool, blocked: bool
+) -> Light:
     """How a mapping stands.
 
     Args:
         summary: Its files.
+        problems: What is wrong with them, and with actions on measurements.
         looked_at: All of it was looked at, and no change can have been missed since: a pause leaves
             the disk alone, and so does a daemon that does not run.
         blocked: Nothing can be sent now: the server is away, there is a pause, or the like.
     """
-    if any(map(needs_person, summary.problems)):
+    if any(map(needs_person, problems)):
         return Light.NEEDS_YOU
     if summary.files[State.PENDING] and not blocked:
         return Light.BUSY
@@ -199,8 +208,10 @@ def _mapping(
     record, windows = journal.mappings.get(mapping.name), config.transfer.windows
     summary = summarize(journal, mapping, now_ns, windows=windows)
     blocked = transfers_blocked(journal, mapping.name, now_ns, windows)
+    problems = [*summary.problems, *action_problems(journal, mapping, now_ns)]
     light = light_of(
         summary,
+        problems,
         looked_at=record.scanned_at_ns is not None and not (paused or unseen),
         blocked=server is not None or blocked is not None,
     )
@@ -213,7 +224,7 @@ def _mapping(
         summary.not_there,
         Counter(each.state for each in ([] if measured is None else measured.all())),
         _experiments(journal, mapping, record.id),
-        _persons_first(summary.problems),
+        _persons_first(problems),
         record.scanned_at_ns,
         record.complete_at_ns,
         journal.mappings.watch(record.id),

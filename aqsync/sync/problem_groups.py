@@ -46,7 +46,12 @@ class Group:
     @property
     def files(self) -> int:
         """How many files it concerns."""
-        return sum(problem.files or 1 for problem in self.problems)
+        return sum(0 if p.actions else p.files or 1 for p in self.problems)
+
+    @property
+    def actions(self) -> int:
+        """How many actions on measurements it concerns; then it concerns no file."""
+        return sum(problem.actions for problem in self.problems)
 
     @property
     def size(self) -> int:
@@ -73,6 +78,7 @@ class Group:
             "reason": self.first.text,
             "hint": self.first.why.hint,
             "files": self.files,
+            "actions": self.actions,
             "bytes": self.size,
             "below": self.place,
         }

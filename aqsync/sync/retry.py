@@ -98,12 +98,9 @@ def want_again(journal: Journal, mappings: Sequence[MappingConfig], paths: Seque
     for mapping in mappings:
         if paths and mapping.name not in tops:
             continue
-        runs = journal.actions.of(journal.mappings.get(mapping.name).id)
-        newest = {(run.folder, run.key): run for run in runs}  # those before it are outdated
         found += (
             run
-            for run in newest.values()
-            if run.state.needs_somebody and not run.again
+            for run in journal.actions.for_a_person(journal.mappings.get(mapping.name).id)
             if not paths or bears_on(run.folder, tops.get(mapping.name, ()))
         )
     journal.actions.again(found)

@@ -67,6 +67,8 @@ class FileProblem(NamedTuple):
     """For how long the file has been as it is, by its own times."""
     retried: bool = False
     """It failed a few times at most, and is tried again by itself."""
+    actions: int = 0
+    """How many actions on measurements it concerns; then it concerns no file."""
 
     @property
     def text(self) -> str:

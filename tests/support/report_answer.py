@@ -20,6 +20,7 @@ def answer(**more: Any) -> dict[str, Any]:
     why = {"reason": EVIL, "hint": EVIL, "since": at}
     event = {"at": at, "mapping": EVIL, "path": EVIL, "detail": EVIL}
     group = {"below": EVIL, "state": "held", "files": 2, "reason": EVIL, "hint": EVIL}
+    group["actions"] = 0
     counts = ("adopted", "removed", "found_changed", "freed", "measurements", "actions_begun")
     mapping_now: dict[str, Any] = {
         "mapping": EVIL,
@@ -64,6 +65,7 @@ def answer(**more: Any) -> dict[str, Any]:
             "files_to_come": 2,
             "bytes_to_come": 6,
             "files_for_person": 2,
+            "actions_for_person": 1,
             "server": why,
             "pauses": [{"mapping": None, "since": at}, {"mapping": EVIL, "since": at}],
             "mappings": [mapping_now | {"groups": [group | {"needs_you": True, "age_s": None}]}],

@@ -20,7 +20,7 @@ _VERDICTS = {
     Light.GREEN: "Everything is on the server as it is here.",
     Light.BUSY: "Files are on their way to the server.",
     Light.WAITING: "Some files are not on the server yet; they go by themselves, later.",
-    Light.NEEDS_YOU: "Some files go on only once a person has done something.",
+    Light.NEEDS_YOU: "Some of it goes on only once a person has done something.",
 }
 
 
@@ -43,6 +43,7 @@ def now_as_json(now: Overview, told: Told, only: str | None) -> dict[str, Any]:
         "files_to_come": now.to_come_files,
         "bytes_to_come": now.to_come_bytes,
         "files_for_person": now.files_for_person,
+        "actions_for_person": now.actions_for_person,
         "complete": iso_text(now.complete_at_ns),
         "server": None
         if now.server is None

@@ -105,14 +105,13 @@ def status_of(
             server_time - timedelta(seconds=ago_s), datetime(1990, 1, 1, tzinfo=server_time.tzinfo)
         )
 
-    needs = [
-        Need(mapping=shown(each.mapping.name), code=group.first.why.reason.value, files=group.files)
-        for each in found.mappings
-        for group in each.needs_you
-    ]
-    counted: dict[tuple[str, str], int] = {}
-    for need in needs:
-        counted[need.mapping, need.code] = counted.get((need.mapping, need.code), 0) + need.files
+    needs: dict[tuple[str, str], Need] = {}
+    for each in found.mappings:
+        for group in each.needs_you:
+            mapping, code = shown(each.mapping.name), group.first.why.reason.value
+            known = needs.get((mapping, code), Need(mapping=mapping, code=code, files=0))
+            counts = {"files": known.files + group.files, "actions": known.actions + group.actions}
+            needs[mapping, code] = known.model_copy(update=counts)
     complete = found.complete_at_ns
     return Status(
         experiment=experiment,
@@ -131,6 +130,7 @@ def status_of(
         files=found.to_come_files,
         bytes=found.to_come_bytes,
         files_for_person=found.files_for_person,
+        actions_for_person=found.actions_for_person,
         mappings=tuple(
             MappingStatus(
                 name=shown(each.mapping.name),
@@ -141,10 +141,7 @@ def status_of(
             )
             for each in found.mappings[:MOST_LISTED]
         ),
-        needs=tuple(
-            Need(mapping=mapping, code=code, files=files)
-            for (mapping, code), files in islice(counted.items(), MOST_LISTED)
-        ),
+        needs=tuple(islice(needs.values(), MOST_LISTED)),
     )
 
 

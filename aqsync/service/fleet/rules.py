@@ -88,11 +88,11 @@ class Pc:
 
     @property
     def needs(self) -> list[str]:
-        """What needs a person there: codes of reasons, with their numbers of files."""
+        """What needs a person there: codes of reasons, with how many files or actions."""
         counted: defaultdict[str, int] = defaultdict(int)
         for need in () if self.status is None else self.status.needs:
-            counted[need.code] += need.files
-        return [f"{code} ({files})" if files else code for code, files in counted.items()]
+            counted[need.code] += need.files + need.actions
+        return [f"{code} ({number})" if number else code for code, number in counted.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ class Alarm:
     hint: str = ""
     files: int = 0
     """How many it concerns, if it concerns files."""
+    actions: int = 0
+    """How many actions on measurements it concerns."""
 
     @property
     def key(self) -> Key:
@@ -48,8 +50,9 @@ class Alarm:
     def text(self) -> str:
         """In a line."""
         where = f"{self.mapping}: " if self.mapping else ""
-        files = f" (files: {self.files})" if self.files > 1 else ""
-        return f"{where}{self.reason}{files}"
+        counts = (("files", self.files), ("actions", self.actions))
+        how_many = [f" ({what}: {number})" for what, number in counts if number > 1]
+        return f"{where}{self.reason}{''.join(how_many)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,11 @@ def alarms(found: Overview, facts: Facts) -> list[Alarm]:
     merged: dict[Key, Alarm] = {}
     for each in every:
         known = merged.get(each.key)
-        files = each.files + (known.files if known is not None else 0)
-        merged[each.key] = replace(known or each, files=files)
+        if known is None:
+            merged[each.key] = each
+        else:
+            files, actions = known.files + each.files, known.actions + each.actions
+            merged[each.key] = replace(known, files=files, actions=actions)
     return list(merged.values())
 
 
@@ -91,6 +97,7 @@ def _for_person(found: Overview) -> Iterator[Alarm]:
                 _clean(why.message),
                 _clean(why.hint),
                 group.files,
+                group.actions,
             )
 
 

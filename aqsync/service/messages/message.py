@@ -60,6 +60,7 @@ class Message:
                     "reason": each.reason,
                     "hint": each.hint,
                     "files": each.files,
+                    "actions": each.actions,
                 }
                 for each in self.groups
             ],
@@ -77,6 +78,7 @@ def _mappings(found: Overview) -> list[dict[str, Any]]:
             "files_to_come": each.not_there.files,
             "bytes_to_come": each.not_there.bytes,
             "files_for_person": sum(group.files for group in each.needs_you),
+            "actions_for_person": sum(group.actions for group in each.needs_you),
         }
         for each in found.mappings
     ]
@@ -86,10 +88,19 @@ def message_of(
     kind: On, some: Sequence[Alarm], found: Overview, page: str | None = None
 ) -> Message:
     """That alarms have begun."""
-    files = sum(each.files for each in some)
-    concerned = f"{counted(files, 'file')} {'needs' if files == 1 else 'need'} you"
-    title = _TITLES.get(kind) or (concerned if files else "something needs you")
+    title = _TITLES.get(kind) or f"{_concerned(some)} you"
     return Message(kind.value, found.at_ns, title, f"{told(some)}\n{_LOOK}", some, found, page)
+
+
+def _concerned(some: Sequence[Alarm]) -> str:
+    """What needs somebody, with the verb."""
+    counts = {
+        "file": sum(each.files for each in some),
+        "action": sum(each.actions for each in some),
+    }
+    words = [counted(number, what) for what, number in counts.items() if number]
+    verb = "needs" if sum(counts.values()) <= 1 else "need"
+    return f"{' and '.join(words) or 'something'} {verb}"
 
 
 def message_of_end(over: Iterable[Notice], found: Overview, page: str | None = None) -> Message:

@@ -8,6 +8,7 @@ names of files. Names follow https://prometheus.io/docs/practices/naming/.
 from __future__ import annotations
 
 import threading
+from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -23,7 +24,8 @@ from aqsync.journal.history import Event, HistoryKind
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import SECOND_NS, State
 from aqsync.service.board import Board
-from aqsync.sync.overview import Light, MappingOverview, Overview
+from aqsync.sync.overview import Light, Overview
+from aqsync.sync.problem_groups import Group
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FRESH_S = 5.0
@@ -140,7 +142,7 @@ class _Standing(Collector):
         )
         yield _light(found)
         yield from _by_state(found)
-        yield _needing(found)
+        yield from _needing(found)
         yield from self._times(found)
 
     def _times(self, found: Overview) -> Iterator[Metric]:
@@ -187,24 +189,35 @@ def _light(found: Overview) -> Metric:
     return family
 
 
-def _needing(found: Overview) -> Metric:
-    family = GaugeMetricFamily(
+def _needing(found: Overview) -> Iterator[Metric]:
+    labels = ["mapping", "code"]
+    files = GaugeMetricFamily(
         "aqsync_files_needing_person",
         "Files that go on only once a person has done something.",
-        labels=["mapping", "code"],
+        labels=labels,
+    )
+    actions = GaugeMetricFamily(
+        "aqsync_actions_needing_person",
+        "Actions on measurements that go on only once a person has done something.",
+        labels=labels,
     )
     for each in found.mappings:
-        for code, files in _codes(each).items():
-            family.add_metric([each.mapping.name, code], files)
-    return family
+        for family, counts in (
+            (files, _codes((group, group.files) for group in each.needs_you)),
+            (actions, _codes((group, group.actions) for group in each.needs_you)),
+        ):
+            for code, number in counts.items():
+                family.add_metric([each.mapping.name, code], number)
+    yield from (files, actions)
 
 
-def _codes(each: MappingOverview) -> dict[str, int]:
-    codes: dict[str, int] = {}
-    for group in each.needs_you:
-        code = group.first.why.reason.value
-        codes[code] = codes.get(code, 0) + group.files
-    return codes
+def _codes(groups: Iterable[tuple[Group, int]]) -> Counts[str]:
+    """How many there are of each reason's code."""
+    found = Counts[str]()
+    for group, number in groups:
+        if number:
+            found[group.first.why.reason.value] += number
+    return found
 
 
 def _by_mapping(name: str, text: str) -> GaugeMetricFamily:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from aqsync.sync.overview import Overview
@@ -24,12 +25,16 @@ def not_alive(stuck: str | None) -> list[Why]:
     return [] if stuck is None else [Why("stuck", stuck)]
 
 
-def not_ready(found: Overview, stuck: str | None) -> list[Why]:
+def not_ready(found: Overview, stuck: str | None, looked: Collection[str]) -> list[Why]:
     """Why the daemon cannot do its work now.
+
+    What is not looked at again and again, in a pause for instance, is no reason: only before the
+    first look has ended nothing here says anything about the present directory.
 
     Args:
         found: How everything stands.
         stuck: The part of it that hangs or has died.
+        looked: The mappings whose directories this daemon has looked at, by this configuration.
     """
     reasons = not_alive(stuck)
     if found.server is not None:
@@ -37,7 +42,7 @@ def not_ready(found: Overview, stuck: str | None) -> list[Why]:
     reasons += [
         Why("not-looked-at", each.mapping.name)
         for each in found.mappings
-        if each.scanned_at_ns is None
+        if each.scanned_at_ns is None or each.mapping.name not in looked
     ]
     reasons += [
         Why(each.untrusted.reason.value, each.mapping.name)

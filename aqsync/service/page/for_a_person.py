@@ -69,6 +69,11 @@ class Needed(Group):
         return self.first.files is None and self.first.size is not None
 
     @property
+    def names_runs(self) -> bool:
+        """Whether each problem is one of an action that has run, or should have, on a folder."""
+        return bool(self.first.actions) and self.first.path.startswith("/")
+
+    @property
     def lost_by_retry(self) -> str | None:
         """What trying again takes away; None: nothing."""
         return LOST_BY_RETRY.get(self.why.reason) if self.names_files else None

@@ -36,7 +36,8 @@ def routes(daemon: Alive) -> Sequence[BaseRoute]:
         return _answer("alive", not_alive(daemon.hangs()))
 
     def ready(_request: Request) -> Response:
-        return _answer("ready", not_ready(daemon.board.look(FRESH_S), daemon.hangs()))
+        found, looked = daemon.board.look(FRESH_S), daemon.scan_seconds().keys()
+        return _answer("ready", not_ready(found, daemon.hangs(), looked))
 
     return [Route("/metrics", metrics), Route("/healthz", alive), Route("/readyz", ready)]
 

@@ -20,6 +20,7 @@ from aqsync.service.page.ignore_lines import ignore_line
 from aqsync.service.page.seen import require_seen, seen_files, seen_troubles
 from aqsync.service.page.site import Site
 from aqsync.service.web.models import RetryRequest
+from aqsync.sync.failed_actions import failed_runs
 from aqsync.sync.overview import Overview
 from aqsync.sync.policies import decisions
 from aqsync.wording import counted
@@ -131,6 +132,8 @@ class _NeedsYou:
     def retry(self, fields: Fields) -> str:
         """Set files free, as `aqsync retry` does."""
         needed = self._sent(fields)
+        if needed.first.actions:
+            return self._run_again(needed)
         request = RetryRequest(
             config=str(self._site.daemon.config.path), paths=[], mappings=[], actions=False
         )
@@ -148,6 +151,20 @@ class _NeedsYou:
         if not freed:
             return "nothing to retry: it is no longer as the page has shown it"
         return f"{counted(freed, 'file')} set free; the daemon tries again"
+
+    def _run_again(self, needed: Needed) -> str:
+        """Have actions run once more, as `aqsync retry --actions` does."""
+        daemon, folders = self._site.daemon, {needed.path_of(each) for each in needed.problems}
+        runs = [
+            run
+            for run, why in failed_runs(daemon.journal, needed.mapping)
+            if why.reason is needed.why.reason and run.folder in folders
+        ]
+        daemon.journal.actions.again(runs)
+        daemon.look_again()
+        if not needed.names_runs:
+            return "it is looked at again"
+        return f"{counted(len(runs), 'action')} wanted again; the daemon runs what it may"
 
     def overwrite(self, fields: Fields) -> str:
         """Replace files on the server, as `aqsync push --overwrite PATH` does."""

@@ -119,12 +119,13 @@ def test_a_change_is_told_once_to_each_address(lab: Lab) -> None:
     assert first["light"] == "needs you"
     assert first["title"].endswith("2 files need you")
     [group] = first["groups"]
-    assert set(group) == {"mapping", "code", "reason", "hint", "files"}
+    assert set(group) == {"mapping", "code", "reason", "hint", "files", "actions"}
     assert (group["code"], group["files"]) == ("conflict-name-taken", 2)
     assert group["hint"] in first["text"]
     [mapping] = first["mappings"]
     assert set(mapping) == {
-        *("name", "light", "files_to_come", "bytes_to_come", "files_for_person"),
+        *("name", "light", "files_to_come", "bytes_to_come"),
+        *("files_for_person", "actions_for_person"),
     }
     assert "s3cret" not in json.dumps(daemon.sent)
 

@@ -115,6 +115,17 @@ def test_alive_and_ready_say_why_not(browser: Browser, lab: Lab) -> None:
     assert b"secret" not in ready.body
 
 
+def test_what_was_only_looked_at_before_the_start_is_not_ready(browser: Browser, lab: Lab) -> None:
+    lab.write("a.csv")
+    lab.push()
+    browser.shown.scanned = {}
+    answer = browser.ask("/readyz")
+    assert answer.status == 503
+    assert json.loads(answer.body)["reasons"] == [{"code": "not-looked-at", "what": "lab"}]
+    browser.shown.scanned = {"lab": 1.0}
+    assert browser.ask("/readyz").status == 200
+
+
 def test_a_root_that_is_away_is_not_ready(browser: Browser, lab: Lab) -> None:
     lab.push()
     lab.root.rename(lab.root.with_name("elsewhere"))

@@ -48,6 +48,7 @@ def test_a_few_are_told_one_by_one_and_other_reasons_apart() -> None:
         "reason": "not listed yet",
         "hint": "",
         "files": 9,
+        "actions": 0,
         "bytes": 9 * 1024,
         "below": "/lab/run.zarr/0",
     }
