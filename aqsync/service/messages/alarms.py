@@ -10,7 +10,7 @@ from aqsync.journal.notices import Key
 from aqsync.local.room import Room
 from aqsync.model import SECOND_NS, State
 from aqsync.sync.overview import Overview
-from aqsync.wording import seconds_text
+from aqsync.wording import printable, seconds_text
 
 SERVER_AWAY_S = 20.0
 """A server that cannot be used for less is not told of."""
@@ -86,7 +86,7 @@ def alarms(found: Overview, facts: Facts) -> list[Alarm]:
 def _for_person(found: Overview) -> Iterator[Alarm]:
     if found.server is not None and found.server.denied:
         why = found.server.why
-        yield Alarm(On.NEEDS_YOU, "", why.reason.value, _clean(why.message), _clean(why.hint))
+        yield Alarm(On.NEEDS_YOU, "", why.reason.value, printable(why.message), printable(why.hint))
     for each in found.mappings:
         for group in each.needs_you:
             why = group.first.why
@@ -94,8 +94,8 @@ def _for_person(found: Overview) -> Iterator[Alarm]:
                 On.NEEDS_YOU,
                 each.mapping.name,
                 why.reason.value,
-                _clean(why.message),
-                _clean(why.hint),
+                printable(why.message),
+                printable(why.hint),
                 group.files,
                 group.actions,
             )
@@ -105,10 +105,11 @@ def _server(found: Overview) -> Iterator[Alarm]:
     problem = found.server
     if problem is None or problem.denied:
         return
-    if found.at_ns - problem.since_ns >= SERVER_AWAY_S * SECOND_NS:
+    # Less than nothing: the clock was set back meanwhile, which is no sign that it is there.
+    if not 0 <= found.at_ns - problem.since_ns < SERVER_AWAY_S * SECOND_NS:
         why = problem.why
         # One code: what exactly is in the way may change while it is away.
-        yield Alarm(On.SERVER_AWAY, "", "server-away", _clean(why.message), _clean(why.hint))
+        yield Alarm(On.SERVER_AWAY, "", "server-away", printable(why.message), printable(why.hint))
 
 
 def _stuck(found: Overview, facts: Facts) -> Iterator[Alarm]:
@@ -128,9 +129,9 @@ def _stuck(found: Overview, facts: Facts) -> Iterator[Alarm]:
             old = [p for p in group.problems if p.files is None and _is_long(p.age_seconds)]
             if old and group.first.state is State.WAITING:
                 why = old[0].why
-                reason = f"waits for more than a day: {_clean(why.message)}"
+                reason = f"waits for more than a day: {printable(why.message)}"
                 yield Alarm(
-                    *(On.STUCK, each.mapping.name, why.reason.value, reason, _clean(why.hint)),
+                    *(On.STUCK, each.mapping.name, why.reason.value, reason, printable(why.hint)),
                     files=len(old),
                 )
 
@@ -158,8 +159,3 @@ def told(some: Iterable[Alarm]) -> str:
         if each.hint:
             lines.append(f"  what to do: {each.hint}")
     return "\n".join(lines)
-
-
-def _clean(text: str) -> str:
-    """Names that are no UTF-8 are written as Python would."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -21,7 +21,10 @@ from aqsync.model import SECOND_NS
 FIRST_PAUSE_S = 10.0
 LONGEST_PAUSE_S = 900.0
 KEPT_S = 3 * 86_400.0
-"""A message that no address has taken for so long is given up."""
+"""A message that an address has not taken for so long is given up."""
+LAST_TRIES_S = 3600.0
+"""But not before a process has tried for so long: how old one from before its start is, only the
+wall clock says, which may have been wrong."""
 HANGS_S = 60.0
 """An address that has not answered for so long is said not to answer."""
 
@@ -56,6 +59,8 @@ class Outbox:
         self._clock = clock
         self._send = send
         self._lines: dict[str, _Line] = {}
+        self._given_up_at: dict[Outgoing, float] = {}
+        """By the monotonic clock."""
         self._closed = False
 
     def attend(self, addresses: Iterable[Address]) -> None:
@@ -66,8 +71,11 @@ class Outbox:
         """
         known = {address.label: address for address in addresses}
         waiting: dict[str, list[Outgoing]] = {}
-        for message in self._journal.notices.outgoing():
-            if message.address in known and self._is_young(message):
+        outgoing = self._journal.notices.outgoing()
+        self._given_up_at = {each: self._end_of(each) for each in outgoing}
+        for message in outgoing:
+            is_young = self._clock.monotonic() < self._given_up_at[message]
+            if message.address in known and is_young:
                 waiting.setdefault(message.address, []).append(message)
             else:
                 log.warning("a message was not sent, and is given up", address=message.address)
@@ -98,8 +106,13 @@ class Outbox:
             if line.thread is not None:
                 line.thread.join(max(0.0, until - self._clock.monotonic()))
 
-    def _is_young(self, message: Outgoing) -> bool:
-        return self._clock.now_ns() - message.at_ns < KEPT_S * SECOND_NS
+    def _end_of(self, message: Outgoing) -> float:
+        """When a message is given up, by the monotonic clock; no step of the other changes it."""
+        if message in self._given_up_at:
+            return self._given_up_at[message]
+        age_s = (self._clock.now_ns() - message.at_ns) / SECOND_NS
+        left_s = min(max(KEPT_S - age_s, LAST_TRIES_S), KEPT_S)
+        return self._clock.monotonic() + left_s
 
     def _begin(self, address: Address, line: _Line, messages: list[Outgoing]) -> None:
         def work() -> None:

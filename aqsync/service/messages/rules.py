@@ -131,7 +131,9 @@ def daily_is_due(last_ns: int, now_ns: int, at: time) -> bool:
     due = datetime.combine(now.date(), at).astimezone()
     if due > now:
         due = datetime.combine(now.date() - timedelta(days=1), at).astimezone()
-    return last_ns < due.timestamp() * SECOND_NS or last_ns > now_ns
+    # A clock that is set back by some hours comes to the same time of day once more.
+    is_of_another_time = last_ns - now_ns > REMEMBERED_S * SECOND_NS
+    return last_ns < due.timestamp() * SECOND_NS or is_of_another_time
 
 
 def over_after_s(again: int) -> float:

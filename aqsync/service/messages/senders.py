@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,6 +15,8 @@ from aqsync.service import outgoing
 INSTALL = "pip install 'aqsync[notify]'"
 _LOGGERS = ("apprise", "requests", "urllib3")
 """They tell addresses, with the secrets in them."""
+_CALLS = re.compile(r"(?<!\w)@(?=\w)|@(?=everyone|here)|<(?=[!@#])")
+"""How a text calls people in chats: what servers say and names of files stand in messages too."""
 _KINDS = {On.RECOVERED: "success", On.DAILY: "info", "test": "info"}
 
 
@@ -59,7 +62,9 @@ def _by_apprise(address: Address, content: dict[str, Any]) -> None:
             hint="see https://appriseit.com for how it is written",
         )
     kind = apprise.NotifyType(_KINDS.get(content["event"], "warning"))
-    if not sender.notify(title=content["title"], body=content["text"], notify_type=kind):
+    # Without the format it would reach mails and services that show HTML as it is.
+    said = {"title": content["title"], "body": _CALLS.sub("\\g<0>\u200b", content["text"])}
+    if not sender.notify(**said, notify_type=kind, body_format=apprise.NotifyFormat.TEXT):
         raise NotSent(
             f"{address.label} did not take the message",
             hint="see whether this machine reaches it, and whether the address is right",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,25 @@ def test_a_test_message_goes_to_each_address(place: Place, receiver: Receiver) -
     assert (ours["event"], ours["version"], ours["groups"]) == ("test", 1, [])
     assert theirs["title"] == ours["title"]
     assert theirs["message"] == ours["text"]
+
+
+def test_what_others_have_written_is_text_and_calls_nobody(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Services that take HTML show it as it is; names of files and servers' words may be any."""
+    monkeypatch.setattr("apprise.plugins.custom_json.NotifyJSON.notify_format", "html")
+    said = "<img src=x> @everyone <!channel> a@here <@U1> for b@example.com\n  what to do: look"
+    message = replace(message_for_a_test(0), text=said)
+    address = apprise_url(receiver)
+    senders.send(labelled([SecretStr(address)])[0], message.to_json())
+    [taken] = receiver.messages
+    assert "<" not in taken["message"].replace("<br/>", "")
+    shown = html.unescape(taken["message"]).replace("<br/>", "\n")
+    for each in ("@everyone", "<!channel>", "@here", "<@U1>"):
+        assert each not in shown
+    assert "b@example.com" in shown
+    assert len(shown.splitlines()) == 2
+    assert shown.replace("\u200b", "").split() == said.split()
 
 
 def test_what_one_does_not_take_is_said_and_is_no_success(place: Place, receiver: Receiver) -> None:

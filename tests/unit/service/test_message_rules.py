@@ -243,4 +243,5 @@ def test_the_message_of_the_day() -> None:
     assert daily_is_due(ns(3, 8), ns(4, 8), eight)
     assert daily_is_due(ns(1, 8), ns(4, 11), eight), "it was off at eight"
     assert not daily_is_due(ns(3, 11), ns(4, 7), eight)
-    assert daily_is_due(ns(9, 8), ns(4, 9), eight), "the clock was set back"
+    assert daily_is_due(ns(9, 8), ns(4, 9), eight), "the clock was set back by days"
+    assert not daily_is_due(ns(4, 8), ns(4, 7), eight), "the clock was set back by an hour"

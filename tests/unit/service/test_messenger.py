@@ -255,6 +255,57 @@ def test_old_messages_and_those_to_nobody_are_given_up(lab: Lab) -> None:
     assert daemon.journal.notices.outgoing() == []
 
 
+@pytest.mark.parametrize("days", [-3650, -1, 1, 3650])
+def test_a_clock_that_is_set_gives_no_message_up(lab: Lab, days: int) -> None:
+    """A PC without a clock of its own knows the day only once it reaches a network."""
+    daemon = FakeDaemon(lab)
+    daemon.refuses = {"https://hook.example.com"}
+    put_another(lab, "a.csv")
+    daemon.run(60)
+    lab.clock.set_back(-days * 86_400)
+    daemon.run(60)
+    daemon.refuses = set()
+    daemon.run(outbox.LONGEST_PAUSE_S)
+    assert daemon.events == ["needs_you"]
+
+
+def test_one_from_before_a_start_has_an_hour_at_least(lab: Lab) -> None:
+    daemon = FakeDaemon(lab)
+    daemon.refuses = {"https://hook.example.com"}
+    put_another(lab, "a.csv")
+    daemon.run(60)
+    lab.clock.set_back(-10 * outbox.KEPT_S)
+    daemon.begin()
+    daemon.run(outbox.LAST_TRIES_S - 60)
+    assert len(daemon.journal.notices.outgoing()) == 1
+    daemon.run(120)
+    assert daemon.journal.notices.outgoing() == []
+
+
+@pytest.mark.parametrize("hours", [1, 30_000])
+def test_a_server_is_not_back_because_the_clock_is_set_back(lab: Lab, hours: int) -> None:
+    daemon = FakeDaemon(lab)
+    lab.server.troubles["list_files"].append(ServerUnreachable("away"))
+    lab.engine.refresh([EID])
+    daemon.run(60)
+    lab.clock.set_back(hours * 3600)
+    daemon.run(600)
+    assert daemon.events == ["server_away"]
+
+
+def test_words_of_others_stand_in_one_line_and_hide_nothing(lab: Lab) -> None:
+    daemon = FakeDaemon(lab)
+    said = "<b>@everyone</b>\n- over: all is well\x1b[2J\u202egnp.exe\udcff\0"
+    lab.server.troubles["list_files"].append(ServerUnreachable(said, hint=said))
+    lab.engine.refresh([EID])
+    daemon.run(60)
+    [message] = daemon.sent
+    for text in (message["groups"][0]["reason"], message["groups"][0]["hint"]):
+        assert text.isprintable()
+        assert "<b>@everyone</b>\\n- over: all is well\\x1b[2J\\u202egnp.exe\\udcff" in text
+    assert "\n- over" not in message["text"]
+
+
 def test_quiet_hours(lab: Lab) -> None:
     daemon = FakeDaemon(lab, quiet_hours="00:00-24:00")
     put_another(lab, "a.csv")
@@ -270,6 +321,12 @@ def test_the_message_of_the_day_comes_once_a_day(lab: Lab) -> None:
     for _ in range(72):
         daemon.run(10)
         lab.clock.advance(3590)
+    assert daemon.events == ["daily"] * 3
+    for _ in range(4):  # it is set back over eight o'clock again and again
+        lab.clock.set_back(10_800)
+        for _ in range(18):
+            daemon.run(10)
+            lab.clock.advance(590)
     assert daemon.events == ["daily"] * 3
     assert "In all: " in daemon.sent[0]["text"]
 
