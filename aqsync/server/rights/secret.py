@@ -1,0 +1,23 @@
+"""The secrets of tokens: random, and kept as SHA-256 only."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+PREFIX = "aqs_"
+"""What the secret of a token begins with, so that programs that look for leaked ones find it."""
+_BYTES = 32
+
+
+def new_secret() -> str:
+    """Return a new secret: 256 random bits after `PREFIX`."""
+    return PREFIX + secrets.token_urlsafe(_BYTES)
+
+
+def digest_of(secret: bytes) -> str:
+    """Return what is kept of a secret.
+
+    One round of SHA-256 is enough: nobody guesses 256 random bits, so nothing needs to be slow.
+    """
+    return hashlib.sha256(secret).hexdigest()
