@@ -7,7 +7,7 @@ from uuid import UUID
 
 from aqsync.server.catalog.catalog import Catalog
 from aqsync.server.extensions.task_service import TaskService
-from aqsync.server.files.filestore import FileStore
+from aqsync.server.files.store import FileStore
 from aqsync.server.storage import Storage
 
 

@@ -12,8 +12,9 @@ from aqsync.server.catalog.database import Database
 from aqsync.server.catalog.task_records import TaskRecords
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.environments import Environments
-from aqsync.server.files.filestore import FileStore
+from aqsync.server.files.folder_store import FolderStore
 from aqsync.server.files.space import Space
+from aqsync.server.files.store import FileStore
 from aqsync.server.private_folder import make_private
 from aqsync.server.trail import Trail
 
@@ -41,7 +42,7 @@ class Storage:
             raise _unusable(data, exc) from exc
         try:
             self._take_lock(data)
-            self.files = FileStore(data, Space(data, quota, reserve))
+            self.files: FileStore = FolderStore(data, Space(data, quota, reserve))
             # SQLite would make it readable for all; its log takes the permissions that it has.
             os.close(os.open(data / "catalog.db", os.O_RDWR | os.O_CREAT, 0o600))
             self.database = Database(data / "catalog.db")
@@ -70,10 +71,10 @@ class Storage:
         """Finish what a crash may have left half done."""
         for uuid in self.catalog.removed():
             self._finish_removal(uuid)
-        self.files.folders.create_missing(self.catalog.uuids())
+        self.files.create_missing(self.catalog.uuids())
 
     def _finish_removal(self, uuid: UUID) -> None:
-        self.files.folders.remove(uuid)
+        self.files.remove(uuid)
         self.catalog.forget_removed(uuid)
 
     def remove_experiment(self, uuid: UUID) -> None:

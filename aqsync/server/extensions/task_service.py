@@ -12,7 +12,7 @@ from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Action
 from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.values import DataType, check_keys, check_variable, normalised
-from aqsync.server.files.filestore import FileStore
+from aqsync.server.files.store import FileStore
 
 
 class TaskService:

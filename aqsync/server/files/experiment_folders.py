@@ -11,8 +11,6 @@ from uuid import UUID
 
 from aqsync.server.files.space import Space
 
-EXPERIMENT_MISSING = "The specified experiment was not found."
-
 
 class ExperimentFolders:
     """One folder for each experiment. Any thread may call.

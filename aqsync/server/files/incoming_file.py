@@ -1,4 +1,4 @@
-"""A file on its way in, until it gets its place and name."""
+"""A file on its way into a folder, until it gets its place and name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from aqsync.server.files.space import Space
 from aqsync.server.files.stamps import Stamps, stamp
+from aqsync.server.files.store import Incoming
 
 _WORTH_AN_EARLY_START = 512 * 1024
 
 
-class IncomingFile:
-    """A file on its way in; one thread at a time may call.
+class IncomingFile(Incoming):
+    """A file on its way into a folder.
 
     Args:
         path: Its temporary name; the file is made when the first bytes are written.
@@ -28,12 +29,7 @@ class IncomingFile:
         self._taken = 0
 
     def write(self, chunks: Sequence[bytes]) -> None:
-        """Append bytes.
-
-        Raises:
-            FileRefused: There is no room for them.
-            OSError: The disk failed.
-        """
+        """Append bytes."""
         size = sum(map(len, chunks))
         self._space.take(size)
         self._taken += size

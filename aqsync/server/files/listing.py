@@ -1,4 +1,4 @@
-"""Lists of an experiment's files, fast enough for a hundred thousand of them."""
+"""Lists of the files in folders, fast enough for a hundred thousand of them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,15 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-_MICROSECONDS = 1_000_000
+from aqsync.server.files.store import Columns, FileListing, listed_times
+
 _SURELY_PAST = 2_000_000_000
 """Nanoseconds. A folder's time of change that is this old will not be given to a later change."""
 
 _WORTH_KEEPING = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The files of a folder, sorted by name.
-
-    Attributes:
-        names: Their names.
-        times: When each was uploaded: ISO 8601 in UTC.
-    """
-
-    names: list[str]
-    times: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class FileListing:
+class FolderListing(FileListing):
     """The files in a folder, to be read when they are asked for.
 
     Args:
@@ -39,26 +26,27 @@ class FileListing:
         cache: Where long lists are kept.
     """
 
-    folder: Path
-    path: str
-    cache: ListingCache
+    def __init__(self, folder: Path, path: str, cache: ListingCache) -> None:
+        super().__init__(path)
+        self._folder = folder
+        self._cache = cache
 
     def names(self) -> list[str]:
         """Return the names, sorted."""
-        return _read_names(self.folder)
+        return _read_names(self._folder)
 
     def columns(self) -> Columns:
         """Return the names with their times."""
         try:
-            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return Columns([], [])
         try:
             stamp = _Stamp.of(folder)
-            columns = self.cache.get(self.folder, stamp)
+            columns = self._cache.get(self._folder, stamp)
             if columns is None:
                 columns = _read_columns(folder, self.names())
-                self.cache.put(self.folder, stamp, columns)
+                self._cache.put(self._folder, stamp, columns)
             return columns
         finally:
             os.close(folder)
@@ -124,16 +112,6 @@ class ListingCache:
             self._files -= len(kept[1].names)
 
 
-def listed_time(microseconds: int) -> str:
-    """Return a time, in microseconds since 1970, as lists show it."""
-    seconds, micro = divmod(microseconds, _MICROSECONDS)
-    return f"{_second_text(seconds)}.{micro:06d}+00:00"
-
-
-def _second_text(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-
-
 def _read_names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
@@ -156,19 +134,14 @@ def _is_text(name: str) -> bool:
 def _read_columns(folder: int, names: list[str]) -> Columns:
     times = []
     vanished = set()
-    texts: dict[int, str] = {}
     for name in names:
         try:
             # Relative to the open folder, which is quicker than a whole path.
             changed = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime_ns
         except FileNotFoundError:
             vanished.add(name)
-            continue
-        seconds, micro = divmod(changed // 1000, _MICROSECONDS)
-        text = texts.get(seconds)
-        if text is None:
-            text = texts[seconds] = _second_text(seconds)
-        times.append(f"{text}.{micro:06d}+00:00")
+        else:
+            times.append(changed // 1000)
     if vanished:
         names = [name for name in names if name not in vanished]
-    return Columns(names, times)
+    return Columns(names, listed_times(times))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from aqsync.server.files.filestore import FileStore
+from aqsync.server.files.store import FileStore
 from aqsync.server.files.streamed_file import StreamedFile
 
 

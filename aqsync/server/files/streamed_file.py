@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future, wait
 from typing import Any
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.files.incoming_file import IncomingFile
+from aqsync.server.files.store import Incoming
 
 _PIECE = 1024 * 1024
 """Bytes gathered before they are written: a small file needs one call on a thread."""
@@ -25,7 +25,7 @@ class StreamedFile:
         max_bytes: The largest file that is accepted.
     """
 
-    def __init__(self, incoming: IncomingFile, disk: Executor, max_bytes: int) -> None:
+    def __init__(self, incoming: Incoming, disk: Executor, max_bytes: int) -> None:
         self._incoming = incoming
         self._disk = disk
         self._max_bytes = max_bytes
@@ -57,7 +57,7 @@ class StreamedFile:
                 await wrap_future(self._work)
             self._work = self._disk.submit(self._incoming.write, self._pop_gathered())
 
-    async def keep(self, keep: Callable[[IncomingFile], str]) -> str:
+    async def keep(self, keep: Callable[[Incoming], str]) -> str:
         """Write the rest.
 
         Args:
@@ -84,14 +84,12 @@ class StreamedFile:
         return gathered
 
 
-def _finish(
-    incoming: IncomingFile, rest: Sequence[bytes], keep: Callable[[IncomingFile], str]
-) -> str:
+def _finish(incoming: Incoming, rest: Sequence[bytes], keep: Callable[[Incoming], str]) -> str:
     incoming.write(rest)
     return keep(incoming)
 
 
-def _discard(incoming: IncomingFile, work: Future[Any] | None) -> None:
+def _discard(incoming: Incoming, work: Future[Any] | None) -> None:
     if work is not None:
         # A thread may still work on the file of a request that was cancelled. It took that work
         # from the queue before this call was taken, so the wait ends.

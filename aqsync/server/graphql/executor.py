@@ -9,7 +9,7 @@ from typing import Any
 
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from aqsync.server.files.listing import FileListing
+from aqsync.server.files.store import FileListing
 from aqsync.server.graphql.limits import AnswerSize
 from aqsync.server.graphql.types import ExperimentFile
 

@@ -28,7 +28,7 @@ def _create_experiment(
             wanted.title,
             wanted.description,
             wanted.tags,
-            create_folder=info.context.files.folders.create,
+            create_folder=info.context.files.create,
         )
         entry |= {"experiment": created.uuid, "eid": created.eid}
     return ExperimentData.of(created)

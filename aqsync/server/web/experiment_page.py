@@ -9,7 +9,7 @@ from uuid import UUID
 from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.task_records import TaskRecords, TaskStatus
 from aqsync.server.context import Context
-from aqsync.server.files.filestore import FileStore
+from aqsync.server.files.store import FileStore
 from aqsync.server.web.form_upload import UploadResult
 from aqsync.server.web.paging import Paging
 from aqsync.server.web.templates import Page
@@ -77,7 +77,7 @@ def _files(files: FileStore, experiment: UUID, wanted: FileSearch) -> dict[str, 
     found = [row for row in rows if part in row[0].casefold()]
     paging = Paging(wanted.page, _PAGE_LENGTH, len(found))
     shown = found[paging.start : paging.start + _PAGE_LENGTH]
-    sizes = files.sizes(experiment, (name for name, _ in shown))
+    sizes = files.sizes(experiment, [name for name, _ in shown])
     return {
         "has_files": bool(columns.names),
         "paging": paging,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import codecs
 import os
-import stat
+from contextlib import closing
 from dataclasses import dataclass
 from uuid import UUID
 
-from aqsync.server.errors import FileRefused
-from aqsync.server.files.filestore import FILE_MISSING, FileStore
+from aqsync.server.files.store import FileStore
 from aqsync.server.web.templates import Page
 
 MAX_TEXT_BYTES = 1024 * 1024
@@ -60,15 +59,12 @@ def read_start(files: FileStore, uuid: UUID, name: str) -> FileStart:
     Raises:
         FileRefused: The name is not allowed, or the experiment or the file is not there.
     """
-    descriptor = files.open_for_reading(uuid, name)
-    try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise FileRefused(404, FILE_MISSING)
-        wanted = 0 if image_type(name) else min(MAX_TEXT_BYTES, facts.st_size)
-        return FileStart(os.read(descriptor, wanted), facts.st_size)
-    finally:
-        os.close(descriptor)
+    wanted = 0 if image_type(name) else MAX_TEXT_BYTES
+    start = b""
+    with closing(files.open_for_reading(uuid, name)) as file:
+        while len(start) < wanted and (piece := file.next_piece()):
+            start += piece
+    return FileStart(start[:wanted], file.facts.size)
 
 
 def text_of(data: bytes, *, whole: bool) -> str | None:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused, NotAsExpected, disk_failure
-from aqsync.server.files.incoming_file import IncomingFile
 from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.store import Incoming
 from aqsync.server.files.streamed_file import StreamedFile
 from aqsync.server.wire.conditions import ABSENT
 from aqsync.server.wire.exchange import Exchange
@@ -106,7 +106,7 @@ class FormUpload:
     async def _keep(self, file: StreamedFile) -> None:
         expected = None if self._replace else ABSENT
 
-        def keep(incoming: IncomingFile) -> str:
+        def keep(incoming: Incoming) -> str:
             return self._files.store.keep(incoming, self._uuid, self._name, expected)
 
         try:

@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.context import Context
 from aqsync.server.errors import FileRefused, OperationRefused, disk_failure
-from aqsync.server.files.filestore import FILE_MISSING
 from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.store import FILE_MISSING
 from aqsync.server.web.experiment_list import ExperimentSearch, experiment_list
 from aqsync.server.web.experiment_page import FileSearch, experiment_page
 from aqsync.server.web.fields import Fields

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from aqsync.server import untrusted
+from aqsync.server.files.store import FileFacts
 from aqsync.server.wire.exchange import Exchange, Headers
 
 _HTML = b"text/html; charset=utf-8"
@@ -46,7 +45,7 @@ async def redirect(exchange: Exchange, path: str, headers: Headers = ()) -> None
     await exchange.answer_early(303, b"", headers=(*_PAGE, *headers, location), kind=_HTML)
 
 
-def download_headers(name: str, _: os.stat_result) -> Headers:
+def download_headers(name: str, _: FileFacts) -> Headers:
     """Return the headers of a file that a browser is to save under its name."""
     kind = (b"content-type", b"application/octet-stream")
     return (*_FILE, kind, untrusted.attachment(name))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import stat
 from asyncio import ensure_future, get_running_loop
 from collections.abc import Callable
 from functools import partial
@@ -12,13 +10,11 @@ from uuid import UUID
 
 from starlette.types import Receive
 
-from aqsync.server.errors import FileRefused
-from aqsync.server.files.filestore import FILE_MISSING, FileStore
 from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.store import FileFacts, FileStore, OpenFile
 from aqsync.server.wire.exchange import Exchange, Headers
 
 _log = logging.getLogger(__name__)
-_READ_PIECE = 512 * 1024
 
 
 async def send_file(
@@ -26,7 +22,7 @@ async def send_file(
     files: ServedFiles,
     uuid: UUID,
     name: str,
-    headers_of: Callable[[str, os.stat_result], Headers],
+    headers_of: Callable[[str, FileFacts], Headers],
 ) -> None:
     """Answer with a whole file.
 
@@ -42,12 +38,12 @@ async def send_file(
         OSError: The disk fails before anything was sent.
     """
     run = partial(get_running_loop().run_in_executor, files.disk)
-    descriptor, facts, piece = await run(_open, files.store, uuid, name)
+    file, piece = await run(_open, files.store, uuid, name)
     leaving = ensure_future(_client_leaves(exchange.receive))
     try:
-        remaining = facts.st_size
+        remaining = file.facts.size
         length = (b"content-length", str(remaining).encode())
-        headers = [*headers_of(name, facts), length]
+        headers = [*headers_of(name, file.facts), length]
         await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
         while not leaving.done():
             remaining -= len(piece)
@@ -55,27 +51,23 @@ async def send_file(
             await exchange.send({"type": "http.response.body", "body": piece, "more_body": more})
             if not more:
                 return
-            piece = await run(_read_on, descriptor, remaining)
+            piece = await run(_read_on, file)
             if not piece:
                 # The headers are sent: all that can be done is to break off.
                 _log.error("%s/%s cannot be read to its end", uuid, name)
                 return
     finally:
         leaving.cancel()
-        os.close(descriptor)
+        file.close()
 
 
-def _open(files: FileStore, uuid: UUID, name: str) -> tuple[int, os.stat_result, bytes]:
-    descriptor = files.open_for_reading(uuid, name)
+def _open(files: FileStore, uuid: UUID, name: str) -> tuple[OpenFile, bytes]:
+    file = files.open_for_reading(uuid, name)
     try:
-        facts = os.fstat(descriptor)
-        if stat.S_ISREG(facts.st_mode):
-            return descriptor, facts, os.read(descriptor, min(_READ_PIECE, facts.st_size))
+        return file, file.next_piece()
     except BaseException:
-        os.close(descriptor)
+        file.close()
         raise
-    os.close(descriptor)
-    raise FileRefused(404, FILE_MISSING)
 
 
 async def _client_leaves(receive: Receive) -> None:
@@ -83,8 +75,8 @@ async def _client_leaves(receive: Receive) -> None:
         pass
 
 
-def _read_on(descriptor: int, remaining: int) -> bytes:
+def _read_on(file: OpenFile) -> bytes:
     try:
-        return os.read(descriptor, min(_READ_PIECE, remaining))
+        return file.next_piece()
     except OSError:
         return b""

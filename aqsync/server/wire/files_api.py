@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import mimetypes
-import os
 from asyncio import get_running_loop
 from email.utils import formatdate
 from functools import partial
@@ -16,9 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from aqsync.server import rules, untrusted
 from aqsync.server.errors import FileRefused, disk_failure
-from aqsync.server.files.experiment_folders import EXPERIMENT_MISSING
-from aqsync.server.files.incoming_file import IncomingFile
 from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.store import EXPERIMENT_MISSING, MICROSECONDS, FileFacts, Incoming
 from aqsync.server.wire import conditions
 from aqsync.server.wire.download import send_file
 from aqsync.server.wire.exchange import ClientLeft, Exchange, Headers
@@ -81,19 +79,19 @@ class FilesEndpoint:
         if not rules.is_file_name(name):
             raise FileRefused(400, "Invalid file name.")
         store, limit = self._files.store, self._files.max_file_bytes
-        if not store.has(uuid):
+        run = partial(get_running_loop().run_in_executor, self._files.disk)
+        if not store.remembers(uuid) and not await run(store.has, uuid):
             raise FileRefused(404, EXPERIMENT_MISSING)
         exchange.note("upload", uuid, [name])
         check_body_size(limit, exchange.announced_bytes() or 0, read=0)
         expected = conditions.expected_version(exchange)
         if exchange.has_large_body():
             # Looked at again while the file comes, and when it is whole.
-            run = partial(get_running_loop().run_in_executor, self._files.disk)
             await run(store.space.check, exchange.announced_bytes() or 0)
             if expected is not None:
                 await run(store.check, uuid, name, expected)
 
-        def keep(incoming: IncomingFile) -> str:
+        def keep(incoming: Incoming) -> str:
             return store.keep(incoming, uuid, name, expected)
 
         time = await receive_file(exchange, self._files.new_file(), keep, limit)
@@ -151,17 +149,17 @@ def _invalid(kind: str, where: list[str | int], message: str) -> FileRefused:
     return FileRefused(422, [{"type": kind, "loc": where, "msg": message}])
 
 
-def _file_headers(name: str, facts: os.stat_result) -> Headers:
+def _file_headers(name: str, facts: FileFacts) -> Headers:
     media_type = mimetypes.guess_type(name)[0] or "text/plain"
     if name.rpartition(".")[2] in _MARKDOWN:
         media_type = "text/x-markdown"
     saved = untrusted.saved_unless_harmless(name, media_type)
     if media_type.startswith("text/"):
         media_type += "; charset=utf-8"
-    version = hashlib.blake2b(f"{facts.st_mtime_ns}-{facts.st_size}".encode(), digest_size=16)
+    version = hashlib.blake2b(f"{facts.stored_at}000-{facts.size}".encode(), digest_size=16)
     return (
         (b"content-type", media_type.encode()),
-        (b"last-modified", formatdate(facts.st_mtime, usegmt=True).encode()),
+        (b"last-modified", formatdate(facts.stored_at // MICROSECONDS, usegmt=True).encode()),
         (b"etag", f'"{version.hexdigest()}"'.encode()),
         *untrusted.NO_SNIFFING,
         *untrusted.SANDBOX,

@@ -178,7 +178,7 @@ def test_the_file_and_its_name_are_on_the_disk_before_the_answer(
         real_replace(source, target)
 
     storage = Storage(tmp_path / "data")
-    made = storage.catalog.create("title", "", [], create_folder=storage.files.folders.create)
+    made = storage.catalog.create("title", "", [], create_folder=storage.files.create)
     real_sync, real_replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
@@ -212,7 +212,7 @@ def crash(*_: Any) -> None:
 
 
 def crash_in_removal(storage: Storage, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    target: Any = storage.catalog if step == "forget_removed" else storage.files.folders
+    target: Any = storage.catalog if step == "forget_removed" else storage.files
     if step == "rmtree":
         target = shutil
     monkeypatch.setattr(target, step, crash)
@@ -225,7 +225,7 @@ def test_a_removal_goes_on_after_a_crash(
     data = tmp_path / "data"
     storage = Storage(data)
     create: Callable[[], Any] = lambda: storage.catalog.create(  # noqa: E731 - twice, in short
-        "title", "", [], create_folder=storage.files.folders.create
+        "title", "", [], create_folder=storage.files.create
     )
     doomed, kept = create(), create()
     for experiment in (doomed, kept):

@@ -35,7 +35,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 @pytest.fixture
 def experiment(storage: Storage) -> Experiment:
-    return storage.catalog.create("title", "", [], create_folder=storage.files.folders.create)
+    return storage.catalog.create("title", "", [], create_folder=storage.files.create)
 
 
 class FullDisk(TaskRecords):

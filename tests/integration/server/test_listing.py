@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from aqsync.server.files import listing
-from aqsync.server.files.listing import Columns, FileListing, ListingCache
+from aqsync.server.files.listing import FolderListing, ListingCache
+from aqsync.server.files.store import Columns
 from tests.support.embedded import EmbeddedServer
 from tests.support.visit import Visit
 
 
-def of(folder: Path, cache: ListingCache | None = None) -> FileListing:
-    return FileListing(folder, "", cache or ListingCache())
+def of(folder: Path, cache: ListingCache | None = None) -> FolderListing:
+    return FolderListing(folder, "", cache or ListingCache())
 
 
 def touch(folder: Path, name: str, nanoseconds: int) -> None:

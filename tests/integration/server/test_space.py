@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from aqsync.server.errors import FileRefused
-from aqsync.server.files.incoming_file import IncomingFile
 from aqsync.server.files.space import Space
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
@@ -41,7 +40,7 @@ def has_room_for(storage: Storage, size: int) -> bool:
 def test_a_quota_counts_what_comes_and_goes(tmp_path: Path) -> None:
     storage = Storage(tmp_path / "data", quota=1000, reserve=0)
     one, two = (
-        storage.catalog.create(title, "", [], create_folder=storage.files.folders.create).uuid
+        storage.catalog.create(title, "", [], create_folder=storage.files.create).uuid
         for title in ("one", "two")
     )
     put(storage, one, "a", 300)
@@ -53,7 +52,7 @@ def test_a_quota_counts_what_comes_and_goes(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="quota"):
         put(storage, two, "d", 651)
     assert has_room_for(storage, 650)
-    half: IncomingFile = storage.files.new_file()
+    half = storage.files.new_file()
     half.write([bytes(600)])
     assert has_room_for(storage, 50)
     half.discard()

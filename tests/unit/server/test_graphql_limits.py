@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from graphql import GraphQLError
 
-from aqsync.server.files.listing import FileListing, ListingCache
+from aqsync.server.files.listing import FolderListing, ListingCache
 from aqsync.server.graphql import limits
 from aqsync.server.graphql.limits import check_variables
 from aqsync.server.wire.graphql_api import schema
@@ -119,7 +119,7 @@ def test_files_are_not_listed_many_times(monkeypatch: pytest.MonkeyPatch, tmp_pa
     for number in range(5):
         (tmp_path / f"{number}").touch()
     experiment = Mock(tags=())
-    listing = FileListing(tmp_path, "x", ListingCache())
+    listing = FolderListing(tmp_path, "x", ListingCache())
     context = SimpleNamespace(
         catalog=SimpleNamespace(by_eid=Mock(return_value=experiment)),
         files=SimpleNamespace(listing=Mock(return_value=listing)),

@@ -36,7 +36,7 @@ class Store:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._storage = Storage(data)
-        room = self._storage.files.folders.create
+        room = self._storage.files.create
         self.uuid: UUID = self._storage.catalog.create("", "", [], create_folder=room).uuid
 
     def reopen(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from aqsync.server.files.incoming_file import IncomingFile
 from aqsync.server.files.space import Space
+from aqsync.server.files.store import Incoming
 from aqsync.server.files.streamed_file import StreamedFile
 
 LARGE = 10**9
@@ -21,7 +22,7 @@ def test_a_cancelled_request_waits_for_the_thread_that_works_for_it(tmp_path: Pa
     begun, go_on = threading.Event(), threading.Event()
     steps: list[str] = []
 
-    def keep(incoming: IncomingFile) -> str:
+    def keep(incoming: Incoming) -> str:
         begun.set()
         go_on.wait()
         incoming.write([b"more"])

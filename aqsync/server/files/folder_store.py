@@ -1,4 +1,4 @@
-"""The file store: one folder an experiment, holding its files under their own names.
+"""The embedded store: one folder an experiment, holding its files under their own names.
 
 The folders are the only record of files, so no other record can contradict them. A file arrives
 under a temporary name in another folder, and is renamed into place when it is whole and on the
@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,38 +19,39 @@ from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
-from aqsync.server.files.experiment_folders import (
-    EXPERIMENT_MISSING,
-    ExperimentFolders,
-    sync_folder,
-)
+from aqsync.server.files.experiment_folders import ExperimentFolders, sync_folder
 from aqsync.server.files.incoming_file import IncomingFile
-from aqsync.server.files.listing import FileListing, ListingCache, listed_time
+from aqsync.server.files.listing import FolderListing, ListingCache
 from aqsync.server.files.space import Space
 from aqsync.server.files.stamps import Stamps
+from aqsync.server.files.store import (
+    EXPERIMENT_MISSING,
+    FILE_MISSING,
+    FileFacts,
+    FileStore,
+    Incoming,
+    OpenFile,
+    listed_path,
+    listed_time,
+)
 from aqsync.server.wire.conditions import ABSENT, check_expected
 
-FILE_MISSING = "The requested file is not found."
-
+_READ_PIECE = 512 * 1024
 _LOCKS = 64
 """Experiments share these; a long removal of files in one delays few others."""
 
 
-class FileStore:
-    """The files of all experiments. Any thread may call; every method may wait for the disk.
+class FolderStore(FileStore):
+    """The files of all experiments, each a file in the folder of its experiment.
 
     Args:
         data: The directory that holds the store; it must be on one file system.
         space: How much room there is; by default as much as the disk has, but for a reserve.
-
-    Attributes:
-        folders: The folders of the experiments.
-        space: How much room there is.
     """
 
     def __init__(self, data: Path, space: Space | None = None) -> None:
-        self.space = space or Space(data)
-        self.folders = ExperimentFolders(data, self.space)
+        super().__init__(space or Space(data))
+        self._folders = ExperimentFolders(data, self.space)
         self._incoming = data / "incoming"
         self._counter = itertools.count()
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
@@ -60,13 +62,29 @@ class FileStore:
         self._incoming.mkdir(mode=0o700)
         sync_folder(data)
 
+    def create(self, uuid: UUID) -> None:
+        """Make the folder of a new experiment, on the disk when this returns."""
+        self._folders.create(uuid)
+
+    def create_missing(self, uuids: Iterable[UUID]) -> None:
+        """Make the folders that are missing."""
+        self._folders.create_missing(uuids)
+
+    def remove(self, uuid: UUID) -> None:
+        """Remove an experiment's folder, if it is there."""
+        self._folders.remove(uuid)
+
+    def remembers(self, uuid: UUID) -> bool:
+        """Tell whether there is such an experiment."""
+        return self._folders.has(uuid)
+
     def has(self, uuid: UUID) -> bool:
         """Tell whether there is such an experiment, from memory."""
-        return self.folders.has(uuid)
+        return self._folders.has(uuid)
 
     def has_file(self, uuid: UUID, name: str) -> bool:
         """Tell whether an experiment has a file of this name, which must be an allowed one."""
-        path = Path(self.folders.place(uuid), name)
+        path = Path(self._folders.place(uuid), name)
         return path.is_file() and not path.is_symlink()
 
     def new_file(self) -> IncomingFile:
@@ -78,39 +96,13 @@ class FileStore:
         return self._locks[uuid.int % _LOCKS]
 
     def check(self, uuid: UUID, name: str, expected: str) -> None:
-        """Compare what a request expects with what is there now; `keep` compares once more.
+        """Compare what a request expects with what is there now."""
+        check_expected(expected, _version(_time_of(f"{self._folders.place(uuid)}/{name}")))
 
-        Args:
-            uuid: The experiment.
-            name: An allowed name.
-            expected: The listed time of the file that must be there, or `ABSENT`.
-
-        Raises:
-            NotAsExpected: Something else is there.
-        """
-        check_expected(expected, _version(_time_of(f"{self.folders.place(uuid)}/{name}")))
-
-    def keep(
-        self, incoming: IncomingFile, uuid: UUID, name: str, expected: str | None = None
-    ) -> str:
-        """Give an incoming file its place and name; both are on the disk when this returns.
-
-        Its time is later than that of the file that it replaces, whatever the clock says.
-
-        Args:
-            incoming: The file.
-            uuid: The experiment.
-            name: An allowed name.
-            expected: What must be there, as in `check`; None replaces anything.
-
-        Returns:
-            The file's time, as lists show it.
-
-        Raises:
-            NotAsExpected: Something else than `expected` is there.
-            FileRefused: The experiment was removed meanwhile.
-        """
-        folder = self.folders.place(uuid)
+    def keep(self, incoming: Incoming, uuid: UUID, name: str, expected: str | None = None) -> str:
+        """Give an incoming file its place and name; both are on the disk when this returns."""
+        assert isinstance(incoming, IncomingFile)  # noqa: S101 - what `new_file` returns
+        folder = self._folders.place(uuid)
         place = f"{folder}/{name}"
         earlier: int | None = None
         try:
@@ -137,47 +129,38 @@ class FileStore:
             raise FileRefused(404, EXPERIMENT_MISSING)
         check_expected(expected, _version(found))
 
-    def open_for_reading(self, uuid: UUID, name: str) -> int:
-        """Return a file descriptor of a file.
-
-        Raises:
-            FileRefused: The name is not allowed, or the experiment or the file is not there.
-        """
+    def open_for_reading(self, uuid: UUID, name: str) -> OpenFile:
+        """Return a file from its beginning."""
         if not rules.is_file_name(name):
             raise FileRefused(400, "Invalid file name.")
         try:
-            return os.open(
-                f"{self.folders.place(uuid)}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(
+                f"{self._folders.place(uuid)}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
             )
         except OSError as exc:
             if exc.errno not in {errno.ENOENT, errno.ELOOP, errno.ENXIO}:
                 raise
             missing = FILE_MISSING if self.has(uuid) else EXPERIMENT_MISSING
             raise FileRefused(404, missing) from exc
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            os.close(descriptor)
+            raise FileRefused(404, FILE_MISSING)
+        return _OpenFolderFile(descriptor, facts)
 
-    def sizes(self, uuid: UUID, names: Iterable[str]) -> list[int | None]:
+    def sizes(self, uuid: UUID, names: Sequence[str]) -> list[int | None]:
         """Return the sizes of files in bytes, None for each that is gone."""
-        return [_size(f"{self.folders.place(uuid)}/{name}") for name in names]
+        return [_size(f"{self._folders.place(uuid)}/{name}") for name in names]
 
-    def listing(self, uuid: UUID) -> FileListing:
+    def listing(self, uuid: UUID) -> FolderListing:
         """Return an experiment's files, to be read when they are asked for."""
-        return FileListing(Path(self.folders.place(uuid)), f"/api/files/{uuid}", self._listings)
+        return FolderListing(Path(self._folders.place(uuid)), listed_path(uuid), self._listings)
 
     def delete(self, uuid: UUID, names: Sequence[str], expected: str | None = None) -> None:
-        """Delete files: all of them, or none when one is not there.
-
-        Args:
-            uuid: The experiment.
-            names: The files' names.
-            expected: What must be there, as in `check`, of each of them.
-
-        Raises:
-            NotAsExpected: Something else than `expected` is there.
-            FileRefused: A name is not allowed, or the experiment or a file is not there.
-        """
+        """Delete files: all of them, or none when one is not there."""
         if not all(map(rules.is_file_name, names)):
             raise FileRefused(400, "Invalid file names.")
-        folder = Path(self.folders.place(uuid))
+        folder = Path(self._folders.place(uuid))
         with self._lock(uuid):
             if not folder.is_dir():
                 raise FileRefused(404, EXPERIMENT_MISSING)
@@ -194,6 +177,30 @@ class FileStore:
                 self.space.give_back(0 if facts is None else facts.st_size)
         if folder.is_dir():
             sync_folder(folder)
+
+
+class _OpenFolderFile(OpenFile):
+    """A file that was opened; it gives as many bytes as it had then.
+
+    Args:
+        descriptor: The open file.
+        facts: What the disk says of it.
+    """
+
+    def __init__(self, descriptor: int, facts: os.stat_result) -> None:
+        super().__init__(FileFacts(facts.st_size, facts.st_mtime_ns // 1000))
+        self._descriptor = descriptor
+        self._remaining = facts.st_size
+
+    def next_piece(self) -> bytes:
+        """Return the next bytes."""
+        piece = os.read(self._descriptor, min(_READ_PIECE, self._remaining))
+        self._remaining -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._descriptor)
 
 
 def _facts_of(place: str) -> os.stat_result | None:
