@@ -9,7 +9,12 @@ from pathlib import Path
 
 from aqsync.server.errors import ServerStartError
 from aqsync.server.run import serve
-from aqsync.server.settings import DEFAULT_MAX_FILE_BYTES, DEFAULT_MAX_TASKS, ServerSettings
+from aqsync.server.settings import (
+    DEFAULT_MAX_FILE_BYTES,
+    DEFAULT_MAX_TASKS,
+    ServerSettings,
+    StorageSettings,
+)
 
 
 def main() -> int:
@@ -41,7 +46,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         settings = ServerSettings(
-            arguments.data,
+            StorageSettings(arguments.data),
             _token(arguments.token_file),
             arguments.max_file_bytes,
             arguments.extensions,

@@ -60,7 +60,7 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
         ServerStartError: The data directory, the extensions or the token cannot be used.
     """
     _check(settings)
-    storage = Storage(settings.data, quota=settings.quota, reserve=settings.reserve)
+    storage = Storage(settings.storage, quota=settings.quota, reserve=settings.reserve)
     failed = FailedLogins()
     tasks = _task_service(settings, storage, url)
     disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")

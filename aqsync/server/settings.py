@@ -15,11 +15,22 @@ DEFAULT_MAX_TASKS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where a server keeps what it is given.
+
+    Args:
+        data: The directory that holds everything the server keeps; made if it is missing.
+    """
+
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """What one server serves.
 
     Args:
-        data: The directory that holds everything the server keeps; made if it is missing.
+        storage: Where it is kept.
         token: What a client must send as ``Authorization: Bearer TOKEN``; none lets all in.
         max_file_bytes: The largest file that is accepted, in bytes.
         extensions: The directory that holds a folder for each extension; none: no extensions.
@@ -30,7 +41,7 @@ class ServerSettings:
         proxies: The addresses of the proxies in front of it.
     """
 
-    data: Path
+    storage: StorageSettings
     token: str | None = field(default=None, repr=False)
     max_file_bytes: int = DEFAULT_MAX_FILE_BYTES
     extensions: Path | None = None

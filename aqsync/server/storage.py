@@ -9,6 +9,7 @@ from uuid import UUID
 
 from aqsync.server.catalog.catalog import Catalog
 from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.sqlite import SqliteDatabase
 from aqsync.server.catalog.task_records import TaskRecords
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.environments import Environments
@@ -16,6 +17,7 @@ from aqsync.server.files.folder_store import FolderStore
 from aqsync.server.files.space import Space
 from aqsync.server.files.store import FileStore
 from aqsync.server.private_folder import make_private
+from aqsync.server.settings import StorageSettings
 from aqsync.server.trail import Trail
 
 USER = "admin"
@@ -23,10 +25,10 @@ USER = "admin"
 
 
 class Storage:
-    """The data directory of a server, open for one process.
+    """What a server keeps, open for one process.
 
     Args:
-        data: The directory; made if it is missing.
+        settings: Where it is kept.
         quota: How many bytes all files together may have; None for no limit.
         reserve: How many bytes of the disk stay free; None for the default of `Space`.
 
@@ -34,7 +36,10 @@ class Storage:
         ServerStartError: It cannot be used, or another server uses it.
     """
 
-    def __init__(self, data: Path, *, quota: int | None = None, reserve: int | None = None) -> None:
+    def __init__(
+        self, settings: StorageSettings, *, quota: int | None = None, reserve: int | None = None
+    ) -> None:
+        data = settings.data
         try:
             make_private(data)
             self._lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -43,9 +48,7 @@ class Storage:
         try:
             self._take_lock(data)
             self.files: FileStore = FolderStore(data, Space(data, quota, reserve))
-            # SQLite would make it readable for all; its log takes the permissions that it has.
-            os.close(os.open(data / "catalog.db", os.O_RDWR | os.O_CREAT, 0o600))
-            self.database = Database(data / "catalog.db")
+            self.database: Database = SqliteDatabase(data / "catalog.db")
             self.catalog = Catalog(self.database, user=USER)
             self.tasks = TaskRecords(self.database, user=USER)
             self.environments = Environments(data.absolute() / "environments")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from aqsync.cli.local_path import PATH
+from aqsync.cli.serving.storage_options import needed, not_installed, storage_options
 from aqsync.config import parse_size
 from aqsync.config.token import read_token
 from aqsync.errors import ExitCode, ServeFailed
 from aqsync.paths import absolute
+
+if TYPE_CHECKING:
+    from aqsync.server.settings import StorageSettings
 
 
 class _Size(click.ParamType[int, str]):
@@ -59,7 +64,7 @@ class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
 
 
 @click.group(invoke_without_command=True, epilog="Example: aqsync serve --data ~/aqueduct-data")
-@click.option("--data", type=PATH, help="The directory for all data.")
+@storage_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=int, default=8000, show_default=True, help="The port; 0 takes a free one."
@@ -107,7 +112,7 @@ class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
 def serve(
     ctx: click.Context,
     *,
-    data: Path | None,
+    storage: StorageSettings | None,
     host: str,
     port: int,
     token_file: Path | None,
@@ -124,21 +129,17 @@ def serve(
     if ctx.invoked_subcommand is not None:
         _refuse_options_of(ctx)
         return ExitCode.OK
-    if data is None:
-        raise click.UsageError("Missing option '--data'.", ctx)
+    storage = needed(storage)
     token = None if token_file is None else read_token(absolute(token_file), {})
     try:
         from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
         from aqsync.server.run import serve as run  # noqa: PLC0415 - the same
         from aqsync.server.settings import ServerSettings  # noqa: PLC0415 - the same
     except ImportError as exc:
-        raise ServeFailed(
-            f"the embedded server is not installed ({exc.name} is missing)",
-            hint="in a clone of aqsync: pip install '.[server]'",
-        ) from exc
+        raise not_installed(exc) from exc
     try:
         settings = ServerSettings(
-            data,
+            storage,
             token,
             max_file_bytes,
             extensions,

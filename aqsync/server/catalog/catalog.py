@@ -1,15 +1,14 @@
-"""The catalog: experiments and tags in SQLite. Every public method is one transaction."""
+"""The catalog: experiments and tags. Every public method is one transaction."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from aqsync.server import rules
-from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.database import Connection, Database, Row, transaction
 from aqsync.server.catalog.filter import (
     ExperimentFilter,
     condition_of,
@@ -47,12 +46,14 @@ class Catalog:
         self._database = database
         self._user = user
 
+    @transaction
     def uuids(self) -> list[UUID]:
         """Return the UUIDs of all experiments."""
         with self._database.reading() as database:
             rows = database.execute("SELECT uuid FROM experiment").fetchall()
         return [UUID(uuid) for (uuid,) in rows]
 
+    @transaction
     def create(
         self,
         title: str,
@@ -89,21 +90,21 @@ class Catalog:
         with self._database.changing() as database:
             now = _now()
             day = datetime.now().astimezone().strftime("%Y%m%d")
-            database.execute(
+            ((count,),) = database.execute(
                 "INSERT INTO last_eid VALUES (?, 1)"
-                " ON CONFLICT (day) DO UPDATE SET number = number + 1",
+                " ON CONFLICT (day) DO UPDATE SET number = last_eid.number + 1 RETURNING number",
                 (day,),
-            )
-            ((count,),) = database.execute("SELECT number FROM last_eid WHERE day = ?", (day,))
-            number = database.execute(
+            ).fetchall()
+            ((number,),) = database.execute(
                 "INSERT INTO experiment (uuid, eid, title, description, created_by, created_at,"
-                " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
                 (str(uuid), f"{day}-{count}", title, description, self._user, now, now),
-            ).lastrowid
+            ).fetchall()
             _add_tags(database, number, tags)
             create_folder(uuid)
             return _find(database, "uuid", str(uuid), "")
 
+    @transaction
     def by_uuid(self, uuid: UUID) -> Experiment:
         """Return one experiment.
 
@@ -118,6 +119,7 @@ class Catalog:
                 "DB query failed due to non-existing experiment with the specified UUID.",
             )
 
+    @transaction
     def by_eid(self, eid: str) -> Experiment:
         """Return one experiment.
 
@@ -132,6 +134,7 @@ class Catalog:
                 "Non-existing experiment with the specified eid for the user.",
             )
 
+    @transaction
     def search(
         self, wanted: ExperimentFilter, offset: int, limit: int
     ) -> tuple[list[Experiment], int]:
@@ -140,19 +143,20 @@ class Catalog:
         Raises:
             OperationRefused: The filter breaks a limit.
         """
-        condition, values = condition_of(wanted)
+        condition, values = condition_of(wanted, self._database.dialect)
         with self._database.reading() as database:
             ((total,),) = database.execute(
-                f"SELECT count(*) FROM experiment WHERE {condition}",  # noqa: S608 - of constants
+                f"SELECT count(*) FROM experiment WHERE {condition}",
                 values,
             )
             rows = database.execute(
-                f"SELECT {_COLUMNS} FROM experiment WHERE {condition}"  # noqa: S608 - of constants
+                f"SELECT {_COLUMNS} FROM experiment WHERE {condition}"
                 " ORDER BY created_at DESC, number DESC LIMIT ? OFFSET ?",
                 (*values, limit, offset),
             ).fetchall()
-            return [_experiment(database, row) for row in rows], total
+            return _experiments(database, rows), total
 
+    @transaction
     def update(self, uuid: UUID, title: str | None, description: str | None) -> Experiment:
         """Change the title, the description or both; an empty one stays as it is.
 
@@ -162,7 +166,7 @@ class Catalog:
         rules.check_title(title or "")
         rules.check_description(description or "")
         with self._database.changing() as database:
-            number = _number(database, uuid)
+            number = self._locked(database, uuid)
             database.execute(
                 "UPDATE experiment SET title = coalesce(?, title),"
                 " description = coalesce(?, description), updated_at = ? WHERE number = ?",
@@ -170,6 +174,7 @@ class Catalog:
             )
             return _find(database, "number", number, "")
 
+    @transaction
     def add_tags(self, uuid: UUID, tags: Sequence[str]) -> Experiment:
         """Add tags; one that is there already stays as it is spelled.
 
@@ -178,10 +183,11 @@ class Catalog:
         """
         rules.check_new_tags(tags)
         with self._database.changing() as database:
-            number = _number(database, uuid)
+            number = self._locked(database, uuid)
             _add_tags(database, number, tags)
             return _find(database, "number", number, "")
 
+    @transaction
     def remove_tag(self, uuid: UUID, tag: str) -> Experiment:
         """Take a tag off an experiment.
 
@@ -190,7 +196,7 @@ class Catalog:
         """
         rules.check_tag(tag)
         with self._database.changing() as database:
-            number = _number(database, uuid)
+            number = self._locked(database, uuid)
             removed = database.execute(
                 "DELETE FROM experiment_tag WHERE experiment = ? AND tag = ?",
                 (number, tag.lower()),
@@ -201,6 +207,7 @@ class Catalog:
                 )
             return _find(database, "number", number, "")
 
+    @transaction
     def remove(self, uuid: UUID) -> None:
         """Remove an experiment and note that its files are still to be removed.
 
@@ -208,29 +215,43 @@ class Catalog:
             OperationRefused: There is no such experiment.
         """
         with self._database.changing() as database:
-            number = _number(database, uuid)
+            number = self._locked(database, uuid)
             database.execute("INSERT INTO removed VALUES (?)", (str(uuid),))
             database.execute("DELETE FROM experiment WHERE number = ?", (number,))
 
+    @transaction
     def removed(self) -> list[UUID]:
         """Return the removed experiments whose files may still be there."""
         with self._database.reading() as database:
             rows = database.execute("SELECT uuid FROM removed").fetchall()
         return [UUID(uuid) for (uuid,) in rows]
 
+    @transaction
     def forget_removed(self, uuid: UUID) -> None:
         """Note that the files of a removed experiment are gone."""
         with self._database.changing() as database:
             database.execute("DELETE FROM removed WHERE uuid = ?", (str(uuid),))
 
+    @transaction
     def tags(self, *, unused: bool) -> list[str]:
         """Return all tags in alphabetical order, those on no experiment only if asked for."""
         condition = "TRUE" if unused else "key IN (SELECT tag FROM experiment_tag)"
         with self._database.reading() as database:
             rows = database.execute(
-                f"SELECT name FROM tag WHERE {condition} ORDER BY key"  # noqa: S608 - of constants
+                f"SELECT name FROM tag WHERE {condition} ORDER BY key"
             ).fetchall()
         return [name for (name,) in rows]
+
+    def _locked(self, database: Connection, uuid: UUID) -> int:
+        """Return an experiment's number, and hold other changes of it off."""
+        row = database.execute(
+            "SELECT number FROM experiment WHERE uuid = ?" + self._database.dialect.locked,
+            (str(uuid),),
+        ).fetchone()
+        if row is None:
+            raise OperationRefused("Non-existing experiment with the specified UUID for the user.")
+        (number,) = row
+        return int(number)
 
 
 def _now() -> int:
@@ -238,48 +259,51 @@ def _now() -> int:
     return to_microseconds(datetime.now(UTC))
 
 
-def _number(database: sqlite3.Connection, uuid: UUID) -> int:
-    row = database.execute("SELECT number FROM experiment WHERE uuid = ?", (str(uuid),)).fetchone()
-    if row is None:
-        raise OperationRefused("Non-existing experiment with the specified UUID for the user.")
-    (number,) = row
-    return int(number)
-
-
-def _find(database: sqlite3.Connection, key: str, value: object, missing: str) -> Experiment:
+def _find(database: Connection, key: str, value: object, missing: str) -> Experiment:
     row = database.execute(
-        f"SELECT {_COLUMNS} FROM experiment WHERE {key} = ?",  # noqa: S608 - of constants
+        f"SELECT {_COLUMNS} FROM experiment WHERE {key} = ?",
         (value,),
     ).fetchone()
     if row is None:
         raise OperationRefused(missing)
-    return _experiment(database, row)
+    (found,) = _experiments(database, [row])
+    return found
 
 
-def _experiment(database: sqlite3.Connection, row: tuple[object, ...]) -> Experiment:
-    number, uuid, eid, title, description, created_by, created_at, updated_at = row
-    tags = database.execute(
-        "SELECT name FROM experiment_tag JOIN tag ON tag.key = experiment_tag.tag"
-        " WHERE experiment = ? ORDER BY experiment_tag.rowid",
-        (number,),
-    )
+def _experiments(database: Connection, rows: Sequence[Row]) -> list[Experiment]:
+    """Put experiments together with their tags, in the order in which they were added."""
+    tags: dict[int, list[str]] = {number: [] for number, *_ in rows}
+    if tags:
+        marks = ", ".join("?" * len(tags))
+        for number, name in database.execute(
+            "SELECT experiment, name FROM experiment_tag JOIN tag ON tag.key = experiment_tag.tag"
+            f" WHERE experiment IN ({marks}) ORDER BY experiment_tag.number",
+            tuple(tags),
+        ):
+            tags[number].append(name)
+    return [_experiment(row, tags[row[0]]) for row in rows]
+
+
+def _experiment(row: Row, tags: Iterable[str]) -> Experiment:
+    _, uuid, eid, title, description, created_by, created_at, updated_at = row
     return Experiment(
-        uuid=UUID(str(uuid)),
-        eid=str(eid),
-        title=str(title),
-        description=str(description),
-        created_by=str(created_by),
+        uuid=UUID(uuid),
+        eid=eid,
+        title=title,
+        description=description,
+        created_by=created_by,
         created_at=from_microseconds(created_at),
         updated_at=from_microseconds(updated_at),
-        tags=tuple(name for (name,) in tags),
+        tags=tuple(tags),
     )
 
 
-def _add_tags(database: sqlite3.Connection, number: int | None, tags: Sequence[str]) -> None:
+def _add_tags(database: Connection, number: int, tags: Sequence[str]) -> None:
     """Add tags as they were first spelled on this server: later spellings do not count."""
     keys = [(tag.lower(), tag) for tag in tags]
-    database.executemany("INSERT INTO tag VALUES (?, ?) ON CONFLICT DO NOTHING", keys)
+    # In one order for all, so that two transactions never wait for each other.
+    database.executemany("INSERT INTO tag VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(keys))
     database.executemany(
-        "INSERT INTO experiment_tag VALUES (?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO experiment_tag (experiment, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(number, key) for key, _ in keys],
     )

@@ -1,51 +1,122 @@
-"""The one SQLite file of a data directory, shared by all that keep something in it."""
+"""What all that keep something in the server's database work with, whichever engine it is.
+
+The SQL is written once, with ``?`` for each value. What engines say differently is in `Dialect`.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from aqsync.server.catalog.schema import open_database
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Row = tuple[Any, ...]
+
+_ATTEMPTS = 20
+_LONGEST_PAUSE_SECONDS = 0.05
 
 
-class Database:
-    """One connection, one lock: any thread may call.
+class Cursor(Protocol):
+    """What a statement gave."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+    def fetchone(self) -> Row | None:
+        """Return the next row; None after the last one."""
+
+    def fetchall(self) -> list[Row]:
+        """Return all rows that are left."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """Give one row after the other."""
+
+
+class Connection(Protocol):
+    """A connection within its transaction; one thread at a time may call."""
+
+    def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
+        """Run a statement with ``?`` for each value."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> object:
+        """Run a statement that gives no rows once for each row of values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What the engines say differently.
 
     Args:
-        path: The file; made if it is missing.
-
-    Raises:
-        ServerStartError: The file is no catalog, or a newer release made it.
+        contains: The condition that the text of ``{column}`` contains a value, in any case.
+        locked: What a SELECT ends with that holds other changes of its rows off until the
+            transaction ends.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = open_database(path)
+    contains: str
+    locked: str
 
+
+class Database(ABC):
+    """Where the server keeps all but the contents of files. Any thread may call.
+
+    Attributes:
+        dialect: What its engine says differently.
+    """
+
+    dialect: Dialect
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Lend a connection for questions, which all see the same state.
+
+        Raises:
+            DatabaseAway: It cannot be reached.
+            TransactionLost: See `transaction`.
+        """
+
+    @abstractmethod
+    def changing(self) -> AbstractContextManager[Connection]:
+        """Lend a connection for one transaction, which lasts once the block has ended.
+
+        Raises:
+            DatabaseAway: It cannot be reached, or was lost while the transaction ended: whether
+                the change was made is not known.
+            TransactionLost: See `transaction`.
+        """
+
+    @abstractmethod
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
+        """Close it; nobody may use it afterwards."""
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection; nothing is changed meanwhile."""
-        with self._lock:
-            yield self._connection
 
-    @contextmanager
-    def changing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for one transaction, on the disk at the end of the block."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+class DatabaseAway(Exception):
+    """The database cannot be reached for now. Its text is for people, and has no secrets."""
+
+
+class TransactionLost(Exception):
+    """Nothing of a transaction was done, as another was in its way; again, it may succeed."""
+
+
+def transaction(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a method that is one transaction begin again, as long as others are in its way.
+
+    What it does besides must be harmless if it is done again.
+    """
+
+    @wraps(method)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        for _ in range(_ATTEMPTS - 1):
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # SQLite may have rolled back itself, as on a full disk.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                return method(*args, **kwargs)
+            except TransactionLost:
+                time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311 - no secret
+        return method(*args, **kwargs)
+
+    return run

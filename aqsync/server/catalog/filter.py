@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aqsync.server import rules
+from aqsync.server.catalog.database import Dialect
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,7 +41,7 @@ def from_microseconds(microseconds: object) -> datetime:
     return _EPOCH + timedelta(microseconds=int(str(microseconds)))
 
 
-def condition_of(wanted: ExperimentFilter) -> tuple[str, list[object]]:
+def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[object]]:
     """Return the filter as an SQL condition made of constants, and the values it takes.
 
     Raises:
@@ -54,13 +55,17 @@ def condition_of(wanted: ExperimentFilter) -> tuple[str, list[object]]:
     values: list[object] = []
 
     def need(part: str, *more: object) -> None:
-        parts.append(part)
+        parts.append(f"({part})")
         values.extend(more)
 
-    tagged = "(SELECT count(*) FROM experiment_tag WHERE experiment = number AND tag IN ({}))"
+    tagged = (
+        "(SELECT count(*) FROM experiment_tag WHERE experiment = experiment.number AND tag IN ({}))"
+    )
     if wanted.text is not None:
-        text = wanted.text.casefold()
-        need("(instr(casefold(title), ?) OR instr(casefold(eid), ?))", text, text)
+        need(
+            " OR ".join(dialect.contains.format(column=column) for column in ("title", "eid")),
+            *(wanted.text, wanted.text),
+        )
     if wanted.start is not None:
         need("created_at >= ?", to_microseconds(wanted.start))
     if wanted.end is not None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from uuid import UUID, uuid4
 
-from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.database import Connection, Database, Row, transaction
 from aqsync.server.catalog.filter import from_microseconds, to_microseconds
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.manifest import Parameter
@@ -117,6 +116,7 @@ class TaskRecords:
         self._database = database
         self._user = user
 
+    @transaction
     def add(
         self, experiment: UUID, extension: str, action: str, parameters: Sequence[TaskParameter]
     ) -> Task:
@@ -144,6 +144,7 @@ class TaskRecords:
                 raise OperationRefused(EXPERIMENT_MISSING)
             return _find(database, "uuid", uuid)
 
+    @transaction
     def find(self, uuid: UUID) -> Task:
         """Return one task.
 
@@ -153,6 +154,7 @@ class TaskRecords:
         with self._database.reading() as database:
             return _find(database, "uuid", str(uuid))
 
+    @transaction
     def output(self, uuid: UUID) -> tuple[str | None, str | None]:
         """Return what a task's script wrote to stdout and stderr, as far as it is known."""
         with self._database.reading() as database:
@@ -161,13 +163,14 @@ class TaskRecords:
             ).fetchone()
         return row or (None, None)
 
+    @transaction
     def search(self, wanted: TaskFilter, offset: int, limit: int) -> tuple[list[Task], int]:
         """Return a page of the tasks that fit, newest first, and how many fit in all."""
         condition, values = _condition(wanted)
         skipped = wanted.offset or 0
         with self._database.reading() as database:
             ((fitting,),) = database.execute(
-                f"SELECT count(*) FROM ({_SELECT} WHERE {condition})",  # noqa: S608 - of constants
+                f"SELECT count(*) FROM ({_SELECT} WHERE {condition}) AS fitting",
                 values,
             )
             total = max(0, fitting - skipped)
@@ -179,6 +182,7 @@ class TaskRecords:
             ).fetchall()
         return [_task(row) for row in rows], total
 
+    @transaction
     def of_experiment(self, experiment: UUID) -> list[Task]:
         """Return the tasks that were run on an experiment, newest first."""
         with self._database.reading() as database:
@@ -187,6 +191,7 @@ class TaskRecords:
             ).fetchall()
         return [_task(row) for row in rows]
 
+    @transaction
     def start_next(self) -> Task | None:
         """Mark the task that has waited longest as started and return it, if one waits."""
         with self._database.changing() as database:
@@ -198,6 +203,7 @@ class TaskRecords:
             database.execute("UPDATE task SET status = 'STARTED' WHERE number = ?", (number,))
             return _find(database, "number", number)
 
+    @transaction
     def started(self) -> list[Task]:
         """Return the tasks that are marked as started."""
         with self._database.reading() as database:
@@ -214,6 +220,7 @@ class TaskRecords:
         """Note how a started task ended, unless it was removed with its experiment."""
         self._end(uuid, end, TaskStatus.STARTED)
 
+    @transaction
     def _end(self, uuid: UUID, end: TaskEnd, before: TaskStatus) -> bool:
         with self._database.changing() as database:
             changed = database.execute(
@@ -246,14 +253,14 @@ def _condition(wanted: TaskFilter) -> tuple[str, list[object]]:
     return " AND ".join(("TRUE", *used)), list(used.values())
 
 
-def _find(database: sqlite3.Connection, key: str, value: object) -> Task:
+def _find(database: Connection, key: str, value: object) -> Task:
     row = database.execute(f"{_SELECT} WHERE task.{key} = ?", (value,)).fetchone()
     if row is None:
         raise OperationRefused(TASK_MISSING)
     return _task(row)
 
 
-def _task(row: tuple[object, ...]) -> Task:
+def _task(row: Row) -> Task:
     uuid, experiment, extension, action, parameters, user, received, ended, status, code = row
     return Task(
         uuid=UUID(str(uuid)),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from aqsync.server.errors import FileRefused
+from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
 from tests.support.visit import FILE_START, FORM_END, Visit, head, read_all, upload_head
@@ -140,7 +141,7 @@ def test_a_file_replaced_under_a_download_comes_whole(visit: Visit) -> None:
 
 
 def test_only_plain_files_are_shown_and_served(tmp_path: Path) -> None:
-    storage = Storage(tmp_path / "data")
+    storage = Storage(StorageSettings(tmp_path / "data"))
     made = storage.catalog.create("title", "", [], create_folder=storage.files.create)
     folder = tmp_path / "data" / "experiments" / str(made.uuid)
     (tmp_path / "secret").write_bytes(b"secret")

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S
@@ -177,7 +178,7 @@ def test_the_file_and_its_name_are_on_the_disk_before_the_answer(
         steps.append(f"rename {Path(source).name} to {Path(target).name}")
         real_replace(source, target)
 
-    storage = Storage(tmp_path / "data")
+    storage = Storage(StorageSettings(tmp_path / "data"))
     made = storage.catalog.create("title", "", [], create_folder=storage.files.create)
     real_sync, real_replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", synced)
@@ -223,7 +224,7 @@ def test_a_removal_goes_on_after_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     data = tmp_path / "data"
-    storage = Storage(data)
+    storage = Storage(StorageSettings(data))
     create: Callable[[], Any] = lambda: storage.catalog.create(  # noqa: E731 - twice, in short
         "title", "", [], create_folder=storage.files.create
     )
@@ -236,7 +237,7 @@ def test_a_removal_goes_on_after_a_crash(
             storage.remove_experiment(doomed.uuid)
     storage.close()
 
-    storage = Storage(data)
+    storage = Storage(StorageSettings(data))
     assert storage.catalog.uuids() == [kept.uuid]
     assert storage.catalog.removed() == []
     assert [path.name for path in (data / "experiments").iterdir()] == [str(kept.uuid)]
@@ -246,7 +247,7 @@ def test_a_removal_goes_on_after_a_crash(
 
 
 def test_an_experiment_that_cannot_get_a_folder_is_not_made(tmp_path: Path) -> None:
-    storage = Storage(tmp_path / "data")
+    storage = Storage(StorageSettings(tmp_path / "data"))
     with pytest.raises(Crash):
         storage.catalog.create("title", "", ["tag"], create_folder=crash)
     assert storage.catalog.uuids() == []

@@ -19,6 +19,7 @@ from aqsync.server.extensions.manifest import Extension
 from aqsync.server.extensions.script_runner import ScriptRunner
 from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.variables import ServerAccess
+from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
 from tests.support.extensions import Tasks, is_running, wait_for, write_extension
@@ -28,7 +29,7 @@ from tests.support.visit import FILE_START, Visit, connected, upload_head
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = Storage(tmp_path / "data")
+    storage = Storage(StorageSettings(tmp_path / "data"))
     yield storage
     storage.close()
 

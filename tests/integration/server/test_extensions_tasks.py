@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -235,23 +234,3 @@ def test_a_stop_is_not_held_up_by_a_stubborn_script(
             pid = hold.pid("first")
         assert server.stop() == 0
         assert not is_running(pid)
-
-
-def test_a_catalog_of_an_older_release_is_brought_up_to_date(
-    tmp_path: Path, extensions: Path
-) -> None:
-    write_extension(extensions / "e", {"a": ":"})
-    with serving(tmp_path, extensions) as server:
-        with Visit(server.url) as visit:
-            old = visit.create("made before there were tasks")
-        server.stop()
-        database = sqlite3.connect(server.data / "catalog.db")
-        database.executescript("DROP TABLE task; PRAGMA user_version = 1;")
-        database.close()
-        server.start()
-        with Visit(server.url) as visit:
-            assert Tasks(visit, "e").ran("a")["taskStatus"] == "SUCCESS"
-            listed = visit.ask(
-                "{experiments(offset: 0, limit: 9) {experimentsData {eid tasks {uuid}}}}"
-            )
-            assert {"eid": old["eid"], "tasks": []} in listed["experimentsData"]

@@ -9,6 +9,7 @@ import pytest
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.space import Space
+from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
 from tests.support.patience import HANG_S
@@ -38,7 +39,7 @@ def has_room_for(storage: Storage, size: int) -> bool:
 
 
 def test_a_quota_counts_what_comes_and_goes(tmp_path: Path) -> None:
-    storage = Storage(tmp_path / "data", quota=1000, reserve=0)
+    storage = Storage(StorageSettings(tmp_path / "data"), quota=1000, reserve=0)
     one, two = (
         storage.catalog.create(title, "", [], create_folder=storage.files.create).uuid
         for title in ("one", "two")
@@ -59,7 +60,7 @@ def test_a_quota_counts_what_comes_and_goes(tmp_path: Path) -> None:
     storage.files.delete(one, ["b"])
     assert has_room_for(storage, 750)
     storage.close()
-    storage = Storage(tmp_path / "data", quota=1000, reserve=0)
+    storage = Storage(StorageSettings(tmp_path / "data"), quota=1000, reserve=0)
     assert has_room_for(storage, 750)
     storage.remove_experiment(one)
     assert has_room_for(storage, 950)

@@ -14,7 +14,7 @@ import pytest
 
 from aqsync.server.errors import ServerStartError
 from aqsync.server.run import serve
-from aqsync.server.settings import ServerSettings
+from aqsync.server.settings import ServerSettings, StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
 from tests.support.length import long_but
@@ -30,7 +30,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def refusal(data: Path, host: str = "127.0.0.1", port: int = 0) -> ServerStartError:
     with pytest.raises(ServerStartError) as caught:
-        serve(ServerSettings(data), host=host, port=port)
+        serve(ServerSettings(StorageSettings(data)), host=host, port=port)
     assert caught.value.message
     assert not caught.value.message.endswith(".")
     assert caught.value.hint
@@ -55,7 +55,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"127.0.0.1, port {port}" in refusal(tmp_path / "data", port=port).message
-    Storage(tmp_path / "data").close()
+    Storage(StorageSettings(tmp_path / "data")).close()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_catalog_that_is_broken(tmp_path: Path) -> None:
     assert "catalog.db" in refusal(tmp_path).message
     # What could not be opened is let go of.
     (tmp_path / "catalog.db").unlink()
-    Storage(tmp_path).close()
+    Storage(StorageSettings(tmp_path)).close()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_catalog_that_is_broken(tmp_path: Path) -> None:
     ],
 )
 def test_a_catalog_of_others(tmp_path: Path, pragma: str, message: str) -> None:
-    Storage(tmp_path).close()
+    Storage(StorageSettings(tmp_path)).close()
     with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as database:
         database.execute(f"PRAGMA {pragma}")
     assert message in refusal(tmp_path).message
@@ -153,7 +153,7 @@ def test_the_network_is_let_in_on_purpose_only(tmp_path: Path) -> None:
 
 def test_an_empty_token_is_none(tmp_path: Path) -> None:
     with pytest.raises(ServerStartError, match="the token is empty"):
-        serve(ServerSettings(tmp_path / "data", ""), host="127.0.0.1", port=0)
+        serve(ServerSettings(StorageSettings(tmp_path / "data"), ""), host="127.0.0.1", port=0)
 
 
 def test_the_token_opens_and_nothing_else_does(tmp_path: Path) -> None:

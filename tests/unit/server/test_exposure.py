@@ -10,6 +10,7 @@ import pytest
 from aqsync.server.errors import ServerStartError
 from aqsync.server.private_folder import make_private
 from aqsync.server.rights.exposure import check_exposure, check_token, names_in
+from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 
 TOKEN = "x" * 8
@@ -64,7 +65,7 @@ def mode(path: Path) -> int:
 
 def test_the_data_are_the_servers_alone(tmp_path: Path) -> None:
     data = tmp_path / "above" / "data"
-    Storage(data).close()
+    Storage(StorageSettings(data)).close()
     assert mode(data) == 0o700
 
 
@@ -72,9 +73,9 @@ def test_data_of_an_earlier_release_are_closed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = tmp_path / "data"
-    Storage(data).close()
+    Storage(StorageSettings(data)).close()
     data.chmod(0o755)
-    Storage(data).close()
+    Storage(StorageSettings(data)).close()
     assert mode(data) == 0o700
     assert "is closed now" in caplog.text
 
@@ -92,7 +93,7 @@ def test_what_others_keep_there_is_not_closed(
 def test_in_a_folder_that_stays_open_the_servers_own_is_closed(tmp_path: Path) -> None:
     (tmp_path / "somebody's").touch()
     tmp_path.chmod(0o755)
-    storage = Storage(tmp_path)
+    storage = Storage(StorageSettings(tmp_path))
     made = {path.name: mode(path) for path in tmp_path.iterdir() if path.name != "somebody's"}
     storage.close()
     assert {"catalog.db", "catalog.db-wal", "experiments", "incoming"} <= made.keys()

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from aqsync.server.files.stamps import Stamps, stamp
+from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 
 NOW_NS = 1_795_428_705_826_756_123
@@ -35,13 +36,13 @@ class Store:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self._storage = Storage(data)
+        self._storage = Storage(StorageSettings(data))
         room = self._storage.files.create
         self.uuid: UUID = self._storage.catalog.create("", "", [], create_folder=room).uuid
 
     def reopen(self) -> None:
         self._storage.close()
-        self._storage = Storage(self._data)
+        self._storage = Storage(StorageSettings(self._data))
 
     def put(self, name: str = "f") -> str:
         incoming = self._storage.files.new_file()

@@ -1,0 +1,59 @@
+"""The options that say where an embedded server keeps everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aqsync.cli.local_path import PATH
+from aqsync.errors import ServeFailed
+
+if TYPE_CHECKING:
+    from aqsync.server.settings import StorageSettings
+
+
+def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command take them, as its argument ``storage``; None if none of them was given.
+
+    `needed` refuses that.
+    """
+
+    @click.option("--data", type=PATH, help="The directory for all data.")
+    @wraps(command)
+    def run(*args: Any, data: Path | None, **options: Any) -> Any:  # noqa: ANN401 - passed through
+        return command(*args, storage=_settings(data), **options)
+
+    return run
+
+
+def needed(storage: StorageSettings | None) -> StorageSettings:
+    """Return where everything is kept.
+
+    Raises:
+        click.UsageError: No option says it.
+    """
+    if storage is None:
+        raise click.UsageError("Missing option '--data'.", click.get_current_context())
+    return storage
+
+
+def not_installed(exc: ImportError) -> ServeFailed:
+    """Return what to tell when the server cannot be imported."""
+    return ServeFailed(
+        f"the embedded server is not installed ({exc.name} is missing)",
+        hint="in a clone of aqsync: pip install '.[server]'",
+    )
+
+
+def _settings(data: Path | None) -> StorageSettings | None:
+    if data is None:
+        return None
+    try:
+        from aqsync.server.settings import StorageSettings  # noqa: PLC0415 - an optional extra
+    except ImportError as exc:
+        raise not_installed(exc) from exc
+    return StorageSettings(data)
