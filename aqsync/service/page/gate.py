@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aqsync.service.page.render import page
 from aqsync.service.page.secret import derived, same
@@ -24,20 +24,6 @@ _OPEN = frozenset({"/metrics", "/healthz", "/readyz"})
 _STATIC = "/static/"
 _SAFE = frozenset({"GET", "HEAD"})
 _LASTS_S = 30 * 86_400
-
-_HEADERS = tuple(
-    (name.encode(), value.encode())
-    for name, value in {
-        "content-security-policy": (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-            " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-        ),
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "same-origin",
-        "cross-origin-resource-policy": "same-origin",
-        "cross-origin-opener-policy": "same-origin",
-    }.items()
-)
 
 
 class Gate:
@@ -58,13 +44,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         answer: ASGIApp = self._refusal(Request(scope, receive)) or self._app
-
-        async def send_safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
-            await send(message)
-
-        await answer(scope, receive, send_safely)
+        await answer(scope, receive, send)
 
     def _refusal(self, request: Request) -> Response | None:
         # Not `request.url`: it and the routes read a path with an escaped "?" differently.

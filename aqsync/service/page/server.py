@@ -11,10 +11,10 @@ from aqsync.clock import Clock
 from aqsync.config.status import Listen
 from aqsync.log import Log
 from aqsync.service.page.app import create_app
+from aqsync.service.page.connection import PageConnection
 from aqsync.service.page.render import prepare
 from aqsync.service.page.secret import make_token, token_path
 from aqsync.service.page.site import Shown
-from aqsync.service.web.connection import LimitedConnection
 from aqsync.service.web.local_socket import socket_path
 from aqsync.service.web.server import HttpServer
 
@@ -80,7 +80,7 @@ class PageServer:
             return f"{wanted} cannot be listened at: {_said(exc)}"
         port = listener.getsockname()[1]
         app = create_app(self._daemon, self._clock, token, port)
-        self._server = HttpServer(app, LimitedConnection, "page")
+        self._server = HttpServer(app, PageConnection, "page")
         self._server.start(listener)
         threading.Thread(target=prepare, name="page", daemon=True).start()
         self.address = f"http://{wanted.with_port(port)}/"

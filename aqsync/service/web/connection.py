@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
+from typing import ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -32,6 +34,8 @@ class LimitedConnection(H11Protocol):
     closes its side, has gone, or the server stops: then the answer should come soon.
     """
 
+    answer_headers: ClassVar[Mapping[str, str]] = HEADERS
+    """Of every answer, also of those that the application does not make."""
     _request_limit: asyncio.TimerHandle | None = None
     _write_limit: asyncio.TimerHandle | None = None
 
@@ -112,7 +116,7 @@ class LimitedConnection(H11Protocol):
             self.transport.abort()
             return
         body = encoded(Failure.of(exc))
-        headers = {**HEADERS, "content-type": JSON, "content-length": str(len(body))}
+        headers = {**self.answer_headers, "content-type": JSON, "content-length": str(len(body))}
         head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
         self.transport.write("\r\n".join([*head, "", ""]).encode() + body)
         self.transport.close()

@@ -10,7 +10,7 @@ import threading
 import uvicorn
 from starlette.types import ASGIApp
 
-from aqsync.service.web.connection import HEADERS, LimitedConnection
+from aqsync.service.web.connection import LimitedConnection
 
 _BACKLOG = 64
 
@@ -100,7 +100,7 @@ def _server(app: ASGIApp, http: type[LimitedConnection]) -> _Server:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            headers=list(HEADERS.items()),
+            headers=list(http.answer_headers.items()),
             backlog=_BACKLOG,
         )
     )

@@ -6,7 +6,9 @@ import hashlib
 import re
 import socket
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from contextlib import ExitStack
+from email.message import Message
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from aqsync.service import page
 from aqsync.service.page.gate import FORM_HEADER
 from aqsync.service.page.secret import make_token, read_token, token_path
 from aqsync.service.page.server import PageServer
+from aqsync.service.web import connection as connection_module
+from aqsync.service.web.connection import MOST_CONNECTIONS
 from aqsync.service.web.local_socket import socket_path
 from tests.support.lab import Lab
 from tests.support.patience import HANG_S
@@ -77,15 +81,59 @@ def test_a_change_comes_from_our_own_page_alone(browser: Browser) -> None:
     assert browser.shown.asked == []
 
 
+def forbids(headers: Message) -> bool:
+    """Whether an answer forbids what is not ours, and says so once."""
+    [policy] = headers.get_all("content-security-policy", [""])
+    [sniffing] = headers.get_all("x-content-type-options", [""])
+    return "default-src 'none'" in policy and "unsafe" not in policy and sniffing == "nosniff"
+
+
 def test_every_answer_forbids_what_is_not_ours(browser: Browser) -> None:
     browser.enter()
     long = f"/static/{5000 * 'a'}.css"
-    for path in ("/", "/static/page.css", "/nowhere", "/static/../app.py", long):
+    for path in ("/", "/static/page.css", "/nowhere", "/static/../app.py", long, "/readyz"):
         answer = browser.ask(path)
-        assert "default-src 'none'" in answer.headers["content-security-policy"]
-        assert "unsafe" not in answer.headers["content-security-policy"]
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.status < 500
+        assert forbids(answer.headers)
+        assert answer.status < 500 or path == "/readyz"
+    assert forbids(browser.ask("/", host="other").headers)
+
+
+def answered(connection: socket.socket) -> tuple[int, Message]:
+    """What comes on a connection that sends no request as a browser would."""
+    answer = HTTPResponse(connection)
+    answer.begin()
+    return answer.status, answer.headers
+
+
+def test_an_answer_that_no_page_makes_forbids_it_too(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ("127.0.0.1", browser.port)
+    with socket.create_connection(place, HANG_S) as junk:
+        junk.sendall(b"no HTTP\r\n\r\n")
+        status, headers = answered(junk)
+        assert (status, forbids(headers)) == (400, True)
+    with ExitStack() as many:
+        for _ in range(MOST_CONNECTIONS):
+            many.enter_context(socket.create_connection(place, HANG_S))
+        refused = many.enter_context(socket.create_connection(place, HANG_S))
+        status, headers = answered(refused)
+        assert (status, forbids(headers)) == (503, True)
+    monkeypatch.setattr(connection_module, "REQUEST_S", 0.05)
+    with socket.create_connection(place, HANG_S) as slow:
+        status, headers = answered(slow)
+        assert (status, forbids(headers)) == (408, True)
+
+
+def test_an_answer_to_a_fault_of_ours_forbids_it_too(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(browser.shown, "hangs", fail)
+    answer = browser.ask("/healthz")
+    assert (answer.status, forbids(answer.headers)) == (500, True)
 
 
 def test_an_open_page_is_told_at_once(browser: Browser) -> None:
