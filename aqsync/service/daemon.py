@@ -43,13 +43,14 @@ from aqsync.service.systemd_notify import Notifier
 from aqsync.service.telling import Telling
 from aqsync.service.web.control import ControlServer
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
+from aqsync.sync.loop import STUCK_S
 from aqsync.sync.order import Order
 from aqsync.sync.overview import Doubts
 from aqsync.sync.push_report import push_and_report
 from aqsync.sync.rate import RateLimit
 from aqsync.sync.report import PushReport
 from aqsync.sync.server_poller import ServerPoller
-from aqsync.sync.session import STUCK_S, Session
+from aqsync.sync.session import Session
 from aqsync.sync.shared import Shared
 from aqsync.wording import counted
 
@@ -350,16 +351,14 @@ class Daemon:
         return self._page.address
 
     def hangs(self) -> str | None:
-        """Which part of it hangs, or has died."""
+        """Which part of it hangs, has died, or has failed again and again for long."""
         if self._clock.monotonic() - self._ticked_at > STUCK_S:
             return "main"
-        return self._now.stuck()
+        return self._now.stuck() or self._now.failing()
 
     def _doubts(self) -> Doubts:
-        rescanners = self._now.rescanners.items()
-        unseen = tuple(name for name, each in rescanners if not each.has_looked)
         # What has ended because the daemon stops does not hang.
-        return Doubts(unseen, self.hangs() if self._stop_at is None else None)
+        return Doubts(self._now.unseen(), self.hangs() if self._stop_at is None else None)
 
     def slow_rescans(self) -> dict[str, float]:
         """The mappings whose scan makes no progress, and for how many seconds."""

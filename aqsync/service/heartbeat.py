@@ -46,18 +46,18 @@ class Heartbeat:
         self._daemon = daemon
         self._facts = facts
         self._beat = send_beat if beat is None else beat
-        self._loop = Loop("heartbeat", clock)
+        self.loop = Loop("heartbeat", clock)
         self._pause_s = 0.0
         self.problem: str | None = None
         """Why the last did not arrive; no secret stands in it."""
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
-        self._loop.start(self.step)
+        self.loop.start(self.step)
 
     def stop(self) -> None:
         """End; one that is under way is not waited for."""
-        self._loop.stop()
+        self.loop.stop()
 
     def step(self) -> float:
         """Send one; returns the seconds until the next."""

@@ -11,6 +11,7 @@ from aqsync.service.messages.messenger import Messenger
 from aqsync.service.metrics.collect import Metrics
 from aqsync.service.metrics.textfile import MetricsFile
 from aqsync.service.own_facts import OwnFacts, Watched
+from aqsync.sync.loop import STUCK_S, Loop
 
 LAST_S = 3.0
 """How long the daemon's end waits for what is told of it; systemd does not wait for ever."""
@@ -41,10 +42,8 @@ class Telling:
 
     def start(self) -> None:
         """Begin."""
-        self._messenger.start()
-        self._heartbeat.start()
-        self._metrics.start()
-        self._fleet.start()
+        for each in self._all():
+            each.start()
 
     def reloaded(self) -> None:
         """The configuration may be another one."""
@@ -53,8 +52,12 @@ class Telling:
     def problems(self) -> list[str]:
         """Why somebody cannot be told; no secret stands in it."""
         several = [*self._messenger.problems(), *self._fleet.problems()]
-        each_one = (self._heartbeat.problem, self._metrics.problem)
+        each_one = [self._heartbeat.problem, self._metrics.problem]
+        each_one += [_ailment(each.loop) for each in self._all()]
         return [*several, *(problem for problem in each_one if problem is not None)]
+
+    def _all(self) -> tuple[Messenger | Heartbeat | MetricsFile | FleetWriter, ...]:
+        return self._messenger, self._heartbeat, self._metrics, self._fleet
 
     def begin_end(self, why: str | None) -> None:
         """Tell that the daemon ends, and do not wait for it.
@@ -72,3 +75,10 @@ class Telling:
         until = self._clock.monotonic() + LAST_S
         self._messenger.end(LAST_S)
         self._fleet.end(max(0.0, until - self._clock.monotonic()))
+
+
+def _ailment(loop: Loop) -> str | None:
+    """Why a loop does not get on, though nothing else says so."""
+    if loop.busy_for() > STUCK_S:
+        return f"{loop.name} hangs"
+    return loop.ailment()

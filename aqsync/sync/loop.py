@@ -12,6 +12,8 @@ from aqsync.log import Log
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 """After failures: doubling from the one to the other."""
+STUCK_S = 150.0
+"""A loop hangs if one of its steps makes no progress for longer than this."""
 
 log = Log(__name__)
 
@@ -36,6 +38,7 @@ class Loop:
         self._thread: threading.Thread | None = None
         self._busy_since: float | None = None
         self._failing: str | None = None
+        self._failing_since = 0.0
         self._pausing = False
         self._recovered_at = 0.0
         self._pause_s = FIRST_PAUSE_S
@@ -73,6 +76,18 @@ class Loop:
         """Seconds since the running step began or last made progress; 0 between steps."""
         since = self._busy_since
         return 0.0 if since is None else self._clock.monotonic() - since
+
+    def failing_for(self) -> float:
+        """Seconds since its steps began to fail; 0: they succeed."""
+        return 0.0 if self._failing is None else self._clock.monotonic() - self._failing_since
+
+    def ailment(self) -> str | None:
+        """Why it does not get on; None: as far as can be told, it does."""
+        if self._thread is not None and not self.alive and not self._stopped:
+            return f"{self.name} has died"
+        if (failing := self._failing) is not None:
+            return f"{self.name} fails: {failing}"
+        return None
 
     def stop(self) -> None:
         """End after the running step."""
@@ -113,6 +128,8 @@ class Loop:
         failure = f"{type(exc).__name__}: {exc}"
         if failure != self._failing:
             log.error("a step failed; it is tried again", loop=self.name, exc=exc)
+        if self._failing is None:
+            self._failing_since = self._clock.monotonic()
         self._failing, self._pausing = failure, True
         pause, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
         # A step may begin what the next one finds to have failed: one success is no recovery yet.

@@ -46,7 +46,7 @@ class Doubts(NamedTuple):
     """Mappings in whose directories something may have changed that is still to be found: since
     the daemon stopped, while there was a pause, or because events were lost."""
     stuck: str | None = None
-    """The part of it that hangs or has died."""
+    """The part of it that hangs, has died or fails."""
 
 
 NO_DOUBTS = Doubts()
@@ -98,7 +98,7 @@ class Overview:
     pauses: dict[str, Pause]
     """By mapping, or `EVERYTHING`."""
     stuck: str | None = None
-    """The part of the daemon that hangs or has died."""
+    """The part of the daemon that hangs, has died or fails."""
 
     @property
     def complete_at_ns(self) -> int | None:

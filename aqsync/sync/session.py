@@ -35,7 +35,7 @@ from aqsync.model import Outcome
 from aqsync.sync.dispatcher import Announce, Dispatcher
 from aqsync.sync.engine import Engine
 from aqsync.sync.jobs import Job
-from aqsync.sync.loop import Loop
+from aqsync.sync.loop import STUCK_S, Loop
 from aqsync.sync.order import Order
 from aqsync.sync.push import Aside, Push, SessionEnded
 from aqsync.sync.rechecker import Rechecker
@@ -46,8 +46,6 @@ from aqsync.sync.shared import Shared
 from aqsync.sync.watch_supervisor import Watch
 from aqsync.sync.worker_pool import WorkerPool
 
-STUCK_S = 150.0
-"""A loop hangs if one of its steps makes no progress for longer than this."""
 TRANSFER_STUCK_S = 60.0
 """Transfers hang if none moves for this much longer than the limits of the server allow."""
 ABORT_S = 2.0
@@ -333,6 +331,21 @@ class Session:
         limits = self.config.server
         longest_s = limits.stall_timeout + limits.timeout + TRANSFER_STUCK_S
         return "transfers" if not self.dispatcher.idle and still > longest_s else None
+
+    def failing(self) -> str | None:
+        """The loop whose steps have failed for so long that its work is not done; None: none."""
+        for name, loop in self.loops.items():
+            if loop.failing_for() > STUCK_S:
+                return name
+        return None
+
+    def unseen(self) -> tuple[str, ...]:
+        """The mappings where something may have changed that is still to be found."""
+        return tuple(
+            name
+            for name, rescanner in self.rescanners.items()
+            if not rescanner.has_looked or self.loops[f"rescans {name}"].ailment()
+        )
 
     def slow_rescans(self) -> dict[str, float]:
         """The mappings whose scan makes no progress, and for how many seconds."""

@@ -44,6 +44,7 @@ class Shown:
         """Raised by the next reload and pushes."""
         self.under_way: list[FileUnderWay] = []
         self.stuck: str | None = None
+        self.not_told: list[str] = []
         self.scanned = {"lab": 0.25}
         """How long the last look at everything took."""
         self._lab = lab
@@ -98,6 +99,7 @@ class Shown:
             uploaded=0,
             bytes=0,
             ready=0,
+            not_told=self.not_told,
             under_way=self.under_way,
         )
 

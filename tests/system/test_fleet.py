@@ -40,14 +40,14 @@ def test_of_fifty_pcs_on_a_real_server_exactly_the_three_killed_are_red(tmp_path
             section = FleetConfig(experiment=eid, name=name, every=10.0)
             pc = FleetPc(tmp_path / name, lambda: Client(server.url), SystemClock(), section)
             stack.callback(pc.journal.close)
-            stack.callback(pc.writer._loop.join, HANG_S)
-            stack.callback(pc.writer._loop.stop)
+            stack.callback(pc.writer.loop.join, HANG_S)
+            stack.callback(pc.writer.loop.stop)
             pcs[name] = pc
             pc.writer.start()
         wait_until(lambda: len(look(client, eid, None).pcs) == 50, "50 PCs")
         assert red(look(client, eid, None)) == set()
         for name in KILLED:
-            pcs[name].writer._loop.stop()
+            pcs[name].writer.loop.stop()
         seen: list[set[str]] = []
 
         def are_red() -> bool:
@@ -101,7 +101,7 @@ def test_a_network_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
             writer: FleetWriter = pc.writer
             writer.begin_end(None)
             writer.end(0.05)
-            assert writer._loop.alive  # it is left behind
+            assert writer.loop.alive  # it is left behind
             silent.close()
             accepted.close()
-            assert writer._loop.join(HANG_S)
+            assert writer.loop.join(HANG_S)

@@ -55,7 +55,7 @@ class FleetWriter:
         self._connect = connect
         self._clock = clock
         self._run = Run(secrets.token_hex(6), clock.now_ns())
-        self._loop = Loop("fleet", clock)
+        self.loop = Loop("fleet", clock)
         self._turn = threading.Lock()
         self._last: threading.Thread | None = None
         self._pause_s = 0.0
@@ -70,11 +70,11 @@ class FleetWriter:
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
-        self._loop.start(self.step)
+        self.loop.start(self.step)
 
     def wake(self) -> None:
         """Give a sign of life now: the configuration may be another one."""
-        self._loop.wake()
+        self.loop.wake()
 
     def problems(self) -> list[str]:
         """Why others do not see this PC as it is."""
@@ -112,7 +112,7 @@ class FleetWriter:
         Args:
             why: Why it ends; None: because somebody told it to. Otherwise its silence shall tell.
         """
-        self._loop.stop()
+        self.loop.stop()
         if why is None and self._signs and self._left_alone_s() <= 0:
             self._last = threading.Thread(target=self._say_last, name="fleet", daemon=True)
             self._last.start()
@@ -126,7 +126,7 @@ class FleetWriter:
         until = self._clock.monotonic() + longest_s
         if self._last is not None:
             self._last.join(longest_s)
-        self._loop.join(until - self._clock.monotonic())
+        self.loop.join(until - self._clock.monotonic())
 
     def _say_last(self) -> None:
         config = self._daemon.config

@@ -114,7 +114,7 @@ def _server(found: Overview) -> Iterator[Alarm]:
 
 def _stuck(found: Overview, facts: Facts) -> Iterator[Alarm]:
     if facts.stuck is not None:
-        reason = f"a part of the daemon hangs: {facts.stuck}"
+        reason = f"a part of the daemon hangs, has died or fails: {facts.stuck}"
         yield Alarm(On.STUCK, "", STUCK_LOOP, reason, "restart the daemon; its log says more")
     for name, seconds in (facts.slow or {}).items():
         reason = f"a look at its disk has got nowhere for {seconds_text(seconds)}"

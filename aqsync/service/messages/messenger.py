@@ -51,13 +51,13 @@ class Messenger:
         self._memory = Memory()
         self._mark = StopMark(daemon.journal.path)
         self._before_ns = self._mark.told_at_ns()
-        self._loop = Loop("messages", clock)
+        self.loop = Loop("messages", clock)
         self._file_problem: str | None = None
         self._last: LastMessage | None = None
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
-        self._loop.start(self.step)
+        self.loop.start(self.step)
 
     def problems(self) -> list[str]:
         """Why messages do not arrive; no secret stands in it."""
@@ -82,7 +82,7 @@ class Messenger:
         Args:
             why: Why it ends; None: because somebody told it to.
         """
-        self._loop.stop()
+        self.loop.stop()
         notify = self._daemon.config.notify
         if On.STOPPED in notify.on and (addresses := self._addresses(notify)):
             why = why or "it was told to end"
@@ -98,7 +98,7 @@ class Messenger:
         results = {} if self._last is None else self._last.wait(longest_s)
         for exc in filter(None, results.values()):
             log.warning("the last message could not be sent", exc=exc)
-        self._loop.join(until - self._clock.monotonic())
+        self.loop.join(until - self._clock.monotonic())
         self._outbox.close(max(0.0, until - self._clock.monotonic()))
 
     def _addresses(self, notify: NotifyConfig) -> Sequence[Address]:

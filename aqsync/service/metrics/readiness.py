@@ -20,7 +20,7 @@ def not_alive(stuck: str | None) -> list[Why]:
     """Why the daemon should be started again.
 
     Args:
-        stuck: The part of it that hangs or has died.
+        stuck: The part of it that hangs, has died or fails.
     """
     return [] if stuck is None else [Why("stuck", stuck)]
 
@@ -33,7 +33,7 @@ def not_ready(found: Overview, stuck: str | None, looked: Collection[str]) -> li
 
     Args:
         found: How everything stands.
-        stuck: The part of it that hangs or has died.
+        stuck: The part of it that hangs, has died or fails.
         looked: The mappings whose directories this daemon has looked at, by this configuration.
     """
     reasons = not_alive(stuck)

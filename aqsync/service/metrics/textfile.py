@@ -31,17 +31,17 @@ class MetricsFile:
     def __init__(self, metrics: Metrics, path: Callable[[], Path | None], clock: Clock) -> None:
         self._metrics = metrics
         self._path = path
-        self._loop = Loop("metrics file", clock)
+        self.loop = Loop("metrics file", clock)
         self.problem: str | None = None
         """Why it could not be written the last time."""
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
-        self._loop.start(self.step)
+        self.loop.start(self.step)
 
     def stop(self) -> None:
         """End."""
-        self._loop.stop()
+        self.loop.stop()
 
     def step(self) -> float:
         """Write it once."""

@@ -55,6 +55,13 @@ def test_nothing_is_examined_until_a_person_asks(
     assert asked == [1]
 
 
+def test_who_is_not_told_is_named(visitor: Browser) -> None:
+    assert "Others are not told" not in visitor.ask("/health").text
+    visitor.shown.not_told = ["https://<b>.example.com does not answer", "fleet hangs"]
+    shown = visitor.ask("/health").text
+    assert "Others are not told https://<b>.example.com does not answer fleet hangs" in shown
+
+
 def test_what_is_found_is_that_of_doctor(lab: Lab, visitor: Browser) -> None:
     assert lab.journal_path.exists()
     visitor.send("/do/examine")

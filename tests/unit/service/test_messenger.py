@@ -372,7 +372,7 @@ def test_a_sign_of_life_says_what_is_wrong(lab: Lab) -> None:
     assert "conflict" in beats[-1]
     daemon.stuck = "dispatcher"
     heart.step()
-    assert "a part of the daemon hangs: dispatcher" in beats[-1]
+    assert "a part of the daemon hangs, has died or fails: dispatcher" in beats[-1]
     fails = True
     with logged() as log:
         assert [heart.step() for _ in range(6)] == [RETRY_S, 10, 20, 40, 60, 60]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -55,6 +56,28 @@ def test_what_fails_in_every_second_step_is_no_recovery(loop: Loop, clock: FakeC
             clock.advance(0.1)
     assert pauses[-1] == LONGEST_PAUSE_S
     assert len(log.lines) == 1
+
+
+def test_for_how_long_it_fails_is_known(loop: Loop, clock: FakeClock) -> None:
+    assert loop.ailment() is None
+    for _ in range(3):
+        clock.advance(loop.step(failing))
+    assert loop.failing_for() == 7.0
+    assert loop.ailment() == "delivery fails: JournalDiskFull: the disk is full"
+    for _ in range(3):
+        clock.advance(loop.step(lambda: 3600.0))
+    assert loop.failing_for() == 0.0
+    assert loop.ailment() is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_one_that_has_died_is_not_well() -> None:
+    loop = Loop("delivery", SystemClock())
+    loop.start(sys.exit)
+    assert loop.join(HANG_S)
+    assert loop.ailment() == "delivery has died"
+    loop.stop()
+    assert loop.ailment() is None, "it was told to end"
 
 
 def test_a_failure_is_told_once_and_its_end_once(loop: Loop, clock: FakeClock) -> None:

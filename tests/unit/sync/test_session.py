@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import threading
 
 import pytest
 
-from aqsync.sync.loop import Loop
-from aqsync.sync.session import STUCK_S, TRANSFER_STUCK_S, Seams, Session
+from aqsync.local.hints import Hints
+from aqsync.sync.loop import STUCK_S, Loop
+from aqsync.sync.session import TRANSFER_STUCK_S, Seams, Session
 from tests.support.harness import Harness
 from tests.support.lab import Lab
 from tests.support.patience import HANG_S
@@ -83,3 +86,28 @@ def test_transfers_that_do_not_move_are_told(lab: Lab) -> None:
     harness.pool.run()
     harness.now()
     assert harness.session.stuck() is None
+
+
+def test_a_loop_that_fails_again_and_again_is_told(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither hangs nor dies, and what it is for is not done all the same."""
+    harness = Harness(lab)
+    harness.run(600)
+    session = harness.session
+    assert (session.unseen(), session.failing()) == ((), None)
+
+    def fail(_watch: object) -> Hints:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as context:
+        context.setattr("aqsync.sync.watch_supervisor.WatchSupervisor.take", fail)
+        lab.write("new.csv")
+        harness.run(60)
+        assert (session.unseen(), session.failing()) == (("lab",), None)
+        harness.run(2 * STUCK_S)
+        assert session.failing() == "rescans lab"
+    harness.run(600)
+    harness.forget_failures()
+    assert (session.unseen(), session.failing(), session.stuck()) == ((), None, None)
+    assert lab.remote == {"new.csv": b"data"}
