@@ -41,5 +41,6 @@ class Context:
         Raises:
             OperationRefused: There is no such experiment.
         """
+        tasks = self.tasks.records.of_experiment(uuid)
         self.storage.remove_experiment(uuid)
-        self.tasks.runner.cancel_all_of(uuid)
+        self.tasks.runner.end_all(task.uuid for task in tasks if task.ended_at is None)

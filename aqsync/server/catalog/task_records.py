@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -118,9 +118,21 @@ class TaskRecords:
 
     @transaction
     def add(
-        self, experiment: UUID, extension: str, action: str, parameters: Sequence[TaskParameter]
+        self,
+        experiment: UUID,
+        extension: str,
+        action: str,
+        parameters: Sequence[TaskParameter],
+        enqueue: Callable[[Connection, UUID], None],
     ) -> Task:
         """Enter a task that waits to be run.
+
+        Args:
+            experiment: What it is run on.
+            extension: The name of the extension.
+            action: The name of its action.
+            parameters: What the action is given.
+            enqueue: Puts the task into a queue, in the same transaction.
 
         Raises:
             OperationRefused: There is no such experiment.
@@ -142,6 +154,7 @@ class TaskRecords:
             ).rowcount
             if not added:
                 raise OperationRefused(EXPERIMENT_MISSING)
+            enqueue(database, UUID(uuid))
             return _find(database, "uuid", uuid)
 
     @transaction

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +173,20 @@ class _Tail:
         return f"[{self._cut} bytes before this are not kept]\n{text}" if self._cut else text
 
 
+def marked(variable: str) -> set[str]:
+    """Return what a variable says in the environments of this user's programs.
+
+    Without ``/proc`` none is found.
+    """
+    prefix = f"{variable}=".encode()
+    return {
+        setting.removeprefix(prefix).decode(errors="replace")
+        for _, settings in _environments()
+        for setting in settings
+        if setting.startswith(prefix)
+    }
+
+
 def kill_marked(variable: str, values: Iterable[str]) -> None:
     """Kill what a crashed server left running; without ``/proc`` this does nothing.
 
@@ -183,8 +197,14 @@ def kill_marked(variable: str, values: Iterable[str]) -> None:
     marks = {f"{variable}={value}".encode() for value in values}
     if not marks:
         return
+    for process, settings in _environments():
+        if not marks.isdisjoint(settings):
+            with suppress(OSError):  # it has just ended
+                os.kill(process, signal.SIGKILL)
+
+
+def _environments() -> Iterator[tuple[int, list[bytes]]]:
     for process in Path("/proc").glob("[0-9]*"):
         # It may have just ended, or be another user's.
         with suppress(OSError):
-            if not marks.isdisjoint((process / "environ").read_bytes().split(b"\0")):
-                os.kill(int(process.name), signal.SIGKILL)
+            yield int(process.name), (process / "environ").read_bytes().split(b"\0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 import threading
@@ -9,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import UUID
 
 from aqsync.server.catalog.task_records import Task, TaskEnd, TaskStatus
-from aqsync.server.extensions.environments import Environments
+from aqsync.server.errors import OperationRefused
+from aqsync.server.extensions.environments import EnvironmentFailed, Environments
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.process import StopRequest, run
 from aqsync.server.extensions.variables import ServerAccess, script_variables
 
+_log = logging.getLogger(__name__)
 CANCEL_SECONDS = 10.0
 """How long a cancelled script has after SIGINT, and then after SIGTERM."""
 
@@ -24,17 +26,15 @@ _SERVER_STOPPED = "The server was stopped while this task ran."
 _ONE_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RunningTask:
     """A task whose script runs, and the ways to end it.
 
     Args:
-        experiment: What it was run on.
         stop: Ends the script.
         cancelled: Set if a client ended it, and not the end of the server.
     """
 
-    experiment: UUID
     stop: StopRequest = field(default_factory=StopRequest)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -61,16 +61,21 @@ class ScriptRunner:
         self._access = access
 
     def run(self, task: Task, running: RunningTask) -> TaskEnd:
-        """Run the script of a task and return how it ended.
+        """Run the script of a task and return how it ended, whatever goes wrong.
 
         Args:
             task: The task.
             running: Ends the script early.
-
-        Raises:
-            OperationRefused: The extension or its action is no longer there.
-            EnvironmentFailed: The extension's environment cannot be made.
         """
+        try:
+            return self._run(task, running)
+        except (OperationRefused, EnvironmentFailed) as exc:
+            return TaskEnd(TaskStatus.FAILURE, err=str(exc))
+        except Exception as exc:  # noqa: BLE001 - the queue goes on with the next task
+            _log.exception("task %s cannot be run", task.uuid)
+            return TaskEnd(TaskStatus.FAILURE, err=f"The server failed to run this task: {exc}")
+
+    def _run(self, task: Task, running: RunningTask) -> TaskEnd:
         extension = self._library.find(task.extension)
         action = extension.action(task.action)
         python = self._environments.python_of(extension.folder, running.stop)

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from aqsync.server.catalog.database import Connection
 from aqsync.server.catalog.task_records import Task, TaskEnd, TaskRecords, TaskStatus
-from aqsync.server.errors import OperationRefused
-from aqsync.server.extensions.environments import EnvironmentFailed
 from aqsync.server.extensions.process import kill_marked
 from aqsync.server.extensions.script_runner import RunningTask, ScriptRunner
+from aqsync.server.extensions.task_queue import SERVER_DIED, STOP_SECONDS
 from aqsync.server.extensions.variables import TASK_MARK
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-STOP_SECONDS = 3.0
-"""How long a script has after each signal when the server ends."""
-
 _RETRY_SECONDS = 5.0
-_SERVER_DIED = "The server died while this task ran."
 
 
 class TaskRunner:
@@ -54,9 +50,12 @@ class TaskRunner:
         interrupted = self._records.started()
         kill_marked(TASK_MARK, [str(task.uuid) for task in interrupted])
         for task in interrupted:
-            self._records.finish(task.uuid, TaskEnd(TaskStatus.FAILURE, err=_SERVER_DIED))
+            self._records.finish(task.uuid, TaskEnd(TaskStatus.FAILURE, err=SERVER_DIED))
         for thread in self._threads:
             thread.start()
+
+    def enqueue(self, connection: Connection, task: UUID) -> None:
+        """Do nothing: the catalog is the queue."""
 
     def wake(self) -> None:
         """Wake a thread, since there is a new task."""
@@ -72,12 +71,12 @@ class TaskRunner:
             else:
                 self._records.revoke_waiting(uuid)
 
-    def cancel_all_of(self, experiment: UUID) -> None:
-        """Ask the scripts that run on an experiment to end."""
+    def end_all(self, tasks: Iterable[UUID]) -> None:
+        """Ask the scripts of tasks to end."""
         with self._changed:
-            for running in self._running.values():
-                if running.experiment == experiment:
-                    running.cancel()
+            for uuid in tasks:
+                if uuid in self._running:
+                    self._running[uuid].cancel()
 
     def stop(self, patience: float = STOP_SECONDS) -> None:
         """End the running scripts and wait until they have ended.
@@ -96,7 +95,7 @@ class TaskRunner:
 
     def _work(self) -> None:
         while (task := self._take()) is not None:
-            end = self._end_of(task)
+            end = self._scripts.run(task, self._running[task.uuid])
             with self._changed:
                 self._retry(partial(self._records.finish, task.uuid, end))
                 del self._running[task.uuid]
@@ -107,7 +106,7 @@ class TaskRunner:
             while True:
                 task = self._retry(self._start_next)
                 if task is not None:
-                    self._running[task.uuid] = RunningTask(task.experiment)
+                    self._running[task.uuid] = RunningTask()
                     return task
                 # Looked at last: a stop may have come while the disk failed.
                 if self._stopping:
@@ -130,12 +129,3 @@ class TaskRunner:
                 if self._stopping:
                     return None
                 self._changed.wait(_RETRY_SECONDS)
-
-    def _end_of(self, task: Task) -> TaskEnd:
-        try:
-            return self._scripts.run(task, self._running[task.uuid])
-        except (OperationRefused, EnvironmentFailed) as exc:
-            return TaskEnd(TaskStatus.FAILURE, err=str(exc))
-        except Exception as exc:  # noqa: BLE001 - the thread goes on with the next task
-            _log.exception("task %s cannot be run", task.uuid)
-            return TaskEnd(TaskStatus.FAILURE, err=f"The server failed to run this task: {exc}")

@@ -10,7 +10,7 @@ from aqsync.server.catalog.task_records import Task, TaskParameter, TaskRecords
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Action
-from aqsync.server.extensions.task_runner import TaskRunner
+from aqsync.server.extensions.task_queue import TaskQueue
 from aqsync.server.extensions.values import DataType, check_keys, check_variable, normalised
 from aqsync.server.files.store import FileStore
 
@@ -30,7 +30,7 @@ class TaskService:
         self,
         library: ExtensionLibrary,
         records: TaskRecords,
-        runner: TaskRunner,
+        runner: TaskQueue,
         catalog: Catalog,
         files: FileStore,
     ) -> None:
@@ -59,7 +59,7 @@ class TaskService:
         if any(len(pair) != 2 for pair in given):  # noqa: PLR2004 - a pair
             raise OperationRefused("Each parameter should be a pair of name and value.")
         parameters = self._checked(found, {pair[0]: pair[1] for pair in given})
-        task = self.records.add(experiment, extension, action, parameters)
+        task = self.records.add(experiment, extension, action, parameters, self.runner.enqueue)
         self.runner.wake()
         return task
 

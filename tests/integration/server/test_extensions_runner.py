@@ -39,6 +39,10 @@ def experiment(storage: Storage) -> Experiment:
     return storage.catalog.create("title", "", [], create_folder=storage.files.create)
 
 
+def in_no_queue(*_: object) -> None:
+    """The catalog itself is the queue."""
+
+
 class FullDisk(TaskRecords):
     """Lets through only every third attempt to begin or to end a task."""
 
@@ -87,7 +91,7 @@ def test_a_full_disk_only_delays_tasks(
     monkeypatch.setattr(runner_module, "_RETRY_SECONDS", 0.01)
     write_extension(tmp_path / "extensions" / "e", {"a": "echo done"})
     records = FullDisk(storage.database, user="admin")
-    tasks = [records.add(experiment.uuid, "e", "a", []) for _ in range(2)]
+    tasks = [records.add(experiment.uuid, "e", "a", [], in_no_queue) for _ in range(2)]
     library = ExtensionLibrary(tmp_path / "extensions")
     runner = TaskRunner(
         records, ScriptRunner(library, storage.environments, ServerAccess("http://x/", "")), 1
@@ -110,7 +114,7 @@ def test_a_surprise_fails_its_task_and_not_the_next(
 ) -> None:
     write_extension(tmp_path / "extensions" / "e", {"a": ":"})
     records = storage.tasks
-    first, second = (records.add(experiment.uuid, "e", "a", []) for _ in range(2))
+    first, second = (records.add(experiment.uuid, "e", "a", [], in_no_queue) for _ in range(2))
     library = ExtensionLibrary(tmp_path / "extensions")
     monkeypatch.setattr(library, "find", Surprising(library))
     runner = TaskRunner(
