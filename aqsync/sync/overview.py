@@ -34,7 +34,7 @@ class Light(StrEnum):
     BUSY = "busy"
     """Files are on their way, or about to be."""
     WAITING = "waiting"
-    """Files will go by themselves, later."""
+    """What is left goes by itself, later, or is still to be looked at: see `waited_for`."""
     NEEDS_YOU = "needs you"
     """Something goes on only once a person has done something."""
 

@@ -51,7 +51,7 @@ class Found:
 def as_json(found: Found) -> dict[str, Any]:
     """The whole report. Times are ISO 8601 in UTC, sizes in bytes, waits in seconds."""
     period, now = found.period, found.now
-    verdict, meaning = verdict_of(now)
+    verdict, meaning = verdict_of(now, found.told)
     return {
         "format": FORMAT,
         "version": VERSION,

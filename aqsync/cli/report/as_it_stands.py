@@ -11,6 +11,7 @@ from aqsync.model import Problem, State
 from aqsync.sync.not_there import FileNotThere
 from aqsync.sync.overview import Light, MappingOverview, Overview, needs_person
 from aqsync.sync.problem_groups import Group
+from aqsync.sync.waited_for import waited_for
 from aqsync.wording import iso_text
 
 Told = Callable[[str], str]
@@ -24,11 +25,16 @@ _VERDICTS = {
 }
 
 
-def verdict_of(now: Overview) -> tuple[str, str]:
-    """How everything stands, in a word and in a sentence."""
+def verdict_of(now: Overview, told: Told) -> tuple[str, str]:
+    """How everything stands, in a word and in sentences.
+
+    Args:
+        now: How everything stands.
+        told: Takes the folders of this machine out of a text.
+    """
     if not now.mappings:
         return "not configured", "The mapping is no longer configured, so its files are not known."
-    return now.light.value, _VERDICTS[now.light]
+    return now.light.value, told(" ".join(waited_for(now))) or _VERDICTS[now.light]
 
 
 def now_as_json(now: Overview, told: Told, only: str | None) -> dict[str, Any]:

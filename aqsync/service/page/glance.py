@@ -19,6 +19,7 @@ from aqsync.service.page.rates import LATELY_S, rates
 from aqsync.service.page.site import COLOURS, Site
 from aqsync.service.web.models import DaemonStatus
 from aqsync.sync.overview import Light, MappingOverview, Overview
+from aqsync.sync.waited_for import waited_for
 
 _EVENTS = 500
 """So many of the last ones tell the rate; more in half a minute are small and alike."""
@@ -73,7 +74,7 @@ def glance(site: Site, found: Overview) -> dict[str, Any]:
     per_s = _rates(site, daemon, now_ns)
     paces = {each.mapping.name: _pace(each, daemon, per_s) for each in found.mappings}
     return {
-        "means": _MEANS[found.light],
+        "means": " ".join(waited_for(found)) or _MEANS[found.light],
         "overview": found,
         "now_ns": now_ns,
         "daemon": daemon,
