@@ -22,6 +22,7 @@ from aqsync.server.settings import ServerSettings
 from aqsync.server.wire import http_protocol
 from aqsync.server.wire.file_limit import connections_for, raise_file_limit
 from aqsync.server.wire.http_protocol import GuardedConfig, GuardedProtocol
+from aqsync.server.workers import Workers
 
 _KEEP_ALIVE_SECONDS = 75
 _ACCEPTED_AT_ONCE = 100
@@ -51,28 +52,43 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
         logging.getLogger(name).setLevel(logging.ERROR)
     with _log_to_stderr(), _listening_socket(host, port) as listener:
         check_exposure(listener.getsockname()[0], settings.token, insecure=insecure)
-        names = settings.allowed_hosts | names_in(host)
-        app = create_app(replace(settings, allowed_hosts=names), _url_for_scripts(listener))
-        most_connections = connections_for(raise_file_limit())
-        config = GuardedConfig(
-            app,
-            most_connections=most_connections,
-            # asyncio accepts so many at once before any of them can be closed again.
-            backlog=min(_ACCEPTED_AT_ONCE, most_connections),
-            loop="asyncio",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-        )
-        try:
-            _Server(config, app.state.end_tasks).run(sockets=[listener])
-        finally:
-            app.state.end_tasks()
+        settings = replace(settings, allowed_hosts=settings.allowed_hosts | names_in(host))
+
+        def ready() -> None:
+            print(f"listening on {_url(listener)}", flush=True)  # noqa: T201 - the promise
+
+        def work(number: int, ready: Callable[[], None]) -> None:
+            _answer(settings.of_worker(number), listener, ready)
+
+        if settings.workers == 1:
+            _answer(settings, listener, ready)
+        else:
+            Workers(settings.workers, work, ready).run()
+
+
+def _answer(settings: ServerSettings, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer in this process, until a signal."""
+    app = create_app(settings, _url_for_scripts(listener))
+    most_connections = connections_for(raise_file_limit())
+    config = GuardedConfig(
+        app,
+        most_connections=most_connections,
+        # asyncio accepts so many at once before any of them can be closed again.
+        backlog=min(_ACCEPTED_AT_ONCE, most_connections),
+        loop="asyncio",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    try:
+        _Server(config, ready, app.state.end_tasks).run(sockets=[listener])
+    finally:
+        app.state.end_tasks()
 
 
 class OneLine(logging.Formatter):
@@ -103,11 +119,15 @@ class _Server(uvicorn.Server):
 
     Args:
         config: What is served, and how.
+        ready: Called once connections are accepted.
         end_tasks: Ends what runs for extensions, without patience.
     """
 
-    def __init__(self, config: uvicorn.Config, end_tasks: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], end_tasks: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._ready = ready
         self._end_tasks = end_tasks
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -117,7 +137,8 @@ class _Server(uvicorn.Server):
         self._hang_up_on_the_silent()
         for listener in sockets or []:
             listener.listen(_WAITING)
-            print(f"listening on {_url(listener)}", flush=True)  # noqa: T201 - the promise
+        if not self.should_exit:
+            self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

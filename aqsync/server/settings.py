@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aqsync.server.wire.proxies import Addresses
@@ -39,6 +39,7 @@ class ServerSettings:
         quota: How many bytes all files together may have; none: as many as fit.
         reserve: How many bytes of the disk stay free; none: 5 % of it, but at most 1 GiB.
         proxies: The addresses of the proxies in front of it.
+        workers: How many processes answer.
     """
 
     storage: StorageSettings
@@ -50,3 +51,9 @@ class ServerSettings:
     quota: int | None = None
     reserve: int | None = None
     proxies: Addresses = frozenset()
+    workers: int = 1
+
+    def of_worker(self, number: int) -> ServerSettings:
+        """Return the settings of one of several processes: each has a directory of its own."""
+        data = self.storage.data / f"worker-{number}"
+        return replace(self, storage=replace(self.storage, data=data))

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from aqsync.server.errors import ServerStartError
@@ -17,6 +18,7 @@ from aqsync.server.errors import ServerStartError
 _log = logging.getLogger(__name__)
 _STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 _WATCHED = _STOP | {signal.SIGCHLD, signal.SIGALRM}
+_READY = b"ready"
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _LIVED_WELL_S = 60.0
@@ -30,7 +32,7 @@ class _Worker:
     Attributes:
         number: Which of the workers it is, from 0.
         pid: The process; None in a pause.
-        told: Where it tells how its start went: it is closed when the worker is ready.
+        told: Where it tells how its start went.
         begun: When it was started, or when it is to be started again.
         pause: How long the last pause was.
     """
@@ -103,7 +105,7 @@ class Workers:
     def _start_all(self) -> None:
         for worker in self._workers:
             self._start(worker)
-        failed = [told for worker in self._workers if (told := _read(worker))]
+        failed = [told for worker in self._workers if (told := _read(worker)) != _READY]
         if not failed:
             self._ready()
             return
@@ -111,6 +113,8 @@ class Workers:
         self._send(signal.SIGTERM)
         for worker in self._running():
             self._bury(worker, os.waitpid(worker.pid or 0, 0)[1])
+        if not failed[0]:
+            raise ServerStartError("a process of the server died while it started")
         raise ServerStartError(**json.loads(failed[0]))
 
     def _start(self, worker: _Worker) -> None:
@@ -130,7 +134,7 @@ class Workers:
             os.setpgid(0, 0)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             threading.Thread(target=self._end_with_the_watcher, daemon=True).start()
-            self._work(number, lambda: os.close(told))
+            self._work(number, partial(_tell_ready, told))
             status = 0
         except ServerStartError as exc:
             os.write(told, json.dumps({"message": exc.message, "hint": exc.hint}).encode())
@@ -168,12 +172,17 @@ class Workers:
         longer = min(max(2 * worker.pause, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
         worker.pause = 0.0 if lived >= _LIVED_WELL_S else longer
         worker.begun = time.monotonic() + worker.pause
-        why = json.loads(told)["message"] if told else _how(status)
+        why = json.loads(told)["message"] if told not in {b"", _READY} else _how(status)
         _log.warning("worker %d has ended (%s), and is started again", worker.number, why)
 
 
+def _tell_ready(told: int) -> None:
+    os.write(told, _READY)
+    os.close(told)
+
+
 def _read(worker: _Worker) -> bytes:
-    """Wait until a worker is ready, or has told why it is not."""
+    """Wait until a worker is ready, or has told why it is not, or has died."""
     if worker.told < 0:
         return b""
     with os.fdopen(worker.told, "rb") as stream:

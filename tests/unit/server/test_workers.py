@@ -21,6 +21,8 @@ from aqsync.server.errors import ServerStartError
 from aqsync.server.workers import Workers
 
 def work(number, ready):
+    if Path("fatal").exists() and number == 2:
+        os._exit(3)
     if Path("refused").exists():
         raise ServerStartError("no room", "Make some.")
     ended = []
@@ -102,6 +104,13 @@ def test_one_that_cannot_start_ends_all(tmp_path: Path) -> None:
     (tmp_path / "refused").touch()
     with workers(tmp_path) as process:
         assert line(process) == "no room Make some.\n"
+        assert process.wait(HANG_S) == 2
+
+
+def test_one_that_dies_at_once_ends_all(tmp_path: Path) -> None:
+    (tmp_path / "fatal").touch()
+    with workers(tmp_path) as process:
+        assert line(process).strip() == "a process of the server died while it started"
         assert process.wait(HANG_S) == 2
 
 
