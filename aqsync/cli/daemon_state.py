@@ -13,6 +13,7 @@ from aqsync.config import Config
 from aqsync.errors import AqsyncError
 from aqsync.journal.pauses import EVERYTHING, Pause
 from aqsync.model import SECOND_NS
+from aqsync.service.messages.alarms import REFUSED_HINT
 from aqsync.service.web.client import DaemonClient
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.wording import age_text, counted, iso_text, seconds_text, size_text
@@ -81,6 +82,10 @@ class DaemonState:
                 f" of {size_text(item.size)} in {seconds_text(item.seconds)}"
             )
         self._tell_ways_to_people(status)
+        if status.refused is not None:
+            say("  it refused the changed configuration, and works by the old one:")
+            say(f"  {status.refused}")
+            say(f"  hint: {REFUSED_HINT}")
         if status.version != __version__:
             say(f"  it is aqsync {status.version}, and this {__version__}: restart the daemon")
         if not _same(status.config, self._config_path):

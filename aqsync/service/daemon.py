@@ -95,6 +95,7 @@ class Daemon:
         self._retired: list[Session] = []
         self._stop_at: float | None = None
         self._stuck_told = False
+        self._refused: str | None = None
         self._slow: set[str] = set()
         self._now = self._session(config)
         self.board = Board(journal, clock, lambda: self.config, self.sending, doubts=self._doubts)
@@ -278,7 +279,9 @@ class Daemon:
             new = self._session(config)
         except AqsyncError as exc:
             log.error("the new configuration is refused, the old one stays", exc=exc)
+            self._refused = exc.message
             raise
+        self._refused = None
         old, self._now = self._now, new
         self._shared.rate.bytes_per_s = config.transfer.rate
         self._page.serve(config.status.listen)
@@ -358,7 +361,8 @@ class Daemon:
 
     def _doubts(self) -> Doubts:
         # What has ended because the daemon stops does not hang.
-        return Doubts(self._now.unseen(), self.hangs() if self._stop_at is None else None)
+        stuck = self.hangs() if self._stop_at is None else None
+        return Doubts(self._now.unseen(), stuck, self._refused)
 
     def slow_rescans(self) -> dict[str, float]:
         """The mappings whose scan makes no progress, and for how many seconds."""
@@ -384,6 +388,7 @@ class Daemon:
             page=self._page.address,
             not_told=self._telling.problems(),
             page_problem=self._page.problem,
+            refused=self._refused,
             under_way=[
                 FileUnderWay(
                     mapping=item.file.mapping,

@@ -47,6 +47,8 @@ class Doubts(NamedTuple):
     the daemon stopped, while there was a pause, or because events were lost."""
     stuck: str | None = None
     """The part of it that hangs, has died or fails."""
+    refused: str | None = None
+    """Why it goes on by an old configuration though it was told to take over another."""
 
 
 NO_DOUBTS = Doubts()
@@ -99,6 +101,8 @@ class Overview:
     """By mapping, or `EVERYTHING`."""
     stuck: str | None = None
     """The part of the daemon that hangs, has died or fails."""
+    refused: str | None = None
+    """Why the daemon refused the changed configuration: what that adds is not looked at."""
 
     @property
     def complete_at_ns(self) -> int | None:
@@ -161,12 +165,12 @@ def overview(
     lights = {each.light for each in mappings}
     if server is not None:  # what it has now cannot be known
         lights.add(Light.NEEDS_YOU if server.denied else Light.WAITING)
-    if doubts.stuck is not None:  # it may not notice what there is to do
+    if doubts != Doubts(doubts.unseen):  # it may not notice what there is to do
         lights.add(Light.NEEDS_YOU)
     if under_way:
         lights.add(Light.BUSY)
     light = next((each for each in _WORST_FIRST if each in lights), Light.GREEN)
-    return Overview(now_ns, light, mappings, server, pauses, doubts.stuck)
+    return Overview(now_ns, light, mappings, server, pauses, doubts.stuck, doubts.refused)
 
 
 def needs_person(problem: FileProblem) -> bool:

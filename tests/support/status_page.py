@@ -22,6 +22,7 @@ from aqsync.service.page.server import PageServer
 from aqsync.service.web.local_socket import socket_path
 from aqsync.service.web.models import DaemonStatus, FileUnderWay
 from aqsync.sync.order import Limits, Order
+from aqsync.sync.overview import NO_DOUBTS
 from aqsync.sync.report import COUNTS, PushReport
 from tests.support.lab import Lab
 from tests.support.patience import HANG_S
@@ -34,7 +35,11 @@ class Shown:
     def __init__(self, lab: Lab) -> None:
         self.config = config_of([lab.mapping])
         self.journal = lab.journal
-        self.board = Board(lab.journal, lab.clock, lambda: self.config, lambda: 0, HANG_S)
+        self.doubts = NO_DOUBTS
+        self.board = Board(
+            *(lab.journal, lab.clock, lambda: self.config, lambda: 0, HANG_S),
+            doubts=lambda: self.doubts,
+        )
         self.fleet = Fleet(lambda: self.config, lambda _config: lab.server, lab.clock)
         self.metrics = Metrics(self)
         self.asked: list[object] = []

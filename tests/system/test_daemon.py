@@ -176,6 +176,12 @@ def test_a_bad_configuration_is_refused_and_the_old_one_stays(
     daemon.wait(lambda: daemon.told().count("READY=1") == 2, "READY")
     project.write("a.csv")
     daemon.wait_for_remote({"a.csv"})
+    project.config.write_text(good)
+    ran = project.run("status")
+    assert "it refused the changed configuration, and works by the old one:" in ran.text
+    assert "directorry" in ran.text
+    assert project.run("reload").exit_code == 0
+    assert "refused" not in project.run("status").text
     assert daemon.stop() == 0
 
 

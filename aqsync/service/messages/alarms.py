@@ -23,6 +23,8 @@ SLOW_DISK = "slow-disk"
 NO_PROGRESS = "no-progress"
 DISK_LOW = "disk-low"
 STOPPED = "stopped"
+REFUSED = "configuration-refused"
+REFUSED_HINT = "correct it, and `aqsync reload`; `aqsync check` says what is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ def alarms(found: Overview, facts: Facts) -> list[Alarm]:
 
 
 def _for_person(found: Overview) -> Iterator[Alarm]:
+    if found.refused is not None:
+        reason = "the daemon refused the changed configuration, and works by the old one"
+        yield Alarm(On.NEEDS_YOU, "", REFUSED, reason, REFUSED_HINT)
     if found.server is not None and found.server.denied:
         why = found.server.why
         yield Alarm(On.NEEDS_YOU, "", why.reason.value, printable(why.message), printable(why.hint))

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from aqsync.journal.history import HistoryKind
 from aqsync.journal.pauses import EVERYTHING
 from aqsync.model import SECOND_NS, State
+from aqsync.service.messages.alarms import REFUSED_HINT
 from aqsync.service.page.controls import DURATIONS, controls
 from aqsync.service.page.experiment_links import experiment_url
 from aqsync.service.page.rates import LATELY_S, rates
@@ -74,6 +75,7 @@ def glance(site: Site, found: Overview) -> dict[str, Any]:
     per_s = _rates(site, daemon, now_ns)
     paces = {each.mapping.name: _pace(each, daemon, per_s) for each in found.mappings}
     return {
+        "refused_hint": REFUSED_HINT,
         "means": " ".join(waited_for(found)) or _MEANS[found.light],
         "overview": found,
         "now_ns": now_ns,

@@ -41,7 +41,8 @@ class Newest:
         now_ns = self._site.clock.now_ns()
         pauses = self._site.daemon.journal.pauses.active(now_ns)
         standing = (
-            found is None or (found.light, found.server and found.server.why, found.stuck),
+            found is None
+            or (found.light, found.server and found.server.why, found.stuck, found.refused),
             self._stands,
             tuple(pauses.items()),
             self._site.pushes.newest,

@@ -157,6 +157,8 @@ class DaemonStatus(Message):
     """Why messages or signs of life do not arrive."""
     page_problem: str | None = None
     """Why there is none though the configuration wants one."""
+    refused: str | None = None
+    """Why it goes on by an old configuration though it was told to take over another."""
     under_way: list[FileUnderWay]
 
 

@@ -22,6 +22,7 @@ from aqsync.service.messages.messenger import EVERY_S, Messenger
 from aqsync.service.messages.rules import OVER_S
 from aqsync.service.messages.stop_mark import StopMark
 from aqsync.service.own_facts import OwnFacts
+from aqsync.sync.overview import NO_DOUBTS, Doubts
 from tests.support.harness import logged
 from tests.support.lab import EID, Lab
 from tests.support.stepping import config_of
@@ -304,6 +305,20 @@ def test_words_of_others_stand_in_one_line_and_hide_nothing(lab: Lab) -> None:
         assert text.isprintable()
         assert "<b>@everyone</b>\\n- over: all is well\\x1b[2J\\u202egnp.exe\\udcff" in text
     assert "\n- over" not in message["text"]
+
+
+def test_a_refused_configuration_is_told_without_its_words(lab: Lab) -> None:
+    daemon = FakeDaemon(lab)
+    doubts = Doubts(refused="c.yaml: line 3: a line that may hold a secret")
+    daemon.board = Board(
+        lab.journal, lab.clock, lambda: daemon.config, lambda: 0, doubts=lambda: doubts
+    )
+    daemon.run(60)
+    doubts = NO_DOUBTS
+    daemon.run(60)
+    assert daemon.events == ["needs_you", "recovered"]
+    assert daemon.sent[0]["groups"][0]["code"] == alarms.REFUSED
+    assert "secret" not in json.dumps(daemon.sent)
 
 
 def test_quiet_hours(lab: Lab) -> None:

@@ -18,6 +18,7 @@ from aqsync.service.page.pushes import Pushes
 from aqsync.service.page.site import Site
 from aqsync.service.web.models import FileUnderWay
 from aqsync.service.web.orders import Orders
+from aqsync.sync.overview import Doubts
 from tests.support.lab import EID, Lab
 from tests.support.patience import wait_until
 from tests.support.status_page import Browser, Shown, browsing
@@ -342,6 +343,16 @@ def test_all_that_may_be_overwritten_is_offered(lab: Lab) -> None:
     assert held.overwritable
     assert held.reason in OVERWRITABLE
     assert {reason for reason in Reason if "conflict" in reason.value} <= OVERWRITABLE
+
+
+def test_a_refused_configuration_is_shown(lab: Lab, browser: Browser) -> None:
+    lab.push()
+    browser.shown.doubts = Doubts(refused="c.yaml: line 3: <b>")
+    found = browser.ask("/").text
+    assert "needs you Some of it goes on only once you have done something" in found
+    assert (
+        "refused the changed configuration, and works by the old one: c.yaml: line 3: <b>" in found
+    )
 
 
 def test_what_is_being_sent_has_a_bar_and_a_time(lab: Lab, browser: Browser) -> None:

@@ -94,6 +94,9 @@ def test_what_the_daemon_does_not_know_is_not_green(lab: Lab) -> None:
     doubts = Doubts(stuck="dispatcher")
     found = board.look(30)
     assert (found.light, found.stuck) == (Light.NEEDS_YOU, "dispatcher")
+    doubts = Doubts(refused="c.yaml: line 3: no such key")
+    found = board.look(30)
+    assert (found.light, found.refused) == (Light.NEEDS_YOU, "c.yaml: line 3: no such key")
 
 
 def test_a_page_never_waits_for_a_long_look(lab: Lab) -> None:
