@@ -157,15 +157,7 @@ class Sampler:
     def __init__(self, board: Board, journal: Journal, clock: Clock) -> None:
         self._board = board
         self._journal = journal
-        self._loop = Loop("backlog", clock)
-
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self._loop.start(self.step)
-
-    def stop(self) -> None:
-        """End."""
-        self._loop.stop()
+        self.loop = Loop("samples for charts", clock)
 
     def step(self) -> float:
         """Write down one sample."""

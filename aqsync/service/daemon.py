@@ -32,7 +32,7 @@ from aqsync.local.errands import Errands
 from aqsync.local_time import local_text
 from aqsync.log import Log
 from aqsync.model import SECOND_NS
-from aqsync.service.board import Board, Sampler
+from aqsync.service.board import Board
 from aqsync.service.calendar import Calendar
 from aqsync.service.confinement import require_seen, warn_of_unseen
 from aqsync.service.fleet.view import Fleet
@@ -101,7 +101,6 @@ class Daemon:
         self.board = Board(journal, clock, lambda: self.config, self.sending, doubts=self._doubts)
         self.metrics = Metrics(self)
         self.fleet = Fleet(lambda: self.config, connect, clock)
-        self._sampler = Sampler(self.board, journal, clock)
         self._page = PageServer(config.journal, self, clock)
         self._telling = Telling(self, connect, clock)
         self._ticked_at = clock.monotonic()
@@ -124,7 +123,6 @@ class Daemon:
                 log.warning("a directory takes long to answer; the others are looked at")
             self._page.serve(self.config.status.listen)
             self._notifier.ready(self.summary())
-            self._sampler.start()
             self._telling.start()
             while not self._asked_to_stop(signals.wait(self._tick_s())):
                 self._tick()
@@ -134,7 +132,6 @@ class Daemon:
                 if (lost := self._journal.displaced()) is not None:
                     log.error("the journal is lost; the daemon ends", reason=lost)
                     break
-            self._sampler.stop()
             damaged = "the journal is damaged" if self._journal.met_damage else None
             self._telling.begin_end(lost or damaged)
             # What a lost journal does not hold is not sent.

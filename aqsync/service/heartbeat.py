@@ -51,14 +51,6 @@ class Heartbeat:
         self.problem: str | None = None
         """Why the last did not arrive; no secret stands in it."""
 
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self.loop.start(self.step)
-
-    def stop(self) -> None:
-        """End; one that is under way is not waited for."""
-        self.loop.stop()
-
     def step(self) -> float:
         """Send one; returns the seconds until the next."""
         heartbeat = self._daemon.config.heartbeat

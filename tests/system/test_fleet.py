@@ -43,7 +43,7 @@ def test_of_fifty_pcs_on_a_real_server_exactly_the_three_killed_are_red(tmp_path
             stack.callback(pc.writer.loop.join, HANG_S)
             stack.callback(pc.writer.loop.stop)
             pcs[name] = pc
-            pc.writer.start()
+            pc.writer.loop.start(pc.writer.step)
         wait_until(lambda: len(look(client, eid, None).pcs) == 50, "50 PCs")
         assert red(look(client, eid, None)) == set()
         for name in KILLED:
@@ -96,7 +96,7 @@ def test_a_network_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
         section = FleetConfig(experiment="20261123-9", name="pc")
         pc = FleetPc(tmp_path, lambda: Client(url), SystemClock(), section)
         with contextlib.closing(pc.journal):
-            pc.writer.start()
+            pc.writer.loop.start(pc.writer.step)
             accepted, _ = silent.accept()  # it is asked, and never answers
             writer: FleetWriter = pc.writer
             writer.begin_end(None)

@@ -68,14 +68,6 @@ class FleetWriter:
         self._failed: str | None = None
         self._double: str | None = None
 
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self.loop.start(self.step)
-
-    def wake(self) -> None:
-        """Give a sign of life now: the configuration may be another one."""
-        self.loop.wake()
-
     def problems(self) -> list[str]:
         """Why others do not see this PC as it is."""
         return [each for each in (self._failed, self._double) if each is not None]

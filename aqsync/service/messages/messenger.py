@@ -55,10 +55,6 @@ class Messenger:
         self._file_problem: str | None = None
         self._last: LastMessage | None = None
 
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self.loop.start(self.step)
-
     def problems(self) -> list[str]:
         """Why messages do not arrive; no secret stands in it."""
         found = list(self._outbox.problems().values())

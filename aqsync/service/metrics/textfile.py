@@ -35,14 +35,6 @@ class MetricsFile:
         self.problem: str | None = None
         """Why it could not be written the last time."""
 
-    def start(self) -> None:
-        """Begin, on a thread of its own."""
-        self.loop.start(self.step)
-
-    def stop(self) -> None:
-        """End."""
-        self.loop.stop()
-
     def step(self) -> float:
         """Write it once."""
         path = self._path()
