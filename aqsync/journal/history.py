@@ -215,6 +215,9 @@ class History:
     def prune(self, before_ns: int, most_rows: int) -> int:
         """Forget events that are too old or too many; returns how many were forgotten.
 
+        The newest one stays: SQLite numbers new rows from it on, and who has counted up to a number
+        goes on from there. In an empty table numbers would begin anew.
+
         Args:
             before_ns: Events before then are forgotten.
             most_rows: Of the rest, so many of the youngest are kept.
@@ -229,7 +232,8 @@ class History:
             with self._database.writing() as connection:
                 some = connection.execute(
                     "DELETE FROM history WHERE id IN"
-                    f" (SELECT id FROM history WHERE {condition} LIMIT {_PRUNED_AT_ONCE})",
+                    f" (SELECT id FROM history WHERE {condition}"
+                    f" AND id < (SELECT max(id) FROM history) LIMIT {_PRUNED_AT_ONCE})",
                     (value,),
                 ).rowcount
             deleted += some

@@ -40,7 +40,7 @@ class Hours:
         return found
 
     def _go_on(self, journal: Journal, first: int) -> None:
-        if self._first is None or first < self._first or journal.history.newest() < self._upto:
+        if self._first is None or first < self._first:
             self._upto, self._first, self._known = 0, first, {}
         since_ns = self._first * HOUR_S * SECOND_NS
         for upto, rows in journal.history.uploads(self._upto, since_ns):

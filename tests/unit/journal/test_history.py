@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -28,7 +29,7 @@ from tests.support.time_zone import BERLIN, local_time_zone
 UPLOADED = HistoryKind.UPLOADED
 
 
-def paths(events: list[Event]) -> list[str]:
+def paths(events: Iterable[Event]) -> list[str]:
     return [event.path for event in events]
 
 
@@ -85,8 +86,18 @@ def test_what_is_too_much_is_forgotten(journal: Journal, monkeypatch: pytest.Mon
         note(journal, f"{number}")
     assert journal.history.prune(0, 3) == 6
     assert paths(journal.history.recent(9)) == ["6", "7", "8"]
-    assert journal.history.prune(0, 0) == 3
-    assert journal.history.recent(9) == []
+    assert journal.history.prune(0, 0) == 2
+    assert paths(journal.history.recent(9)) == ["8"]
+
+
+def test_numbers_of_rows_never_begin_anew(journal: Journal) -> None:
+    for number in range(3):
+        note(journal, f"{number}")
+    newest = journal.history.newest()
+    journal.history.prune(NOW + 10, 0)
+    note(journal, "later", at_ns=NOW + 20)
+    assert journal.history.newest() == newest + 1
+    assert paths(journal.history.each(after=newest)) == ["later"]
 
 
 # What is written down by itself

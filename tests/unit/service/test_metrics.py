@@ -73,6 +73,18 @@ def test_what_stands_and_what_happened(lab: Lab) -> None:
     assert read(metrics.text())["aqsync_outcomes_total,lab,uploaded"] == 1, "counted once"
 
 
+def test_what_comes_after_the_history_was_pruned_is_counted(lab: Lab) -> None:
+    lab.write("old.csv", b"before")
+    lab.push()
+    metrics = Metrics(Shown(lab))
+    metrics.text()
+    lab.clock.advance(86_400)
+    lab.journal.history.prune(lab.clock.now_ns(), 0)
+    lab.write("new.csv", bytes(2000), age_s=90)
+    lab.push()
+    assert read(metrics.text())["aqsync_uploaded_bytes_total,lab"] == 2000
+
+
 def test_a_pause_a_server_that_is_away_and_a_full_sync(lab: Lab) -> None:
     metrics = Metrics(Shown(lab))
     found = read(metrics.text())

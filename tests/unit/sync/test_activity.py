@@ -94,7 +94,7 @@ def test_the_journal_counts_as_the_pure_functions_do(
             assert known.counted(journal, hours) == tallied(journal.history.each(), hour_of)
 
 
-def test_what_was_counted_is_not_read_again_and_what_was_forgotten_is(lab: Lab) -> None:
+def test_what_was_counted_is_not_read_again_nor_lost_when_the_history_is_pruned(lab: Lab) -> None:
     known, hours = Hours(), range(FIRST - 5, FIRST + 1)
     assert known.counted(lab.journal, hours) == {}
     for hour in (0, -3, -40):
@@ -118,7 +118,9 @@ def test_what_was_counted_is_not_read_again_and_what_was_forgotten_is(lab: Lab) 
     assert asked == {0: 2}
     lab.journal.history.prune(START_NS + HOUR_NS, 9)
     lab.journal.history.note(upload("b", 1))
-    assert {h: t.files for h, t in known.counted(lab.journal, hours).items()} == {FIRST: 1}
+    found = {hour: tally.files for hour, tally in known.counted(lab.journal, hours).items()}
+    assert found == {FIRST: 2, FIRST - 3: 1}
+    assert asked == {0: 2, 3: 1}
 
 
 def test_what_was_still_to_come_lasts_until_the_next_sample() -> None:
