@@ -341,10 +341,13 @@ class Session:
 
     def unseen(self) -> tuple[str, ...]:
         """The mappings where something may have changed that is still to be found."""
+        slow = self.slow_rescans()
         return tuple(
             name
             for name, rescanner in self.rescanners.items()
-            if not rescanner.has_looked or self.loops[f"rescans {name}"].ailment()
+            if not rescanner.has_looked
+            or name in slow
+            or self.loops[f"rescans {name}"].ailment() is not None
         )
 
     def slow_rescans(self) -> dict[str, float]:

@@ -91,6 +91,7 @@ def test_the_page_is_written_and_said(happened: Project, monkeypatch: pytest.Mon
     html = place.read_text()
     assert str(happened.folder) not in html
     assert "<img" not in html
+    assert "default-src 'none'" in html.partition("<title>")[0], "whatever names hold"
     assert f"main/{EVIL.replace('<', '&lt;').replace('>', '&gt;')}" in html
     assert happened.run("report", "-o", "-").out.startswith("<!DOCTYPE html>")
     assert happened.run("report", "-o", "r.json").exit_code == 0

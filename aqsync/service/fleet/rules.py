@@ -83,8 +83,9 @@ class Pc:
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether a person should see to it."""
-        return self.is_red or self.standing is Light.NEEDS_YOU or bool(self.note)
+        """Whether a person should see to it; a word that is not known may say so."""
+        is_ill = self.standing in {Light.NEEDS_YOU, Standing.UNKNOWN}
+        return self.is_red or is_ill or bool(self.note)
 
     @property
     def needs(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from aqsync.config.fleet import FleetConfig
 from aqsync.errors import ServerFailed, ServerUnreachable
-from aqsync.layout.fleet import MOST_BYTES, fleet_name
+from aqsync.layout.fleet import MOST_BYTES, fleet_name, seal
 from aqsync.model import SECOND_NS, Reason, ServerProblem
 from aqsync.service.fleet import files
 from aqsync.service.fleet.rules import FleetView, Standing
@@ -21,7 +22,7 @@ from aqsync.service.fleet.writer import LONGEST_RETRY_S, RETRY_S
 from aqsync.sync.overview import Light
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_server import FakeServer, StoredFile
-from tests.support.fleet import FleetPc
+from tests.support.fleet import FleetPc, a_status
 from tests.support.harness import logged
 from tests.support.patience import HANG_S
 
@@ -153,6 +154,17 @@ def test_a_file_for_another_name_or_experiment_is_not_believed(fleet: Lab) -> No
     assert fleet.standings() == {"other": "not believed", "pc": "all up there"}
     for shown in (look(fleet.server, "20261123-10", None).pcs[0], fleet.look().pcs[0]):
         assert shown.note == "it was written for another name or experiment"
+
+
+def test_a_word_of_a_later_release_is_no_good_news(fleet: Lab) -> None:
+    uuid = str(fleet.server.experiment_by_eid(EID).uuid)
+    at = datetime.fromtimestamp(fleet.clock.now_ns() / 1e9, UTC)
+    status = a_status(name="new", light="on fire", experiment=uuid, server_time=at)
+    fleet.server.put(EID, fleet_name("new", status.id), seal(status, None))
+    found = fleet.look()
+    [pc] = found.pcs
+    assert (pc.standing, pc.is_red, pc.needs_somebody) == (Standing.UNKNOWN, False, True)
+    assert not found.is_well
 
 
 def test_a_file_that_is_replaced_while_somebody_looks_is_a_sign_of_life(fleet: Lab) -> None:

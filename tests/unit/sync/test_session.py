@@ -111,3 +111,18 @@ def test_a_loop_that_fails_again_and_again_is_told(
     harness.forget_failures()
     assert (session.unseen(), session.failing(), session.stuck()) == ((), None, None)
     assert lab.remote == {"new.csv": b"data"}
+
+
+def test_what_a_hanging_look_would_find_is_unseen(lab: Lab) -> None:
+    harness = Harness(lab)
+    harness.run(600)
+    told = list[tuple[str, ...]]()
+
+    def hang() -> float:
+        lab.clock.advance(STUCK_S + 1)
+        told.append(harness.session.unseen())
+        return 60.0
+
+    harness.loop("rescans lab").step(hang)
+    assert told == [("lab",)]
+    assert harness.session.unseen() == ()
