@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from aqsync.server.context import Context
+from aqsync.server.context import Parts
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.script_runner import ScriptRunner
@@ -26,10 +26,12 @@ from aqsync.server.extensions.variables import ServerAccess
 from aqsync.server.files.served_files import ServedFiles
 from aqsync.server.rights.exposure import check_token
 from aqsync.server.rights.failed_logins import FailedLogins
-from aqsync.server.rights.token_gate import TokenGate
+from aqsync.server.rights.gate import Gate
+from aqsync.server.rights.rate_limit import RateLimit
+from aqsync.server.rights.task_tokens import TaskTokens
+from aqsync.server.rights.token_directory import TokenDirectory
 from aqsync.server.settings import ServerSettings
 from aqsync.server.storage import Storage
-from aqsync.server.web.browser_gate import BrowserGate
 from aqsync.server.web.login import Login
 from aqsync.server.web.pages import PATHS, Pages, is_page
 from aqsync.server.web.sessions import Sessions
@@ -42,6 +44,8 @@ from aqsync.server.wire.running_requests import RunningRequests
 _DISK_THREADS = 16
 _GRAPHQL_THREADS = 4
 """Of their own, so that long lists do not hold up files."""
+_TOKEN_THREADS = 2
+"""Of their own, so that neither holds up those who only come in."""
 
 
 def create_app(settings: ServerSettings, url: str) -> Starlette:
@@ -62,6 +66,8 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
     _check(settings)
     storage = Storage(settings.storage, quota=settings.quota, reserve=settings.reserve)
     failed = FailedLogins()
+    tokens = ThreadPoolExecutor(_TOKEN_THREADS, thread_name_prefix="tokens")
+    directory = TokenDirectory(storage.tokens, settings.token, tokens)
     tasks = _task_service(settings, storage, url)
     disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
     workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")
@@ -76,16 +82,17 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
             await asyncio.wait(requests)
         await asyncio.to_thread(tasks.runner.stop)
         workers.shutdown()
+        tokens.shutdown()
         disk.shutdown()
         storage.close()
 
-    context = Context(storage, tasks)
+    parts = Parts(storage, tasks)
     files = ServedFiles(storage.files, disk, settings.max_file_bytes)
-    login = Login(settings.token, Sessions(_cookie_name(url)), failed)
-    pages = Pages(context, login, workers, files, settings.allowed_hosts)
+    login = Login(directory, Sessions(_cookie_name(url)), failed)
+    pages = Pages(parts, login, workers, files, settings.allowed_hosts)
     app = Starlette(
         routes=[
-            Route("/api/graphql", GraphQLEndpoint(context, workers)),
+            Route("/api/graphql", GraphQLEndpoint(parts, workers)),
             Route("/api/files/{path:path}", FilesEndpoint(files)),
             *(Route(path, pages) for path in PATHS),
         ],
@@ -93,7 +100,14 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
             Middleware(Proxies, known=settings.proxies),
             Middleware(AccessLog, trail=storage.trail),
             Middleware(RunningRequests, tasks=requests),
-            _gate(settings, failed),
+            Middleware(
+                Gate,
+                directory=directory,
+                failed=failed,
+                rate=RateLimit(settings.rate_limit),
+                is_exempt=is_page,
+                allowed=settings.allowed_hosts,
+            ),
         ],
         exception_handlers={HTTPException: _plain_error},
         lifespan=lifespan,
@@ -115,13 +129,6 @@ def _check(settings: ServerSettings) -> None:
         raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
 
 
-def _gate(settings: ServerSettings, failed: FailedLogins) -> Middleware:
-    """What protects the API; the page has a login of its own."""
-    if settings.token is None:
-        return Middleware(BrowserGate, is_exempt=is_page, allowed=settings.allowed_hosts)
-    return Middleware(TokenGate, token=settings.token, failed=failed, is_exempt=is_page)
-
-
 def _cookie_name(url: str) -> str:
     """One for each port: browsers send a cookie to every port of a host."""
     return f"aqsync_{urlsplit(url).port or 'session'}"
@@ -129,10 +136,11 @@ def _cookie_name(url: str) -> str:
 
 def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskService:
     library = ExtensionLibrary(settings.extensions)
-    access = ServerAccess(url, settings.token or "", settings.allowed_hosts)
-    scripts = ScriptRunner(library, storage.environments, access)
+    access = ServerAccess(url, settings.allowed_hosts)
+    tokens = TaskTokens(storage.tokens, is_closed=settings.token is not None)
+    scripts = ScriptRunner(library, storage.environments, access, tokens)
     runner = TaskRunner(storage.tasks, scripts, settings.max_tasks)
-    return TaskService(library, storage.tasks, runner, storage.catalog, storage.files)
+    return TaskService(library, storage.tasks, runner, storage.files)
 
 
 async def _plain_error(_: Request, exc: Exception) -> JSONResponse:

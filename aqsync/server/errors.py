@@ -25,6 +25,10 @@ class OperationRefused(Exception):
     """A GraphQL operation that breaks a rule; its text goes to the client as it is."""
 
 
+class NotAllowed(Exception):
+    """The client may not do this; its text, which says why, goes to the client as it is."""
+
+
 class FileRefused(Exception):
     """A request about files that breaks a rule.
 

@@ -40,6 +40,7 @@ class ServerSettings:
         reserve: How many bytes of the disk stay free; none: 5 % of it, but at most 1 GiB.
         proxies: The addresses of the proxies in front of it.
         workers: How many processes answer.
+        rate_limit: Requests a second of each owner of tokens, or address; none: no limit.
     """
 
     storage: StorageSettings
@@ -52,6 +53,7 @@ class ServerSettings:
     reserve: int | None = None
     proxies: Addresses = frozenset()
     workers: int = 1
+    rate_limit: float | None = None
 
     def of_worker(self, number: int) -> ServerSettings:
         """Return the settings of one of several processes: each has a directory of its own."""

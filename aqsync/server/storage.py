@@ -17,11 +17,9 @@ from aqsync.server.files.folder_store import FolderStore
 from aqsync.server.files.space import Space
 from aqsync.server.files.store import FileStore
 from aqsync.server.private_folder import make_private
+from aqsync.server.rights.tokens import Tokens
 from aqsync.server.settings import StorageSettings
 from aqsync.server.trail import Trail
-
-USER = "admin"
-"""The only user of a server without user accounts."""
 
 
 class Storage:
@@ -49,8 +47,9 @@ class Storage:
             self._take_lock(data)
             self.files: FileStore = FolderStore(data, Space(data, quota, reserve))
             self.database: Database = SqliteDatabase(data / "catalog.db")
-            self.catalog = Catalog(self.database, user=USER)
-            self.tasks = TaskRecords(self.database, user=USER)
+            self.catalog = Catalog(self.database)
+            self.tasks = TaskRecords(self.database)
+            self.tokens = Tokens(self.database)
             self.environments = Environments(data.absolute() / "environments")
             self._recover()
             self.trail = Trail(data / "logs")

@@ -11,6 +11,7 @@ from aqsync.server import rules
 from aqsync.server.catalog.database import Connection, Database, Row, transaction
 from aqsync.server.catalog.filter import (
     ExperimentFilter,
+    among,
     condition_of,
     from_microseconds,
     to_microseconds,
@@ -18,6 +19,11 @@ from aqsync.server.catalog.filter import (
 from aqsync.server.errors import OperationRefused
 
 _COLUMNS = "number, uuid, eid, title, description, created_by, created_at, updated_at"
+
+UUID_MISSING = "DB query failed due to non-existing experiment with the specified UUID."
+EID_MISSING = "Non-existing experiment with the specified eid for the user."
+CHANGED_MISSING = "Non-existing experiment with the specified UUID for the user."
+"""What is said of an experiment that is to be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +45,10 @@ class Catalog:
 
     Args:
         database: Where they are kept.
-        user: The creator of new experiments.
     """
 
-    def __init__(self, database: Database, *, user: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._user = user
 
     @transaction
     def uuids(self) -> list[UUID]:
@@ -60,6 +64,7 @@ class Catalog:
         description: str,
         tags: Sequence[str],
         *,
+        by: str,
         create_folder: Callable[[UUID], None],
     ) -> Experiment:
         """Enter a new experiment.
@@ -72,6 +77,7 @@ class Catalog:
             title: At most 256 characters.
             description: At most 5,000 characters.
             tags: At most 64.
+            by: Who creates it.
             create_folder: Called with the new UUID before the experiment is visible; an error in it
                 undoes everything.
 
@@ -98,7 +104,7 @@ class Catalog:
             ((number,),) = database.execute(
                 "INSERT INTO experiment (uuid, eid, title, description, created_by, created_at,"
                 " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
-                (str(uuid), f"{day}-{count}", title, description, self._user, now, now),
+                (str(uuid), f"{day}-{count}", title, description, by, now, now),
             ).fetchall()
             _add_tags(database, number, tags)
             create_folder(uuid)
@@ -112,12 +118,16 @@ class Catalog:
             OperationRefused: There is none with this UUID.
         """
         with self._database.reading() as database:
-            return _find(
-                database,
-                "uuid",
-                str(uuid),
-                "DB query failed due to non-existing experiment with the specified UUID.",
-            )
+            return _find(database, "uuid", str(uuid), UUID_MISSING)
+
+    @transaction
+    def creator(self, uuid: UUID) -> str | None:
+        """Return who created an experiment; None if there is no such one."""
+        with self._database.reading() as database:
+            row = database.execute(
+                "SELECT created_by FROM experiment WHERE uuid = ?", (str(uuid),)
+            ).fetchone()
+        return None if row is None else str(row[0])
 
     @transaction
     def by_eid(self, eid: str) -> Experiment:
@@ -127,12 +137,7 @@ class Catalog:
             OperationRefused: There is none with this EID.
         """
         with self._database.reading() as database:
-            return _find(
-                database,
-                "eid",
-                eid,
-                "Non-existing experiment with the specified eid for the user.",
-            )
+            return _find(database, "eid", eid, EID_MISSING)
 
     @transaction
     def search(
@@ -233,12 +238,23 @@ class Catalog:
             database.execute("DELETE FROM removed WHERE uuid = ?", (str(uuid),))
 
     @transaction
-    def tags(self, *, unused: bool) -> list[str]:
-        """Return all tags in alphabetical order, those on no experiment only if asked for."""
-        condition = "TRUE" if unused else "key IN (SELECT tag FROM experiment_tag)"
+    def tags(self, *, unused: bool, only: frozenset[UUID] | None = None) -> list[str]:
+        """Return all tags in alphabetical order.
+
+        Args:
+            unused: Whether those on no experiment are asked for, too.
+            only: Only those on these experiments.
+        """
+        seen, values = among(only)
+        condition = (
+            "TRUE"
+            if unused and only is None
+            else "key IN (SELECT tag FROM experiment_tag JOIN experiment"
+            f" ON experiment.number = experiment_tag.experiment WHERE {seen})"
+        )
         with self._database.reading() as database:
             rows = database.execute(
-                f"SELECT name FROM tag WHERE {condition} ORDER BY key"
+                f"SELECT name FROM tag WHERE {condition} ORDER BY key", values
             ).fetchall()
         return [name for (name,) in rows]
 
@@ -249,7 +265,7 @@ class Catalog:
             (str(uuid),),
         ).fetchone()
         if row is None:
-            raise OperationRefused("Non-existing experiment with the specified UUID for the user.")
+            raise OperationRefused(CHANGED_MISSING)
         (number,) = row
         return int(number)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.catalog.database import Dialect
@@ -22,6 +23,7 @@ class ExperimentFilter:
         all_tags: Every one of these tags; an empty list fits no experiment.
         start: The earliest creation time, inclusive.
         end: The latest creation time, inclusive.
+        among: The only experiments that there are, as it were; None: all.
     """
 
     text: str | None = None
@@ -29,6 +31,7 @@ class ExperimentFilter:
     all_tags: Sequence[str] | None = None
     start: datetime | None = None
     end: datetime | None = None
+    among: frozenset[UUID] | None = None
 
 
 def to_microseconds(time: datetime) -> int:
@@ -51,8 +54,9 @@ def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[
         rules.check_title(wanted.text, rules.MAX_TITLE_FILTER)
     rules.check_tag_filter(wanted.any_tags, rules.MAX_TAGS_ANY_FILTER)
     rules.check_tag_filter(wanted.all_tags, rules.MAX_TAGS_ALL_FILTER)
-    parts = ["TRUE"]
-    values: list[object] = []
+    seen, uuids = among(wanted.among)
+    parts = [seen]
+    values: list[object] = [*uuids]
 
     def need(part: str, *more: object) -> None:
         parts.append(f"({part})")
@@ -81,5 +85,13 @@ def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[
     return " AND ".join(parts), values
 
 
-def _marks(keys: set[str]) -> str:
+def among(uuids: frozenset[UUID] | None) -> tuple[str, list[str]]:
+    """Return the condition that an experiment is one of these, and the values that it takes."""
+    if uuids is None:
+        return "TRUE", []
+    # No value fits an empty list, which SQLite has and PostgreSQL has not.
+    return f"experiment.uuid IN ({_marks(uuids) or 'NULL'})", sorted(map(str, uuids))
+
+
+def _marks(keys: Collection[object]) -> str:
     return ", ".join("?" * len(keys))

@@ -10,7 +10,7 @@ from enum import Enum
 from uuid import UUID, uuid4
 
 from aqsync.server.catalog.database import Connection, Database, Row, transaction
-from aqsync.server.catalog.filter import from_microseconds, to_microseconds
+from aqsync.server.catalog.filter import among, from_microseconds, to_microseconds
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.manifest import Parameter
 
@@ -91,6 +91,7 @@ class TaskFilter:
         end: The latest time at which it was asked for, inclusive.
         offset: How many of the newest that fit are left out.
         limit: How many of the others are taken.
+        among: The only experiments that there are, as it were; None: all.
     """
 
     user: str | None = None
@@ -102,6 +103,20 @@ class TaskFilter:
     end: datetime | None = None
     offset: int | None = None
     limit: int | None = None
+    among: frozenset[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orderer:
+    """Who orders a task.
+
+    Args:
+        owner: Whose task it is.
+        token: The token whose rights its script gets; None: those of the token of the server.
+    """
+
+    owner: str
+    token: UUID | None = None
 
 
 class TaskRecords:
@@ -109,12 +124,10 @@ class TaskRecords:
 
     Args:
         database: Where they are kept.
-        user: Who orders new tasks.
     """
 
-    def __init__(self, database: Database, *, user: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._user = user
 
     @transaction
     def add(
@@ -123,6 +136,7 @@ class TaskRecords:
         extension: str,
         action: str,
         parameters: Sequence[TaskParameter],
+        orderer: Orderer,
         enqueue: Callable[[Connection, UUID], None],
     ) -> Task:
         """Enter a task that waits to be run.
@@ -132,6 +146,7 @@ class TaskRecords:
             extension: The name of the extension.
             action: The name of its action.
             parameters: What the action is given.
+            orderer: Who orders it.
             enqueue: Puts the task into a queue, in the same transaction.
 
         Raises:
@@ -145,11 +160,12 @@ class TaskRecords:
         with self._database.changing() as database:
             added = database.execute(
                 "INSERT INTO task (uuid, experiment, extension, action, parameters, created_by,"
-                " received_at, status)"
-                " SELECT ?, number, ?, ?, ?, ?, ?, 'PENDING' FROM experiment WHERE uuid = ?",
+                " token, received_at, status)"
+                " SELECT ?, number, ?, ?, ?, ?, ?, ?, 'PENDING' FROM experiment WHERE uuid = ?",
                 (
-                    *(uuid, extension, action, json.dumps(content), self._user, _now()),
-                    str(experiment),
+                    *(uuid, extension, action, json.dumps(content), orderer.owner),
+                    None if orderer.token is None else str(orderer.token),
+                    *(_now(), str(experiment)),
                 ),
             ).rowcount
             if not added:
@@ -263,7 +279,8 @@ def _condition(wanted: TaskFilter) -> tuple[str, list[object]]:
         "received_at <= ?": None if wanted.end is None else to_microseconds(wanted.end),
     }
     used = {condition: value for condition, value in conditions.items() if value is not None}
-    return " AND ".join(("TRUE", *used)), list(used.values())
+    seen, uuids = among(wanted.among)
+    return " AND ".join((seen, *used)), [*uuids, *used.values()]
 
 
 def _find(database: Connection, key: str, value: object) -> Task:

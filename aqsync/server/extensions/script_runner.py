@@ -17,6 +17,7 @@ from aqsync.server.extensions.environments import EnvironmentFailed, Environment
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.process import StopRequest, run
 from aqsync.server.extensions.variables import ServerAccess, script_variables
+from aqsync.server.rights.task_tokens import TaskTokens
 
 _log = logging.getLogger(__name__)
 CANCEL_SECONDS = 10.0
@@ -51,11 +52,17 @@ class ScriptRunner:
         library: The extensions.
         environments: Their interpreters.
         access: How scripts reach this server.
+        tokens: What they send there.
     """
 
     def __init__(
-        self, library: ExtensionLibrary, environments: Environments, access: ServerAccess
+        self,
+        library: ExtensionLibrary,
+        environments: Environments,
+        access: ServerAccess,
+        tokens: TaskTokens,
     ) -> None:
+        self._tokens = tokens
         self._library = library
         self._environments = environments
         self._access = access
@@ -81,11 +88,12 @@ class ScriptRunner:
         python = self._environments.python_of(extension.folder, running.stop)
         if python is None:
             return _stopped(running)
-        with _path_of_one_word(python) as word:
+        with _path_of_one_word(python) as word, self._tokens.of_task(task.uuid) as token:
             variables = script_variables(
                 extension,
                 {one.parameter.name: one.value for one in task.parameters},
                 self._access,
+                token=token,
                 task=str(task.uuid),
                 python=word,
             )

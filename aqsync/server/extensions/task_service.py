@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from aqsync.server.catalog.catalog import Catalog
-from aqsync.server.catalog.task_records import Task, TaskParameter, TaskRecords
+from aqsync.server.catalog.catalog import Experiment
+from aqsync.server.catalog.task_records import Orderer, Task, TaskParameter, TaskRecords
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Action
@@ -22,8 +22,7 @@ class TaskService:
         library: The extensions.
         records: The tasks.
         runner: What runs them.
-        catalog: The experiments.
-        files: Their files.
+        files: The files of all experiments.
     """
 
     def __init__(
@@ -31,17 +30,22 @@ class TaskService:
         library: ExtensionLibrary,
         records: TaskRecords,
         runner: TaskQueue,
-        catalog: Catalog,
         files: FileStore,
     ) -> None:
         self.library = library
         self.records = records
         self.runner = runner
-        self._catalog = catalog
         self._files = files
 
     def execute(
-        self, experiment: UUID, extension: str, action: str, given: Sequence[Sequence[str]]
+        self,
+        experiment: UUID,
+        extension: str,
+        action: str,
+        given: Sequence[Sequence[str]],
+        *,
+        orderer: Orderer,
+        by_eid: Callable[[str], Experiment],
     ) -> Task:
         """Check an order and enter it as a task; it runs when its turn comes.
 
@@ -50,6 +54,8 @@ class TaskService:
             extension: The name of the extension.
             action: The name of its action.
             given: Pairs of a parameter's name and value; the last one for a name counts.
+            orderer: Who orders it, and gives its script the rights.
+            by_eid: Finds the experiments that parameters name.
 
         Raises:
             OperationRefused: There is no such action or experiment, or it does not take these
@@ -58,8 +64,10 @@ class TaskService:
         found = self.library.find(extension).action(action)
         if any(len(pair) != 2 for pair in given):  # noqa: PLR2004 - a pair
             raise OperationRefused("Each parameter should be a pair of name and value.")
-        parameters = self._checked(found, {pair[0]: pair[1] for pair in given})
-        task = self.records.add(experiment, extension, action, parameters, self.runner.enqueue)
+        parameters = self._checked(found, {pair[0]: pair[1] for pair in given}, by_eid)
+        task = self.records.add(
+            experiment, extension, action, parameters, orderer, self.runner.enqueue
+        )
         self.runner.wake()
         return task
 
@@ -76,7 +84,9 @@ class TaskService:
         self.runner.cancel(uuid)
         return self.records.find(uuid)
 
-    def _checked(self, action: Action, given: dict[str, str]) -> list[TaskParameter]:
+    def _checked(
+        self, action: Action, given: dict[str, str], by_eid: Callable[[str], Experiment]
+    ) -> list[TaskParameter]:
         check_keys([one.name for one in action.parameters], given)
         values = {}
         for one in action.parameters:
@@ -87,7 +97,7 @@ class TaskService:
                 f"The action {action.name} has no parameter of the type experiment."
             )
         experiments = {
-            one.name: self._catalog.by_eid(values[one.name])
+            one.name: by_eid(values[one.name])
             for one in action.parameters
             if one.data_type is DataType.EXPERIMENT
         }

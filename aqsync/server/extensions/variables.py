@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aqsync.server.extensions.manifest import Extension
@@ -44,26 +44,24 @@ class ServerAccess:
 
     Args:
         url: Its address.
-        token: What they must send; empty if it asks for none.
         names: The host names under which a proxy shows this server.
     """
 
     url: str
-    token: str = field(repr=False)
     names: frozenset[str] = frozenset()
 
-    def token_for(self, url: str) -> str:
-        """Return the token if an address is this server's; for any other it is empty."""
+    def is_here(self, url: str) -> bool:
+        """Tell whether an address is this server's: only there a script may send its token."""
         own = urlsplit(self.url)
         try:
             asked = urlsplit(url)
             port = asked.port
         except ValueError:
-            return ""
+            return False
         same_host = asked.hostname == own.hostname or {asked.hostname, own.hostname} <= _LOOPBACK
         # A proxy listens where addresses name no port; another server may listen at any other.
         by_name = asked.hostname in self.names and port in {own.port, None, 80, 443}
-        return self.token if by_name or (same_host and port == own.port) else ""
+        return by_name or (same_host and port == own.port)
 
 
 def script_variables(
@@ -71,6 +69,7 @@ def script_variables(
     parameters: Mapping[str, str],
     access: ServerAccess,
     *,
+    token: str,
     task: str,
     python: str,
 ) -> dict[bytes, bytes]:
@@ -81,13 +80,13 @@ def script_variables(
     Args:
         extension: What the action belongs to; its constants are variables.
         parameters: Further variables, stronger than constants.
-        access: How the script reaches this server. If the extension names another, that one
-            does not get this one's token.
+        access: How the script reaches this server.
+        token: What it sends there. If the extension names another server, that one does not get it.
         task: The UUID of the task.
         python: The interpreter of the extension's environment.
     """
     url = extension.aqueduct_url or access.url
-    token = access.token_for(url)
+    token = token if access.is_here(url) else ""
     variables = {
         # The client library `pyaqueduct` looks for it here.
         "API_TOKEN": token,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from aqsync.server.errors import OperationRefused
+from aqsync.server.errors import NotAllowed, OperationRefused
 from aqsync.server.graphql.types import Info
 
 
@@ -29,6 +29,6 @@ def noted(
     info.context.audited.append(entry)
     try:
         yield entry
-    except OperationRefused as exc:
+    except (OperationRefused, NotAllowed) as exc:
         entry["refused"] = str(exc)
         raise

@@ -24,26 +24,12 @@ from aqsync.server.graphql.types import (
     Tasks,
     UserInfo,
 )
-from aqsync.server.storage import USER
-
-_SCOPES = [
-    "experiment::view::own",
-    "experiment::view::all",
-    "experiment::edit::own",
-    "experiment::edit::all",
-    "experiment::delete::own",
-    "experiment::delete::all",
-    "experiment::create::own",
-    "job::view::own",
-    "job::view::all",
-    "job::create",
-    "job::cancel::own",
-    "job::cancel::all",
-]
+from aqsync.server.rights.scope_words import scope_words
 
 
-def _current_user() -> UserInfo:
-    return UserInfo(username=USER, scopes=_SCOPES)
+def _current_user(info: Info) -> UserInfo:
+    who = info.context.who
+    return UserInfo(username=who.owner, scopes=scope_words(who))
 
 
 def _list_experiments(

@@ -24,7 +24,7 @@ def list_extensions(info: Info) -> list[ExtensionInfo]:
 
 def find_task(info: Info, task_id: UUID) -> TaskData | None:
     """Find one task."""
-    return TaskData.of(info.context.tasks.records.find(task_id))
+    return TaskData.of(info.context.tasks.find(task_id))
 
 
 def list_tasks(
@@ -47,7 +47,7 @@ def list_tasks(
         experiment=parsed_uuid(named.value) if named and not by_eid else None,
         eid=named.value if named and by_eid else None,
     )
-    found, total = info.context.tasks.records.search(wanted, offset, limit)
+    found, total = info.context.tasks.search(wanted, offset, limit)
     return Tasks(tasks_data=[TaskData.of(task) for task in found], total_tasks_count=total)
 
 

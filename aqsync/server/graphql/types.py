@@ -113,7 +113,7 @@ def _list_files(root: ExperimentData, info: Info) -> list[ExperimentFile]:
 
 
 def _list_tasks(root: ExperimentData, info: Info) -> list[TaskData]:
-    found = info.context.tasks.records.of_experiment(root.uuid)
+    found = info.context.tasks.of_experiment(root.uuid)
     return [TaskData.of(task) for task in found]
 
 
@@ -166,7 +166,7 @@ def _stderr_of(root: TaskData, info: Info) -> str | None:
 
 def _output_of(root: TaskData, info: Info) -> tuple[str | None, str | None]:
     # It may have ended since: an answer that calls it PENDING tells no output.
-    return (None, None) if root.ended_at is None else info.context.tasks.records.output(root.uuid)
+    return (None, None) if root.ended_at is None else info.context.tasks.output(root.uuid)
 
 
 @strawberry.type(description="A run of an action.")

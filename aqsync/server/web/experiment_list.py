@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aqsync.server.catalog.catalog import Catalog, Experiment
+from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.filter import ExperimentFilter
 from aqsync.server.errors import OperationRefused
+from aqsync.server.rights.seen_catalog import SeenCatalog
 from aqsync.server.web.paging import Paging
 from aqsync.server.web.templates import Page
 
@@ -29,7 +30,7 @@ class ExperimentSearch:
     page: int
 
 
-def experiment_list(catalog: Catalog, search: ExperimentSearch) -> Page:
+def experiment_list(catalog: SeenCatalog, search: ExperimentSearch) -> Page:
     """Return the page with the experiments that fit, or with the reason why it has none."""
     experiments: list[Experiment] = []
     paging, problem = Paging(search.page, _PAGE_LENGTH, 0), ""

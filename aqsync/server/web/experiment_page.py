@@ -7,9 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from aqsync.server.catalog.catalog import Experiment
-from aqsync.server.catalog.task_records import TaskRecords, TaskStatus
+from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.context import Context
 from aqsync.server.files.store import FileStore
+from aqsync.server.rights.decision import Operation, may
+from aqsync.server.rights.seen_tasks import SeenTasks
 from aqsync.server.web.form_upload import UploadResult
 from aqsync.server.web.paging import Paging
 from aqsync.server.web.templates import Page
@@ -64,8 +66,9 @@ def experiment_page(
         "stored": None if result is None else result.stored,
         "refused": [] if result is None else result.refused,
         "max_file_bytes": max_file_bytes,
+        "can_upload": may(context.who, Operation.UPLOAD) is None,
         **_files(context.files, experiment.uuid, wanted),
-        **_tasks(context.tasks.records, experiment.uuid),
+        **_tasks(context.tasks, experiment.uuid),
     }
     return Page("experiment.html", values, 200 if result is None else result.status)
 
@@ -88,13 +91,13 @@ def _files(files: FileStore, experiment: UUID, wanted: FileSearch) -> dict[str, 
     }
 
 
-def _tasks(records: TaskRecords, experiment: UUID) -> dict[str, object]:
-    tasks = records.of_experiment(experiment)
+def _tasks(seen: SeenTasks, experiment: UUID) -> dict[str, object]:
+    tasks = seen.of_experiment(experiment)
     return {
         "task_count": len(tasks),
         "status_kinds": _STATUS_KINDS,
         "tasks": [
-            (task, list(zip(("Output", "Errors"), records.output(task.uuid), strict=True)))
+            (task, list(zip(("Output", "Errors"), seen.output(task.uuid), strict=True)))
             for task in tasks[:_MAX_TASKS]
         ],
     }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused, NotAsExpected, disk_failure
-from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.served_files import ClientFiles
 from aqsync.server.files.store import Incoming
 from aqsync.server.files.streamed_file import StreamedFile
 from aqsync.server.wire.conditions import ABSENT
@@ -44,7 +44,7 @@ class FormUpload:
         uuid: The experiment.
     """
 
-    def __init__(self, files: ServedFiles, uuid: UUID) -> None:
+    def __init__(self, files: ClientFiles, uuid: UUID) -> None:
         self._files = files
         self._uuid = uuid
         self._result = UploadResult()
@@ -101,7 +101,7 @@ class FormUpload:
             raise FileRefused(400, "Invalid file name.")
         if not self._replace and self._files.store.has_file(self._uuid, self._name):
             raise FileRefused(409, _FILE_EXISTS)
-        self._file = self._files.new_file()
+        self._file = self._files.new_file(self._uuid, self._name)
 
     async def _keep(self, file: StreamedFile) -> None:
         expected = None if self._replace else ABSENT

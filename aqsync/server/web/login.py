@@ -1,19 +1,21 @@
-"""Logging in and out: the token, once, and then a session's cookie."""
+"""Logging in and out: a token, once, and then a session's cookie, which has its rights."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
+from functools import partial
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.rights.failed_logins import TOO_MANY, FailedLogins
+from aqsync.server.rights.token_directory import TokenDirectory
+from aqsync.server.rights.who import ANYBODY, Who
 from aqsync.server.web.fields import Fields
 from aqsync.server.web.formats import link
 from aqsync.server.web.responses import redirect, send_html
 from aqsync.server.web.sessions import TLS, Sessions
 from aqsync.server.web.templates import Page, render
-from aqsync.server.wire.exchange import BY, Exchange
+from aqsync.server.wire.exchange import BY, STILL, WHO, Exchange
 
 _MAX_BODY = 16 * 1024
 _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
@@ -24,31 +26,36 @@ class Login:
     """Decides who may see the page.
 
     Args:
-        token: What a person must enter; None lets everybody in.
+        directory: The tokens; a server without any lets everybody in.
         sessions: The sessions of those who have logged in.
         failed: Counts wrong tokens.
     """
 
-    def __init__(self, token: str | None, sessions: Sessions, failed: FailedLogins) -> None:
+    def __init__(self, directory: TokenDirectory, sessions: Sessions, failed: FailedLogins) -> None:
         self._failed = failed
-        self._token = token
+        self._directory = directory
         self._sessions = sessions
 
-    @property
-    def is_needed(self) -> bool:
-        """Whether there is a token."""
-        return self._token is not None
+    async def is_needed(self) -> bool:
+        """Tell whether there are tokens."""
+        return not await self._directory.is_open()
 
-    def lets_in(self, exchange: Exchange) -> bool:
-        """Tell whether a request may see the page."""
+    async def who(self, exchange: Exchange) -> Who | None:
+        """Tell who sends a request; None if nobody is logged in (any more)."""
+        if await self._directory.is_open():
+            exchange.scope.update({WHO: ANYBODY, BY: ANYBODY.name})
+            return ANYBODY
         session = self._session(exchange)
-        if self._token is None:
-            exchange.scope[BY] = "anybody"
-        elif session is not None and self._sessions.is_open(session, _origin(exchange)):
-            exchange.scope[BY] = _label(session)
-        else:
-            return False
-        return True
+        token = self._sessions.token_of(session, _origin(exchange))
+        if session is None or token is None:
+            return None
+        who = await self._directory.who_has(token)
+        if who is None:
+            self._sessions.end(session)
+            return None
+        still = partial(self._directory.who_has, token)
+        exchange.scope.update({WHO: who, BY: _label(session), STILL: still})
+        return who
 
     async def redirect_to_form(self, exchange: Exchange) -> None:
         """Redirect to the form, which leads back to the page that was asked for."""
@@ -61,7 +68,7 @@ class Login:
     async def show(self, exchange: Exchange) -> None:
         """Show the form, or redirect a person who is logged in already."""
         wanted = Fields(exchange.scope["query_string"])["next"]
-        if self.lets_in(exchange):
+        if await self.who(exchange) is not None:
             await redirect(exchange, _own_path(wanted))
         else:
             await self._show(exchange, wanted)
@@ -77,23 +84,26 @@ class Login:
             raise FileRefused(429, TOO_MANY)
         fields = Fields(await exchange.read_body(_MAX_BODY))
         wanted = fields["next"]
-        sent = fields["token"].strip()
-        if self._token is None or hmac.compare_digest(sent.encode(), self._token.encode()):
+        found = await self._directory.who_sends(fields["token"].strip().encode())
+        if not await self.is_needed():
+            await redirect(exchange, _own_path(wanted))
+        elif found is not None:
+            token, who = found
             # A new id at each login, so that no id that somebody else has set is ever used.
             self._sessions.end(self._session(exchange))
-            session = self._sessions.begin(_origin(exchange))
-            exchange.scope[BY] = _label(session)
+            session = self._sessions.begin(_origin(exchange), token)
+            exchange.scope.update({WHO: who, BY: _label(session)})
             exchange.note_login("login")
             cookie = self._sessions.cookie(session, secure=_is_secure(exchange))
             await redirect(exchange, _own_path(wanted), (cookie,))
         else:
             exchange.note_login("login", "wrong token")
             await self._failed.slow_down(exchange.client)
-            await self._show(exchange, wanted, "This is not the token.")
+            await self._show(exchange, wanted, "This is not a token of this server.")
 
     async def end(self, exchange: Exchange) -> None:
         """End the session of a request."""
-        if self.lets_in(exchange):
+        if await self.who(exchange) is not None:
             exchange.note_login("logout")
         self._sessions.end(self._session(exchange))
         cookie = self._sessions.cookie(None, secure=_is_secure(exchange))

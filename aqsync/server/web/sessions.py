@@ -31,32 +31,36 @@ class Sessions:
     def __init__(self, cookie: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._cookie = cookie
         self._clock = clock
-        self._used: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._used: OrderedDict[str, tuple[float, str, str]] = OrderedDict()
 
-    def begin(self, origin: str) -> str:
+    def begin(self, origin: str, token: str) -> str:
         """Begin a session and return its id, which is random.
 
         Args:
             origin: What its requests have in common: `TLS`, or the address of the client.
+            token: The SHA-256 of the token that it was begun with.
         """
         session = secrets.token_urlsafe(32)
-        self._used[session] = self._clock(), origin
+        self._used[session] = self._clock(), origin, token
         if len(self._used) > _MOST_SESSIONS:
             self._used.popitem(last=False)
         return session
 
-    def is_open(self, session: str | None, origin: str) -> bool:
-        """Tell whether this is the id of a session of this origin; if so note that it was used."""
+    def token_of(self, session: str | None, origin: str) -> str | None:
+        """Return the SHA-256 of the token of a session, and note that it was used.
+
+        None if this is the id of no session of this origin.
+        """
         known = self._used.get(session or "")
         if session is None or known is None or known[1] != origin:
-            return False
+            return None
         now = self._clock()
         if now - known[0] > IDLE_SECONDS:
             del self._used[session]
-            return False
-        self._used[session] = now, origin
+            return None
+        self._used[session] = now, origin, known[2]
         self._used.move_to_end(session)
-        return True
+        return known[2]
 
     def end(self, session: str | None) -> None:
         """End a session, if this is the id of one."""

@@ -7,7 +7,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aqsync.server.trail import Trail
-from aqsync.server.wire.exchange import AUDITED, BY, Exchange
+from aqsync.server.wire.exchange import AUDITED, BY, WHO, Exchange
 
 _REFUSALS = frozenset({401, 403, 408, 413, 429, 507})
 """What is told in the audit log, whatever was asked for."""
@@ -52,7 +52,10 @@ class AccessLog:
     def _tell(self, exchange: Exchange, status: int | None, sent: int, seconds: float) -> None:
         scope = exchange.scope
         # No status: the client left before it was answered.
-        who = {"client": exchange.client, "by": scope.get(BY, "nobody"), "status": status}
+        who: dict[str, object] = {"client": exchange.client, "by": scope.get(BY, "nobody")}
+        if (known := scope.get(WHO)) is not None and known.token is not None:
+            who["owner"] = known.owner
+        who["status"] = status
         request = {"method": exchange.method, "path": scope["path"]}
         self._trail.access(who | request | {"bytes": sent, "ms": round(seconds * 1000, 1)})
         for entry in scope[AUDITED]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from starlette.types import Receive
 
-from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.served_files import ClientFiles
 from aqsync.server.files.store import FileFacts, FileStore, OpenFile
 from aqsync.server.wire.exchange import Exchange, Headers
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 async def send_file(
     exchange: Exchange,
-    files: ServedFiles,
+    files: ClientFiles,
     uuid: UUID,
     name: str,
     headers_of: Callable[[str, FileFacts], Headers],
@@ -52,6 +52,8 @@ async def send_file(
             if not more:
                 return
             piece = await run(_read_on, file)
+            if await exchange.was_shut_out():
+                return
             if not piece:
                 # The headers are sent: all that can be done is to break off.
                 _log.error("%s/%s cannot be read to its end", uuid, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -22,7 +22,12 @@ AUDITED = "aqsync.audited"
 """In the scope: what a request changes, for the audit log."""
 BY = "aqsync.by"
 """In the scope: how the client has shown who it is, for both logs."""
+WHO = "aqsync.who"
+"""In the scope: who asks (`rights.who.Who`); nothing is done for a request without it."""
+STILL = "aqsync.still"
+"""In the scope: asks again who the client is; None says that its token or session has ended."""
 _MOST_NAMES = 100
+_ENDED = "The token that this began with has ended."
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -51,6 +56,20 @@ class Exchange:
         message = await self._receive()
         self._body_ended = not message.get("more_body", False)
         return message
+
+    async def check_still(self) -> None:
+        """Look again whether the token or session counts with which a long transfer began.
+
+        Raises:
+            FileRefused: It was revoked or has ended meanwhile.
+        """
+        if await self.was_shut_out():
+            raise FileRefused(401, _ENDED)
+
+    async def was_shut_out(self) -> bool:
+        """Tell whether the token or session has ended meanwhile with which a request began."""
+        ask: Callable[[], Awaitable[object]] | None = self.scope.get(STILL)
+        return ask is not None and await ask() is None
 
     @property
     def method(self) -> str:
@@ -110,12 +129,14 @@ class Exchange:
 
         Raises:
             ClientLeft: The body did not come to its end.
+            FileRefused: See `check_still`.
         """
         if self._body_ended:
             return None
         message = await self.receive()
         if message["type"] == "http.disconnect":
             raise ClientLeft
+        await self.check_still()
         piece: bytes = message.get("body", b"")
         return piece
 

@@ -15,11 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from aqsync.server import rules, untrusted
 from aqsync.server.errors import FileRefused, disk_failure
-from aqsync.server.files.served_files import ServedFiles
+from aqsync.server.files.served_files import ClientFiles, ServedFiles
 from aqsync.server.files.store import EXPERIMENT_MISSING, MICROSECONDS, FileFacts, Incoming
 from aqsync.server.wire import conditions
 from aqsync.server.wire.download import send_file
-from aqsync.server.wire.exchange import ClientLeft, Exchange, Headers
+from aqsync.server.wire.exchange import WHO, ClientLeft, Exchange, Headers
 from aqsync.server.wire.upload import check_body_size, receive_file
 
 _log = logging.getLogger(__name__)
@@ -57,65 +57,65 @@ class FilesEndpoint:
 
     async def _dispatch(self, exchange: Exchange, path: list[str]) -> None:
         method = exchange.method
+        files = self._files.seen_by(exchange.scope[WHO])
         match path:
             case [uuid] if method == "POST":
-                await self._upload(exchange, _uuid(uuid))
+                await _upload(exchange, files, _uuid(uuid))
             case [uuid]:
                 await exchange.refuse_method("POST")
             case [uuid, name] if method == "GET":
-                await self._download(exchange, _uuid(uuid), name)
+                await send_file(exchange, files, _uuid(uuid), name, _file_headers)
             case [uuid, "delete_files"] if method == "POST":
-                await self._delete(exchange, _uuid(uuid))
+                await _delete(exchange, files, _uuid(uuid))
             case [uuid, name]:
                 allowed = ("GET", "POST") if name == "delete_files" else ("GET",)
                 await exchange.refuse_method(*allowed)
             case _:
                 raise FileRefused(404, "Not Found")
 
-    async def _upload(self, exchange: Exchange, uuid: UUID) -> None:
-        name = exchange.header(b"file_name")
-        if name is None:
-            raise FileRefused(422, "Filename header is missing.")
-        if not rules.is_file_name(name):
-            raise FileRefused(400, "Invalid file name.")
-        store, limit = self._files.store, self._files.max_file_bytes
-        run = partial(get_running_loop().run_in_executor, self._files.disk)
-        if not store.remembers(uuid) and not await run(store.has, uuid):
-            raise FileRefused(404, EXPERIMENT_MISSING)
-        exchange.note("upload", uuid, [name])
-        check_body_size(limit, exchange.announced_bytes() or 0, read=0)
-        expected = conditions.expected_version(exchange)
-        if exchange.has_large_body():
-            # Looked at again while the file comes, and when it is whole.
-            await run(store.space.check, exchange.announced_bytes() or 0)
-            if expected is not None:
-                await run(store.check, uuid, name, expected)
 
-        def keep(incoming: Incoming) -> str:
-            return store.keep(incoming, uuid, name, expected)
+async def _upload(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
+    name = exchange.header(b"file_name")
+    if name is None:
+        raise FileRefused(422, "Filename header is missing.")
+    if not rules.is_file_name(name):
+        raise FileRefused(400, "Invalid file name.")
+    store, limit = files.store, files.max_file_bytes
+    run = partial(get_running_loop().run_in_executor, files.disk)
+    if not store.remembers(uuid) and not await run(store.has, uuid):
+        raise FileRefused(404, EXPERIMENT_MISSING)
+    exchange.note("upload", uuid, [name])
+    check_body_size(limit, exchange.announced_bytes() or 0, read=0)
+    expected = conditions.expected_version(exchange)
+    if exchange.has_large_body():
+        # Looked at again while the file comes, and when it is whole.
+        await run(store.space.check, exchange.announced_bytes() or 0)
+        if expected is not None:
+            await run(store.check, uuid, name, expected)
 
-        time = await receive_file(exchange, self._files.new_file(), keep, limit)
-        headers = (*conditions.checked_headers(exchange), conditions.modified_header(time))
-        result = {"result": f"Successfuly uploaded {name}"}
-        await exchange.answer(200, result, headers=headers)
+    def keep(incoming: Incoming) -> str:
+        return store.keep(incoming, uuid, name, expected)
 
-    async def _download(self, exchange: Exchange, uuid: UUID, name: str) -> None:
-        await send_file(exchange, self._files, uuid, name, _file_headers)
+    time = await receive_file(exchange, files.new_file(uuid, name), keep, limit)
+    headers = (*conditions.checked_headers(exchange), conditions.modified_header(time))
+    result = {"result": f"Successfuly uploaded {name}"}
+    await exchange.answer(200, result, headers=headers)
 
-    async def _delete(self, exchange: Exchange, uuid: UUID) -> None:
-        run = partial(get_running_loop().run_in_executor, self._files.disk)
-        names = await run(_file_list, await exchange.read_body(_MAX_DELETE_BODY))
-        exchange.note("delete files", uuid, names)
-        if not names:
-            raise FileRefused(400, "File list can not be empty.")
-        if len(names) > _MOST_DELETED:
-            raise FileRefused(400, f"The file list has more than {_MOST_DELETED} names.")
-        expected = conditions.expected_version(exchange)
-        if expected is not None and len(names) > 1:
-            raise FileRefused(400, "Only one file can be deleted on a condition.")
-        await run(self._files.store.delete, uuid, names, expected)
-        result = {"result": f"Successfully deleted {rules.joined(names)}"}
-        await exchange.answer(200, result, headers=conditions.checked_headers(exchange))
+
+async def _delete(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
+    run = partial(get_running_loop().run_in_executor, files.disk)
+    names = await run(_file_list, await exchange.read_body(_MAX_DELETE_BODY))
+    exchange.note("delete files", uuid, names)
+    if not names:
+        raise FileRefused(400, "File list can not be empty.")
+    if len(names) > _MOST_DELETED:
+        raise FileRefused(400, f"The file list has more than {_MOST_DELETED} names.")
+    expected = conditions.expected_version(exchange)
+    if expected is not None and len(names) > 1:
+        raise FileRefused(400, "Only one file can be deleted on a condition.")
+    await run(files.store.delete, uuid, names, expected)
+    result = {"result": f"Successfully deleted {rules.joined(names)}"}
+    await exchange.answer(200, result, headers=conditions.checked_headers(exchange))
 
 
 def _uuid(text: str) -> UUID:

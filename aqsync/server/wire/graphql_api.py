@@ -6,7 +6,6 @@ import json
 import logging
 from asyncio import get_running_loop
 from concurrent.futures import Executor
-from dataclasses import replace
 from typing import Any
 
 import strawberry
@@ -17,13 +16,14 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext
 
 from aqsync.server import rules
-from aqsync.server.context import Context
-from aqsync.server.errors import FileRefused, OperationRefused
+from aqsync.server.context import Context, Parts
+from aqsync.server.errors import FileRefused, NotAllowed, OperationRefused
 from aqsync.server.graphql.executor import FileListExecutor
+from aqsync.server.graphql.field_rights import FieldRights
 from aqsync.server.graphql.limits import RequestLimits, check_variables
 from aqsync.server.graphql.mutation import Mutation
 from aqsync.server.graphql.query import Query
-from aqsync.server.wire.exchange import AUDITED, ClientLeft, Exchange
+from aqsync.server.wire.exchange import AUDITED, WHO, ClientLeft, Exchange
 
 _log = logging.getLogger(__name__)
 _MAX_BODY = 8 * 1024 * 1024
@@ -49,7 +49,11 @@ class AqueductSchema(strawberry.Schema):
 schema = AqueductSchema(
     query=Query,
     mutation=Mutation,
-    extensions=[RequestLimits, lambda: QueryDepthLimiter(max_depth=rules.MAX_DEPTH)],
+    extensions=[
+        RequestLimits,
+        lambda: QueryDepthLimiter(max_depth=rules.MAX_DEPTH),
+        FieldRights,
+    ],
     execution_context_class=FileListExecutor,
 )
 
@@ -58,12 +62,12 @@ class GraphQLEndpoint:
     """Answers operations.
 
     Args:
-        context: What the operations work with.
+        parts: What the operations work with.
         workers: The threads that run them.
     """
 
-    def __init__(self, context: Context, workers: Executor) -> None:
-        self._context = context
+    def __init__(self, parts: Parts, workers: Executor) -> None:
+        self._parts = parts
         self._workers = workers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,33 +83,36 @@ class GraphQLEndpoint:
             return
         except ClientLeft:
             return
-        answer = await get_running_loop().run_in_executor(
-            self._workers, self._answer, body, scope[AUDITED]
-        )
+        context = Context(self._parts, scope[WHO], scope[AUDITED])
+        answer = await get_running_loop().run_in_executor(self._workers, _answer, body, context)
         await exchange.answer(*answer)
 
-    def _answer(self, body: bytes, audited: list[dict[str, object]]) -> tuple[int, bytes]:
-        try:
-            request = _Request(body)
-        except _NoOperation as exc:
-            return 400, _encode({"detail": str(exc)})
-        try:
-            check_variables(request.variables)
-        except GraphQLError as exc:
-            return 200, _encode({"data": None, "errors": [_presented(exc)]})
-        try:
-            result = schema.execute_sync(
-                request.query,
-                variable_values=request.variables,
-                operation_name=request.operation_name,
-                context_value=replace(self._context, audited=audited),
-            )
-        except CannotGetOperationTypeError as exc:
-            return 400, _encode({"detail": exc.as_http_error_reason()})
-        answer: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            answer["errors"] = [_presented(error) for error in result.errors]
-        return 200, _encode(answer)
+
+def _answer(body: bytes, context: Context) -> tuple[int, bytes]:
+    try:
+        request = _Request(body)
+    except _NoOperation as exc:
+        return 400, _encode({"detail": str(exc)})
+    try:
+        check_variables(request.variables)
+    except GraphQLError as exc:
+        return 200, _encode({"data": None, "errors": [_presented(exc)]})
+    try:
+        result = schema.execute_sync(
+            request.query,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+            context_value=context,
+        )
+    except CannotGetOperationTypeError as exc:
+        return 400, _encode({"detail": exc.as_http_error_reason()})
+    refused = [error for error in result.errors or () if _is_not_allowed(error)]
+    if refused and not any((result.data or {}).values()):
+        return 403, _encode({"detail": str(refused[0].original_error)})
+    answer: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        answer["errors"] = [_presented(error) for error in result.errors]
+    return 200, _encode(answer)
 
 
 class _NoOperation(Exception):
@@ -148,10 +155,14 @@ def _presented(error: GraphQLError) -> dict[str, Any]:
     return presented
 
 
+def _is_not_allowed(error: GraphQLError) -> bool:
+    return isinstance(error.original_error, NotAllowed)
+
+
 def _is_failure(error: GraphQLError) -> bool:
     """Tell an exception of the server's own from a refusal and from a faulty request."""
     cause = error.original_error
-    if cause is None or isinstance(cause, OperationRefused | GraphQLError):
+    if cause is None or isinstance(cause, OperationRefused | NotAllowed | GraphQLError):
         return False
     return error.path is not None
 

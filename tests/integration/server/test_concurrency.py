@@ -142,7 +142,7 @@ def test_a_file_replaced_under_a_download_comes_whole(visit: Visit) -> None:
 
 def test_only_plain_files_are_shown_and_served(tmp_path: Path) -> None:
     storage = Storage(StorageSettings(tmp_path / "data"))
-    made = storage.catalog.create("title", "", [], create_folder=storage.files.create)
+    made = storage.catalog.create("title", "", [], by="admin", create_folder=storage.files.create)
     folder = tmp_path / "data" / "experiments" / str(made.uuid)
     (tmp_path / "secret").write_bytes(b"secret")
     (folder / "link").symlink_to(tmp_path / "secret")

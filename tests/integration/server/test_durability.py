@@ -179,7 +179,7 @@ def test_the_file_and_its_name_are_on_the_disk_before_the_answer(
         real_replace(source, target)
 
     storage = Storage(StorageSettings(tmp_path / "data"))
-    made = storage.catalog.create("title", "", [], create_folder=storage.files.create)
+    made = storage.catalog.create("title", "", [], by="admin", create_folder=storage.files.create)
     real_sync, real_replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
@@ -226,7 +226,7 @@ def test_a_removal_goes_on_after_a_crash(
     data = tmp_path / "data"
     storage = Storage(StorageSettings(data))
     create: Callable[[], Any] = lambda: storage.catalog.create(  # noqa: E731 - twice, in short
-        "title", "", [], create_folder=storage.files.create
+        "title", "", [], by="admin", create_folder=storage.files.create
     )
     doomed, kept = create(), create()
     for experiment in (doomed, kept):
@@ -249,7 +249,7 @@ def test_a_removal_goes_on_after_a_crash(
 def test_an_experiment_that_cannot_get_a_folder_is_not_made(tmp_path: Path) -> None:
     storage = Storage(StorageSettings(tmp_path / "data"))
     with pytest.raises(Crash):
-        storage.catalog.create("title", "", ["tag"], create_folder=crash)
+        storage.catalog.create("title", "", ["tag"], by="admin", create_folder=crash)
     assert storage.catalog.uuids() == []
     assert storage.catalog.tags(unused=True) == []
     storage.close()

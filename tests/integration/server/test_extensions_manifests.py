@@ -169,8 +169,8 @@ def test_aliases_are_welcome(tmp_path: Path) -> None:
     ],
 )
 def test_the_token_is_for_this_server_only(named: str, gets_it: bool) -> None:  # noqa: FBT001 - a table
-    access = ServerAccess("http://127.0.0.1:8000/", "s", frozenset({"lab.example"}))
-    assert access.token_for(named) == ("s" if gets_it else "")
+    access = ServerAccess("http://127.0.0.1:8000/", frozenset({"lab.example"}))
+    assert access.is_here(named) is gets_it
 
 
 def test_a_library_is_read_from_disk_at_each_query(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from uuid import UUID
 import pytest
 
 from aqsync.server.catalog.catalog import Experiment
-from aqsync.server.catalog.task_records import Task, TaskEnd, TaskRecords, TaskStatus
+from aqsync.server.catalog.task_records import Orderer, Task, TaskEnd, TaskRecords, TaskStatus
 from aqsync.server.extensions import task_runner as runner_module
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Extension
 from aqsync.server.extensions.script_runner import ScriptRunner
 from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.variables import ServerAccess
+from aqsync.server.rights.task_tokens import TaskTokens
 from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
@@ -36,7 +37,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 @pytest.fixture
 def experiment(storage: Storage) -> Experiment:
-    return storage.catalog.create("title", "", [], create_folder=storage.files.create)
+    return storage.catalog.create("title", "", [], by="admin", create_folder=storage.files.create)
 
 
 def in_no_queue(*_: object) -> None:
@@ -76,6 +77,15 @@ class Surprising:
         return self._find(name)
 
 
+def add(records: TaskRecords, experiment: Experiment) -> Task:
+    return records.add(experiment.uuid, "e", "a", [], Orderer("ada"), in_no_queue)
+
+
+def scripts(library: ExtensionLibrary, storage: Storage) -> ScriptRunner:
+    tokens = TaskTokens(storage.tokens, is_closed=True)
+    return ScriptRunner(library, storage.environments, ServerAccess("http://x/"), tokens)
+
+
 def ended(records: TaskRecords, task: Task) -> Task:
     wait_until(lambda: records.find(task.uuid).ended_at is not None, f"the end of {task}")
     return records.find(task.uuid)
@@ -90,12 +100,10 @@ def test_a_full_disk_only_delays_tasks(
 ) -> None:
     monkeypatch.setattr(runner_module, "_RETRY_SECONDS", 0.01)
     write_extension(tmp_path / "extensions" / "e", {"a": "echo done"})
-    records = FullDisk(storage.database, user="admin")
-    tasks = [records.add(experiment.uuid, "e", "a", [], in_no_queue) for _ in range(2)]
+    records = FullDisk(storage.database)
+    tasks = [add(records, experiment) for _ in range(2)]
     library = ExtensionLibrary(tmp_path / "extensions")
-    runner = TaskRunner(
-        records, ScriptRunner(library, storage.environments, ServerAccess("http://x/", "")), 1
-    )
+    runner = TaskRunner(records, scripts(library, storage), 1)
     runner.start()
     assert {ended(records, task).status for task in tasks} == {TaskStatus.SUCCESS}
     assert records.output(tasks[0].uuid) == ("done\n", "")
@@ -114,12 +122,10 @@ def test_a_surprise_fails_its_task_and_not_the_next(
 ) -> None:
     write_extension(tmp_path / "extensions" / "e", {"a": ":"})
     records = storage.tasks
-    first, second = (records.add(experiment.uuid, "e", "a", [], in_no_queue) for _ in range(2))
+    first, second = (add(records, experiment) for _ in range(2))
     library = ExtensionLibrary(tmp_path / "extensions")
     monkeypatch.setattr(library, "find", Surprising(library))
-    runner = TaskRunner(
-        records, ScriptRunner(library, storage.environments, ServerAccess("http://x/", "")), 1
-    )
+    runner = TaskRunner(records, scripts(library, storage), 1)
     runner.start()
     assert ended(records, first).status is TaskStatus.FAILURE
     assert ended(records, second).status is TaskStatus.SUCCESS
@@ -130,9 +136,7 @@ def test_a_surprise_fails_its_task_and_not_the_next(
 
 def test_a_runner_that_was_never_started_can_be_stopped(storage: Storage, tmp_path: Path) -> None:
     library = ExtensionLibrary(tmp_path)
-    TaskRunner(
-        storage.tasks, ScriptRunner(library, storage.environments, ServerAccess("", "")), 2
-    ).stop()
+    TaskRunner(storage.tasks, scripts(library, storage), 2).stop()
 
 
 def is_refused(server: EmbeddedServer) -> bool:

@@ -41,7 +41,7 @@ def has_room_for(storage: Storage, size: int) -> bool:
 def test_a_quota_counts_what_comes_and_goes(tmp_path: Path) -> None:
     storage = Storage(StorageSettings(tmp_path / "data"), quota=1000, reserve=0)
     one, two = (
-        storage.catalog.create(title, "", [], create_folder=storage.files.create).uuid
+        storage.catalog.create(title, "", [], by="admin", create_folder=storage.files.create).uuid
         for title in ("one", "two")
     )
     put(storage, one, "a", 300)

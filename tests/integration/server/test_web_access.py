@@ -74,7 +74,7 @@ def test_the_page_asks_for_the_token_once(person: Visit, program: Visit) -> None
 def test_a_wrong_token(person: Visit, token: str) -> None:
     refused = log_in(person, token)
     assert refused.status_code == 401
-    assert "This is not the token." in refused.text
+    assert "This is not a token of this server." in refused.text
     assert "set-cookie" not in refused.headers
     assert person.http.get("/").status_code == 303
 

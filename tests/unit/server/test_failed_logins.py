@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as Asked
 
 from aqsync.server.rights import failed_logins
 from aqsync.server.rights.failed_logins import FREE, MOST_WAITING, PAUSE_SECONDS, FailedLogins
-from aqsync.server.rights.token_gate import TokenGate
+from aqsync.server.rights.gate import Gate
+from aqsync.server.rights.rate_limit import RateLimit
+from aqsync.server.rights.secret import digest_of
+from aqsync.server.rights.token_directory import TokenDirectory
+from aqsync.server.rights.tokens import Tokens
+from aqsync.server.rights.who import Scope, Who
 from aqsync.server.wire.exchange import Exchange
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -81,11 +89,21 @@ def test_addresses_do_not_grow_without_end() -> None:
     asyncio.run(run())
 
 
+class Known:
+    """The tokens of a server that has only ``right``."""
+
+    def there_are_any(self) -> bool:
+        return True
+
+    def find(self, digest: str) -> Who | None:
+        return Who("r", "ada", Scope.READ) if digest == digest_of(b"right") else None
+
+
 def answered(failed: FailedLogins, token: str) -> int:
     """The status of a request to a server with the token ``right``."""
     sent: list[Message] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: Asked, receive: Receive, send: Send) -> None:
         await Exchange(scope, receive, send).answer(200, {})
 
     async def receive() -> Message:
@@ -101,8 +119,16 @@ def answered(failed: FailedLogins, token: str) -> int:
         "client": (HERE, 1),
         "headers": [(b"authorization", f"Bearer {token}".encode())],
     }
-    gate = TokenGate(app, token="right", failed=failed, is_exempt=lambda _: False)
-    asyncio.run(gate(scope, receive, send))
+    with ThreadPoolExecutor(1) as threads:
+        gate = Gate(
+            app,
+            directory=TokenDirectory(cast("Tokens", Known()), None, threads),
+            failed=failed,
+            rate=RateLimit(None),
+            is_exempt=lambda _: False,
+            allowed=frozenset(),
+        )
+        asyncio.run(gate(scope, receive, send))
     status: int = sent[0]["status"]
     return status
 

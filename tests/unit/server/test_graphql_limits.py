@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from aqsync.server.files.listing import FolderListing, ListingCache
 from aqsync.server.graphql import limits
 from aqsync.server.graphql.limits import check_variables
+from aqsync.server.rights.who import ANYBODY
 from aqsync.server.wire.graphql_api import schema
 
 EXPERIMENT = 'experiment(experimentIdentifier: {type: EID, value: "x"})'
@@ -84,7 +85,7 @@ def test_a_hundred_experiments_with_all_their_fields_are_few() -> None:
         " taskStatus stdOut stdErr resultCode parameters {value key {name dataType}}}"
     )
     asked = " ".join(f"e{n}: {EXPERIMENT} {{{everything}}}" for n in range(100))
-    found = errors(f"{{{asked}}} {task}")
+    found = errors(f"{{{asked}}} {task}", SimpleNamespace(who=ANYBODY))
     # They come as far as the catalog, which is missing here.
     assert len(found) == 100
     assert all("catalog" in message for message in found)
@@ -93,7 +94,7 @@ def test_a_hundred_experiments_with_all_their_fields_are_few() -> None:
 def test_long_lists_are_not_given_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_LISTED", 10)
     catalog = SimpleNamespace(tags=Mock(return_value=["a", "b", "c"]))
-    context = SimpleNamespace(catalog=catalog)
+    context = SimpleNamespace(catalog=catalog, who=ANYBODY)
     assert not errors("{a: tags {tagsData} b: tags {tagsData} c: tags {tagsData}}", context)
     [message, *_] = errors(
         "{" + " ".join(f"a{n}: tags {{tagsData}}" for n in range(4)) + "}", context
@@ -104,7 +105,7 @@ def test_long_lists_are_not_given_many_times(monkeypatch: pytest.MonkeyPatch) ->
 def test_long_texts_are_not_given_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_SHOWN_BYTES", 100)
     catalog = SimpleNamespace(tags=Mock(return_value=["a" * 30]))
-    context = SimpleNamespace(catalog=catalog)
+    context = SimpleNamespace(catalog=catalog, who=ANYBODY)
     thrice = "{a: tags {tagsData} b: tags {tagsData} c: tags {tagsData}}"
     assert not errors(thrice, context)
     catalog.tags.return_value = ["\U0001f600" * 3]
@@ -121,6 +122,7 @@ def test_files_are_not_listed_many_times(monkeypatch: pytest.MonkeyPatch, tmp_pa
     experiment = Mock(tags=())
     listing = FolderListing(tmp_path, "x", ListingCache())
     context = SimpleNamespace(
+        who=ANYBODY,
         catalog=SimpleNamespace(by_eid=Mock(return_value=experiment)),
         files=SimpleNamespace(listing=Mock(return_value=listing)),
     )

@@ -38,7 +38,8 @@ class Store:
         self._data = data
         self._storage = Storage(StorageSettings(data))
         room = self._storage.files.create
-        self.uuid: UUID = self._storage.catalog.create("", "", [], create_folder=room).uuid
+        made = self._storage.catalog.create("", "", [], by="admin", create_folder=room)
+        self.uuid: UUID = made.uuid
 
     def reopen(self) -> None:
         self._storage.close()

@@ -149,13 +149,13 @@ HERE = "192.0.2.1"
 
 def test_a_session_is_bound_to_where_it_began() -> None:
     sessions = Sessions("c")
-    plain, encrypted = sessions.begin(HERE), sessions.begin(TLS)
-    assert sessions.is_open(plain, HERE)
+    plain, encrypted = sessions.begin(HERE, "t"), sessions.begin(TLS, "t")
+    assert sessions.token_of(plain, HERE) == "t"
     # What another server on the same host has read is worth nothing to it.
-    assert not sessions.is_open(plain, "192.0.2.2")
-    assert not sessions.is_open(plain, TLS)
-    assert not sessions.is_open(encrypted, HERE)
-    assert sessions.is_open(plain, HERE)
+    assert sessions.token_of(plain, "192.0.2.2") is None
+    assert sessions.token_of(plain, TLS) is None
+    assert sessions.token_of(encrypted, HERE) is None
+    assert sessions.token_of(plain, HERE) == "t"
     both = f"c={plain}; __Host-c={encrypted}"
     assert sessions.id_in(both, secure=False) == plain
     assert sessions.id_in(both, secure=True) == encrypted
@@ -164,28 +164,29 @@ def test_a_session_is_bound_to_where_it_began() -> None:
 def test_sessions_end() -> None:
     now = 0.0
     sessions = Sessions("c", lambda: now)
-    first, second = sessions.begin(HERE), sessions.begin(HERE)
+    first, second = sessions.begin(HERE, "t"), sessions.begin(HERE, "t")
     assert first != second
-    assert sessions.is_open(sessions.id_in(f"other=1; c={first}; d=2", secure=False), HERE)
-    assert not sessions.is_open(sessions.id_in(f"cc={first}", secure=False), HERE)
-    assert not sessions.is_open(None, HERE)
-    assert not sessions.is_open("", HERE)
+    assert sessions.token_of(sessions.id_in(f"other=1; c={first}; d=2", secure=False), HERE) == "t"
+    assert sessions.token_of(sessions.id_in(f"cc={first}", secure=False), HERE) is None
+    assert sessions.token_of(None, HERE) is None
+    assert sessions.token_of("", HERE) is None
     now = IDLE_SECONDS
-    assert sessions.is_open(first, HERE), "use keeps it open"
+    assert sessions.token_of(first, HERE) == "t", "use keeps it open"
     now += 1
-    assert sessions.is_open(first, HERE)
-    assert not sessions.is_open(second, HERE)
+    assert sessions.token_of(first, HERE) == "t"
+    assert sessions.token_of(second, HERE) is None
     sessions.end(first)
-    assert not sessions.is_open(first, HERE)
+    assert sessions.token_of(first, HERE) is None
 
 
 def test_sessions_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "_MOST_SESSIONS", 2)
     sessions = Sessions("c")
-    first, second = sessions.begin(HERE), sessions.begin(HERE)
-    assert sessions.is_open(first, HERE)
-    third = sessions.begin(HERE)
-    assert [sessions.is_open(one, HERE) for one in (first, second, third)] == [True, False, True]
+    first, second = sessions.begin(HERE, "t"), sessions.begin(HERE, "t")
+    assert sessions.token_of(first, HERE) == "t"
+    third = sessions.begin(HERE, "t")
+    found = [sessions.token_of(one, HERE) for one in (first, second, third)]
+    assert found == ["t", None, "t"]
 
 
 def test_the_cookie_of_a_session() -> None:
