@@ -93,10 +93,10 @@ class ServerConfig(Section):
             parts.port  # noqa: B018 - reading it is what checks it
         except ValueError as error:
             raise ValueError(f"{shown} is not an address") from error
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("the address holds a user or password; a token goes into token_file")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{shown} does not begin with http:// or https:// and a host")
+        if "@" in url:  # also behind a "/": a password may hold one
+            raise ValueError("the address holds a user or password; a token goes into token_file")
         if parts.query or parts.fragment or not url.isprintable() or " " in url:
             raise ValueError(f"{shown} holds more than host, port and path")
         if (bare := url.rstrip("/")).endswith(_API_PATH):

@@ -118,7 +118,10 @@ def labelled(urls: Iterable[SecretStr]) -> list[Address]:
 
 def _host(text: str) -> str:
     """Host and port, without user and password."""
-    return urlsplit(text).netloc.rpartition("@")[2]
+    parts = urlsplit(text)
+    # A password that holds a "/" makes the user look like the host.
+    is_doubtful = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+    return "..." if is_doubtful else parts.netloc.rpartition("@")[2]
 
 
 def _some(value: object) -> object:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from aqsync.clock import Clock
 from aqsync.errors import AqsyncError
 from aqsync.service.page import monitoring
+from aqsync.service.page.buttons import status_of
 from aqsync.service.page.events import events
 from aqsync.service.page.for_a_person import Reasons
 from aqsync.service.page.gate import Gate, form_token
@@ -61,7 +62,8 @@ def create_app(daemon: Shown, clock: Clock, token: str, port: int) -> ASGIApp:
 
 def _failed(_request: Request, exc: Exception) -> Response:
     assert isinstance(exc, AqsyncError)  # noqa: S101 - it is registered for these
-    return page("refused.html", {"why": f"{exc.message}. {exc.hint}".strip()}, 500)
+    why = f"{exc.message}. {exc.hint}".strip()
+    return page("refused.html", {"why": why}, status_of(exc))
 
 
 def _http_failed(_request: Request, exc: Exception) -> Response:

@@ -37,7 +37,7 @@ def button(site: Site, path: str, carry_out: Callable[[Fields], str]) -> BaseRou
         try:
             said = carry_out(fields)
         except AqsyncError as exc:
-            return _told(_status(exc), exc.message, hint=exc.hint, done=False)
+            return _told(status_of(exc), exc.message, hint=exc.hint, done=False)
         except Exception as exc:  # noqa: BLE001 - one request must not end the page
             log.error("an internal error; please report it", request=path, exc=exc)
             return _told(500, f"internal error of the daemon: {exc}", hint="see its log")
@@ -84,7 +84,8 @@ async def _fields(request: Request) -> Fields:
         raise BadRequest("this is no form of the page") from exc
 
 
-def _status(exc: AqsyncError) -> int:
+def status_of(exc: AqsyncError) -> int:
+    """Whether what was asked for is wrong, or something here is."""
     usage = isinstance(exc, BadRequest | ConfigError) or exc.exit_code is ExitCode.USAGE
     return 400 if usage else 500
 

@@ -253,6 +253,7 @@ ONE_PROBLEM = [
     (GOOD.replace("http:", "ftp:"), "1: server.url: 'ftp://127.0.0.1:8000' does not begin with"),
     (GOOD.replace(":8000", ":80000"), "1: server.url: 'http://127.0.0.1:80000' is not an addres"),
     (GOOD.replace("127", "me:pw@127"), "1: server.url: the address holds a user or password;"),
+    (GOOD.replace("127", "me:12/pw@127"), "1: server.url: the address holds a user or password;"),
     (GOOD.replace("127", "me:p/w@127"), "1: server.url: this is not an address;"),
     (GOOD.replace("http://127", "me:pw@127"), "1: server.url: this does not begin with http"),
     (GOOD.replace("8000", "8000/?a=b"), "1: server.url: 'http://127.0.0.1:8000/?a=b' holds more"),

@@ -7,9 +7,10 @@ from datetime import time
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from aqsync.config import Config, parse_config
-from aqsync.config.notify import DEFAULT_ON, On
+from aqsync.config.notify import DEFAULT_ON, On, labelled
 from aqsync.errors import ConfigError
 from tests.support.length import long_but
 
@@ -47,6 +48,22 @@ def test_everything_that_can_stand_there() -> None:
     assert beat.address().label == "https://hc.example.com"
     for shown in (repr(found), str(found.model_dump()), str(first), found.model_dump_json()):
         assert S not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://s3cret:12/34@host/x",
+        "https://s3cret?x@host/",
+        "https://s3cret#x@host",
+        "https://a:s3cret@b@[::1]/s3cret",
+        "https://s3cret/a@b",
+    ],
+)
+def test_a_label_holds_no_part_of_a_password(url: str) -> None:
+    """One that is not escaped ends the host too soon."""
+    [address] = labelled([SecretStr(url)])
+    assert "s3cret" not in address.label
 
 
 def test_one_address_and_several_quiet_times() -> None:

@@ -273,6 +273,13 @@ def test_names_of_files_are_text(lab: Lab, browser: Browser) -> None:
         assert "1 file set free" in answer.text, name
 
 
+def test_an_old_link_is_no_error_of_the_daemon(lab: Lab, browser: Browser) -> None:
+    lab.push()
+    for page in ("files", "retry", "overwrite", "accept", "ignore"):
+        answer = browser.ask(f"/needs-you/{page}?mapping=lab&state=held&code=%00&page=-1")
+        assert (answer.status, "needs nobody any more" in answer.text) == (400, True)
+
+
 def test_pause_and_resume(lab: Lab, browser: Browser) -> None:
     assert (
         "everything is paused until" in browser.send("/do/pause", mapping="", **{"for": "1h"}).text
