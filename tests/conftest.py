@@ -13,6 +13,7 @@ from tests.contract.tasks import EXTENSIONS
 from tests.support.embedded import EmbeddedServer
 from tests.support.fake_clock import FakeClock
 from tests.support.lab import Lab
+from tests.support.postgres import Postgres
 
 # How long an example takes says something about the machine, nothing about the code; and what
 # fails in one run of a commit has to fail in the next.
@@ -52,6 +53,13 @@ def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
     data = tmp_path_factory.mktemp("embedded") / "data"
     with EmbeddedServer(data, extensions=EXTENSIONS) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL for all tests of a worker: make your own database."""
+    with Postgres() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def main() -> int:
     """Run the server as the command line says and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m aqsync.server", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the directory for all data")
+    parser.add_argument("--database", help="the URL of a PostgreSQL database")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one")
     parser.add_argument("--token-file", type=Path, help="a file with the token clients must send")
@@ -46,7 +47,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         settings = ServerSettings(
-            StorageSettings(arguments.data),
+            StorageSettings(arguments.data, arguments.database),
             _token(arguments.token_file),
             arguments.max_file_bytes,
             arguments.extensions,

@@ -36,6 +36,7 @@ from aqsync.server.web.login import Login
 from aqsync.server.web.pages import PATHS, Pages, is_page
 from aqsync.server.web.sessions import Sessions
 from aqsync.server.wire.access_log import AccessLog
+from aqsync.server.wire.away import AnswersWhileAway
 from aqsync.server.wire.files_api import FilesEndpoint
 from aqsync.server.wire.graphql_api import GraphQLEndpoint
 from aqsync.server.wire.proxies import Proxies
@@ -100,6 +101,7 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
             Middleware(Proxies, known=settings.proxies),
             Middleware(AccessLog, trail=storage.trail),
             Middleware(RunningRequests, tasks=requests),
+            Middleware(AnswersWhileAway),
             Middleware(
                 Gate,
                 directory=directory,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _OTHERS = 0o077
-_OWN = frozenset({"server.lock", "catalog.db"})
+_OWN = frozenset({"server.lock", "server.id", "catalog.db"})
 
 
 def make_private(data: Path) -> None:

@@ -19,10 +19,12 @@ class StorageSettings:
     """Where a server keeps what it is given.
 
     Args:
-        data: The directory that holds everything the server keeps; made if it is missing.
+        data: The directory that holds what is kept nowhere else; made if it is missing.
+        database: The URL of the PostgreSQL database; none: a file in `data`.
     """
 
     data: Path
+    database: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,21 @@
-"""One data directory: the lock on it, and everything in it."""
+"""All that a server keeps: files, database and logs, and the lock on its directory."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
 from aqsync.server.catalog.catalog import Catalog
 from aqsync.server.catalog.database import Database
-from aqsync.server.catalog.sqlite import SqliteDatabase
+from aqsync.server.catalog.opening import open_database
 from aqsync.server.catalog.task_records import TaskRecords
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.environments import Environments
 from aqsync.server.files.folder_store import FolderStore
+from aqsync.server.files.place import check_place
 from aqsync.server.files.space import Space
 from aqsync.server.files.store import FileStore
 from aqsync.server.private_folder import make_private
@@ -39,30 +41,31 @@ class Storage:
     ) -> None:
         data = settings.data
         try:
-            make_private(data)
-            self._lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            with ExitStack() as stack:
+                make_private(data)
+                self._lock(data, stack)
+                self.files: FileStore = FolderStore(data, Space(data, quota, reserve))
+                self.database: Database = open_database(data, settings.database)
+                stack.callback(self.database.close)
+                if settings.database is not None:
+                    check_place(data, self.database)
+                self.catalog = Catalog(self.database)
+                self.tasks = TaskRecords(self.database)
+                self.tokens = Tokens(self.database)
+                self.environments = Environments(data.absolute() / "environments")
+                self._recover()
+                self.trail = Trail(data / "logs")
+                stack.callback(self.trail.close)
+                self._opened = stack.pop_all()
         except OSError as exc:
             raise _unusable(data, exc) from exc
-        try:
-            self._take_lock(data)
-            self.files: FileStore = FolderStore(data, Space(data, quota, reserve))
-            self.database: Database = SqliteDatabase(data / "catalog.db")
-            self.catalog = Catalog(self.database)
-            self.tasks = TaskRecords(self.database)
-            self.tokens = Tokens(self.database)
-            self.environments = Environments(data.absolute() / "environments")
-            self._recover()
-            self.trail = Trail(data / "logs")
-        except OSError as exc:
-            os.close(self._lock)
-            raise _unusable(data, exc) from exc
-        except BaseException:
-            os.close(self._lock)
-            raise
 
-    def _take_lock(self, data: Path) -> None:
+    @staticmethod
+    def _lock(data: Path, stack: ExitStack) -> None:
+        lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        stack.callback(os.close, lock)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             raise ServerStartError(
                 f"another server uses the data directory {data}",
@@ -90,9 +93,7 @@ class Storage:
 
     def close(self) -> None:
         """Close the database and release the lock on the directory."""
-        self.trail.close()
-        self.database.close()
-        os.close(self._lock)
+        self._opened.close()
 
 
 def _unusable(data: Path, exc: OSError) -> ServerStartError:

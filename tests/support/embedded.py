@@ -22,6 +22,7 @@ class EmbeddedServer:
         extensions: The directory with its extensions; none if left out.
         max_tasks: How many tasks run at once; the server's default if left out.
         quota: How many bytes all files may have; no limit if left out.
+        database: The URL of its PostgreSQL database; none: a file in the data directory.
 
     Attributes:
         url: Its base URL; the same after a restart.
@@ -37,6 +38,7 @@ class EmbeddedServer:
         extensions: Path | None = None,
         max_tasks: int | None = None,
         quota: int | None = None,
+        database: str | None = None,
     ) -> None:
         self.data = data
         self.token = token
@@ -45,6 +47,7 @@ class EmbeddedServer:
         self._extensions = extensions
         self._max_tasks = max_tasks
         self._quota = quota
+        self._database = database
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -86,6 +89,8 @@ class EmbeddedServer:
             command += ["--max-tasks", str(self._max_tasks)]
         if self._quota is not None:
             command += ["--quota", str(self._quota)]
+        if self._database is not None:
+            command += ["--database", self._database]
         return command
 
     def start(self) -> None:

@@ -23,9 +23,20 @@ def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @click.option("--data", type=PATH, help="The directory for all data.")
+    @click.option(
+        "--database",
+        metavar="URL",
+        help="A PostgreSQL database: postgresql://USER@HOST/DATABASE."
+        " [default: a file in the directory]",
+    )
     @wraps(command)
-    def run(*args: Any, data: Path | None, **options: Any) -> Any:  # noqa: ANN401 - passed through
-        return command(*args, storage=_settings(data), **options)
+    def run(
+        *args: Any,  # noqa: ANN401 - passed through
+        data: Path | None,
+        database: str | None,
+        **options: Any,  # noqa: ANN401 - the same
+    ) -> Any:  # noqa: ANN401 - the same
+        return command(*args, storage=_settings(data, database), **options)
 
     return run
 
@@ -49,11 +60,11 @@ def not_installed(exc: ImportError) -> ServeFailed:
     )
 
 
-def _settings(data: Path | None) -> StorageSettings | None:
+def _settings(data: Path | None, database: str | None) -> StorageSettings | None:
     if data is None:
         return None
     try:
         from aqsync.server.settings import StorageSettings  # noqa: PLC0415 - an optional extra
     except ImportError as exc:
         raise not_installed(exc) from exc
-    return StorageSettings(data)
+    return StorageSettings(data, database)

@@ -100,7 +100,7 @@ class DatabaseAway(Exception):
     """The database cannot be reached for now. Its text is for people, and has no secrets."""
 
 
-class TransactionLost(Exception):
+class TransactionLost(DatabaseAway):
     """Nothing of a transaction was done, as another was in its way; again, it may succeed."""
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from starlette.types import Receive, Scope, Send
 
 from aqsync.server.catalog.catalog import Experiment
+from aqsync.server.catalog.database import DatabaseAway
 from aqsync.server.context import Context, Parts
 from aqsync.server.errors import FileRefused, NotAllowed, OperationRefused, disk_failure
 from aqsync.server.files.served_files import ServedFiles
@@ -31,6 +32,7 @@ from aqsync.server.web.paging import number_of
 from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
 from aqsync.server.web.responses import SAFE, download_headers, image_headers, redirect, send_html
 from aqsync.server.web.templates import Page, message, render
+from aqsync.server.wire.away import AWAY
 from aqsync.server.wire.download import send_file
 from aqsync.server.wire.exchange import WHO, ClientLeft, Exchange
 
@@ -97,6 +99,8 @@ class Pages:
             await self._tell(exchange, 403, str(exc))
         except FileRefused as exc:
             await self._tell(exchange, exc.status, str(exc.detail))
+        except DatabaseAway as exc:
+            await self._tell(exchange, AWAY, str(exc))
         except ClientLeft:
             pass
         except OSError as exc:

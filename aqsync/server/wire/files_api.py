@@ -14,10 +14,12 @@ from uuid import UUID
 from starlette.types import Receive, Scope, Send
 
 from aqsync.server import rules, untrusted
+from aqsync.server.catalog.database import DatabaseAway
 from aqsync.server.errors import FileRefused, disk_failure
 from aqsync.server.files.served_files import ClientFiles, ServedFiles
 from aqsync.server.files.store import EXPERIMENT_MISSING, MICROSECONDS, FileFacts, Incoming
 from aqsync.server.wire import conditions
+from aqsync.server.wire.away import AWAY, RETRY
 from aqsync.server.wire.download import send_file
 from aqsync.server.wire.exchange import WHO, ClientLeft, Exchange, Headers
 from aqsync.server.wire.upload import check_body_size, receive_file
@@ -47,6 +49,9 @@ class FilesEndpoint:
         except FileRefused as exc:
             headers = (*conditions.checked_headers(exchange), *exc.headers)
             await exchange.refuse(exc.status, exc.detail, headers=headers)
+        except DatabaseAway as exc:
+            headers = (*conditions.checked_headers(exchange), *RETRY)
+            await exchange.refuse(AWAY, str(exc), headers=headers)
         except ClientLeft:
             pass
         except OSError as exc:

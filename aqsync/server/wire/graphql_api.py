@@ -16,6 +16,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext
 
 from aqsync.server import rules
+from aqsync.server.catalog.database import DatabaseAway
 from aqsync.server.context import Context, Parts
 from aqsync.server.errors import FileRefused, NotAllowed, OperationRefused
 from aqsync.server.graphql.executor import FileListExecutor
@@ -106,6 +107,9 @@ def _answer(body: bytes, context: Context) -> tuple[int, bytes]:
         )
     except CannotGetOperationTypeError as exc:
         return 400, _encode({"detail": exc.as_http_error_reason()})
+    for error in result.errors or ():
+        if isinstance(error.original_error, DatabaseAway):
+            raise error.original_error
     refused = [error for error in result.errors or () if _is_not_allowed(error)]
     if refused and not any((result.data or {}).values()):
         return 403, _encode({"detail": str(refused[0].original_error)})
@@ -162,7 +166,9 @@ def _is_not_allowed(error: GraphQLError) -> bool:
 def _is_failure(error: GraphQLError) -> bool:
     """Tell an exception of the server's own from a refusal and from a faulty request."""
     cause = error.original_error
-    if cause is None or isinstance(cause, OperationRefused | NotAllowed | GraphQLError):
+    if cause is None or isinstance(
+        cause, OperationRefused | NotAllowed | GraphQLError | DatabaseAway
+    ):
         return False
     return error.path is not None
 

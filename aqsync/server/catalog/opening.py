@@ -1,0 +1,41 @@
+"""Which database a server keeps everything in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.sqlite import SqliteDatabase
+from aqsync.server.errors import ServerStartError
+
+CATALOG = "catalog.db"
+
+
+def open_database(data: Path, url: str | None) -> Database:
+    """Open the database, and bring it up to date.
+
+    Args:
+        data: The directory that has it if it is a file.
+        url: Where the PostgreSQL database is; None: it is a file.
+
+    Raises:
+        ServerStartError: It cannot be used.
+        OSError: The directory cannot be used.
+    """
+    if url is None:
+        return SqliteDatabase(data / CATALOG)
+    if (data / CATALOG).exists():
+        raise ServerStartError(
+            f"the data directory {data} belongs to a server whose database is in it",
+            "Start with another --data, or without --database.",
+        )
+    try:
+        # An optional extra.
+        from aqsync.server.catalog.postgres import PostgresDatabase  # noqa: PLC0415
+        from aqsync.server.catalog.postgres_address import PostgresAddress  # noqa: PLC0415
+    except ImportError as exc:
+        raise ServerStartError(
+            f"what talks to PostgreSQL is not installed ({exc.name or exc} is missing)",
+            "In a clone of aqsync: pip install '.[server,postgres]'",
+        ) from exc
+    return PostgresDatabase(PostgresAddress(url))
