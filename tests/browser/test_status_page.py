@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -137,6 +138,45 @@ def test_many_tabs_follow_too(browser: webdriver.Chrome, project: Project) -> No
         browser.switch_to.window(tab)
         browser.close()
     browser.switch_to.window(browser.window_handles[0])
+
+
+def streams(address: str) -> int:
+    """How many connections there are to the page; each carries one request, so they are streams."""
+    port = f":{urlsplit(address).port or 0:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(port) and row[3] == "01" for row in rows)
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_tab_that_nobody_sees_asks_for_nothing(
+    browser: webdriver.Chrome, project: Project
+) -> None:
+    open_page(browser, project)
+    address, first = browser.current_url, browser.current_window_handle
+    wait(browser, lambda: streams(address) == 1)
+    browser.execute_script(
+        "window.was = {};"
+        "addEventListener('visibilitychange',"
+        " () => was[document.visibilityState] = performance.now(), {capture: true})"
+    )
+    browser.switch_to.new_window("tab")
+    browser.get(address)  # this one listens now, and tells the other
+    project.put("taken.csv", "theirs")
+    project.write("taken.csv", "ours")
+    wait(browser, lambda: browser.title == "needs you · aqsync")
+    assert streams(address) == 1
+    browser.get("about:blank")
+    wait(browser, lambda: streams(address) == 0)
+    browser.close()
+    browser.switch_to.window(first)
+    wait(browser, lambda: browser.title == "needs you · aqsync")
+    wait(browser, lambda: streams(address) == 1)
+    asked = browser.execute_script(
+        "return performance.getEntriesByType('resource')"
+        ".filter((each) => was.hidden < each.startTime && each.startTime < was.visible)"
+        ".map((each) => each.name)"
+    )
+    assert asked == []
 
 
 def test_a_conflict_is_overwritten_after_a_question(

@@ -14,7 +14,7 @@ tabs.addEventListener("message", (event) => hear(event.data));
 
 function hear(news) {
   if (news === "open" || news === "error") cutOff(news === "error");
-  else body.dispatchEvent(new Event(news));
+  else if (!document.hidden) body.dispatchEvent(new Event(news));
 }
 
 function pass(news) {
@@ -22,19 +22,52 @@ function pass(news) {
   tabs.postMessage(news);
 }
 
-function listen() {
-  const source = new EventSource("/events");
-  for (const news of ["restated", "moved", "open"])
-    source.addEventListener(news, () => pass(news));
-  source.addEventListener("error", () => {
-    pass("error");
-    /* After an answer that is no stream the browser does not try again by itself. */
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+/* Listens until it is told to stop. */
+function listen(stop) {
+  return new Promise((ended) => {
+    let source, again;
+    function open() {
+      source = new EventSource("/events");
+      for (const news of ["restated", "moved", "open"])
+        source.addEventListener(news, () => pass(news));
+      source.addEventListener("error", () => {
+        pass("error");
+        /* After an answer that is no stream the browser does not try again by itself. */
+        if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 2000);
+      });
+    }
+    function end() {
+      clearTimeout(again);
+      if (source) source.close();
+      ended();
+    }
+    stop.addEventListener("abort", end);
+    if (stop.aborted) end();
+    else open();
   });
 }
-/* The lock is given up when its tab is closed; then another one listens. */
-if (navigator.locks) navigator.locks.request("aqsync", () => new Promise(listen));
-else listen();
+
+/* A tab that nobody sees costs nothing: it asks for nothing, and lets another one listen. */
+let seen = new AbortController();
+
+function show() {
+  seen.abort();
+  if (document.hidden) return;
+  seen = new AbortController();
+  const stop = seen.signal;
+  if (!navigator.locks) listen(stop);
+  /* The lock is given up too when its tab is closed. */
+  else navigator.locks.request("aqsync", { signal: stop }, () => listen(stop)).catch(() => {});
+}
+show();
+document.addEventListener("visibilitychange", () => {
+  show();
+  for (const news of ["restated", "shown"]) hear(news);
+});
+body.addEventListener("htmx:beforeRequest", (event) => {
+  const trigger = event.detail.elt.getAttribute("hx-trigger") || "";
+  if (document.hidden && trigger.startsWith("every")) event.preventDefault();
+});
 
 /* A button's answer is shown whether it went well or not; a page that fails stays as it was. */
 body.addEventListener("htmx:beforeSwap", (event) => {
