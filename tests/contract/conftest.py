@@ -6,7 +6,46 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.contract.tasks import EXTENSIONS
 from tests.contract.wire import Aqueduct, Json, http_client
+from tests.support.storages import DEFAULT, STORAGES, Servers
+
+EVERY_DAY = ("test_experiments", "test_tags", "test_experiment_list")
+"""What is tried every day on other storages than the default; the rest takes long."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on every storage, or on the server that was named."""
+    if "storage" not in metafunc.fixturenames:
+        return
+    given = metafunc.config.getoption("--aqueduct-url")
+    share = str(metafunc.module.__name__).rpartition(".")[2] in EVERY_DAY
+    metafunc.parametrize(
+        "storage",
+        ["given"]
+        if given
+        else [
+            pytest.param(each, marks=() if each == DEFAULT or share else pytest.mark.long)
+            for each in STORAGES
+        ],
+        indirect=True,
+        scope="session",
+    )
+
+
+@pytest.fixture(scope="session")
+def storage(request: pytest.FixtureRequest) -> str:
+    """Where the server under test keeps everything."""
+    where: str = request.param
+    return where
+
+
+@pytest.fixture(scope="session")
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
+    with Servers(tmp_path_factory.mktemp("servers"), EXTENSIONS, request) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -18,12 +57,15 @@ def server_token(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def server_url(request: pytest.FixtureRequest) -> str:
+def server_url(request: pytest.FixtureRequest, storage: str) -> str:
     given: str | None = request.config.getoption("--aqueduct-url")
     if given:
         return given
-    url: str = request.getfixturevalue("embedded_server").url
-    return url
+    if storage == DEFAULT:
+        url: str = request.getfixturevalue("embedded_server").url
+        return url
+    servers: Servers = request.getfixturevalue("servers")
+    return servers.on(storage).url
 
 
 @pytest.fixture(scope="session")
