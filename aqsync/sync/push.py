@@ -24,9 +24,9 @@ from aqsync.sync.progress import Pausing, Planned, Replacing, Sent
 from aqsync.sync.work_queue import WorkQueue
 
 POLL_S = 1.0
+"""How often a push that waits for the dispatcher checks whether the server can be used."""
 LONG_ACTION_S = 10.0
 """No push waits for a place behind actions that go on for longer than this."""
-"""How often a push that waits for the dispatcher checks whether the server can be used."""
 
 Script = Generator[float, None, bool]
 """Yields how many seconds to wait unless the order is woken; returns whether to go on."""
