@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from sqlite3 import Connection
 from typing import NamedTuple
 
+from aqsync.journal import history
 from aqsync.journal.database import Database
-from aqsync.journal.rows import UNCHANGED, joined
+from aqsync.journal.history import Event, HistoryKind
+from aqsync.journal.rows import UNCHANGED, joined, split
 from aqsync.model import FileRecord, Freed
 
 _NOTE = (
@@ -121,3 +123,26 @@ def forget(connection: Connection, file: FileRecord) -> None:
         "DELETE FROM freed WHERE name = ? AND uuid = (SELECT uuid FROM experiment WHERE eid = ?)",
         (file.remote_name, file.eid),
     )
+
+
+def note_gone(connection: Connection, mapping_id: int, path: str, now_ns: int) -> None:
+    """Tell the history that a file is gone which a person has freed; inside a transaction.
+
+    Args:
+        connection: To the journal.
+        mapping_id: Of its mapping.
+        path: Of the file, which is still known as being here.
+        now_ns: When it was seen to be gone, nanoseconds since 1970.
+    """
+    row = connection.execute(
+        "SELECT m.name, d.size, d.sha256, coalesce(e.shown_eid, e.eid) FROM file f"
+        " JOIN mapping m ON m.id = f.mapping_id JOIN experiment e ON e.eid = f.eid"
+        " JOIN freed d ON d.uuid = e.uuid AND d.name = f.remote_name"
+        f" WHERE f.mapping_id = ? AND f.directory = ? AND f.name = ? AND {UNCHANGED}"
+        " AND f.synced_sha256 = d.sha256",
+        (mapping_id, *split(path)),
+    ).fetchone()
+    if row is not None:
+        name, size, sha256, eid = row
+        told = Event(now_ns, HistoryKind.FREED, name, path, "", None, size, sha256.hex(), eid)
+        history.note(connection, told)

@@ -35,6 +35,7 @@ class HistoryKind(StrEnum):
     REMOVED = "removed"
     FAILED = "failed"
     FOUND_CHANGED = "found changed"
+    FREED = "freed"
     EXPERIMENT_MADE = "experiment made"
     MEASUREMENT_COMPLETE = "measurement complete"
     MEASUREMENT_ON_SERVER = "measurement on server"
@@ -58,7 +59,7 @@ class Event(NamedTuple):
     reason: Reason | None = None
     """Why; None for events without a reason."""
     size: int | None = None
-    """Of what was uploaded or adopted, in bytes."""
+    """Of what was uploaded, adopted or freed, in bytes."""
     sha256: str | None = None
     """And its SHA-256, in hexadecimal digits."""
     eid: str | None = None
@@ -78,7 +79,7 @@ class Counted(NamedTuple):
     times: int
     """How often."""
     size: int
-    """Of what was uploaded or adopted, in bytes."""
+    """Of what was uploaded, adopted or freed, in bytes."""
 
 
 class Uploads(NamedTuple):

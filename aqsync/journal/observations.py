@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aqsync.journal.database import Database, Version
+from aqsync.journal.freed import note_gone
 from aqsync.journal.rows import (
     AT_PATH,
     FINISHED,
@@ -300,8 +301,11 @@ class Observations:
     def gone(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
         """Files that are no longer there; files that were never sent are forgotten."""
         with self._database.writing() as connection:
+            (any_freed,) = connection.execute("SELECT EXISTS (SELECT 1 FROM freed)").fetchone()
             for path in paths:
                 at = (mapping_id, *split(path))
+                if any_freed:
+                    note_gone(connection, mapping_id, path, now_ns)
                 connection.execute(
                     f"DELETE FROM file WHERE {AT_PATH}"
                     " AND synced_at_ns IS NULL AND sent_sha256 IS NULL",

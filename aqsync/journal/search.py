@@ -17,6 +17,7 @@ _OF_FILES = (
     HistoryKind.REMOVED,
     HistoryKind.FAILED,
     HistoryKind.FOUND_CHANGED,
+    HistoryKind.FREED,
 )
 
 

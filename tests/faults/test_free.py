@@ -68,6 +68,10 @@ def test_they_go_to_the_trash_and_stay_on_the_server(pushed: Project) -> None:
     status = pushed.run("status")
     assert status.exit_code == 0, status.text
     assert "2 freed" in status.out
+    events = pushed.run("history", "--kind", "freed", "--json").json["events"]
+    assert [(event["path"], event["bytes"], event["experiment"]) for event in events] == [
+        (str(pushed.root / path), 16, pushed.eid) for path in (A, B)
+    ]
     assert pushed.pushed()["removed"] == 0
     assert pushed.read(remote_name(A)) == b"the content of a"
 

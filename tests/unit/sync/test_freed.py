@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from aqsync.aqueduct.records import Expected
+from aqsync.journal.history import HistoryKind, Wanted
 from aqsync.model import (
     ChangedMeanwhile,
     Compare,
@@ -68,6 +69,23 @@ def test_it_stays_on_the_server_and_is_counted(freed: Lab) -> None:
     assert found.complete
     assert (found.files[State.FREED], found.files[State.IN_SYNC], found.kept) == (1, 1, 0)
     assert not removed(freed)
+
+
+def test_the_history_tells_when_it_went_and_nothing_of_what_only_was_to_go(freed: Lab) -> None:
+    def told() -> list[tuple[str, int | None, str | None]]:
+        events = freed.journal.history.recent(99, Wanted(kinds=[HistoryKind.FREED]))
+        return [(event.path, event.size, event.eid) for event in events]
+
+    assert told() == [("run/a", len(CONTENT), EID)]
+    assert note(freed, "run/b")
+    freed.push()
+    freed.push()
+    assert told() == [("run/a", len(CONTENT), EID)], "that it goes is proved, and it is still here"
+    freed.write("run/b", b"another version")
+    freed.scan()
+    (freed.root / "run/b").unlink()
+    freed.scan()
+    assert told() == [("run/a", len(CONTENT), EID)], "this version was never freed"
 
 
 def test_deletions_beside_it_do_not_count_it_as_gone(freed: Lab) -> None:
