@@ -19,8 +19,8 @@ from starlette.routing import Route
 from aqsync.server.context import Parts
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.library import ExtensionLibrary
+from aqsync.server.extensions.opening import open_queue
 from aqsync.server.extensions.script_runner import ScriptRunner
-from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.task_service import TaskService
 from aqsync.server.extensions.variables import ServerAccess
 from aqsync.server.files.served_files import ServedFiles
@@ -141,8 +141,8 @@ def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskS
     access = ServerAccess(url, settings.allowed_hosts)
     tokens = TaskTokens(storage.tokens, is_closed=settings.token is not None)
     scripts = ScriptRunner(library, storage.environments, access, tokens)
-    runner = TaskRunner(storage.tasks, scripts, settings.max_tasks)
-    return TaskService(library, storage.tasks, runner, storage.files)
+    queue = open_queue(storage.database, storage.tasks, scripts, settings.max_tasks)
+    return TaskService(library, storage.tasks, queue, storage.files)
 
 
 async def _plain_error(_: Request, exc: Exception) -> JSONResponse:

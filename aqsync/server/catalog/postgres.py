@@ -63,6 +63,9 @@ class PostgresDatabase(Database):
     Args:
         address: Where it is.
 
+    Attributes:
+        address: The same.
+
     Raises:
         ServerStartError: It cannot be reached or used, or a newer release made it.
     """
@@ -70,6 +73,7 @@ class PostgresDatabase(Database):
     dialect = Dialect(contains="strpos(lower({column}), lower(?)) > 0", locked=" FOR NO KEY UPDATE")
 
     def __init__(self, address: PostgresAddress) -> None:
+        self.address = address
         self._shown = str(address)
         try:
             with psycopg.connect(address.conninfo(), autocommit=True) as connection:
@@ -103,7 +107,7 @@ class PostgresDatabase(Database):
         """Lend a connection whose questions all see the same state."""
         with self._lent() as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield _Statements(connection)
+            yield Statements(connection)
             connection.execute("COMMIT")
 
     @contextmanager
@@ -111,7 +115,7 @@ class PostgresDatabase(Database):
         """Lend a connection for one transaction, which lasts once the block has ended."""
         with self._lent() as connection:
             connection.execute("BEGIN")
-            yield _Statements(connection)
+            yield Statements(connection)
             try:
                 connection.execute("COMMIT")
             except psycopg.OperationalError as exc:
@@ -173,23 +177,26 @@ class PostgresDatabase(Database):
         return exc
 
 
-class _Statements:
+class Statements:
     """A connection that takes statements with ``?`` for each value.
 
     Args:
         connection: The one that runs them.
+
+    Attributes:
+        raw: The same.
     """
 
     def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
+        self.raw = connection
 
     def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
         """Run a statement."""
-        return self._connection.execute(_with_other_marks(sql), values)
+        return self.raw.execute(_with_other_marks(sql), values)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> None:
         """Run a statement that gives no rows once for each row of values."""
-        with self._connection.cursor() as cursor:
+        with self.raw.cursor() as cursor:
             cursor.executemany(_with_other_marks(sql), rows)
 
 

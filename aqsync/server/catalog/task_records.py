@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -231,6 +231,34 @@ class TaskRecords:
                 return None
             database.execute("UPDATE task SET status = 'STARTED' WHERE number = ?", (number,))
             return _find(database, "number", number)
+
+    @transaction
+    def start(self, uuid: UUID) -> Task | None:
+        """Mark a task that waits as started and return it; None if it waits no longer."""
+        with self._database.changing() as database:
+            started = database.execute(
+                "UPDATE task SET status = 'STARTED' WHERE uuid = ? AND status = 'PENDING'",
+                (str(uuid),),
+            ).rowcount
+            return _find(database, "uuid", str(uuid)) if started else None
+
+    def waiting(self, uuids: Iterable[UUID]) -> set[UUID]:
+        """Return those of these tasks that have not been started."""
+        return self._those(uuids, "status = 'PENDING'")
+
+    def ended_without_code(self, uuids: Iterable[UUID]) -> set[UUID]:
+        """Return those of these tasks that have failed without the end of their script."""
+        return self._those(uuids, "status = 'FAILURE' AND result_code IS NULL")
+
+    @transaction
+    def _those(self, uuids: Iterable[UUID], condition: str) -> set[UUID]:
+        texts = [str(uuid) for uuid in uuids]
+        marks = ", ".join("?" * len(texts))
+        sql = f"SELECT uuid FROM task WHERE {condition} AND uuid IN ({marks})"
+        if not texts:
+            return set()
+        with self._database.reading() as database:
+            return {UUID(uuid) for (uuid,) in database.execute(sql, texts)}
 
     @transaction
     def started(self) -> list[Task]:

@@ -1,0 +1,40 @@
+"""Which queue a server has."""
+
+from __future__ import annotations
+
+from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.sqlite import SqliteDatabase
+from aqsync.server.catalog.task_records import TaskRecords
+from aqsync.server.errors import ServerStartError
+from aqsync.server.extensions.script_runner import ScriptRunner
+from aqsync.server.extensions.task_queue import TaskQueue
+from aqsync.server.extensions.task_runner import TaskRunner
+
+
+def open_queue(
+    database: Database, records: TaskRecords, scripts: ScriptRunner, max_tasks: int
+) -> TaskQueue:
+    """Return what runs the tasks of a server: with PostgreSQL, all its servers share one queue.
+
+    Args:
+        database: Where the tasks are kept.
+        records: The tasks.
+        scripts: Runs the script of a task.
+        max_tasks: How many tasks run at once, in this process.
+
+    Raises:
+        ServerStartError: The queue's library is not installed, or its tables cannot be made.
+    """
+    if isinstance(database, SqliteDatabase):
+        return TaskRunner(records, scripts, max_tasks)
+    try:
+        # An optional extra.
+        from aqsync.server.catalog.postgres import PostgresDatabase  # noqa: PLC0415
+        from aqsync.server.extensions.shared_queue import SharedQueue  # noqa: PLC0415
+    except ImportError as exc:
+        raise ServerStartError(
+            f"what queues tasks in PostgreSQL is not installed ({exc.name or exc} is missing)",
+            "In a clone of aqsync: pip install '.[server,postgres]'",
+        ) from exc
+    assert isinstance(database, PostgresDatabase)  # noqa: S101 - there are two kinds
+    return SharedQueue(database, records, scripts, max_tasks)
