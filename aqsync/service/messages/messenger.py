@@ -114,8 +114,11 @@ class Messenger:
         quiet = bool(notify.quiet_hours) and notify.quiet_hours.closed(now_ns) is None
         next_step = step(self._memory, notices, wrong, now_ns, notify.on, quiet=quiet)
         messages = [message_of(k, t, found, self._daemon.page) for k, t in next_step.told.items()]
-        if next_step.over and On.RECOVERED in notify.on:
-            messages.append(message_of_end(next_step.over, found, self._daemon.page))
+        # What needed somebody in a mapping that is no longer configured is not well for that.
+        names = {"", *(each.mapping.name for each in found.mappings)}
+        over = [notice for notice in next_step.over if notice.key.mapping in names]
+        if over and On.RECOVERED in notify.on:
+            messages.append(message_of_end(over, found, self._daemon.page))
         changed = list(next_step.changed)
         if On.DAILY in notify.on and not quiet:
             changed += self._day(notify, notices, now_ns, messages, wrong, found)

@@ -294,6 +294,19 @@ def test_a_server_is_not_back_because_the_clock_is_set_back(lab: Lab, hours: int
     assert daemon.events == ["server_away"]
 
 
+def test_what_is_no_longer_looked_at_has_not_recovered(lab: Lab) -> None:
+    daemon = FakeDaemon(lab)
+    put_another(lab, "a.csv")
+    daemon.run(60)
+    config = daemon.config
+    daemon.config = config.model_copy(update={"mappings": ()})
+    daemon.run(300)
+    assert daemon.events == ["needs_you"]
+    daemon.config = config
+    daemon.run(60)
+    assert daemon.events == ["needs_you"] * 2
+
+
 def test_words_of_others_stand_in_one_line_and_hide_nothing(lab: Lab) -> None:
     daemon = FakeDaemon(lab)
     said = "<b>@everyone</b>\n- over: all is well\x1b[2J\u202egnp.exe\udcff\0"
