@@ -35,14 +35,17 @@ def file_as_json(file: RemoteFile) -> dict[str, Any]:
 
 
 def tree_file_as_json(file: TreeFile) -> dict[str, Any]:
-    """Return a file of a tree, with what is known of this version of it."""
+    """Return a file of a tree, with what is known of this version of it.
+
+    `modified_at` is the server's word for when it stored a file, so it is not used for the mtime.
+    """
     told = file.told
     return {
         "path": file.path,
         **file_as_json(RemoteFile(file.name, file.modified_at)),
         "size": None if told is None else told.size,
         "sha256": None if told is None else told.sha256,
-        "modified_at": None if told is None else iso_text(told.mtime_ns),
+        "mtime": None if told is None else iso_text(told.mtime_ns),
     }
 
 

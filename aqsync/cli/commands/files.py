@@ -44,7 +44,8 @@ def list_files(server: Client, *, eid: str, tree: bool, decode: bool, json: bool
     """List the files of an experiment by name, or as the tree that they were.
 
     With --json: a list of objects with name and uploaded_at; with --tree also path, size, sha256
-    and modified_at, null where that is not known. An empty folder has a path, and no name.
+    and mtime (when it was last modified where it came from), null where that is not known. An empty
+    folder has a path, and no name.
     """
     if decode and not tree:
         raise ConfigError("--decode goes with --tree", hint="give both")

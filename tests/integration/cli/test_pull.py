@@ -10,6 +10,7 @@ import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -397,6 +398,11 @@ def test_the_tree_is_listed(remote: Remote, experiment: Experiment) -> None:
         ("empty/", None),
     ]
     assert (listed[0]["size"], listed[1]["size"]) == (17, None)
+    # The server's word for when it stored a file stands for nothing else.
+    assert set(listed[0]) == {"path", "name", "uploaded_at", "size", "sha256", "mtime"}
+    written = datetime.fromtimestamp(Path("tree/iq.csv").stat().st_mtime, UTC)
+    assert abs(datetime.fromisoformat(listed[0]["mtime"]) - written).total_seconds() < 1e-3
+    assert listed[1]["mtime"] is None
     decoded = remote.json("files", "list", remote.eid, "--tree", "--decode")
     assert decoded[1]["path"] == "of/others"
     assert "goes with --tree" in remote.refused(2, "files", "list", remote.eid, "--decode")
