@@ -23,7 +23,8 @@ from aqsync.sync.policies import experiments_of, server_state, transfers_blocked
 from aqsync.sync.problem_groups import Group, grouped
 from aqsync.sync.summary import NOT_IN_SYNC, FileProblem, Summary, summarize
 
-_FOR_A_PERSON = frozenset({State.HELD, State.FAILED, State.DIFFERS, State.FREED_LOST})
+FOR_A_PERSON = frozenset({State.HELD, State.FAILED, State.DIFFERS, State.FREED_LOST})
+"""Goes on only once a person has done something."""
 
 
 class Light(StrEnum):
@@ -175,7 +176,7 @@ def overview(
 
 def needs_person(problem: FileProblem) -> bool:
     """Whether something goes on only once a person has done something."""
-    return problem.state in _FOR_A_PERSON and not problem.retried
+    return problem.state in FOR_A_PERSON and not problem.retried
 
 
 def light_of(

@@ -191,7 +191,9 @@ def test_a_conflict_is_overwritten_after_a_question(
     assert project.read("a.csv") == b"theirs"
     one(browser, "#yes").click()
     wait(browser, lambda: "has begun" in one(browser, "#said").text)
-    browser.find_element(By.LINK_TEXT, "Needs you").click()
+    # The question gives way to what came of it.
+    wait(browser, lambda: one(browser, "h1").text == "What needs you")
+    assert browser.current_url.endswith("/needs-you")
     wait(browser, lambda: "1 uploaded" in live(browser))
     wait(browser, lambda: texts(browser, ".files .path") == ["b.csv"])
     assert project.read("a.csv") == b"ours"

@@ -126,9 +126,44 @@ def test_the_fleet_is_shown(browser: webdriver.Chrome, page: str) -> None:
 
 def test_an_examination_is_asked_for_and_shown(browser: webdriver.Chrome, page: str) -> None:
     browser.get(f"{page}/health")
-    assert "Nothing was examined" in one(browser, "main").text
+    assert "Nothing has been examined" in one(browser, "main").text
     one(browser, "#examine").click()
-    wait(browser, lambda: one(browser, "#said").text == "the examination has begun")
+    wait(browser, lambda: "has begun" in one(browser, "#said").text)
     wait(browser, lambda: "1 fault" in one(browser, "#live").text)
     assert "cure: " in one(browser, "#live table").text
     assert blamed(browser) == []
+
+
+VIEWS = (
+    "/",
+    "/needs-you",
+    "/charts",
+    "/files?q=csv",
+    "/files/folder?mapping=lab&path=run%201",
+    "/files/file?mapping=lab&path=run%202/young",
+    "/files/file?mapping=lab&path=run%201/a%0Ab.csv",
+    "/health",
+    "/fleet",
+)
+RUNS_OUT = """
+return [document.documentElement, ...document.querySelectorAll(".wide, pre")]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1)
+  .map((each) => `${each.tagName} ${each.textContent.slice(0, 60)}`);
+"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 640])
+def test_nothing_runs_out_of_a_narrow_screen(
+    browser: webdriver.Chrome, page: str, width: int
+) -> None:
+    """A phone, and a screen of 1280 pixels at 200 %: a table shows all of its columns."""
+    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        for view in VIEWS:
+            browser.get(page + view)
+            wait(browser, lambda: one(browser, "h1").is_displayed())
+            assert (view, browser.execute_script(RUNS_OUT)) == (view, [])
+        assert blamed(browser) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -81,4 +81,5 @@ def _row(pc: Pc) -> tuple[str, ...]:
     to_come = (
         counted(status.files, "file") + f", {size_text(status.bytes)}" if status.files else "-"
     )
-    return (pc.name, pc.standing.value, sign, to_come, ", ".join(pc.needs) or "-", status.release)
+    needs = ", ".join(f"{code} ({number})" if number else code for code, number in pc.needs)
+    return (pc.name, pc.standing.value, sign, to_come, needs or "-", status.release)

@@ -88,12 +88,12 @@ class Pc:
         return self.is_red or is_ill or bool(self.note)
 
     @property
-    def needs(self) -> list[str]:
-        """What needs a person there: codes of reasons, with how many files or actions."""
+    def needs(self) -> list[tuple[str, int]]:
+        """What needs a person there: codes of reasons, each with how many files or actions."""
         counted: defaultdict[str, int] = defaultdict(int)
         for need in () if self.status is None else self.status.needs:
             counted[need.code] += need.files + need.actions
-        return [f"{code} ({number})" if number else code for code, number in counted.items()]
+        return [*counted.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,12 +63,11 @@ def create_app(daemon: Shown, clock: Clock, token: str, port: int) -> ASGIApp:
 def _failed(_request: Request, exc: Exception) -> Response:
     assert isinstance(exc, AqsyncError)  # noqa: S101 - it is registered for these
     why = f"{exc.message}. {exc.hint}".strip()
-    return page("refused.html", {"why": why}, status_of(exc))
+    return page("refused.html", {"why": why, "back": True}, status_of(exc))
 
 
-def _http_failed(_request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)  # noqa: S101 - it is registered for these
-    return page("refused.html", {"why": f"There is no such page ({exc.detail})."}, 404)
+def _http_failed(_request: Request, _exc: Exception) -> Response:
+    return page("refused.html", {"why": "There is no such page.", "back": True}, 404)
 
 
 def static(request: Request) -> Response:

@@ -17,8 +17,8 @@ from aqsync.service.page.site import Site
 from aqsync.service.web.models import LONGEST_REQUEST
 
 Fields = Mapping[str, str]
-_OUTDATED = {"hx-trigger": "restated"}
-"""Lets the page ask for itself anew."""
+_OUTDATED = {"hx-trigger": "restated, answered"}
+"""Lets the page ask for itself anew, and a question give way to what came of it."""
 
 log = Log(__name__)
 

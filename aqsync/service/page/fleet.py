@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from aqsync.model import SECOND_NS
+from aqsync.model.reasons import reason_of
 from aqsync.service.fleet.rules import Pc, Standing
 from aqsync.service.fleet.view import Looked
 from aqsync.service.page.experiment_links import experiment_url
@@ -45,7 +46,19 @@ def _values(site: Site, found: Looked | None) -> dict[str, Any]:
         "at_ns": 0 if view is None else int(view.now.timestamp()) * SECOND_NS,
         "link": experiment_url(site.daemon.config.server.url, experiment),
         "colour_of": _colour,
+        "needs_of": _needs,
     }
+
+
+def _needs(pc: Pc) -> list[str]:
+    """What needs a person there, in words where this release knows them."""
+    return [_in_words(code) + (f" ({number})" if number else "") for code, number in pc.needs]
+
+
+def _in_words(code: str) -> str:
+    reason = reason_of(code)
+    is_told = reason.value == code and "{" not in reason.template
+    return reason.template if is_told else code
 
 
 def _colour(pc: Pc) -> str:

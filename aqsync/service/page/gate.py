@@ -92,4 +92,4 @@ def form_token(token: str) -> str:
 
 
 def _refused(why: str) -> Response:
-    return page("refused.html", {"why": why}, HTTPStatus.FORBIDDEN)
+    return page("refused.html", {"why": why, "back": False}, HTTPStatus.FORBIDDEN)

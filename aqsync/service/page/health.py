@@ -37,7 +37,7 @@ def routes(site: Site) -> list[BaseRoute]:
 
     def begin(_fields: Fields) -> str:
         if examination.begin():
-            return "the examination has begun"
+            return "the examination has begun; what it finds is shown below"
         return "an examination goes on already"
 
     return [Route("/health", shown), button(site, "/do/examine", begin)]

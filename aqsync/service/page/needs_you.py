@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from aqsync.errors import BadRequest
@@ -70,7 +71,10 @@ class _NeedsYou:
 
     def files(self, request: Request) -> Response:
         """One reason with all its files, so many to a page."""
-        needed = self._asked(request)
+        try:
+            needed = self._asked(request)
+        except BadRequest:  # it has been seen to meanwhile
+            return RedirectResponse("/needs-you", HTTPStatus.SEE_OTHER)
         pages = (len(needed.problems) - 1) // _FILES_OF_PAGE + 1
         number = min(pages, max(1, asked_number(asked(request), "page") or 1))
         begin = (number - 1) * _FILES_OF_PAGE

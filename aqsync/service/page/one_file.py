@@ -14,6 +14,7 @@ from aqsync.service.page.addresses import address, asked_number
 from aqsync.service.page.experiment_links import experiment_url
 from aqsync.sync.explained import standing_text, told
 from aqsync.sync.measured import measured_of
+from aqsync.sync.overview import FOR_A_PERSON
 from aqsync.sync.planner import decide
 from aqsync.sync.policies import policies
 
@@ -95,6 +96,7 @@ def file_values(
         "above": [*parents(path)],
         "place": _place(config, name, path),
         "told": [] if found is None else _told(journal, found, decided.now_ns),
+        "for_a_person": found is not None and found.step.state in FOR_A_PERSON,
         "sha256": None if found is None or found.file.synced is None else found.file.synced.sha256,
         "events": [(event, _experiment(config, event)) for event in reversed(events)],
         "more": more,

@@ -10,8 +10,8 @@ import pytest
 
 from aqsync.config.fleet import FleetConfig
 from aqsync.errors import ServerUnreachable
-from aqsync.layout.fleet import fleet_name
-from tests.support.fleet import FleetPc
+from aqsync.layout.fleet import Need, fleet_name, seal
+from tests.support.fleet import ID, FleetPc, a_status
 from tests.support.lab import EID, Lab
 from tests.support.status_page import Browser, browsing
 
@@ -48,8 +48,20 @@ def test_it_shows_all_pcs_and_escapes_what_they_say(
         assert tag not in shown.body
     lab.clock.advance(901)
     lab.server.always["list_files"] = ServerUnreachable("the server is away", hint="see to it")
-    said = "The server cannot tell: the server is away hint: see to it"
+    said = "How the PCs stand cannot be told now: the server is away hint: see to it"
     assert said in visitor.ask("/fleet").text
     del lab.server.always["list_files"]
     lab.clock.advance(31)
     assert "silent 16 min ago nothing nothing" in visitor.ask("/fleet").text
+
+
+def test_why_a_pc_needs_a_person_is_told_in_words(lab: Lab, visitor: Browser) -> None:
+    visitor.shown.config = visitor.shown.config.model_copy(update={"fleet": SECTION})
+    now, uuid = lab.server.server_time(), str(lab.server.experiment_by_eid(EID).uuid)
+    codes = {"conflict-name-taken": 14, "of-a-later-release": 0}
+    needs = tuple(Need(mapping="main", code=code, files=files) for code, files in codes.items())
+    status = a_status(experiment=uuid, server_time=now, started_at=now, needs=needs)
+    lab.server.put(EID, fleet_name("pc", ID), seal(status, None))
+    shown = visitor.ask("/fleet").text
+    said = "conflict: another file of this name was on the server first (14) of-a-later-release"
+    assert said in shown

@@ -42,7 +42,7 @@ def test_nothing_is_examined_until_a_person_asks(
 
     monkeypatch.setattr(health, "examine", examine)
     for _ in range(2):
-        assert "Nothing was examined" in visitor.ask("/health").text
+        assert "Nothing has been examined" in visitor.ask("/health").text
     assert asked == []
     assert visitor.ask("/do/examine", "POST").status == 403
     assert "has begun" in visitor.send("/do/examine").text

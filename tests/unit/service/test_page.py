@@ -45,6 +45,15 @@ def test_only_who_was_let_in_sees_it(browser: Browser) -> None:
     assert browser.token.encode() not in answer.body
 
 
+def test_only_who_was_let_in_is_led_back(browser: Browser) -> None:
+    assert b'href="/"' not in browser.ask("/nothing").body
+    found = browser.enter().ask("/nothing")
+    assert (found.status, found.text) == (
+        404,
+        "Not shown There is no such page. Back to the overview",
+    )
+
+
 @pytest.mark.parametrize(
     "path",
     [

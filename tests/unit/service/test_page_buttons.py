@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -21,7 +24,7 @@ from aqsync.service.web.orders import Orders
 from aqsync.sync.overview import Doubts
 from tests.support.lab import EID, Lab
 from tests.support.patience import wait_until
-from tests.support.status_page import Browser, Shown, browsing
+from tests.support.status_page import Answer, Browser, Shown, browsing
 from tests.support.stepping import config_of
 
 HOSTILE = (
@@ -75,7 +78,9 @@ def test_the_first_page_tells_all_at_a_glance(lab: Lab, browser: Browser) -> Non
 
 
 def test_reasons_stand_with_hint_age_and_files(lab: Lab, browser: Browser) -> None:
-    assert "Nothing: all that is not up there goes by itself." in browser.ask("/needs-you").text
+    assert (
+        "Nothing. What is not on the server yet goes by itself." in browser.ask("/needs-you").text
+    )
     conflicts(lab, *(f"{number:03}.csv" for number in range(230)))
     browser.shown.board.outdate()
     lab.clock.advance(120)
@@ -98,8 +103,23 @@ def test_files_are_tried_again_and_no_others(lab: Lab, browser: Browser) -> None
     conflicts(lab, "a.csv", "b.csv")
     answer = browser.send("/do/retry", **CONFLICT, file=quoted("a.csv"))
     assert answer.text == "1 file set free; the daemon tries again"
-    assert answer.headers["hx-trigger"] == "restated"
+    assert answer.headers["hx-trigger"] == "restated, answered"
     assert browser.shown.asked == ["look again"]
+
+
+def test_a_list_of_files_that_were_seen_to_leads_back(lab: Lab, browser: Browser) -> None:
+    conflicts(lab, "a.csv")
+    [address] = re.findall(r'hx-get="(/needs-you/files[^"]*)"', _files(browser).body.decode())
+    assert browser.ask(html.unescape(address)).status == 200
+    lab.write("a.csv", b"theirs")
+    lab.push()
+    browser.shown.board.outdate()
+    answer = _files(browser)
+    assert (answer.status, answer.headers["location"]) == (303, "/needs-you")
+
+
+def _files(browser: Browser) -> Answer:
+    return browser.ask(f"/needs-you/files?{urlencode(CONFLICT)}")
 
 
 def test_many_files_are_tried_again_at_once(lab: Lab, browser: Browser) -> None:
@@ -275,7 +295,7 @@ def test_names_of_files_are_text(lab: Lab, browser: Browser) -> None:
 
 def test_an_old_link_is_no_error_of_the_daemon(lab: Lab, browser: Browser) -> None:
     lab.push()
-    for page in ("files", "retry", "overwrite", "accept", "ignore"):
+    for page in ("retry", "overwrite", "accept", "ignore"):
         answer = browser.ask(f"/needs-you/{page}?mapping=lab&state=held&code=%00&page=-1")
         assert (answer.status, "needs nobody any more" in answer.text) == (400, True)
 

@@ -15,6 +15,7 @@ from aqsync.model import SECOND_NS
 from aqsync.service.page.addresses import quoted, unquoted
 from aqsync.service.page.ignore_lines import ignore_line
 from aqsync.service.page.rates import rates
+from aqsync.service.page.render import environment
 from aqsync.service.web.models import FileUnderWay
 
 NOW_NS = 1_000 * SECOND_NS
@@ -75,3 +76,16 @@ def test_a_form_holds_any_name(name: bytes) -> None:
     assert field.isascii()
     assert not set(field) & set(" \"'<>&")
     assert unquoted(field) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("try `a <b>` or `c`", "try <code>a &lt;b&gt;</code> or <code>c</code>"),
+        ("a\nb", "a\\nb"),
+        ("", ""),
+        ("one ` <i>", "one ` &lt;i&gt;"),
+    ],
+)
+def test_commands_in_a_hint_are_set_apart(text: str, shown: str) -> None:
+    assert environment().from_string("{{ text | told }}").render(text=text) == shown

@@ -34,6 +34,13 @@
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  /* Where points have no room, those stay that no line leads to: of a single busy hour, say. */
+  const alone = ({ data: columns }, index, show) => {
+    const values = columns[index];
+    const is = (at) => values[at] !== null && values[at] !== undefined;
+    return show ? null : [...values.keys()].filter((at) => is(at) && !is(at - 1) && !is(at + 1));
+  };
+
   const options = (plot, width) => {
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     const up = { ...axis, size: 72, values: (_plot, ticks) => ticks.map(plot.said) };
@@ -50,7 +57,7 @@
       scales: { y },
       axes: [{ ...axis, size: 32, values: (_plot, ticks) => ticks.map(tick) }, upwards],
       series: [{ value: (_plot, s) => s === null ? "–" : moment(s) }, ...plot.lines.map(([, label, name], index) => ({
-        label, value: one, stroke: colour(name), width: 1.5, points: { size: 5 }, dash: index ? [6, 3] : undefined,
+        label, value: one, stroke: colour(name), width: 1.5, points: { size: 5, filter: alone }, dash: index ? [6, 3] : undefined,
         ...(plot.bars ? { paths: uPlot.paths.bars({ size: [0.8, 40] }), width: 0, fill: colour(name), points: { show: false } } : {}),
       }))],
     };

@@ -77,7 +77,10 @@ body.addEventListener("htmx:beforeSwap", (event) => {
 });
 body.addEventListener("htmx:sendError", (event) => {
   if (event.detail.requestConfig.verb !== "post") return;
-  document.getElementById("said").textContent = note.dataset.text;
+  const told = document.createElement("p");
+  told.className = "problem";
+  told.textContent = "The daemon did not answer: look whether this was done before you try again.";
+  document.getElementById("said").replaceChildren(told);
 });
 body.addEventListener("htmx:afterSettle", () => {
   const live = document.getElementById("live");
