@@ -237,9 +237,16 @@ def commands() -> Iterator[click.Context]:
         command = load(name)
         context = click.Context(command, top, name)
         yield context
-        if isinstance(command, click.Group):
-            for word, below in command.commands.items():
-                yield click.Context(below, context, word)
+        yield from _below(context)
+
+
+def _below(context: click.Context) -> Iterator[click.Context]:
+    """The commands of a group, and of groups in it."""
+    if isinstance(context.command, click.Group):
+        for word, command in context.command.commands.items():
+            below = click.Context(command, context, word)
+            yield below
+            yield from _below(below)
 
 
 def _table(context: click.Context) -> list[str]:

@@ -44,6 +44,9 @@ def main() -> int:
     parser.add_argument(
         "--insecure", action="store_true", help="let the network in without a token"
     )
+    parser.add_argument("--rate-limit", type=float, help="requests a second of each who asks")
+    parser.add_argument("--tls-certificate", type=Path, help="speak TLS with this certificate")
+    parser.add_argument("--tls-key", type=Path, help="the key of the certificate")
     arguments = parser.parse_args()
     try:
         settings = ServerSettings(
@@ -56,6 +59,8 @@ def main() -> int:
             arguments.quota,
             arguments.keep_free,
             frozenset(arguments.proxy),
+            rate_limit=arguments.rate_limit,
+            tls=_tls(parser, arguments),
         )
         insecure = arguments.insecure
         serve(settings, host=arguments.host, port=arguments.port, insecure=insecure)
@@ -63,6 +68,17 @@ def main() -> int:
         print(f"error: {exc.message}", exc.hint, sep="\n", file=sys.stderr)  # noqa: T201 - a command
         return 2
     return 0
+
+
+def _tls(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace
+) -> tuple[Path, Path] | None:
+    files = (arguments.tls_certificate, arguments.tls_key)
+    if files == (None, None):
+        return None
+    if None in files:
+        parser.error("--tls-certificate and --tls-key go together")
+    return files
 
 
 def _token(file: Path | None) -> str | None:

@@ -18,10 +18,12 @@ import uvicorn
 from aqsync.server.app import create_app
 from aqsync.server.errors import ServerStartError
 from aqsync.server.rights.exposure import check_exposure, names_in
+from aqsync.server.rights.opening import has_tokens
 from aqsync.server.settings import ServerSettings
 from aqsync.server.wire import http_protocol
 from aqsync.server.wire.file_limit import connections_for, raise_file_limit
 from aqsync.server.wire.http_protocol import GuardedConfig, GuardedProtocol
+from aqsync.server.wire.tls import LOOK_SECONDS, Certificate
 from aqsync.server.workers import Workers
 
 _KEEP_ALIVE_SECONDS = 75
@@ -51,11 +53,14 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
     for name in ("python_multipart", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with _log_to_stderr(), _listening_socket(host, port) as listener:
-        check_exposure(listener.getsockname()[0], settings.token, insecure=insecure)
+        asks = settings.token is not None or has_tokens(settings.storage)
+        encrypted = settings.tls is not None
+        check_exposure(listener.getsockname()[0], asks=asks, encrypted=encrypted, insecure=insecure)
         settings = replace(settings, allowed_hosts=settings.allowed_hosts | names_in(host))
 
         def ready() -> None:
-            print(f"listening on {_url(listener)}", flush=True)  # noqa: T201 - the promise
+            url = _url(listener, encrypted=encrypted)
+            print(f"listening on {url}", flush=True)  # noqa: T201 - the promise
 
         def work(number: int, ready: Callable[[], None]) -> None:
             _answer(settings.of_worker(number), listener, ready)
@@ -68,14 +73,16 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
 
 def _answer(settings: ServerSettings, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Answer in this process, until a signal."""
-    app = create_app(settings, _url_for_scripts(listener))
+    certificate = None if settings.tls is None else Certificate(*settings.tls)
+    app = create_app(settings, _url_for_scripts(listener, settings))
     most_connections = connections_for(raise_file_limit())
     config = GuardedConfig(
         app,
         most_connections=most_connections,
         # asyncio accepts so many at once before any of them can be closed again.
         backlog=min(_ACCEPTED_AT_ONCE, most_connections),
-        loop="asyncio",
+        loop="aqsync.server.wire.event_loop:EventLoop",
+        ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -86,7 +93,7 @@ def _answer(settings: ServerSettings, listener: socket.socket, ready: Callable[[
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     try:
-        _Server(config, ready, app.state.end_tasks).run(sockets=[listener])
+        _Server(config, ready, app.state.end_tasks, certificate).run(sockets=[listener])
     finally:
         app.state.end_tasks()
 
@@ -121,20 +128,28 @@ class _Server(uvicorn.Server):
         config: What is served, and how.
         ready: Called once connections are accepted.
         end_tasks: Ends what runs for extensions, without patience.
+        certificate: What it shows; None if it speaks no TLS.
     """
 
     def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None], end_tasks: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        ready: Callable[[], None],
+        end_tasks: Callable[[], None],
+        certificate: Certificate | None,
     ) -> None:
         super().__init__(config)
         self._ready = ready
         self._end_tasks = end_tasks
+        self._certificate = certificate
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         self._hang_up_on_the_silent()
+        if self._certificate is not None:
+            self._look_at(self._certificate)
         for listener in sockets or []:
             listener.listen(_WAITING)
         if not self.should_exit:
@@ -152,6 +167,12 @@ class _Server(uvicorn.Server):
             if isinstance(connection, GuardedProtocol):
                 connection.hang_up_if_stalled(loop.time())
         loop.call_later(http_protocol.IDLE_SECONDS / 4, self._hang_up_on_the_silent)
+
+    def _look_at(self, certificate: Certificate) -> None:
+        """Take a renewed certificate now and again, on a thread: its disk may be slow."""
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, certificate.look)
+        loop.call_later(LOOK_SECONDS, self._look_at, certificate)
 
     def _hang_up(self) -> None:
         """Close all connections: from Python 3.12 on the server waits for the last one."""
@@ -182,15 +203,22 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, *, encrypted: bool) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if encrypted else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _url_for_scripts(listener: socket.socket) -> str:
-    """With a final slash, as manifests have it; an address for all interfaces becomes loopback."""
-    url = _url(listener).replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    return f"{url}/"
+def _url_for_scripts(listener: socket.socket, settings: ServerSettings) -> str:
+    """With a final slash, as manifests have it; an address for all interfaces becomes loopback.
+
+    A certificate is good for names: with TLS the first name of the server is used, if it has one.
+    """
+    if settings.tls is not None and settings.allowed_hosts:
+        port = listener.getsockname()[1]
+        return f"https://{min(settings.allowed_hosts)}:{port}/"
+    url = _url(listener, encrypted=settings.tls is not None)
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:") + "/"
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

@@ -43,6 +43,7 @@ class ServerSettings:
         proxies: The addresses of the proxies in front of it.
         workers: How many processes answer.
         rate_limit: Requests a second of each owner of tokens, or address; none: no limit.
+        tls: The files of the certificate and its key; none: plain HTTP.
     """
 
     storage: StorageSettings
@@ -56,6 +57,7 @@ class ServerSettings:
     proxies: Addresses = frozenset()
     workers: int = 1
     rate_limit: float | None = None
+    tls: tuple[Path, Path] | None = None
 
     def of_worker(self, number: int) -> ServerSettings:
         """Return the settings of one of several processes: each has a directory of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,8 @@ class EmbeddedServer:
         max_tasks: How many tasks run at once; the server's default if left out.
         quota: How many bytes all files may have; no limit if left out.
         database: The URL of its PostgreSQL database; none: a file in the data directory.
+        tls: The files of its certificate and key; plain HTTP if left out.
+        more: Further words of its command line.
 
     Attributes:
         url: Its base URL; the same after a restart.
@@ -39,6 +42,8 @@ class EmbeddedServer:
         max_tasks: int | None = None,
         quota: int | None = None,
         database: str | None = None,
+        tls: tuple[Path, Path] | None = None,
+        more: Sequence[str] = (),
     ) -> None:
         self.data = data
         self.token = token
@@ -48,6 +53,8 @@ class EmbeddedServer:
         self._max_tasks = max_tasks
         self._quota = quota
         self._database = database
+        self._tls = tls
+        self._more = more
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -91,7 +98,10 @@ class EmbeddedServer:
             command += ["--quota", str(self._quota)]
         if self._database is not None:
             command += ["--database", self._database]
-        return command
+        if self._tls is not None:
+            certificate, key = map(str, self._tls)
+            command += ["--tls-certificate", certificate, "--tls-key", key]
+        return [*command, *self._more]
 
     def start(self) -> None:
         assert self._process is None, "the server is running already"

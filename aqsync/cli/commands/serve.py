@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from aqsync.cli.commands.serve_token import token
 from aqsync.cli.local_path import PATH
+from aqsync.cli.serving.access_options import Access, access_options
 from aqsync.cli.serving.storage_options import needed, not_installed, storage_options
 from aqsync.config import parse_size
-from aqsync.config.token import read_token
 from aqsync.errors import ExitCode, ServeFailed
-from aqsync.paths import absolute
 
 if TYPE_CHECKING:
     from aqsync.server.settings import StorageSettings
@@ -46,30 +45,12 @@ class _Size(click.ParamType[int, str]):
         return size
 
 
-class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
-    """An IP address."""
-
-    name = "address"
-
-    def convert(
-        self,
-        value: str | IPv4Address | IPv6Address,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> IPv4Address | IPv6Address:
-        try:
-            return ip_address(value)
-        except ValueError:
-            self.fail(f"{value!r} is no IP address such as 127.0.0.1", param, ctx)
-
-
 @click.group(invoke_without_command=True, epilog="Example: aqsync serve --data ~/aqueduct-data")
 @storage_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=int, default=8000, show_default=True, help="The port; 0 takes a free one."
 )
-@click.option("--token-file", type=PATH, help="A file with the token that clients must send.")
 @click.option(
     "--max-file",
     "max_file_bytes",
@@ -88,26 +69,13 @@ class _Address(click.ParamType[IPv4Address | IPv6Address, str]):
     show_default=True,
     help="How many tasks of extensions run at once.",
 )
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    help="A further name under which the server is asked for; may be repeated.",
-)
-@click.option(
-    "--proxy",
-    "proxies",
-    type=_Address(),
-    multiple=True,
-    help="The address of a proxy in front, which sets X-Forwarded-For; may be repeated.",
-)
 @click.option("--quota", type=_Size(), help="How much all files together may take.")
 @click.option(
     "--keep-free",
     type=_Size(least=0),
     help="How much of the disk stays free. [default: 5 %, but at most 1 GiB]",
 )
-@click.option("--insecure", is_flag=True, help="Let the network in without a token.")
+@access_options
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -115,22 +83,19 @@ def serve(
     storage: StorageSettings | None,
     host: str,
     port: int,
-    token_file: Path | None,
     max_file_bytes: int,
     extensions: Path | None,
     max_tasks: int,
-    allowed_hosts: tuple[str, ...],
-    proxies: tuple[IPv4Address | IPv6Address, ...],
     quota: int | None,
     keep_free: int | None,
-    insecure: bool,
+    access: Access,
 ) -> ExitCode:
     """Run the embedded Aqueduct server."""
     if ctx.invoked_subcommand is not None:
         _refuse_options_of(ctx)
         return ExitCode.OK
     storage = needed(storage)
-    token = None if token_file is None else read_token(absolute(token_file), {})
+    secret = access.token()
     try:
         from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
         from aqsync.server.run import serve as run  # noqa: PLC0415 - the same
@@ -140,16 +105,18 @@ def serve(
     try:
         settings = ServerSettings(
             storage,
-            token,
+            secret,
             max_file_bytes,
             extensions,
             max_tasks,
-            frozenset(map(str.lower, allowed_hosts)),
+            frozenset(map(str.lower, access.names)),
             quota,
             keep_free,
-            frozenset(proxies),
+            frozenset(access.proxies),
+            rate_limit=access.rate_limit,
+            tls=access.tls,
         )
-        run(settings, host=host, port=port, insecure=insecure)
+        run(settings, host=host, port=port, insecure=access.insecure)
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc
     return ExitCode.OK
@@ -161,3 +128,6 @@ def _refuse_options_of(ctx: click.Context) -> None:
         if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
             option = parameter.opts[0]
             raise click.UsageError(f"{option} stands before {ctx.invoked_subcommand}", ctx)
+
+
+serve.add_command(token)

@@ -37,12 +37,13 @@ def names_in(host: str) -> frozenset[str]:
     return frozenset()
 
 
-def check_exposure(address: str, token: str | None, *, insecure: bool) -> None:
+def check_exposure(address: str, *, asks: bool, encrypted: bool, insecure: bool) -> None:
     """Refuse to let the network in without a token, and warn of what travels unencrypted.
 
     Args:
         address: What the server listens on.
-        token: What clients must send.
+        asks: Whether clients must send a token.
+        encrypted: Whether it speaks TLS.
         insecure: Whether the owner wants it so.
 
     Raises:
@@ -50,14 +51,18 @@ def check_exposure(address: str, token: str | None, *, insecure: bool) -> None:
     """
     if ipaddress.ip_address(address).is_loopback:
         return
-    if token is None and not insecure:
+    if not asks and not insecure:
         raise ServerStartError(
             f"everybody who reaches {address} could read, change and delete everything",
-            "Set a token with --token-file; or add --insecure if that is what you want.",
+            "Make a token with `aqsync serve token create`, or set one with --token-file; or add"
+            " --insecure if that is what you want.",
         )
-    what = "everything" if token is None else "the token, and everything else,"
+    if encrypted:
+        return
+    what = "everything" if not asks else "the token, and everything else,"
     _log.warning(
-        "%s travels without encryption: anybody on the way can read and change it. Put a proxy with"
-        " TLS in front where the network is not yours.",
+        "%s travels without encryption: anybody on the way can read and change it. Add"
+        " --tls-certificate and --tls-key, or put a proxy with TLS in front, where the network is"
+        " not yours.",
         what,
     )

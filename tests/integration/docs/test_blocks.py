@@ -95,7 +95,7 @@ class Home:
             "/home/anna": str(folder),
             "/home/you": str(folder),
             "/some/folder": f"{folder}/some",
-            "aqsync serve": f"aqsync serve --port {url.rpartition(':')[2]}",
+            "aqsync serve --data": f"aqsync serve --port {url.rpartition(':')[2]} --data",
         }
 
     def real(self, text: str) -> str:

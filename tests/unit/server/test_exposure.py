@@ -16,24 +16,28 @@ from aqsync.server.storage import Storage
 TOKEN = "x" * 8
 
 
+def exposed(address: str, *, asks: bool, encrypted: bool = False, insecure: bool = False) -> None:
+    check_exposure(address, asks=asks, encrypted=encrypted, insecure=insecure)
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "2001:db8::1"])
 def test_the_network_is_let_in_on_purpose_only(
     address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ServerStartError, match="could read, change and delete") as caught:
-        check_exposure(address, None, insecure=False)
+        exposed(address, asks=False)
     assert "--insecure" in caught.value.hint
     assert not caplog.records
-    check_exposure(address, None, insecure=True)
-    check_exposure(address, TOKEN, insecure=False)
+    exposed(address, asks=False, insecure=True)
+    exposed(address, asks=True)
+    exposed(address, asks=True, encrypted=True)
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert "without encryption" in caplog.text
-    assert TOKEN not in caplog.text
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1"])
 def test_this_machine_may_do_without(address: str, caplog: pytest.LogCaptureFixture) -> None:
-    check_exposure(address, None, insecure=False)
+    exposed(address, asks=False)
     assert not caplog.records
 
 

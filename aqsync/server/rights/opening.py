@@ -1,0 +1,40 @@
+"""Opening the tokens of a server beside it, without the lock on its directory."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.opening import CATALOG, open_database
+from aqsync.server.errors import ServerStartError
+from aqsync.server.private_folder import make_private
+from aqsync.server.rights.tokens import Tokens
+from aqsync.server.settings import StorageSettings
+
+
+def open_database_of(settings: StorageSettings) -> Database:
+    """Open the database of a server that may be running; make it if it is missing.
+
+    Raises:
+        ServerStartError: It cannot be used.
+    """
+    try:
+        make_private(settings.data)
+        return open_database(settings.data, settings.database)
+    except OSError as exc:
+        raise ServerStartError(
+            f"the data directory {settings.data} cannot be used: {exc.strerror or exc}",
+            "Name the directory of the server, as its user.",
+        ) from exc
+
+
+def has_tokens(settings: StorageSettings) -> bool:
+    """Tell whether a server has ever had a token, so that it asks for one.
+
+    Raises:
+        ServerStartError: Its database cannot be used.
+    """
+    if settings.database is None and not (settings.data / CATALOG).exists():
+        return False
+    with closing(open_database_of(settings)) as database:
+        return Tokens(database).there_are_any()
