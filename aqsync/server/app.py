@@ -30,10 +30,11 @@ from aqsync.server.rights.gate import Gate
 from aqsync.server.rights.rate_limit import RateLimit
 from aqsync.server.rights.task_tokens import TaskTokens
 from aqsync.server.rights.token_directory import TokenDirectory
-from aqsync.server.settings import ServerSettings
+from aqsync.server.settings import ServerSettings, StorageSettings
 from aqsync.server.storage import Storage
 from aqsync.server.web.login import Login
 from aqsync.server.web.pages import PATHS, Pages, is_page
+from aqsync.server.web.session_cookie import SessionCookie
 from aqsync.server.web.sessions import Sessions
 from aqsync.server.wire.access_log import AccessLog
 from aqsync.server.wire.away import AnswersWhileAway
@@ -89,7 +90,8 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
 
     parts = Parts(storage, tasks)
     files = ServedFiles(storage.files, disk, settings.max_file_bytes)
-    login = Login(directory, Sessions(_cookie_name(url)), failed)
+    cookie = SessionCookie(_cookie_name(settings.storage, url))
+    login = Login(directory, Sessions(storage.database), cookie, failed, tokens)
     pages = Pages(parts, login, workers, files, settings.allowed_hosts)
     app = Starlette(
         routes=[
@@ -131,9 +133,13 @@ def _check(settings: ServerSettings) -> None:
         raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
 
 
-def _cookie_name(url: str) -> str:
-    """One for each port: browsers send a cookie to every port of a host."""
-    return f"aqsync_{urlsplit(url).port or 'session'}"
+def _cookie_name(storage: StorageSettings, url: str) -> str:
+    """One for each port: browsers send a cookie to every port of a host.
+
+    Servers that share a database have one name, whichever ports they have behind their proxy.
+    """
+    port = urlsplit(url).port if storage.database is None else None
+    return f"aqsync_{port or 'session'}"
 
 
 def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskService:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from asyncio import get_running_loop
+from collections.abc import Callable
+from concurrent.futures import Executor
 from functools import partial
+from typing import TypeVar
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.rights.failed_logins import TOO_MANY, FailedLogins
@@ -13,10 +17,12 @@ from aqsync.server.rights.who import ANYBODY, Who
 from aqsync.server.web.fields import Fields
 from aqsync.server.web.formats import link
 from aqsync.server.web.responses import redirect, send_html
+from aqsync.server.web.session_cookie import SessionCookie
 from aqsync.server.web.sessions import TLS, Sessions
 from aqsync.server.web.templates import Page, render
 from aqsync.server.wire.exchange import BY, STILL, WHO, Exchange
 
+_Result = TypeVar("_Result")
 _MAX_BODY = 16 * 1024
 _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 """A path that cannot lead to another server."""
@@ -28,10 +34,21 @@ class Login:
     Args:
         directory: The tokens; a server without any lets everybody in.
         sessions: The sessions of those who have logged in.
+        cookie: Carries their ids.
         failed: Counts wrong tokens.
+        threads: Where the sessions are waited for.
     """
 
-    def __init__(self, directory: TokenDirectory, sessions: Sessions, failed: FailedLogins) -> None:
+    def __init__(
+        self,
+        directory: TokenDirectory,
+        sessions: Sessions,
+        cookie: SessionCookie,
+        failed: FailedLogins,
+        threads: Executor,
+    ) -> None:
+        self._cookie = cookie
+        self._threads = threads
         self._failed = failed
         self._directory = directory
         self._sessions = sessions
@@ -46,12 +63,14 @@ class Login:
             exchange.scope.update({WHO: ANYBODY, BY: ANYBODY.name})
             return ANYBODY
         session = self._session(exchange)
-        token = self._sessions.token_of(session, _origin(exchange))
-        if session is None or token is None:
+        if session is None:
+            return None
+        token = await self._in_thread(self._sessions.token_of, session, _origin(exchange))
+        if token is None:
             return None
         who = await self._directory.who_has(token)
         if who is None:
-            self._sessions.end(session)
+            await self._in_thread(self._sessions.end, session)
             return None
         still = partial(self._directory.who_has, token)
         exchange.scope.update({WHO: who, BY: _label(session), STILL: still})
@@ -90,11 +109,11 @@ class Login:
         elif found is not None:
             token, who = found
             # A new id at each login, so that no id that somebody else has set is ever used.
-            self._sessions.end(self._session(exchange))
-            session = self._sessions.begin(_origin(exchange), token)
+            await self._in_thread(self._sessions.end, self._session(exchange))
+            session = await self._in_thread(self._sessions.begin, _origin(exchange), token)
             exchange.scope.update({WHO: who, BY: _label(session)})
             exchange.note_login("login")
-            cookie = self._sessions.cookie(session, secure=_is_secure(exchange))
+            cookie = self._cookie.header(session, secure=_is_secure(exchange))
             await redirect(exchange, _own_path(wanted), (cookie,))
         else:
             exchange.note_login("login", "wrong token")
@@ -105,16 +124,19 @@ class Login:
         """End the session of a request."""
         if await self.who(exchange) is not None:
             exchange.note_login("logout")
-        self._sessions.end(self._session(exchange))
-        cookie = self._sessions.cookie(None, secure=_is_secure(exchange))
+        await self._in_thread(self._sessions.end, self._session(exchange))
+        cookie = self._cookie.header(None, secure=_is_secure(exchange))
         await redirect(exchange, link("login"), (cookie,))
 
     async def _show(self, exchange: Exchange, wanted: str, problem: str = "") -> None:
         page = Page("login.html", {"problem": problem, "next": wanted})
         await send_html(exchange, render(page), status=401 if problem else 200)
 
+    async def _in_thread(self, act: Callable[..., _Result], *arguments: object) -> _Result:
+        return await get_running_loop().run_in_executor(self._threads, act, *arguments)
+
     def _session(self, exchange: Exchange) -> str | None:
-        return self._sessions.id_in(exchange.header(b"cookie"), secure=_is_secure(exchange))
+        return self._cookie.id_in(exchange.header(b"cookie"), secure=_is_secure(exchange))
 
 
 def _own_path(wanted: str) -> str:

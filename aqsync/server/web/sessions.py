@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from aqsync.server.catalog.database import Database, transaction
+from aqsync.server.rights.secret import digest_of
 
 IDLE_SECONDS = 12 * 3600.0
 """A session that is not used for this long ends."""
@@ -14,24 +16,24 @@ TLS = "tls"
 """The origin of all sessions whose cookie is sent by TLS only."""
 
 _MOST_SESSIONS = 1000
+_NOTED_EACH_SECONDS = 60.0
+"""How exactly it is known when a session was used: a look at a page is no change of a database."""
 
 
 class Sessions:
-    """The sessions of one server, in memory: a restart ends them. For one thread.
+    """The sessions, in the database: all servers that share it know them. Any thread may call.
 
-    Browsers send a cookie to every port of a host, so another server there can read it. With TLS
-    the name begins with ``__Host-``, so that no other server can set it; and without TLS a session
-    can be used only from the address that began it, so that a server there cannot use it.
+    Only digests of their ids are kept. Without TLS a session can be used only from the address that
+    began it, so that another server on the same host, which is sent the cookie too, cannot use it.
 
     Args:
-        cookie: The name of the cookie that carries a session's id.
-        clock: Seconds that only grow.
+        database: Where they are kept.
+        clock: Seconds since 1970.
     """
 
-    def __init__(self, cookie: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._cookie = cookie
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
         self._clock = clock
-        self._used: OrderedDict[str, tuple[float, str, str]] = OrderedDict()
 
     def begin(self, origin: str, token: str) -> str:
         """Begin a session and return its id, which is random.
@@ -41,51 +43,58 @@ class Sessions:
             token: The SHA-256 of the token that it was begun with.
         """
         session = secrets.token_urlsafe(32)
-        self._used[session] = self._clock(), origin, token
-        if len(self._used) > _MOST_SESSIONS:
-            self._used.popitem(last=False)
+        self._enter(digest_of(session.encode()), origin, token)
         return session
 
+    @transaction
     def token_of(self, session: str | None, origin: str) -> str | None:
         """Return the SHA-256 of the token of a session, and note that it was used.
 
         None if this is the id of no session of this origin.
         """
-        known = self._used.get(session or "")
-        if session is None or known is None or known[1] != origin:
+        digest = digest_of((session or "").encode())
+        with self._database.reading() as database:
+            row = database.execute(
+                "SELECT token, used_at FROM session WHERE sha256 = ? AND origin = ?",
+                (digest, origin),
+            ).fetchone()
+        if row is None:
             return None
-        now = self._clock()
-        if now - known[0] > IDLE_SECONDS:
-            del self._used[session]
+        token, used_at = row
+        idle = self._clock() - used_at / 1e6
+        if idle > IDLE_SECONDS:
+            self.end(session)
             return None
-        self._used[session] = now, origin, known[2]
-        self._used.move_to_end(session)
-        return known[2]
+        if idle > _NOTED_EACH_SECONDS:
+            with self._database.changing() as database:
+                database.execute(
+                    "UPDATE session SET used_at = ? WHERE sha256 = ?", (_us(self._clock()), digest)
+                )
+        return str(token)
 
+    @transaction
     def end(self, session: str | None) -> None:
         """End a session, if this is the id of one."""
-        self._used.pop(session or "", None)
+        if session:
+            with self._database.changing() as database:
+                database.execute(
+                    "DELETE FROM session WHERE sha256 = ?", (digest_of(session.encode()),)
+                )
 
-    def id_in(self, cookies: str | None, *, secure: bool) -> str | None:
-        """Return the id that a request's ``Cookie`` header holds."""
-        wanted = self._name(secure=secure)
-        for part in (cookies or "").split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == wanted:
-                return value
-        return None
+    @transaction
+    def _enter(self, digest: str, origin: str, token: str) -> None:
+        now = self._clock()
+        with self._database.changing() as database:
+            database.execute("DELETE FROM session WHERE used_at < ?", (_us(now - IDLE_SECONDS),))
+            database.execute(
+                "INSERT INTO session VALUES (?, ?, ?, ?)", (digest, origin, token, _us(now))
+            )
+            database.execute(
+                "DELETE FROM session WHERE sha256 NOT IN"
+                " (SELECT sha256 FROM session ORDER BY used_at DESC, sha256 = ? DESC LIMIT ?)",
+                (digest, _MOST_SESSIONS),
+            )
 
-    def cookie(self, session: str | None, *, secure: bool) -> tuple[bytes, bytes]:
-        """Return the header that gives a browser an id, or with None takes it away.
 
-        Args:
-            session: The id.
-            secure: Whether the browser may send it over HTTPS only.
-        """
-        value = f"{self._name(secure=secure)}={session or ''}; Path=/; HttpOnly; SameSite=Strict"
-        value += "; Secure" if secure else ""
-        value += "; Max-Age=0" if session is None else ""
-        return b"set-cookie", value.encode()
-
-    def _name(self, *, secure: bool) -> str:
-        return f"__Host-{self._cookie}" if secure else self._cookie
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)

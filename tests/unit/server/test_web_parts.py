@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 from markupsafe import escape
 
+from aqsync.server.catalog.database import Database
+from aqsync.server.catalog.sqlite import SqliteDatabase
 from aqsync.server.errors import FileRefused
 from aqsync.server.web import sessions as sessions_module
 from aqsync.server.web.file_view import text_of
 from aqsync.server.web.formats import counted, link, size
 from aqsync.server.web.paging import Paging, number_of
 from aqsync.server.web.request_origin import is_rebound, sent_by_own_page
+from aqsync.server.web.session_cookie import SessionCookie
 from aqsync.server.web.sessions import IDLE_SECONDS, TLS, Sessions
 from aqsync.server.web.templates import Page, message, render
 from aqsync.server.wire.exchange import Exchange
@@ -147,8 +152,15 @@ def test_no_form(kind: str | None) -> None:
 HERE = "192.0.2.1"
 
 
-def test_a_session_is_bound_to_where_it_began() -> None:
-    sessions = Sessions("c")
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = SqliteDatabase(tmp_path / "catalog.db")
+    yield database
+    database.close()
+
+
+def test_a_session_is_bound_to_where_it_began(database: Database) -> None:
+    sessions = Sessions(database)
     plain, encrypted = sessions.begin(HERE, "t"), sessions.begin(TLS, "t")
     assert sessions.token_of(plain, HERE) == "t"
     # What another server on the same host has read is worth nothing to it.
@@ -156,18 +168,13 @@ def test_a_session_is_bound_to_where_it_began() -> None:
     assert sessions.token_of(plain, TLS) is None
     assert sessions.token_of(encrypted, HERE) is None
     assert sessions.token_of(plain, HERE) == "t"
-    both = f"c={plain}; __Host-c={encrypted}"
-    assert sessions.id_in(both, secure=False) == plain
-    assert sessions.id_in(both, secure=True) == encrypted
 
 
-def test_sessions_end() -> None:
+def test_sessions_end(database: Database) -> None:
     now = 0.0
-    sessions = Sessions("c", lambda: now)
+    sessions = Sessions(database, lambda: now)
     first, second = sessions.begin(HERE, "t"), sessions.begin(HERE, "t")
     assert first != second
-    assert sessions.token_of(sessions.id_in(f"other=1; c={first}; d=2", secure=False), HERE) == "t"
-    assert sessions.token_of(sessions.id_in(f"cc={first}", secure=False), HERE) is None
     assert sessions.token_of(None, HERE) is None
     assert sessions.token_of("", HERE) is None
     now = IDLE_SECONDS
@@ -179,10 +186,22 @@ def test_sessions_end() -> None:
     assert sessions.token_of(first, HERE) is None
 
 
-def test_sessions_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_servers_of_a_database_know_a_session(database: Database) -> None:
+    session = Sessions(database).begin(HERE, "t")
+    assert Sessions(database).token_of(session, HERE) == "t"
+    with database.reading() as connection:
+        kept = connection.execute("SELECT * FROM session").fetchall()
+    assert session not in str(kept)
+
+
+def test_sessions_do_not_grow_without_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
     monkeypatch.setattr(sessions_module, "_MOST_SESSIONS", 2)
-    sessions = Sessions("c")
+    sessions = Sessions(database, lambda: now)
     first, second = sessions.begin(HERE, "t"), sessions.begin(HERE, "t")
+    now += 100
     assert sessions.token_of(first, HERE) == "t"
     third = sessions.begin(HERE, "t")
     found = [sessions.token_of(one, HERE) for one in (first, second, third)]
@@ -190,12 +209,19 @@ def test_sessions_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_cookie_of_a_session() -> None:
-    name, value = Sessions("c").cookie("id", secure=True)
+    name, value = SessionCookie("c").header("id", secure=True)
     assert (name, value) == (
         b"set-cookie",
         b"__Host-c=id; Path=/; HttpOnly; SameSite=Strict; Secure",
     )
-    assert Sessions("c").cookie(None, secure=False)[1].endswith(b"; Max-Age=0")
+    assert SessionCookie("c").header(None, secure=False)[1].endswith(b"; Max-Age=0")
+
+
+def test_the_id_in_a_cookie() -> None:
+    both = "other=1; c=plain; cc=x; __Host-c=encrypted; d=2"
+    assert SessionCookie("c").id_in(both, secure=False) == "plain"
+    assert SessionCookie("c").id_in(both, secure=True) == "encrypted"
+    assert SessionCookie("c").id_in("cc=x", secure=False) is None
 
 
 def request(server: str, **headers: str) -> Exchange:
