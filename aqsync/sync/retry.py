@@ -54,10 +54,7 @@ def set_free(
         DiskHangs: Its disk does not answer.
     """
     if accept_roots:
-        errands = Errands(SystemClock(), own_threads=True) if errands is None else errands
-        for mapping in mappings:
-            found = errands.ask(mapping.directory, partial(as_it_stands, mapping, journal, disk))
-            journal.mappings.accept(journal.mappings.get(mapping.name).id, found)
+        accept(journal, mappings, disk=disk, errands=errands)
     tops = _by_mapping(journal, mappings, paths)
     freed = 0
     for mapping in mappings:
@@ -77,6 +74,31 @@ def set_free(
             )
         freed += len(files)
     return freed
+
+
+def accept(
+    journal: Journal,
+    mappings: Sequence[MappingConfig],
+    *,
+    disk: Disk = REAL_DISK,
+    errands: Errands | None = None,
+) -> None:
+    """Accept the mappings' directories as they are now; no file is set free.
+
+    Args:
+        journal: Open for writing.
+        mappings: Which.
+        disk: Where these are.
+        errands: Gives up a disk that does not answer; None: a new one.
+
+    Raises:
+        RootUnusable: A directory is not there.
+        DiskHangs: Its disk does not answer.
+    """
+    errands = Errands(SystemClock(), own_threads=True) if errands is None else errands
+    for mapping in mappings:
+        found = errands.ask(mapping.directory, partial(as_it_stands, mapping, journal, disk))
+        journal.mappings.accept(journal.mappings.get(mapping.name).id, found)
 
 
 def want_again(journal: Journal, mappings: Sequence[MappingConfig], paths: Sequence[Path]) -> int:

@@ -138,12 +138,12 @@ class _NeedsYou:
         needed = self._sent(fields)
         if needed.first.actions:
             return self._run_again(needed)
+        if not needed.names_files:
+            self._site.orders.look_again()
+            return "it is looked at and tried again"
         request = RetryRequest(
             config=str(self._site.daemon.config.path), paths=[], mappings=[], actions=False
         )
-        if not needed.names_files:
-            self._site.orders.retry(request)
-            return "it is looked at and tried again"
         files = self._still_so(needed)
         if needed.lost_by_retry:
             require_seen(fields, seen_files(files))
@@ -185,16 +185,12 @@ class _NeedsYou:
         return self._site.pushes.begin(f"replacing {what} on the server", request)
 
     def accept(self, fields: Fields) -> str:
-        """Accept a mapping's directory, as `aqsync retry --mapping` does."""
+        """Accept a mapping's directory as it is."""
         needed = self._sent(fields)
         if not needed.acceptable:
             raise BadRequest("there is no directory to accept")
         require_seen(fields, self._troubles_of(needed))
-        self._site.orders.retry(
-            RetryRequest(
-                config=str(self._site.daemon.config.path), paths=[], mappings=[needed.mapping.name]
-            )
-        )
+        self._site.orders.accept(needed.mapping)
         return f"the directory {needed.mapping.directory} is accepted as it is"
 
     # What is meant

@@ -42,7 +42,7 @@ from aqsync.sync.measured import measured_of
 from aqsync.sync.order import Limits, Order
 from aqsync.sync.progress import Show, Throttled
 from aqsync.sync.report import PushReport
-from aqsync.sync.retry import set_free, want_again
+from aqsync.sync.retry import accept, set_free, want_again
 
 log = Log(__name__)
 
@@ -142,6 +142,17 @@ class Orders:
         """Let a push replace what stands under these names: each only as it is in its record."""
         log.info("asked to replace", files=len(files))
         self._worker.journal.outcomes.allow_replacing(files)
+
+    def look_again(self) -> None:
+        """Look at everything again, and see whether what was refused is allowed now."""
+        self._worker.journal.refusals.end_pauses(self._clock.now_ns())
+        self._worker.look_again()
+
+    def accept(self, mapping: MappingConfig) -> None:
+        """Accept a directory as it is now, and nothing else."""
+        accept(self._worker.journal, [mapping])
+        log.info("asked to accept a directory", mapping=mapping.name)
+        self._worker.look_again()
 
     def retry(self, request: RetryRequest) -> SetFree:
         """Set files free, accept directories, or want actions again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -263,6 +264,33 @@ def test_a_directory_is_accepted_after_a_question(lab: Lab, browser: Browser) ->
     assert "is accepted as it is" in browser.press(asked).text
     lab.scan()
     assert lab.troubles() == {}
+
+
+def test_what_is_done_about_a_directory_sends_nothing_that_others_removed(
+    lab: Lab, browser: Browser
+) -> None:
+    """The question tells of the directory alone; `aqsync retry --mapping` sets files free too."""
+    lab.write("a.csv", b"good")
+    lab.push()
+    uuid = lab.server.of(EID).uuid
+    lab.server.remove_files(uuid, ["a.csv"])
+    lab.clock.advance(60)
+    lab.push()
+    assert lab.decision("a.csv").reason is Reason.REMOVED_ON_SERVER
+    lab.root.rename(lab.root.with_name("away"))
+    lab.root.mkdir()
+    lab.scan()
+    browser.shown.board.outdate()
+    [question] = browser.ask("/needs-you").addresses("/needs-you/accept")
+    fields = {"mapping": "lab", "state": "failed", "code": "root-in-doubt"}
+    assert "looked at and tried again" in browser.send("/do/retry", **fields).text
+    assert not lab.record("a.csv").forced
+    assert "is accepted as it is" in browser.press(browser.ask(question)).text
+    assert not lab.record("a.csv").forced
+    assert browser.shown.asked == ["look again"] * 2
+    shutil.copytree(lab.root.with_name("away"), lab.root, dirs_exist_ok=True)
+    lab.push()
+    assert lab.remote == {}
 
 
 def test_a_rule_is_shown_and_never_written(lab: Lab, browser: Browser) -> None:
