@@ -258,9 +258,9 @@ def _message(error: dict[str, Any]) -> str:
 def _error_of(message: str, what: str) -> RemoteError:
     """Return the error for a message; nothing but its text tells one kind from another."""
     lowered = message.lower()
-    if "non-existing experiment" in lowered:
+    if "non-existing experiment" in lowered or "experiment not found in the" in lowered:
         return ExperimentNotFound(f"{what}: the experiment does not exist for this user")
-    if "non-existing task" in lowered:
+    if "non-existing task" in lowered or "task does not exist" in lowered:
         return TaskNotFound(f"{what}: the task does not exist for this user")
     if "duplicate key" in lowered:  # two clients made the same tag at once; again succeeds
         return ServerBusy(f"{what}: the server's database was busy with the same thing")

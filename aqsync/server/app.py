@@ -148,7 +148,7 @@ def _task_service(settings: ServerSettings, storage: Storage, url: str) -> TaskS
     tokens = TaskTokens(storage.tokens, is_closed=settings.token is not None)
     scripts = ScriptRunner(library, storage.environments, access, tokens)
     queue = open_queue(storage.database, storage.tasks, scripts, settings.max_tasks)
-    return TaskService(library, storage.tasks, queue, storage.files)
+    return TaskService(library, storage.tasks, queue)
 
 
 async def _plain_error(_: Request, exc: Exception) -> JSONResponse:

@@ -44,16 +44,24 @@ def is_file_name(name: str) -> bool:
         return False
 
 
-def check_page(offset: int, limit: int, what: str) -> None:
-    """Refuse a page that is too long or starts or ends before the list does.
+def check_page(limit: int, what: str) -> None:
+    """Refuse a page that is too long.
 
     Raises:
         OperationRefused: The page cannot be asked for.
     """
     if limit > MAX_PAGE:
         raise OperationRefused(f"Maximum allowed limit for {what} is {MAX_PAGE}")
-    if offset < 0 or limit < 0:
-        raise OperationRefused("Offset and limit should not be negative.")
+
+
+def page_of(total: int, offset: int, limit: int) -> tuple[int, int]:
+    """Return where a page starts in a list, and how many items it has.
+
+    Negative numbers count from the list's end, as in a slice ``[offset : offset + limit]`` of
+    Python: that is what an archived server takes.
+    """
+    start, stop, _ = slice(offset, offset + limit).indices(total)
+    return start, max(0, min(stop - start, MAX_PAGE))
 
 
 def check_title(title: str, longest: int = MAX_TITLE) -> None:
@@ -83,24 +91,31 @@ def check_tag(tag: str) -> None:
         OperationRefused: It is one of these.
     """
     if not tag:
-        raise OperationRefused("Tag cannot be a blank string.")
+        raise OperationRefused("Tag cannot be empty")
     if len(tag) > MAX_TAG:
-        raise OperationRefused(f"Tag should be maximum {MAX_TAG} characters long.")
+        raise OperationRefused(f"Tag should be less than {MAX_TAG} characters long ")
     if not _TAG.fullmatch(tag):
         raise OperationRefused(
-            "Tag can only contain alphanumeric characters, colons, hyphens, underscores and"
-            " slashes."
+            "Tag can only contain alphanumeric characters, colons, hyphens, underscores and slashes"
         )
 
 
-def check_new_tags(tags: Sequence[str]) -> None:
-    """Refuse tags to be set together when one is no tag or two differ in spelling only.
+def check_tags(tags: Sequence[str]) -> None:
+    """Refuse tags of which one is none.
 
     Raises:
-        OperationRefused: They cannot be set.
+        OperationRefused: One is none.
     """
     for tag in tags:
         check_tag(tag)
+
+
+def check_spellings(tags: Sequence[str]) -> None:
+    """Refuse tags to be set together when two differ in spelling only.
+
+    Raises:
+        OperationRefused: They do.
+    """
     if len({tag.lower() for tag in tags}) != len(tags):
         raise OperationRefused("Duplicate tags are not allowed in the request.")
 
@@ -115,8 +130,7 @@ def check_tag_filter(tags: Sequence[str] | None, most: int) -> None:
         return
     if len(tags) > most:
         raise OperationRefused(f"Maximum allowed number of tags in this filter is {most}")
-    for tag in tags:
-        check_tag(tag)
+    check_tags(tags)
 
 
 def joined(names: Sequence[str]) -> str:

@@ -136,14 +136,17 @@ class Actions:
     def listed(self, *, offset: int = 0, limit: int = 500, **filters: Any) -> Json:
         """A page of the experiment's tasks."""
         identifier = {"type": "UUID", "value": self.experiment["uuid"]}
-        page: Json = self.aqueduct.ask(
-            _TASKS, offset=offset, limit=limit, filters={"experiment": identifier, **filters}
-        )["tasks"]
-        return page
+        wanted = {"experiment": identifier, **filters}
+        return tasks_page(self.aqueduct, wanted, offset=offset, limit=limit)
 
     def cancel(self, task: Json) -> Json:
         cancelled: Json = self.aqueduct.ask(_CANCEL, uuid=task["uuid"])["cancelTask"]
         return cancelled
+
+
+def tasks_page(aqueduct: Aqueduct, filters: Json, *, offset: int = 0, limit: int = 500) -> Json:
+    page: Json = aqueduct.ask(_TASKS, offset=offset, limit=limit, filters=filters)["tasks"]
+    return page
 
 
 def task_refused(aqueduct: Aqueduct, uuid: str) -> str:

@@ -58,6 +58,21 @@ def test_no_names(aqueduct: Aqueduct, folder: str, files: list[str]) -> None:
     assert aqueduct.names(folder) == files
 
 
+def test_in_an_experiment_that_never_had_a_file(aqueduct: Aqueduct) -> None:
+    response = aqueduct.delete(aqueduct.create()["uuid"], ["a.txt"])
+    assert response.status_code == 400
+    assert response.json() == {"detail": "No files were found for this experiment"}
+
+
+def test_in_an_experiment_whose_files_are_all_gone(
+    aqueduct: Aqueduct, folder: str, files: list[str]
+) -> None:
+    assert aqueduct.delete(folder, files).status_code == 200
+    response = aqueduct.delete(folder, ["a.txt"])
+    assert response.status_code == 409
+    assert response.json() == {"detail": "File(s) not found - a.txt"}
+
+
 @pytest.mark.parametrize("names", [None, "a.txt", [1], {"a.txt": True}])
 def test_what_is_no_list_of_names(aqueduct: Aqueduct, folder: str, names: object) -> None:
     assert aqueduct.delete(folder, names).status_code == 422

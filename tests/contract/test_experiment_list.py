@@ -51,6 +51,18 @@ def test_pages(aqueduct: Aqueduct) -> None:
     assert (uuids(empty), empty["totalExperimentsCount"]) == ([], 3)
 
 
+@pytest.mark.parametrize(
+    ("offset", "limit"), [(-1, 1), (-2, 1), (-3, 3), (-3, 2), (0, -1), (1, -1), (-2, -1), (-9, 7)]
+)
+def test_negative_numbers_count_from_the_end(
+    aqueduct: Aqueduct, three: list[Json], offset: int, limit: int
+) -> None:
+    whole = [one["uuid"] for one in reversed(three)]
+    page = aqueduct.experiments({"title": aqueduct.mark}, offset=offset, limit=limit)
+    assert uuids(page) == whole[offset : offset + limit]
+    assert page["totalExperimentsCount"] == 3
+
+
 def test_longest_page(aqueduct: Aqueduct) -> None:
     assert len(aqueduct.experiments(limit=500)["experimentsData"]) <= 500
     assert aqueduct.experiments_refused(limit=501) == (

@@ -22,6 +22,8 @@ TAGS = """query($limit: Int, $offset: Int, $filters: TagsFilters) {
   tags(limit: $limit, offset: $offset, filters: $filters) { tagsData totalTagsCount }
 }"""
 
+ONLY = " only contain alphanumeric characters, colons, hyphens, underscores and slashes"
+
 
 def add(aqueduct: Aqueduct, uuid: str, tag: str) -> list[str]:
     tags: list[str] = aqueduct.ask(ADD, uuid=uuid, tag=tag)["addTagToExperiment"]["tags"]
@@ -47,6 +49,21 @@ def test_added_together_with_one_that_is_there(aqueduct: Aqueduct, folder: str) 
     assert sorted(answer["addTagsToExperiment"]["tags"]) == [first, second]
 
 
+def test_in_the_order_in_which_they_were_added(aqueduct: Aqueduct, folder: str) -> None:
+    tags = [f"{aqueduct.mark}-{letter}" for letter in "zamk"]
+    for number, tag in enumerate(tags, start=1):
+        assert add(aqueduct, folder, tag) == tags[:number]
+    assert aqueduct.by_uuid(folder)["tags"] == tags
+
+
+def test_tags_that_the_server_knows_come_before_new_ones(aqueduct: Aqueduct, folder: str) -> None:
+    new, known = f"{aqueduct.mark}-a", f"{aqueduct.mark}-z"
+    add(aqueduct, folder, known)
+    assert aqueduct.create(tags=[new, known])["tags"] == [known, new]
+    answer = aqueduct.ask(ADD_MANY, uuid=aqueduct.create()["uuid"], tags=[f"{new}2", known])
+    assert answer["addTagsToExperiment"]["tags"] == [known, f"{new}2"]
+
+
 def test_none_added(aqueduct: Aqueduct, folder: str) -> None:
     assert aqueduct.ask(ADD_MANY, uuid=folder, tags=[])["addTagsToExperiment"]["tags"] == []
 
@@ -68,6 +85,19 @@ def test_two_spellings_in_one_request(aqueduct: Aqueduct, folder: str, spelling:
     assert aqueduct.by_uuid(folder)["tags"] == []
 
 
+def test_two_spellings_of_a_tag_that_is_there_in_a_creation(aqueduct: Aqueduct) -> None:
+    tag = f"{aqueduct.mark}-Alpha"
+    aqueduct.create(tags=[tag])
+    assert aqueduct.create(tags=[tag.upper(), tag.lower(), tag])["tags"] == [tag]
+    assert aqueduct.create(tags=[f"{tag}2", f"{tag}2"])["tags"] == [f"{tag}2"]
+
+
+def test_two_spellings_of_a_new_tag_in_a_creation(aqueduct: Aqueduct) -> None:
+    tag = f"{aqueduct.mark}-Alpha"
+    assert aqueduct.creation_refused(aqueduct.mark, tags=[tag, tag.upper()])
+    assert aqueduct.experiments({"title": aqueduct.mark})["totalExperimentsCount"] == 0
+
+
 def test_every_character_that_a_tag_may_have(aqueduct: Aqueduct, folder: str) -> None:
     unique = aqueduct.mark[-12:]
     first = f"{string.ascii_letters}{unique}"
@@ -79,14 +109,16 @@ def test_every_character_that_a_tag_may_have(aqueduct: Aqueduct, folder: str) ->
 def test_longest_tag(aqueduct: Aqueduct, folder: str) -> None:
     longest = aqueduct.mark.ljust(64, "x")
     assert add(aqueduct, folder, longest) == [longest]
-    assert "64" in aqueduct.refusal(ADD, uuid=folder, tag=longest + "x")
+    refusal = aqueduct.refusal(ADD, uuid=folder, tag=longest + "x")
+    assert refusal == "Tag should be less than 64 characters long "
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "a.b", "a,b", "a#b", "a=b", "µ", "a\\b", "a\nb", " a"])
 def test_what_is_no_tag(aqueduct: Aqueduct, folder: str, bad: str) -> None:
-    assert "tag" in aqueduct.refusal(ADD, uuid=folder, tag=bad).lower()
-    aqueduct.refusal(ADD_MANY, uuid=folder, tags=[f"{aqueduct.mark}-fine", bad])
-    aqueduct.creation_refused(aqueduct.mark, tags=[bad])
+    why = f"Tag can{ONLY if bad else 'not be empty'}"
+    assert aqueduct.refusal(ADD, uuid=folder, tag=bad) == why
+    assert aqueduct.refusal(ADD_MANY, uuid=folder, tags=[f"{aqueduct.mark}-fine", bad]) == why
+    assert aqueduct.creation_refused(aqueduct.mark, tags=[bad]) == why
     assert aqueduct.by_uuid(folder)["tags"] == []
 
 
@@ -151,6 +183,9 @@ def test_page_of_tags(aqueduct: Aqueduct) -> None:
     page = aqueduct.ask(TAGS, limit=2)["tags"]
     assert len(page["tagsData"]) == 2
     assert page["totalTagsCount"] >= 3
+    last = aqueduct.ask(TAGS, offset=-2)["tags"]
+    assert len(last["tagsData"]) == 2
+    assert last["totalTagsCount"] >= 3
     beyond = aqueduct.ask(TAGS, offset=10_000_000)["tags"]
     assert beyond["tagsData"] == []
     assert beyond["totalTagsCount"] >= 3

@@ -14,6 +14,7 @@ from tests.contract.tasks import (
     cancel_refused,
     require_actions,
     task_refused,
+    tasks_page,
     tasks_refused,
 )
 from tests.contract.wire import Aqueduct, Json, instant
@@ -34,7 +35,8 @@ def uuids(tasks: list[Json]) -> list[str]:
 
 def test_an_unknown_task(aqueduct: Aqueduct) -> None:
     assert task_refused(aqueduct, str(uuid.uuid4())) == TASK_MISSING
-    assert cancel_refused(aqueduct, str(uuid.uuid4())).startswith("DB query failed")
+    refusal = cancel_refused(aqueduct, str(uuid.uuid4()))
+    assert refusal == "DB query failed as task does not exist, or user has no access to cancel it."
 
 
 def test_a_malformed_uuid(aqueduct: Aqueduct) -> None:
@@ -43,7 +45,16 @@ def test_a_malformed_uuid(aqueduct: Aqueduct) -> None:
 
 
 def test_a_page_that_is_too_long(aqueduct: Aqueduct) -> None:
-    assert "is 500" in tasks_refused(aqueduct, offset=0, limit=501)
+    refusal = tasks_refused(aqueduct, offset=0, limit=501)
+    assert refusal == "Maximum allowed limit for experiments is 500"
+
+
+def test_the_experiment_of_a_filter_is_named_by_its_uuid(
+    aqueduct: Aqueduct, experiment: Json
+) -> None:
+    by_eid = {"experiment": {"type": "EID", "value": experiment["eid"]}}
+    refusal = tasks_refused(aqueduct, offset=0, limit=1, filters=by_eid)
+    assert refusal == "Only UUID is supported as experiment identifier in Task filter"
 
 
 def test_an_experiment_without_tasks(actions: Actions) -> None:
@@ -70,10 +81,17 @@ def test_tasks_are_listed_newest_first(actions: Actions) -> None:
 
 def test_pages(actions: Actions) -> None:
     tasks = uuids([actions.ran("fail") for _ in range(3)])[::-1]
-    for offset, limit, expected in ((0, 2, tasks[:2]), (1, 2, tasks[1:]), (3, 2, []), (0, 0, [])):
+    for offset, limit in ((0, 2), (1, 2), (3, 2), (0, 0), (-2, 1), (0, -1)):
         page = actions.listed(offset=offset, limit=limit)
         assert page["totalTasksCount"] == 3
-        assert uuids(page["tasksData"]) == expected
+        assert uuids(page["tasksData"]) == tasks[offset : offset + limit]
+
+
+def test_limit_and_offset_of_the_filters_mean_nothing(actions: Actions) -> None:
+    tasks = uuids([actions.ran("fail") for _ in range(2)])[::-1]
+    identifier = {"type": "UUID", "value": actions.experiment["uuid"]}
+    page = tasks_page(actions.aqueduct, {"experiment": identifier, "offset": 1, "limit": 1})
+    assert (page["totalTasksCount"], uuids(page["tasksData"])) == (2, tasks)
 
 
 def test_filters(actions: Actions) -> None:

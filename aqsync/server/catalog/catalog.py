@@ -86,12 +86,11 @@ class Catalog:
         """
         rules.check_title(title)
         rules.check_description(description)
+        rules.check_tags(tags)
         if len(tags) > rules.MAX_TAGS:
             raise OperationRefused(
                 f"You can have a maximum of {rules.MAX_TAGS} tags in an experiment."
             )
-        tags = list(dict.fromkeys(tags))
-        rules.check_new_tags(tags)
         uuid = uuid4()
         with self._database.changing() as database:
             now = _now()
@@ -106,7 +105,10 @@ class Catalog:
                 " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
                 (str(uuid), f"{day}-{count}", title, description, by, now, now),
             ).fetchall()
-            _add_tags(database, number, tags)
+            known, new = _known_and_new(database, tags)
+            # Two spellings of a tag that is there are one tag.
+            rules.check_spellings(list(dict.fromkeys(new)))
+            _add_tags(database, number, [*known, *new])
             create_folder(uuid)
             return _find(database, "uuid", str(uuid), "")
 
@@ -145,6 +147,11 @@ class Catalog:
     ) -> tuple[list[Experiment], int]:
         """Return a page of the experiments that fit, newest first, and how many fit in all.
 
+        Args:
+            wanted: Which fit.
+            offset: Where the page starts; a negative number counts from the end.
+            limit: Where it ends, from there on; likewise.
+
         Raises:
             OperationRefused: The filter breaks a limit.
         """
@@ -154,10 +161,11 @@ class Catalog:
                 f"SELECT count(*) FROM experiment WHERE {condition}",
                 values,
             )
+            start, count = rules.page_of(total, offset, limit)
             rows = database.execute(
                 f"SELECT {_COLUMNS} FROM experiment WHERE {condition}"
                 " ORDER BY created_at DESC, number DESC LIMIT ? OFFSET ?",
-                (*values, limit, offset),
+                (*values, count, start),
             ).fetchall()
             return _experiments(database, rows), total
 
@@ -186,10 +194,12 @@ class Catalog:
         Raises:
             OperationRefused: They cannot be set, or there is no such experiment.
         """
-        rules.check_new_tags(tags)
+        rules.check_tags(tags)
         with self._database.changing() as database:
             number = self._locked(database, uuid)
-            _add_tags(database, number, tags)
+            rules.check_spellings(tags)
+            known, new = _known_and_new(database, tags)
+            _add_tags(database, number, [*known, *new])
             return _find(database, "number", number, "")
 
     @transaction
@@ -311,6 +321,18 @@ def _experiment(row: Row, tags: Iterable[str]) -> Experiment:
         created_at=from_microseconds(created_at),
         updated_at=from_microseconds(updated_at),
         tags=tuple(tags),
+    )
+
+
+def _known_and_new(database: Connection, tags: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part tags into those that this server has, in any spelling, and the others."""
+    keys = list({tag.lower() for tag in tags})
+    marks = ", ".join("?" * len(keys))
+    found = database.execute(f"SELECT key FROM tag WHERE key IN ({marks})", keys) if keys else ()
+    known = {key for (key,) in found}
+    return (
+        [tag for tag in tags if tag.lower() in known],
+        [tag for tag in tags if tag.lower() not in known],
     )
 
 

@@ -54,12 +54,12 @@ class Dialect:
     """What the engines say differently.
 
     Args:
-        contains: The condition that the text of ``{column}`` contains a value, in any case.
+        fits: The condition that the text of ``{column}`` fits a pattern, as of PostgreSQL's ILIKE.
         locked: What a SELECT ends with that holds other changes of its rows off until the
             transaction ends.
     """
 
-    contains: str
+    fits: str
     locked: str
 
 

@@ -18,7 +18,7 @@ class ExperimentFilter:
     """Which experiments a list holds.
 
     Args:
-        text: A part of the title or of the EID, in any case.
+        text: A part of the title or of the EID, in any case: a pattern, as of PostgreSQL's ILIKE.
         any_tags: At least one of these tags; an empty list fits no experiment.
         all_tags: Every one of these tags; an empty list fits no experiment.
         start: The earliest creation time, inclusive.
@@ -50,8 +50,6 @@ def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[
     Raises:
         OperationRefused: The filter breaks a limit.
     """
-    if wanted.text is not None:
-        rules.check_title(wanted.text, rules.MAX_TITLE_FILTER)
     rules.check_tag_filter(wanted.any_tags, rules.MAX_TAGS_ANY_FILTER)
     rules.check_tag_filter(wanted.all_tags, rules.MAX_TAGS_ALL_FILTER)
     seen, uuids = among(wanted.among)
@@ -67,8 +65,8 @@ def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[
     )
     if wanted.text is not None:
         need(
-            " OR ".join(dialect.contains.format(column=column) for column in ("title", "eid")),
-            *(wanted.text, wanted.text),
+            " OR ".join(dialect.fits.format(column=column) for column in ("title", "eid")),
+            *(f"%{wanted.text}%", f"%{wanted.text}%"),
         )
     if wanted.start is not None:
         need("created_at >= ?", to_microseconds(wanted.start))

@@ -70,7 +70,7 @@ class PostgresDatabase(Database):
         ServerStartError: It cannot be reached or used, or a newer release made it.
     """
 
-    dialect = Dialect(contains="strpos(lower({column}), lower(?)) > 0", locked=" FOR NO KEY UPDATE")
+    dialect = Dialect(fits="{column} ILIKE ?", locked=" FOR NO KEY UPDATE")
 
     def __init__(self, address: PostgresAddress) -> None:
         self.address = address

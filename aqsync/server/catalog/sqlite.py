@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aqsync.server.catalog.database import Connection, Database, Dialect
+from aqsync.server.catalog.ilike import fits
 from aqsync.server.catalog.schema import MIGRATIONS
 from aqsync.server.errors import ServerStartError
 
@@ -26,7 +27,7 @@ class SqliteDatabase(Database):
         ServerStartError: The file is no catalog, or a newer release made it.
     """
 
-    dialect = Dialect(contains="instr(casefold({column}), casefold(?))", locked="")
+    dialect = Dialect(fits="fits(?, {column})", locked="")
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -73,7 +74,7 @@ def _open(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
-        database.create_function("casefold", 1, str.casefold, deterministic=True)
+        database.create_function("fits", 2, fits, deterministic=True)
     except sqlite3.DatabaseError as exc:
         database.close()
         raise ServerStartError(

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from enum import Enum
 from uuid import UUID, uuid4
 
+from aqsync.server import rules
 from aqsync.server.catalog.database import Connection, Database, Row, transaction
 from aqsync.server.catalog.filter import among, from_microseconds, to_microseconds
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.manifest import Parameter
 
 TASK_MISSING = "DB query failed due to non-existing task with the specified task id."
-EXPERIMENT_MISSING = "DB query failed due to non-existing experiment with the specified UUID."
+EXPERIMENT_MISSING = "Experiment not found in the database."
 
 _SELECT = (
     "SELECT task.uuid, experiment.uuid, extension, action, parameters, task.created_by,"
@@ -86,11 +87,8 @@ class TaskFilter:
         extension: The name of the extension.
         action: The name of the action.
         experiment: The UUID of the experiment that it was run on.
-        eid: The EID of that experiment.
         start: The earliest time at which it was asked for, inclusive.
         end: The latest time at which it was asked for, inclusive.
-        offset: How many of the newest that fit are left out.
-        limit: How many of the others are taken.
         among: The only experiments that there are, as it were; None: all.
     """
 
@@ -98,11 +96,8 @@ class TaskFilter:
     extension: str | None = None
     action: str | None = None
     experiment: UUID | None = None
-    eid: str | None = None
     start: datetime | None = None
     end: datetime | None = None
-    offset: int | None = None
-    limit: int | None = None
     among: frozenset[UUID] | None = None
 
 
@@ -194,20 +189,23 @@ class TaskRecords:
 
     @transaction
     def search(self, wanted: TaskFilter, offset: int, limit: int) -> tuple[list[Task], int]:
-        """Return a page of the tasks that fit, newest first, and how many fit in all."""
+        """Return a page of the tasks that fit, newest first, and how many fit in all.
+
+        Args:
+            wanted: Which fit.
+            offset: Where the page starts; a negative number counts from the end.
+            limit: Where it ends, from there on; likewise.
+        """
         condition, values = _condition(wanted)
-        skipped = wanted.offset or 0
         with self._database.reading() as database:
-            ((fitting,),) = database.execute(
+            ((total,),) = database.execute(
                 f"SELECT count(*) FROM ({_SELECT} WHERE {condition}) AS fitting",
                 values,
             )
-            total = max(0, fitting - skipped)
-            if wanted.limit is not None:
-                total = min(total, wanted.limit)
+            start, count = rules.page_of(total, offset, limit)
             rows = database.execute(
                 f"{_SELECT} WHERE {condition} {_NEWEST_FIRST} LIMIT ? OFFSET ?",
-                (*values, max(0, min(limit, total - offset)), skipped + offset),
+                (*values, count, start),
             ).fetchall()
         return [_task(row) for row in rows], total
 
@@ -302,7 +300,6 @@ def _condition(wanted: TaskFilter) -> tuple[str, list[object]]:
         "extension = ?": wanted.extension,
         "action = ?": wanted.action,
         "experiment.uuid = ?": None if wanted.experiment is None else str(wanted.experiment),
-        "experiment.eid = ?": wanted.eid,
         "received_at >= ?": None if wanted.start is None else to_microseconds(wanted.start),
         "received_at <= ?": None if wanted.end is None else to_microseconds(wanted.end),
     }

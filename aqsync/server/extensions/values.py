@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from functools import partial
 
@@ -46,7 +46,7 @@ _CHECKS: dict[DataType, tuple[Callable[[str], bool], str]] = {
     DataType.FLOAT: (partial(_is_number, float), "{} is not float."),
     DataType.BOOL: (lambda value: value.lower() in _TRUTHS, "{} is not a valid bool."),
     DataType.EXPERIMENT: (_is_eid, "{} is not a valid EID."),
-    DataType.FILE: (is_file_name, "Invalid file name."),
+    DataType.FILE: (lambda value: not value or is_file_name(value), "Invalid file name."),
 }
 
 
@@ -81,6 +81,21 @@ def check_variable(name: str, value: str) -> None:
         raise OperationRefused(f"The value of {name} has a NUL character.")
     if len(f"{name}={value}".encode()) > MAX_VARIABLE_BYTES:
         raise OperationRefused(f"The value of {name} is longer than {MAX_VARIABLE_BYTES} bytes.")
+
+
+def pairs_of(given: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Return the values by their names; the last one for a name counts.
+
+    Raises:
+        OperationRefused: Something else than pairs was given.
+    """
+    for number, pair in enumerate(given):
+        if len(pair) != 2:  # noqa: PLR2004 - a pair
+            raise OperationRefused(
+                f"dictionary update sequence element #{number} has length {len(pair)};"
+                " 2 is required"
+            )
+    return {name: value for name, value in given}  # noqa: C416 - `dict` takes no such type
 
 
 def check_keys(expected: Collection[str], given: Collection[str]) -> None:

@@ -11,6 +11,9 @@ from uuid import UUID
 
 from aqsync.server.files.space import Space
 
+_NEVER = 0
+"""The time of a folder that no file was ever in."""
+
 
 class ExperimentFolders:
     """One folder for each experiment. Any thread may call.
@@ -43,18 +46,22 @@ class ExperimentFolders:
         """Tell whether there is such an experiment, from memory."""
         return str(uuid) in self._present
 
+    def is_new(self, uuid: UUID) -> bool:
+        """Tell whether no file has ever been in an experiment's folder."""
+        return os.stat(self.place(uuid)).st_mtime_ns == _NEVER  # noqa: PTH116 - text
+
     def create_missing(self, uuids: Iterable[UUID]) -> None:
         """Make the folders that are missing, so that these experiments can take files."""
         missing = [uuid for uuid in uuids if not self.has(uuid)]
         for uuid in missing:
-            Path(self.place(uuid)).mkdir()
+            _make(self.place(uuid))
             self._present.add(str(uuid))
         if missing:
             sync_folder(self._experiments)
 
     def create(self, uuid: UUID) -> None:
         """Make the folder of a new experiment, on the disk when this returns."""
-        Path(self.place(uuid)).mkdir()
+        _make(self.place(uuid))
         sync_folder(self._experiments)
         self._present.add(str(uuid))
 
@@ -70,6 +77,12 @@ class ExperimentFolders:
         freed = _bytes_in(doomed) if self._space.is_counted else 0
         shutil.rmtree(doomed)
         self._space.give_back(freed)
+
+
+def _make(place: str) -> None:
+    """Make a folder that tells by its time that it is new: every file in or out changes it."""
+    os.mkdir(place)  # noqa: PTH102 - text
+    os.utime(place, ns=(_NEVER, _NEVER))
 
 
 def _bytes_in(folder: Path) -> int:

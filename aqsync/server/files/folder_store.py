@@ -168,6 +168,8 @@ class FolderStore(FileStore):
                 for name in names:
                     check_expected(expected, _version(_time_of(f"{folder}/{name}")))
             missing = [name for name in names if not (folder / name).is_file()]
+            if missing and self._folders.is_new(uuid):
+                raise FileRefused(400, "No files were found for this experiment")
             if missing:
                 raise FileRefused(409, f"File(s) not found - {rules.joined(missing)}")
             for name in names:

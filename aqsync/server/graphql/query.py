@@ -35,8 +35,9 @@ def _current_user(info: Info) -> UserInfo:
 def _list_experiments(
     info: Info, offset: int, limit: int, filters: ExperimentFiltersInput | None = None
 ) -> Experiments:
-    rules.check_page(offset, limit, "experiments")
+    rules.check_page(limit, "experiments")
     filters = filters or ExperimentFiltersInput()
+    rules.check_title(filters.title or "", rules.MAX_TITLE_FILTER)
     wanted = ExperimentFilter(
         text=filters.title,
         any_tags=filters.tags,
@@ -67,10 +68,10 @@ def _list_tags(
     offset: int | None = None,
     filters: TagsFilters | None = None,
 ) -> Tags:
-    """A limit of 0 is none."""
-    start = offset or 0
-    rules.check_page(start, limit or 0, "tags")
+    """A limit of 0 is none; negative numbers count from the end."""
+    rules.check_page(limit or 0, "tags")
     tags = info.context.catalog.tags(unused=filters is not None and bool(filters.include_dangling))
+    start = offset or 0
     page = tags[start : start + limit] if limit else tags[start:]
     return Tags(tags_data=page, total_tags_count=len(tags))
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.catalog.task_records import TaskFilter
+from aqsync.server.errors import OperationRefused
 from aqsync.server.graphql.arguments import in_utc, parsed_uuid
 from aqsync.server.graphql.inputs import (
     CancelTaskInput,
@@ -30,22 +31,19 @@ def find_task(info: Info, task_id: UUID) -> TaskData | None:
 def list_tasks(
     info: Info, offset: int, limit: int, filters: TasksFilterInput | None = None
 ) -> Tasks:
-    """List the tasks that fit."""
-    rules.check_page(offset, limit, "tasks")
+    """List the tasks that fit; `limit` and `offset` of the filters mean nothing."""
+    rules.check_page(limit, "experiments")
     filters = filters or TasksFilterInput()
-    rules.check_page(filters.offset or 0, filters.limit or 0, "tasks")
     named = filters.experiment
-    by_eid = named is not None and named.type is IDType.EID
+    if named is not None and named.type is not IDType.UUID:
+        raise OperationRefused("Only UUID is supported as experiment identifier in Task filter")
     wanted = TaskFilter(
         user=filters.username,
         extension=filters.extension_name,
         action=filters.action_name,
         start=in_utc(filters.start_date),
         end=in_utc(filters.end_date),
-        offset=filters.offset,
-        limit=filters.limit,
-        experiment=parsed_uuid(named.value) if named and not by_eid else None,
-        eid=named.value if named and by_eid else None,
+        experiment=parsed_uuid(named.value) if named else None,
     )
     found, total = info.context.tasks.search(wanted, offset, limit)
     return Tasks(tasks_data=[TaskData.of(task) for task in found], total_tasks_count=total)

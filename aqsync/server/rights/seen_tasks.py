@@ -23,6 +23,8 @@ from aqsync.server.rights.refusal import require
 from aqsync.server.rights.seen_catalog import SeenCatalog
 from aqsync.server.rights.who import Who
 
+_NOT_TO_CANCEL = "DB query failed as task does not exist, or user has no access to cancel it."
+
 
 class SeenTasks:
     """The tasks on experiments that exist for a client.
@@ -58,14 +60,13 @@ class SeenTasks:
             self._tasks.execute(
                 *(experiment, extension, action, given),
                 orderer=Orderer(self._who.owner, self._who.token),
-                by_eid=self._catalog.by_eid,
             )
         )
 
     def cancel(self, uuid: UUID) -> Task:
         """Make sure that a task does not start, or ask its script to end."""
         require(self._who, Operation.CANCEL_TASK)
-        task = self._find(uuid)
+        task = self._find(uuid, _NOT_TO_CANCEL)
         require(self._who, Operation.CANCEL_TASK, Thing(task.experiment, owner=task.created_by))
         return self._shown(self._tasks.cancel(uuid))
 
@@ -94,11 +95,14 @@ class SeenTasks:
             return None, None
         return self._tasks.records.output(uuid)
 
-    def _find(self, uuid: UUID) -> Task:
+    def _find(self, uuid: UUID, missing: str = TASK_MISSING) -> Task:
         require(self._who, Operation.SEE)
-        task = self._tasks.records.find(uuid)
+        try:
+            task = self._tasks.records.find(uuid)
+        except OperationRefused as exc:
+            raise OperationRefused(missing) from exc
         if not self._who.sees(task.experiment):
-            raise OperationRefused(TASK_MISSING)
+            raise OperationRefused(missing)
         return task
 
     def _shown(self, task: Task) -> Task:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.filter import ExperimentFilter
+from aqsync.server.catalog.ilike import literally
 from aqsync.server.errors import OperationRefused
 from aqsync.server.rights.seen_catalog import SeenCatalog
+from aqsync.server.rules import MAX_TITLE_FILTER, check_title
 from aqsync.server.web.paging import Paging
 from aqsync.server.web.templates import Page
 
@@ -35,8 +37,10 @@ def experiment_list(catalog: SeenCatalog, search: ExperimentSearch) -> Page:
     experiments: list[Experiment] = []
     paging, problem = Paging(search.page, _PAGE_LENGTH, 0), ""
     try:
+        check_title(search.text, MAX_TITLE_FILTER)
         wanted = ExperimentFilter(
-            text=search.text or None, all_tags=(search.tag,) if search.tag else None
+            text=literally(search.text) if search.text else None,
+            all_tags=(search.tag,) if search.tag else None,
         )
         _, total = catalog.search(wanted, 0, 0)
         paging = Paging(search.page, _PAGE_LENGTH, total)

@@ -12,8 +12,9 @@ import strawberry
 from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 from strawberry.extensions import QueryDepthLimiter
-from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
 
 from aqsync.server import rules
 from aqsync.server.catalog.database import DatabaseAway
@@ -25,12 +26,11 @@ from aqsync.server.graphql.limits import RequestLimits, check_variables
 from aqsync.server.graphql.mutation import Mutation
 from aqsync.server.graphql.query import Query
 from aqsync.server.wire.exchange import AUDITED, WHO, ClientLeft, Exchange
+from aqsync.server.wire.graphql_request import GraphQLRequest, NoOperation, asked_for
 
 _log = logging.getLogger(__name__)
-_MAX_BODY = 8 * 1024 * 1024
-"""The text parameters of extensions are the largest things in one."""
-_MAX_BRACKETS = 500_000
-"""Each may become an object in memory, many times as large; texts have some, too."""
+_PLAIN = b"text/plain; charset=utf-8"
+_ALLOWED_BY = {"GET": {OperationType.QUERY}, "POST": set(OperationType)}
 
 
 class AqueductSchema(strawberry.Schema):
@@ -74,26 +74,26 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         exchange = Exchange(scope, receive, send)
-        if exchange.method != "POST":
-            await exchange.refuse_method("POST")
+        if exchange.method not in _ALLOWED_BY:
+            await exchange.refuse_method(*_ALLOWED_BY)
             return
         try:
-            body = await exchange.read_body(_MAX_BODY)
+            request = await asked_for(exchange)
+            context = Context(self._parts, scope[WHO], scope[AUDITED])
+            answer = await get_running_loop().run_in_executor(
+                self._workers, _answer, request, context
+            )
+        except NoOperation as exc:
+            await exchange.answer_early(400, str(exc).encode(), kind=_PLAIN)
         except FileRefused as exc:
             await exchange.refuse(exc.status, exc.detail)
-            return
         except ClientLeft:
-            return
-        context = Context(self._parts, scope[WHO], scope[AUDITED])
-        answer = await get_running_loop().run_in_executor(self._workers, _answer, body, context)
-        await exchange.answer(*answer)
+            pass
+        else:
+            await exchange.answer(*answer)
 
 
-def _answer(body: bytes, context: Context) -> tuple[int, bytes]:
-    try:
-        request = _Request(body)
-    except _NoOperation as exc:
-        return 400, _encode({"detail": str(exc)})
+def _answer(request: GraphQLRequest, context: Context) -> tuple[int, bytes]:
     try:
         check_variables(request.variables)
     except GraphQLError as exc:
@@ -104,9 +104,12 @@ def _answer(body: bytes, context: Context) -> tuple[int, bytes]:
             variable_values=request.variables,
             operation_name=request.operation_name,
             context_value=context,
+            allowed_operation_types=_ALLOWED_BY[request.method],
         )
     except CannotGetOperationTypeError as exc:
-        return 400, _encode({"detail": exc.as_http_error_reason()})
+        raise NoOperation(exc.as_http_error_reason()) from exc
+    except InvalidOperationTypeError as exc:
+        raise NoOperation(exc.as_http_error_reason(request.method)) from exc
     for error in result.errors or ():
         if isinstance(error.original_error, DatabaseAway):
             raise error.original_error
@@ -117,39 +120,6 @@ def _answer(body: bytes, context: Context) -> tuple[int, bytes]:
     if result.errors:
         answer["errors"] = [_presented(error) for error in result.errors]
     return 200, _encode(answer)
-
-
-class _NoOperation(Exception):
-    """A request's body does not ask for an operation."""
-
-
-class _Request:
-    """The parts of a request's body.
-
-    Raises:
-        _NoOperation: It does not ask for an operation.
-    """
-
-    def __init__(self, body: bytes) -> None:
-        if body.count(b"[") + body.count(b"{") > _MAX_BRACKETS:
-            raise _NoOperation("The request body has too many lists and objects")
-        try:
-            content = json.loads(body)
-            # JSON allows half of a surrogate pair, but it cannot be stored as text.
-            json.dumps(content, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as exc:
-            raise _NoOperation("Unable to parse request body as JSON") from exc
-        if not isinstance(content, dict):
-            raise _NoOperation("The request body should be a JSON object")
-        self.query = content.get("query")
-        self.variables = content.get("variables")
-        self.operation_name = content.get("operationName")
-        if not isinstance(self.query, str) or not self.query:
-            raise _NoOperation("No GraphQL query found in the request")
-        if not isinstance(self.variables, dict | None):
-            raise _NoOperation("Variables should be a JSON object")
-        if not isinstance(self.operation_name, str | None):
-            raise _NoOperation("The operation's name should be a string")
 
 
 def _presented(error: GraphQLError) -> dict[str, Any]:

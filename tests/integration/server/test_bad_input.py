@@ -171,11 +171,13 @@ def test_a_form_needs_a_boundary(visit: Visit, content_type: str | None) -> None
     ],
 )
 def test_a_body_that_is_no_operation_is_refused(visit: Visit, body: bytes) -> None:
-    response = visit.http.post("/api/graphql", content=body)
+    response = visit.http.post("/api/graphql", content=body, headers=JSON)
     assert response.status_code == 400
-    assert list(response.json()) == ["detail"]
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.text
 
 
+JSON = {"Content-Type": "application/json"}
 NESTED = 20_000
 EXTENSION_RUN = f'{{experimentUuid: "{ABSENT}", extension: "e", action: "a", params: [["k", "v"]]}}'
 
@@ -200,9 +202,6 @@ def dated(condition: str) -> str:
         "query A {__typename} query A {__typename}",
         "subscription {x}",
         "{experiments(offset: 99999999999, limit: 1) {totalExperimentsCount}}",
-        "{experiments(offset: -1, limit: 1) {totalExperimentsCount}}",
-        "{experiments(offset: 0, limit: -1) {totalExperimentsCount}}",
-        "{tags(offset: -1) {totalTagsCount}}",
         r'{experiment(experimentIdentifier: {type: EID, value: "\ud800"}) {eid}}',
         '{experiment(experimentIdentifier: {type: UUID, value: ""}) {eid}}',
         '{experiment(experimentIdentifier: {type: OTHER, value: ""}) {eid}}',
@@ -280,11 +279,11 @@ def test_other_paths_are_not_found(visit: Visit, path: str) -> None:
     assert answer.endswith(b'{"detail":"Not Found"}')
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
-def test_graphql_is_posted(visit: Visit, method: str) -> None:
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_graphql_is_asked_by_get_or_post(visit: Visit, method: str) -> None:
     response = visit.http.request(method, "/api/graphql")
     assert response.status_code == 405
-    assert response.headers["allow"] == "POST"
+    assert response.headers["allow"] == "GET, POST"
 
 
 def test_a_query_that_would_take_minutes_is_refused(visit: Visit) -> None:
@@ -293,5 +292,6 @@ def test_a_query_that_would_take_minutes_is_refused(visit: Visit) -> None:
     assert "characters of text" in answer["errors"][0]["message"]
     too_large = visit.http.post("/api/graphql", json={"query": "x" * (9 << 20)})
     assert too_large.status_code == 413
-    bomb = visit.http.post("/api/graphql", content=b'{"query": [' + b"[]," * 600_000 + b"0]}")
+    body = b'{"query": [' + b"[]," * 600_000 + b"0]}"
+    bomb = visit.http.post("/api/graphql", content=body, headers=JSON)
     assert bomb.status_code == 400

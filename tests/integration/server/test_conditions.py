@@ -166,7 +166,7 @@ def test_what_comes_in_between_is_not_replaced(own: Visit, server: EmbeddedServe
 
 def test_removals(visit: Visit, uuid: str) -> None:
     assert said(delete(visit, uuid, ["f"], LONG_AGO)) == (412, "checked", "absent")
-    assert said(delete(visit, uuid, ["f"], "absent")) == (409, "checked", None)
+    assert said(delete(visit, uuid, ["f"], "absent")) == (400, "checked", None)
     visit.put(uuid, "f", b"1")
     old = listed(visit, uuid)["f"]
     visit.put(uuid, "f", b"2")
@@ -176,6 +176,7 @@ def test_removals(visit: Visit, uuid: str) -> None:
     assert visit.names(uuid) == ["f"]
     assert said(delete(visit, uuid, ["f"], time)) == (200, "checked", None)
     assert visit.names(uuid) == []
+    assert said(delete(visit, uuid, ["f"], "absent")) == (409, "checked", None)
 
 
 def test_one_connection_goes_on_after_refusals(visit: Visit, uuid: str) -> None:

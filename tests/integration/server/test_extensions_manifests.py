@@ -282,7 +282,6 @@ def test_a_value_as_a_script_gets_it(kind: DataType, given: str, expected: str) 
         (DataType.EXPERIMENT, "20261123-"),
         (DataType.EXPERIMENT, "-1"),
         (DataType.EXPERIMENT, "20261123-1/.."),
-        (DataType.FILE, ""),
         (DataType.FILE, "../x"),
         (DataType.SELECT, "x"),
     ],

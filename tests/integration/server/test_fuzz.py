@@ -88,6 +88,9 @@ def experiment(visit: Visit) -> dict[str, str]:
     return made
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 def check_log(server: EmbeddedServer) -> None:
     assert server.log == ""
 
@@ -97,17 +100,19 @@ def check_log(server: EmbeddedServer) -> None:
 def test_operations(server: EmbeddedServer, visit: Visit, body: dict[str, Any]) -> None:
     aim = experiment(visit)
     sent = json.dumps(body).replace(UUID_MARK, aim["uuid"]).replace(EID_MARK, aim["eid"])
-    answer = visit.http.post("/api/graphql", content=sent)
+    answer = visit.http.post("/api/graphql", content=sent, headers=JSON)
     assert answer.status_code in {200, 400}, answer.text
     assert "The server failed" not in answer.text
-    assert isinstance(answer.json(), dict)
+    kind = "application/json" if answer.status_code == 200 else "text/plain; charset=utf-8"
+    assert answer.headers["content-type"] == kind
+    assert kind != "application/json" or isinstance(answer.json(), dict)
     check_log(server)
 
 
 @given(body=st.binary(max_size=200))
 @fuzzed
 def test_bodies_that_are_no_operations(server: EmbeddedServer, visit: Visit, body: bytes) -> None:
-    assert visit.http.post("/api/graphql", content=body).status_code == 400
+    assert visit.http.post("/api/graphql", content=body, headers=JSON).status_code == 400
     check_log(server)
 
 

@@ -170,6 +170,7 @@ def test_half_a_body_and_then_silence(unsilent: Changed) -> None:
 @pytest.mark.parametrize("path", ["/login", "/api/graphql"])
 def test_a_small_body_has_a_minute_even_if_it_drips(unsilent: Changed, path: str) -> None:
     fields = {"Content-Length": "16000", "Sec-Fetch-Site": "same-origin"}
+    fields["Content-Type"] = "application/json"
     with connected(unsilent.url) as peer:
         peer.sendall(head("POST", path, fields, close=False))
         answer = b""

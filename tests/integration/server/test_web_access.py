@@ -156,6 +156,8 @@ def test_other_pages_cannot_use_an_open_api(visit: Visit, headers: dict[str, str
     # As a form of any page could send it: browsers ask nobody before they do.
     query = b'{"query": "{tags {tagsData}}"}'
     kind = {"Content-Type": "text/plain"}
+    assert visit.http.post("/api/graphql", content=query, headers=kind).status_code == 400
+    kind = {"Content-Type": "application/json"}
     refused = visit.http.post("/api/graphql", content=query, headers={**headers, **kind})
     assert refused.status_code == 403
     assert "data" not in refused.json()
