@@ -43,7 +43,7 @@ from aqsync.errors import (
     TransferRefused,
 )
 from aqsync.server.errors import OperationRefused
-from aqsync.server.rules import check_new_tags, is_file_name
+from aqsync.server.rules import check_spellings, check_tags, is_file_name
 from tests.support.fake_clock import FakeClock
 
 PIECE = 1 << 16
@@ -356,7 +356,8 @@ class SimulatedServer(Client):
         with self._serving(Call("add_tags", (uuid,), tuple(tags))):
             experiment = self._experiment(uuid)
             try:
-                check_new_tags(tags)
+                check_tags(tags)
+                check_spellings(tags)
             except OperationRefused as exc:
                 raise OperationFailed(f"the server refused it: {exc}") from exc
             known = {tag.lower() for tag in experiment.tags}
