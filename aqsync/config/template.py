@@ -54,6 +54,13 @@ _TIMING_OPTIONS = """
 #   mirror: 15m                          # fetches the server's file lists; or "*/10 * * * *"
 #   housekeeping: "30 3 * * *"           # tidies the journal; a duration, or as cron has it
 #   keep_history: 90d                    # how long `aqsync history` remembers
+
+# status: {listen: 127.0.0.1:8384}       # the page that `aqsync open` opens; null: none
+# metrics: {textfile: /var/lib/node_exporter/aqsync.prom}   # for Prometheus
+# notify:                                # who is told when something needs a person
+#   urls: ["https://hooks.example.com/SECRET"]   # posted JSON; mailto:// and others need apprise
+# heartbeat: {url: "https://hc.example.com/SECRET"}   # tells a service elsewhere that all goes on
+# fleet: {experiment: 20261123-9, name: fridge-pc}   # for `aqsync fleet`: which PCs are silent
 """
 _MAPPING_OPTIONS = """\
     # prefix: fridge-1                   # keeps several machines apart in one experiment

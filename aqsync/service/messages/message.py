@@ -25,7 +25,7 @@ _TITLES = {
     On.STOPPED: "aqsync has stopped",
     On.RECOVERED: "recovered",
 }
-_LOOK = "More: `aqsync status`, or the status page (`aqsync open`)."
+_LOOK = "More: the status page (`aqsync open`), `aqsync status`, `aqsync doctor`."
 
 
 @dataclass(frozen=True, slots=True)
