@@ -403,6 +403,10 @@ class ServeFailed(AqsyncError):
     exit_code = ExitCode.USAGE
 
 
+class NotMoved(AqsyncError):
+    """Experiments could not be imported into an embedded server, or exported from one."""
+
+
 class ServiceFailed(AqsyncError):
     """The daemon could not be made a service of systemd, or systemd could not be asked."""
 

@@ -35,6 +35,7 @@ from aqsync.aqueduct.records import (
 )
 from aqsync.aqueduct.server_tasks import ServerTasks
 from aqsync.aqueduct.transport import Request, Timeouts, Transport
+from aqsync.aqueduct.whole_experiments import WholeExperiments
 from aqsync.errors import BadAnswer, ExperimentNotFound, RemoteFileNotFound
 
 _RESOLVE_CHUNK = 100
@@ -91,6 +92,8 @@ class Client:
         self._graphql = GraphQLClient(self._transport)
         self.tasks = ServerTasks(self._graphql)
         """Extensions and the tasks that run their actions."""
+        self.whole = WholeExperiments(self._graphql, self.tasks)
+        """Experiments with all of theirs, to be moved elsewhere."""
 
     @property
     def url(self) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from aqsync.cli.commands.serve_export import serve_export
+from aqsync.cli.commands.serve_import import serve_import
 from aqsync.cli.commands.serve_token import token
 from aqsync.cli.local_path import PATH
 from aqsync.cli.serving.access_options import Access, access_options
@@ -120,6 +122,10 @@ def serve(
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc
     return ExitCode.OK
+
+
+serve.add_command(serve_import)
+serve.add_command(serve_export)
 
 
 def _refuse_options_of(ctx: click.Context) -> None:

@@ -108,7 +108,7 @@ class Catalog:
             known, new = _known_and_new(database, tags)
             # Two spellings of a tag that is there are one tag.
             rules.check_spellings(list(dict.fromkeys(new)))
-            _add_tags(database, number, [*known, *new])
+            add_tags(database, number, [*known, *new])
             create_folder(uuid)
             return _find(database, "uuid", str(uuid), "")
 
@@ -199,7 +199,7 @@ class Catalog:
             number = self._locked(database, uuid)
             rules.check_spellings(tags)
             known, new = _known_and_new(database, tags)
-            _add_tags(database, number, [*known, *new])
+            add_tags(database, number, [*known, *new])
             return _find(database, "number", number, "")
 
     @transaction
@@ -296,6 +296,28 @@ def _find(database: Connection, key: str, value: object, missing: str) -> Experi
     return found
 
 
+def find_experiment(database: Connection, number: int) -> Experiment:
+    """Return the experiment that has this number in the catalog, within a transaction."""
+    return _find(database, "number", number, "")
+
+
+def numbered_experiments(
+    database: Connection, after: int, limit: int
+) -> list[tuple[int, Experiment]]:
+    """Return some experiments with their numbers in the catalog, within a transaction.
+
+    Args:
+        database: The transaction.
+        after: Their numbers are higher than this.
+        limit: How many; those with the lowest numbers.
+    """
+    rows = database.execute(
+        f"SELECT {_COLUMNS} FROM experiment WHERE number > ? ORDER BY number LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    return list(zip((row[0] for row in rows), _experiments(database, rows), strict=True))
+
+
 def _experiments(database: Connection, rows: Sequence[Row]) -> list[Experiment]:
     """Put experiments together with their tags, in the order in which they were added."""
     tags: dict[int, list[str]] = {number: [] for number, *_ in rows}
@@ -336,7 +358,7 @@ def _known_and_new(database: Connection, tags: Sequence[str]) -> tuple[list[str]
     )
 
 
-def _add_tags(database: Connection, number: int, tags: Sequence[str]) -> None:
+def add_tags(database: Connection, number: int, tags: Sequence[str]) -> None:
     """Add tags as they were first spelled on this server: later spellings do not count."""
     keys = [(tag.lower(), tag) for tag in tags]
     # In one order for all, so that two transactions never wait for each other.

@@ -148,17 +148,13 @@ class TaskRecords:
             OperationRefused: There is no such experiment.
         """
         uuid = str(uuid4())
-        content = [
-            {"parameter": one.parameter.model_dump(mode="json"), "value": one.value}
-            for one in parameters
-        ]
         with self._database.changing() as database:
             added = database.execute(
                 "INSERT INTO task (uuid, experiment, extension, action, parameters, created_by,"
                 " token, received_at, status)"
                 " SELECT ?, number, ?, ?, ?, ?, ?, ?, 'PENDING' FROM experiment WHERE uuid = ?",
                 (
-                    *(uuid, extension, action, json.dumps(content), orderer.owner),
+                    *(uuid, extension, action, parameters_text(parameters), orderer.owner),
                     None if orderer.token is None else str(orderer.token),
                     *(_now(), str(experiment)),
                 ),
@@ -287,6 +283,16 @@ class TaskRecords:
                 ),
             ).rowcount
         return bool(changed)
+
+
+def parameters_text(parameters: Iterable[TaskParameter]) -> str:
+    """Return parameters as the catalog stores them."""
+    return json.dumps(
+        [
+            {"parameter": one.parameter.model_dump(mode="json"), "value": one.value}
+            for one in parameters
+        ]
+    )
 
 
 def _now() -> int:

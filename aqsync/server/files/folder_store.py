@@ -99,7 +99,15 @@ class FolderStore(FileStore):
         """Compare what a request expects with what is there now."""
         check_expected(expected, _version(_time_of(f"{self._folders.place(uuid)}/{name}")))
 
-    def keep(self, incoming: Incoming, uuid: UUID, name: str, expected: str | None = None) -> str:
+    def keep(
+        self,
+        incoming: Incoming,
+        uuid: UUID,
+        name: str,
+        expected: str | None = None,
+        *,
+        time: int | None = None,
+    ) -> str:
         """Give an incoming file its place and name; both are on the disk when this returns."""
         assert isinstance(incoming, IncomingFile)  # noqa: S101 - what `new_file` returns
         folder = self._folders.place(uuid)
@@ -108,16 +116,17 @@ class FolderStore(FileStore):
         try:
             while True:
                 # The disk is waited for before the lock is taken.
-                kept = incoming.complete(self._stamps, earlier)
+                kept = incoming.complete(self._stamps, earlier, time)
                 with self._lock(uuid):
                     replaced = _facts_of(place)
                     earlier = _time_in(replaced)
                     if expected is not None:
                         self._check(folder, earlier, expected)
-                    if earlier is None or earlier < kept:
+                    if earlier is None or earlier < kept or (time and earlier != kept):
                         incoming.move_to(place)
                         self.space.give_back(0 if replaced is None else replaced.st_size)
                         break
+                    time = None  # what it replaces has it
             sync_folder(folder)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise FileRefused(404, EXPERIMENT_MISSING) from exc

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from aqsync.server.files.space import Space
-from aqsync.server.files.stamps import Stamps, stamp
+from aqsync.server.files.stamps import Stamps, stamp, stamp_as
 from aqsync.server.files.store import Incoming
 
 _WORTH_AN_EARLY_START = 512 * 1024
@@ -41,18 +41,19 @@ class IncomingFile(Incoming):
             os.posix_fadvise(descriptor, self._size, 0, os.POSIX_FADV_DONTNEED)
         self._size += size
 
-    def complete(self, stamps: Stamps, after: int | None) -> int:
+    def complete(self, stamps: Stamps, after: int | None, time: int | None = None) -> int:
         """Stamp the file, which has all its bytes, and wait for the disk.
 
         Args:
             stamps: Where times come from.
             after: The time is later than this, in microseconds since 1970; None for no limit.
+            time: The time, if it has one already; then no other limit counts.
 
         Returns:
             The file's time, in microseconds since 1970.
         """
         descriptor = self._open()
-        stamped = stamp(descriptor, stamps, after)
+        stamped = stamp(descriptor, stamps, after) if time is None else stamp_as(descriptor, time)
         os.fsync(descriptor)
         return stamped
 

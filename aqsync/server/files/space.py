@@ -45,6 +45,11 @@ class Space:
         if self._quota is not None and self._used + count > self._quota:
             raise FileRefused(507, f"The server's quota ({self._quota} bytes) is used up.")
 
+    def left(self) -> int:
+        """Return how many bytes more have room."""
+        left, _ = self._left_on_disk()
+        return left if self._quota is None else min(left, self._quota - self._used)
+
     def take(self, count: int) -> None:
         """Count bytes just before they are written.
 
@@ -65,11 +70,16 @@ class Space:
         self._used += count
 
     def _check_disk(self, count: int) -> None:
+        left, reserve = self._left_on_disk()
+        if left < count:
+            raise FileRefused(
+                507, f"The server's disk is full, but for the {reserve} bytes that stay free."
+            )
+
+    def _left_on_disk(self) -> tuple[int, int]:
+        """How many bytes have room, and how many more stay free."""
         disk = os.statvfs(self._folder)
         reserve = self._reserve
         if reserve is None:
             reserve = min(_MOST_RESERVED, int(disk.f_blocks * disk.f_frsize * _RESERVED_SHARE))
-        if disk.f_bavail * disk.f_frsize - count < reserve:
-            raise FileRefused(
-                507, f"The server's disk is full, but for the {reserve} bytes that stay free."
-            )
+        return disk.f_bavail * disk.f_frsize - reserve, reserve

@@ -65,3 +65,17 @@ def stamp(descriptor: int, stamps: Stamps, after: int | None) -> int:
         if after is None or got > after:
             return got
     raise OSError(errno.EOVERFLOW, "the file system has no later time than that of the file there")
+
+
+def stamp_as(descriptor: int, time: int) -> int:
+    """Give an open file a time that it has elsewhere, as the file system can hold it.
+
+    Args:
+        descriptor: The file.
+        time: In microseconds since 1970.
+
+    Returns:
+        The time that the file now has, in microseconds since 1970.
+    """
+    os.utime(descriptor, ns=(time * 1000, time * 1000))
+    return os.fstat(descriptor).st_mtime_ns // 1000

@@ -155,7 +155,15 @@ class FileStore(ABC):
         """
 
     @abstractmethod
-    def keep(self, incoming: Incoming, uuid: UUID, name: str, expected: str | None = None) -> str:
+    def keep(
+        self,
+        incoming: Incoming,
+        uuid: UUID,
+        name: str,
+        expected: str | None = None,
+        *,
+        time: int | None = None,
+    ) -> str:
         """Give an incoming file its place and name; both are safe when this returns.
 
         Its time is later than that of the file that it replaces, whatever the clock says.
@@ -165,6 +173,8 @@ class FileStore(ABC):
             uuid: The experiment.
             name: An allowed name.
             expected: What must be there, as in `check`; None replaces anything.
+            time: When it was stored elsewhere, in microseconds since 1970: its time here too, as
+                far as the store can hold it. None: now.
 
         Returns:
             The file's time, as lists show it.

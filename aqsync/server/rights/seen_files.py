@@ -75,10 +75,18 @@ class SeenFiles(FileStore):
         self._require(Operation.SEE, Thing(uuid, name))
         self._store.check(uuid, name, expected)
 
-    def keep(self, incoming: Incoming, uuid: UUID, name: str, expected: str | None = None) -> str:
+    def keep(
+        self,
+        incoming: Incoming,
+        uuid: UUID,
+        name: str,
+        expected: str | None = None,
+        *,
+        time: int | None = None,
+    ) -> str:
         """Give an incoming file its place and name."""
         self._require(Operation.UPLOAD, Thing(uuid, name))
-        return self._store.keep(incoming, uuid, name, expected)
+        return self._store.keep(incoming, uuid, name, expected, time=time)
 
     def open_for_reading(self, uuid: UUID, name: str) -> OpenFile:
         """Return a file from its beginning."""

@@ -211,7 +211,7 @@ TYPED = [
 def test_it_ends_as_the_page_says(page: Path, server: EmbeddedServer, tmp_path: Path) -> None:
     with Client(server.url) as client:
         eids = [client.create_experiment(page.name, "").eid for _ in EIDS]
-    serves = any("aqsync serve" in block.text for block in blocks(page))
+    serves = any("aqsync serve --data" in block.text for block in blocks(page))
     home = Home(tmp_path / "home", f"http://127.0.0.1:{port()}" if serves else server.url, eids)
     with Terminal(home.folder) as terminal:
         prepare(home)

@@ -1,0 +1,46 @@
+"""A server's storage, opened by a command beside the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aqsync.cli.output import complain
+from aqsync.cli.serving.storage_options import not_installed
+from aqsync.errors import LocalError, NotMoved, ServeFailed
+
+if TYPE_CHECKING:
+    from aqsync.server.settings import StorageSettings
+    from aqsync.server.storage import Storage
+
+
+@contextmanager
+def opened_storage(settings: StorageSettings) -> Iterator[Storage]:
+    """Open a storage for the block; what goes wrong in it is told as commands tell it.
+
+    Raises:
+        ServeFailed: It cannot be used, or a server uses it.
+        NotMoved: What is to be moved cannot be.
+        LocalError: The disk failed.
+    """
+    try:
+        from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
+        from aqsync.server.moving.moved import MoveRefused  # noqa: PLC0415 - the same
+        from aqsync.server.storage import Storage  # noqa: PLC0415 - the same
+    except ImportError as exc:
+        raise not_installed(exc) from exc
+    try:
+        storage = Storage(settings)
+    except ServerStartError as exc:
+        raise ServeFailed(exc.message, hint=exc.hint) from exc
+    try:
+        yield storage
+    except MoveRefused as exc:
+        for line in exc.details:
+            complain(f"  {line}")
+        raise NotMoved(exc.message, hint=exc.hint) from exc
+    except OSError as exc:
+        raise LocalError(f"the storage cannot be used: {exc.strerror or exc}") from exc
+    finally:
+        storage.close()

@@ -1,0 +1,1 @@
+"""Moving whole experiments into a server's storage and out of it."""

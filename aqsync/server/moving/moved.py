@@ -1,0 +1,73 @@
+"""What is moved: experiments with their files and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from aqsync.server.catalog.catalog import Experiment
+from aqsync.server.catalog.task_records import Task
+
+
+@dataclass(frozen=True, slots=True)
+class MovedTask:
+    """A task with what its script wrote.
+
+    Args:
+        task: The task.
+        out: What it wrote to stdout.
+        err: What it wrote to stderr.
+    """
+
+    task: Task
+    out: str | None
+    err: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An experiment with its tasks.
+
+    Args:
+        experiment: The experiment.
+        tasks: Its tasks, in any order.
+    """
+
+    experiment: Experiment
+    tasks: tuple[MovedTask, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComingFile:
+    """A file that is to be brought, and its bytes.
+
+    Args:
+        uuid: The experiment that it belongs to.
+        name: Its name.
+        modified_at: When it was uploaded, in microseconds since 1970.
+        size: How many bytes it has; None if that is not known.
+        chunks: Its bytes, once.
+    """
+
+    uuid: UUID
+    name: str
+    modified_at: int
+    size: int | None
+    chunks: Iterator[bytes]
+
+
+class MoveRefused(Exception):
+    """Nothing is moved, for a reason that a person can remove.
+
+    Args:
+        message: What is the matter, without a final full stop.
+        hint: What to do about it; empty if there is nothing to advise.
+        details: A line for each thing that is in the way.
+    """
+
+    def __init__(self, message: str, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
