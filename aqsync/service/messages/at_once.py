@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aqsync.config.notify import Address
 from aqsync.errors import AqsyncError, NotSent
@@ -20,9 +20,16 @@ class AtOnce:
     Args:
         addresses: Where to.
         message: What.
+        by: Sends it.
     """
 
-    def __init__(self, addresses: Sequence[Address], message: Message) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        message: Message,
+        by: Callable[[Address, str], None] = send,
+    ) -> None:
+        self._by = by
         self._results: dict[str, AqsyncError | None] = {}
         self._addresses = addresses
         body = message.to_json()
@@ -32,6 +39,12 @@ class AtOnce:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether all have said that they did not take it."""
+        results = dict(self._results)
+        return len(results) == len(self._addresses) and None not in results.values()
 
     def wait(self, longest_s: float = LONGEST_S) -> dict[str, AqsyncError | None]:
         """By the labels of the addresses, why each has not taken it; None: it has."""
@@ -47,7 +60,7 @@ class AtOnce:
 
     def _send(self, address: Address, body: str) -> None:
         try:
-            send(address, body)
+            self._by(address, body)
         except AqsyncError as exc:
             self._results[address.label] = exc
         else:

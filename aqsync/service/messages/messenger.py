@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from aqsync.clock import Clock
 from aqsync.config.notify import Address, NotifyConfig, On
-from aqsync.errors import ConfigError
+from aqsync.errors import ConfigError, JournalDiskFull
 from aqsync.journal.notices import Key, Notice
 from aqsync.log import Log
 from aqsync.service.messages.alarms import STOPPED, Alarm, alarms
+from aqsync.service.messages.at_once import AtOnce
 from aqsync.service.messages.last_message import LastMessage, tell_end
 from aqsync.service.messages.message import (
     Message,
@@ -47,6 +48,9 @@ class Messenger:
         self._daemon = daemon
         self._facts = facts
         self._clock = clock
+        self._by = by
+        self._unnoted: dict[str, AtOnce] = {}
+        """What was told of each event while the journal could not hold it."""
         self._outbox = Outbox(daemon.journal, clock, by)
         self._memory = Memory()
         self._mark = StopMark(daemon.journal.path)
@@ -125,13 +129,25 @@ class Messenger:
         if changed or next_step.forgotten:
             bodies = [message.to_json() for message in messages]
             outgoing = [(now_ns, each.label, body) for body in bodies for each in addresses]
-            self._daemon.journal.notices.note(changed, next_step.forgotten, outgoing)
+            try:
+                self._daemon.journal.notices.note(changed, next_step.forgotten, outgoing)
+            except JournalDiskFull:
+                self._tell_unnoted(messages, addresses)
+                raise
+            self._unnoted.clear()
         for message in messages:
             log.info("told", event=message.event, title=message.title)
         # Only now: a step that fails tells nothing, and is taken again.
         self._memory = next_step.memory
         if any(notice.key == _STOP.key and notice.over_at_ns for notice in changed):
             self._mark.clear()
+
+    def _tell_unnoted(self, messages: Sequence[Message], addresses: Sequence[Address]) -> None:
+        """Tell at once what a full disk cannot hold, such as that it is full; each event once."""
+        for message in messages:
+            before = self._unnoted.get(message.event)
+            if before is None or before.has_failed:
+                self._unnoted[message.event] = AtOnce(addresses, message, self._by)
 
     def _known(self) -> list[Notice]:
         """What was told, the end of the process before included."""

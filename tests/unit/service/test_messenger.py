@@ -12,8 +12,9 @@ import pytest
 
 from aqsync.config import Config
 from aqsync.config.notify import Address, HeartbeatConfig, NotifyConfig, On
-from aqsync.errors import NotSent, ServerUnreachable
+from aqsync.errors import JournalDiskFull, NotSent, ServerUnreachable
 from aqsync.journal import Journal
+from aqsync.local.room import Room
 from aqsync.service.board import Board
 from aqsync.service.heartbeat import RETRY_S, Heartbeat
 from aqsync.service.messages import alarms, outbox
@@ -305,6 +306,36 @@ def test_what_is_no_longer_looked_at_has_not_recovered(lab: Lab) -> None:
     daemon.config = config
     daemon.run(60)
     assert daemon.events == ["needs_you"] * 2
+
+
+def test_that_the_disk_is_full_is_told_although_it_is_full(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may fill up sooner than anybody can be told that little is left."""
+    daemon = FakeDaemon(lab, on=["disk_low"])
+    room = Room(free=0, entries=None)
+    monkeypatch.setattr("aqsync.service.own_facts.room_at", lambda _path: room)
+
+    def full(*_: object) -> None:
+        raise JournalDiskFull("the disk is full")
+
+    def run(seconds: float) -> None:
+        for _ in range(int(seconds / EVERY_S)):
+            daemon.messenger.loop.step(daemon.messenger.step)
+            for each in daemon.messenger._unnoted.values():
+                each.wait()
+            lab.clock.advance(EVERY_S)
+
+    daemon.refuses = {"https://hook.example.com"}
+    with monkeypatch.context() as context:
+        context.setattr("aqsync.journal.notices.Notices.note", full)
+        run(60)
+        assert daemon.events == []
+        daemon.refuses = set()
+        run(600)
+        assert daemon.events == ["disk_low"]
+    daemon.run(600)
+    assert daemon.events == ["disk_low"] * 2, "once more as it is noted"
 
 
 def test_words_of_others_stand_in_one_line_and_hide_nothing(lab: Lab) -> None:
