@@ -56,17 +56,22 @@ class ActionRuns:
         rows = self._database.rows(f"{_FROM} WHERE r.again ORDER BY r.noted_at_ns, r.id")
         return [_run(row) for row in rows]
 
-    def for_a_person(self, mapping_id: int) -> list[ActionRun]:
+    def for_a_person(self, mapping_id: int, *, left: bool = False) -> list[ActionRun]:
         """The runs of a mapping that a person has to look at, and does not want again yet.
 
         Of an action on a measurement only the newest counts: those before it are outdated.
+
+        Args:
+            mapping_id: Which mapping.
+            left: Also those that a person has left as they are.
         """
+        states = (*_FOR_A_PERSON, ActionState.LEFT.value) if left else _FOR_A_PERSON
         rows = self._database.rows(
-            f"{_FROM} WHERE r.mapping_id = ? AND r.state IN ({marks(_FOR_A_PERSON)})"
+            f"{_FROM} WHERE r.mapping_id = ? AND r.state IN ({marks(states)})"
             " AND NOT r.again AND NOT EXISTS (SELECT 1 FROM action_run n"
             " WHERE n.mapping_id = r.mapping_id AND n.folder = r.folder AND n.action = r.action"
             " AND (n.noted_at_ns, n.id) > (r.noted_at_ns, r.id)) ORDER BY r.noted_at_ns, r.id",
-            (mapping_id, *_FOR_A_PERSON),
+            (mapping_id, *states),
         )
         return [_run(row) for row in rows]
 
@@ -165,6 +170,17 @@ class ActionRuns:
         self._database.write_each(
             "UPDATE action_run SET again = 1 WHERE id = ?", ((run.id,) for run in runs)
         )
+
+    def leave(self, runs: Iterable[ActionRun], now_ns: int) -> None:
+        """A person leaves these runs, which have ended, as they are; the history gets it."""
+        with self._database.writing() as connection:
+            for run in runs:
+                connection.execute(
+                    "UPDATE action_run SET state = ?, again = 0 WHERE id = ?",
+                    (ActionState.LEFT.value, run.id),
+                )
+                text = ActionState.LEFT.value
+                _note(connection, run, HistoryKind.ACTION_ENDED, text, now_ns)
 
     # What keeps actions from being run
 

@@ -24,6 +24,8 @@ class ActionState(StrEnum):
     """It may have run, and nothing tells."""
     OUTDATED = "given up, as the content has changed"
     """It was never begun, as far as the server tells."""
+    LEFT = "left as it is by a person"
+    """It had ended, and not well; nobody needs to look any more."""
 
     @property
     def ended(self) -> bool:
@@ -33,9 +35,10 @@ class ActionState(StrEnum):
     @property
     def needs_somebody(self) -> bool:
         """Whether a person has to look: it has ended, and not well."""
-        return self.ended and self not in {ActionState.SUCCEEDED, ActionState.OUTDATED}
+        return self.ended and self not in _FINE
 
 
+_FINE = {ActionState.SUCCEEDED, ActionState.OUTDATED, ActionState.LEFT}
 _UNDER_WAY = {ActionState.UNANSWERED, ActionState.WAITING, ActionState.RUNNING}
 
 

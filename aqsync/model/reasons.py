@@ -26,6 +26,9 @@ _PULL_OR_OVERWRITE = (
     "get the copy back with `aqsync pull`, or rename this file; "
     "`aqsync push --overwrite PATH` replaces the copy, which is lost by that"
 )
+_RUN_AGAIN_OR_LEAVE = (
+    "`aqsync retry --actions` runs it again, with `--leave` it stays so and needs nobody any more"
+)
 _SENT_LATELY = "it was sent again a short time ago"
 _CHECK_DISK = "check the disk or the network drive; it goes on by itself once that answers"
 _ACCEPT_ROOT = (
@@ -241,13 +244,13 @@ class Reason(StrEnum):
     )
     ACTION_FAILED = (
         "action-failed",
-        "{name} has failed{code} on {folder}{said}",
-        "`aqsync why FOLDER` shows what it said; `aqsync retry --actions` runs it again",
+        "the action {name} has failed{code} on {folder}{said}",
+        f"`aqsync why FOLDER` shows what it said; {_RUN_AGAIN_OR_LEAVE}",
     )
     ACTION_CANCELLED = (
         "action-cancelled",
-        "{name} was cancelled on {folder}{said}",
-        "`aqsync retry --actions` runs it again",
+        "the action {name} was cancelled on {folder}{said}",
+        _RUN_AGAIN_OR_LEAVE,
     )
     ACTION_REFUSED = (
         "action-refused",
@@ -257,7 +260,7 @@ class Reason(StrEnum):
     ACTION_UNKNOWN = (
         "action-unknown",
         "nobody can tell whether {name} has run on {folder}{said}",
-        "see on the server what it has left; `aqsync retry --actions` runs it once more",
+        f"see on the server what it has done; {_RUN_AGAIN_OR_LEAVE}",
     )
     MEASUREMENT_COMPLETE = "measurement-complete", "complete: {met}"
     MEASUREMENT_CHANGING = (

@@ -107,7 +107,8 @@ def want_again(journal: Journal, mappings: Sequence[MappingConfig], paths: Seque
     Args:
         journal: Open for writing.
         mappings: In which mappings.
-        paths: Only those on measurements at, below or above these; none: all.
+        paths: Only those on measurements at, below or above these, and there also those that a
+            person has left as they are; none: all.
 
     Returns:
         How many.
@@ -115,18 +116,48 @@ def want_again(journal: Journal, mappings: Sequence[MappingConfig], paths: Seque
     Raises:
         ConfigError: A path lies in none of the mappings, or nothing is known of it.
     """
-    tops = _by_mapping(journal, mappings, paths)
-    found = list[ActionRun]()
-    for mapping in mappings:
-        if paths and mapping.name not in tops:
-            continue
-        found += (
-            run
-            for run in journal.actions.for_a_person(journal.mappings.get(mapping.name).id)
-            if not paths or bears_on(run.folder, tops.get(mapping.name, ()))
-        )
+    found = _failed(journal, mappings, paths, left=bool(paths))
     journal.actions.again(found)
     return len(found)
+
+
+def leave(
+    journal: Journal, mappings: Sequence[MappingConfig], paths: Sequence[Path], now_ns: int
+) -> int:
+    """Leave actions as they are that have ended and not succeeded: they need nobody any more.
+
+    Args:
+        journal: Open for writing.
+        mappings: In which mappings.
+        paths: Only those on measurements at, below or above these; none: all.
+        now_ns: The wall clock, nanoseconds since 1970.
+
+    Returns:
+        How many.
+
+    Raises:
+        ConfigError: A path lies in none of the mappings, or nothing is known of it.
+    """
+    found = _failed(journal, mappings, paths)
+    journal.actions.leave(found, now_ns)
+    return len(found)
+
+
+def _failed(
+    journal: Journal,
+    mappings: Sequence[MappingConfig],
+    paths: Sequence[Path],
+    *,
+    left: bool = False,
+) -> list[ActionRun]:
+    tops = _by_mapping(journal, mappings, paths)
+    return [
+        run
+        for mapping in mappings
+        if not paths or mapping.name in tops
+        for run in journal.actions.for_a_person(journal.mappings.get(mapping.name).id, left=left)
+        if not paths or bears_on(run.folder, tops[mapping.name])
+    ]
 
 
 def _removed(journal: Journal, files: Sequence[FileRecord]) -> set[str]:

@@ -68,6 +68,8 @@ def test_what_an_action_did_is_told_by_every_command(project: Project) -> None:
     project.push()
     assert len(tasks(project)) == 3
     assert "nothing to run again" in project.run("retry", "--actions", project.root / RUN).out
+    assert "nothing to leave" in project.run("retry", "--actions", "--leave").out
+    assert project.run("retry", "--leave").exit_code == 2
 
 
 @pytest.mark.parametrize(

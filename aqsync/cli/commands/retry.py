@@ -19,6 +19,7 @@ from aqsync.local.locate import locate
 from aqsync.paths import absolute, nearest
 from aqsync.service.web.models import RetryRequest
 from aqsync.sync.policies import decisions
+from aqsync.sync.retry import leave as leave_failed
 from aqsync.sync.retry import set_free, want_again
 from aqsync.wording import counted
 
@@ -32,8 +33,13 @@ from aqsync.wording import counted
     is_flag=True,
     help="Instead of files, run actions again that have not succeeded.",
 )
+@click.option(
+    "--leave",
+    is_flag=True,
+    help="With --actions: leave those that failed as they are; they need nobody any more.",
+)
 def retry(
-    *, paths: Sequence[Path], config: Config, names: Sequence[str], actions: bool
+    *, paths: Sequence[Path], config: Config, names: Sequence[str], actions: bool, leave: bool
 ) -> ExitCode:
     """Set held and failed files free, so that the next push tries them again.
 
@@ -42,12 +48,15 @@ def retry(
     deletion goes through. Without PATH, --mapping also accepts the mapping's directory as it is
     now.
     """
+    if leave and not actions:
+        raise click.UsageError("--leave goes with --actions: a file is left out by a rule")
     mappings = chosen(config, names)
     request = RetryRequest(
         config=str(config.path),
         paths=[str(absolute(path)) for path in paths],
         mappings=list(names),
         actions=actions,
+        leave=leave,
     )
     if actions:
         return _retry_actions(config, mappings, paths, request)
@@ -80,11 +89,17 @@ def _retry_actions(
     if wanted is None:
         next_try = "the next push"
         with Journal.open_for_writing(config.journal, SystemClock().now_ns()) as journal:
-            wanted = want_again(journal, mappings, paths)
-    if wanted:
+            if request.leave:
+                wanted = leave_failed(journal, mappings, paths, SystemClock().now_ns())
+            else:
+                wanted = want_again(journal, mappings, paths)
+    if wanted and request.leave:
+        say(f"{counted(wanted, 'action')} left: nobody needs to look any more")
+    elif wanted:
         say(f"{counted(wanted, 'action')} wanted again; {next_try} runs what it may")
     else:
-        say("nothing to run again: no action there has failed, as far as is known")
+        do = "leave" if request.leave else "run again"
+        say(f"nothing to {do}: no action there has failed, as far as is known")
     return ExitCode.OK
 
 

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from aqsync.errors import BadRequest
 from aqsync.local.rules import IGNORE_FILE
-from aqsync.model import FileRecord
+from aqsync.model import ActionRun, FileRecord
 from aqsync.service.page.addresses import address, asked, asked_number, unquoted
 from aqsync.service.page.buttons import Fields, button
 from aqsync.service.page.controls import push_request
@@ -45,6 +45,7 @@ def routes(site: Site) -> list[BaseRoute]:
         Route("/needs-you/accept", page.ask_accept),
         Route("/needs-you/ignore", page.ignore),
         button(site, "/do/retry", page.retry),
+        button(site, "/do/leave", page.leave),
         button(site, "/do/overwrite", page.overwrite),
         button(site, "/do/accept", page.accept),
     ]
@@ -156,19 +157,31 @@ class _NeedsYou:
             return "nothing to retry: it is no longer as the page has shown it"
         return f"{counted(freed, 'file')} set free; the daemon tries again"
 
+    def leave(self, fields: Fields) -> str:
+        """Leave failed actions as they are, as `aqsync retry --actions --leave` does."""
+        runs = self._runs(self._sent(fields))
+        if not runs:
+            raise BadRequest("nothing is left: it is no longer as the page has shown it")
+        self._site.daemon.journal.actions.leave(runs, self._site.clock.now_ns())
+        return f"{counted(len(runs), 'action')} left: nobody needs to look any more"
+
     def _run_again(self, needed: Needed) -> str:
         """Have actions run once more, as `aqsync retry --actions` does."""
-        daemon, folders = self._site.daemon, {needed.path_of(each) for each in needed.problems}
-        runs = [
-            run
-            for run, why in failed_runs(daemon.journal, needed.mapping)
-            if why.reason is needed.why.reason and run.folder in folders
-        ]
+        runs, daemon = self._runs(needed), self._site.daemon
         daemon.journal.actions.again(runs)
         daemon.look_again()
         if not needed.names_runs:
             return "it is looked at again"
         return f"{counted(len(runs), 'action')} wanted again; the daemon runs what it may"
+
+    def _runs(self, needed: Needed) -> list[ActionRun]:
+        """The runs that are still as they were shown."""
+        folders = {needed.path_of(each) for each in needed.problems if needed.names_runs}
+        return [
+            run
+            for run, why in failed_runs(self._site.daemon.journal, needed.mapping)
+            if why.reason is needed.why.reason and run.folder in folders
+        ]
 
     def overwrite(self, fields: Fields) -> str:
         """Replace files on the server, as `aqsync push --overwrite PATH` does."""

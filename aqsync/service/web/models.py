@@ -94,6 +94,8 @@ class RetryRequest(Message):
     """Names; none: all."""
     actions: bool = False
     """Instead of files, actions that have not succeeded."""
+    leave: bool = False
+    """These are not run again, but left as they are."""
 
 
 class PauseRequest(Message):

@@ -42,7 +42,7 @@ from aqsync.sync.measured import measured_of
 from aqsync.sync.order import Limits, Order
 from aqsync.sync.progress import Show, Throttled
 from aqsync.sync.report import PushReport
-from aqsync.sync.retry import accept, set_free, want_again
+from aqsync.sync.retry import accept, leave, set_free, want_again
 
 log = Log(__name__)
 
@@ -159,6 +159,10 @@ class Orders:
         config = self._config_of(request.config)
         mappings = _known(config, request.mappings) if request.mappings else config.mappings
         paths = [Path(path) for path in request.paths]
+        if request.actions and request.leave:
+            left = leave(self._worker.journal, mappings, paths, self._clock.now_ns())
+            log.info("asked to leave failed actions as they are", actions=left)
+            return SetFree(files=left)
         if request.actions:
             wanted = want_again(self._worker.journal, mappings, paths)
             log.info("asked to run actions again", actions=wanted)

@@ -13,13 +13,13 @@ from aqsync.aqueduct.records import TaskStatus
 from aqsync.config.fleet import FleetConfig
 from aqsync.config.notify import On
 from aqsync.journal.fleet import OwnStatus
-from aqsync.model import Reason
+from aqsync.model import ActionState, Reason
 from aqsync.service.fleet.own_status import Run, status_of
 from aqsync.service.messages.alarms import Facts, alarms
 from aqsync.service.messages.message import message_of
 from aqsync.service.metrics.collect import Metrics
 from aqsync.sync.overview import Light, MappingOverview, Overview, overview
-from aqsync.sync.retry import want_again
+from aqsync.sync.retry import leave, want_again
 from tests.support.action_lab import ActionLab
 from tests.support.lab import EID
 from tests.support.status_page import Shown, browsing
@@ -63,7 +63,7 @@ def test_a_failed_action_needs_a_person_until_it_is_wanted_again(lab: ActionLab)
     lab.clock.advance(120)
     [group] = of_lab(lab).needs_you
     assert group.first.why.reason is Reason.ACTION_FAILED
-    assert group.first.text.startswith("plots/t1 has failed (exit code 3) on day/run_1")
+    assert group.first.text.startswith("the action plots/t1 has failed (exit code 3) on day/run_1")
     assert "aqsync retry --actions" in group.first.why.hint
     assert (group.first.age_seconds or 0) >= 120
     assert want_again(lab.journal, [lab.mapping], []) == 1
@@ -72,6 +72,24 @@ def test_a_failed_action_needs_a_person_until_it_is_wanted_again(lab: ActionLab)
     lab.tasks.end(TaskStatus.SUCCESS, 0)
     lab.later()
     assert stands(lab).light is Light.GREEN
+
+
+def test_what_is_left_as_it_is_needs_nobody_and_is_run_again_only_by_name(lab: ActionLab) -> None:
+    fail(lab, "run_1", "run_2")
+    place = lab.root / "day/run_1"
+    assert leave(lab.journal, [lab.mapping], [place], lab.clock.now_ns()) == 1
+    assert stands(lab).actions_for_person == 1
+    assert leave(lab.journal, [lab.mapping], [], lab.clock.now_ns()) == 1
+    assert stands(lab).light is Light.GREEN
+    for _ in range(2):
+        lab.later(3600)
+    assert len(lab.tasks.made) == 2, "it is not begun again by itself"
+    assert lab.states() == [ActionState.LEFT] * 2
+    assert lab.journal.history.recent(1)[0].text == "plots/t1: left as it is by a person"
+    assert want_again(lab.journal, [lab.mapping], []) == 0
+    assert want_again(lab.journal, [lab.mapping], [place]) == 1
+    lab.later()
+    assert len(lab.tasks.made) == 3
 
 
 def test_only_the_newest_run_of_an_action_on_a_measurement_counts(lab: ActionLab) -> None:
@@ -135,7 +153,9 @@ def test_the_page_runs_them_again(lab: ActionLab) -> None:
     with browsing(lab) as browser:
         browser.enter()
         glance, page = browser.ask("/").text, browser.ask("/needs-you")
-        assert "12 actions in lab: plots/t1 has failed (exit code 3) on day/run_0" in glance
+        assert (
+            "12 actions in lab: the action plots/t1 has failed (exit code 3) on day/run_0" in glance
+        )
         assert "failed in lab: 12 actions, for up to" in page.text
         assert "day/run_7" in page.text
         assert "And 2 more" in page.text
@@ -144,8 +164,11 @@ def test_the_page_runs_them_again(lab: ActionLab) -> None:
         assert browser.shown.asked == ["look again"]
         assert [run.folder for run in lab.journal.actions.wanted_again()] == ["day/run_3"]
         assert browser.send("/do/retry", **FAILED, file="day/run_3").status == 400
-        assert "11 actions wanted again" in browser.send("/do/retry", **FAILED).text
-        assert "Nothing: all" in browser.ask("/needs-you").text
+        answer = browser.send("/do/leave", **FAILED, file="day/run_4")
+        assert answer.text == "1 action left: nobody needs to look any more"
+        assert browser.send("/do/leave", **FAILED, file="day/run_4").status == 400
+        assert "10 actions wanted again" in browser.send("/do/retry", **FAILED).text
+        assert "What needs you Nothing." in browser.ask("/needs-you").text
 
 
 def test_what_cannot_be_run_is_looked_at_again_by_a_button(lab: ActionLab) -> None:
