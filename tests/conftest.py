@@ -13,6 +13,7 @@ from tests.contract.tasks import EXTENSIONS
 from tests.support.embedded import EmbeddedServer
 from tests.support.fake_clock import FakeClock
 from tests.support.lab import Lab
+from tests.support.object_store import CREDENTIALS, ObjectStore
 from tests.support.postgres import Postgres
 
 # How long an example takes says something about the machine, nothing about the code; and what
@@ -60,6 +61,15 @@ def postgres() -> Iterator[Postgres]:
     """One PostgreSQL for all tests of a worker: make your own database."""
     with Postgres() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """One object store for all tests of a worker, whose credentials are in the environment."""
+    with pytest.MonkeyPatch.context() as patch, ObjectStore() as store:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        yield store
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from aqsync.server.settings import (
 def main() -> int:
     """Run the server as the command line says and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m aqsync.server", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="the directory for all data")
+    parser.add_argument("--data", type=Path, help="the directory for all data")
     parser.add_argument("--database", help="the URL of a PostgreSQL database")
+    parser.add_argument("--files", help="a directory or a bucket for the files")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one")
     parser.add_argument("--token-file", type=Path, help="a file with the token clients must send")
@@ -50,7 +51,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         settings = ServerSettings(
-            StorageSettings(arguments.data, arguments.database),
+            StorageSettings(arguments.data, arguments.database, arguments.files),
             _token(arguments.token_file),
             arguments.max_file_bytes,
             arguments.extensions,

@@ -43,7 +43,6 @@ from aqsync.server.wire.graphql_api import GraphQLEndpoint
 from aqsync.server.wire.proxies import Proxies
 from aqsync.server.wire.running_requests import RunningRequests
 
-_DISK_THREADS = 16
 _GRAPHQL_THREADS = 4
 """Of their own, so that long lists do not hold up files."""
 _TOKEN_THREADS = 2
@@ -71,13 +70,14 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
     tokens = ThreadPoolExecutor(_TOKEN_THREADS, thread_name_prefix="tokens")
     directory = TokenDirectory(storage.tokens, settings.token, tokens)
     tasks = _task_service(settings, storage, url)
-    disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
+    disk = ThreadPoolExecutor(storage.files.threads, thread_name_prefix="disk")
     workers = ThreadPoolExecutor(_GRAPHQL_THREADS, thread_name_prefix="graphql")
     requests: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(tasks.runner.start)
+        storage.files.begin()
         yield
         if requests:
             # Those that a stop has just cancelled: they still clean up after themselves.

@@ -19,12 +19,15 @@ class StorageSettings:
     """Where a server keeps what it is given.
 
     Args:
-        data: The directory that holds what is kept nowhere else; made if it is missing.
+        data: The directory that holds what is kept nowhere else; made if it is missing. None: a
+            temporary one; only with both `database` and `files`.
         database: The URL of the PostgreSQL database; none: a file in `data`.
+        files: The directory or the bucket that has the contents of files; none: folders in `data`.
     """
 
-    data: Path
+    data: Path | None
     database: str | None = field(default=None, repr=False)
+    files: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +64,7 @@ class ServerSettings:
 
     def of_worker(self, number: int) -> ServerSettings:
         """Return the settings of one of several processes: each has a directory of its own."""
+        if self.storage.data is None:
+            return self
         data = self.storage.data / f"worker-{number}"
         return replace(self, storage=replace(self.storage, data=data))

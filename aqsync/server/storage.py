@@ -6,6 +6,7 @@ import fcntl
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from aqsync.server.catalog.catalog import Catalog
@@ -14,10 +15,7 @@ from aqsync.server.catalog.opening import open_database
 from aqsync.server.catalog.task_records import TaskRecords
 from aqsync.server.errors import ServerStartError
 from aqsync.server.extensions.environments import Environments
-from aqsync.server.files.folder_store import FolderStore
-from aqsync.server.files.place import check_place
-from aqsync.server.files.space import Space
-from aqsync.server.files.store import FileStore
+from aqsync.server.files.opening import Limits, open_files
 from aqsync.server.private_folder import make_private
 from aqsync.server.rights.tokens import Tokens
 from aqsync.server.settings import StorageSettings
@@ -42,23 +40,25 @@ class Storage:
         data = settings.data
         try:
             with ExitStack() as stack:
+                if data is None:
+                    temporary = TemporaryDirectory(prefix="aqsync-")
+                    data = Path(stack.enter_context(temporary))
                 make_private(data)
                 self._lock(data, stack)
-                self.files: FileStore = FolderStore(data, Space(data, quota, reserve))
                 self.database: Database = open_database(data, settings.database)
                 stack.callback(self.database.close)
-                if settings.database is not None:
-                    check_place(data, self.database)
+                self.files = open_files(settings, data, self.database, Limits(quota, reserve))
+                stack.callback(self.files.close)
                 self.catalog = Catalog(self.database)
                 self.tasks = TaskRecords(self.database)
                 self.tokens = Tokens(self.database)
                 self.environments = Environments(data.absolute() / "environments")
                 self._recover()
-                self.trail = Trail(data / "logs")
+                self.trail = Trail(None if settings.data is None else data / "logs")
                 stack.callback(self.trail.close)
                 self._opened = stack.pop_all()
         except OSError as exc:
-            raise _unusable(data, exc) from exc
+            raise _unusable(settings.data, exc) from exc
 
     @staticmethod
     def _lock(data: Path, stack: ExitStack) -> None:
@@ -96,8 +96,9 @@ class Storage:
         self._opened.close()
 
 
-def _unusable(data: Path, exc: OSError) -> ServerStartError:
+def _unusable(data: Path | None, exc: OSError) -> ServerStartError:
+    where = "for temporary files" if data is None else str(data)
     return ServerStartError(
-        f"the data directory {data} cannot be used: {exc.strerror or exc}",
+        f"the data directory {where} cannot be used: {exc.strerror or exc}",
         "Name a directory that this user may write to.",
     )

@@ -32,16 +32,21 @@ class Trail:
     What was told in the last moment before a kill is lost; a stop writes everything.
 
     Args:
-        folder: Where the logs are; made if it is missing.
+        folder: Where the logs are; made if it is missing. None: both go to stderr, and each line
+            says in ``log`` which one it belongs to.
 
     Raises:
         OSError: It cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._access = _Lines(folder / ACCESS_LOG, _ACCESS_FILES)
-        self._audit = _Lines(folder / AUDIT_LOG, _AUDIT_FILES)
+    def __init__(self, folder: Path | None) -> None:
+        if folder is None:
+            self._access = _Lines(logging.StreamHandler(), {"log": "access"})
+            self._audit = _Lines(logging.StreamHandler(), {"log": "audit"})
+        else:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._access = _Lines(_file(folder / ACCESS_LOG, _ACCESS_FILES), {})
+            self._audit = _Lines(_file(folder / AUDIT_LOG, _AUDIT_FILES), {})
         self._told = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._write_on, name="trail", daemon=True)
@@ -82,28 +87,33 @@ class _Lines:
     """One log.
 
     Args:
-        path: Where it is.
-        files: How many older files are kept.
+        handler: Writes it.
+        also: What each line says besides.
     """
 
-    def __init__(self, path: Path, files: int) -> None:
+    def __init__(self, handler: logging.Handler, also: Mapping[str, object]) -> None:
         self.waiting: deque[tuple[datetime, Mapping[str, object]]] = deque()
-        self._file = _File(path, maxBytes=_FILE_BYTES, backupCount=files, encoding="utf-8")
+        self._handler = handler
+        self._also = also
 
     def write(self) -> None:
         """Write what waits."""
         lines = []
         while self.waiting:
             when, facts = self.waiting.popleft()
-            told = {"time": when.isoformat(timespec="milliseconds"), **facts}
+            told = {"time": when.isoformat(timespec="milliseconds"), **self._also, **facts}
             lines.append(json.dumps(told, separators=(",", ":"), default=str))
         if lines:
-            self._file.emit(logging.makeLogRecord({"msg": "\n".join(lines)}))
+            self._handler.emit(logging.makeLogRecord({"msg": "\n".join(lines)}))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close what writes it."""
         with suppress(OSError):  # of what was told of already
-            self._file.close()
+            self._handler.close()
+
+
+def _file(path: Path, older: int) -> logging.Handler:
+    return _File(path, maxBytes=_FILE_BYTES, backupCount=older, encoding="utf-8")
 
 
 class _File(RotatingFileHandler):

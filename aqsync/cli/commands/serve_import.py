@@ -81,7 +81,7 @@ def serve_import(
 @contextmanager
 def _rehearsed(where: StorageSettings, *, rehearsal: bool) -> Iterator[StorageSettings]:
     """Give the storage; in a rehearsal, one that would be made is an empty one elsewhere."""
-    if not rehearsal or where.data.exists():
+    if not rehearsal or where.data is None or where.data.exists():
         yield where
         return
     with tempfile.TemporaryDirectory() as elsewhere:

@@ -35,6 +35,7 @@ def opened_storage(settings: StorageSettings) -> Iterator[Storage]:
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc
     try:
+        storage.files.begin()
         yield storage
     except MoveRefused as exc:
         for line in exc.details:

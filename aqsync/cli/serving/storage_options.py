@@ -29,14 +29,21 @@ def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="A PostgreSQL database: postgresql://USER@HOST/DATABASE."
         " [default: a file in the directory]",
     )
+    @click.option(
+        "--files",
+        metavar="PLACE",
+        help="A directory that servers share, or s3://BUCKET/PREFIX?endpoint=URL."
+        " [default: folders in the directory]",
+    )
     @wraps(command)
     def run(
         *args: Any,  # noqa: ANN401 - passed through
         data: Path | None,
         database: str | None,
+        files: str | None,
         **options: Any,  # noqa: ANN401 - the same
     ) -> Any:  # noqa: ANN401 - the same
-        return command(*args, storage=_settings(data, database), **options)
+        return command(*args, storage=_settings(data, database, files), **options)
 
     return run
 
@@ -48,7 +55,10 @@ def needed(storage: StorageSettings | None) -> StorageSettings:
         click.UsageError: No option says it.
     """
     if storage is None:
-        raise click.UsageError("Missing option '--data'.", click.get_current_context())
+        raise click.UsageError(
+            "Missing option '--data', or both '--database' and '--files'.",
+            click.get_current_context(),
+        )
     return storage
 
 
@@ -60,11 +70,11 @@ def not_installed(exc: ImportError) -> ServeFailed:
     )
 
 
-def _settings(data: Path | None, database: str | None) -> StorageSettings | None:
-    if data is None:
+def _settings(data: Path | None, database: str | None, files: str | None) -> StorageSettings | None:
+    if data is None and (database is None or files is None):
         return None
     try:
         from aqsync.server.settings import StorageSettings  # noqa: PLC0415 - an optional extra
     except ImportError as exc:
         raise not_installed(exc) from exc
-    return StorageSettings(data, database)
+    return StorageSettings(data, database, files)

@@ -11,11 +11,11 @@ from aqsync.server.errors import ServerStartError
 CATALOG = "catalog.db"
 
 
-def open_database(data: Path, url: str | None) -> Database:
+def open_database(data: Path | None, url: str | None) -> Database:
     """Open the database, and bring it up to date.
 
     Args:
-        data: The directory that has it if it is a file.
+        data: The directory that has it if it is a file; may be None if it is none.
         url: Where the PostgreSQL database is; None: it is a file.
 
     Raises:
@@ -23,8 +23,10 @@ def open_database(data: Path, url: str | None) -> Database:
         OSError: The directory cannot be used.
     """
     if url is None:
+        if data is None:
+            raise ServerStartError("no place for the database is named", "Name a --database.")
         return SqliteDatabase(data / CATALOG)
-    if (data / CATALOG).exists():
+    if data is not None and (data / CATALOG).exists():
         raise ServerStartError(
             f"the data directory {data} belongs to a server whose database is in it",
             "Start with another --data, or without --database.",

@@ -9,10 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
+from aqsync.server.files.descriptors import sync_folder
 from aqsync.server.files.space import Space
 
 _NEVER = 0
 """The time of a folder that no file was ever in."""
+
+EXPERIMENTS = "experiments"
+"""The folder in the data directory that has the folders of experiments."""
 
 
 class ExperimentFolders:
@@ -25,7 +29,7 @@ class ExperimentFolders:
 
     def __init__(self, data: Path, space: Space) -> None:
         self._space = space
-        self._experiments = data / "experiments"
+        self._experiments = data / EXPERIMENTS
         self._removed = data / "removed"
         self._counter = itertools.count()
         if self._removed.exists():
@@ -88,12 +92,3 @@ def _make(place: str) -> None:
 def _bytes_in(folder: Path) -> int:
     with os.scandir(folder) as entries:
         return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-
-
-def sync_folder(folder: Path | str) -> None:
-    """Put the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

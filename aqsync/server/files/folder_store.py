@@ -13,20 +13,25 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
-from aqsync.server.files.experiment_folders import ExperimentFolders, sync_folder
+from aqsync.server.files.descriptors import sha256_of, sync_folder
+from aqsync.server.files.experiment_folders import ExperimentFolders
+from aqsync.server.files.file_notes import FileNotes, Note
 from aqsync.server.files.incoming_file import IncomingFile
 from aqsync.server.files.listing import FolderListing, ListingCache
 from aqsync.server.files.space import Space
 from aqsync.server.files.stamps import Stamps
 from aqsync.server.files.store import (
+    ANYONE,
     EXPERIMENT_MISSING,
     FILE_MISSING,
+    By,
     FileFacts,
     FileStore,
     Incoming,
@@ -46,12 +51,19 @@ class FolderStore(FileStore):
 
     Args:
         data: The directory that holds the store; it must be on one file system.
+        notes: What the database knows of them.
         space: How much room there is; by default as much as the disk has, but for a reserve.
+
+    Attributes:
+        threads: How many threads that wait for it keep it busy.
     """
 
-    def __init__(self, data: Path, space: Space | None = None) -> None:
+    threads = 16
+
+    def __init__(self, data: Path, notes: FileNotes, space: Space | None = None) -> None:
         super().__init__(space or Space(data))
         self._folders = ExperimentFolders(data, self.space)
+        self._notes = notes
         self._incoming = data / "incoming"
         self._counter = itertools.count()
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
@@ -61,6 +73,12 @@ class FolderStore(FileStore):
             shutil.rmtree(self._incoming)
         self._incoming.mkdir(mode=0o700)
         sync_folder(data)
+
+    def begin(self) -> None:
+        """Do nothing: what a crash has left was removed at the start."""
+
+    def close(self) -> None:
+        """Do nothing, as in `begin`."""
 
     def create(self, uuid: UUID) -> None:
         """Make the folder of a new experiment, on the disk when this returns."""
@@ -87,9 +105,10 @@ class FolderStore(FileStore):
         path = Path(self._folders.place(uuid), name)
         return path.is_file() and not path.is_symlink()
 
-    def new_file(self) -> IncomingFile:
+    def new_file(self, *, hashed: bool = False) -> IncomingFile:
         """Return a file to be filled and kept, or discarded."""
-        return IncomingFile(f"{self._incoming}/{next(self._counter):x}", self.space)
+        path = f"{self._incoming}/{next(self._counter):x}"
+        return IncomingFile(path, self.space, hashed=hashed)
 
     def _lock(self, uuid: UUID) -> threading.Lock:
         """Return the lock under which an experiment's files are looked at and changed at once."""
@@ -106,6 +125,7 @@ class FolderStore(FileStore):
         name: str,
         expected: str | None = None,
         *,
+        by: By = ANYONE,
         time: int | None = None,
     ) -> str:
         """Give an incoming file its place and name; both are on the disk when this returns."""
@@ -120,9 +140,13 @@ class FolderStore(FileStore):
                 with self._lock(uuid):
                     replaced = _facts_of(place)
                     earlier = _time_in(replaced)
-                    if expected is not None:
-                        self._check(folder, earlier, expected)
+                    self._check(folder, earlier, expected)
+                    self._require(by, uuid, name, earlier)
                     if earlier is None or earlier < kept or (time and earlier != kept):
+                        if by.owner is not None:
+                            # Before the file is there: a crash in between forgets no owner.
+                            note = Note(incoming.sha256, by.owner)
+                            self._notes.note(uuid, name, kept, note, beside=earlier)
                         incoming.move_to(place)
                         self.space.give_back(0 if replaced is None else replaced.st_size)
                         break
@@ -132,8 +156,14 @@ class FolderStore(FileStore):
             raise FileRefused(404, EXPERIMENT_MISSING) from exc
         return listed_time(kept)
 
+    def _require(self, by: By, uuid: UUID, name: str, there: int | None) -> None:
+        if by.asks_whose and there is not None:
+            by.require(name, self._notes.of(uuid, name, there).owner)
+
     @staticmethod
-    def _check(folder: str, found: int | None, expected: str) -> None:
+    def _check(folder: str, found: int | None, expected: str | None) -> None:
+        if expected is None:
+            return
         if found is None and expected != ABSENT and not os.path.isdir(folder):  # noqa: PTH112 - text
             raise FileRefused(404, EXPERIMENT_MISSING)
         check_expected(expected, _version(found))
@@ -155,7 +185,18 @@ class FolderStore(FileStore):
         if not stat.S_ISREG(facts.st_mode):
             os.close(descriptor)
             raise FileRefused(404, FILE_MISSING)
-        return _OpenFolderFile(descriptor, facts)
+        return _OpenFolderFile(descriptor, facts, partial(self._digest, uuid, name))
+
+    def _digest(self, uuid: UUID, name: str, descriptor: int, facts: FileFacts) -> bytes:
+        """Return the SHA-256 of an open file, and note it for the next time."""
+        note = self._notes.of(uuid, name, facts.stored_at)
+        if note.sha256 is not None:
+            return note.sha256
+        digest = sha256_of(descriptor)
+        if _facts(os.fstat(descriptor)) == facts:
+            noted = Note(digest, note.owner)
+            self._notes.note(uuid, name, facts.stored_at, noted, beside=None)
+        return digest
 
     def sizes(self, uuid: UUID, names: Sequence[str]) -> list[int | None]:
         """Return the sizes of files in bytes, None for each that is gone."""
@@ -165,7 +206,9 @@ class FolderStore(FileStore):
         """Return an experiment's files, to be read when they are asked for."""
         return FolderListing(Path(self._folders.place(uuid)), listed_path(uuid), self._listings)
 
-    def delete(self, uuid: UUID, names: Sequence[str], expected: str | None = None) -> None:
+    def delete(
+        self, uuid: UUID, names: Sequence[str], expected: str | None = None, *, by: By = ANYONE
+    ) -> None:
         """Delete files: all of them, or none when one is not there."""
         if not all(map(rules.is_file_name, names)):
             raise FileRefused(400, "Invalid file names.")
@@ -173,9 +216,11 @@ class FolderStore(FileStore):
         with self._lock(uuid):
             if not folder.is_dir():
                 raise FileRefused(404, EXPERIMENT_MISSING)
-            if expected is not None:
+            if expected is not None or by.asks_whose:
                 for name in names:
-                    check_expected(expected, _version(_time_of(f"{folder}/{name}")))
+                    there = _time_of(f"{folder}/{name}")
+                    self._check(os.fspath(folder), there, expected)
+                    self._require(by, uuid, name, there)
             missing = [name for name in names if not (folder / name).is_file()]
             if missing and self._folders.is_new(uuid):
                 raise FileRefused(400, "No files were found for this experiment")
@@ -196,11 +241,18 @@ class _OpenFolderFile(OpenFile):
     Args:
         descriptor: The open file.
         facts: What the disk says of it.
+        digest: Works out its SHA-256.
     """
 
-    def __init__(self, descriptor: int, facts: os.stat_result) -> None:
-        super().__init__(FileFacts(facts.st_size, facts.st_mtime_ns // 1000))
+    def __init__(
+        self,
+        descriptor: int,
+        facts: os.stat_result,
+        digest: Callable[[int, FileFacts], bytes],
+    ) -> None:
+        super().__init__(_facts(facts))
         self._descriptor = descriptor
+        self._digest = digest
         self._remaining = facts.st_size
 
     def next_piece(self) -> bytes:
@@ -209,9 +261,17 @@ class _OpenFolderFile(OpenFile):
         self._remaining -= len(piece)
         return piece
 
+    def sha256(self) -> bytes:
+        """Return its SHA-256."""
+        return self._digest(self._descriptor, self.facts)
+
     def close(self) -> None:
         """Close it."""
         os.close(self._descriptor)
+
+
+def _facts(found: os.stat_result) -> FileFacts:
+    return FileFacts(found.st_size, found.st_mtime_ns // 1000)
 
 
 def _facts_of(place: str) -> os.stat_result | None:

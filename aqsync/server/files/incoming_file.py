@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 
+from aqsync.server.files.descriptors import write_all, write_early
 from aqsync.server.files.space import Space
 from aqsync.server.files.stamps import Stamps, stamp, stamp_as
 from aqsync.server.files.store import Incoming
-
-_WORTH_AN_EARLY_START = 512 * 1024
 
 
 class IncomingFile(Incoming):
@@ -18,15 +18,22 @@ class IncomingFile(Incoming):
     Args:
         path: Its temporary name; the file is made when the first bytes are written.
         space: Counts its bytes.
+        hashed: Whether its SHA-256 will be asked for.
     """
 
-    def __init__(self, path: str, space: Space) -> None:
+    def __init__(self, path: str, space: Space, *, hashed: bool = False) -> None:
         self._path = path
         self._space = space
         self._descriptor: int | None = None
         self._exists = False
         self._size = 0
         self._taken = 0
+        self._hash = hashlib.sha256() if hashed else None
+
+    @property
+    def sha256(self) -> bytes | None:
+        """The SHA-256 of all bytes; None if it was not asked for."""
+        return None if self._hash is None else self._hash.digest()
 
     def write(self, chunks: Sequence[bytes]) -> None:
         """Append bytes."""
@@ -35,10 +42,10 @@ class IncomingFile(Incoming):
         self._taken += size
         descriptor = self._open()
         for chunk in chunks:
-            _write_all(descriptor, chunk)
-        if size >= _WORTH_AN_EARLY_START:
-            # Lets the disk begin now, so that the sync at the end has little left to wait for.
-            os.posix_fadvise(descriptor, self._size, 0, os.POSIX_FADV_DONTNEED)
+            write_all(descriptor, chunk)
+            if self._hash is not None:
+                self._hash.update(chunk)
+        write_early(descriptor, self._size, size)
         self._size += size
 
     def complete(self, stamps: Stamps, after: int | None, time: int | None = None) -> int:
@@ -61,13 +68,14 @@ class IncomingFile(Incoming):
         """Rename the complete file."""
         os.replace(self._path, place)  # noqa: PTH105 - text
         self._exists = False
+        self._space.arrived(self._taken)
         self._taken = 0
         self._close()
 
     def discard(self) -> None:
         """Remove the file, unless `move_to` has renamed it."""
         self._close()
-        self._space.give_back(self._taken)
+        self._space.give_up(self._taken)
         self._taken = 0
         if self._exists:
             os.unlink(self._path)  # noqa: PTH108 - text
@@ -84,9 +92,3 @@ class IncomingFile(Incoming):
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]

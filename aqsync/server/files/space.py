@@ -10,6 +10,7 @@ from aqsync.server.errors import FileRefused
 
 _MOST_RESERVED = 1024**3
 _RESERVED_SHARE = 0.05
+_ENDLESS = 1 << 63
 
 
 class Space:
@@ -18,16 +19,19 @@ class Space:
     A full disk would also stop the catalog, the logs, and whatever else uses the disk.
 
     Args:
-        folder: A folder on the disk.
+        folder: A folder on the disk; None if no disk can become full.
         quota: How many bytes all files together may have; None for no limit.
         reserve: How many bytes of the disk stay free; None for 5 % of it, but at most 1 GiB.
     """
 
-    def __init__(self, folder: Path, quota: int | None = None, reserve: int | None = None) -> None:
-        self._folder = os.fspath(folder)
+    def __init__(
+        self, folder: Path | None, quota: int | None = None, reserve: int | None = None
+    ) -> None:
+        self._folder = folder
         self._quota = quota
         self._reserve = reserve
         self._used = 0
+        self._arriving = 0
         self._lock = threading.Lock()
 
     @property
@@ -42,13 +46,15 @@ class Space:
             FileRefused: They would go beyond the quota, or into the reserve.
         """
         self._check_disk(count)
-        if self._quota is not None and self._used + count > self._quota:
+        if self._quota is not None and self._used + self._arriving + count > self._quota:
             raise FileRefused(507, f"The server's quota ({self._quota} bytes) is used up.")
 
     def left(self) -> int:
         """Return how many bytes more have room."""
         left, _ = self._left_on_disk()
-        return left if self._quota is None else min(left, self._quota - self._used)
+        if self._quota is None:
+            return left
+        return min(left, self._quota - self._used - self._arriving)
 
     def take(self, count: int) -> None:
         """Count bytes just before they are written.
@@ -58,7 +64,18 @@ class Space:
         """
         with self._lock:
             self.check(count)
+            self._arriving += count
+
+    def arrived(self, count: int) -> None:
+        """Count bytes that were taken as those of a file that stays."""
+        with self._lock:
+            self._arriving -= count
             self._used += count
+
+    def give_up(self, count: int) -> None:
+        """Count bytes that were taken as those of a file that does not stay."""
+        with self._lock:
+            self._arriving -= count
 
     def give_back(self, count: int) -> None:
         """Count bytes that were removed, or that another file replaced."""
@@ -69,6 +86,11 @@ class Space:
         """Count bytes that were there before."""
         self._used += count
 
+    def recount(self, count: int) -> None:
+        """Count all bytes of files that stay anew."""
+        with self._lock:
+            self._used = count
+
     def _check_disk(self, count: int) -> None:
         left, reserve = self._left_on_disk()
         if left < count:
@@ -78,6 +100,8 @@ class Space:
 
     def _left_on_disk(self) -> tuple[int, int]:
         """How many bytes have room, and how many more stay free."""
+        if self._folder is None:
+            return _ENDLESS, 0
         disk = os.statvfs(self._folder)
         reserve = self._reserve
         if reserve is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,10 +23,51 @@ class FileFacts:
     Attributes:
         size: In bytes.
         stored_at: When it was stored, in microseconds since 1970.
+        sha256: Of its bytes; None where that is worked out only when it is asked for.
     """
 
     size: int
     stored_at: int
+    sha256: bytes | None = None
+
+
+class By:
+    """Who puts a file there, or removes one.
+
+    Args:
+        owner: The owner of the token that allows it; None if the server need not know.
+        may_replace: Refuses, with `FileRefused`, to replace or remove the version of a file with
+            this name that this owner, if that is known, has put there; None allows all.
+    """
+
+    def __init__(
+        self,
+        owner: str | None = None,
+        may_replace: Callable[[str, str | None], None] | None = None,
+    ) -> None:
+        self.owner = owner
+        self._may_replace = may_replace
+
+    @property
+    def asks_whose(self) -> bool:
+        """Whether it matters who has put there what is replaced or removed."""
+        return self._may_replace is not None
+
+    def require(self, name: str, owner: str | None) -> None:
+        """Refuse to replace or remove a version that must stay.
+
+        Args:
+            name: The file's name.
+            owner: Who has put this version there; None if nobody knows.
+
+        Raises:
+            FileRefused: It must stay.
+        """
+        if self._may_replace is not None:
+            self._may_replace(name, owner)
+
+
+ANYONE = By()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +105,11 @@ class FileListing(ABC):
 class Incoming(ABC):
     """A file on its way in; one thread at a time may call."""
 
+    @property
+    @abstractmethod
+    def sha256(self) -> bytes | None:
+        """The SHA-256 of all bytes; None if it was not asked for."""
+
     @abstractmethod
     def write(self, chunks: Sequence[bytes]) -> None:
         """Append bytes.
@@ -93,6 +139,14 @@ class OpenFile(ABC):
     @abstractmethod
     def next_piece(self) -> bytes:
         """Return the next bytes, as many as suit the store; none after the last ones.
+
+        Raises:
+            OSError: The disk failed.
+        """
+
+    @abstractmethod
+    def sha256(self) -> bytes:
+        """Return the SHA-256 of the whole file, which may have to be read for it.
 
         Raises:
             OSError: The disk failed.
@@ -138,8 +192,12 @@ class FileStore(ABC):
         """Tell whether an experiment has a file of this name, which must be an allowed one."""
 
     @abstractmethod
-    def new_file(self) -> Incoming:
-        """Return a file to be filled and kept, or discarded."""
+    def new_file(self, *, hashed: bool = False) -> Incoming:
+        """Return a file to be filled and kept, or discarded.
+
+        Args:
+            hashed: Whether its SHA-256 will be asked for.
+        """
 
     @abstractmethod
     def check(self, uuid: UUID, name: str, expected: str) -> None:
@@ -162,6 +220,7 @@ class FileStore(ABC):
         name: str,
         expected: str | None = None,
         *,
+        by: By = ANYONE,
         time: int | None = None,
     ) -> str:
         """Give an incoming file its place and name; both are safe when this returns.
@@ -173,6 +232,7 @@ class FileStore(ABC):
             uuid: The experiment.
             name: An allowed name.
             expected: What must be there, as in `check`; None replaces anything.
+            by: Who puts it there.
             time: When it was stored elsewhere, in microseconds since 1970: its time here too, as
                 far as the store can hold it. None: now.
 
@@ -181,7 +241,8 @@ class FileStore(ABC):
 
         Raises:
             NotAsExpected: Something else than `expected` is there.
-            FileRefused: The experiment was removed meanwhile.
+            FileRefused: The experiment was removed meanwhile, or `by` may not replace what is
+                there.
         """
 
     @abstractmethod
@@ -201,17 +262,21 @@ class FileStore(ABC):
         """Return an experiment's files, to be read when they are asked for."""
 
     @abstractmethod
-    def delete(self, uuid: UUID, names: Sequence[str], expected: str | None = None) -> None:
+    def delete(
+        self, uuid: UUID, names: Sequence[str], expected: str | None = None, *, by: By = ANYONE
+    ) -> None:
         """Delete files: all of them, or none when one is not there.
 
         Args:
             uuid: The experiment.
             names: The files' names.
             expected: What must be there, as in `check`, of each of them.
+            by: Who removes them.
 
         Raises:
             NotAsExpected: Something else than `expected` is there.
-            FileRefused: A name is not allowed, or the experiment or a file is not there.
+            FileRefused: A name is not allowed, the experiment or a file is not there, or `by` may
+                not remove one.
         """
 
 

@@ -19,7 +19,8 @@ def open_database_of(settings: StorageSettings) -> Database:
         ServerStartError: It cannot be used.
     """
     try:
-        make_private(settings.data)
+        if settings.data is not None:
+            make_private(settings.data)
         return open_database(settings.data, settings.database)
     except OSError as exc:
         raise ServerStartError(
@@ -34,7 +35,8 @@ def has_tokens(settings: StorageSettings) -> bool:
     Raises:
         ServerStartError: Its database cannot be used.
     """
-    if settings.database is None and not (settings.data / CATALOG).exists():
+    data = settings.data
+    if data is not None and settings.database is None and not (data / CATALOG).exists():
         return False
     with closing(open_database_of(settings)) as database:
         return Tokens(database).there_are_any()

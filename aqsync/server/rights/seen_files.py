@@ -7,15 +7,17 @@ from uuid import UUID
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.store import (
+    ANYONE,
     EXPERIMENT_MISSING,
     FILE_MISSING,
+    By,
     Columns,
     FileListing,
     FileStore,
     Incoming,
     OpenFile,
 )
-from aqsync.server.rights.decision import Operation, Thing, may
+from aqsync.server.rights.decision import RULES, Operation, Thing, may
 from aqsync.server.rights.who import Who
 
 
@@ -61,10 +63,10 @@ class SeenFiles(FileStore):
         """Tell whether an experiment has a file of this name."""
         return self._sees(uuid, name) and self._store.has_file(uuid, name)
 
-    def new_file(self) -> Incoming:
+    def new_file(self, *, hashed: bool = False) -> Incoming:
         """Return a file to be filled and kept, or discarded."""
         self._require(Operation.UPLOAD)
-        return self._store.new_file()
+        return self._store.new_file(hashed=hashed)
 
     def check_upload(self, uuid: UUID, name: str) -> None:
         """Refuse an upload that could not be kept, before its bytes come."""
@@ -82,11 +84,13 @@ class SeenFiles(FileStore):
         name: str,
         expected: str | None = None,
         *,
+        by: By = ANYONE,
         time: int | None = None,
     ) -> str:
-        """Give an incoming file its place and name."""
+        """Give an incoming file its place and name, as one that the client's owner put there."""
         self._require(Operation.UPLOAD, Thing(uuid, name))
-        return self._store.keep(incoming, uuid, name, expected, time=time)
+        by = self._by(uuid, Operation.REPLACE_FILE)
+        return self._store.keep(incoming, uuid, name, expected, by=by, time=time)
 
     def open_for_reading(self, uuid: UUID, name: str) -> OpenFile:
         """Return a file from its beginning."""
@@ -106,12 +110,30 @@ class SeenFiles(FileStore):
             return listing
         return _SeenListing(listing, uuid, self._who)
 
-    def delete(self, uuid: UUID, names: Sequence[str], expected: str | None = None) -> None:
+    def delete(
+        self,
+        uuid: UUID,
+        names: Sequence[str],
+        expected: str | None = None,
+        *,
+        by: By = ANYONE,  # noqa: ARG002 - the client does it
+    ) -> None:
         """Delete files: all of them, or none."""
         self._require(Operation.REMOVE_FILE)
         for name in names:
-            self._require(Operation.REMOVE_FILE, Thing(uuid, name))
-        self._store.delete(uuid, names, expected)
+            # Whose they are is asked when they are looked at; here, whether they exist for it.
+            self._require(Operation.REMOVE_FILE, Thing(uuid, name, self._who.owner))
+        self._store.delete(uuid, names, expected, by=self._by(uuid, Operation.REMOVE_FILE))
+
+    def _by(self, uuid: UUID, operation: Operation) -> By:
+        """Return the client as a store needs it; one that may do this to all files is not asked."""
+
+        def may_replace(name: str, owner: str | None) -> None:
+            self._require(operation, Thing(uuid, name, owner))
+
+        needs_own = self._who.scope < RULES[operation].any_owner
+        owner = None if self._who.token is None else self._who.owner
+        return By(owner, may_replace if needs_own else None)
 
     def _sees(self, uuid: UUID, name: str) -> bool:
         return may(self._who, Operation.SEE, Thing(uuid, name)) is None

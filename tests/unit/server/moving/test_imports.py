@@ -12,6 +12,7 @@ import pytest
 
 from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.task_records import Task, TaskStatus
+from aqsync.server.files.folder_store import FolderStore
 from aqsync.server.files.store import listed_time
 from aqsync.server.moving.archive_import import ArchiveImport
 from aqsync.server.moving.archive_reader import Archive
@@ -353,4 +354,5 @@ def _killed(*_: object, **__: object) -> None:
 
 
 def storage_path(storage: Storage) -> Path:
-    return Path(storage.files._folders.place(SECOND)).parent  # type: ignore[attr-defined]
+    assert isinstance(storage.files, FolderStore)
+    return Path(storage.files._folders.place(SECOND)).parent
