@@ -59,7 +59,8 @@ function show() {
   /* The lock is given up too when its tab is closed. */
   else navigator.locks.request("aqsync", { signal: stop }, () => listen(stop)).catch(() => {});
 }
-show();
+/* After the first paint, which it would hold up. */
+requestAnimationFrame(() => setTimeout(show));
 document.addEventListener("visibilitychange", () => {
   show();
   for (const news of ["restated", "shown"]) hear(news);
