@@ -126,6 +126,8 @@ def test_tags_all_of(aqueduct: Aqueduct) -> None:
     _, with_ab = (aqueduct.create(tags=tags) for tags in ([a], [a, b]))
     assert uuids(aqueduct.experiments({"shouldIncludeTags": [b, a.upper()]})) == [with_ab["uuid"]]
     assert uuids(aqueduct.experiments({"shouldIncludeTags": [a, f"{a}-none"]})) == []
+    assert uuids(aqueduct.experiments({"shouldIncludeTags": [a, a.upper()]})) == []
+    assert uuids(aqueduct.experiments({"shouldIncludeTags": []})) == []
 
 
 @pytest.mark.parametrize(("filter_name", "most"), [("tags", 10), ("shouldIncludeTags", 6)])

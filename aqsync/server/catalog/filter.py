@@ -20,7 +20,7 @@ class ExperimentFilter:
     Args:
         text: A part of the title or of the EID, in any case: a pattern, as of PostgreSQL's ILIKE.
         any_tags: At least one of these tags; an empty list fits no experiment.
-        all_tags: Every one of these tags; an empty list fits no experiment.
+        all_tags: Every one of these tags, each given once; an empty list fits no experiment.
         start: The earliest creation time, inclusive.
         end: The latest creation time, inclusive.
         among: The only experiments that there are, as it were; None: all.
@@ -77,7 +77,8 @@ def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[
         need(tagged.format(_marks(keys)) + " > 0", *keys)
     all_keys = {tag.lower() for tag in wanted.all_tags or ()}
     if wanted.all_tags is not None:
-        need(f"{tagged.format(_marks(all_keys))} = {len(all_keys) or -1}", *all_keys)
+        # Two spellings of one tag find nothing, as on an archived server.
+        need(f"{tagged.format(_marks(all_keys))} = {len(wanted.all_tags) or -1}", *all_keys)
     if rules.ARCHIVED not in all_keys:
         need(tagged.format("?") + " = 0", rules.ARCHIVED)
     return " AND ".join(parts), values
@@ -88,8 +89,9 @@ def among(uuids: frozenset[UUID] | None) -> tuple[str, list[str]]:
     if uuids is None:
         return "TRUE", []
     # No value fits an empty list, which SQLite has and PostgreSQL has not.
-    return f"experiment.uuid IN ({_marks(uuids) or 'NULL'})", sorted(map(str, uuids))
+    return f"experiment.uuid IN ({_marks(uuids)})", sorted(map(str, uuids))
 
 
 def _marks(keys: Collection[object]) -> str:
-    return ", ".join("?" * len(keys))
+    # PostgreSQL takes no empty list.
+    return ", ".join("?" * len(keys)) or "NULL"

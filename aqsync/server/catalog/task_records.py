@@ -165,6 +165,13 @@ class TaskRecords:
             return _find(database, "uuid", uuid)
 
     @transaction
+    def has_experiment(self, experiment: UUID) -> bool:
+        """Tell whether there is an experiment that a task can be ordered for."""
+        with self._database.reading() as database:
+            asked = "SELECT 1 FROM experiment WHERE uuid = ?"
+            return database.execute(asked, (str(experiment),)).fetchone() is not None
+
+    @transaction
     def find(self, uuid: UUID) -> Task:
         """Return one task.
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from aqsync.server.catalog.task_records import Orderer, Task, TaskParameter, TaskRecords
+from aqsync.server.catalog.task_records import (
+    EXPERIMENT_MISSING,
+    Orderer,
+    Task,
+    TaskParameter,
+    TaskRecords,
+)
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Action
@@ -53,6 +59,8 @@ class TaskService:
         found = self.library.find(extension).action(action)
         if found.experiment_variable is None:
             raise OperationRefused(f"Action {extension}:{action} has no experiment parameters")
+        if not self.records.has_experiment(experiment):
+            raise OperationRefused(EXPERIMENT_MISSING)
         parameters = _checked(found, values)
         task = self.records.add(
             experiment, extension, action, parameters, orderer, self.runner.enqueue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import mimetypes
 from asyncio import get_running_loop
@@ -23,6 +22,7 @@ from aqsync.server.wire.away import AWAY, RETRY
 from aqsync.server.wire.download import send_file
 from aqsync.server.wire.exchange import WHO, ClientLeft, Exchange, Headers
 from aqsync.server.wire.upload import check_body_size, receive_file
+from aqsync.server.wire.validated import file_list_in, uuid_in
 
 _log = logging.getLogger(__name__)
 _MAX_DELETE_BODY = 8 * 1024 * 1024
@@ -65,13 +65,13 @@ class FilesEndpoint:
         files = self._files.seen_by(exchange.scope[WHO])
         match path:
             case [uuid] if method == "POST":
-                await _upload(exchange, files, _uuid(uuid))
+                await _upload(exchange, files, uuid_in(uuid))
             case [uuid]:
                 await exchange.refuse_method("POST")
             case [uuid, name] if method == "GET":
-                await send_file(exchange, files, _uuid(uuid), name, _file_headers)
+                await send_file(exchange, files, uuid_in(uuid), name, _file_headers)
             case [uuid, "delete_files"] if method == "POST":
-                await _delete(exchange, files, _uuid(uuid))
+                await _delete(exchange, files, uuid_in(uuid))
             case [uuid, name]:
                 allowed = ("GET", "POST") if name == "delete_files" else ("GET",)
                 await exchange.refuse_method(*allowed)
@@ -109,7 +109,8 @@ async def _upload(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
 
 async def _delete(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
     run = partial(get_running_loop().run_in_executor, files.disk)
-    names = await run(_file_list, await exchange.read_body(_MAX_DELETE_BODY))
+    body = await exchange.read_body(_MAX_DELETE_BODY)
+    names = await run(file_list_in, body, exchange.header(b"content-type"))
     exchange.note("delete files", uuid, names)
     if not names:
         raise FileRefused(400, "File list can not be empty.")
@@ -121,37 +122,6 @@ async def _delete(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
     await run(files.store.delete, uuid, names, expected)
     result = {"result": f"Successfully deleted {rules.joined(names)}"}
     await exchange.answer(200, result, headers=conditions.checked_headers(exchange))
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as exc:
-        raise _invalid("uuid_parsing", ["path", "experiment_uuid"], "not a valid UUID") from exc
-
-
-def _file_list(body: bytes) -> list[str]:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise _invalid("json_invalid", ["body"], "JSON decode error") from exc
-    if not isinstance(content, dict):
-        raise _invalid("model_attributes_type", ["body"], "Input should be a valid dictionary")
-    if "file_list" not in content:
-        raise _invalid("missing", ["body", "file_list"], "Field required")
-    names = content["file_list"]
-    if not isinstance(names, list):
-        raise _invalid("list_type", ["body", "file_list"], "Input should be a valid list")
-    for index, name in enumerate(names):
-        if not isinstance(name, str):
-            raise _invalid(
-                "string_type", ["body", "file_list", index], "Input should be a valid string"
-            )
-    return sorted(set(names))
-
-
-def _invalid(kind: str, where: list[str | int], message: str) -> FileRefused:
-    return FileRefused(422, [{"type": kind, "loc": where, "msg": message}])
 
 
 def _file_headers(name: str, facts: FileFacts) -> Headers:
