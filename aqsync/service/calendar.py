@@ -83,6 +83,12 @@ class Calendar:
         self._watch = threading.Thread(target=self._watch_clock, name="calendar", daemon=True)
         self._watch.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on."""
+        threads = self._watch, getattr(self._scheduler, "_thread", None)
+        return all(thread is not None and thread.is_alive() for thread in threads)
+
     def stop(self) -> None:
         """Call for nothing more; a second call does nothing. Never from what it calls."""
         self._stopping.set()

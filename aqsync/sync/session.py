@@ -61,6 +61,10 @@ log = Log(__name__)
 class Calendar(Protocol):
     """Asks for file lists and housekeeping at times of day."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on."""
+
     def start(self) -> None:
         """Begin."""
 
@@ -245,8 +249,9 @@ class Session:
         finally:
             self._started = True
         if calendar is not None and self.poller is not None:
-            self._calendar = calendar(self.poller)
-            self._calendar.start()
+            begun = calendar(self.poller)
+            begun.start()
+            self._calendar = begun
 
     def wait_for_first_scans(self, longest_s: float) -> bool:
         """Wait until the first scan of every root has begun; false if it takes longer."""
@@ -324,6 +329,8 @@ class Session:
         for name, loop in self.loops.items():
             if self._started and not loop.alive:
                 return name
+        if self._calendar is not None and not (self._retired or self._calendar.alive):
+            return "calendar"
         for name in ("dispatcher", "server"):
             if name in self.loops and self.loops[name].busy_for() > STUCK_S:
                 return name

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aqsync.config import Schedule, parse_cron
 from aqsync.service.calendar import Calendar, next_time
 from tests.support.fake_clock import FakeClock
-from tests.support.patience import HANG_S
+from tests.support.patience import HANG_S, wait_until
 from tests.support.time_zone import BERLIN, KOLKATA, LORD_HOWE, NEW_YORK, local_time_zone
 
 Make = Callable[..., Calendar]
@@ -263,3 +263,23 @@ def test_a_clock_that_was_years_behind_costs_nothing(make: Make) -> None:
     assert done.wait(HANG_S)
     calendar.stop()
     assert len(called) <= 3
+
+
+class ShortClock(FakeClock):
+    """Who waits by it ends at once."""
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return not stop.is_set()
+
+
+def test_that_it_has_ended_is_known(make: Make) -> None:
+    calendar = make()
+    seen = [calendar.alive]
+    calendar.start()
+    seen.append(calendar.alive)
+    calendar.stop()
+    assert [*seen, calendar.alive] == [False, True, False]
+    dead = make(clock=ShortClock())
+    dead.start()
+    wait_until(lambda: not dead.alive, "its end")

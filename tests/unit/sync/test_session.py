@@ -126,3 +126,24 @@ def test_what_a_hanging_look_would_find_is_unseen(lab: Lab) -> None:
     harness.loop("rescans lab").step(hang)
     assert told == [("lab",)]
     assert harness.session.unseen() == ()
+
+
+class DeadCalendar:
+    """It has begun, and ended by itself."""
+
+    alive = False
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_calendar_that_has_died_is_told(lab: Lab) -> None:
+    """Nobody would fetch lists any more, and what is known of the server would grow old."""
+    session = Harness(lab).session
+    session.start(lambda _poller: DeadCalendar())
+    assert session.stuck() == "calendar"
+    session.retire()
+    assert session.stuck() != "calendar"
