@@ -201,6 +201,10 @@ class Forbidden(AccessDenied):
     """403: this user may not do this."""
 
 
+class FileForbidden(Forbidden):
+    """403, and the server says that it is about this file alone: what is there is of others."""
+
+
 class RemoteOperationError(RemoteError):
     """The server answered, but not as it was asked."""
 

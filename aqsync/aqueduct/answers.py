@@ -15,6 +15,7 @@ from aqsync.aqueduct import conditions
 from aqsync.errors import (
     BadAnswer,
     ExperimentNotFound,
+    FileForbidden,
     Forbidden,
     HeaderDropped,
     RemoteChanged,
@@ -38,6 +39,8 @@ _ABOUT_ONE_FILE = frozenset(
     }
 )
 _MAY_NAME_A_PAUSE = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_REFUSED = "aqueduct-refused"
+"""With a 403, what the refusal is about: only the embedded server says that."""
 _LONGEST_PAUSE_S = 3600.0
 _LONGEST_WORDS = 1000
 """Characters of a server's words that an error repeats, and so the journal for each file."""
@@ -97,8 +100,10 @@ def check_access(answer: Answer, what: str) -> None:
             hint="check the token: it may be mistyped, of another server, expired or withdrawn",
         )
     if status == HTTPStatus.FORBIDDEN:
-        raise Forbidden(
-            f"{what}: the server does not allow this",
+        words = f": {detail}" if (detail := _printable(_detail(answer.body))) else ""
+        kind = FileForbidden if answer.headers.get(_REFUSED) == "file" else Forbidden
+        raise kind(
+            f"{what}: the server does not allow this{words}",
             hint="ask the server's administrator for access",
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _RETRY_LATER:
@@ -282,6 +287,10 @@ def _said(answer: Answer) -> str:
         text = bytes(answer.body[:2000]).decode("utf-8", "replace")
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         words = title[1] if title else re.sub(r"<[^>]*>", " ", text)
-    words = "".join(letter if letter.isprintable() else " " for letter in words)
-    words = " ".join(words.split())[:100]
+    words = _printable(words)[:100]
     return f": {words}" if words else ""
+
+
+def _printable(words: str) -> str:
+    """Words on one line, as a terminal can show them."""
+    return " ".join("".join(each if each.isprintable() else " " for each in words).split())

@@ -32,6 +32,7 @@ from aqsync.aqueduct.records import (
     RemoteProbe,
     RemovalReceipt,
     UploadReceipt,
+    UserRights,
 )
 from aqsync.aqueduct.server_tasks import ServerTasks
 from aqsync.aqueduct.transport import Request, Timeouts, Transport
@@ -478,6 +479,12 @@ class Client:
         answer = self._transport.exchange(request, what)
         check_file_answer(answer, what)
         return RemovalReceipt(conditions.was_checked(expected, answer.headers))
+
+    def rights(self) -> UserRights:
+        """Ask who the server takes this client for, and what it may do."""
+        what = "look at this user's rights"
+        data = self._graphql.operate(graphql.USER, {}, what, repeatable=True)
+        return graphql.rights_of(data, what)
 
     def server_time(self) -> datetime | None:
         """Ask what the server's clock shows: UTC, whole seconds; None if it does not say.

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, RemoteFile
+from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, RemoteFile, UserRights
 from aqsync.aqueduct.typed import instant, listed, text, text_or_empty, whole
 from aqsync.errors import (
     AnswerTooLarge,
@@ -43,6 +43,9 @@ ARCHIVED = "__archived__"
 
 NOTHING = "{ __typename }"
 """What any server of GraphQL answers, for what stands in the head of the answer."""
+USER = "{ getCurrentUserInfo { username scopes } }"
+_OWN_WORD = "aqsync::scope::"
+"""How the embedded server begins the word for a token's scope."""
 TAGS = """query($offset: Int!, $limit: Int!) {
   tags(offset: $offset, limit: $limit) { totalTagsCount tagsData } }"""
 
@@ -197,6 +200,21 @@ def tags_of(data: dict[str, Any], what: str) -> list[str]:
     """
     try:
         return listed(data["tags"]["tagsData"], text)
+    except (KeyError, TypeError) as exc:
+        raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
+
+
+def rights_of(data: dict[str, Any], what: str) -> UserRights:
+    """Return what an answer to `USER` holds.
+
+    Raises:
+        BadAnswer: A field is missing or not what the protocol says.
+    """
+    try:
+        user = data["getCurrentUserInfo"]
+        words = listed(user["scopes"], text)
+        own = [word.removeprefix(_OWN_WORD) for word in words if word.startswith(_OWN_WORD)]
+        return UserRights(text(user["username"]), own[0] if own else None)
     except (KeyError, TypeError) as exc:
         raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
 

@@ -36,6 +36,15 @@ class ExperimentPage(NamedTuple):
     """How many the whole search found."""
 
 
+class UserRights(NamedTuple):
+    """Who the server takes this client for."""
+
+    username: str
+    scope: str | None
+    """What the token may do: ``read``, ``upload``, ``write`` or ``admin``; None if the server does
+    not tell it so, as only the embedded one does."""
+
+
 class RemoteFile(NamedTuple):
     """One file of an experiment, as the server lists it."""
 

@@ -423,6 +423,7 @@ class Reason(StrEnum):
     )
     TOKEN_REFUSED = "token-refused", "{said}", "{advice}"
     FORBIDDEN = "forbidden", "{said}", "{advice}"
+    FILE_FORBIDDEN = "file-forbidden", "{said}", "{advice}"
     HEADER_DROPPED = "header-dropped", "{said}", "{advice}"
     BAD_ANSWER = "bad-answer", "{said}", "{advice}"
     OPERATION_REFUSED = "operation-refused", "{said}", "{advice}"
@@ -550,6 +551,7 @@ _OF_ERRORS: dict[type[AqsyncError], Reason] = {
     errors.ServerUnreachable: Reason.SERVER_UNREACHABLE,
     errors.AccessDenied: Reason.FORBIDDEN,
     errors.TokenRefused: Reason.TOKEN_REFUSED,
+    errors.FileForbidden: Reason.FILE_FORBIDDEN,
     errors.ServerFailed: Reason.SERVER_FAILED,
     errors.BadAnswer: Reason.BAD_ANSWER,
     errors.OperationFailed: Reason.OPERATION_REFUSED,

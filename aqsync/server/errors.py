@@ -48,6 +48,12 @@ class FileRefused(Exception):
         self.detail = detail
 
 
+class FileNotAllowed(FileRefused):
+    """The client may do such a thing, but not to this file: a client need not try it again."""
+
+    headers = ((b"aqueduct-refused", b"file"),)
+
+
 class NotAsExpected(FileRefused):
     """Another version of a file is there than a request expects.
 

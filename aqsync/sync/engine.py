@@ -19,6 +19,7 @@ from aqsync.config import MappingConfig
 from aqsync.errors import (
     AccessDenied,
     ExperimentNotFound,
+    FileForbidden,
     Forbidden,
     HeaderDropped,
     Interrupted,
@@ -412,6 +413,9 @@ class Engine:
         return self._limiting.explains(job.file)
 
     def _forbidden(self, job: Job, exc: Forbidden) -> Failed:
+        if isinstance(exc, FileForbidden):
+            # Nothing that happens by itself makes it ours, and it says nothing of other files.
+            return Failed(explain_error(exc), permanent=True)
         try:
             self._refusing.refused(job.file, job.step, exc)
         except RemoteError as probe:

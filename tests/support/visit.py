@@ -86,8 +86,12 @@ class Visit:
     def names(self, uuid: str) -> list[str]:
         return [file["name"] for file in self.files(uuid, "name")]
 
-    def upload(self, uuid: str, name: str, content: bytes) -> httpx.Response:
+    def upload(
+        self, uuid: str, name: str, content: bytes, *, expected: str | None = None
+    ) -> httpx.Response:
         headers = [(b"content-type", MULTIPART.encode()), (b"file_name", name.encode("latin-1"))]
+        if expected is not None:
+            headers.append((b"aqueduct-expect", expected.encode()))
         return self.http.post(f"/api/files/{uuid}", content=form(content), headers=headers)
 
     def put(self, uuid: str, name: str, content: bytes) -> None:

@@ -17,13 +17,13 @@ from aqsync.cli.starting_server import connect_once_started
 from aqsync.clock import SystemClock
 from aqsync.config import Config, MappingConfig
 from aqsync.config.actions import ActionConfig
-from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode
+from aqsync.errors import AqsyncError, ConfigError, DiskHangs, ExitCode, Forbidden
 from aqsync.journal.place import check_journal
 from aqsync.local.errands import Errands
 from aqsync.local.ignore_file import load_rules
 from aqsync.local.roots import root_identity
 from aqsync.local.selection import HINT, survey
-from aqsync.service.doctor import open_token
+from aqsync.service.doctor import open_token, token_rights
 from aqsync.service.doctor.secret_addresses import addresses_of, warnings_about
 from aqsync.sync.action_values import NotRunnable, check_values, manifest_of
 from aqsync.wording import counted
@@ -43,11 +43,15 @@ class _Findings:
         try:
             step()
         except AqsyncError as exc:
-            report_error(exc)
-            self.exit_code = max(self.exit_code, exc.exit_code)
+            self.failed(exc)
             return False
         say(f"ok: {what}")
         return True
+
+    def failed(self, exc: AqsyncError) -> None:
+        """Say what is not well."""
+        report_error(exc)
+        self.exit_code = max(self.exit_code, exc.exit_code)
 
 
 @click.command(epilog="Example: aqsync check --online")
@@ -123,6 +127,8 @@ def _check_online(config: Config, server: Client, findings: _Findings) -> None:
     answers = f"{url} answers{'' if config.token() is None else ' and accepts the token'}"
     if not findings.passes(answers, lambda: server.find(limit=1)):
         return
+    if config.token() is not None:
+        _check_rights(server, findings)
     findings.passes(
         "uploads can arrive: their file_name header survives the way", server.check_file_name_header
     )
@@ -130,6 +136,22 @@ def _check_online(config: Config, server: Client, findings: _Findings) -> None:
         title = "" if found is None else f": {found.title}"
         findings.passes(f"experiment {eid}{title}", lambda e=eid, f=found: _exists(e, f))  # type: ignore[misc]  # bound now
     _check_actions(config, server, findings)
+
+
+def _check_rights(server: Client, findings: _Findings) -> None:
+    """Say what the token may do, where the server tells it."""
+    try:
+        rights = server.rights()
+        if said := token_rights.too_little(rights):
+            raise Forbidden(said, hint=token_rights.CURE)
+    except AqsyncError as exc:
+        findings.failed(exc)
+        return
+    if said := token_rights.too_much(rights):
+        complain(f"warning: {said}")
+        complain(f"  hint: {token_rights.CURE}")
+    elif rights.scope is not None:
+        say(f"ok: {token_rights.ENOUGH}")
 
 
 def _check_actions(config: Config, server: Client, findings: _Findings) -> None:

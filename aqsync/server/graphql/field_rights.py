@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import cache
 
-from graphql import FieldNode, GraphQLSchema, TypeInfo, TypeInfoVisitor, Visitor, visit
-from graphql.language import DocumentNode
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_named_type,
+    is_leaf_type,
+)
 from strawberry.extensions import SchemaExtension
 
 from aqsync.server.rights.decision import Operation
@@ -44,19 +57,11 @@ SHOWN = frozenset(
 """Types that only fields of `ROOTS` lead to; their resolvers ask for each thing themselves."""
 
 
-def operation_of(kind: str, field: str) -> Operation | None:
-    """Return what a client does who selects a field; None: it has no rule."""
-    # `__typename` and the schema tell nothing of what is stored.
-    if kind in SHOWN or kind.startswith("__") or field.startswith("__"):
-        return Operation.SEE
-    return ROOTS.get(kind, {}).get(field)
-
-
 class FieldRights(SchemaExtension):
     """Refuses an operation as a whole if it selects a field that the client may not."""
 
     def on_execute(self) -> Iterator[None]:
-        """Look at every field of the document, just before the first one is resolved."""
+        """Look at the document, just before its first field is resolved."""
         context = self.execution_context
         document = context.graphql_document
         assert document is not None  # noqa: S101 - it was parsed and is valid
@@ -67,28 +72,64 @@ class FieldRights(SchemaExtension):
 def check_fields(document: DocumentNode, schema: GraphQLSchema, who: Who) -> None:
     """Refuse a document with a field that the client may not select.
 
+    Only the outermost fields are looked at: each leads to types that need no more than it does.
+
     Raises:
         NotAllowed: It has one.
     """
-    types = TypeInfo(schema)
-    visit(document, TypeInfoVisitor(types, _Fields(types, who)))
+    fragments = {
+        each.name.value: each.selection_set
+        for each in document.definitions
+        if isinstance(each, FragmentDefinitionNode)
+    }
+    for each in document.definitions:
+        if isinstance(each, OperationDefinitionNode):
+            root = schema.get_root_type(each.operation)
+            kind = "" if root is None else root.name
+            for field in _outermost(each.selection_set, fragments):
+                require(who, operation_of(schema, kind, field))
 
 
-class _Fields(Visitor):
-    """Asks for each field.
+@cache
+def operation_of(schema: GraphQLSchema, kind: str, field: str) -> Operation | None:
+    """Return what a client does who selects a field of a root type; None: it has no rule.
 
-    Args:
-        types: Knows the type around the field that is being visited.
-        who: The client.
+    A field that leads to a type that is not in `SHOWN` has none, either.
     """
+    if field.startswith("__"):
+        return Operation.SEE  # they tell of the schema alone
+    operation = ROOTS.get(kind, {}).get(field)
+    root = schema.get_type(kind)
+    if operation is None or not isinstance(root, GraphQLObjectType):
+        return None
+    return operation if _reached(root.fields[field].type) <= SHOWN else None
 
-    def __init__(self, types: TypeInfo, who: Who) -> None:
-        super().__init__()
-        self._types = types
-        self._who = who
 
-    def enter_field(self, node: FieldNode, *_: Any) -> None:  # noqa: ANN401 - graphql-core's own
-        """Ask for one field."""
-        parent = self._types.get_parent_type()
-        kind = "" if parent is None else parent.name
-        require(self._who, operation_of(kind, node.name.value))
+def _reached(kind: GraphQLOutputType) -> set[str]:
+    """The names of all types of objects that a type leads to."""
+    found: set[str] = set()
+    waiting: list[GraphQLNamedType] = [get_named_type(kind)]
+    while waiting:
+        each = waiting.pop()
+        if each.name in found or is_leaf_type(each):
+            continue
+        found.add(each.name)
+        if isinstance(each, GraphQLObjectType):
+            waiting += [get_named_type(field.type) for field in each.fields.values()]
+    return found
+
+
+def _outermost(
+    chosen: SelectionSetNode, fragments: Mapping[str, SelectionSetNode]
+) -> Iterator[str]:
+    """The fields that a selection names, also by fragments."""
+    waiting, seen = [chosen], set[str]()
+    while waiting:
+        for each in waiting.pop().selections:
+            if isinstance(each, FieldNode):
+                yield each.name.value
+            elif isinstance(each, InlineFragmentNode):
+                waiting.append(each.selection_set)
+            elif isinstance(each, FragmentSpreadNode) and each.name.value not in seen:
+                seen.add(each.name.value)
+                waiting.append(fragments[each.name.value])

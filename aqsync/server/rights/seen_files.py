@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from aqsync.server.errors import FileRefused
+from aqsync.server.errors import FileNotAllowed, FileRefused
 from aqsync.server.files.store import (
     ANYONE,
     EXPERIMENT_MISSING,
@@ -143,7 +143,8 @@ class SeenFiles(FileStore):
         if refused is None:
             return
         if not refused.hidden:
-            raise FileRefused(403, refused.reason)
+            kind = FileRefused if thing is None else FileNotAllowed
+            raise kind(403, refused.reason)
         seen = thing is not None and self._who.sees(thing.experiment)
         raise FileRefused(404, FILE_MISSING if seen else EXPERIMENT_MISSING)
 

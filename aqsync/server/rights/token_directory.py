@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from uuid import UUID
 
-from aqsync.server.rights.secret import digest_of
+from aqsync.server.rights.secret import digest_of, key_of_chosen
 from aqsync.server.rights.tokens import Tokens
 from aqsync.server.rights.who import TOKEN_FILE, Who
 
@@ -44,6 +44,7 @@ class TokenDirectory:
     ) -> None:
         self._tokens = tokens
         self._of_file = None if file_token is None else digest_of(file_token.encode())
+        self._key_of_file = None if file_token is None else key_of_chosen(file_token)
         self._threads = threads
         self._clock = clock
         self._found: OrderedDict[str, tuple[float, Who]] = OrderedDict()
@@ -65,30 +66,36 @@ class TokenDirectory:
         return self._open_until is not None
 
     async def who_sends(self, secret: bytes) -> tuple[str, Who] | None:
-        """Return who has a secret, and its digest for `who_has`; None if nobody."""
+        """Return who has a secret, and its key for `who_has`; None if nobody.
+
+        A key may be kept: it opens nothing, and tells nothing of the secret.
+        """
         digest = digest_of(secret)
+        if self._of_file is not None and hmac.compare_digest(digest, self._of_file):
+            assert self._key_of_file is not None  # noqa: S101 - both are known, or none
+            return self._key_of_file, TOKEN_FILE
         who = await self.who_has(digest)
         return None if who is None else (digest, who)
 
-    async def who_has(self, digest: str) -> Who | None:
-        """Return who has the secret with this SHA-256; None if nobody has (any more)."""
-        if self._of_file is not None and hmac.compare_digest(digest, self._of_file):
+    async def who_has(self, key: str) -> Who | None:
+        """Return who has the secret with this key; None if nobody has (any more)."""
+        if key == self._key_of_file:
             return TOKEN_FILE
-        found = self._found.get(digest)
+        found = self._found.get(key)
         if found is not None and self._clock() < found[0]:
             return found[1]
-        who = await get_running_loop().run_in_executor(self._threads, self._look_up, digest)
+        who = await get_running_loop().run_in_executor(self._threads, self._look_up, key)
         if who is None:
-            self._found.pop(digest, None)
+            self._found.pop(key, None)
             return None
-        self._found[digest] = self._clock() + FRESH_SECONDS, who
-        self._found.move_to_end(digest)
+        self._found[key] = self._clock() + FRESH_SECONDS, who
+        self._found.move_to_end(key)
         if len(self._found) > _MOST_KEPT:
             self._found.popitem(last=False)
         return who
 
-    def _look_up(self, digest: str) -> Who | None:
-        who = self._tokens.find(digest)
+    def _look_up(self, key: str) -> Who | None:
+        who = self._tokens.find(key)
         if who is not None and who.token is not None:
             self._note_use(who.token)
         return who

@@ -172,7 +172,7 @@ class Tokens:
         today = self._now().astimezone(UTC).strftime("%Y-%m-%d")
         with self._database.changing() as database:
             database.execute(
-                "UPDATE token SET used_on = ? WHERE uuid = ? AND used_on IS DISTINCT FROM ?",
+                "UPDATE token SET used_on = ? WHERE uuid = ? AND (used_on IS NULL OR used_on <> ?)",
                 (today, str(token), today),
             )
 

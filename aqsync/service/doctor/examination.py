@@ -18,6 +18,7 @@ from aqsync.service.doctor.server_checks import (
     look_at_clock,
     look_at_experiments,
     look_at_header,
+    look_at_rights,
     look_at_server,
 )
 from aqsync.service.doctor.service_checks import look_at_service
@@ -55,6 +56,12 @@ CHECKS = (
         "the server accepts the token, or asks for none",
         "ask the server's administrator for a token",
         look_at_access,
+    ),
+    Check(
+        "rights",
+        "the token may upload, and no more; only the embedded server tells that",
+        "give this PC a token of its own with the scope `upload`",
+        look_at_rights,
     ),
     Check(
         "file-name-header",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+from aqsync.config.token import read_token
 from aqsync.errors import AccessDenied, HeaderDropped
 from aqsync.model import SECOND_NS
+from aqsync.service.doctor import token_rights
 from aqsync.service.doctor.findings import Result, fault, faults_of, ok, warning
 from aqsync.service.doctor.subject import CannotLook, Subject
 from aqsync.wording import seconds_text
@@ -34,6 +37,23 @@ def look_at_access(subject: Subject) -> Iterator[Result]:
         raise CannotLook("the server cannot be asked")
     else:
         yield ok("the server lets this user in")
+
+
+def look_at_rights(subject: Subject) -> Iterator[Result]:
+    """Whether the token may do what a PC needs, and no more."""
+    subject.require_own_eyes()
+    if read_token(subject.section.token_file, os.environ) is None:
+        yield ok("no token is configured, so none is asked about")
+        return
+    rights = subject.answering_server.rights()
+    if said := token_rights.too_little(rights):
+        yield fault(said, token_rights.CURE)
+    elif said := token_rights.too_much(rights):
+        yield warning(said, token_rights.CURE)
+    elif rights.scope is None:
+        yield ok("the server does not tell what the token may do")
+    else:
+        yield ok(token_rights.ENOUGH)
 
 
 def look_at_header(subject: Subject) -> Iterator[Result]:

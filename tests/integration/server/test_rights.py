@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -139,6 +141,69 @@ def test_what_an_instrument_pc_does_with_experiments(guarded: Guarded, admin: Vi
         assert "needs 'admin'" in forbidden(writer, REMOVE, uuid=own)
     for uuid in (own, others):
         admin.remove(uuid)
+
+
+def test_only_the_owner_replaces_and_removes_a_version(guarded: Guarded, admin: Visit) -> None:
+    uuid = admin.create()["uuid"]
+    admin.put(uuid, "nobodys", b"old")
+    with (
+        guarded.visit("sem", Scope.UPLOAD) as pc,
+        guarded.visit("sem", Scope.UPLOAD) as rotated,
+        guarded.visit("tem", Scope.UPLOAD) as other,
+        guarded.visit("ada", Scope.WRITE) as writer,
+    ):
+        pc.put(uuid, "a", b"1")
+        rotated.put(uuid, "a", b"2")
+        time = pc.files(uuid, "name modifiedAt")[0]["modifiedAt"]
+        stops = (
+            other.upload(uuid, "a", b"3"),
+            other.upload(uuid, "a", b"3", expected=time),
+            other.delete(uuid, ["a"]),
+        )
+        for refused in stops:
+            assert refused.status_code == 403
+            assert refused.headers["aqueduct-refused"] == "file"
+            told = refused.json()["detail"]
+            assert "the file 'a' that is there belongs to the owner 'sem'" in told
+        other.put(uuid, "b", b"b")
+        assert other.delete(uuid, ["b", "a"]).status_code == 403, "all or none"
+        assert "nobody that is known" in pc.upload(uuid, "nobodys", b"x").json()["detail"]
+        # What a condition says comes first: that another version is there is no secret.
+        assert other.upload(uuid, "a", b"3", expected="absent").status_code == 412
+        writer.put(uuid, "a", b"4")
+        assert pc.upload(uuid, "a", b"5").status_code == 403, "it is the writer's now"
+        assert pc.delete(uuid, ["b"]).status_code == 403
+        assert other.delete(uuid, ["b"]).status_code == 200
+        # A name that is free again is anybody's.
+        pc.put(uuid, "b", b"mine")
+        assert other.upload(uuid, "b", b"x").status_code == 403
+    assert {name: admin.get(uuid, name) for name in admin.names(uuid)} == {
+        "a": b"4",
+        "b": b"mine",
+        "nobodys": b"old",
+    }
+    admin.remove(uuid)
+
+
+def test_of_many_owners_one_gets_a_name(guarded: Guarded, admin: Visit) -> None:
+    uuid = admin.create()["uuid"]
+    with ExitStack() as visits, ThreadPoolExecutor(6) as threads:
+        all_of_them = [
+            visits.enter_context(guarded.visit(f"owner-{number}", Scope.UPLOAD))
+            for number in range(6)
+        ]
+        for name in ("x", "y", "z"):
+            statuses = list(
+                threads.map(
+                    lambda one, name=name: one.upload(uuid, name, b"x").status_code, all_of_them
+                )
+            )
+            assert sorted(statuses) == [200, *[403] * 5]
+            [owner] = [
+                one for one, status in zip(all_of_them, statuses, strict=True) if status == 200
+            ]
+            assert owner.upload(uuid, name, b"y").status_code == 200
+    admin.remove(uuid)
 
 
 def test_a_bound_token_sees_no_trace_of_anything_else(guarded: Guarded, admin: Visit) -> None:

@@ -46,7 +46,8 @@ def mapping(root: Path) -> MappingConfig:
 
 def test_codes_are_stable_and_unique() -> None:
     assert [check.code for check in CHECKS] == [
-        *("config", "token", "server", "access", "file-name-header", "clock", "experiments"),
+        *("config", "token", "server", "access", "rights", "file-name-header", "clock"),
+        "experiments",
         *("journal", "disk", "file-system", "permissions", "watches"),
         *("service", "daemon", "messages", "versions"),
     ]
