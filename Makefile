@@ -23,7 +23,7 @@ IN_MEMORY = PYTEST_DEBUG_TEMPROOT="$$($(BIN)/python -m tests.support.in_memory)"
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.bytecode
 
-.PHONY: demo test test-long test-all first-hour lint unit coverage simulate simulate-mutations properties crash mutants pythons system-boot bench docs screenshots man lock sbom clean format
+.PHONY: demo test test-long test-all first-hour lint unit coverage simulate simulate-mutations properties crash many-servers mutants pythons system-boot bench docs screenshots man lock sbom clean format
 
 # As it was written, and by way of the environment: a folder may have any name.
 export override DIR := $(value DIR)
@@ -69,6 +69,12 @@ crash: $(VENV)/.dev-installed
 	AQSYNC_CRASH_ROUNDS=$(ROUNDS) AQSYNC_KILLS=$(ROUNDS) AQSYNC_CRASH_SEED=$(SEED) \
 		$(BIN)/pytest -n $(TEST_JOBS) --timeout=0 tests/system/test_crashes.py \
 		tests/system/test_actions.py tests/system/test_own_experiments.py
+
+# Three servers on one PostgreSQL and one bucket, killed while eight PCs push so many files.
+MANY_FILES ?= 100000
+many-servers: $(VENV)/.dev-installed
+	AQSYNC_MANY_FILES=$(MANY_FILES) AQSYNC_CRASH_SEED=$(SEED) \
+		$(BIN)/pytest -n 0 -s --timeout=0 tests/system/test_many_servers.py
 
 # Do the tests notice small mistakes in the program? MODULES="aqsync.layout.names ..."; all takes
 # half an hour.

@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument(
         "--proxy", type=ip_address, action="append", default=[], help="a proxy in front of it"
     )
+    parser.add_argument("--workers", type=int, default=1, help="how many processes answer")
     parser.add_argument("--quota", type=int, help="how many bytes all files may have")
     parser.add_argument("--keep-free", type=int, help="how many bytes of the disk stay free")
     parser.add_argument(
@@ -60,6 +61,7 @@ def main() -> int:
             arguments.quota,
             arguments.keep_free,
             frozenset(arguments.proxy),
+            workers=arguments.workers,
             rate_limit=arguments.rate_limit,
             tls=_tls(parser, arguments),
         )

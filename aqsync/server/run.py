@@ -46,12 +46,17 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
         insecure: Whether the network may be let in without a token.
 
     Raises:
-        ServerStartError: The address, the data directory, the extensions or the token cannot be
-            used, or the network would be let in by accident.
+        ServerStartError: The address, the storage, the extensions or the token cannot be used, or
+            the network would be let in by accident.
     """
     # A client that sends what makes no sense is told; it must not fill the log.
     for name in ("python_multipart", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    if settings.workers > 1 and not settings.storage.is_shared:
+        raise ServerStartError(
+            "several workers need a database and a place for files that they can share",
+            "Name them with --database and --files, or start without --workers.",
+        )
     with _log_to_stderr(), _listening_socket(host, port) as listener:
         asks = settings.token is not None or has_tokens(settings.storage)
         encrypted = settings.tls is not None

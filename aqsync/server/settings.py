@@ -29,6 +29,11 @@ class StorageSettings:
     database: str | None = field(default=None, repr=False)
     files: str | None = None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes can keep everything there."""
+        return self.database is not None and self.files is not None
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:

@@ -10,7 +10,6 @@ from click.core import ParameterSource
 
 from aqsync.cli.commands.serve_export import serve_export
 from aqsync.cli.commands.serve_import import serve_import
-from aqsync.cli.commands.serve_migrate import serve_migrate
 from aqsync.cli.commands.serve_token import token
 from aqsync.cli.local_path import PATH
 from aqsync.cli.serving.access_options import Access, access_options
@@ -72,6 +71,13 @@ class _Size(click.ParamType[int, str]):
     show_default=True,
     help="How many tasks of extensions run at once.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes answer; several need --database and --files.",
+)
 @click.option("--quota", type=_Size(), help="How much all files together may take.")
 @click.option(
     "--keep-free",
@@ -89,6 +95,7 @@ def serve(
     max_file_bytes: int,
     extensions: Path | None,
     max_tasks: int,
+    workers: int,
     quota: int | None,
     keep_free: int | None,
     access: Access,
@@ -116,6 +123,7 @@ def serve(
             quota,
             keep_free,
             frozenset(access.proxies),
+            workers=workers,
             rate_limit=access.rate_limit,
             tls=access.tls,
         )
@@ -127,7 +135,6 @@ def serve(
 
 serve.add_command(serve_import)
 serve.add_command(serve_export)
-serve.add_command(serve_migrate)
 
 
 def _refuse_options_of(ctx: click.Context) -> None:

@@ -1,1 +1,0 @@
-"""Moving all that one storage has into another one."""
