@@ -29,13 +29,19 @@ class Storage:
         settings: Where it is kept.
         quota: How many bytes all files together may have; None for no limit.
         reserve: How many bytes of the disk stay free; None for the default of `Space`.
+        unfinished: Whether something may still have to be moved into it.
 
     Raises:
         ServerStartError: It cannot be used, or another server uses it.
     """
 
     def __init__(
-        self, settings: StorageSettings, *, quota: int | None = None, reserve: int | None = None
+        self,
+        settings: StorageSettings,
+        *,
+        quota: int | None = None,
+        reserve: int | None = None,
+        unfinished: bool = False,
     ) -> None:
         data = settings.data
         try:
@@ -44,9 +50,11 @@ class Storage:
                     temporary = TemporaryDirectory(prefix="aqsync-")
                     data = Path(stack.enter_context(temporary))
                 make_private(data)
-                self._lock(data, stack)
+                lock_directory(data, stack)
                 self.database: Database = open_database(data, settings.database)
                 stack.callback(self.database.close)
+                if not unfinished:
+                    _check_finished(self.database)
                 self.files = open_files(settings, data, self.database, Limits(quota, reserve))
                 stack.callback(self.files.close)
                 self.catalog = Catalog(self.database)
@@ -59,18 +67,6 @@ class Storage:
                 self._opened = stack.pop_all()
         except OSError as exc:
             raise _unusable(settings.data, exc) from exc
-
-    @staticmethod
-    def _lock(data: Path, stack: ExitStack) -> None:
-        lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        stack.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise ServerStartError(
-                f"another server uses the data directory {data}",
-                "Stop it first, or start this one with another --data.",
-            ) from exc
 
     def _recover(self) -> None:
         """Finish what a crash may have left half done."""
@@ -94,6 +90,34 @@ class Storage:
     def close(self) -> None:
         """Close the database and release the lock on the directory."""
         self._opened.close()
+
+
+def lock_directory(data: Path, stack: ExitStack) -> None:
+    """Lock a data directory until the stack is closed.
+
+    Raises:
+        ServerStartError: Another server uses it.
+        OSError: It cannot be used.
+    """
+    lock = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    stack.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise ServerStartError(
+            f"another server uses the data directory {data}",
+            "Stop it first, or start this one with another --data.",
+        ) from exc
+
+
+def _check_finished(database: Database) -> None:
+    with database.reading() as connection:
+        row = connection.execute("SELECT source FROM move WHERE done_at IS NULL").fetchone()
+    if row is not None:
+        raise ServerStartError(
+            f"the move of {row[0]} into this storage is not finished",
+            "Call `aqsync serve migrate` again as before: it goes on with what is left.",
+        )
 
 
 def _unusable(data: Path | None, exc: OSError) -> ServerStartError:

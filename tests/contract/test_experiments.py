@@ -101,7 +101,10 @@ def test_update_with_nothing_changes_nothing_but_the_time(
     assert aqueduct.by_uuid(made["uuid"])["updatedAt"] == updated["updatedAt"]
 
 
-@pytest.mark.parametrize("change", [{"title": "x" * 257}, {"description": "x" * 5001}])
+@pytest.mark.parametrize(
+    "change",
+    [{"title": "x" * 257}, {"description": "x" * 5001}, {"title": "a\0"}, {"description": "a\0"}],
+)
 def test_update_beyond_the_limits(
     aqueduct: Aqueduct, experiment: Json, change: dict[str, str]
 ) -> None:

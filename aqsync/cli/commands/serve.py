@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from aqsync.cli.commands.serve_export import serve_export
 from aqsync.cli.commands.serve_import import serve_import
+from aqsync.cli.commands.serve_migrate import serve_migrate
 from aqsync.cli.commands.serve_token import token
 from aqsync.cli.local_path import PATH
 from aqsync.cli.serving.access_options import Access, access_options
@@ -135,6 +136,7 @@ def serve(
 
 serve.add_command(serve_import)
 serve.add_command(serve_export)
+serve.add_command(serve_migrate)
 
 
 def _refuse_options_of(ctx: click.Context) -> None:

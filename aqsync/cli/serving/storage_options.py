@@ -15,48 +15,60 @@ from aqsync.errors import ServeFailed
 if TYPE_CHECKING:
     from aqsync.server.settings import StorageSettings
 
+_TO = "to-"
+
 
 def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Let a command take them, as its argument ``storage``; None if none of them was given.
 
     `needed` refuses that.
     """
+    return _with_options(command, "storage", "")
 
-    @click.option("--data", type=PATH, help="The directory for all data.")
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command take those of a second storage, which begin with ``--to-``, as ``target``."""
+    return _with_options(command, "target", _TO)
+
+
+def _with_options(command: Callable[..., Any], argument: str, prefix: str) -> Callable[..., Any]:
+    names = [f"{prefix}{option}".replace("-", "_") for option in ("data", "database", "files")]
+
+    @click.option(f"--{prefix}data", type=PATH, help="The directory for all data.")
     @click.option(
-        "--database",
+        f"--{prefix}database",
         metavar="URL",
         help="A PostgreSQL database: postgresql://USER@HOST/DATABASE."
         " [default: a file in the directory]",
     )
     @click.option(
-        "--files",
+        f"--{prefix}files",
         metavar="PLACE",
         help="A directory that servers share, or s3://BUCKET/PREFIX?endpoint=URL."
         " [default: folders in the directory]",
     )
     @wraps(command)
-    def run(
-        *args: Any,  # noqa: ANN401 - passed through
-        data: Path | None,
-        database: str | None,
-        files: str | None,
-        **options: Any,  # noqa: ANN401 - the same
-    ) -> Any:  # noqa: ANN401 - the same
-        return command(*args, storage=_settings(data, database, files), **options)
+    def run(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - passed through
+        given = [options.pop(name) for name in names]
+        return command(*args, **{argument: _settings(*given)}, **options)
 
     return run
 
 
-def needed(storage: StorageSettings | None) -> StorageSettings:
+def needed(storage: StorageSettings | None, *, target: bool = False) -> StorageSettings:
     """Return where everything is kept.
+
+    Args:
+        storage: What the options say.
+        target: Whether they are those of a second storage.
 
     Raises:
         click.UsageError: No option says it.
     """
     if storage is None:
+        prefix = _TO if target else ""
         raise click.UsageError(
-            "Missing option '--data', or both '--database' and '--files'.",
+            f"Missing option '--{prefix}data', or both '--{prefix}database' and '--{prefix}files'.",
             click.get_current_context(),
         )
     return storage

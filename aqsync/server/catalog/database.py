@@ -68,9 +68,11 @@ class Database(ABC):
 
     Attributes:
         dialect: What its engine says differently.
+        name: What it is called in messages.
     """
 
     dialect: Dialect
+    name: str
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
@@ -90,6 +92,18 @@ class Database(ABC):
                 the change was made is not known.
             TransactionLost: See `transaction`.
         """
+
+    @abstractmethod
+    def held(self, tables: Iterable[str]) -> AbstractContextManager[None]:
+        """Let nobody change these tables while the block lasts; others may read them.
+
+        Raises:
+            DatabaseAway: It cannot be reached, or was lost meanwhile: others may have changed them.
+        """
+
+    @abstractmethod
+    def number_on(self, table: str) -> None:
+        """Number new rows of a table on after those that came with numbers of their own."""
 
     @abstractmethod
     def close(self) -> None:

@@ -17,6 +17,7 @@ from psycopg import errors
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from aqsync.server import rules
 from aqsync.server.catalog.database import (
     Connection,
     Cursor,
@@ -74,20 +75,21 @@ class PostgresDatabase(Database):
 
     def __init__(self, address: PostgresAddress) -> None:
         self.address = address
-        self._shown = str(address)
+        self.name = str(address)
+        self._conninfo = address.conninfo()
         try:
-            with psycopg.connect(address.conninfo(), autocommit=True) as connection:
-                bring_up_to_date(connection, self._shown)
+            with psycopg.connect(self._conninfo, autocommit=True) as connection:
+                bring_up_to_date(connection, self.name)
         except psycopg.Error as exc:
             raise ServerStartError(
-                f"the database {self._shown} cannot be used: {address.without_secrets(str(exc))}",
+                f"the database {self.name} cannot be used: {address.without_secrets(str(exc))}",
                 "Start it, or look at the address, the user and the password.",
             ) from None
         # What the pool says of failures is said here, once.
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
         self._is_away = False
         self._pool = ConnectionPool(
-            address.conninfo(),
+            self._conninfo,
             kwargs={"autocommit": True},
             min_size=1,
             max_size=_CONNECTIONS,
@@ -126,6 +128,27 @@ class PostgresDatabase(Database):
                 ) from exc
 
     @contextmanager
+    def held(self, tables: Iterable[str]) -> Iterator[None]:
+        """Lock the tables, in a transaction of its own that may last for hours."""
+        try:
+            with psycopg.connect(self._conninfo) as connection:
+                connection.execute("SET idle_in_transaction_session_timeout = 0")
+                connection.execute(f"LOCK TABLE {', '.join(tables)} IN SHARE MODE".encode())
+                yield
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError as exc:
+            raise _away() from exc
+
+    def number_on(self, table: str) -> None:
+        """Set the sequence to the largest number."""
+        with self.changing() as connection:
+            connection.execute(
+                "SELECT setval(pg_get_serial_sequence(?, 'number'), max(number))"
+                f" FROM {table} HAVING max(number) IS NOT NULL",
+                (table,),
+            )
+
+    @contextmanager
     def _lent(self) -> Iterator[psycopg.Connection]:
         connection = self._take()
         try:
@@ -154,12 +177,12 @@ class PostgresDatabase(Database):
         connection.execute(_SETTINGS)
         if self._is_away:
             self._is_away = False
-            _log.warning("the database %s is there again", self._shown)
+            _log.warning("the database %s is there again", self.name)
 
     def _not_connected(self, _: object) -> None:
         if not self._is_away:
             self._is_away = True
-            _log.error("the database %s cannot be reached", self._shown)
+            _log.error("the database %s cannot be reached", self.name)
 
     def _translated(self, exc: psycopg.Error, connection: psycopg.Connection) -> Exception:
         """Return what an error of the engine means to those who work with the database."""
@@ -170,10 +193,10 @@ class PostgresDatabase(Database):
             self._pool.check()
             return TransactionLost(_AWAY)
         if isinstance(exc, psycopg.OperationalError | errors.ReadOnlySqlTransaction):
-            _log.error("the database %s failed: %s", self._shown, exc)
+            _log.error("the database %s failed: %s", self.name, exc)
             return _away()
         if isinstance(exc, psycopg.DataError):
-            return OperationRefused("A text has a character that cannot be stored.")
+            return OperationRefused(rules.UNSTORABLE)
         return exc
 
 

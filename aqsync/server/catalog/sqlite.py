@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,11 +32,20 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._connection = _open(path)
+        self.name = str(path)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+    @contextmanager
+    def held(self, tables: Iterable[str]) -> Iterator[None]:  # noqa: ARG002 - of all databases
+        """Do nothing: who has the lock on the directory is the only one who works with the file."""
+        yield
+
+    def number_on(self, table: str) -> None:
+        """Do nothing: rows get the next number after the largest one."""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -285,7 +285,7 @@ class TaskRecords:
                 "UPDATE task SET status = ?, ended_at = ?, std_out = ?, std_err = ?,"
                 " result_code = ? WHERE uuid = ? AND status = ?",
                 (
-                    *(end.status.value, _now(), end.out, end.err, end.code),
+                    *(end.status.value, _now(), _storable(end.out), _storable(end.err), end.code),
                     *(str(uuid), before.value),
                 ),
             ).rowcount
@@ -300,6 +300,11 @@ def parameters_text(parameters: Iterable[TaskParameter]) -> str:
             for one in parameters
         ]
     )
+
+
+def _storable(output: str | None) -> str | None:
+    """PostgreSQL takes no NUL, which scripts may write; no engine is to keep another text."""
+    return None if output is None else output.replace("\0", "\ufffd")
 
 
 def _now() -> int:

@@ -12,15 +12,16 @@ from contextlib import suppress
 from typing import TypeVar
 from uuid import UUID
 
-from procrastinate import App, JobContext, SyncPsycopgConnector
+from procrastinate import App, JobContext
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
 from aqsync.server.catalog.database import Connection
-from aqsync.server.catalog.postgres import PostgresDatabase, Statements
+from aqsync.server.catalog.postgres import PostgresDatabase
 from aqsync.server.catalog.task_records import TaskEnd, TaskRecords, TaskStatus
 from aqsync.server.extensions.patient_connector import PatientConnector
 from aqsync.server.extensions.process import kill_marked, marked
+from aqsync.server.extensions.queue_orders import QUEUE, TASK, QueueOrders
 from aqsync.server.extensions.queue_schema import bring_up_to_date
 from aqsync.server.extensions.script_runner import RunningTask, ScriptRunner
 from aqsync.server.extensions.task_queue import SERVER_DIED, STOP_SECONDS
@@ -28,8 +29,6 @@ from aqsync.server.extensions.variables import TASK_MARK
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
-_QUEUE = "tasks"
-_TASK = "run"
 _SILENT_S = 60.0
 """A worker without a sign of life for so long has died."""
 _LOOK_S = 15.0
@@ -66,9 +65,8 @@ class SharedQueue:
         self._running: set[RunningTask] = set()
         self._threads = ThreadPoolExecutor(max_tasks, thread_name_prefix="task")
         self._app = App(connector=PatientConnector(database.address, self._stopping))
-        self._app.task(name=_TASK, queue=_QUEUE, pass_context=True)(self._run)
-        # Never opened: it works on connections that it is given.
-        self._orders = App(connector=SyncPsycopgConnector())
+        self._app.task(name=TASK, queue=QUEUE, pass_context=True)(self._run)
+        self._orders = QueueOrders()
         self._doubts = _Doubts()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._work: asyncio.Task[None] | None = None
@@ -80,10 +78,7 @@ class SharedQueue:
 
     def enqueue(self, connection: Connection, task: UUID) -> None:
         """Put a task into the queue, in the transaction that enters it."""
-        order = self._orders.configure_task(
-            _TASK, queue=_QUEUE, lock=str(task), connection=_raw(connection)
-        )
-        order.defer(task=str(task))
+        self._orders.enqueue(connection, task)
 
     def wake(self) -> None:
         """Do nothing: the database tells all servers."""
@@ -103,9 +98,7 @@ class SharedQueue:
                     (str(task),),
                 ).fetchall()
                 for (job,) in rows:
-                    self._orders.job_manager.cancel_job_by_id(
-                        job, abort=True, delete_job=True, connection=_raw(connection)
-                    )
+                    self._orders.cancel_job(connection, job)
 
     def stop(self, patience: float = STOP_SECONDS) -> None:
         """End the scripts that run here, and wait until they have ended.
@@ -149,7 +142,7 @@ class SharedQueue:
             looking = asyncio.create_task(self._look_after_the_dead())
             try:
                 await self._app.run_worker_async(
-                    queues=[_QUEUE],
+                    queues=[QUEUE],
                     concurrency=self._max_tasks,
                     delete_jobs="always",
                     install_signal_handlers=False,
@@ -201,11 +194,11 @@ class SharedQueue:
         while True:
             await asyncio.to_thread(self._kill_what_is_left)
             manager = self._app.job_manager
-            jobs = list(await manager.list_jobs_async(queue=_QUEUE, status=Status.DOING.value))
+            jobs = list(await manager.list_jobs_async(queue=QUEUE, status=Status.DOING.value))
             silent = {
                 job.id
                 for job in await manager.get_stalled_jobs(
-                    queue=_QUEUE, seconds_since_heartbeat=_SILENT_S
+                    queue=QUEUE, seconds_since_heartbeat=_SILENT_S
                 )
             }
             waiting = await asyncio.to_thread(self._waiting, jobs)
@@ -262,11 +255,6 @@ def _uuids(texts: Iterable[str]) -> set[UUID]:
         with suppress(ValueError):  # another program's variable
             found.add(UUID(text))
     return found
-
-
-def _raw(connection: Connection) -> object:
-    assert isinstance(connection, Statements)  # noqa: S101 - it is the PostgresDatabase's
-    return connection.raw
 
 
 def _task_of(job: Job) -> UUID:

@@ -1,0 +1,1 @@
+"""Moving all that one storage has into another one."""
