@@ -30,6 +30,8 @@ READABLE = "0."
 _ADMIN = "admin"
 _USERS = UUID("5a0c8d4e-65a0-4a0e-9a3c-0d9b6b1b8f42")
 _MOST_EID = 64
+_MOST_TAGS = 100_000
+"""A creation takes 64 tags at most, but any number can be added later."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
 
@@ -111,7 +113,7 @@ class ArchivedExperiment(_Part):
     ) = None
     created_at: Time
     updated_at: Time
-    tags: Annotated[list[ArchivedTag], Field(max_length=rules.MAX_TAGS)]
+    tags: Annotated[list[ArchivedTag], Field(max_length=_MOST_TAGS)]
     aqsync_tasks: list[ArchivedTask] = []
 
     def whole(self, user: str) -> Whole:

@@ -106,6 +106,11 @@ class Outbound:
         """Return the names of an experiment's files, sorted."""
         return self._storage.files.listing(experiment.uuid).names()
 
+    def times(self, experiment: Experiment) -> dict[str, str]:
+        """Return, by name, the times of an experiment's files as lists show them."""
+        columns = self._storage.files.listing(experiment.uuid).columns()
+        return dict(zip(columns.names, columns.times, strict=True))
+
     @contextmanager
     def opened(self, experiment: Experiment, name: str) -> Iterator[OpenFile | None]:
         """Open a file for reading; None if it was removed since it was listed.

@@ -110,7 +110,6 @@ def test_an_archive_that_contradicts_itself_is_refused(
         metadata(experiment(0, created_at="0001-01-01T00:00:00Z")),
         metadata(experiment(0, tags="Alpha")),
         metadata(experiment(0, tags=[{"key": "a b", "name": "a b"}])),
-        metadata(experiment(0, tags=[{"key": f"t{n}", "name": f"t{n}"} for n in range(65)])),
         metadata(experiment(0, aqsync_tasks=[{"uuid": 5}])),
         metadata(experiment(0), experiment(0, eid="20261123-9")),
         metadata(experiment(0), experiment(1, eid="20261123-1")),
