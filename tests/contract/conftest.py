@@ -8,10 +8,10 @@ import pytest
 
 from tests.contract.tasks import EXTENSIONS
 from tests.contract.wire import Aqueduct, Json, http_client
-from tests.support.storages import DEFAULT, STORAGES, Servers
+from tests.support.storages import DEFAULT, SHARED, STORAGES, Servers
 
-EVERY_DAY = ("test_experiments", "test_tags", "test_experiment_list")
-"""What is tried every day on other storages than the default; the rest takes long."""
+EVERY_DAY = ("test_experiments", "test_tags", "test_experiment_list", "test_delete")
+"""What is tried every day on one more storage than the default; the rest takes long."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -20,12 +20,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     given = metafunc.config.getoption("--aqueduct-url")
     share = str(metafunc.module.__name__).rpartition(".")[2] in EVERY_DAY
+    every_day = (DEFAULT, SHARED) if share else (DEFAULT,)
     metafunc.parametrize(
         "storage",
         ["given"]
         if given
         else [
-            pytest.param(each, marks=() if each == DEFAULT or share else pytest.mark.long)
+            pytest.param(each, marks=() if each in every_day else pytest.mark.long)
             for each in STORAGES
         ],
         indirect=True,

@@ -24,6 +24,7 @@ class EmbeddedServer:
         max_tasks: How many tasks run at once; the server's default if left out.
         quota: How many bytes all files may have; no limit if left out.
         database: The URL of its PostgreSQL database; none: a file in the data directory.
+        files: Where it keeps files; none: in the data directory.
         tls: The files of its certificate and key; plain HTTP if left out.
         more: Further words of its command line.
 
@@ -42,6 +43,7 @@ class EmbeddedServer:
         max_tasks: int | None = None,
         quota: int | None = None,
         database: str | None = None,
+        files: str | None = None,
         tls: tuple[Path, Path] | None = None,
         more: Sequence[str] = (),
     ) -> None:
@@ -53,6 +55,7 @@ class EmbeddedServer:
         self._max_tasks = max_tasks
         self._quota = quota
         self._database = database
+        self._files = files
         self._tls = tls
         self._more = more
         self._port = 0
@@ -98,6 +101,8 @@ class EmbeddedServer:
             command += ["--quota", str(self._quota)]
         if self._database is not None:
             command += ["--database", self._database]
+        if self._files is not None:
+            command += ["--files", self._files]
         if self._tls is not None:
             certificate, key = map(str, self._tls)
             command += ["--tls-certificate", certificate, "--tls-key", key]

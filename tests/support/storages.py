@@ -9,10 +9,19 @@ from typing import Self
 import pytest
 
 from tests.support.embedded import EmbeddedServer
+from tests.support.object_store import ObjectStore
 from tests.support.postgres import Postgres
 
 DEFAULT = "sqlite+folders"
-STORAGES = (DEFAULT, "postgres+folders")
+SHARED = "postgres+directory"
+STORAGES = (
+    DEFAULT,
+    "sqlite+directory",
+    "sqlite+bucket",
+    "postgres+folders",
+    SHARED,
+    "postgres+bucket",
+)
 
 
 class Servers:
@@ -40,14 +49,21 @@ class Servers:
     def on(self, storage: str) -> EmbeddedServer:
         """Return the one on a combination."""
         if storage not in self._running:
-            database, _ = storage.split("+")
+            database, files = storage.split("+")
             server = EmbeddedServer(
                 self._folder / storage,
                 extensions=self._extensions,
                 database=self._postgres() if database == "postgres" else None,
+                files=self._files(storage, files),
             )
             self._running[storage] = self._stack.enter_context(server)
         return self._running[storage]
+
+    def _files(self, storage: str, files: str) -> str | None:
+        if files == "bucket":
+            store: ObjectStore = self._request.getfixturevalue("object_store")
+            return store.place()
+        return str(self._folder / f"{storage}-files") if files == "directory" else None
 
     def _postgres(self) -> str:
         cluster: Postgres = self._request.getfixturevalue("postgres")

@@ -139,6 +139,10 @@ CREATE TABLE blob_lease (
     until INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX blob_lease_by_blob ON blob_lease (blob);
+-- Experiments of which a file was removed: they had files, even if they have none.
+CREATE TABLE had_files (
+    experiment INTEGER NOT NULL UNIQUE REFERENCES experiment (number) ON DELETE CASCADE
+);
 CREATE TABLE sweep (what TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE file_note (
     experiment INTEGER NOT NULL REFERENCES experiment (number) ON DELETE CASCADE,

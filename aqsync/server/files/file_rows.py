@@ -15,6 +15,7 @@ from aqsync.server.files.leases import Lease, end_lease
 from aqsync.server.files.store import (
     EXPERIMENT_MISSING,
     FILE_MISSING,
+    NO_FILES,
     By,
     FileFacts,
     listed_time,
@@ -215,6 +216,8 @@ class FileRows:
                 if row is not None:
                     by.require(name, row.owner)
             missing = [name for name in names if name not in found]
+            if missing and not _had_files(database, number):
+                raise FileRefused(400, NO_FILES)
             if missing:
                 raise FileRefused(409, f"File(s) not found - {rules.joined(missing)}")
             for some in _portions(names):
@@ -223,6 +226,7 @@ class FileRows:
                     f" AND name IN ({_marks(some)})",
                     (number, *some),
                 )
+            database.execute("INSERT INTO had_files VALUES (?) ON CONFLICT DO NOTHING", (number,))
             note_removed(database, [(row.blob, row.size) for row in found.values()], now)
         return sum(row.size for row in found.values())
 
@@ -253,6 +257,16 @@ def _rows(
         ).fetchall()
         for name, *rest in rows:
             yield name, _Row(*rest)
+
+
+def _had_files(database: Connection, number: int) -> bool:
+    """Tell whether there are files in an experiment, or ever were."""
+    found = database.execute(
+        "SELECT 1 FROM file WHERE experiment = ? UNION ALL"
+        " SELECT 1 FROM had_files WHERE experiment = ? LIMIT 1",
+        (number, number),
+    )
+    return found.fetchone() is not None
 
 
 def _insert(

@@ -31,6 +31,7 @@ from aqsync.server.files.store import (
     ANYONE,
     EXPERIMENT_MISSING,
     FILE_MISSING,
+    NO_FILES,
     By,
     FileFacts,
     FileStore,
@@ -223,7 +224,7 @@ class FolderStore(FileStore):
                     self._require(by, uuid, name, there)
             missing = [name for name in names if not (folder / name).is_file()]
             if missing and self._folders.is_new(uuid):
-                raise FileRefused(400, "No files were found for this experiment")
+                raise FileRefused(400, NO_FILES)
             if missing:
                 raise FileRefused(409, f"File(s) not found - {rules.joined(missing)}")
             for name in names:

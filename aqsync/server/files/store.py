@@ -12,6 +12,7 @@ from aqsync.server.files.space import Space
 
 EXPERIMENT_MISSING = "The specified experiment was not found."
 FILE_MISSING = "The requested file is not found."
+NO_FILES = "No files were found for this experiment"
 
 MICROSECONDS = 1_000_000
 

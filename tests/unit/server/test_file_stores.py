@@ -165,6 +165,9 @@ def test_a_reader_of_a_version_that_goes_gets_it_whole(store: FileStore, uuid: U
 
 def test_what_is_not_there(store: FileStore, uuid: UUID) -> None:
     nowhere = uuid4()
+    with pytest.raises(FileRefused, match="No files were found") as refused:
+        store.delete(uuid, ["f"])
+    assert status_of(refused) == 400
     put(store, uuid, "f")
     assert store.has(uuid)
     assert not store.has(nowhere)
@@ -203,6 +206,10 @@ def test_many_are_removed_at_once(store: FileStore, uuid: UUID) -> None:
         put(store, uuid, name)
     store.delete(uuid, names[1:])
     assert list(listed(store, uuid)) == ["0"]
+    store.delete(uuid, ["0"])
+    with pytest.raises(FileRefused) as refused:
+        store.delete(uuid, ["0"])
+    assert status_of(refused) == 409
 
 
 def test_a_removed_experiment_has_no_files(storage: Storage, store: FileStore, uuid: UUID) -> None:
