@@ -45,11 +45,16 @@ class ClientFiles:
     disk: Executor
     max_file_bytes: int
 
-    def new_file(self, uuid: UUID, name: str) -> StreamedFile:
+    def new_file(self, uuid: UUID, name: str, *, hashed: bool = False) -> StreamedFile:
         """Return a file for the bytes of an upload under a name.
+
+        Args:
+            uuid: The experiment.
+            name: The name.
+            hashed: Whether its SHA-256 will be asked for.
 
         Raises:
             FileRefused: The client may upload nothing of this name.
         """
         self.store.check_upload(uuid, name)
-        return StreamedFile(self.store.new_file(), self.disk, self.max_file_bytes)
+        return StreamedFile(self.store.new_file(hashed=hashed), self.disk, self.max_file_bytes)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from asyncio import wrap_future
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
-from typing import Any
+from typing import Any, TypeVar
 
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.store import Incoming
+
+Kept = TypeVar("Kept")
 
 _PIECE = 1024 * 1024
 """Bytes gathered before they are written: a small file needs one call on a thread."""
@@ -57,7 +59,7 @@ class StreamedFile:
                 await wrap_future(self._work)
             self._work = self._disk.submit(self._incoming.write, self._pop_gathered())
 
-    async def keep(self, keep: Callable[[Incoming], str]) -> str:
+    async def keep(self, keep: Callable[[Incoming], Kept]) -> Kept:
         """Write the rest.
 
         Args:
@@ -84,7 +86,7 @@ class StreamedFile:
         return gathered
 
 
-def _finish(incoming: Incoming, rest: Sequence[bytes], keep: Callable[[Incoming], str]) -> str:
+def _finish(incoming: Incoming, rest: Sequence[bytes], keep: Callable[[Incoming], Kept]) -> Kept:
     incoming.write(rest)
     return keep(incoming)
 

@@ -10,8 +10,10 @@ from uuid import UUID
 
 from starlette.types import Receive
 
+from aqsync.server.files.blobs import BlobsAway
 from aqsync.server.files.served_files import ClientFiles
 from aqsync.server.files.store import FileFacts, FileStore, OpenFile
+from aqsync.server.wire.digests import digest_header, wants_digest
 from aqsync.server.wire.exchange import Exchange, Headers
 
 _log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ async def send_file(
     name: str,
     headers_of: Callable[[str, FileFacts], Headers],
 ) -> None:
-    """Answer with a whole file.
+    """Answer with a whole file, and with its SHA-256 if the request asks for that.
 
     Args:
         exchange: The request.
@@ -38,12 +40,12 @@ async def send_file(
         OSError: The disk fails before anything was sent.
     """
     run = partial(get_running_loop().run_in_executor, files.disk)
-    file, piece = await run(_open, files.store, uuid, name)
+    file, piece, digest = await run(_open, files.store, uuid, name, wants_digest(exchange))
     leaving = ensure_future(_client_leaves(exchange.receive))
     try:
         remaining = file.facts.size
         length = (b"content-length", str(remaining).encode())
-        headers = [*headers_of(name, file.facts), length]
+        headers = [*headers_of(name, file.facts), length, *digest]
         await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
         while not leaving.done():
             remaining -= len(piece)
@@ -63,10 +65,16 @@ async def send_file(
         file.close()
 
 
-def _open(files: FileStore, uuid: UUID, name: str) -> tuple[OpenFile, bytes]:
+def _open(
+    files: FileStore,
+    uuid: UUID,
+    name: str,
+    digested: bool,  # noqa: FBT001 - passed to a thread
+) -> tuple[OpenFile, bytes, Headers]:
     file = files.open_for_reading(uuid, name)
     try:
-        return file, file.next_piece()
+        digest = (digest_header(file.sha256()),) if digested else ()
+        return file, file.next_piece(), digest
     except BaseException:
         file.close()
         raise
@@ -80,5 +88,5 @@ async def _client_leaves(receive: Receive) -> None:
 def _read_on(file: OpenFile) -> bytes:
     try:
         return file.next_piece()
-    except OSError:
+    except (BlobsAway, OSError):
         return b""

@@ -19,6 +19,7 @@ from aqsync.server.files.served_files import ClientFiles, ServedFiles
 from aqsync.server.files.store import EXPERIMENT_MISSING, MICROSECONDS, FileFacts, Incoming
 from aqsync.server.wire import conditions
 from aqsync.server.wire.away import AWAY, RETRY
+from aqsync.server.wire.digests import digest_header, wants_digest
 from aqsync.server.wire.download import send_file
 from aqsync.server.wire.exchange import WHO, ClientLeft, Exchange, Headers
 from aqsync.server.wire.upload import check_body_size, receive_file
@@ -98,11 +99,16 @@ async def _upload(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
         if expected is not None:
             await run(store.check, uuid, name, expected)
 
-    def keep(incoming: Incoming) -> str:
-        return store.keep(incoming, uuid, name, expected)
+    hashed = wants_digest(exchange)
 
-    time = await receive_file(exchange, files.new_file(uuid, name), keep, limit)
-    headers = (*conditions.checked_headers(exchange), conditions.modified_header(time))
+    def keep(incoming: Incoming) -> Headers:
+        time = conditions.modified_header(store.keep(incoming, uuid, name, expected))
+        digest = incoming.sha256 if hashed else None
+        return (time,) if digest is None else (time, digest_header(digest))
+
+    file = files.new_file(uuid, name, hashed=hashed)
+    kept = await receive_file(exchange, file, keep, limit)
+    headers = (*conditions.checked_headers(exchange), *kept)
     result = {"result": f"Successfuly uploaded {name}"}
     await exchange.answer(200, result, headers=headers)
 

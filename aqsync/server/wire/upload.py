@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.store import Incoming
-from aqsync.server.files.streamed_file import StreamedFile
+from aqsync.server.files.streamed_file import Kept, StreamedFile
 from aqsync.server.wire.exchange import Exchange
 from aqsync.server.wire.form_reader import Event, FormReader, PartBegins, broken_form
 
@@ -63,9 +63,9 @@ class OneFileForm:
 async def receive_file(
     exchange: Exchange,
     file: StreamedFile,
-    keep: Callable[[Incoming], str],
+    keep: Callable[[Incoming], Kept],
     max_file_bytes: int,
-) -> str:
+) -> Kept:
     """Take the whole body of a request and keep the file in it.
 
     Args:

@@ -151,6 +151,8 @@ def test_a_version_that_is_read_for_hours_stays(lab: Lab) -> None:
             lab.passes(LEASE_US // 2)
             store.tidy_up()
             other.tidy_up()
+        # An open file would be whole without its name, too; an object would not.
+        assert len(lab.there()) == 1
         assert got + sum(map(len, iter(file.next_piece, b""))) == LARGE
     store.tidy_up()
     other.tidy_up()

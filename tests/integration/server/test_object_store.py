@@ -1,0 +1,207 @@
+"""Files in a real object store: while it answers, while it does not, and after kills."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from aqsync.server.catalog.sqlite import SqliteDatabase
+from aqsync.server.errors import ServerStartError
+from aqsync.server.files.opening import open_blobs
+from aqsync.server.files.recorded_store import RecordedStore, now_us
+from aqsync.server.files.space import Space
+from aqsync.server.settings import StorageSettings
+from aqsync.server.storage import Storage
+from tests.support.embedded import EmbeddedServer
+from tests.support.object_store import SECRET_KEY, ObjectStore
+from tests.support.patience import HANG_S, wait_until
+from tests.support.visit import FILE_START, FORM_END, Visit, upload_head
+
+pytestmark = pytest.mark.long
+
+PIECE = bytes(1_000_000)
+LARGE = 40_000_000
+HOUR = 3600 * 1_000_000
+AWAY = {"detail": "The server cannot reach its file store at the moment."}
+
+
+@pytest.fixture
+def place(object_store: ObjectStore) -> str:
+    return object_store.place()
+
+
+@pytest.fixture
+def server(tmp_path: Path, place: str) -> Iterator[EmbeddedServer]:
+    with EmbeddedServer(tmp_path / "data", files=place) as server:
+        yield server
+
+
+def objects(place: str) -> int:
+    """How many objects there are, each a piece of a blob."""
+    with closing(open_blobs(place)) as blobs:
+        return sum(1 for _ in blobs.found())
+
+
+def test_while_it_is_away(object_store: ObjectStore, server: EmbeddedServer, own: Visit) -> None:
+    uuid = own.create()["uuid"]
+    own.put(uuid, "before", b"content")
+    object_store.stop()
+    try:
+        for size in (10, 20_000_000):
+            answer = own.upload(uuid, "f", bytes(size))
+            assert (answer.status_code, answer.json()) == (503, AWAY)
+        answer = own.http.get(f"/api/files/{uuid}/before")
+        assert (answer.status_code, answer.json()) == (503, AWAY)
+        assert own.names(uuid) == ["before"]
+    finally:
+        object_store.start()
+    own.put(uuid, "f", b"after")
+    assert own.get(uuid, "before") == b"content"
+    assert own.get(uuid, "f") == b"after"
+    assert "does not answer as it should" in server.log
+    assert SECRET_KEY not in server.log
+    assert "Traceback" not in server.log
+
+
+def test_while_it_hangs_all_else_goes_on(object_store: ObjectStore, own: Visit) -> None:
+    """More uploads wait than there are threads for files."""
+    uuid = own.create()["uuid"]
+    own.put(uuid, "before", b"content")
+    with ThreadPoolExecutor(70) as pool:
+        object_store.pause()
+        try:
+            waiting = [pool.submit(own.upload, uuid, f"{n}", b"content") for n in range(70)]
+            for _ in range(20):
+                assert own.names(uuid) == ["before"]
+                own.create()
+        finally:
+            object_store.pause(end=True)
+        assert {each.result().status_code for each in waiting} == {200}
+    assert len(own.names(uuid)) == 71
+
+
+@pytest.mark.parametrize("sent", [500_000, 30_000_000])
+def test_who_leaves_in_the_middle_leaves_no_object(
+    server: EmbeddedServer, own: Visit, place: str, sent: int
+) -> None:
+    uuid = own.create()["uuid"]
+    own.put(uuid, "f", b"before")
+    with own.connection() as connection:
+        connection.sendall(upload_head(uuid, "f", 100_000_000) + FILE_START + bytes(sent))
+    server.stop()
+    assert objects(place) == 1
+    server.start()
+    assert own.get(uuid, "f") == b"before"
+    assert server.log == ""
+
+
+def test_what_a_killed_server_has_sent_is_swept(
+    tmp_path: Path, server: EmbeddedServer, own: Visit, place: str
+) -> None:
+    uuid = own.create()["uuid"]
+    own.put(uuid, "f", b"before")
+    with own.connection() as connection:
+        connection.sendall(upload_head(uuid, "f", 100_000_000) + FILE_START)
+
+        def sends() -> None:
+            for _ in range(30):
+                connection.sendall(PIECE)
+
+        thread = threading.Thread(target=sends)
+        thread.start()
+        wait_until(lambda: objects(place) > 2, "objects of an upload")
+        thread.join(HANG_S)
+        server.kill()
+    assert objects(place) > 2
+    passed = 0
+    with (
+        closing(SqliteDatabase(tmp_path / "data" / "catalog.db")) as database,
+        closing(open_blobs(place)) as blobs,
+    ):
+        store = RecordedStore(database, blobs, Space(None), lambda: now_us() + passed)
+        while objects(place) > 1:
+            passed += HOUR // 4
+            assert passed < 2 * HOUR, "they outlive the server by hours"
+            store.tidy_up()
+    server.start()
+    assert own.get(uuid, "f") == b"before"
+
+
+def test_orphans_are_found_and_nothing_else(tmp_path: Path, place: str) -> None:
+    settings = StorageSettings(tmp_path / "data", files=place)
+    with closing(Storage(settings)) as storage, closing(open_blobs(place)) as blobs:
+        create = storage.files.create
+        uuid = storage.catalog.create("", "", [], by="me", create_folder=create).uuid
+        for number in range(3):
+            kept = storage.files.new_file()
+            kept.write([bytes(9_000_000)])
+            storage.files.keep(kept, uuid, f"{number}")
+            orphan = blobs.writer(f"{number:032x}")
+            orphan.write([bytes(9_000_000)])
+            orphan.finish()
+        assert objects(place) == 12
+        passed = 0
+        store = RecordedStore(storage.database, blobs, Space(None), lambda: now_us() + passed)
+        store.tidy_up()
+        assert objects(place) == 12
+        passed = 25 * HOUR
+        store.tidy_up()
+        assert objects(place) == 6
+
+
+def test_a_large_file_passes_through(server: EmbeddedServer, own: Visit) -> None:
+    """What the server holds of it in memory is a few pieces."""
+    uuid = own.create()["uuid"]
+    size = 300_000_000
+    with own.connection() as connection:
+        length = len(FILE_START) + size + len(FORM_END)
+        connection.sendall(upload_head(uuid, "large", length) + FILE_START)
+        for _ in range(size // len(PIECE)):
+            connection.sendall(PIECE)
+        connection.sendall(FORM_END)
+        assert b" 200 " in connection.recv(65536)
+    with own.http.stream("GET", f"/api/files/{uuid}/large") as response:
+        assert sum(map(len, response.iter_raw())) == size
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak) < 160_000  # kB
+
+
+def test_two_servers_share_it(tmp_path: Path, place: str, request: pytest.FixtureRequest) -> None:
+    database = request.getfixturevalue("postgres").database()
+    with (
+        EmbeddedServer(tmp_path / "one", database=database, files=place) as one,
+        EmbeddedServer(tmp_path / "two", database=database, files=place) as two,
+        Visit(one.url) as here,
+        Visit(two.url) as there,
+    ):
+        uuid = here.create()["uuid"]
+        here.put(uuid, "f", bytes(LARGE))
+        assert there.get(uuid, "f") == bytes(LARGE)
+        there.put(uuid, "f", b"there")
+        assert here.get(uuid, "f") == b"there"
+        one.kill()
+        assert there.get(uuid, "f") == b"there"
+
+
+def test_a_bucket_that_cannot_be_used(
+    tmp_path: Path, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
+    with pytest.raises(ServerStartError, match="cannot be used") as refused:
+        Storage(StorageSettings(tmp_path / "data", files=object_store.place()))
+    assert "another-secret" not in refused.value.message + refused.value.hint
+    with pytest.raises(ServerStartError, match="cannot be used"):
+        Storage(StorageSettings(tmp_path / "data", files=object_store.place("http://127.0.0.1:1")))
+
+
+def test_another_databases_bucket_is_refused(tmp_path: Path, place: str) -> None:
+    Storage(StorageSettings(tmp_path / "one", files=place)).close()
+    with pytest.raises(ServerStartError, match="another database"):
+        Storage(StorageSettings(tmp_path / "two", files=place))
+    Storage(StorageSettings(tmp_path / "one", files=place)).close()
