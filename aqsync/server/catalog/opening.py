@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from aqsync.server.catalog.database import Database
@@ -9,6 +10,7 @@ from aqsync.server.catalog.sqlite import SqliteDatabase
 from aqsync.server.errors import ServerStartError
 
 CATALOG = "catalog.db"
+_log = logging.getLogger(__name__)
 
 
 def open_database(data: Path | None, url: str | None) -> Database:
@@ -40,4 +42,10 @@ def open_database(data: Path | None, url: str | None) -> Database:
             f"what talks to PostgreSQL is not installed ({exc.name or exc} is missing)",
             "In a clone of aqsync: pip install '.[server,postgres]'",
         ) from exc
-    return PostgresDatabase(PostgresAddress(url))
+    address = PostgresAddress(url)
+    if address.shows_a_password:
+        _log.warning(
+            "other users of this machine can see the password of the database in the list of"
+            " processes; put it into ~/.pgpass instead"
+        )
+    return PostgresDatabase(address)

@@ -46,6 +46,11 @@ class PostgresAddress:
         port = str(self._options.get("port") or "").strip(",")
         return f"{self._options.get('dbname') or ''} on {hosts}{f':{port}' if port else ''}".strip()
 
+    @property
+    def shows_a_password(self) -> bool:
+        """Whether the URL has one, which others may see where the URL was given."""
+        return any(self._options.get(name) for name in ("password", "sslpassword"))
+
     def conninfo(self) -> str:
         """Return what to connect with, secrets included."""
         return make_conninfo("", **{**_DEFAULTS, **self._options})

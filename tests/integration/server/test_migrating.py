@@ -148,25 +148,31 @@ def old(tmp_path: Path) -> StorageSettings:
 
 
 @pytest.fixture
-def new(tmp_path: Path, postgres: Postgres) -> StorageSettings:
+def new(tmp_path: Path) -> StorageSettings:
+    """As the old one: quickly made. One with PostgreSQL is `shared`."""
+    return StorageSettings(tmp_path / "new")
+
+
+@pytest.fixture
+def shared(tmp_path: Path, postgres: Postgres) -> StorageSettings:
     return StorageSettings(tmp_path / "new", postgres.database())
 
 
 def test_all_comes_as_it_was_there_and_back_again(
-    tmp_path: Path, old: StorageSettings, new: StorageSettings
+    tmp_path: Path, old: StorageSettings, shared: StorageSettings
 ) -> None:
     before, at_first = tree(tmp_path / "old"), seen(old)
-    moved = move(old, new)
+    moved = move(old, shared)
     assert (moved.files, moved.bytes) == (8, 2 * sum(map(len, FILES.values())))
     assert (moved.rows["experiment"], moved.rows["task"], moved.rows["token"]) == (2, 3, 1)
     assert tree(tmp_path / "old") == before
-    there = seen(new)
+    there = seen(shared)
     assert (there.experiments, there.files, there.owners) == (
         at_first.experiments,
         at_first.files,
         at_first.owners,
     )
-    with opened(new) as storage:
+    with opened(shared) as storage:
         # What ran when its server died has failed; the next number of the day is a new one.
         states = [task.status.value for task in storage.tasks.of_experiment(there.experiments[0])]
         assert states == ["PENDING", "FAILURE", "SUCCESS"]
@@ -179,10 +185,10 @@ def test_all_comes_as_it_was_there_and_back_again(
         jobs = postgres_jobs(storage)
         assert len(jobs) == 1
     back = StorageSettings(tmp_path / "back")
-    after_use = seen(new)
-    move(new, back)
+    after_use = seen(shared)
+    move(shared, back)
     assert seen(back) == after_use
-    assert seen(new) == after_use
+    assert seen(shared) == after_use
 
 
 def postgres_jobs(storage: Storage) -> list[object]:
@@ -300,13 +306,13 @@ def test_nobody_uses_either_meanwhile(
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_the_command(tmp_path: Path, new: StorageSettings) -> None:
+def test_the_command(tmp_path: Path, shared: StorageSettings) -> None:
     fill(StorageSettings(tmp_path / "old"))
     command = ("serve", "migrate", "--data", tmp_path / "old", "--to-data", tmp_path / "new")
-    ran = run(*command, "--to-database", str(new.database))
+    ran = run(*command, "--to-database", str(shared.database))
     assert ran.exit_code == 0, ran.text
     assert "moved 2 experiments, 3 tasks, 1 token and 8 files" in ran.out
-    again = run(*command, "--to-database", str(new.database))
+    again = run(*command, "--to-database", str(shared.database))
     assert again.exit_code != 0
     assert "is not empty" in again.err
     assert "Missing option '--to-data'" in run("serve", "migrate", "--data", tmp_path / "old").err
@@ -337,7 +343,7 @@ def test_from_any_storage_into_any_other(
 
 
 @pytest.mark.long
-def test_kills_at_any_moment(tmp_path: Path, new: StorageSettings) -> None:
+def test_kills_at_any_moment(tmp_path: Path, shared: StorageSettings) -> None:
     old = StorageSettings(tmp_path / "old")
     fill(old)
     with opened(old) as storage:
@@ -345,8 +351,8 @@ def test_kills_at_any_moment(tmp_path: Path, new: StorageSettings) -> None:
         for number in range(300):
             put(storage, first, f"many-{number}", os.urandom(3000), T0 + number)
     before = seen(old)
-    command = [*COMMAND, "serve", "migrate", "--data", old.data, "--to-data", new.data]
-    command += ["--to-database", new.database]
+    command = [*COMMAND, "serve", "migrate", "--data", old.data, "--to-data", shared.data]
+    command += ["--to-database", shared.database]
     kills = 0
     chance = random.Random(17)
     while True:
@@ -361,9 +367,9 @@ def test_kills_at_any_moment(tmp_path: Path, new: StorageSettings) -> None:
         process.communicate()
         kills += 1
     assert kills
-    assert seen(new).files == before.files
+    assert seen(shared).files == before.files
     assert seen(old) == before
-    Storage(new).close()
+    Storage(shared).close()
 
 
 def test_every_table_is_moved_or_left_on_purpose() -> None:

@@ -91,7 +91,10 @@ def test_an_encoding_that_cannot_hold_everything(tmp_path: Path, postgres: Postg
 
 
 def test_passwords_come_from_the_usual_places(
-    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     postgres.run(f"CREATE ROLE careful LOGIN PASSWORD '{SECRET}'")
     name = postgres.database().rpartition("/")[2]
@@ -108,11 +111,15 @@ def test_passwords_come_from_the_usual_places(
     wrong = bare.replace("careful@", f"careful:{SECRET}-not@")
     assert "password authentication failed" in refusal(tmp_path / "data", wrong).message
     opens(bare.replace("careful@", f"careful:{SECRET}@"))
+    assert "can see the password" in caplog.text
+    assert SECRET not in caplog.text
+    caplog.clear()
     with monkeypatch.context() as patched:
         patched.setenv("PGPASSFILE", str(files))
         opens(bare)
     monkeypatch.setenv("PGPASSWORD", SECRET)
     opens(bare)
+    assert not caplog.text
 
 
 def test_it_is_reached_by_its_socket_too(tmp_path: Path, postgres: Postgres, url: str) -> None:
@@ -179,6 +186,35 @@ def test_while_it_is_away_clients_are_told_and_all_goes_on_after_it(
         assert server.stop() == 0
     assert "Traceback" not in server.log
     assert server.log.count("cannot be reached") == 1
+
+
+def test_files_that_the_database_knows_are_refused_for_now(
+    tmp_path: Path, postgres: Postgres, url: str
+) -> None:
+    more = ("--files", str(tmp_path / "files"))
+    with (
+        EmbeddedServer(tmp_path / "data", database=url, more=more) as server,
+        Visit(server.url) as visit,
+    ):
+        uuid = visit.create()["uuid"]
+        visit.put(uuid, "a", b"first")
+        postgres.stop()
+        try:
+            answers = [
+                visit.upload(uuid, "a", b"second"),
+                visit.upload(uuid, "b", b"x" * 2_000_000),
+                visit.http.get(f"/api/files/{uuid}/a"),
+                visit.delete(uuid, ["a"]),
+            ]
+        finally:
+            postgres.start()
+        assert [each.status_code for each in answers] == [503] * 4
+        assert {each.headers["retry-after"] for each in answers} == {"5"}
+        wait_until(lambda: is_there(visit), "the server finds its database again")
+        assert visit.get(uuid, "a") == b"first"
+        assert visit.names(uuid) == ["a"]
+        visit.put(uuid, "a", b"second")
+    assert "Traceback" not in server.log
 
 
 def is_there(visit: Visit) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from aqsync.server.catalog.catalog import Catalog, Experiment
+from aqsync.server.catalog.database import transaction
 from aqsync.server.catalog.filter import ExperimentFilter
 from aqsync.server.catalog.postgres import PostgresDatabase
 from aqsync.server.catalog.postgres_address import PostgresAddress
@@ -104,6 +105,29 @@ def make_the_same_tags(servers: list[Server], name: str) -> None:
     for number, uuid in enumerate(experiments):
         found = servers[0].catalog.by_uuid(uuid).tags
         assert [each.lower() for each in found] == (tags if number % 2 else tags[::-1])
+
+
+def test_two_that_wait_for_each_other_both_get_through(servers: list[Server]) -> None:
+    uuids = [servers[0].create().uuid for _ in range(2)]
+    both_hold_one = threading.Barrier(2)
+    tries: list[int] = []
+
+    @transaction
+    def change(number: int) -> None:
+        tries.append(number)
+        with servers[number].database.changing() as connection:
+            for turn, uuid in enumerate(uuids if number else reversed(uuids)):
+                connection.execute(
+                    "UPDATE experiment SET title = title || ? WHERE uuid = ?",
+                    (str(number), str(uuid)),
+                )
+                if turn == 0 and len(tries) <= 2:
+                    both_hold_one.wait()
+
+    at_once(change, 2)
+    assert len(tries) == 3
+    for uuid in uuids:
+        assert sorted(servers[0].catalog.by_uuid(uuid).title.removeprefix("title")) == ["0", "1"]
 
 
 @pytest.mark.long
