@@ -91,6 +91,18 @@ class FileRows:
             return _number(database, uuid) is not None
 
     @transaction
+    @transaction
+    def whose(self, uuid: UUID, name: str) -> tuple[int, str | None] | None:
+        """Return when a file was stored, and by whom, if that is known; None if there is none."""
+        with self._database.reading() as database:
+            row = database.execute(
+                f"SELECT stored_at, owner FROM file WHERE {_OF_EXPERIMENT}"  # noqa: S608 - of constants
+                " AND name = ?",
+                (str(uuid), name),
+            ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    @transaction
     def find(self, uuid: UUID, name: str) -> tuple[str, FileFacts] | None:
         """Return a file's blob and facts; None if there is no such file."""
         with self._database.reading() as database:

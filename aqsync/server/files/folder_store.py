@@ -115,9 +115,12 @@ class FolderStore(FileStore):
         """Return the lock under which an experiment's files are looked at and changed at once."""
         return self._locks[uuid.int % _LOCKS]
 
-    def check(self, uuid: UUID, name: str, expected: str) -> None:
+    def check(self, uuid: UUID, name: str, expected: str | None, *, by: By = ANYONE) -> None:
         """Compare what a request expects with what is there now."""
-        check_expected(expected, _version(_time_of(f"{self._folders.place(uuid)}/{name}")))
+        there = _time_of(f"{self._folders.place(uuid)}/{name}")
+        if expected is not None:
+            check_expected(expected, _version(there))
+        self._require(by, uuid, name, there)
 
     def keep(
         self,

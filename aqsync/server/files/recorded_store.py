@@ -111,10 +111,13 @@ class RecordedStore(FileStore):
         """Return a file to be filled and kept, or discarded."""
         return RecordedIncoming(self._blobs, self._leases, self.space, self._clock)
 
-    def check(self, uuid: UUID, name: str, expected: str) -> None:
+    def check(self, uuid: UUID, name: str, expected: str | None, *, by: By = ANYONE) -> None:
         """Compare what a request expects with what is there now."""
-        found = self._rows.find(uuid, name)
-        check_expected(expected, ABSENT if found is None else listed_time(found[1].stored_at))
+        there, owner = self._rows.whose(uuid, name) or (None, None)
+        if expected is not None:
+            check_expected(expected, ABSENT if there is None else listed_time(there))
+        if there is not None:
+            by.require(name, owner)
 
     def keep(
         self,

@@ -201,16 +201,18 @@ class FileStore(ABC):
         """
 
     @abstractmethod
-    def check(self, uuid: UUID, name: str, expected: str) -> None:
+    def check(self, uuid: UUID, name: str, expected: str | None, *, by: By = ANYONE) -> None:
         """Compare what a request expects with what is there now; `keep` compares once more.
 
         Args:
             uuid: The experiment.
             name: An allowed name.
-            expected: The listed time of the file that must be there, or `ABSENT`.
+            expected: The listed time of the file that must be there, or `ABSENT`; None: anything.
+            by: Who would replace it.
 
         Raises:
             NotAsExpected: Something else is there.
+            FileRefused: `by` may not replace what is there.
         """
 
     @abstractmethod

@@ -72,10 +72,17 @@ class SeenFiles(FileStore):
         """Refuse an upload that could not be kept, before its bytes come."""
         self._require(Operation.UPLOAD, Thing(uuid, name))
 
-    def check(self, uuid: UUID, name: str, expected: str) -> None:
+    def check(
+        self,
+        uuid: UUID,
+        name: str,
+        expected: str | None,
+        *,
+        by: By = ANYONE,  # noqa: ARG002 - the client would do it
+    ) -> None:
         """Compare what a request expects with what is there now."""
-        self._require(Operation.SEE, Thing(uuid, name))
-        self._store.check(uuid, name, expected)
+        self._require(Operation.UPLOAD, Thing(uuid, name))
+        self._store.check(uuid, name, expected, by=self._by(uuid, Operation.REPLACE_FILE))
 
     def keep(
         self,

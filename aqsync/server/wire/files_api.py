@@ -96,8 +96,7 @@ async def _upload(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
     if exchange.has_large_body():
         # Looked at again while the file comes, and when it is whole.
         await run(store.space.check, exchange.announced_bytes() or 0)
-        if expected is not None:
-            await run(store.check, uuid, name, expected)
+        await run(store.check, uuid, name, expected)
 
     hashed = wants_digest(exchange)
 

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from aqsync.server.rights.who import Scope
 from tests.support.embedded import EmbeddedServer
 from tests.support.extensions import Tasks, parameter, write_extension
 from tests.support.guarded import Guarded
-from tests.support.visit import MULTIPART, Visit, form
+from tests.support.patience import wait_until
+from tests.support.visit import MULTIPART, Visit, form, head
 
 ADMIN = "the token of the token file"
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -165,6 +167,16 @@ def test_only_the_owner_replaces_and_removes_a_version(guarded: Guarded, admin: 
             assert refused.headers["aqueduct-refused"] == "file"
             told = refused.json()["detail"]
             assert "the file 'a' that is there belongs to the owner 'sem'" in told
+        # Of a large file not even the bytes are taken.
+        fields = {
+            "Authorization": f"Bearer {secret_of(other)}",
+            "Content-Type": MULTIPART,
+            "Content-Length": str(1 << 30),
+            "file_name": "a",
+        }
+        with other.connection() as connection:
+            connection.sendall(head("POST", f"/api/files/{uuid}", fields) + form(b"x"))
+            assert connection.recv(1000).startswith(b"HTTP/1.1 403 ")
         other.put(uuid, "b", b"b")
         assert other.delete(uuid, ["b", "a"]).status_code == 403, "all or none"
         assert "nobody that is known" in pc.upload(uuid, "nobodys", b"x").json()["detail"]
@@ -355,3 +367,36 @@ def test_secrets_are_nowhere(guarded: Guarded) -> None:
     assert part.decode() not in "".join(guarded.server.command())
     audit = Path(guarded.server.data, "logs", "audit.jsonl").read_text()
     assert '"by":"token named-in-logs of sem","owner":"sem"' in audit
+
+
+@pytest.mark.long
+def test_what_was_begun_with_a_token_that_is_revoked_does_not_go_on(
+    guarded: Guarded, admin: Visit
+) -> None:
+    made = admin.create()
+    uuid = made["uuid"]
+    admin.put(uuid, "large", bytes(64 << 20))
+    secret = guarded.secret("sem", Scope.UPLOAD, name="to-be-revoked")
+    fields = {
+        "Authorization": f"Bearer {secret}",
+        "Content-Type": MULTIPART,
+        "Content-Length": str(64 << 20),
+        "file_name": "half",
+    }
+    with (
+        Visit(guarded.server.url, secret) as pc,
+        pc.connection() as upload,
+        pc.http.stream("GET", f"/api/files/{uuid}/large") as download,
+    ):
+        log_in(pc)
+        assert pc.http.get("/").status_code == 200
+        upload.sendall(head("POST", f"/api/files/{uuid}", fields) + form(b"x")[:-40])
+        with guarded.tokens() as tokens:
+            tokens.revoke("to-be-revoked")
+        wait_until(lambda: pc.http.get("/").status_code == 303, "the end of the session")
+        upload.sendall(bytes(1 << 20))
+        assert upload.recv(1000).startswith(b"HTTP/1.1 401 ")
+        with pytest.raises(httpx.RemoteProtocolError):
+            download.read()
+    assert admin.names(uuid) == ["large"]
+    admin.remove(uuid)
