@@ -16,6 +16,7 @@ from bench.burst import burst
 from bench.crowded import crowded
 from bench.daemon_idle import daemon_idle
 from bench.database import database
+from bench.department import department
 from bench.figures import Figure, table
 from bench.large_file import large_file
 from bench.latency import latency
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "database": database,
     "manifest": manifest,
     "page": page,
+    "department": department,
 }
 USUAL = (
     "small",

@@ -18,8 +18,8 @@ from bench.environment import token
 THREADS = 4
 
 
-def upload_all(url: str, uuid: str, files: Sequence[Path]) -> float:
-    """Upload files and return how many seconds that took."""
+def upload_all(url: str, uuid: str, files: Sequence[Path], threads: int = THREADS) -> float:
+    """Upload files, so many at once, and return how many seconds that took."""
     known = token()
     headers = {"Authorization": f"Bearer {known}"} if known else {}
     with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
@@ -32,7 +32,7 @@ def upload_all(url: str, uuid: str, files: Sequence[Path]) -> float:
             ).raise_for_status()
 
         began = time.monotonic()
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(upload, files):
                 pass
         return time.monotonic() - began

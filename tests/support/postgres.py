@@ -38,9 +38,13 @@ class Postgres:
     """A cluster of its own, on a free port of loopback and on a Unix socket.
 
     Everybody on this machine is let in without a password, but for the role `careful`.
+
+    Args:
+        durable: Whether it waits for the disk as a real one does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._speed = () if durable else _SPEED
         self._bin = programs()
         # Short, for the socket's sake, and not below the tests' folders, which are root's alone.
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -66,7 +70,7 @@ class Postgres:
         shutil.rmtree(self.folder)
 
     def start(self) -> None:
-        settings = [*_SPEED, f"port={self.port}", f"unix_socket_directories={self.folder}"]
+        settings = [*self._speed, f"port={self.port}", f"unix_socket_directories={self.folder}"]
         options = [word for setting in settings for word in ("-c", setting)]
         # It must not outlive the tests, even if these are killed.
         command = ["setpriv", "--pdeathsig", "QUIT", str(self._bin / "postgres"), *options]
