@@ -119,13 +119,16 @@ class PostgresDatabase(Database):
             connection.execute("BEGIN")
             yield Statements(connection)
             try:
-                connection.execute("COMMIT")
+                ended = connection.execute("COMMIT").statusmessage
             except psycopg.OperationalError as exc:
                 if not connection.closed:
                     raise
                 raise DatabaseAway(
                     "The connection to the server's database was lost: look whether this was done."
                 ) from exc
+            if ended != "COMMIT":
+                # Somebody within the block went on after an error: nothing was done.
+                raise TransactionLost(_BUSY)
 
     @contextmanager
     def held(self, tables: Iterable[str]) -> Iterator[None]:
@@ -166,6 +169,8 @@ class PostgresDatabase(Database):
             except PoolTimeout:
                 if self._is_away or time.monotonic() > deadline:
                     raise _away() from None
+            except psycopg.OperationalError as exc:
+                raise _away() from exc  # the server ends
 
     def _give_back(self, connection: psycopg.Connection) -> None:
         if connection.pgconn.transaction_status != TransactionStatus.IDLE:
@@ -189,8 +194,8 @@ class PostgresDatabase(Database):
         if isinstance(exc, _IN_THE_WAY):
             return TransactionLost(_BUSY)
         if connection.closed:
-            # The others may be broken as well; the pool replaces those that are.
-            self._pool.check()
+            # The others may be broken as well, and to try each could take long.
+            self._pool.drain()
             return TransactionLost(_AWAY)
         if isinstance(exc, psycopg.OperationalError | errors.ReadOnlySqlTransaction):
             _log.error("the database %s failed: %s", self.name, exc)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from aqsync.errors import ServeFailed
@@ -263,3 +265,23 @@ def test_a_transaction_whose_connection_is_lost(
         assert postgres.run("SELECT uuid FROM removed", url) == ([] if ends else [("run 1",)])
     finally:
         database.close()
+
+
+def test_a_transaction_that_went_on_after_an_error_is_no_success(url: str) -> None:
+    database = PostgresDatabase(PostgresAddress(url))
+
+    def go_on() -> None:
+        with database.changing() as connection:
+            connection.execute("INSERT INTO removed VALUES (?)", ("x",))
+            with suppress(psycopg.Error):
+                connection.execute("SELECT 1 / 0")
+
+    try:
+        with pytest.raises(DatabaseAway):
+            go_on()
+        with database.reading() as connection:
+            assert connection.execute("SELECT uuid FROM removed").fetchall() == []
+    finally:
+        database.close()
+    with pytest.raises(DatabaseAway), database.reading():
+        pytest.fail("it is closed")

@@ -22,6 +22,7 @@ from tests.support.postgres import Postgres
 
 THREADS = 8
 GONE = (
+    "Experiment not found in the database.",
     "Non-existing experiment with the specified UUID for the user.",
     "DB query failed due to non-existing experiment with the specified UUID.",
     "DB query failed due to non-existing tag with the provided experiment.",
