@@ -25,8 +25,14 @@ _HOMES = {
 }
 
 
+_OLD_MODULES = frozenset({"client", "schemas", "settings"})
+"""Modules of pyaqueduct, which scripts import from the package."""
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Import the library's classes when they are first asked for, not with the package."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _OLD_MODULES:
+        return import_module(f"aqsync.compat.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -59,7 +59,7 @@ class API:
         self._timeout = timeout
         self._server = Client(
             url,
-            token if token is not None else _token_from_environment(),
+            token if token is not None else token_from_environment(),
             verify=verify,
             connect_timeout=timeout,
             answer_timeout=timeout,
@@ -121,7 +121,8 @@ class API:
         Server operation: ``experiments``.
 
         Args:
-            search: Part of a title or EID, in any case, at most 64 characters.
+            search: Part of a title or EID, in any case, at most 64 characters. ``%``, ``_`` and a
+                backslash stand for themselves, and count twice.
             limit: How many to return at most, up to 500.
             offset: How many of the newest to leave out.
             tags: Only experiments with at least one of these tags, in any case; at most 10.
@@ -162,7 +163,8 @@ class API:
         Server operation: ``experiments``.
 
         Args:
-            search: Part of a title or EID, in any case, at most 64 characters.
+            search: Part of a title or EID, in any case, at most 64 characters. ``%``, ``_`` and a
+                backslash stand for themselves, and count twice.
             tags: Only experiments with at least one of these tags, in any case; at most 10.
             start_datetime: Only those created at or after this time.
             end_datetime: Only those created at or before this time. A time without an offset
@@ -320,7 +322,7 @@ class API:
         return Task._of(record, self._server)  # noqa: SLF001 - users do not make tasks
 
 
-def _token_from_environment() -> str | None:
+def token_from_environment() -> str | None:
     """Return the token that the environment holds, without blanks around it."""
     tokens = (os.environ.get(name, "").strip() for name in _TOKEN_VARIABLES)
     return next(filter(None, tokens), None)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
@@ -174,7 +174,8 @@ class Client:
         """Search for experiments; those tagged ``__archived__`` only if `all_tags` names that tag.
 
         Args:
-            title: Part of a title or EID in any case, at most 64 characters.
+            title: Part of a title or EID in any case, at most 64 characters; ``%``, ``_`` and a
+                backslash stand for themselves, and count twice.
             any_tags: At least one of these tags, at most 10.
             all_tags: All of these tags, at most 6.
             start: Created at or after this time.
@@ -186,7 +187,7 @@ class Client:
             OperationFailed: The server refuses one of the values.
         """
         filters = graphql.filters(
-            title=title,
+            title=graphql.literally(title),
             tags=any_tags,
             shouldIncludeTags=all_tags,
             startDate=start,
@@ -197,6 +198,14 @@ class Client:
         return graphql.experiment_page(
             self._graphql.operate(graphql.FIND, variables, what, repeatable=True), what
         )
+
+    def operate(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return the data that any operation gives, for what has no method here.
+
+        Raises:
+            OperationFailed: The server refuses it.
+        """
+        return self._graphql.operate(query, variables, "an operation")
 
     def tagged(self, tags: Sequence[str]) -> dict[str, list[ExperimentRef]]:
         """Find the experiments with each of these tags, archived ones too; 25 tags to a request.

@@ -39,8 +39,8 @@ class ExtensionAction(Handle):
     """What it wants to know."""
     data: ExtensionActionData
     """All that the server says about it."""
-    extension: Extension = Field(repr=False, exclude=True)
-    """The extension that it belongs to."""
+    extension: Extension = Field(default=None, repr=False, exclude=True)  # type: ignore[assignment]  # as in pyaqueduct
+    """The extension that it belongs to; None for one that a script made by itself."""
     _server: Client = PrivateAttr()
     _shown = ("name", "parameters")
 

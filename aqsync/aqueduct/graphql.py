@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -217,6 +218,15 @@ def rights_of(data: dict[str, Any], what: str) -> UserRights:
         return UserRights(text(user["username"]), own[0] if own else None)
     except (KeyError, TypeError) as exc:
         raise BadAnswer(f"{what}: the server answered in an unknown way") from exc
+
+
+def literally(part: str | None) -> str | None:
+    """Return the text of a search that finds what a person typed, as it stands.
+
+    The server takes it for a pattern: ``%`` is any text, ``_`` any character, and a backslash
+    takes the next character as it is.
+    """
+    return None if part is None else re.sub(r"([\\%_])", r"\\\1", part)
 
 
 def filters(**values: object) -> dict[str, object]:

@@ -138,6 +138,11 @@ class Task(Handle):
         """
         return self._now().std_err
 
+    @property
+    def taskStatus(self) -> TaskStatus:  # noqa: N802 - scripts for pyaqueduct read it
+        """How far it had come when the server last told; what `cancel_task` gives has it too."""
+        return self._record.status
+
     @brief
     def cancel_task(self) -> Task:
         """Ask the task to end: its script gets SIGINT. A task that has ended stays as it is.

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -154,6 +155,17 @@ def test_experiments_are_found_and_removed(api: API) -> None:
     ):
         with pytest.raises(ExperimentNotFound):
             missing()
+
+
+def test_a_search_finds_what_was_typed_and_nothing_else(api: API) -> None:
+    """On the wire, ``_`` and ``%`` stand for anything."""
+    mark = uuid4().hex
+    wanted, other = (api.create_experiment(f"{mark} {part}", "") for part in (r"a_b\5%", r"a-b\50"))
+    assert api.find_experiments(f"{mark} A_B") == [wanted]
+    assert api.find_experiments(f"{mark} a_b\\5%") == [wanted]
+    assert list(api.iterate_experiments(f"{mark} a_b\\5%")) == [wanted]
+    assert api.find_experiments(f"{mark}%") == []
+    assert api.find_experiments(mark) == [other, wanted]
 
 
 @pytest.mark.parametrize(

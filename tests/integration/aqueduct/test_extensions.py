@@ -353,7 +353,9 @@ def test_a_task_is_cancelled() -> None:
     ) as server:
         with API(server.url, 5) as api:
             found = api.get_task(UUID(TASK_ID))
-            assert found.cancel_task() is found
+            cancelled = found.cancel_task()
+            assert cancelled is found
+            assert cancelled.taskStatus == "STARTED", "what scripts for pyaqueduct read"
             assert found.task_status is TaskStatus.REVOKED
         assert server.variables("cancelTask") == [{"input": {"taskId": TASK_ID}}]
 

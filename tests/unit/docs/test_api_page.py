@@ -19,6 +19,7 @@ LOCAL = {  # what does not ask the server
     "API": {"close", "url", "timeout"},
     "ExperimentFile": {"name", "uploaded_at"},
     "ExtensionAction": {"name", "description", "experiment_variable_name"},
+    "Task": {"taskStatus"},
     "TaskStatus": {"ended"},
 }
 
