@@ -22,16 +22,20 @@ class Guarded:
 
     Args:
         server: The server.
+        database: The URL of its PostgreSQL database; None: a file in its data directory.
     """
 
     _numbers = itertools.count()
 
-    def __init__(self, server: EmbeddedServer) -> None:
+    def __init__(self, server: EmbeddedServer, database: str | None = None) -> None:
         self.server = server
+        self._database = database
 
     @contextmanager
     def tokens(self) -> Iterator[Tokens]:
-        with closing(open_database_of(StorageSettings(self.server.data))) as database:
+        with closing(
+            open_database_of(StorageSettings(self.server.data, self._database))
+        ) as database:
             yield Tokens(database)
 
     def secret(

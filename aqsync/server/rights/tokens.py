@@ -85,25 +85,23 @@ class Tokens:
         uuid = str(uuid4())
         bound = None if who.experiments is None else sorted(map(str, who.experiments))
         with self._database.changing() as database:
-            if database.execute(
-                "SELECT 1 FROM token WHERE name = ? AND revoked_at IS NULL", (who.name,)
-            ).fetchone():
-                raise OperationRefused(f"There is a token {who.name!r} already.")
             for (owner,) in database.execute("SELECT DISTINCT owner FROM token"):
                 if owner != who.owner and owner.casefold() == who.owner.casefold():
                     raise OperationRefused(
                         f"There is an owner {owner!r}, who is not {who.owner!r}."
                     )
-            database.execute(
+            made = database.execute(
                 "INSERT INTO token (uuid, name, owner, scope, experiments, prefixes, sha256,"
-                " created_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " created_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
                     *(uuid, who.name, who.owner, who.scope.word),
                     *(None if bound is None else json.dumps(bound), json.dumps(who.prefixes)),
                     *(digest_of(secret.encode()), to_microseconds(self._now())),
                     None if ends_at is None else to_microseconds(ends_at),
                 ),
-            )
+            ).rowcount
+            if not made:
+                raise OperationRefused(f"There is a token {who.name!r} already.")
             return _one(database, "uuid", uuid), secret
 
     def all(self) -> list[Token]:

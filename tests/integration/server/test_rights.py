@@ -18,6 +18,7 @@ from tests.support.embedded import EmbeddedServer
 from tests.support.extensions import Tasks, parameter, write_extension
 from tests.support.guarded import Guarded
 from tests.support.patience import wait_until
+from tests.support.postgres import Postgres
 from tests.support.visit import MULTIPART, Visit, form, head
 
 ADMIN = "the token of the token file"
@@ -45,8 +46,11 @@ UPDATE = (
 REMOVE = "mutation($uuid: UUID!) {removeExperiment(experimentRemoveInput: {uuid: $uuid})}"
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+@pytest.fixture(scope="module", params=["embedded", pytest.param("shared", marks=pytest.mark.long)])
+def guarded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Guarded]:
+    url = None
     folder = tmp_path_factory.mktemp("guarded")
     write_extension(
         folder / "extensions" / "e",
@@ -56,8 +60,17 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         },
         parameters=[parameter("other", "experiment")],
     )
-    with EmbeddedServer(folder / "data", token=ADMIN, extensions=folder / "extensions") as server:
-        yield Guarded(server)
+    if request.param == "shared":
+        cluster: Postgres = request.getfixturevalue("postgres")
+        url = cluster.database()
+    with EmbeddedServer(
+        folder / "data",
+        token=ADMIN,
+        extensions=folder / "extensions",
+        database=url,
+        files=None if url is None else str(folder / "files"),
+    ) as server:
+        yield Guarded(server, url)
     assert "Traceback" not in server.log
 
 

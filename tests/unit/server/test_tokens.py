@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from aqsync.server.catalog.catalog import Catalog
-from aqsync.server.catalog.sqlite import SqliteDatabase
+from aqsync.server.catalog.opening import open_database
 from aqsync.server.catalog.task_records import Orderer, TaskEnd, TaskRecords, TaskStatus
 from aqsync.server.errors import OperationRefused
 from aqsync.server.rights.rate_limit import RateLimit
@@ -21,6 +21,7 @@ from aqsync.server.rights.secret import digest_of
 from aqsync.server.rights.token_directory import FRESH_SECONDS, TokenDirectory
 from aqsync.server.rights.tokens import MOST_EXPERIMENTS, Tokens
 from aqsync.server.rights.who import TOKEN_FILE, Scope, Who
+from tests.support.postgres import Postgres
 
 READER = Who("r", "ada", Scope.READ)
 
@@ -28,9 +29,9 @@ READER = Who("r", "ada", Scope.READ)
 class Life:
     """Tokens of one database, and a time that is set."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: Path, url: str | None) -> None:
         self.now = datetime(2026, 11, 30, 12, tzinfo=UTC)
-        self.database = SqliteDatabase(path)
+        self.database = open_database(folder, url)
         self.tokens = Tokens(self.database, lambda: self.now)
 
     def make(self, who: Who = READER, ends_at: datetime | None = None) -> tuple[UUID, str]:
@@ -50,9 +51,13 @@ class Life:
             yield TokenDirectory(self.tokens, file_token, threads, lambda: seconds[0])
 
 
-@pytest.fixture
-def life(tmp_path: Path) -> Iterator[Life]:
-    made = Life(tmp_path / "catalog.db")
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
+    url = None
+    if request.param == "postgres":
+        cluster: Postgres = request.getfixturevalue("postgres")
+        url = cluster.database()
+    made = Life(tmp_path, url)
     yield made
     made.database.close()
 
