@@ -66,7 +66,7 @@ def server_url(request: pytest.FixtureRequest, storage: str) -> str:
         url: str = request.getfixturevalue("embedded_server").url
         return url
     servers: Servers = request.getfixturevalue("servers")
-    return servers.on(storage).url
+    return servers.url(storage)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The embedded server on each combination of database and store of files."""
+"""The embedded server on each combination of database and store of files, and three as one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Self
 
 import pytest
 
+from tests.support.balancer import Balancer
 from tests.support.embedded import EmbeddedServer
 from tests.support.object_store import ObjectStore
 from tests.support.postgres import Postgres
@@ -21,6 +22,7 @@ STORAGES = (
     "postgres+folders",
     SHARED,
     "postgres+bucket",
+    "three servers+postgres+bucket",
 )
 
 
@@ -37,7 +39,7 @@ class Servers:
         self._folder = folder
         self._extensions = extensions
         self._request = request
-        self._running: dict[str, EmbeddedServer] = {}
+        self._urls: dict[str, str] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -46,18 +48,29 @@ class Servers:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def on(self, storage: str) -> EmbeddedServer:
-        """Return the one on a combination."""
-        if storage not in self._running:
-            database, files = storage.split("+")
-            server = EmbeddedServer(
-                self._folder / storage,
-                extensions=self._extensions,
-                database=self._postgres() if database == "postgres" else None,
-                files=self._files(storage, files),
-            )
-            self._running[storage] = self._stack.enter_context(server)
-        return self._running[storage]
+    def url(self, storage: str) -> str:
+        """Return the URL of the one on a combination; of several, that of the proxy in front."""
+        if storage not in self._urls:
+            *several, database, files = storage.split("+")
+            place = self._files(storage, files)
+            url = self._postgres() if database == "postgres" else None
+            servers = [
+                self._stack.enter_context(
+                    EmbeddedServer(
+                        self._folder / f"{storage}-{number}",
+                        extensions=self._extensions,
+                        database=url,
+                        files=place,
+                    )
+                )
+                for number in range(3 if several else 1)
+            ]
+            self._urls[storage] = self._in_front_of(servers) if several else servers[0].url
+        return self._urls[storage]
+
+    def _in_front_of(self, servers: list[EmbeddedServer]) -> str:
+        ports = [int(server.url.rpartition(":")[2]) for server in servers]
+        return self._stack.enter_context(Balancer(ports)).url
 
     def _files(self, storage: str, files: str) -> str | None:
         if files == "bucket":
