@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument("--rate-limit", type=float, help="requests a second of each who asks")
     parser.add_argument("--tls-certificate", type=Path, help="speak TLS with this certificate")
     parser.add_argument("--tls-key", type=Path, help="the key of the certificate")
+    parser.add_argument("--explorer", action="store_true", help="show a page to ask the API from")
     arguments = parser.parse_args()
     try:
         settings = ServerSettings(
@@ -64,6 +65,7 @@ def main() -> int:
             workers=arguments.workers,
             rate_limit=arguments.rate_limit,
             tls=_tls(parser, arguments),
+            explorer=arguments.explorer,
         )
         insecure = arguments.insecure
         serve(settings, host=arguments.host, port=arguments.port, insecure=insecure)

@@ -32,6 +32,7 @@ from aqsync.server.rights.task_tokens import TaskTokens
 from aqsync.server.rights.token_directory import TokenDirectory
 from aqsync.server.settings import ServerSettings, StorageSettings
 from aqsync.server.storage import Storage
+from aqsync.server.web.explorer import Explorer
 from aqsync.server.web.login import Login
 from aqsync.server.web.pages import PATHS, Pages, is_page
 from aqsync.server.web.session_cookie import SessionCookie
@@ -103,6 +104,7 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
             Middleware(Proxies, known=settings.proxies),
             Middleware(AccessLog, trail=storage.trail),
             Middleware(RunningRequests, tasks=requests),
+            *_explorer(settings),
             Middleware(AnswersWhileAway),
             Middleware(
                 Gate,
@@ -131,6 +133,12 @@ def _check(settings: ServerSettings) -> None:
         )
     if settings.max_tasks < 1:
         raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
+
+
+def _explorer(settings: ServerSettings) -> list[Middleware]:
+    """Before the gate: a browser cannot send a token when it opens a page."""
+    asks_token = settings.token is not None
+    return [Middleware(Explorer, asks_token=asks_token)] if settings.explorer else []
 
 
 def _cookie_name(storage: StorageSettings, url: str) -> str:

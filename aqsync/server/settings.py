@@ -52,6 +52,7 @@ class ServerSettings:
         workers: How many processes answer.
         rate_limit: Requests a second of each owner of tokens, or address; none: no limit.
         tls: The files of the certificate and its key; none: plain HTTP.
+        explorer: Whether a browser at ``/api/graphql`` gets a page to ask from.
     """
 
     storage: StorageSettings
@@ -66,6 +67,7 @@ class ServerSettings:
     workers: int = 1
     rate_limit: float | None = None
     tls: tuple[Path, Path] | None = None
+    explorer: bool = False
 
     def of_worker(self, number: int) -> ServerSettings:
         """Return the settings of one of several processes: each has a directory of its own."""

@@ -85,6 +85,7 @@ class _Size(click.ParamType[int, str]):
     type=_Size(least=0),
     help="How much of the disk stays free. [default: 5 %, but at most 1 GiB]",
 )
+@click.option("--explorer", is_flag=True, help="Show a page to ask the API from, at /api/graphql.")
 @access_options
 @click.pass_context
 def serve(
@@ -99,6 +100,7 @@ def serve(
     workers: int,
     quota: int | None,
     keep_free: int | None,
+    explorer: bool,
     access: Access,
 ) -> ExitCode:
     """Run the embedded Aqueduct server."""
@@ -127,6 +129,7 @@ def serve(
             workers=workers,
             rate_limit=access.rate_limit,
             tls=access.tls,
+            explorer=explorer,
         )
         run(settings, host=host, port=port, insecure=access.insecure)
     except ServerStartError as exc:

@@ -41,6 +41,7 @@ _T = TypeVar("_T")
 _STATIC = {
     "page.css": b"text/css; charset=utf-8",
     "upload.js": b"text/javascript; charset=utf-8",
+    "explorer.js": b"text/javascript; charset=utf-8",
     "icon.svg": b"image/svg+xml",
 }
 
