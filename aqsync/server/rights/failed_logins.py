@@ -55,12 +55,12 @@ class FailedLogins:
         """Tell whether so many wrong tokens of an address wait that no other is looked at."""
         if not self._addresses:
             return False
-        known = self._addresses.get(_network(address))
+        known = self._addresses.get(network_of(address))
         return known is not None and known.waiting >= MOST_WAITING
 
     async def slow_down(self, address: str) -> None:
         """Count a wrong token, and wait if there were many."""
-        known = self._known(_network(address))
+        known = self._known(network_of(address))
         known.failures += 1
         if known.failures % _TOLD_EACH == 0:
             _log.warning("%s wrong tokens came from %s", known.failures, address)
@@ -84,8 +84,8 @@ class FailedLogins:
         return known
 
 
-def _network(address: str) -> str:
-    """The address; of IPv6 the part that one customer has for all machines."""
+def network_of(address: str) -> str:
+    """Return an address; of IPv6 the part that one customer has for all machines."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

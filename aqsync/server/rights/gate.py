@@ -7,7 +7,7 @@ from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aqsync.server.rights.failed_logins import RETRY, TOO_MANY, FailedLogins
+from aqsync.server.rights.failed_logins import RETRY, TOO_MANY, FailedLogins, network_of
 from aqsync.server.rights.rate_limit import RateLimit
 from aqsync.server.rights.token_directory import TokenDirectory
 from aqsync.server.rights.who import ANYBODY, Who
@@ -57,7 +57,7 @@ class Gate:
         if not self._is_exempt(scope["path"]) and not await self._knows(exchange):
             return
         who: Who = scope.get(WHO, ANYBODY)
-        payer = exchange.client if who is ANYBODY else f"owner {who.owner}"
+        payer = network_of(exchange.client) if who is ANYBODY else f"owner {who.owner}"
         if wait := self._rate.wait_for(payer):
             await exchange.refuse(429, SLOW_DOWN, headers=((b"retry-after", b"%d" % wait),))
             return

@@ -10,7 +10,7 @@ from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.context import Context
 from aqsync.server.files.store import FileStore
-from aqsync.server.rights.decision import Operation, may
+from aqsync.server.rights.decision import Operation, Thing, may
 from aqsync.server.rights.seen_tasks import SeenTasks
 from aqsync.server.web.form_upload import UploadResult
 from aqsync.server.web.paging import Paging
@@ -67,6 +67,7 @@ def experiment_page(
         "refused": [] if result is None else result.refused,
         "max_file_bytes": max_file_bytes,
         "can_upload": may(context.who, Operation.UPLOAD) is None,
+        "replaces_all": may(context.who, Operation.REPLACE_FILE, Thing(experiment.uuid)) is None,
         **_files(context.files, experiment.uuid, wanted),
         **_tasks(context.tasks, experiment.uuid),
     }

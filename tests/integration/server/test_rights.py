@@ -341,7 +341,9 @@ def test_a_session_has_the_rights_of_its_token(guarded: Guarded, admin: Visit) -
     for scope, shown, status in ((Scope.READ, False, 403), (Scope.UPLOAD, True, 303)):
         with guarded.visit("eve", scope) as person:
             log_in(person)
-            assert ('class="upload"' in person.http.get(page).text) is shown
+            text = person.http.get(page).text
+            assert ('class="upload"' in text) is shown
+            assert ("where they are yours" in text) is shown
             assert person.http.post(page, content=form(b"x"), headers=headers).status_code == status
     assert admin.names(uuid) == ["f"]
     admin.remove(uuid)
