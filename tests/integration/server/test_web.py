@@ -94,15 +94,13 @@ def test_search_and_tags(own: Visit) -> None:
     assert "/?tag=qubit%3Aq1" in links(get(own, "/").text)
 
 
-@pytest.mark.parametrize("query", ["q=" + "x" * 65, "tag=no+tag%21", "tag=" + "x" * 65])
+@pytest.mark.parametrize("query", ["q=" + "x" * 65, "q=%00", "tag=no+tag%21", "tag=" + "x" * 65])
 def test_a_search_that_is_refused_says_why(visit: Visit, query: str) -> None:
     page = get(visit, f"/?{query}", 400).text
     assert 'role="alert"' in page
 
 
-@pytest.mark.parametrize(
-    "query", ["q=%00", "q=%ff%fe", "q=%ed%a0%80", "&&=;&q", "page=%ff", "a=1&" * 500]
-)
+@pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "&&=;&q", "page=%ff", "a=1&" * 500])
 def test_odd_queries_are_searches(visit: Visit, query: str) -> None:
     visit.create("findable")
     get(visit, f"/?{query}")
