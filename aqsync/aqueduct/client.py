@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from aqsync.aqueduct import conditions, graphql
+from aqsync.aqueduct import conditions, digests, graphql
 from aqsync.aqueduct.answers import (
     Answer,
     check_file_answer,
@@ -415,19 +415,22 @@ class Client:
         return answer
 
     @contextlib.contextmanager
-    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+    def download(self, uuid: UUID, name: str, *, digest: bool = False) -> Iterator[Download]:
         """Open a file for reading; leaving early drops the connection, not the rest of the file.
 
         Args:
             uuid: The experiment.
             name: The file's name there.
+            digest: Whether to ask for its SHA-256 too. The embedded server may have to read the
+                file for it before it answers; others tell none.
 
         Raises:
             RemoteFileNotFound: The experiment has no such file.
             ExperimentNotFound: There is no such experiment for this user.
         """
         what = f"download of {name!r} from experiment {uuid}"
-        request = Request("GET", _file_path(uuid, name, what), transfer=True)
+        asking = digests.ASKING if digest else ()
+        request = Request("GET", _file_path(uuid, name, what), headers=asking, transfer=True)
         with self._transport.open(request, what) as answer:
             if answer.status != HTTPStatus.OK:
                 check_file_answer(answer.whole(), what)  # raises

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aqsync.aqueduct.answers import http_date
-from aqsync.aqueduct.probe import length_of
+from aqsync.aqueduct.digests import sha256_of
+from aqsync.aqueduct.probe import TINY, length_of
 from aqsync.aqueduct.transport import OpenAnswer
 
 
@@ -24,6 +25,13 @@ class Download:
         self.modified_second = None if modified is None else int(modified.timestamp())
         """When its upload finished, by the server's clock, in whole seconds since 1970 (UTC); None
         if the server did not tell."""
+        self.sha256 = sha256_of(answer.headers)
+        """The file's SHA-256, if it was asked for and the server told it."""
+
+    def leave(self) -> None:
+        """Take no bytes: of a small file they are thrown away, so that the connection stays."""
+        if self.length is not None and self.length <= TINY:
+            self._answer.skip()
 
     def chunks(self) -> Iterator[bytes]:
         """Give the file's bytes as they come, once.

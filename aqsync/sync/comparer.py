@@ -33,6 +33,9 @@ from aqsync.sync.jobs import Job
 from aqsync.sync.rate import RateLimit, received
 from aqsync.sync.remote_check import RemoteCheck, was_listed
 
+_MOST_HASHED = 4 * 1024**3
+"""Bytes. A server that has to read a larger file first would pass for one that does not answer."""
+
 
 class Comparer:
     """Does jobs that compare; usable from several threads at once.
@@ -66,8 +69,9 @@ class Comparer:
     def compare(self, job: Job, held: Held) -> Outcome:
         """Read both versions side by side until the result is known.
 
-        A remote version that cannot be ours by its size is not read at all. The local file is
-        read guarded, so the result holds for exactly this version of it.
+        A remote version that cannot be ours by its size is not read at all, nor is one whose
+        SHA-256 the server tells. The local file is read guarded, so the result holds for exactly
+        this version of it.
 
         Raises:
             FileChanged: The local file is no longer the version that was decided on.
@@ -82,14 +86,19 @@ class Comparer:
         size = held.size
         known = self._journal.versions.of(str(job.file.eid), job.file.remote_name)
         try:
-            with self._remote(job) as remote:
+            with self._remote(job, digest=size <= _MOST_HASHED) as remote:
                 if remote.length is not None and not _tells(remote.length, size, known):
                     return FoundDifferent(listed)
                 with held.open() as source:
                     unfinished = _unfinished(source)
-                    # On a thread of its own: the server must not wait for a disk that hangs.
-                    with closing(read_ahead(source.chunks(CHUNK))) as ours:
-                        found = self._side_by_side(job, remote, ours, source, known)
+                    if remote.sha256 is not None and remote.length is not None:
+                        remote.leave()
+                        version = remote.sha256, remote.length
+                        found = self._by_digest(job, version, source, known)
+                    else:
+                        # On a thread of its own: the server must not wait for a disk that hangs.
+                        with closing(read_ahead(source.chunks(CHUNK))) as ours:
+                            found = self._side_by_side(job, remote, ours, source, known)
                     if not isinstance(found, Adopted):
                         return found
                     ns = held.modified_ns
@@ -121,11 +130,11 @@ class Comparer:
         """
         file = job.file
         ours = {v.sha256: v.size for v in (file.synced, file.sent) if v is not None}
+        most = max(ours.values(), default=0)
         try:
-            with self._remote(job) as remote:
+            with self._remote(job, digest=most <= _MOST_HASHED) as remote:
                 may_be = remote.length is None or remote.length in ours.values()
-                theirs = self._received(job, remote.chunks()) if may_be else iter(())
-                sha256, size = measured(theirs, max(ours.values(), default=0))
+                sha256, size = self._measured(job, remote, most) if may_be else (b"", 0)
         except RemoteFileNotFound as exc:
             return _vanished(job, exc)
         if ours.get(sha256) == size and (size or file.local is None):
@@ -167,17 +176,23 @@ class Comparer:
         return Adopted(local, freed.sha256, listed, held.unlike(local))
 
     def _stands_anew(self, job: Job, freed: Freed) -> bool:
-        with self._remote(job) as remote:
+        with self._remote(job, digest=freed.size <= _MOST_HASHED) as remote:
             if remote.length not in {None, freed.size}:
                 return False
-            found = measured(self._received(job, remote.chunks()), freed.size)
-        return found == (freed.sha256, freed.size)
+            return self._measured(job, remote, freed.size) == (freed.sha256, freed.size)
+
+    def _measured(self, job: Job, remote: Download, most: int) -> tuple[bytes, int]:
+        """SHA-256 and size of the remote version: as the server tells them, else by its bytes."""
+        if remote.sha256 is not None and remote.length is not None:
+            remote.leave()
+            return remote.sha256, remote.length
+        return measured(self._received(job, remote.chunks()), most)
 
     @contextmanager
-    def _remote(self, job: Job) -> Iterator[Download]:
+    def _remote(self, job: Job, *, digest: bool) -> Iterator[Download]:
         """The remote version, which is the listed one."""
         began = self._clock.monotonic()
-        with self._server.download(job.uuid, job.file.remote_name) as remote:
+        with self._server.download(job.uuid, job.file.remote_name, digest=digest) as remote:
             if not was_listed(remote.modified_second, str(job.file.remote.modified_at)):
                 self._check.renew(job, began)
             yield remote
@@ -219,6 +234,33 @@ class Comparer:
             return FoundDifferent(listed, Finding.BEGINNING, size, digest)
         return FoundDifferent(listed)
 
+    def _by_digest(
+        self, job: Job, theirs: tuple[bytes, int], source: Content, known: dict[bytes, int]
+    ) -> Outcome:
+        """What `_side_by_side` would find, by what is here and the SHA-256 of the remote version.
+
+        Args:
+            job: Which.
+            theirs: SHA-256 and size of the remote version.
+            source: What is here.
+            known: The versions that were sent from here.
+        """
+        listed = str(job.file.remote.modified_at)
+        digest, size = theirs
+        here, same = source.size, False
+        if size <= here:
+            same = _digest_of_first(size, self._read(job, source)) == digest
+        if same and size == here:
+            signature = source.signature
+            return Adopted(signature, digest, listed, None if here == signature.size else here)
+        if digest in {v.sha256 for v in (job.file.synced, job.file.sent) if v is not None}:
+            return FoundOurOwn(size, digest, listed)
+        if digest in known:
+            return FoundDifferent(listed, Finding.OLDER, size, digest)
+        if same and size > 0:
+            return FoundDifferent(listed, Finding.BEGINNING, size, digest)
+        return FoundDifferent(listed)
+
     def _received(self, job: Job, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in received(chunks, self._rate, self._aborted):
             job.progress(len(chunk))
@@ -246,6 +288,15 @@ def _vanished(job: Job, exc: RemoteFileNotFound) -> Failed:
 def _tells(length: int, here: int, known: dict[bytes, int]) -> bool:
     """Whether a remote version of this size can be equal, ours, or the beginning of the file."""
     return 0 < length <= here or length == here or length in known.values()
+
+
+def _digest_of_first(size: int, chunks: Iterator[bytes]) -> bytes:
+    """SHA-256 of so many bytes; the other chunks are taken too, as the last one checks the file."""
+    digest, left = hashlib.sha256(), size
+    for chunk in chunks:
+        digest.update(memoryview(chunk)[:left])
+        left -= min(left, len(chunk))
+    return digest.digest()
 
 
 class _Pieces:

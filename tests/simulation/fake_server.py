@@ -44,6 +44,7 @@ from aqsync.errors import (
 )
 from aqsync.server.errors import OperationRefused
 from aqsync.server.rules import check_spellings, check_tags, is_file_name
+from tests.support.digests import repr_digest
 from tests.support.fake_clock import FakeClock
 
 PIECE = 1 << 16
@@ -318,7 +319,7 @@ class SimulatedServer(Client):
             return UploadReceipt(date)
 
     @contextmanager
-    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+    def download(self, uuid: UUID, name: str, *, digest: bool = False) -> Iterator[Download]:
         with self._serving(Call("download", (uuid,), (name,)), its_own_break=True) as fault:
             found = self._experiment(uuid).files.get(name)
             if found is None:
@@ -328,6 +329,8 @@ class SimulatedServer(Client):
             "content-length": str(len(found.content)),
             "last-modified": format_datetime(stored_at, usegmt=True),
         }
+        if digest and self.checks_conditions:
+            headers |= repr_digest(found.content)
         yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, _pieces(found.content, fault)))
 
     def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:

@@ -117,9 +117,9 @@ class MomentServer(SimulatedServer):
         self._moment("chunk", "upload")
 
     @contextmanager
-    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+    def download(self, uuid: UUID, name: str, *, digest: bool = False) -> Iterator[Download]:
         self._moment("request", "download")
-        with super().download(uuid, name) as download:
+        with super().download(uuid, name, digest=digest) as download:
             self._moment("chunk", "download")
             yield download
 

@@ -36,6 +36,7 @@ from aqsync.errors import (
     RemoteFileNotFound,
     TransferRefused,
 )
+from tests.support.digests import repr_digest
 from tests.support.fake_clock import SECOND_NS, FakeClock
 
 CHUNK = 65_536
@@ -76,6 +77,8 @@ class FakeServer(Client):
         after: By method, an action to take when a call has succeeded, before its answer is given.
         checks_conditions: Whether it looks at what requests expect and names exact times, as the
             embedded server does; the archived one does neither.
+        tells_digests: Whether it tells the SHA-256 of a file to whom asks for it.
+        bodies: The names of the files of which bytes were taken.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -87,6 +90,8 @@ class FakeServer(Client):
         self.clock_ahead_s = 0.0
         self.tells_its_time = True
         self.checks_conditions = False
+        self.tells_digests = False
+        self.bodies: list[str] = []
         self.refused_tags: set[str] = set()
         self._clock = clock
         self._tick = 0
@@ -230,19 +235,26 @@ class FakeServer(Client):
         return UploadReceipt(date)
 
     @contextmanager
-    def download(self, uuid: UUID, name: str) -> Iterator[Download]:
+    def download(self, uuid: UUID, name: str, *, digest: bool = False) -> Iterator[Download]:
         self._begin("download", name)
         found = self._experiment(uuid).files.get(name)
         if found is None:
             raise RemoteFileNotFound("no such file", status=HTTPStatus.NOT_FOUND)
         content = found.content
-        parts = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
+        parts = self._body(name, content)
         stored_at = datetime.fromisoformat(found.modified_at)
         headers = {
             "content-length": str(len(content)),
             "last-modified": format_datetime(stored_at.astimezone(UTC), usegmt=True),
         }
+        if digest and self.tells_digests:
+            headers |= repr_digest(content)
         yield Download(OpenAnswer(self.url, HTTPStatus.OK, headers, parts))
+
+    def _body(self, name: str, content: bytes) -> Iterator[bytes]:
+        self.bodies.append(name)
+        for at in range(0, len(content), CHUNK):
+            yield content[at : at + CHUNK]
 
     def probe_file(self, uuid: UUID, name: str) -> RemoteProbe | None:
         self._begin("probe_file", name)
