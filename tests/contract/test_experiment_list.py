@@ -110,6 +110,11 @@ def test_dates_in_another_time_zone(aqueduct: Aqueduct, three: list[Json]) -> No
     assert uuids(page) == [three[2]["uuid"], three[1]["uuid"]]
 
 
+def test_a_date_that_is_too_far_away(aqueduct: Aqueduct) -> None:
+    refusal = aqueduct.experiments_refused({"startDate": "0001-01-01T00:00:00+23:00"})
+    assert refusal == "date value out of range"
+
+
 def test_tags_any_of(aqueduct: Aqueduct) -> None:
     a, b, c = (f"{aqueduct.mark}-{letter}" for letter in "abc")
     with_a, with_ab, _ = (aqueduct.create(tags=tags) for tags in ([a], [a, b], [c]))

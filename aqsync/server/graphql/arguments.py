@@ -31,4 +31,4 @@ def in_utc(time: datetime | None) -> datetime | None:
     try:
         return time.astimezone(UTC)
     except (OverflowError, ValueError) as exc:
-        raise OperationRefused("The date is too far away.") from exc
+        raise OperationRefused(str(exc)) from exc
