@@ -215,11 +215,18 @@ def main() -> int:
     parser.add_argument("url", help="an archived Aqueduct, which is filled with experiments")
     parser.add_argument("--operations", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", help="where the embedded server keeps its catalog")
+    parser.add_argument("--files", help="where it keeps files")
     options = parser.parse_args()
     operations = RandomOperations(options.seed, f"differ-{uuid.uuid4().hex[:8]} ")
     with (
         tempfile.TemporaryDirectory() as folder,
-        EmbeddedServer(Path(folder, "data"), extensions=EXTENSIONS) as server,
+        EmbeddedServer(
+            Path(folder, "data"),
+            extensions=EXTENSIONS,
+            database=options.database,
+            files=options.files,
+        ) as server,
         http_client(None) as http,
     ):
         sides = (Side(options.url.rstrip("/"), http), Side(server.url, http))
