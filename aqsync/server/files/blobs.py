@@ -18,6 +18,8 @@ from aqsync.server.errors import FileRefused
 class BlobsAway(FileRefused):
     """The blobs cannot be reached for now."""
 
+    headers = ((b"retry-after", b"5"),)
+
     def __init__(self) -> None:
         super().__init__(503, "The server cannot reach its file store at the moment.")
 

@@ -165,21 +165,25 @@ class _Writer(BlobWriter):
     def __init__(self, blobs: ObjectBlobs, key: str) -> None:
         self._blobs = blobs
         self._key = key
-        self._gathered = bytearray()
+        self._gathered: list[memoryview] = []
+        self._bytes = 0
         self._count = 0
         self._sending: Future[None] | None = None
 
     def write(self, chunks: Sequence[bytes]) -> None:
         for chunk in chunks:
-            self._gathered += chunk
-            while len(self._gathered) >= PIECE:
-                self._send(bytes(memoryview(self._gathered)[:PIECE]))
-                del self._gathered[:PIECE]
+            rest = memoryview(chunk)
+            while rest:
+                some = rest[: PIECE - self._bytes]
+                self._gathered.append(some)
+                self._bytes += len(some)
+                rest = rest[len(some) :]
+                if self._bytes == PIECE:
+                    self._send()
 
     def finish(self) -> None:
         if self._gathered:
-            self._send(bytes(self._gathered))
-            self._gathered.clear()
+            self._send()
         self._wait()
 
     def discard(self) -> None:
@@ -193,8 +197,11 @@ class _Writer(BlobWriter):
     def close(self) -> None:
         self._gathered.clear()
 
-    def _send(self, piece: bytes) -> None:
+    def _send(self) -> None:
         self._wait()
+        piece = b"".join(self._gathered)
+        self._gathered.clear()
+        self._bytes = 0
         self._sending = self._blobs.send(self._key, self._count, piece)
         self._count += 1
 
