@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from aqsync.server.errors import ServerStartError
 from aqsync.server.wire.proxies import Addresses
 
 DEFAULT_MAX_FILE_BYTES = 4 * 1024**3
@@ -28,6 +29,18 @@ class StorageSettings:
     data: Path | None
     database: str | None = field(default=None, repr=False)
     files: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse settings by which something would be kept nowhere.
+
+        Raises:
+            ServerStartError: They name no place for it.
+        """
+        if self.data is None and (self.database is None or self.files is None):
+            raise ServerStartError(
+                "nothing says where all is to be kept",
+                "Name a directory by --data, or both --database and --files.",
+            )
 
     @property
     def is_shared(self) -> bool:

@@ -25,6 +25,7 @@ class EmbeddedServer:
         quota: How many bytes all files may have; no limit if left out.
         database: The URL of its PostgreSQL database; none: a file in the data directory.
         files: Where it keeps files; none: in the data directory.
+        without_data: Whether it gets no data directory; it needs `database` and `files` then.
         tls: The files of its certificate and key; plain HTTP if left out.
         more: Further words of its command line.
 
@@ -44,6 +45,7 @@ class EmbeddedServer:
         quota: int | None = None,
         database: str | None = None,
         files: str | None = None,
+        without_data: bool = False,
         tls: tuple[Path, Path] | None = None,
         more: Sequence[str] = (),
     ) -> None:
@@ -56,6 +58,7 @@ class EmbeddedServer:
         self._quota = quota
         self._database = database
         self._files = files
+        self._without_data = without_data
         self._tls = tls
         self._more = more
         self._port = 0
@@ -84,7 +87,9 @@ class EmbeddedServer:
         return self.data.with_name(self.data.name + ".log")
 
     def command(self) -> list[str]:
-        command = [sys.executable, "-m", "aqsync.server", "--data", str(self.data)]
+        command = [sys.executable, "-m", "aqsync.server"]
+        if not self._without_data:
+            command += ["--data", str(self.data)]
         command += ["--port", str(self._port)]
         if self.token is not None:
             token_file = self.data.with_name(self.data.name + ".token")

@@ -40,7 +40,7 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "storage", [StorageSettings(Path("data")), StorageSettings(None, None, "/files")]
+    "storage", [StorageSettings(Path("data")), StorageSettings(Path("data"), None, "/files")]
 )
 def test_they_need_what_they_can_share(storage: StorageSettings) -> None:
     with pytest.raises(ServerStartError, match="several workers need"):
