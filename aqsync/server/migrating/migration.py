@@ -15,7 +15,7 @@ from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.extensions.opening import enqueuer
 from aqsync.server.extensions.task_queue import SERVER_DIED
 from aqsync.server.files.store import By, FileFacts, OpenFile, listed_time
-from aqsync.server.migrating.rows import Content, content, copy, moved_tables
+from aqsync.server.migrating.rows import Content, contents, copy, moved_tables
 from aqsync.server.migrating.source import Source
 from aqsync.server.migrating.target import Target
 from aqsync.server.moving.moved import MoveRefused
@@ -105,8 +105,7 @@ class Migration:
         )
 
     def _compared_rows(self) -> dict[str, int]:
-        here = {table.name: content(table, self._source.database) for table in moved_tables()}
-        there = {table.name: content(table, self._target.database) for table in moved_tables()}
+        here, there = contents(self._source.database), contents(self._target.database)
         differing = [name for name in here if here[name] != there[name]]
         if differing:
             raise MoveRefused(

@@ -22,6 +22,8 @@ _NOT_MOVED = frozenset(
         *("move", "moved_experiment"),
     }
 )
+_NOT_COMPARED = frozenset({"had_files"})
+"""The files that are moved add rows to it, where it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class Content:
 def moved_tables() -> list[Table]:
     """Return the tables whose rows are moved, in an order in which they can be entered."""
     return [table for table in tables_in_order() if table.name not in _NOT_MOVED]
+
+
+def contents(database: Database) -> dict[str, Content]:
+    """Return what each table has whose rows are equal in both, by its name."""
+    return {
+        table.name: content(table, database)
+        for table in moved_tables()
+        if table.name not in _NOT_COMPARED
+    }
 
 
 def has_no_rows(database: Database) -> bool:
