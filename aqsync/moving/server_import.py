@@ -158,11 +158,11 @@ class ServerImport:
 
     def _bring(self, experiments: Sequence[tuple[UUID, str]]) -> None:
         for start in range(0, len(experiments), _AT_ONCE):
-            begun: list[tuple[ExperimentFiles, WholeExperiment]] = []
-            for whole in self._described(experiments[start : start + _AT_ONCE]):
-                if self._enter(whole):
-                    ref = whole.experiment
-                    begun.append((self._inbound.files_of(ref.uuid, ref.eid), whole))
+            begun = [
+                (self._inbound.files_of(whole.experiment.uuid), whole)
+                for whole in self._described(experiments[start : start + _AT_ONCE])
+                if self._enter(whole)
+            ]
             jobs = (job for files, whole in begun for job in self._jobs(files, whole))
             for files, brought in side_by_side(
                 jobs, self._do, stop=self._stop, abort=self._server.close

@@ -25,7 +25,8 @@ def opened_storage(settings: StorageSettings) -> Iterator[Storage]:
         LocalError: The disk failed.
     """
     try:
-        from aqsync.server.errors import ServerStartError  # noqa: PLC0415 - an optional extra
+        from aqsync.server.catalog.database import DatabaseAway  # noqa: PLC0415 - an optional extra
+        from aqsync.server.errors import FileRefused, ServerStartError  # noqa: PLC0415 - the same
         from aqsync.server.moving.moved import MoveRefused  # noqa: PLC0415 - the same
         from aqsync.server.storage import Storage  # noqa: PLC0415 - the same
     except ImportError as exc:
@@ -41,6 +42,8 @@ def opened_storage(settings: StorageSettings) -> Iterator[Storage]:
         for line in exc.details:
             complain(f"  {line}")
         raise NotMoved(exc.message, hint=exc.hint) from exc
+    except (DatabaseAway, FileRefused) as exc:
+        raise NotMoved(str(exc).rstrip("."), hint="try again when it is back") from exc
     except OSError as exc:
         raise LocalError(f"the storage cannot be used: {exc.strerror or exc}") from exc
     finally:

@@ -66,14 +66,13 @@ class ArchiveImport:
             tally.note("the archive has no files: it was made without --experiment-files")
         for whole in contents.experiments:
             self.inbound.enter(whole)
-        eids = {each.experiment.uuid: each.experiment.eid for each in contents.experiments}
         files: ExperimentFiles | None = None
         before, names = None, set[str]()
         for coming in self.archive.files(came=came):
             if files is None or coming.uuid != before:
                 if files is not None:
                     files.end(names)
-                files = self.inbound.files_of(coming.uuid, eids[coming.uuid])
+                files = self.inbound.files_of(coming.uuid)
                 before, names = coming.uuid, set()
             names.add(coming.name)
             _bring(files, coming)

@@ -10,11 +10,12 @@ from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
 
+from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.filter import to_microseconds
 from aqsync.server.catalog.imports import Entered, FileNote, Imports
 from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.errors import FileRefused, NotAsExpected
-from aqsync.server.files.store import listed_time
+from aqsync.server.files.store import By, listed_time
 from aqsync.server.moving.moved import ComingFile, MovedTask, MoveRefused, Whole
 from aqsync.server.storage import Storage
 from aqsync.server.wire.conditions import ABSENT
@@ -163,9 +164,10 @@ class Inbound:
             self._compare_tasks(experiment.uuid, experiment.eid, tasks)
         return entered is not Entered.DIFFERS
 
-    def files_of(self, uuid: UUID, eid: str) -> ExperimentFiles:
+    def files_of(self, uuid: UUID) -> ExperimentFiles:
         """Return what brings the files of an experiment, after it was entered."""
-        return ExperimentFiles(self._storage, self._imports, self.tally, uuid, eid)
+        experiment = self._storage.catalog.by_uuid(uuid)
+        return ExperimentFiles(self._storage, self._imports, self.tally, experiment)
 
     def _compare_fields(self, whole: Whole) -> None:
         """Compare what is here, read again, with the source."""
@@ -197,20 +199,20 @@ class ExperimentFiles:
         storage: Where they are brought.
         imports: The notes of what was brought.
         tally: Takes what becomes of them.
-        uuid: The experiment.
-        eid: Its EID, for sentences.
+        experiment: The experiment. Who made it owns the files that come.
     """
 
     def __init__(
-        self, storage: Storage, imports: Imports, tally: Tally, uuid: UUID, eid: str
+        self, storage: Storage, imports: Imports, tally: Tally, experiment: Experiment
     ) -> None:
         self._files = storage.files
         self._imports = imports
         self._tally = tally
-        self._uuid = uuid
-        self._eid = eid
-        self._noted = imports.files(uuid)
-        columns = self._files.listing(uuid).columns()
+        self._uuid = experiment.uuid
+        self._eid = experiment.eid
+        self._by = By(experiment.created_by)
+        self._noted = imports.files(experiment.uuid)
+        columns = self._files.listing(experiment.uuid).columns()
         self._there = dict(zip(columns.names, columns.times, strict=True))
         self._compared: list[tuple[str, FileNote]] = []
 
@@ -244,21 +246,22 @@ class ExperimentFiles:
         """
         there = self._there.get(coming.name)
         replaces = self._is_as_noted(coming.name)
-        incoming = self._files.new_file()
-        digest, size = hashlib.sha256(), 0
+        incoming = self._files.new_file(hashed=True)
+        size = 0
         try:
             for chunk in coming.chunks:
-                digest.update(chunk)
                 size += len(chunk)
                 incoming.write([chunk])
-            note = FileNote(coming.modified_at, coming.modified_at, digest.digest(), compared=False)
+            sha256 = incoming.sha256
+            assert sha256 is not None  # noqa: S101 - it was asked for
+            note = FileNote(coming.modified_at, coming.modified_at, sha256, compared=False)
             if there is not None and not replaces:
                 return self._compared_with(coming.name, note, size)
             if not replaces:  # else the note of what stands here must last until it is replaced
                 self._imports.note_files(self._uuid, [(coming.name, note)])
             expected = there or ABSENT
             kept = self._files.keep(
-                incoming, self._uuid, coming.name, expected, time=coming.modified_at
+                incoming, self._uuid, coming.name, expected, by=self._by, time=coming.modified_at
             )
         except NotAsExpected:
             return Brought(coming.name, problem="was changed here meanwhile, and stays")

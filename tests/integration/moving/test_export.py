@@ -45,7 +45,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Project:
     storage = Storage(StorageSettings(folder / "data"))
     inbound = Inbound(storage)
     inbound.enter(Whole(odd, (MovedTask(task, "out", None),)))
-    files = inbound.files_of(ODD, odd.eid)
+    files = inbound.files_of(ODD)
     for name in ("tasks.json", "TASKS.json"):
         files.take(files.bring(ComingFile(ODD, name, 1_795_428_705_826_756, 1, iter([b"x"]))))
     files.end([])
