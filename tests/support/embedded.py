@@ -57,7 +57,7 @@ class EmbeddedServer:
         self._max_tasks = max_tasks
         self._quota = quota
         self._database = database
-        self._files = files
+        self.files = files
         self._without_data = without_data
         self._tls = tls
         self._more = more
@@ -106,8 +106,8 @@ class EmbeddedServer:
             command += ["--quota", str(self._quota)]
         if self._database is not None:
             command += ["--database", self._database]
-        if self._files is not None:
-            command += ["--files", self._files]
+        if self.files is not None:
+            command += ["--files", self.files]
         if self._tls is not None:
             certificate, key = map(str, self._tls)
             command += ["--tls-certificate", certificate, "--tls-key", key]

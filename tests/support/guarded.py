@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from aqsync.server.files.handing_over import hand_over
 from aqsync.server.rights.opening import open_database_of
 from aqsync.server.rights.tokens import Tokens
 from aqsync.server.rights.who import Scope, Who
@@ -31,12 +32,22 @@ class Guarded:
         self.server = server
         self._database = database
 
+    @property
+    def _settings(self) -> StorageSettings:
+        return StorageSettings(self.server.data, self._database, self.server.files)
+
     @contextmanager
     def tokens(self) -> Iterator[Tokens]:
-        with closing(
-            open_database_of(StorageSettings(self.server.data, self._database))
-        ) as database:
+        with closing(open_database_of(self._settings)) as database:
             yield Tokens(database)
+
+    def hand_over(self, uuid: str, owner: str, prefix: str) -> int:
+        """Give an owner the files of nobody whose names begin so."""
+        settings = self._settings
+        with closing(open_database_of(settings)) as database:
+            return hand_over(
+                settings, database, UUID(uuid), owner, lambda name: name.startswith(prefix)
+            )
 
     def secret(
         self,

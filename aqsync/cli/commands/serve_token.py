@@ -14,8 +14,9 @@ from aqsync.cli.serving.opened_tokens import OpenedTokens, opened_tokens
 from aqsync.cli.serving.storage_options import needed, storage_options
 from aqsync.cli.tables import say_table
 from aqsync.config import parse_duration
-from aqsync.errors import ExitCode
+from aqsync.errors import ExitCode, ServeFailed
 from aqsync.local_time import local_text
+from aqsync.wording import counted
 
 if TYPE_CHECKING:
     from aqsync.server.rights.tokens import Token
@@ -137,6 +138,43 @@ def revoke(*, storage: StorageSettings | None, name: str) -> ExitCode:
     with opened_tokens(needed(storage)) as opened:
         revoked = opened.tokens.revoke(name)
     say(f"revoked {revoked.who.name} of {revoked.who.owner}")
+    return ExitCode.OK
+
+
+@token.command(
+    name="hand-over", epilog="Example: aqsync serve token hand-over 20261123-1 --to sem --data d"
+)
+@click.argument("experiments", metavar="EID...", nargs=-1, required=True)
+@storage_options
+@click.option("--to", "owner", required=True, help="An owner of tokens.")
+@click.option(
+    "--prefix", "prefixes", multiple=True, help="Only files whose names begin so; may be repeated."
+)
+def hand_over(
+    *,
+    storage: StorageSettings | None,
+    experiments: tuple[str, ...],
+    owner: str,
+    prefixes: tuple[str, ...],
+) -> ExitCode:
+    """Give an owner the files of experiments that belong to nobody known.
+
+    Those are what came with the token of --token-file, without a token, or with an earlier
+    release. Tokens of this owner may replace and remove them afterwards.
+    """
+    storage = needed(storage)
+    with opened_tokens(storage) as opened:
+        from aqsync.server.files import handing_over  # noqa: PLC0415 - an optional extra
+
+        if owner not in {each.who.owner for each in opened.tokens.all()}:
+            raise ServeFailed(f"no token has the owner {owner!r}", hint="make the token first")
+        for named in experiments:
+            uuid = _uuid(opened, named)
+            count = handing_over.hand_over(
+                *(storage, opened.database, uuid, owner),
+                lambda name: not prefixes or name.startswith(prefixes),
+            )
+            say(f"{named}: {counted(count, 'file')} of {owner} now")
     return ExitCode.OK
 
 

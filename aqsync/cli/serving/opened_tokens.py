@@ -12,16 +12,18 @@ from aqsync.errors import ServeFailed
 
 if TYPE_CHECKING:
     from aqsync.server.catalog.catalog import Catalog
+    from aqsync.server.catalog.database import Database
     from aqsync.server.rights.tokens import Tokens
     from aqsync.server.settings import StorageSettings
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedTokens:
-    """The tokens, and the experiments that they may be bound to."""
+    """The tokens, the experiments that they may be bound to, and the database of both."""
 
     tokens: Tokens
     catalog: Catalog
+    database: Database
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def opened_tokens(storage: StorageSettings) -> Iterator[OpenedTokens]:
         raise not_installed(exc) from exc
     try:
         with closing(open_database_of(storage)) as database:
-            yield OpenedTokens(Tokens(database), Catalog(database))
+            yield OpenedTokens(Tokens(database), Catalog(database), database)
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc
     except OperationRefused as exc:

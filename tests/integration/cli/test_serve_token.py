@@ -90,6 +90,18 @@ def test_two_owners_do_not_differ_in_case_only(server: EmbeddedServer) -> None:
     assert "already" in token(server, "create", "n1", "--owner", "Ada", "--scope", "read").err
 
 
+def test_files_of_nobody_are_handed_over(server: EmbeddedServer) -> None:
+    with Visit(server.url, server.token) as admin:
+        made = admin.create()
+        admin.put(made["uuid"], "a", b"a")
+    words = ["hand-over", made["eid"], "--to"]
+    assert "no token has the owner" in token(server, *words, "nobody").err
+    assert token(server, "create", "h", "--owner", "heir", "--scope", "upload").exit_code == 0
+    assert token(server, *words, "heir").out == f"{made['eid']}: 1 file of heir now\n"
+    assert "0 files" in token(server, *words, "heir", "--prefix", "b").out
+    assert token(server, "hand-over", "20000101-1", "--to", "heir").exit_code == 2
+
+
 def test_the_first_token_can_come_before_the_server(tmp_path: Path) -> None:
     data = tmp_path / "data"
     words = ["create", "a", "--owner", "a", "--scope", "admin", "--data", str(data)]

@@ -210,6 +210,22 @@ def test_only_the_owner_replaces_and_removes_a_version(guarded: Guarded, admin: 
     admin.remove(uuid)
 
 
+def test_what_nobody_owns_can_be_handed_over(guarded: Guarded, admin: Visit) -> None:
+    uuid = admin.create()["uuid"]
+    for name in ("sem_a", "sem_b", "tem_c"):
+        admin.put(uuid, name, b"old")
+    with guarded.visit("tem", Scope.UPLOAD) as tem, guarded.visit("sem", Scope.UPLOAD) as sem:
+        tem.put(uuid, "sem_t", b"of another owner")
+        assert guarded.hand_over(uuid, "sem", "sem_") == 2
+        assert guarded.hand_over(uuid, "sem", "sem_") == 0
+        for name, status in (("sem_a", 200), ("sem_b", 200), ("sem_t", 403), ("tem_c", 403)):
+            assert sem.upload(uuid, name, b"new").status_code == status
+        assert tem.upload(uuid, "sem_a", b"x").status_code == 403
+        admin.put(uuid, "sem_a", b"nobody's again")
+        assert sem.upload(uuid, "sem_a", b"new").status_code == 403
+    admin.remove(uuid)
+
+
 def test_of_many_owners_one_gets_a_name(guarded: Guarded, admin: Visit) -> None:
     uuid = admin.create()["uuid"]
     with ExitStack() as visits, ThreadPoolExecutor(6) as threads:
