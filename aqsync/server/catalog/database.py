@@ -94,6 +94,14 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def now(self) -> int:
+        """Return the time by the clock that all its servers share, in microseconds since 1970.
+
+        Raises:
+            DatabaseAway: It cannot be reached, and never was.
+        """
+
+    @abstractmethod
     def held(self, tables: Iterable[str]) -> AbstractContextManager[None]:
         """Let nobody change these tables while the block lasts; others may read them.
 

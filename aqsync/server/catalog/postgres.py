@@ -25,9 +25,11 @@ from aqsync.server.catalog.database import (
     DatabaseAway,
     Dialect,
     TransactionLost,
+    transaction,
 )
 from aqsync.server.catalog.postgres_address import PostgresAddress
 from aqsync.server.catalog.postgres_schema import bring_up_to_date
+from aqsync.server.catalog.shared_clock import SharedClock
 from aqsync.server.errors import OperationRefused, ServerStartError
 
 _CONNECTIONS = 10
@@ -88,6 +90,7 @@ class PostgresDatabase(Database):
         # What the pool says of failures is said here, once.
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
         self._is_away = False
+        self._clock = SharedClock(self._time)
         self._pool = ConnectionPool(
             self._conninfo,
             kwargs={"autocommit": True},
@@ -130,6 +133,10 @@ class PostgresDatabase(Database):
                 # Somebody within the block went on after an error: nothing was done.
                 raise TransactionLost(_BUSY)
 
+    def now(self) -> int:
+        """Return the time by the clock of PostgreSQL."""
+        return self._clock.now()
+
     @contextmanager
     def held(self, tables: Iterable[str]) -> Iterator[None]:
         """Lock the tables, in a transaction of its own that may last for hours."""
@@ -150,6 +157,14 @@ class PostgresDatabase(Database):
                 f" FROM {table} HAVING max(number) IS NOT NULL",
                 (table,),
             )
+
+    @transaction
+    def _time(self) -> int:
+        with self._lent() as connection:
+            ((time,),) = connection.execute(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+            )
+        return int(time)
 
     @contextmanager
     def _lent(self) -> Iterator[psycopg.Connection]:

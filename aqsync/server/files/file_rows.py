@@ -181,10 +181,8 @@ class FileRows:
         """
         uuid, name = place
         with self._database.changing() as database:
-            number = _number(database, uuid)
-            if number is None:
-                raise FileRefused(404, EXPERIMENT_MISSING)
-            if new.lease is not None and not end_lease(database, new.lease):
+            number, is_noted = _number_for(database, uuid, new.blob)
+            if is_noted or (new.lease is not None and not end_lease(database, new.lease)):
                 # The sweep has taken it for one whose server died, and may remove the blob.
                 raise BlobsAway
             old = dict(_rows(database, number, [name], self._locked)).get(name)
@@ -247,7 +245,7 @@ def note_removed(database: Connection, blobs: Sequence[tuple[str, int | None]], 
     """Note that blobs are nobody's any more, for the sweep."""
     database.executemany(
         "INSERT INTO removed_blob (blob, size, removed_at) VALUES (?, ?, ?)"
-        " ON CONFLICT (blob) DO NOTHING",
+        " ON CONFLICT (blob) DO UPDATE SET removed_at = excluded.removed_at",
         [(blob, size, now) for blob, size in blobs],
     )
 
@@ -255,6 +253,18 @@ def note_removed(database: Connection, blobs: Sequence[tuple[str, int | None]], 
 def _number(database: Connection, uuid: UUID) -> int | None:
     row = database.execute("SELECT number FROM experiment WHERE uuid = ?", (str(uuid),)).fetchone()
     return None if row is None else int(row[0])
+
+
+def _number_for(database: Connection, uuid: UUID, blob: str) -> tuple[int, bool]:
+    """Return an experiment's number, and whether a blob is noted as nobody's."""
+    row = database.execute(
+        "SELECT number, EXISTS (SELECT 1 FROM removed_blob WHERE blob = ?)"
+        " FROM experiment WHERE uuid = ?",
+        (blob, str(uuid)),
+    ).fetchone()
+    if row is None:
+        raise FileRefused(404, EXPERIMENT_MISSING)
+    return int(row[0]), bool(row[1])
 
 
 def _rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
@@ -35,11 +34,6 @@ from aqsync.server.wire.conditions import ABSENT, check_expected
 _REMEMBERED = 10_000
 
 
-def now_us() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1000
-
-
 class RecordedStore(FileStore):
     """The files of all experiments, each a row that names a blob.
 
@@ -47,7 +41,8 @@ class RecordedStore(FileStore):
         database: Has the rows; several servers may share it.
         blobs: Has the bytes.
         space: How much room there is.
-        clock: Tells the time in microseconds since 1970.
+        clock: Tells the time in microseconds since 1970; None: that of the database, which all
+            servers agree on.
 
     Attributes:
         threads: How many threads that wait for it keep it busy.
@@ -58,11 +53,12 @@ class RecordedStore(FileStore):
         database: Database,
         blobs: BlobStore,
         space: Space,
-        clock: Callable[[], int] = now_us,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(space)
         self.threads = blobs.threads
         self._blobs = blobs
+        clock = clock or database.now
         self._clock = clock
         self._rows = FileRows(database)
         self._leases = Leases(database, clock)

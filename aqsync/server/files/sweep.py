@@ -16,7 +16,10 @@ GRACE_US = 600 * 1_000_000
 """How long a blob stays after its file was replaced or removed: who has just found its name opens
 it within this time, and takes a lease if reading it will take longer."""
 ORPHAN_US = 24 * 3600 * 1_000_000
-"""How old a blob is that has neither a row nor a lease when it is removed."""
+"""How old a blob is that has neither a row nor a lease when that is noted."""
+KEPT_US = 7 * 24 * 3600 * 1_000_000
+"""How long it stays from then on: if the database was restored from a backup, a newer one may turn
+up that names the blob."""
 _TURN_US = 900 * 1_000_000
 _EACH_US = 24 * 3600 * 1_000_000
 _AT_ONCE = 500
@@ -128,7 +131,7 @@ class Sweep:
         now = self._clock()
         with self._database.changing() as database:
             unnamed = [key for key in sorted(keys) if not _is_known(database, key)]
-            note_removed(database, [(key, None) for key in unnamed], now - GRACE_US)
+            note_removed(database, [(key, None) for key in unnamed], now + KEPT_US - GRACE_US)
 
     def _remove_some(self) -> int:
         """Remove some blobs after their grace; tell how many."""

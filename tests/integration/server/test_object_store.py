@@ -13,8 +13,9 @@ import pytest
 from aqsync.server.catalog.sqlite import SqliteDatabase
 from aqsync.server.errors import ServerStartError
 from aqsync.server.files.opening import open_blobs
-from aqsync.server.files.recorded_store import RecordedStore, now_us
+from aqsync.server.files.recorded_store import RecordedStore
 from aqsync.server.files.space import Space
+from aqsync.server.files.sweep import KEPT_US
 from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
@@ -123,7 +124,7 @@ def test_what_a_killed_server_has_sent_is_swept(
         closing(SqliteDatabase(tmp_path / "data" / "catalog.db")) as database,
         closing(open_blobs(place)) as blobs,
     ):
-        store = RecordedStore(database, blobs, Space(None), lambda: now_us() + passed)
+        store = RecordedStore(database, blobs, Space(None), lambda: database.now() + passed)
         while objects(place) > 1:
             passed += HOUR // 4
             assert passed < 2 * HOUR, "they outlive the server by hours"
@@ -146,11 +147,12 @@ def test_orphans_are_found_and_nothing_else(tmp_path: Path, place: str) -> None:
             orphan.finish()
         assert objects(place) == 12
         passed = 0
-        store = RecordedStore(storage.database, blobs, Space(None), lambda: now_us() + passed)
-        store.tidy_up()
-        assert objects(place) == 12
-        passed = 25 * HOUR
-        store.tidy_up()
+        now = storage.database.now
+        store = RecordedStore(storage.database, blobs, Space(None), lambda: now() + passed)
+        for wait in (0, 25 * HOUR, KEPT_US):
+            passed += wait
+            assert objects(place) == 12
+            store.tidy_up()
         assert objects(place) == 6
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -285,3 +286,12 @@ def test_a_transaction_that_went_on_after_an_error_is_no_success(url: str) -> No
         database.close()
     with pytest.raises(DatabaseAway), database.reading():
         pytest.fail("it is closed")
+
+
+def test_all_servers_have_the_time_of_the_database(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 5 * 3600 * 10**9)
+    with closing(PostgresDatabase(PostgresAddress(url))) as database:
+        assert abs(database.now() - real() // 1000) < 3600 * 10**6

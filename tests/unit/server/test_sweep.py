@@ -75,8 +75,9 @@ class Lab:
     def passes(self, time: int) -> None:
         self._now += time
 
-    def server(self) -> RecordedStore:
-        return RecordedStore(self.database, self.blobs, Space(None), self.now)
+    def server(self, ahead: int = 0) -> RecordedStore:
+        """Return a server; its clock may be ahead of the others'."""
+        return RecordedStore(self.database, self.blobs, Space(None), lambda: self._now + ahead)
 
     def experiment(self) -> UUID:
         return self.catalog.create("", "", [], by="me", create_folder=lambda _: None).uuid
@@ -178,7 +179,7 @@ def test_what_a_killed_server_was_about_goes(lab: Lab, size: int) -> None:
     begun(lab.server(), size)
     other = lab.server()
     for _ in range(100):
-        lab.passes(HOUR // 2)
+        lab.passes(2 * HOUR)
         other.tidy_up()
     assert lab.there() == set()
 
@@ -200,6 +201,42 @@ def test_a_small_upload_that_stood_still_for_half_a_day_is_refused(lab: Lab) -> 
     lab.passes(ORPHAN_US // 2 + MINUTE)
     with pytest.raises(BlobsAway):
         store.keep(incoming, lab.uuid, "f")
+
+
+def test_what_an_earlier_state_of_the_database_does_not_know_stays_for_a_week(lab: Lab) -> None:
+    """Who restores a backup may find out days later that there is a newer one."""
+    store = lab.server()
+    put(store, lab.uuid, "f")
+    (blob,) = lab.there()
+    lab.passes(10 * DAY)
+    with lab.database.changing() as database:
+        (row,) = database.execute("SELECT * FROM file").fetchall()
+        database.execute("DELETE FROM file")
+    for _ in range(6):
+        store.tidy_up()
+        lab.passes(DAY)
+    assert lab.there() == {blob}
+    with lab.database.changing() as database:
+        marks = ", ".join("?" * len(row))
+        database.execute(f"INSERT INTO file VALUES ({marks})", row)
+    for _ in range(6):
+        lab.passes(DAY)
+        store.tidy_up()
+    assert read(store, lab.uuid, "f") == b"content"
+
+
+def test_a_blob_that_the_sweep_takes_for_nobodys_becomes_no_file(lab: Lab) -> None:
+    """A clock that is days ahead of the others takes each upload for an old one."""
+    store, fast = lab.server(), lab.server(ahead=3 * DAY)
+    incoming = begun(store, 10)
+    fast.tidy_up()
+    with pytest.raises(BlobsAway):
+        store.keep(incoming, lab.uuid, "f")
+    incoming.discard()
+    put(store, lab.uuid, "f")
+    lab.passes(30 * DAY)
+    fast.tidy_up()
+    assert read(store, lab.uuid, "f") == b"content"
 
 
 def test_one_server_at_a_time_sweeps(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,14 +437,14 @@ SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.long) for seed in ran
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_histories(lab: Lab, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """At every moment each file is whole; after two quiet days only their blobs are left."""
+    """At every moment each file is whole; after ten quiet days only their blobs are left."""
     chance = random.Random(seed)
     history = History(lab, Kills(monkeypatch, chance), chance)
     for _ in range(60):
         history.go_on()
         history.check()
     for _ in range(60):
-        lab.passes(HOUR)
+        lab.passes(4 * HOUR)
         lab.server().tidy_up()
     with lab.database.reading() as database:
         named = {blob for (blob,) in database.execute("SELECT blob FROM file")}
@@ -428,6 +465,6 @@ def test_the_sweep_works_in_portions(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     assert store.sizes(lab.uuid, names) == [7] * 7
     lab.catalog.remove(lab.uuid)
     for _ in range(60):
-        lab.passes(HOUR)
+        lab.passes(4 * HOUR)
         store.tidy_up()
     assert lab.there() == set()
