@@ -104,8 +104,9 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
             Middleware(Proxies, known=settings.proxies),
             Middleware(AccessLog, trail=storage.trail),
             Middleware(RunningRequests, tasks=requests),
-            *_explorer(settings),
             Middleware(AnswersWhileAway),
+            # Before the gate: a browser cannot send a token when it opens a page.
+            *([Middleware(Explorer, directory=directory)] if settings.explorer else []),
             Middleware(
                 Gate,
                 directory=directory,
@@ -133,12 +134,8 @@ def _check(settings: ServerSettings) -> None:
         )
     if settings.max_tasks < 1:
         raise ServerStartError("no task could ever run", "Let at least 1 run at once.")
-
-
-def _explorer(settings: ServerSettings) -> list[Middleware]:
-    """Before the gate: a browser cannot send a token when it opens a page."""
-    asks_token = settings.token is not None
-    return [Middleware(Explorer, asks_token=asks_token)] if settings.explorer else []
+    if settings.rate_limit is not None and settings.rate_limit <= 0:
+        raise ServerStartError("no request could ever be made", "Let more than 0 a second come.")
 
 
 def _cookie_name(storage: StorageSettings, url: str) -> str:

@@ -62,23 +62,28 @@ def serve(settings: ServerSettings, *, host: str, port: int, insecure: bool = Fa
         encrypted = settings.tls is not None
         check_exposure(listener.getsockname()[0], asks=asks, encrypted=encrypted, insecure=insecure)
         settings = replace(settings, allowed_hosts=settings.allowed_hosts | names_in(host))
+        certificate = None if settings.tls is None else Certificate(*settings.tls)
 
         def ready() -> None:
             url = _url(listener, encrypted=encrypted)
             print(f"listening on {url}", flush=True)  # noqa: T201 - the promise
 
         def work(number: int, ready: Callable[[], None]) -> None:
-            _answer(settings.of_worker(number), listener, ready)
+            _answer(settings.of_worker(number), listener, ready, certificate)
 
         if settings.workers == 1:
-            _answer(settings, listener, ready)
+            _answer(settings, listener, ready, certificate)
         else:
             Workers(settings.workers, work, ready).run()
 
 
-def _answer(settings: ServerSettings, listener: socket.socket, ready: Callable[[], None]) -> None:
+def _answer(
+    settings: ServerSettings,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    certificate: Certificate | None,
+) -> None:
     """Answer in this process, until a signal."""
-    certificate = None if settings.tls is None else Certificate(*settings.tls)
     app = create_app(settings, _url_for_scripts(listener, settings))
     most_connections = connections_for(raise_file_limit())
     config = GuardedConfig(

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aqsync.server.rights.token_directory import TokenDirectory
 from aqsync.server.web.responses import send_html
 from aqsync.server.web.templates import Page, render
 from aqsync.server.wire.exchange import Exchange
@@ -28,19 +29,24 @@ class Explorer:
 
     Args:
         app: What answers everything else.
-        asks_token: Whether the server asks for a token.
+        directory: The tokens; where there are any, the page asks for one.
     """
 
-    def __init__(self, app: ASGIApp, *, asks_token: bool) -> None:
+    def __init__(self, app: ASGIApp, *, directory: TokenDirectory) -> None:
         self._app = app
-        self._html = render(
-            Page("explorer.html", {"asks_token": asks_token, "path": _PATH, "start": _START})
-        )
+        self._directory = directory
+        self._html = {
+            asks: render(
+                Page("explorer.html", {"asks_token": asks, "path": _PATH, "start": _START})
+            )
+            for asks in (True, False)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
         if scope["type"] == "http" and _is_opened(scope, Exchange(scope, receive, send)):
-            await send_html(Exchange(scope, receive, send), self._html)
+            asks = not await self._directory.is_open()
+            await send_html(Exchange(scope, receive, send), self._html[asks])
         else:
             await self._app(scope, receive, send)
 
