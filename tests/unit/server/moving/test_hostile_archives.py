@@ -125,7 +125,9 @@ def test_an_archive_without_its_head_is_refused(storage: Storage, tmp_path: Path
     assert "metadata.json" in refused(storage, written(tmp_path / "b", None, late)).message
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"no tar")])
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b"no tar")], ids=["empty", "no gzip", "no tar"]
+)
 def test_another_file_is_refused(storage: Storage, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(content)
