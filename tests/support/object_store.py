@@ -28,6 +28,7 @@ CREDENTIALS = {
     "AWS_REGION": "us-east-1",
 }
 _PARTS = ("s3", "master", "volume", "filer")
+_TRIES = 5
 _GRPC = 10_000
 """What each part adds to its port for a second one."""
 
@@ -49,8 +50,7 @@ class ObjectStore:
     def __init__(self) -> None:
         self._program = program()
         self.folder = Path(tempfile.mkdtemp(prefix="s3-"))
-        self._ports = dict(zip(_PARTS, _free_ports(len(_PARTS)), strict=True))
-        self.endpoint = f"http://127.0.0.1:{self._ports['s3']}"
+        self._ports: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -62,8 +62,12 @@ class ObjectStore:
             "actions": ["Admin", "Read", "Write", "List"],
         }
         (self.folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-        self.start()
-        return self
+        for _ in range(_TRIES):
+            # Somebody else may take one of them meanwhile.
+            self._ports = dict(zip(_PARTS, _free_ports(len(_PARTS)), strict=True))
+            if self._started():
+                return self
+        raise AssertionError(self._log())
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -73,7 +77,15 @@ class ObjectStore:
         """Return an address in a bucket that nobody has used, as ``--files`` takes it."""
         return f"s3://lab/{next(self._numbers)}?endpoint={endpoint or self.endpoint}"
 
+    @property
+    def endpoint(self) -> str:
+        """Its URL."""
+        return f"http://127.0.0.1:{self._ports['s3']}"
+
     def start(self) -> None:
+        assert self._started(), self._log()
+
+    def _started(self) -> bool:
         ports = [f"-{part}.port={port}" for part, port in self._ports.items()]
         sockets = [f"-{part}.localSocket={self.folder / part}.sock" for part in ("s3", "filer")]
         command = [
@@ -88,7 +100,12 @@ class ObjectStore:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=self.folder, env=environment
             )
-        wait_until(self._takes_objects, "the object store")
+        process = self._process
+        wait_until(lambda: process.poll() is not None or self._takes_objects(), "the object store")
+        return process.poll() is None
+
+    def _log(self) -> str:
+        return (self.folder / "log").read_text()
 
     def stop(self) -> None:
         """End it at once."""

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.patience import HANG_S, wait_until
 
+_TRIES = 5
 MUST_BE_THERE = "AQSYNC_ALL_PARTS"
 """Set where no test may be skipped for want of a part."""
 _SPEED = ("fsync=off", "full_page_writes=off", "max_connections=200")
@@ -62,14 +63,20 @@ class Postgres:
         )
         hba = self.folder / "data" / "pg_hba.conf"
         hba.write_text(f"host all careful all scram-sha-256\n{hba.read_text()}")
-        self.start()
-        return self
+        for _ in range(_TRIES):
+            if self._started():
+                return self
+            self.port = _free_port()  # somebody else has taken it meanwhile
+        raise AssertionError(self._log())
 
     def __exit__(self, *_: object) -> None:
         self.stop()
         shutil.rmtree(self.folder)
 
     def start(self) -> None:
+        assert self._started(), self._log()
+
+    def _started(self) -> bool:
         settings = [*self._speed, f"port={self.port}", f"unix_socket_directories={self.folder}"]
         options = [word for setting in settings for word in ("-c", setting)]
         # It must not outlive the tests, even if these are killed.
@@ -78,7 +85,12 @@ class Postgres:
             self._process = subprocess.Popen(
                 [*command, "-D", str(self.folder / "data")], stderr=log, stdout=log, user=self._user
             )
-        wait_until(self._is_ready, "PostgreSQL")
+        process = self._process
+        wait_until(lambda: process.poll() is not None or self._is_ready(), "PostgreSQL")
+        return process.poll() is None
+
+    def _log(self) -> str:
+        return (self.folder / "log").read_text()
 
     def stop(self) -> None:
         """End it at once, as a crash would; what was committed stays."""
