@@ -219,7 +219,7 @@ class _Reader(BlobReader):
         self._start = 0
 
     def next_piece(self) -> bytes:
-        size = min(_READ, self._size - self._start)
+        size = min(_READ, self._size - self._start, PIECE - self._start % PIECE)
         if not size:
             return b""
         piece = self._blobs.read(self._key, self._start, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Sequence
 
@@ -118,10 +119,17 @@ class RecordedOpenFile(OpenFile):
         super().__init__(facts)
         self._reader = reader
         self._let_go = let_go
+        self._hash = hashlib.sha256()
+        self._left = facts.size
 
     def next_piece(self) -> bytes:
-        """Return the next bytes."""
-        return self._reader.next_piece()
+        """Return the next bytes; the last ones only if all are those that were stored."""
+        piece = self._reader.next_piece()
+        self._hash.update(piece)
+        self._left -= len(piece)
+        if not self._left and self._hash.digest() != self.facts.sha256:
+            raise OSError(errno.EIO, "these are other bytes than were stored")
+        return piece
 
     def sha256(self) -> bytes:
         """Return the SHA-256 that its row has."""

@@ -60,11 +60,19 @@ class Sweep:
                 pass
             self._note_expired()
             if self._take("listing", _EACH_US):
-                self._note_orphans()
+                self._list()
             while self._remove_some():
-                self._keep_turn()
+                self._keep("turn", _TURN_US)
         finally:
-            self._keep_turn(0)
+            self._keep("turn", 0)
+
+    def _list(self) -> None:
+        """Note what is nobody's; if that fails, the next turn tries again."""
+        try:
+            self._note_orphans()
+        except BaseException:
+            self._keep("listing", 0)
+            raise
 
     @transaction
     def _take(self, what: str, lasts_us: int) -> bool:
@@ -82,10 +90,11 @@ class Sweep:
             return taken.rowcount == 1
 
     @transaction
-    def _keep_turn(self, lasts_us: int = _TURN_US) -> None:
+    def _keep(self, what: str, lasts_us: int) -> None:
+        """Keep what was taken for a while longer; for 0, give it back."""
         with self._database.changing() as database:
             database.execute(
-                "UPDATE sweep SET until = ? WHERE what = 'turn'", (self._clock() + lasts_us,)
+                "UPDATE sweep SET until = ? WHERE what = ?", (self._clock() + lasts_us, what)
             )
 
     @transaction
@@ -124,7 +133,7 @@ class Sweep:
         old = (found for found in self._blobs.found() if found.changed_at <= latest)
         for some in _portions(old):
             self._note_unnamed({found.key for found in some})
-            self._keep_turn()
+            self._keep("turn", _TURN_US)
 
     @transaction
     def _note_unnamed(self, keys: Iterable[str]) -> None:

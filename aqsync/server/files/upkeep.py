@@ -12,6 +12,8 @@ from aqsync.server.files.leases import Leases
 from aqsync.server.files.sweep import Sweep
 
 _EACH_SECONDS = 60.0
+_PATIENCE_SECONDS = 10.0
+"""How long an end waits for a step: a store that hangs must not hold the server up."""
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +44,7 @@ class Upkeep:
         """End, and give back what is held."""
         self._ended.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(_PATIENCE_SECONDS)
         self._try(self._leases.renew)
 
     def tidy_up(self) -> None:
@@ -64,3 +66,7 @@ class Upkeep:
             step()
         except (DatabaseAway, FileRefused, OSError, TransactionLost) as exc:
             _log.warning("the store of files cannot be tidied up now: %s", exc)
+        except Exception:
+            # What it works with may be closed by the time a slow step comes back.
+            if not self._ended.is_set():
+                raise

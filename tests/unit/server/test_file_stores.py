@@ -269,3 +269,23 @@ def test_what_is_discarded_leaves_nothing(storage: Storage, store: FileStore, uu
     incoming.discard()
     store.new_file().discard()
     assert listed(storage.files, uuid) == {}
+
+
+def test_bytes_that_have_changed_are_not_given_out(
+    storage: Storage, uuid: UUID, files: str | None
+) -> None:
+    """Where the database knows the SHA-256; the client gets less than was announced."""
+    if files is None:
+        pytest.skip("folders have no record that could contradict them")
+    put(storage.files, uuid, "f", bytes(9_000_000))
+    put(storage.files, uuid, "g", b"content")
+    with storage.database.changing() as database:
+        database.execute("UPDATE file SET sha256 = ?", (bytes(32),))
+    for name, most in (("f", 9_000_000), ("g", 1)):
+        got: list[bytes] = []
+        with (
+            closing(storage.files.open_for_reading(uuid, name)) as file,
+            pytest.raises(OSError, match="other bytes"),
+        ):
+            got.extend(iter(file.next_piece, b""))
+        assert len(b"".join(got)) < most

@@ -266,7 +266,7 @@ def test_a_sweep_that_died_is_followed_by_another(
     lab.passes(GRACE_US)
     with monkeypatch.context() as patch:
         patch.setattr(lab.blobs, "remove", _killed)
-        patch.setattr("aqsync.server.files.sweep.Sweep._keep_turn", _killed)
+        patch.setattr("aqsync.server.files.sweep.Sweep._keep", _killed)
         with pytest.raises(Killed):
             store.tidy_up()
     lab.server().tidy_up()
@@ -315,7 +315,7 @@ _STEPS = (
     "Sweep._note_unnamed",
     "Sweep._unused",
     "Sweep._forget",
-    "Sweep._keep_turn",
+    "Sweep._keep",
 )
 
 
