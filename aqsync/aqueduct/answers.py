@@ -109,7 +109,7 @@ def check_access(answer: Answer, what: str) -> None:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _RETRY_LATER:
         raise ServerFailed(
             f"{what}: the server failed ({status}{_said(answer)})",
-            retry_after_s=_retry_after_s(answer) if status in _MAY_NAME_A_PAUSE else None,
+            retry_after_s=retry_after_s(answer) if status in _MAY_NAME_A_PAUSE else None,
         )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         target = answer.headers.get("location", "nowhere")[:_LONGEST_WORDS]
@@ -250,7 +250,7 @@ def http_date(text: str | None) -> datetime | None:
         return None
 
 
-def _retry_after_s(answer: Answer) -> float | None:
+def retry_after_s(answer: Answer) -> float | None:
     """Return how long the server asks to be left alone, in seconds; None if it says nothing usable.
 
     A time of day is counted from the answer's own date, so that our clock does not matter.

@@ -12,7 +12,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from aqsync.aqueduct.by_eid import named_by_eid
 from aqsync.aqueduct.checked import brief, brief_items, checked
-from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.client import PATIENCE_S, Client
 from aqsync.aqueduct.experiment import Experiment
 from aqsync.aqueduct.extensions import Extension
 from aqsync.aqueduct.paging import by_age
@@ -63,6 +63,7 @@ class API:
             verify=verify,
             connect_timeout=timeout,
             answer_timeout=timeout,
+            patience=PATIENCE_S,
         )
 
     def __repr__(self) -> str:

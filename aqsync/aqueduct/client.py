@@ -44,6 +44,8 @@ _RESOLVE_CHUNK = 100
 _TAGGED_CHUNK = 25
 _MOST_TAGGED = 500
 """What the server tells at most in one answer."""
+PATIENCE_S = 300.0
+"""How long scripts and commands wait in all for a server that has too many requests."""
 _TAGS_CHUNK = 500
 """Tags in one answer of the server."""
 _MOST_TAGS = 200_000
@@ -73,6 +75,8 @@ class Client:
         stall_timeout: Seconds a transfer may be without any progress, the wait for its answer
             included (the server makes the file durable before it answers). It may take as long as
             it takes otherwise.
+        patience: Seconds that a request waits in all where the server had too many (429) and says
+            when to come again; but an upload of more than 128 KiB is not sent again.
 
     Raises:
         ConfigError: The URL, token or file of authorities cannot be used.
@@ -87,9 +91,10 @@ class Client:
         connect_timeout: float = 5.0,
         answer_timeout: float = 30.0,
         stall_timeout: float = 60.0,
+        patience: float = 0.0,
     ) -> None:
         timeouts = Timeouts(connect_timeout, answer_timeout, stall_timeout)
-        self._transport = Transport(url, token, verify=verify, timeouts=timeouts)
+        self._transport = Transport(url, token, verify=verify, timeouts=timeouts, patience=patience)
         self._graphql = GraphQLClient(self._transport)
         self.tasks = ServerTasks(self._graphql)
         """Extensions and the tasks that run their actions."""

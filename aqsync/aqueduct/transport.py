@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from aqsync import __version__
 from aqsync.aqueduct.address import proxy_for, server_url, token_bytes
 from aqsync.aqueduct.answer_timeout import SLOWEST_BYTES_PER_SECOND, AnswerTimeout
-from aqsync.aqueduct.answers import Answer
+from aqsync.aqueduct.answers import Answer, retry_after_s
 from aqsync.aqueduct.connections import Connections
 from aqsync.aqueduct.http_libraries import httpcore, httpx, socksio
 from aqsync.aqueduct.multipart import UploadBody
@@ -59,6 +60,8 @@ _LONGEST_SECONDS = 3600.0
 """No answer but a file takes longer in all, however slow the line is."""
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
 """What OpenSSL says of an answer in the clear."""
+_SHORTEST_PAUSE_S = 0.1
+"""However soon a server wants to be asked again."""
 _ERROR_BYTES = 64 * 1024
 """No more than this is read of an answer that reports an error."""
 
@@ -126,13 +129,21 @@ class Transport:
         verify: How to check a TLS certificate: True by the system's and the usual authorities, a
             path of a file by the authorities in it, False not at all.
         timeouts: Limits in seconds.
+        patience: For how many seconds in all a request waits that the server wants later, as it
+            had too many (429); then its answer is returned as it is.
 
     Raises:
         ConfigError: The URL, the token or the file of authorities cannot be used.
     """
 
     def __init__(
-        self, url: str, token: str | None, *, verify: bool | str, timeouts: Timeouts
+        self,
+        url: str,
+        token: str | None,
+        *,
+        verify: bool | str,
+        timeouts: Timeouts,
+        patience: float = 0.0,
     ) -> None:
         self.url = server_url(url)
         try:
@@ -151,7 +162,8 @@ class Transport:
         self._proxy = _proxy(self.url)
         self._sockets = WatchedSockets()
         self._pool = _pool(_tls_context(base, verify=verify), self._proxy, self._sockets)
-        self._closed = False
+        self._closed = threading.Event()
+        self._patience = patience
 
     @property
     def _with_token(self) -> bool:
@@ -159,7 +171,7 @@ class Transport:
 
     def close(self) -> None:
         """Close every connection, also those in use: what runs on them ends with an error."""
-        self._closed = True
+        self._closed.set()
         self._pool.close()
         self._sockets.close()  # also those that the pool does not know yet
 
@@ -223,7 +235,18 @@ class Transport:
             raise self._translate(exc, request, what) from exc
 
     def _send(self, request: Request) -> _Response:
-        if self._closed:
+        """Send a request, again where the server had too many and names a pause: it did nothing."""
+        give_up_at = time.monotonic() + self._patience
+        while True:
+            response = self._send_once(request)
+            asked = _pause_asked_for(request, response)
+            if asked is None or time.monotonic() + asked >= give_up_at:
+                return response
+            response.stream.close()
+            self._closed.wait(max(asked, _SHORTEST_PAUSE_S))
+
+    def _send_once(self, request: Request) -> _Response:
+        if self._closed.is_set():
             raise httpcore.ConnectError(CLOSED)
         try:
             url = _parsed(self.url + request.path)
@@ -281,7 +304,7 @@ class Transport:
             raise self._translate(exc, request, what) from exc
 
     def _translate(self, exc: Exception, request: Request, what: str) -> RemoteError:
-        if self._closed:
+        if self._closed.is_set():
             return ServerUnreachable(f"{what}: {CLOSED}")
         if isinstance(exc, httpcore.ProtocolError) and not _broke_off(exc):
             return BadAnswer(
@@ -333,6 +356,17 @@ class _Response(Protocol):
     def stream(self) -> _Stream: ...
     @property
     def extensions(self) -> Mapping[str, Any]: ...
+
+
+def _pause_asked_for(request: Request, response: _Response) -> float | None:
+    """For how many seconds a server that had too many requests asks to be left alone."""
+    body = request.body
+    if response.status != HTTPStatus.TOO_MANY_REQUESTS:
+        return None
+    if isinstance(body, UploadBody) and not body.repeatable:
+        return None
+    answer = Answer("", response.status, _readable(response.headers), bytearray(), with_token=False)
+    return retry_after_s(answer)
 
 
 def _is_good(response: _Response) -> bool:

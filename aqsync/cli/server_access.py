@@ -13,7 +13,7 @@ from uuid import UUID
 import click
 
 from aqsync.aqueduct.by_eid import named_by_eid
-from aqsync.aqueduct.client import Client
+from aqsync.aqueduct.client import PATIENCE_S, Client
 from aqsync.aqueduct.records import ExperimentRef
 from aqsync.cli.completion import complete_eids
 from aqsync.cli.local_path import PATH
@@ -83,6 +83,7 @@ def connected(found: Access) -> Client:
         connect_timeout=min(_CONNECT_S, found.timeout),
         answer_timeout=found.timeout,
         stall_timeout=found.stall_timeout,
+        patience=PATIENCE_S,
     )
 
 

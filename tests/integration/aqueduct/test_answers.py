@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from aqsync.aqueduct.client import Client
 from aqsync.errors import (
     AqsyncError,
     BadAnswer,
@@ -31,6 +32,7 @@ from tests.support.client_faults import (
     listing,
     upload,
 )
+from tests.support.patience import HANG_S
 from tests.support.raw_server import Peer, RawServer
 
 
@@ -254,3 +256,42 @@ def test_a_pause_that_the_server_asks_for_is_told(
     ):
         operation(server)
     assert caught.value.retry_after_s == pause
+
+
+def busy_at_first(asked: list[bytes], *headers: str) -> Callable[[Peer], None]:
+    """Has too many requests once, and stores the file when it comes again."""
+
+    def handler(peer: Peer) -> None:
+        while (request := peer.request())[0]:
+            asked.append(request[1])
+            if len(asked) == 1:
+                peer.answer("429 Too Many", b"", *headers)
+            else:
+                peer.answer("200 OK", b'{"result": "Successfuly uploaded a"}')
+
+    return handler
+
+
+def test_a_patient_client_comes_again_when_the_server_says() -> None:
+    asked: list[bytes] = []
+    with (
+        RawServer(busy_at_first(asked, "retry-after: 0")) as raw,
+        Client(raw.url, patience=HANG_S) as server,
+    ):
+        upload(server)
+    assert len(asked) == 2
+    assert asked[0] == asked[1], "nothing of the file is missing"
+
+
+@pytest.mark.parametrize(
+    ("header", "patience"), [("retry-after: 0", 0.0), ("retry-after: 60", 59.0), ("x: y", HANG_S)]
+)
+def test_no_client_waits_longer_than_it_was_told(header: str, patience: float) -> None:
+    asked: list[bytes] = []
+    with (
+        RawServer(busy_at_first(asked, header)) as raw,
+        Client(raw.url, patience=patience) as server,
+        pytest.raises(ServerFailed),
+    ):
+        upload(server)
+    assert len(asked) == 1
