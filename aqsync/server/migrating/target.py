@@ -44,6 +44,8 @@ def opened_target(settings: StorageSettings) -> Iterator[Target]:
     """
     storage = Storage(settings, unfinished=True)
     try:
+        # A file may take longer than what keeps it from the sweep, unless that is renewed.
+        storage.files.begin()
         yield Target(storage, settings)
     finally:
         storage.close()
