@@ -91,7 +91,6 @@ class FileRows:
             return _number(database, uuid) is not None
 
     @transaction
-    @transaction
     def whose(self, uuid: UUID, name: str) -> tuple[int, str | None] | None:
         """Return when a file was stored, and by whom, if that is known; None if there is none."""
         with self._database.reading() as database:
