@@ -127,6 +127,7 @@ def test_the_tasks_of_another_experiment_are_not_listed(actions: Actions) -> Non
 
 
 def test_a_running_task_is_cancelled(actions: Actions) -> None:
+    """An archived server needs a broker that reaches all workers: RabbitMQ, not a database."""
     task = actions.start("sleep")
     actions.started(task)
     assert actions.cancel(task)["uuid"] == task["uuid"]

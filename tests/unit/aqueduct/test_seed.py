@@ -108,6 +108,10 @@ def test_a_method_takes_what_it_took(kind: str, method: str) -> None:
     assert all(each.default is not REQUIRED for each in others)
 
 
+def test_an_action_made_by_hand_has_no_extension() -> None:
+    assert aqsync.ExtensionAction.model_fields["extension"].default is None
+
+
 @pytest.mark.parametrize("kind", ATTRIBUTES)
 def test_an_object_has_the_attributes_it_had(kind: str) -> None:
     wanted, writable = ATTRIBUTES[kind]
