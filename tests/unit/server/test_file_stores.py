@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -20,20 +20,30 @@ from aqsync.server.wire.conditions import ABSENT
 MICROSECOND = 1_795_428_705_826_756
 
 
-@pytest.fixture(params=["folders", "directory", pytest.param("objects", marks=pytest.mark.long)])
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    """Where a server keeps the contents of files; None for its own directory."""
+KINDS = (
+    *("folders", "directory"),
+    *(pytest.param(kind, marks=pytest.mark.long) for kind in ("objects", "postgres")),
+)
+
+
+@pytest.fixture(params=KINDS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StorageSettings:
+    """Where a server keeps names and contents of files."""
+    data = tmp_path / "data"
     match request.param:
         case "directory":
-            return str(tmp_path / "shared")
+            return StorageSettings(data, files=str(tmp_path / "shared"))
         case "objects":
-            return str(request.getfixturevalue("object_store").place())
-    return None
+            return StorageSettings(data, files=request.getfixturevalue("object_store").place())
+        case "postgres":
+            database = request.getfixturevalue("postgres").database()
+            return StorageSettings(data, database, str(tmp_path / "shared"))
+    return StorageSettings(data)
 
 
 @pytest.fixture
-def storage(tmp_path: Path, files: str | None) -> Iterator[Storage]:
-    with closing(Storage(StorageSettings(tmp_path / "data", files=files))) as storage:
+def storage(settings: StorageSettings) -> Iterator[Storage]:
+    with closing(Storage(settings)) as storage:
         yield storage
 
 
@@ -151,6 +161,46 @@ def test_one_of_those_that_expect_the_same_wins(store: FileStore, uuid: UUID) ->
         won = list(pool.map(tries, range(8)))
     assert sum(won) == 1
     assert read(store, uuid, "f") == bytes([won.index(True)])
+
+
+def test_versions_follow_one_another_whoever_makes_them(store: FileStore, uuid: UUID) -> None:
+    """Six threads each replace what they have just seen: none takes another's version away."""
+    put(store, uuid, "f", b"0")
+
+    def counts_on(_: int) -> int:
+        done = 0
+        for _ in range(8):
+            seen = listed(store, uuid)["f"]
+            number = int(read(store, uuid, "f"))
+            try:
+                put(store, uuid, "f", b"%d" % (number + 1), seen)
+            except NotAsExpected:
+                continue
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(6) as pool:
+        done = sum(pool.map(counts_on, range(6)))
+    # What was read is of the listed version or a later one, and a later one is not as expected.
+    assert int(read(store, uuid, "f")) == done >= 8
+
+
+def test_uploads_while_their_experiment_is_removed(storage: Storage, store: FileStore) -> None:
+    def uploads(number: int) -> None:
+        for count in range(20):
+            with suppress(FileRefused):
+                put(store, doomed, f"{number % 2}-{count % 4}")
+
+    for _ in range(3):
+        doomed = new_experiment(storage)
+        with ThreadPoolExecutor(4) as pool:
+            running = [pool.submit(uploads, number) for number in range(4)]
+            while not store.listing(doomed).names():
+                pass
+            storage.remove_experiment(doomed)
+            for each in running:
+                each.result()
+        assert listed(store, doomed) == {}
 
 
 def test_a_reader_of_a_version_that_goes_gets_it_whole(store: FileStore, uuid: UUID) -> None:
@@ -272,10 +322,10 @@ def test_what_is_discarded_leaves_nothing(storage: Storage, store: FileStore, uu
 
 
 def test_bytes_that_have_changed_are_not_given_out(
-    storage: Storage, uuid: UUID, files: str | None
+    storage: Storage, uuid: UUID, settings: StorageSettings
 ) -> None:
     """Where the database knows the SHA-256; the client gets less than was announced."""
-    if files is None:
+    if settings.files is None:
         pytest.skip("folders have no record that could contradict them")
     put(storage.files, uuid, "f", bytes(9_000_000))
     put(storage.files, uuid, "g", b"content")
