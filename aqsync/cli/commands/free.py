@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from aqsync.aqueduct.client import PATIENCE_S
 from aqsync.cli.commands.push import push_limited
 from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import chosen, config_option
@@ -116,7 +117,7 @@ def free(
     clock, result = SystemClock(), _Result()
     with (
         alone(config.journal) as left,
-        connect(config) as server,
+        connect(config, patience=PATIENCE_S) as server,
         journal_after_scan(config, [mapping]) as (journal, _),
     ):
         _tell_put_back(left)

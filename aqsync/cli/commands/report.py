@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from aqsync.aqueduct.client import PATIENCE_S
 from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import journal_after_scan
@@ -161,7 +162,7 @@ def _titles(config: Config, journal: Journal, counted: Period) -> dict[str, str]
     if not unknown:
         return known
     try:
-        with connect(config) as server:
+        with connect(config, patience=PATIENCE_S) as server:
             found = server.resolve(unknown[:_ASKED_FOR])
     except AqsyncError as exc:
         complain(f"titles of experiments are missing: {exc.message}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import click
 
+from aqsync.aqueduct.client import PATIENCE_S
 from aqsync.cli.completion import complete_mappings
 from aqsync.cli.config_options import config_option
 from aqsync.cli.journal_view import journal_after_scan
@@ -74,7 +75,7 @@ def verify(
     subject = _subject(config, target)
     with ExitStack() as stack:
         write = stack.enter_context(report_at(report))
-        server = stack.enter_context(connect(config))
+        server = stack.enter_context(connect(config, patience=PATIENCE_S))
         journal, _ = stack.enter_context(journal_after_scan(config, subject.mappings))
         eids = _experiments(journal, subject)
         usable = Mirror(server, journal, clock).refresh(eids)
