@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import threading
@@ -21,6 +22,8 @@ _WATCHED = _STOP | {signal.SIGCHLD, signal.SIGALRM}
 _READY = b"ready"
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+_LONGEST_STOP_S = 60.0
+"""How long a worker may take to stop: one that hangs would let the stop wait for ever."""
 _LIVED_WELL_S = 60.0
 """Who has lived for this long is started again at once."""
 
@@ -68,6 +71,7 @@ class Workers:
         self._ready = ready
         self._workers = [_Worker(number) for number in range(count)]
         self._stopping = False
+        self._stop_by = math.inf
         self._alive, self._held = os.pipe()
         self._mask: set[signal.Signals] = set()
 
@@ -84,8 +88,7 @@ class Workers:
             while not self._stopping or self._running():
                 got = signal.sigwait(_WATCHED)
                 if got in _STOP:
-                    self._stopping = True
-                    self._send(got)
+                    self._stop(got)
                 self._look_after_all()
         finally:
             self._send(signal.SIGKILL)
@@ -94,6 +97,13 @@ class Workers:
             os.close(self._alive)
             os.close(self._held)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def _stop(self, number: int) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._stop_by = time.monotonic() + _LONGEST_STOP_S
+            signal.setitimer(signal.ITIMER_REAL, _LONGEST_STOP_S)
+        self._send(number)
 
     def _running(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.pid is not None]
@@ -154,6 +164,10 @@ class Workers:
             if pid:
                 self._bury(worker, status)
         if self._stopping:
+            if time.monotonic() >= self._stop_by:
+                for worker in self._running():
+                    _log.warning("worker %d does not stop, and is killed", worker.number)
+                self._send(signal.SIGKILL)
             return
         waiting = [worker for worker in self._workers if worker.pid is None]
         for worker in waiting:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from aqsync.server.errors import ServerStartError
-from aqsync.server.files.blobs import BlobReader, BlobStore, BlobWriter, FoundBlob, new_key
+from aqsync.server.files.blobs import (
+    BlobReader,
+    BlobsAway,
+    BlobStore,
+    BlobWriter,
+    FoundBlob,
+    new_key,
+)
 from aqsync.server.files.descriptors import sync_folder, write_all, write_early
 
 _MARK = "aqsync-files"
 _PIECE = 512 * 1024
 _FOLDER_NAME = 2
+_log = logging.getLogger(__name__)
 
 
 class DirectoryBlobs(BlobStore):
@@ -60,7 +69,12 @@ class DirectoryBlobs(BlobStore):
 
     def reader(self, key: str, size: int) -> BlobReader:
         """Return a blob from its beginning."""
-        return _Reader(os.open(self._place(key), os.O_RDONLY), size)
+        place = self._place(key)
+        try:
+            return _Reader(os.open(place, os.O_RDONLY), size)
+        except FileNotFoundError:
+            _check_mounted(Path(self._folder))
+            raise
 
     def remove(self, blobs: Iterable[tuple[str, int | None]]) -> None:
         """Remove blobs."""
@@ -127,6 +141,7 @@ class _Writer(BlobWriter):
 
     def _make_folder(self) -> None:
         folder = Path(self._place).parent
+        _check_mounted(folder.parent)
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         sync_folder(folder.parent)
@@ -144,6 +159,19 @@ class _Reader(BlobReader):
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _check_mounted(folder: Path) -> None:
+    """Refuse a directory that has lost its mark: the file system with the blobs is not mounted.
+
+    What was written then would be hidden below the file system once it is mounted again.
+
+    Raises:
+        BlobsAway: It has.
+    """
+    if not (folder / _MARK).exists():
+        _log.error("the files are not in %s: is their file system mounted?", folder)
+        raise BlobsAway
 
 
 def _unusable(folder: Path, exc: Exception) -> ServerStartError:

@@ -65,6 +65,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self._now = 1_795_428_705_826_756
         self.blobs = LabBlobs(folder / "files", self.now)
+        self.blobs.mark("the lab's")
         self.database = SqliteDatabase(folder / "catalog.db")
         self.catalog = Catalog(self.database)
         self.uuid = self.experiment()

@@ -18,7 +18,10 @@ SCRIPT = """
 import os, signal, sys, time
 from pathlib import Path
 from aqsync.server.errors import ServerStartError
+from aqsync.server import workers
 from aqsync.server.workers import Workers
+
+workers._LONGEST_STOP_S = float(os.environ["STOP_S"])
 
 def work(number, ready):
     if Path("fatal").exists() and number == 2:
@@ -44,11 +47,11 @@ except ServerStartError as exc:
 
 
 @contextmanager
-def workers(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def workers(folder: Path, stop_s: float = HANG_S) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "STOP_S": f"{stop_s}", "PYTHONPATH": str(Path(__file__).parents[3])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -86,6 +89,20 @@ def test_a_signal_to_stop_goes_on_to_all(number: signal.Signals, tmp_path: Path)
         assert process.wait(HANG_S) == 0
     ended = [(tmp_path / f"ended-{each}").read_text() for each in range(3)]
     assert ended == [number.name.removeprefix("SIG")] * 3
+
+
+@pytest.mark.parametrize("hanging", [1, 3])
+def test_those_that_hang_do_not_hold_up_a_stop(tmp_path: Path, hanging: int) -> None:
+    with workers(tmp_path, stop_s=0.5) as process:
+        line(process)
+        stopped = [pids(tmp_path, number)[0] for number in range(hanging)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        process.terminate()
+        assert process.wait(HANG_S) == 0
+        assert not any(map(is_alive, stopped))
+        assert process.stderr is not None
+        assert "worker 0 does not stop, and is killed" in process.stderr.read()
 
 
 def test_one_that_dies_is_started_again(tmp_path: Path) -> None:
