@@ -7,12 +7,14 @@ breaks off would stay in the bucket without being listed, and obstore cannot lis
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
@@ -23,7 +25,7 @@ from aqsync.server.errors import ServerStartError
 from aqsync.server.files.blobs import BlobReader, BlobsAway, BlobStore, BlobWriter, FoundBlob
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import ClientConfig, S3Config
 
 PIECE = 8 * 1024 * 1024
 """Bytes in one object: what is there already is read by this size, so it cannot change."""
@@ -241,11 +243,7 @@ def _opened(bucket: Bucket) -> S3Store:
             bucket.name,
             prefix=bucket.prefix or None,
             config=config,
-            client_options={
-                "allow_http": (bucket.endpoint or "").startswith("http:"),
-                "connect_timeout": timedelta(seconds=_CONNECT_S),
-                "timeout": timedelta(seconds=_REQUEST_S),
-            },
+            client_options=_client_options(bucket),
             retry_config={
                 "max_retries": _TRIES,
                 "retry_timeout": timedelta(seconds=_LONGEST_S),
@@ -261,6 +259,18 @@ def _opened(bucket: Bucket) -> S3Store:
             f"the bucket {bucket} cannot be used: {_first_line(exc)}",
             "Look at the variables AWS_* of the environment.",
         ) from None
+
+
+def _client_options(bucket: Bucket) -> ClientConfig:
+    options: ClientConfig = {
+        "allow_http": (bucket.endpoint or "").startswith("http:"),
+        "connect_timeout": timedelta(seconds=_CONNECT_S),
+        "timeout": timedelta(seconds=_REQUEST_S),
+    }
+    authority = os.environ.get("AWS_CA_BUNDLE")
+    if authority:
+        options["root_certificate"] = Path(authority).read_bytes()
+    return options
 
 
 def _path(key: str, number: int) -> str:
