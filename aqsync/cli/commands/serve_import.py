@@ -127,7 +127,7 @@ def _from_archive(
     if dry_run:
         return _foretell(len(contents.experiments), contents.files, contents.refused, json=json)
     with shown_pace(contents.files, quiet=json) as pace:
-        moving.run(contents, pace.came)
+        moving.run(contents, pace.came, pace.file)
     return _say(inbound.tally, json=json)
 
 
