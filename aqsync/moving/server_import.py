@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice, repeat
 from threading import Event
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -207,17 +207,25 @@ class ServerImport:
             compared = job.files.compare(job.name)
             if compared is not None:
                 return job.files, compared
-        return job.files, self._patiently(lambda: self._fetched(job))
+        # A server that has to read a huge file for its SHA-256 may take too long: once is enough.
+        digest = chain([True], repeat(False))
+        return job.files, self._patiently(lambda: self._fetched(job, digest=next(digest)))
 
-    def _fetched(self, job: _Job) -> Brought | None:
+    def _fetched(self, job: _Job, *, digest: bool) -> Brought | None:
         try:
-            with self._server.download(job.uuid, job.name) as coming:
+            with self._server.download(job.uuid, job.name, digest=digest) as coming:
                 second = coming.modified_second
                 if second is not None and abs(second - job.modified_at // 1_000_000) > 1:
                     return None
-                chunks = self._counted(coming)
                 return job.files.bring(
-                    ComingFile(job.uuid, job.name, job.modified_at, coming.length, chunks)
+                    ComingFile(
+                        job.uuid,
+                        job.name,
+                        job.modified_at,
+                        coming.length,
+                        self._counted(coming),
+                        coming.sha256,
+                    )
                 )
         except RemoteFileNotFound:
             return None

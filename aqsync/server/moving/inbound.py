@@ -254,6 +254,8 @@ class ExperimentFiles:
                 incoming.write([chunk])
             sha256 = incoming.sha256
             assert sha256 is not None  # noqa: S101 - it was asked for
+            if coming.sha256 not in {None, sha256}:
+                return Brought(coming.name, problem="did not come as the source says that it is")
             note = FileNote(coming.modified_at, coming.modified_at, sha256, compared=False)
             if there is not None and not replaces:
                 return self._compared_with(coming.name, note, size)

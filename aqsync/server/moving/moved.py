@@ -48,6 +48,7 @@ class ComingFile:
         modified_at: When it was uploaded, in microseconds since 1970.
         size: How many bytes it has; None if that is not known.
         chunks: Its bytes, once.
+        sha256: What the source says of them; None if it says nothing.
     """
 
     uuid: UUID
@@ -55,6 +56,7 @@ class ComingFile:
     modified_at: int
     size: int | None
     chunks: Iterator[bytes]
+    sha256: bytes | None = None
 
 
 class MoveRefused(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -284,6 +285,16 @@ class TestFiles:
         anew.take(anew.bring(ComingFile(SECOND, "f", T2, 3, chunks())))
         assert content(storage, SECOND, "f") == b"mine"
         assert "meanwhile" in inbound.tally.differences[0]
+
+    def test_that_come_otherwise_than_the_source_says_are_not_stored(
+        self, storage: Storage, inbound: Inbound, files: ExperimentFiles
+    ) -> None:
+        told = replace(coming(b"one"), sha256=sha256(b"two").digest())
+        files.take(files.bring(told))
+        assert listed(storage, SECOND) == {}
+        assert "not come as the source says" in inbound.tally.differences[0]
+        files.take(files.bring(replace(coming(b"two"), sha256=sha256(b"two").digest())))
+        assert content(storage, SECOND, "f") == b"two"
 
     def test_that_do_not_stand_as_they_came_are_named(
         self, storage: Storage, inbound: Inbound, monkeypatch: pytest.MonkeyPatch
