@@ -21,8 +21,6 @@ MAX_FILE_NAME_BYTES = 255
 MAX_MULTIPART_ENVELOPE = 1024
 """Bytes by which a whole body may exceed the largest file."""
 
-UNSTORABLE = "A text has a character that cannot be stored."
-
 ARCHIVED = "__archived__"
 """Experiments with this tag are listed only for those who ask for the tag."""
 
@@ -66,23 +64,12 @@ def page_of(total: int, offset: int, limit: int) -> tuple[int, int]:
     return start, max(0, min(stop - start, MAX_PAGE))
 
 
-def check_text(text: str) -> None:
-    """Refuse a text that not every database can hold.
-
-    Raises:
-        OperationRefused: It has the character NUL.
-    """
-    if "\0" in text:
-        raise OperationRefused(UNSTORABLE)
-
-
 def check_title(title: str, longest: int = MAX_TITLE) -> None:
     """Refuse a title, or a part of one to search for, that is too long.
 
     Raises:
         OperationRefused: It has more than `longest` characters.
     """
-    check_text(title)
     if len(title) > longest:
         raise OperationRefused(f"Title should be maximum {longest} characters long.")
 
@@ -93,7 +80,6 @@ def check_description(description: str) -> None:
     Raises:
         OperationRefused: It has more than 5,000 characters.
     """
-    check_text(description)
     if len(description) > MAX_DESCRIPTION:
         raise OperationRefused(f"Description should be maximum {MAX_DESCRIPTION} characters long.")
 

@@ -18,6 +18,9 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Row = tuple[Any, ...]
 
+UNSTORABLE = "A text has a character that cannot be stored."
+"""Why a statement is refused that has NUL in a value: PostgreSQL takes it in no text."""
+
 _ATTEMPTS = 20
 _LONGEST_PAUSE_SECONDS = 0.05
 
@@ -43,7 +46,11 @@ class Connection(Protocol):
     """A connection within its transaction; one thread at a time may call."""
 
     def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
-        """Run a statement with ``?`` for each value."""
+        """Run a statement with ``?`` for each value.
+
+        Raises:
+            OperationRefused: A text has a character that cannot be stored.
+        """
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> object:
         """Run a statement that gives no rows once for each row of values."""

@@ -17,8 +17,8 @@ from psycopg import errors
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from aqsync.server import rules
 from aqsync.server.catalog.database import (
+    UNSTORABLE,
     Connection,
     Cursor,
     Database,
@@ -216,7 +216,7 @@ class PostgresDatabase(Database):
             _log.error("the database %s failed: %s", self.name, exc)
             return _away()
         if isinstance(exc, psycopg.DataError):
-            return OperationRefused(rules.UNSTORABLE)
+            return OperationRefused(UNSTORABLE)
         return exc
 
 

@@ -7,14 +7,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from aqsync.server.catalog.database import Connection, Database, Dialect
+from aqsync.server.catalog.database import UNSTORABLE, Connection, Cursor, Database, Dialect
 from aqsync.server.catalog.ilike import fits
 from aqsync.server.catalog.schema import MIGRATIONS
-from aqsync.server.errors import ServerStartError
+from aqsync.server.errors import OperationRefused, ServerStartError
 
 _APPLICATION_ID = 0x41514453  # "AQDS"
 
@@ -34,6 +35,7 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._connection = _open(path)
+        self._statements = _Statements(self._connection)
         self.name = str(path)
 
     def close(self) -> None:
@@ -57,7 +59,7 @@ class SqliteDatabase(Database):
     def reading(self) -> Iterator[Connection]:
         """Lend the connection; nothing is changed meanwhile."""
         with self._lock:
-            yield self._connection
+            yield self._statements
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:
@@ -65,13 +67,39 @@ class SqliteDatabase(Database):
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
+                yield self._statements
                 self._connection.execute("COMMIT")
             except BaseException:
                 # SQLite may have rolled back itself, as on a full disk.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+class _Statements:
+    """A connection that takes only what PostgreSQL takes as well.
+
+    Args:
+        connection: The one that runs the statements.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
+        """Run a statement."""
+        return self._connection.execute(sql, _checked(values))
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> None:
+        """Run a statement that gives no rows once for each row of values."""
+        self._connection.executemany(sql, map(_checked, rows))
+
+
+def _checked(values: Sequence[object]) -> Sequence[Any]:
+    for value in values:
+        if isinstance(value, str) and "\0" in value:
+            raise OperationRefused(UNSTORABLE)
+    return values
 
 
 def _open(path: Path) -> sqlite3.Connection:
