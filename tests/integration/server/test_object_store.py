@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from aqsync.server.catalog.sqlite import SqliteDatabase
@@ -131,6 +133,63 @@ def test_what_a_killed_server_has_sent_is_swept(
             store.tidy_up()
     server.start()
     assert own.get(uuid, "f") == b"before"
+
+
+@pytest.mark.parametrize("kind", ["directory", "bucket"])
+def test_kills_during_uploads(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    """What was answered with 200 is there and whole, nothing is half, and all else is swept."""
+    place = str(tmp_path / "files")
+    if kind == "bucket":
+        place = request.getfixturevalue("place")
+    ended = threading.Event()
+    moments = random.Random(kind)
+    answered: dict[str, bytes] = {}
+
+    def uploads(worker: int) -> None:
+        chance = random.Random(worker)
+        while not ended.is_set():
+            name = f"{worker}-{chance.randrange(5)}"
+            content = chance.randbytes(100) * chance.choice([1, 100, 30_000, 200_000])
+            with suppress(httpx.TransportError):
+                if visit.upload(uuid, name, content).status_code == 200:
+                    answered[name] = content
+                    continue
+            # It may have been stored, or not.
+            answered.pop(name, None)
+
+    with EmbeddedServer(tmp_path / "data", files=place) as server, Visit(server.url) as visit:
+        uuid = visit.create()["uuid"]
+        with ThreadPoolExecutor(4) as pool:
+            running = [pool.submit(uploads, worker) for worker in range(4)]
+            for _ in range(6):
+                wait_until(lambda: answered, "an upload")
+                ended.wait(moments.uniform(0.3, 1.2))
+                server.kill()
+                server.restart()
+            ended.set()
+            for each in running:
+                each.result()
+        names = visit.names(uuid)
+        assert answered.keys() <= set(names)
+        for name in names:
+            content = visit.get(uuid, name)
+            if name in answered:
+                assert content == answered[name]
+            else:
+                assert content == content[:100] * (len(content) // 100)
+    passed = 0
+    with (
+        closing(SqliteDatabase(tmp_path / "data" / "catalog.db")) as database,
+        closing(open_blobs(place)) as blobs,
+    ):
+        store = RecordedStore(database, blobs, Space(None), lambda: database.now() + passed)
+        for _ in range(30):
+            passed += 10 * HOUR
+            store.tidy_up()
+        with database.reading() as connection:
+            named = {blob for (blob,) in connection.execute("SELECT blob FROM file")}
+        assert {found.key for found in blobs.found()} == named
+        assert len(named) == len(names)
 
 
 def test_orphans_are_found_and_nothing_else(tmp_path: Path, place: str) -> None:
