@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import psycopg
@@ -11,6 +12,7 @@ from aqsync.server.errors import ServerStartError
 
 _LOCK = 0x41514453  # "AQDS"
 _OLDEST = 13
+_log = logging.getLogger(__name__)
 
 
 def bring_up_to_date(connection: psycopg.Connection, shown: str) -> None:
@@ -57,6 +59,13 @@ def _check_engine(connection: psycopg.Connection, shown: str) -> None:
         raise ServerStartError(
             f"the database {shown} has the encoding {encoding}",
             "Create one by: createdb --encoding UTF8 --template template0 NAME",
+        )
+    ((ignores_case,),) = connection.execute("SELECT 'Ä' ILIKE 'ä'").fetchall()
+    if not ignores_case:
+        _log.warning(
+            "searches in the database %s tell Ä from ä; one that is made with --locale C.UTF-8"
+            " finds both",
+            shown,
         )
 
 

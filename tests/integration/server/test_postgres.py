@@ -93,6 +93,14 @@ def test_an_encoding_that_cannot_hold_everything(tmp_path: Path, postgres: Postg
     assert "has the encoding SQL_ASCII" in refused.message
 
 
+def test_a_database_that_tells_capital_umlauts_from_small_ones_is_warned_of(
+    tmp_path: Path, postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = postgres.database("ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'")
+    Storage(StorageSettings(tmp_path / "data", url)).close()
+    assert "made with --locale C.UTF-8" in caplog.text
+
+
 def test_passwords_come_from_the_usual_places(
     tmp_path: Path,
     postgres: Postgres,
