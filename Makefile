@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 export PYAQUEDUCT_VENV ?= .venv-pyaqueduct
 # What laboratories measure with (a gigabyte), for `make bench` and tests/system.
 export MEASUREMENTS_VENV ?= .venv-measurements
+# What judges RO-Crates (90 MB), for tests/integration/moving.
+export CRATES_VENV ?= .venv-crates
 # What writes the bill of materials, and beside it an installation that has nothing else.
 SBOM_VENV ?= .venv-sbom
 INSTALLED_VENV ?= .venv-installed
@@ -43,7 +45,7 @@ unit: $(VENV)/.dev-installed
 
 # What takes long: simulation, crashes, spoiled connections, browser, the old client, memory, and
 # real packages that measure.
-test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(MEASUREMENTS_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
+test-long: $(VENV)/.dev-installed $(PYAQUEDUCT_VENV)/.installed $(MEASUREMENTS_VENV)/.installed $(CRATES_VENV)/.installed $(SBOM_VENV)/.installed $(INSTALLED_VENV)/.installed
 	$(BIN)/pytest -n $(TEST_JOBS) -m long $(PYTEST_FLAGS)
 
 test-all: test test-long
@@ -145,6 +147,7 @@ lock: $(VENV)/.dev-installed
 	$(BIN)/uv pip compile pyproject.toml --extra server --group dev $(UV_FLAGS) -o requirements/dev.lock
 	echo 'cyclonedx-bom>=7.5' | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/sbom.lock
 	echo 'pyaqueduct==0.1.0' | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/pyaqueduct.lock
+	printf '%s\n' roc-validator rocrate | $(BIN)/uv pip compile - $(UV_FLAGS) -o requirements/crates.lock
 	printf '%s\n' $(MEASURED) | $(BIN)/uv pip compile - $(UV_FLAGS) \
 		$(addprefix --no-emit-package=,$(UNUSED)) -o requirements/measurements.lock
 UV_FLAGS = --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -190,6 +193,12 @@ $(PYAQUEDUCT_VENV)/.installed: $(BIN)/python requirements/pyaqueduct.lock
 		$(PYAQUEDUCT_VENV)/bin/pip install --quiet --disable-pip-version-check \
 			--no-deps --require-hashes -r requirements/pyaqueduct.lock && touch $@; \
 	fi
+
+$(CRATES_VENV)/.installed: $(BIN)/python requirements/crates.lock
+	$(BIN)/python -m venv $(CRATES_VENV)
+	$(CRATES_VENV)/bin/pip install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/crates.lock
+	touch $@
 
 # Where these packages do not install, what needs them says so and is skipped.
 $(MEASUREMENTS_VENV)/.installed: $(BIN)/python requirements/measurements.lock

@@ -13,44 +13,12 @@ from uuid import UUID
 
 import pytest
 
-from aqsync.server.catalog.catalog import Experiment
-from aqsync.server.catalog.task_records import Task, TaskStatus
-from aqsync.server.moving.inbound import Inbound
-from aqsync.server.moving.moved import ComingFile, MovedTask, Whole
 from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
-from tests.support.embedded import EmbeddedServer
 from tests.support.project import Project, run
 
 THEN = datetime(2026, 11, 23, 10, 11, 45, 826756, tzinfo=UTC)
 ODD, TASK = UUID(int=1), UUID(int=2)
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """What a PC has pushed; the server has ended since."""
-    folder = tmp_path_factory.mktemp("export")
-    with EmbeddedServer(folder / "data") as server:
-        made = Project(folder, server.url)
-        made.write("run 7/iq.csv", "i,q\n")
-        made.write("run 7/é.bin", b"\0\1")
-        made.write("a~b.csv", "flat")
-        made.write("empty", b"")
-        made.pushed()
-        made.close()
-    odd = Experiment(
-        ODD, "20261123-1", "Odd & <old>", "", "ada b", THEN, THEN, ("__archived__", "Paper")
-    )
-    task = Task(TASK, ODD, "ext", "act", (), "ada b", THEN, THEN, TaskStatus.SUCCESS, 0)
-    storage = Storage(StorageSettings(folder / "data"))
-    inbound = Inbound(storage)
-    inbound.enter(Whole(odd, (MovedTask(task, "out", None),)))
-    files = inbound.files_of(ODD)
-    for name in ("tasks.json", "TASKS.json"):
-        files.take(files.bring(ComingFile(ODD, name, 1_795_428_705_826_756, 1, iter([b"x"]))))
-    files.end([])
-    storage.close()
-    return made
 
 
 def exported(tree: Project, target: Path, *options: str) -> dict[str, Any]:
