@@ -423,7 +423,11 @@ class Reason(StrEnum):
     )
     TOKEN_REFUSED = "token-refused", "{said}", "{advice}"
     FORBIDDEN = "forbidden", "{said}", "{advice}"
-    FILE_FORBIDDEN = "file-forbidden", "{said}", "{advice}"
+    FILE_FORBIDDEN = (
+        "file-forbidden",
+        "{said}",
+        "{advice}; then `aqsync retry PATH` tries it again",
+    )
     HEADER_DROPPED = "header-dropped", "{said}", "{advice}"
     BAD_ANSWER = "bad-answer", "{said}", "{advice}"
     OPERATION_REFUSED = "operation-refused", "{said}", "{advice}"

@@ -106,7 +106,7 @@ def lock_directory(data: Path, stack: ExitStack) -> None:
     except BlockingIOError as exc:
         raise ServerStartError(
             f"another server uses the data directory {data}",
-            "Stop it first, or start this one with another --data.",
+            "Stop it first, or name another --data.",
         ) from exc
 
 

@@ -67,7 +67,7 @@ def serve_export(
     kind = kind or _kind_of(target)
     if os.path.lexists(target):
         raise LocalError(f"{target} exists already, and was left as it is", hint="name another")
-    with opened_storage(where) as opened:
+    with opened_storage(where, may_be_new=False) as opened:
         from aqsync.server.moving.outbound import Outbound, Selection  # noqa: PLC0415 - optional
 
         outbound = Outbound(opened, Selection(frozenset(eids), frozenset(tags), title, since))

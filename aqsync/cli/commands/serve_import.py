@@ -66,7 +66,10 @@ def serve_import(
     """
     where = needed(storage)
     try:
-        with _rehearsed(where, rehearsal=dry_run) as place, opened_storage(place) as opened:
+        with (
+            _rehearsed(where, rehearsal=dry_run) as place,
+            opened_storage(place, may_be_new=True) as opened,
+        ):
             if source.lower().startswith(("http://", "https://")):
                 return _from_server(
                     source, token_file, opened, dry_run=dry_run, skip=skip_refused, json=json

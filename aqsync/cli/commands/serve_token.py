@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -94,18 +97,26 @@ def create(
     The server keeps only its SHA-256. A running server knows it at once, and asks for a token
     from its first one on.
     """
-    with opened_tokens(needed(storage)) as opened:
+    where = needed(storage)
+    is_new = where.database is None and where.data is not None and not where.data.exists()
+    with opened_tokens(where, may_be_new=True) as opened:
         from aqsync.server.rights.who import Scope, Who  # noqa: PLC0415 - an optional extra
 
         bound = frozenset(_uuid(opened, one) for one in experiments) if experiments else None
         who = Who(name, owner, Scope[scope.upper()], bound, prefixes)
         made, secret = opened.tokens.create(who, ends)
+    if is_new:
+        complain(f"{where.data} is new: a server that runs with another --data knows no such token")
     if json:
         say_json({**_facts(made), "secret": secret})
         return ExitCode.OK
     say(secret)
-    complain(f"made {name}: {scope}, of {owner}. The line above is the token; keep it now, nobody")
-    complain("can show it again.")
+    complain(f"made the token {name} of {owner}, with the scope {scope}; it cannot be shown again")
+    if _others_may_read_the_output():
+        complain("warning: other users of this machine may read the file that it was written to")
+        complain(
+            "  hint: remove the file, revoke the token, and make another one after `umask 077`"
+        )
     return ExitCode.OK
 
 
@@ -115,7 +126,7 @@ def create(
 @json_option
 def list_(*, storage: StorageSettings | None, also_past: bool, json: bool) -> ExitCode:
     """List the tokens, without their secrets."""
-    with opened_tokens(needed(storage)) as opened:
+    with opened_tokens(needed(storage), may_be_new=False) as opened:
         found = opened.tokens.all()
     now = datetime.now(UTC)
     shown = [each for each in found if also_past or each.counts(now)]
@@ -135,7 +146,7 @@ def list_(*, storage: StorageSettings | None, also_past: bool, json: bool) -> Ex
 @storage_options
 def revoke(*, storage: StorageSettings | None, name: str) -> ExitCode:
     """Revoke a token, by its name or UUID; a running server refuses it within seconds."""
-    with opened_tokens(needed(storage)) as opened:
+    with opened_tokens(needed(storage), may_be_new=False) as opened:
         revoked = opened.tokens.revoke(name)
     say(f"revoked {revoked.who.name} of {revoked.who.owner}")
     return ExitCode.OK
@@ -163,7 +174,7 @@ def hand_over(
     release. Tokens of this owner may replace and remove them afterwards.
     """
     storage = needed(storage)
-    with opened_tokens(storage) as opened:
+    with opened_tokens(storage, may_be_new=False) as opened:
         from aqsync.server.files import handing_over  # noqa: PLC0415 - an optional extra
 
         if owner not in {each.who.owner for each in opened.tokens.all()}:
@@ -179,11 +190,28 @@ def hand_over(
 
 
 def _uuid(opened: OpenedTokens, named: str) -> UUID:
+    from aqsync.server.errors import OperationRefused  # noqa: PLC0415 - an optional extra
+
     try:
-        uuid = UUID(named)
+        uuid: UUID | None = UUID(named)
     except ValueError:
-        return opened.catalog.by_eid(named).uuid
-    return opened.catalog.by_uuid(uuid).uuid
+        uuid = None
+    try:
+        found = opened.catalog.by_eid(named) if uuid is None else opened.catalog.by_uuid(uuid)
+    except OperationRefused as exc:
+        raise ServeFailed(
+            f"there is no experiment {named} on this server",
+            hint="name an EID, such as 20261123-1, or a UUID",
+        ) from exc
+    return found.uuid
+
+
+def _others_may_read_the_output() -> bool:
+    try:
+        mode = os.fstat(sys.stdout.fileno()).st_mode
+    except (OSError, ValueError):  # no file at all
+        return False
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _facts(token: Token) -> dict[str, object]:

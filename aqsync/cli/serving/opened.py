@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_storage(settings: StorageSettings) -> Iterator[Storage]:
+def opened_storage(settings: StorageSettings, *, may_be_new: bool) -> Iterator[Storage]:
     """Open a storage for the block; what goes wrong in it is told as commands tell it.
+
+    Args:
+        settings: Where everything is kept.
+        may_be_new: Whether it is made if it is missing.
 
     Raises:
         ServeFailed: It cannot be used, or a server uses it.
@@ -26,12 +30,15 @@ def opened_storage(settings: StorageSettings) -> Iterator[Storage]:
     """
     try:
         from aqsync.server.catalog.database import DatabaseAway  # noqa: PLC0415 - an optional extra
+        from aqsync.server.catalog.opening import check_there  # noqa: PLC0415 - the same
         from aqsync.server.errors import FileRefused, ServerStartError  # noqa: PLC0415 - the same
         from aqsync.server.moving.moved import MoveRefused  # noqa: PLC0415 - the same
         from aqsync.server.storage import Storage  # noqa: PLC0415 - the same
     except ImportError as exc:
         raise not_installed(exc) from exc
     try:
+        if not may_be_new:
+            check_there(settings.data, settings.database)
         storage = Storage(settings)
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc

@@ -27,8 +27,12 @@ class OpenedTokens:
 
 
 @contextmanager
-def opened_tokens(storage: StorageSettings) -> Iterator[OpenedTokens]:
+def opened_tokens(storage: StorageSettings, *, may_be_new: bool) -> Iterator[OpenedTokens]:
     """Open the database where a server keeps its tokens, whether it runs or not.
+
+    Args:
+        storage: Where the server keeps everything.
+        may_be_new: Whether the database is made if it is missing.
 
     Raises:
         ServeFailed: It cannot be used, or what is done with the tokens is refused.
@@ -41,7 +45,7 @@ def opened_tokens(storage: StorageSettings) -> Iterator[OpenedTokens]:
     except ImportError as exc:
         raise not_installed(exc) from exc
     try:
-        with closing(open_database_of(storage)) as database:
+        with closing(open_database_of(storage, may_be_new=may_be_new)) as database:
             yield OpenedTokens(Tokens(database), Catalog(database), database)
     except ServerStartError as exc:
         raise ServeFailed(exc.message, hint=exc.hint) from exc

@@ -13,6 +13,19 @@ CATALOG = "catalog.db"
 _log = logging.getLogger(__name__)
 
 
+def check_there(data: Path | None, url: str | None) -> None:
+    """Refuse a directory that no server was started with: a wrong one is not to become a new one.
+
+    Raises:
+        ServerStartError: It is none.
+    """
+    if data is None or (data / CATALOG).is_file() or (url is not None and data.is_dir()):
+        return
+    raise ServerStartError(
+        f"{data} holds nothing of a server", "Name the directory that the server was started with."
+    )
+
+
 def open_database(data: Path | None, url: str | None) -> Database:
     """Open the database, and bring it up to date.
 

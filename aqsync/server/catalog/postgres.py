@@ -85,7 +85,7 @@ class PostgresDatabase(Database):
         except psycopg.Error as exc:
             raise ServerStartError(
                 f"the database {self.name} cannot be used: {address.without_secrets(str(exc))}",
-                "Start it, or look at the address, the user and the password.",
+                "Start it, or look at the address, the user and the password (~/.pgpass).",
             ) from None
         # What the pool says of failures is said here, once.
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)

@@ -11,9 +11,8 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from aqsync.server.catalog.database import Database
-from aqsync.server.catalog.opening import CATALOG, open_database
+from aqsync.server.catalog.opening import CATALOG, check_there, open_database
 from aqsync.server.catalog.sqlite import SqliteDatabase
-from aqsync.server.errors import ServerStartError
 from aqsync.server.files.opening import Limits, open_files
 from aqsync.server.files.store import FileStore
 from aqsync.server.migrating.rows import moved_tables
@@ -59,9 +58,8 @@ def opened_source(settings: StorageSettings) -> Iterator[Source]:
         data = settings.data
         if data is None:
             data = Path(stack.enter_context(TemporaryDirectory(prefix="aqsync-")))
-        elif not data.is_dir():
-            raise _nothing(data)
         else:
+            check_there(data, settings.database)
             lock_directory(data, stack)
         database = _database(data, settings.database, stack)
         stack.callback(database.close)
@@ -75,20 +73,12 @@ def opened_source(settings: StorageSettings) -> Iterator[Source]:
 def _database(data: Path, url: str | None, stack: ExitStack) -> Database:
     if url is not None:
         return open_database(data, url)
-    if not (data / CATALOG).is_file():
-        raise _nothing(data)
     # A copy: opening one of an earlier release changes it, and so does one that was not closed.
     copies = Path(stack.enter_context(TemporaryDirectory(prefix="aqsync-")))
     for name in (CATALOG, f"{CATALOG}-wal"):
         if (data / name).exists():
             shutil.copy(data / name, copies / name)
     return SqliteDatabase(copies / CATALOG)
-
-
-def _nothing(data: Path) -> ServerStartError:
-    return ServerStartError(
-        f"{data} holds nothing of a server", "Name the directory that the server was started with."
-    )
 
 
 def _name(settings: StorageSettings, database: Database) -> str:

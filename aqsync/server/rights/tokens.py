@@ -128,7 +128,9 @@ class Tokens:
                 (name, name.lower()),
             ).fetchone()
             if row is None:
-                raise OperationRefused(f"There is no token {name!r} that is not revoked.")
+                raise OperationRefused(
+                    f"No token {name!r} counts; `aqsync serve token list` shows those that do."
+                )
             database.execute(
                 "UPDATE token SET revoked_at = ? WHERE uuid = ?",
                 (to_microseconds(self._now()), row[0]),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +43,7 @@ def test_tokens_are_made_listed_and_revoked_while_the_server_runs(server: Embedd
     made = token(server, "create", "sem-1", "--owner", "sem", "--scope", "upload", "--ends", "90d")
     secret = made.out.strip()
     assert secret.startswith("aqs_")
-    assert "nobody" in made.err
+    assert "cannot be shown again" in made.err
     assert status(server, secret) == 200
     # The next one is there before the last one goes: nothing stands still.
     newer = json.loads(
@@ -70,7 +72,10 @@ def test_tokens_are_made_listed_and_revoked_while_the_server_runs(server: Embedd
         (["n", "--owner", "\u0430da", "--scope", "read"], "cannot be the owner"),
         (["n", "--owner", "", "--scope", "read"], "cannot be the owner"),
         (["n", "--owner", "Admin", "--scope", "write"], "another owner, or the scope"),
-        (["n", "--owner", "x", "--scope", "read", "--experiment", "2000-1"], "specified eid"),
+        (
+            ["n", "--owner", "x", "--scope", "read", "--experiment", "2000-1"],
+            "there is no experiment 2000-1",
+        ),
         (["n", "--owner", "x", "--scope", "read", "--prefix", ""], "empty prefix"),
         (["n", "--owner", "x", "--scope", "read", "--ends", "2001-01-01"], "have ended already"),
         (["n", "--owner", "x", "--scope", "read", "--ends", "soon"], "is no end"),
@@ -109,3 +114,42 @@ def test_the_first_token_can_come_before_the_server(tmp_path: Path) -> None:
     assert data.stat().st_mode & 0o777 == 0o700
     assert (data / "catalog.db").stat().st_mode & 0o777 == 0o600
     assert "--data" in run("serve", "token", "list").err
+
+
+@pytest.mark.parametrize(
+    "words", [["token", "list"], ["token", "revoke", "sem-1"], ["export", "all.eln"]]
+)
+def test_a_directory_that_was_mistyped_does_not_become_a_server(
+    tmp_path: Path, words: list[str]
+) -> None:
+    data = tmp_path / "dta"
+    refused = run("serve", *words, "--data", str(data))
+    assert refused.exit_code == 2
+    assert f"{data} holds nothing of a server" in refused.err
+    assert not data.exists()
+
+
+def test_a_first_token_says_where_it_belongs(tmp_path: Path) -> None:
+    words = ["serve", "token", "create", "--scope", "read", "--data", str(tmp_path / "data")]
+    assert f"{tmp_path}/data is new" in run(*words, "a", "--owner", "a").err
+    assert "is new" not in run(*words, "b", "--owner", "a").err
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o600, False)])
+def test_a_token_in_a_file_that_others_read_is_warned_of(
+    tmp_path: Path, *, mode: int, warned: bool
+) -> None:
+    file = tmp_path / "token"
+    file.touch(mode)
+    file.chmod(mode)
+    words = ["serve", "token", "create", "f", "--owner", "f", "--scope", "read"]
+    with file.open("w") as out:
+        ran = subprocess.run(
+            [sys.executable, "-m", "aqsync", *words, "--data", str(tmp_path / "data")],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    assert ("other users" in ran.stderr) is warned
+    assert "line above" not in ran.stderr
