@@ -38,7 +38,7 @@ def serve_migrate(
     """Move all of a server that is stopped into another storage, which is empty.
 
     UUIDs, EIDs, times, owners, tags, tasks and tokens stay what they are. Every row and every byte
-    is compared, files by SHA-256. Nothing of the first storage changes, and no server can use it
+    is compared, files by SHA-256. Nothing of the first storage changes, and no server can change it
     meanwhile; none starts on the second one before all is there. The same command goes on with
     what was broken off.
 
