@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -39,6 +40,7 @@ _REQUEST_S = 30
 _TRIES = 3
 _LONGEST_S = 60
 _FAILURES = (BaseError, OSError, ValueError)
+_CODE = re.compile(r"<Code>(\w+)</Code>")
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class ObjectBlobs(BlobStore):
             return None
         except _FAILURES as exc:
             raise ServerStartError(
-                f"the bucket {self._bucket} cannot be used: {_first_line(exc)}",
+                f"the bucket {self._bucket} cannot be used: {_in_short(exc)}",
                 "Look whether it is there, at ?endpoint=, and at AWS_ACCESS_KEY_ID and"
                 " AWS_SECRET_ACCESS_KEY.",
             ) from None
@@ -145,7 +147,7 @@ class ObjectBlobs(BlobStore):
             return request()
         except _FAILURES as exc:
             _log.warning(
-                "the bucket %s does not answer as it should: %s", self._bucket, _first_line(exc)
+                "the bucket %s does not answer as it should: %s", self._bucket, _in_short(exc)
             )
             raise BlobsAway from None
 
@@ -256,7 +258,7 @@ def _opened(bucket: Bucket) -> S3Store:
         )
     except _FAILURES as exc:
         raise ServerStartError(
-            f"the bucket {bucket} cannot be used: {_first_line(exc)}",
+            f"the bucket {bucket} cannot be used: {_in_short(exc)}",
             "Look at the variables AWS_* of the environment.",
         ) from None
 
@@ -281,6 +283,12 @@ def _count(size: int) -> int:
     return -(-size // PIECE)
 
 
-def _first_line(exc: Exception) -> str:
-    """Return what obstore says; further lines are of use to its developers only."""
-    return str(exc).partition("\n")[0]
+def _in_short(exc: Exception) -> str:
+    """Return what obstore says, and the object store's own word for it.
+
+    Further lines are of use to the developers of obstore only.
+    """
+    text = str(exc)
+    said = text.partition("\n")[0].partition(": <?xml")[0]
+    code = _CODE.search(text)
+    return said if code is None else f"{said} ({code[1]})"
