@@ -43,6 +43,7 @@ class GraphQLClient:
         *,
         repeatable: bool = False,
         timeout: float | None = None,
+        longest: int = _LONGEST_ANSWER,
     ) -> dict[str, Any]:
         """Return the answer to a question, its errors included.
 
@@ -51,8 +52,9 @@ class GraphQLClient:
             what: What this does, as an error message begins.
             repeatable: Whether doing it twice is as good as once.
             timeout: Seconds to wait for the answer, if not the usual ones.
+            longest: How many bytes the answer may have.
         """
-        request = graphql_request(json.dumps(question).encode(), timeout)
+        request = graphql_request(json.dumps(question).encode(), timeout, longest)
         answer = self._transport.exchange(request, what, repeatable=repeatable)
         return check_json_answer(answer, what)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from aqsync.aqueduct import graphql
-from aqsync.aqueduct.graphql_client import GraphQLClient
+from aqsync.aqueduct.graphql_client import LONGEST_LIST, GraphQLClient
 from aqsync.aqueduct.paging import by_age
 from aqsync.aqueduct.records import ExperimentPage, ExperimentRef, RemoteFile, TaskRecord
 from aqsync.aqueduct.server_tasks import ServerTasks
@@ -68,7 +68,7 @@ class WholeExperiments:
         fields = f"{_FIELDS} {_TASKS}" if self._with_tasks else _FIELDS
         question = graphql.experiments_query("UUID", [str(uuid) for uuid in uuids], fields)
         try:
-            answer = self._graphql.ask(question, what, repeatable=True)
+            answer = self._graphql.ask(question, what, repeatable=True, longest=LONGEST_LIST)
             found = graphql.experiments_of(answer, len(uuids), what)
         except OperationMissing:
             if not self._with_tasks:

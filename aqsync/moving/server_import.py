@@ -189,8 +189,7 @@ class ServerImport:
         for task in tasks:
             for sentence in task_faults(whole, task):
                 tally.differ(f"left out: {sentence}")
-        self._inbound.enter(whole_of(whole, tasks))
-        return True
+        return self._inbound.enter(whole_of(whole, tasks))
 
     def _jobs(self, files: ExperimentFiles, whole: WholeExperiment) -> Iterator[_Job]:
         for file, modified_at in keepable(whole):

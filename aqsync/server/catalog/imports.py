@@ -33,6 +33,8 @@ class Entered(Enum):
     """It is as an earlier import has left it, and was brought up to date."""
     DIFFERS = auto()
     """It was changed here, or was never imported; it stays as it is."""
+    TAKEN = auto()
+    """Another one was given its EID since it was asked for clashes; nothing was entered."""
 
 
 class Clash(NamedTuple):
@@ -104,8 +106,10 @@ class Imports:
             ).fetchone()
             if row is None:
                 _count_on(database, coming.eid)
-                number = _insert(database, coming)
-                _note_fields(database, number, digest)
+                entered = _insert(database, coming)
+                if entered is None:
+                    return Entered.TAKEN
+                _note_fields(database, entered, digest)
                 return Entered.NEW
             number = int(row[0])
             here = _digest(find_experiment(database, number))
@@ -184,17 +188,19 @@ def _count_on(database: Connection, eid: str) -> None:
         )
 
 
-def _insert(database: Connection, coming: Experiment) -> int:
-    ((number,),) = database.execute(
+def _insert(database: Connection, coming: Experiment) -> int | None:
+    row = database.execute(
         "INSERT INTO experiment (uuid, eid, title, description, created_by, created_at,"
-        " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
         (
             *(str(coming.uuid), coming.eid, coming.title, coming.description, coming.created_by),
             *(to_microseconds(coming.created_at), to_microseconds(coming.updated_at)),
         ),
-    ).fetchall()
-    add_tags(database, int(number), coming.tags)
-    return int(number)
+    ).fetchone()
+    if row is None:
+        return None
+    add_tags(database, int(row[0]), coming.tags)
+    return int(row[0])
 
 
 def _update(database: Connection, number: int, coming: Experiment) -> None:

@@ -78,12 +78,15 @@ class ArchiveImport:
             )
         if contents.experiments and not contents.has_files:
             tally.note("the archive has no files: it was made without --experiment-files")
-        for whole in contents.experiments:
-            self.inbound.enter(whole)
+        here = {
+            whole.experiment.uuid for whole in contents.experiments if self.inbound.enter(whole)
+        }
         files: ExperimentFiles | None = None
         with _SideBySide() as side_by_side:
             before, names = None, set[str]()
             for coming in self.archive.files(came=came):
+                if coming.uuid not in here:
+                    continue
                 if files is None or coming.uuid != before:
                     side_by_side.drain()
                     if files is not None:

@@ -146,10 +146,13 @@ class Inbound:
         """Enter an experiment with its tasks, or bring it up to date.
 
         Returns:
-            Whether its fields are now those of the source.
+            Whether it is here, so that its files can be brought.
         """
         experiment = whole.experiment
         entered = self._imports.enter(experiment)
+        if entered is Entered.TAKEN:
+            self.tally.differ(f"{experiment.eid} was given to another experiment here meanwhile")
+            return False
         self._storage.files.create_missing([experiment.uuid])
         self.tally.new += entered is Entered.NEW
         self.tally.renewed += entered is Entered.RENEWED
@@ -162,7 +165,7 @@ class Inbound:
         if tasks:
             self._imports.enter_tasks((each.task, each.out, each.err) for each in tasks)
             self._compare_tasks(experiment.uuid, experiment.eid, tasks)
-        return entered is not Entered.DIFFERS
+        return True
 
     def files_of(self, uuid: UUID) -> ExperimentFiles:
         """Return what brings the files of an experiment, after it was entered."""

@@ -160,6 +160,13 @@ class TestAnExperiment:
             inbound.require_no_clash([(SECOND, "20261123-8"), (FIRST, "20261123-9")])
         inbound.require_no_clash([(SECOND, "20261123-7")])
 
+    def test_whose_eid_is_given_away_meanwhile_is_named(self, storage: Storage) -> None:
+        inbound = Inbound(storage)
+        inbound.enter(whole())
+        assert not inbound.enter(Whole(replace(whole().experiment, uuid=FIRST)))
+        assert storage.catalog.uuids() == [SECOND]
+        assert "given to another experiment" in inbound.tally.differences[0]
+
 
 class TestTasks:
     @pytest.fixture
