@@ -147,10 +147,13 @@ FORGET_REMOTE_SIDE = f"""
 _HERE_OR_TIDIED = f"(f.size IS NOT NULL OR f.kind = {EntryKind.DATABASE_PART:d} AND f.insisted)"
 """What is here, and what a person wants removed from the server."""
 
-_NOT_FREED = """(size IS NOT NULL OR NOT EXISTS (SELECT 1 FROM experiment e
-    JOIN freed d ON d.uuid = e.uuid AND d.name = file.remote_name WHERE e.eid = file.eid))
+_ONLY_COPY = f"""(({UNCHANGED}) IS NOT TRUE AND EXISTS (SELECT 1 FROM experiment e
+    JOIN freed d ON d.uuid = e.uuid AND d.name = f.remote_name WHERE e.eid = f.eid))
 """
-"""It is not gone because a person freed it."""
+"""What a person has freed at this path is not here: the row tells of the only copy that is left."""
+
+_GONE = f"size = NULL, insisted = 0, changing_since_ns = NULL, {NO_FAILURE}, {FINISHED}"
+"""Assignments that forget what was seen on this disk."""
 
 _MOST_PATHS = 100
 """Paths in one question: SQLite limits how many parts one may have."""
@@ -299,7 +302,7 @@ class Observations:
         return [identity for (identity,) in rows]
 
     def gone(self, mapping_id: int, paths: Iterable[str], now_ns: int) -> None:
-        """Files that are no longer there; files that were never sent are forgotten."""
+        """Files that are no longer there; those of which nothing stands there are forgotten."""
         with self._database.writing() as connection:
             (any_freed,) = connection.execute("SELECT EXISTS (SELECT 1 FROM freed)").fetchone()
             for path in paths:
@@ -307,14 +310,12 @@ class Observations:
                 if any_freed:
                     note_gone(connection, mapping_id, path, now_ns)
                 connection.execute(
-                    f"DELETE FROM file WHERE {AT_PATH}"
-                    " AND synced_at_ns IS NULL AND sent_sha256 IS NULL",
+                    f"DELETE FROM file AS f WHERE {AT_PATH}"
+                    f" AND synced_at_ns IS NULL AND sent_sha256 IS NULL AND NOT {_ONLY_COPY}",
                     at,
                 )
                 connection.execute(
-                    f"UPDATE file SET size = NULL, since_ns = ?, insisted = 0,"
-                    f" changing_since_ns = NULL, {NO_FAILURE}, {FINISHED}"
-                    f" WHERE {AT_PATH} AND size IS NOT NULL",
+                    f"UPDATE file SET since_ns = ?, {_GONE} WHERE {AT_PATH} AND size IS NOT NULL",
                     (now_ns, *at),
                 )
 
@@ -325,25 +326,29 @@ class Observations:
     def forget_newer(self, mapping_id: int, paths: Iterable[str], newest: int) -> None:
         """Of these paths, forget those that were noted after the file with this id."""
         self._database.write_each(
-            f"DELETE FROM file WHERE {AT_PATH} AND id > ?",
+            f"DELETE FROM file AS f WHERE {AT_PATH} AND id > ? AND NOT {_ONLY_COPY}",
             ((mapping_id, *split(path), newest) for path in paths),
         )
 
     def forget(self, mapping_id: int, paths: Iterable[str]) -> None:
-        """Forget paths that the rules no longer select, but for those of freed files."""
-        self._database.write_each(
-            f"DELETE FROM file WHERE {AT_PATH} AND {_NOT_FREED}",
-            ((mapping_id, *split(path)) for path in paths),
-        )
+        """Forget paths that the rules no longer select; of a freed file, only what is there now."""
+        left_out = [(mapping_id, *split(path)) for path in paths]
+        with self._database.writing() as connection:
+            connection.executemany(
+                f"DELETE FROM file AS f WHERE {AT_PATH} AND NOT {_ONLY_COPY}", left_out
+            )
+            connection.executemany(
+                f"UPDATE file SET {_GONE} WHERE {AT_PATH} AND size IS NOT NULL", left_out
+            )
 
     def retarget(self, mapping_id: int, moved: Iterable[Retargeted]) -> None:
         """Paths that now have another experiment or name, where nothing of them was sent yet.
 
-        A freed file keeps its own: the copy there is the only one.
+        A freed file keeps its own, whatever is at its path now: the copy there is the only one.
         """
         self._database.write_each(
-            f"UPDATE file SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE}"
-            f" WHERE {AT_PATH} AND {_NOT_FREED}",
+            f"UPDATE file AS f SET eid = ?, remote_name = ?, {FORGET_REMOTE_SIDE}"
+            f" WHERE {AT_PATH} AND NOT {_ONLY_COPY}",
             ((m.eid, m.remote_name, mapping_id, *split(m.path)) for m in moved),
         )
 

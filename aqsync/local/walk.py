@@ -504,14 +504,18 @@ class Walk:
         return again if again[0] is seen[0] else seen
 
     def _selected(self, path: str, known: KnownEntry | None) -> bool:
-        """Whether the rules take an entry; a known one is only asked about if they have changed."""
-        if known is not None and not self._reselect:
+        """Whether the rules take an entry; a known one is only asked about if they have changed.
+
+        Of a freed file the path stays known, whatever the rules say, so what comes to it is new.
+        """
+        here = known is not None and known[1] is not None
+        if here and not self._reselect:
             return True
         left_out = self._rules.left_out(path)
         if left_out is None:
             return True
         self.left_out += left_out is _NOT_INCLUDED
-        if known is not None:
+        if here or (known is not None and self._reselect):
             self.forgotten.append(path)
         return False
 

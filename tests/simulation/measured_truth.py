@@ -57,6 +57,11 @@ def is_last(path: str) -> bool:
     return path.endswith(LAST[1:])
 
 
+def turn(path: str) -> tuple[bool, int]:
+    """Files of a measurement with a smaller one go first: deeper last ones before those above."""
+    return (True, -path.count("/")) if is_last(path) else (False, 0)
+
+
 class MeasuredTruth:
     """The truth about one mapping's measurements.
 
@@ -188,7 +193,9 @@ class MeasuredTruth:
         if since is None or not is_last(path):
             return ""
         for other in sorted(self._visible):
-            if folder_of(other) != folder or is_last(other) or (digests := held(other)) is None:
+            if folder_of(other) != folder or turn(other) >= turn(path):
+                continue
+            if (digests := held(other)) is None:
                 continue
             may_be = {None if c is None else _digest(c) for c in self._since(other, since)}
             if None not in may_be and digests.isdisjoint(may_be):

@@ -32,7 +32,7 @@ from tests.simulation import disk_actions
 from tests.simulation.fake_disk import Link
 from tests.simulation.fake_server import FINE, NO_LIMIT, Experiment, Who
 from tests.simulation.freed_truth import freed_in, manifests_in
-from tests.simulation.measured_truth import folder_of, is_last
+from tests.simulation.measured_truth import folder_of, turn
 from tests.simulation.oracle import DATABASE_HEADER, Remote, rules_of, sha256
 from tests.simulation.places import BY_CLOSING, DATABASE, EIDS, FOLDERS, MEASURED, SENTINEL
 from tests.simulation.tapes import number_in
@@ -198,7 +198,7 @@ def _others_of_measurement_are_held(case: Case) -> bool:
     ignored = case.mapping.databases is Databases.IGNORE
     return any(
         folder_of(path) == folder_of(case.path)
-        and not is_last(path)
+        and turn(path) < turn(case.path)
         and (case.mapping.name, path) in case.world.oracle.targets
         and not (ignored and DATABASE in path)
         and there.get(case.world.oracle.targets[case.mapping.name, path][1]) != state.content

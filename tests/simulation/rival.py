@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from aqsync.config import MappingConfig
-from aqsync.model import Compare, Freed, RemoveRemote, Upload
+from aqsync.model import Compare, FileRecord, Freed, RemoveRemote, Upload
 from aqsync.sync.engine import Engine
 from aqsync.sync.freeing import Prover, plan, why_not_noted
 from aqsync.sync.policies import policies, undecided
@@ -123,6 +123,8 @@ class Rival:
         with closing(Prover(self._reached, journal, self.disk)) as prover:
             proofs = proofs_of(prover, mapping, planned.files)
         proved = [(file, proof) for file, proof in proofs if isinstance(proof, Freed)]
+        for file, proof in proved:
+            self._freed.proved[self._at(file)].add(proof.sha256)
         journal.freed.note(proved, now_ns)
         engine.write_manifests(at_end=True)
         for file, proof in proved:
@@ -130,8 +132,10 @@ class Rival:
                 continue
             place = f"{mapping.directory}/{file.path}"
             if removed_as_proved(self.disk, place, file):
-                uuid = UUID(journal.remote.uuid(str(file.eid)))
-                yield (uuid, file.remote_name), only_copy(file, proof, Who.RIVAL)
+                yield self._at(file), only_copy(file, proof, Who.RIVAL)
+
+    def _at(self, file: FileRecord) -> At:
+        return UUID(self._journal.remote.uuid(str(file.eid))), file.remote_name
 
     def close(self) -> None:
         """The end of its world."""

@@ -358,6 +358,43 @@ def test_rules_that_leave_it_out_forget_nothing_of_it(freed: Lab) -> None:
     assert freed.remote["run~a"] == CONTENT
 
 
+def test_a_new_file_there_that_is_left_out_or_led_elsewhere_forgets_nothing_of_it(
+    freed: Lab,
+) -> None:
+    freed.write("run/a", b"something else")
+    freed.push()
+    freed.configure(ignore=("a",), recheck=False)
+    for _ in range(2):
+        freed.push()
+        assert state(freed) == (State.FREED, Reason.FREED)
+    assert [each.path for each in freed.journal.manifests.files(EID) if each.freed_ns] == ["run/a"]
+    freed.configure(prefix="other", recheck=False)
+    freed.push()
+    assert state(freed) == (State.HELD, Reason.CONFLICT_FREED)
+    assert freed.remote["run~a"] == CONTENT
+
+
+def test_a_new_file_that_went_again_before_it_was_sent_leaves_what_is_known_of_it(lab: Lab) -> None:
+    """An old journal has never sent the file that a manifest calls freed."""
+    lab.configure(recheck=False)
+    lab.server.put(EID, "run~a", CONTENT)
+    place = lab.write("run/a", b"something else")
+    lab.write("run/b")
+    lab.scan()
+    lab.engine.refresh({EID})
+    at = lab.server.of(EID).files["run~a"].modified_at
+    found = FoundFreed(Freed(1, hashlib.sha256(CONTENT).digest(), len(CONTENT), at))
+    lab.journal.outcomes.record(lab.record("run/a"), found, lab.clock.now_ns())
+    place.unlink()
+    lab.push()
+    assert state(lab) == (State.FREED, Reason.FREED)
+    del lab.server.of(EID).files["run~a"]
+    lab.push()
+    assert state(lab) == (State.FREED_LOST, Reason.FREED_GONE)
+    assert retry(lab, "run/a") == 1
+    assert summarize(lab.journal, lab.mapping, lab.clock.now_ns()).complete
+
+
 def test_what_is_done_about_it_is_compared_at_most(freed: Lab) -> None:
     freed.server.put(EID, "run~a", CONTENT)
     freed.engine.refresh({EID})
