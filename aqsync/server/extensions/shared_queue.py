@@ -16,9 +16,10 @@ from procrastinate import App, JobContext
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
-from aqsync.server.catalog.database import Connection
+from aqsync.server.catalog.database import Connection, DatabaseAway
 from aqsync.server.catalog.postgres import PostgresDatabase
 from aqsync.server.catalog.task_records import TaskEnd, TaskRecords, TaskStatus
+from aqsync.server.extensions.left_behind import Doubts, enqueue_again, tasks_without_job
 from aqsync.server.extensions.patient_connector import PatientConnector
 from aqsync.server.extensions.process import kill_marked, marked
 from aqsync.server.extensions.queue_orders import QUEUE, TASK, QueueOrders
@@ -67,7 +68,8 @@ class SharedQueue:
         self._app = App(connector=PatientConnector(database.address, self._stopping))
         self._app.task(name=TASK, queue=QUEUE, pass_context=True)(self._run)
         self._orders = QueueOrders()
-        self._doubts = _Doubts()
+        self._doubts = Doubts[int | None](_BREAK_S)
+        self._doubts_of_tasks = Doubts[UUID](_BREAK_S)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._work: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._live, name="queue", daemon=True)
@@ -182,30 +184,46 @@ class SharedQueue:
         while True:
             try:
                 return act()
-            except Exception:  # noqa: BLE001 - a database that is away has many faces
+            except DatabaseAway as exc:
+                if not told:
+                    _log.warning("a task waits for the database: %s", exc)
+            except Exception:  # noqa: BLE001 - a task that is lost would wait for ever
                 if not told:
                     _log.exception("the catalog cannot be used")
-                    told = True
-                if self._stopping.wait(_RETRY_S):
-                    return None
+            told = True
+            if self._stopping.wait(_RETRY_S):
+                return None
 
     async def _look_after_the_dead(self) -> None:
         """Look now and again at what servers that have died left behind."""
         while True:
-            await asyncio.to_thread(self._kill_what_is_left)
-            manager = self._app.job_manager
-            jobs = list(await manager.list_jobs_async(queue=QUEUE, status=Status.DOING.value))
-            silent = {
-                job.id
-                for job in await manager.get_stalled_jobs(
-                    queue=QUEUE, seconds_since_heartbeat=_SILENT_S
-                )
-            }
-            waiting = await asyncio.to_thread(self._waiting, jobs)
-            left = [job for job in jobs if job.id in silent or _task_of(job) in waiting]
-            for job in self._doubts.confirmed(left, time.monotonic()):
-                await self._end(job, begin_anew=_task_of(job) in waiting)
+            try:
+                await self._look()
+            except Exception:  # noqa: BLE001 - nobody would know that nobody looks any more
+                _log.exception("what servers that have died left behind cannot be looked after")
             await asyncio.sleep(_LOOK_S)
+
+    async def _look(self) -> None:
+        await asyncio.to_thread(self._kill_what_is_left)
+        manager = self._app.job_manager
+        jobs = list(await manager.list_jobs_async(queue=QUEUE, status=Status.DOING.value))
+        silent = {
+            job.id
+            for job in await manager.get_stalled_jobs(
+                queue=QUEUE, seconds_since_heartbeat=_SILENT_S
+            )
+        }
+        waiting = await asyncio.to_thread(self._waiting, jobs)
+        left = {job.id: job for job in jobs if job.id in silent or _task_of(job) in waiting}
+        for number in self._doubts.confirmed(left, time.monotonic(), _SILENT_S):
+            await self._end(left[number], begin_anew=_task_of(left[number]) in waiting)
+        await asyncio.to_thread(self._patiently, self._look_after_tasks_without_job)
+
+    def _look_after_tasks_without_job(self) -> None:
+        found = tasks_without_job(self._database)
+        for task in self._doubts_of_tasks.confirmed(found, time.monotonic(), _SILENT_S):
+            self._records.finish(task, TaskEnd(TaskStatus.FAILURE, err=SERVER_DIED))
+            enqueue_again(self._database, task, self._orders)
 
     def _waiting(self, jobs: Sequence[Job]) -> set[UUID]:
         return self._patiently(lambda: self._records.waiting(map(_task_of, jobs))) or set()
@@ -229,24 +247,6 @@ class SharedQueue:
         if found:
             lost = self._patiently(lambda: self._records.ended_without_code(found)) or set()
             kill_marked(TASK_MARK, map(str, lost))
-
-
-class _Doubts:
-    """Jobs that look as if nobody worked on them, and since when."""
-
-    def __init__(self) -> None:
-        self._since: dict[int | None, float] = {}
-        self._looked = 0.0
-
-    def confirmed(self, jobs: Sequence[Job], now: float) -> list[Job]:
-        """Return those that have looked so, without a break, for long enough.
-
-        After an outage of the database all workers seem to be silent until they are heard again.
-        """
-        before = self._since if now - self._looked < _BREAK_S else {}
-        self._looked = now
-        self._since = {job.id: before.get(job.id, now) for job in jobs}
-        return [job for job in jobs if now - self._since[job.id] >= _SILENT_S]
 
 
 def _uuids(texts: Iterable[str]) -> set[UUID]:

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from aqsync.server.catalog.catalog import Catalog, Experiment
+from aqsync.server.catalog.database import DatabaseAway
 from aqsync.server.catalog.postgres import PostgresDatabase
 from aqsync.server.catalog.postgres_address import PostgresAddress
 from aqsync.server.catalog.task_records import Orderer, Task, TaskRecords, TaskStatus
@@ -237,6 +238,44 @@ def test_a_server_that_is_alive_keeps_its_tasks(
     uuid = lab.order(experiment, "rest")
     lab.wait(uuid, TaskStatus.SUCCESS)
     assert (tmp_path / "slow").read_text() == "begun\n"
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("soon")
+def test_a_task_that_may_have_been_started_is_not_run_and_has_failed(
+    lab: Lab, experiment: Experiment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The connection breaks while the start is committed, and nobody can tell."""
+    start = lab.records.start
+    starts: list[UUID] = []
+
+    def lost(uuid: UUID) -> Task | None:
+        started = start(uuid)
+        starts.append(uuid)
+        if len(starts) == 1:
+            raise DatabaseAway
+        return started
+
+    monkeypatch.setattr(lab.records, "start", lost)
+    monkeypatch.setattr(queue_module, "_RETRY_S", 0.01)
+    lab.queue.start()
+    uuid = lab.order(experiment, "count")
+    lab.wait(uuid, TaskStatus.FAILURE)
+    assert lab.records.output(uuid) == (None, SERVER_DIED)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("soon")
+def test_a_task_that_waits_without_a_job_gets_one(
+    lab: Lab, experiment: Experiment, tmp_path: Path
+) -> None:
+    uuid = lab.order(experiment, "count")
+    with lab.database.changing() as connection:
+        connection.execute("DELETE FROM procrastinate_jobs")
+    lab.queue.start()
+    lab.wait(uuid, TaskStatus.SUCCESS)
+    assert (tmp_path / "runs").read_text() == "run\n"
 
 
 @pytest.mark.long
