@@ -81,7 +81,7 @@ def open_blobs(address: str) -> BlobStore:
             return DirectoryBlobs(Path(unquote(parts.path)))
         case "s3":
             return _bucket(parts)
-    raise _refused("it is neither the path of a directory nor a URL that begins with s3: or file:")
+    raise _refused("it is neither an absolute path nor a URL that begins with s3: or file:")
 
 
 def _bucket(parts: SplitResult) -> BlobStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from collections.abc import Callable, Sequence
 
@@ -10,7 +9,7 @@ from aqsync.server.files.blobs import BlobReader, BlobsAway, BlobStore, new_key
 from aqsync.server.files.file_rows import NewFile
 from aqsync.server.files.leases import Lease, Leases
 from aqsync.server.files.space import Space
-from aqsync.server.files.store import FileFacts, Incoming, OpenFile
+from aqsync.server.files.store import FileDamaged, FileFacts, Incoming, OpenFile
 
 _QUICK_BYTES = 8 * 1024 * 1024
 _QUICK_US = 600 * 1_000_000
@@ -128,7 +127,7 @@ class RecordedOpenFile(OpenFile):
         self._hash.update(piece)
         self._left -= len(piece)
         if not self._left and self._hash.digest() != self.facts.sha256:
-            raise OSError(errno.EIO, "these are other bytes than were stored")
+            raise FileDamaged
         return piece
 
     def sha256(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,13 @@ FILE_MISSING = "The requested file is not found."
 NO_FILES = "No files were found for this experiment"
 
 MICROSECONDS = 1_000_000
+
+
+class FileDamaged(OSError):
+    """The bytes that lie there are others than were stored."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EIO, "these are other bytes than were stored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,7 @@ class OpenFile(ABC):
         """Return the next bytes, as many as suit the store; none after the last ones.
 
         Raises:
+            FileDamaged: These are the last ones, and something is wrong with the whole.
             OSError: The disk failed.
         """
 

@@ -67,6 +67,13 @@ def test_a_server_has_room_for_some_file(option: str, tmp_path: Path) -> None:
     assert (ran.exit_code, "no file would fit" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize("some", [(), ("--files", "/shared"), ("--database", "postgresql:///lab")])
+def test_a_server_keeps_everything_somewhere(some: tuple[str, ...]) -> None:
+    ran = run("serve", *some)
+    assert ran.exit_code == 2
+    assert "'--data', or both '--database' and '--files'" in ran.err
+
+
 def test_what_stands_before_a_subcommand_is_not_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
