@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from aqsync.server.catalog.database import Database
 from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.extensions.opening import enqueuer
 from aqsync.server.extensions.task_queue import SERVER_DIED
-from aqsync.server.files.store import By, FileDamaged, FileFacts, OpenFile, listed_time
+from aqsync.server.files.store import By, FileFacts, OpenFile, listed_time
 from aqsync.server.migrating.rows import Content, contents, copy, moved_tables
 from aqsync.server.migrating.source import Source
 from aqsync.server.migrating.target import Target
@@ -154,9 +154,12 @@ class Migration:
     def _move(self, uuid: UUID, name: str, owners: dict[tuple[str, int], str | None]) -> str:
         """Move a file unless it is there already, and compare it; return what is wrong."""
         try:
-            return self._moved(uuid, name, owners)
-        except FileDamaged:
-            return f"{name}: it is damaged here, since its SHA-256 is not what it was stored with"
+            wrong = self._moved(uuid, name, owners)
+        except _Unreadable as exc:
+            wrong = f"{name}: {exc}"
+        if not wrong:
+            self._file()
+        return wrong
 
     def _moved(self, uuid: UUID, name: str, owners: dict[tuple[str, int], str | None]) -> str:
         target = self._target.files
@@ -171,13 +174,11 @@ class Migration:
                 by = By(owners.get((name, opened.facts.stored_at)))
                 here = (opened.facts, self._bring(opened, uuid, name, by))
             wrong = self._wrong(uuid, name, here)
-        if not wrong:
-            self._file()
         return wrong
 
     def _here(self, uuid: UUID, name: str) -> tuple[FileFacts, bytes]:
         with closing(self._source.files.open_for_reading(uuid, name)) as opened:
-            return opened.facts, _digest_of(opened)
+            return opened.facts, _digest_of(opened, "here")
 
     def _wrong(self, uuid: UUID, name: str, here: tuple[FileFacts, bytes]) -> str:
         """Read a file where it was moved, and return how it differs."""
@@ -185,17 +186,18 @@ class Migration:
         with closing(self._target.files.open_for_reading(uuid, name)) as there:
             if (there.facts.size, there.facts.stored_at) != (facts.size, facts.stored_at):
                 return f"{name}: {_said(there.facts)} there, {_said(facts)} here"
-            with suppress(FileDamaged):
-                if _digest_of(there) == digest:
-                    return ""
-        return f"{name}: its SHA-256 there is not the one here"
+            try:
+                is_equal = _digest_of(there, "there") == digest
+            except _Unreadable as exc:
+                return f"{name}: {exc}"
+        return "" if is_equal else f"{name}: its SHA-256 there is not the one here"
 
     def _bring(self, opened: OpenFile, uuid: UUID, name: str, by: By) -> bytes:
         """Store a file, and return the SHA-256 of what was read."""
         digest = hashlib.sha256()
         incoming = self._target.files.new_file(hashed=True)
         try:
-            for piece in _pieces(opened):
+            for piece in _pieces(opened, "here"):
                 digest.update(piece)
                 incoming.write([piece])
                 self._came(len(piece))
@@ -261,13 +263,23 @@ def _said(facts: FileFacts) -> str:
     return f"{facts.size} bytes of {listed_time(facts.stored_at)}"
 
 
-def _pieces(opened: OpenFile) -> Iterator[bytes]:
-    while piece := opened.next_piece():
+class _Unreadable(Exception):
+    """A file cannot be read, or has other bytes than were stored; the text says where."""
+
+
+def _pieces(opened: OpenFile, where: str) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = opened.next_piece()
+        except OSError as exc:
+            raise _Unreadable(f"it cannot be read {where}: {exc.strerror or exc}") from exc
+        if not piece:
+            return
         yield piece
 
 
-def _digest_of(opened: OpenFile) -> bytes:
+def _digest_of(opened: OpenFile, where: str) -> bytes:
     digest = hashlib.sha256()
-    for piece in _pieces(opened):
+    for piece in _pieces(opened, where):
         digest.update(piece)
     return digest.digest()

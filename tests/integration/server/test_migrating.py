@@ -273,7 +273,7 @@ def test_a_file_that_is_damaged_is_named(tmp_path: Path, new: StorageSettings) -
     with pytest.raises(MoveRefused, match="did not arrive") as caught:
         move(old, new)
     assert caught.value.details == (
-        "empty: it is damaged here, since its SHA-256 is not what it was stored with",
+        "empty: it cannot be read here: these are other bytes than were stored",
     )
 
 
