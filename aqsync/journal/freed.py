@@ -9,6 +9,7 @@ from typing import NamedTuple
 from aqsync.journal import history
 from aqsync.journal.database import Database
 from aqsync.journal.history import Event, HistoryKind
+from aqsync.journal.manifests import LOST
 from aqsync.journal.rows import UNCHANGED, joined, split
 from aqsync.model import FileRecord, Freed
 
@@ -72,7 +73,7 @@ class FreedCopies:
         """Whether a manifest on the server calls a file freed: from now on any journal knows it."""
         told: int | None = self._database.value(
             "SELECT m.size IS NOT NULL AND m.uuid = d.uuid AND m.has_changes >= d.changes"
-            " FROM manifest m JOIN experiment e ON e.eid = m.eid"
+            f" AND NOT ({LOST}) FROM manifest m JOIN experiment e ON e.eid = m.eid"
             " JOIN freed d ON d.uuid = e.uuid AND d.name = ? WHERE m.eid = ?",
             (file.remote_name, file.eid),
         )

@@ -18,26 +18,35 @@ _NO_FAILURE = """
     failure_code = NULL, failure_message = NULL, failure_hint = NULL, failure_count = 0,
     failure_at_ns = NULL
 """
-_COLUMNS = """
-    m.eid, m.changes, m.bytes, m.uuid, m.name, m.size, m.sha256, m.at_ns, m.sequence, m.modified_at,
-    m.has_changes, m.has_bytes, m.waits, m.spare_bytes, m.sent_sha256,
-    EXISTS (SELECT 1 FROM freed d JOIN experiment e ON e.uuid = d.uuid
-        WHERE e.eid = m.eid AND d.changes > m.has_changes),
-    m.failure_code, m.failure_message, m.failure_hint, m.failure_count, m.failure_at_ns
-"""
 _AWAITED = """
     EXISTS (SELECT 1 FROM file f WHERE f.eid = m.eid AND f.synced_listed = 0
         AND f.synced_sequence >= coalesce(
             (SELECT listed_sequence FROM experiment e WHERE e.eid = m.eid), 0))
 """
 """Whether a file of the experiment was sent that no list could have shown yet."""
-_LOST = """
+LOST = """
     m.size IS NOT NULL
     AND (SELECT listed_sequence FROM experiment e WHERE e.eid = m.eid) > m.sequence
     AND NOT EXISTS (SELECT 1 FROM remote_file r WHERE r.eid = m.eid AND r.name = m.name
         AND r.modified_at = coalesce(m.modified_at, r.modified_at))
 """
 """Whether a list does not show the last one any more."""
+_UNPROVED = """
+    m.size IS NOT NULL AND m.modified_at IS NULL AND m.changes = m.has_changes AND NOT m.waits
+    AND (SELECT listed_sequence FROM experiment e WHERE e.eid = m.eid) > m.sequence
+    AND EXISTS (SELECT 1 FROM remote_file r WHERE r.eid = m.eid AND r.name = m.name)
+"""
+"""Whether a list shows what may be the last one: the server has not told its time."""
+_COLUMNS = f"""
+    m.eid, m.changes, m.bytes, m.uuid, m.name, m.size, m.sha256, m.at_ns, m.sequence, m.modified_at,
+    m.has_changes, m.has_bytes, m.waits, m.spare_bytes, m.sent_sha256,
+    ({_UNPROVED}),
+    EXISTS (SELECT 1 FROM freed d JOIN experiment e ON e.uuid = d.uuid
+        WHERE e.eid = m.eid AND d.changes > m.has_changes),
+    m.failure_code, m.failure_message, m.failure_hint, m.failure_count, m.failure_at_ns
+"""
+_NEVER = ""
+"""No server's time: none stands there."""
 
 
 class WrittenManifest(NamedTuple):
@@ -77,6 +86,8 @@ class ManifestRecord:
     """Of one whose last bytes were about to be sent: the server may have it, answer or not."""
     lacks_freed: bool
     """It does not say yet that a file was freed."""
+    unproved: bool
+    """A list shows what may be the written one, or one of others: only its content tells."""
     failure: Failure | None
 
     @property
@@ -134,10 +145,10 @@ class Manifests:
         return name
 
     def outdated(self) -> list[ManifestRecord]:
-        """Those that lack something that they can have now, or are lost on the server."""
+        """Those that lack something that they can have now, or may be lost on the server."""
         rows = self._database.rows(
             f"SELECT {_COLUMNS} FROM manifest m WHERE changes <> has_changes"
-            f" OR waits AND NOT {_AWAITED} OR {_LOST}"
+            f" OR waits AND NOT {_AWAITED} OR {LOST} OR {_UNPROVED}"
         )
         return list(map(_record, rows))
 
@@ -173,9 +184,13 @@ class Manifests:
         """One of ours was found under its name: the last, or one whose answer was lost."""
         self._database.write(
             "UPDATE manifest SET size = ?, sha256 = ?, at_ns = coalesce(at_ns, ?), modified_at = ?,"
-            " sent_sha256 = NULL WHERE eid = ?",
+            f" sent_sha256 = NULL, {_NO_FAILURE} WHERE eid = ?",
             (*version, eid),
         )
+
+    def replaced(self, eid: str) -> None:
+        """Something else than the last one was found under its name: that is lost."""
+        self._database.write("UPDATE manifest SET modified_at = ? WHERE eid = ?", (_NEVER, eid))
 
     def is_listed_since(self, manifest: ManifestRecord) -> bool:
         """Whether a list was asked for since a manifest was written."""
@@ -279,7 +294,8 @@ class Manifests:
 
 def _record(row: tuple[Any, ...]) -> ManifestRecord:
     eid, changes, sent, uuid, name, size, sha256, at_ns, sequence, modified_at, *rest = row
-    has_changes, has_bytes, waits, spare_bytes, sent_sha256, lacks_freed, *failure = rest
+    has_changes, has_bytes, waits, spare_bytes, sent_sha256, *rest = rest
+    unproved, lacks_freed, *failure = rest
     written = None if size is None else WrittenManifest(size, sha256, at_ns, modified_at)
     return ManifestRecord(
         eid,
@@ -295,6 +311,7 @@ def _record(row: tuple[Any, ...]) -> ManifestRecord:
         spare_bytes,
         sent_sha256,
         bool(lacks_freed),
+        bool(unproved),
         _failure(failure),
     )
 

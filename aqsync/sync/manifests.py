@@ -147,13 +147,13 @@ class ManifestWriter:
             for record in outdated:
                 if record.eid not in usable:
                     continue
-                state = self._state(record)
-                seconds = max(due_in(state, at_end=at_end), self._pause_s(record, at_end=at_end))
+                seconds = self._due_in(record, at_end=at_end)
                 if seconds > _SOON_ENOUGH_S:
                     soonest_s = min(soonest_s, seconds)
                     continue
                 try:
-                    self._write(record, UUID(usable[record.eid]), state)
+                    work = self._prove if record.unproved else self._write
+                    soonest_s = min(soonest_s, work(record, UUID(usable[record.eid])))
                 except ExperimentNotFound as exc:
                     vanished(record.eid, exc)
                 except (Forbidden, TransferRefused, ServerFailed, LocalError) as exc:
@@ -169,6 +169,10 @@ class ManifestWriter:
             for eid, experiment in self._journal.remote.experiments().items()
             if eid in fed and experiment.uuid is not None and experiment.problem is None
         }
+
+    def _due_in(self, record: ManifestRecord, *, at_end: bool) -> float:
+        due_s = 0.0 if record.unproved else due_in(self._state(record), at_end=at_end)
+        return max(due_s, self._pause_s(record, at_end=at_end))
 
     def _state(self, record: ManifestRecord) -> Outdated:
         now = self._clock.monotonic()
@@ -201,7 +205,9 @@ class ManifestWriter:
     def _uuid(self, eid: str) -> str:
         return self._journal.remote.uuid(eid)
 
-    def _write(self, record: ManifestRecord, uuid: UUID, state: Outdated) -> None:
+    def _write(self, record: ManifestRecord, uuid: UUID) -> float:
+        """Write one; returns the seconds until more is to be done, as `_prove` does."""
+        state = self._state(record)
         eid, began, now_ns = record.eid, self._clock.monotonic(), self._clock.now_ns()
         waits = self._journal.manifests.awaits_list(eid)
         content = ManifestContent(self._journal, tuple(self._mappings.values()), eid, now_ns)
@@ -218,6 +224,26 @@ class ManifestWriter:
         self._noticed.pop(eid, None)
         self._took_s[eid] = self._clock.monotonic() - began
         log.info("manifest written", experiment=self._journal.remote.shown(eid), size=size)
+        return inf
+
+    def _prove(self, record: ManifestRecord, uuid: UUID) -> float:
+        """See by its content whether the one that is listed is the one that was written last.
+
+        A server that does not tell the time of an upload may have stored an earlier one since.
+
+        Returns:
+            The seconds until it is written again.
+        """
+        stands = self._journal.manifests.listed(record.eid).get(str(record.name))
+        if stands is None or record.written is None:
+            return 0.0
+        size, sha256 = self._found(uuid, str(record.name))
+        if sha256 == record.written.sha256:
+            found = WrittenManifest(size, sha256, 0, stands)
+            self._journal.manifests.recognised(record.eid, found)
+            return inf
+        self._journal.manifests.replaced(record.eid)
+        return due_in(self._state(record))
 
     def _watched(self, items: Iterator[_T]) -> Iterator[_T]:
         for item in items:

@@ -280,6 +280,33 @@ def test_one_that_was_removed_is_written_again(lab: Lab) -> None:
     assert files(lab).keys() == {"a", "b"}
 
 
+def test_an_earlier_one_that_was_stored_late_does_not_pass_for_the_last(lab: Lab) -> None:
+    """A server that tells no time of an upload lists what may be either."""
+    lab.write("a")
+    lab.push()
+    [ours] = names(lab)
+    earlier = lab.remote[ours]
+    lab.write("b")
+    lab.push()
+    lab.server.put(EID, ours, earlier)
+    lab.push()
+    lab.clock.advance(7200)
+    lab.push()
+    [new] = set(names(lab)) - {ours}
+    assert files(lab, new).keys() == {"a", "b"}
+
+
+def test_the_last_one_is_known_by_its_content_and_read_once(lab: Lab) -> None:
+    lab.write("a")
+    lab.push()
+    for downloads in (1, 0):
+        lab.server.calls.clear()
+        lab.push()
+        assert len(lab.server.called("download")) == downloads
+    [ours] = names(lab)
+    assert lab.journal.manifests.own(EID) == ours
+
+
 def test_another_experiment_under_the_same_eid_gets_one_of_its_own(lab: Lab) -> None:
     lab.write("a")
     lab.push()
