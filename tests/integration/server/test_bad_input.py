@@ -179,6 +179,8 @@ def test_a_body_that_is_no_operation_is_refused(visit: Visit, body: bytes) -> No
 
 JSON = {"Content-Type": "application/json"}
 NESTED = 20_000
+NUL_IN_A_TITLE = r"""mutation {createExperiment(createExperimentInput:
+    {title: "\u0000", description: "", tags: []}) {uuid}}"""
 EXTENSION_RUN = f'{{experimentUuid: "{ABSENT}", extension: "e", action: "a", params: [["k", "v"]]}}'
 
 
@@ -213,6 +215,7 @@ def dated(condition: str) -> str:
         f'mutation {{cancelTask(cancelTaskInput: {{taskId: "{ABSENT}"}}) {{uuid}}}}',
         f"mutation {{executeExtension(executeExtensionInput: {EXTENSION_RUN}) {{uuid}}}}",
         "{__schema {types {fields {type {fields {type {fields {type {name}}}}}}}}",
+        NUL_IN_A_TITLE,
     ],
 )
 def test_a_query_that_cannot_be_answered_is_an_error(visit: Visit, query: str) -> None:
@@ -222,7 +225,7 @@ def test_a_query_that_cannot_be_answered_is_an_error(visit: Visit, query: str) -
     assert "server failed" not in str(answer["errors"])
 
 
-@pytest.mark.parametrize("title", ["\0", "\u202e", "'; DROP TABLE experiment; --", "%", "_", "😀"])
+@pytest.mark.parametrize("title", ["\u202e", "'; DROP TABLE experiment; --", "%", "_", "😀"])
 def test_a_title_is_only_text(visit: Visit, title: str) -> None:
     mark = uuid4().hex
     made = visit.create(title=title + mark)
