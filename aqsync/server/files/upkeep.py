@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from aqsync.server.catalog.database import DatabaseAway
+from aqsync.server.catalog.database import DatabaseAway, TransactionLost
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.leases import Leases
 from aqsync.server.files.sweep import Sweep
@@ -64,7 +64,7 @@ class Upkeep:
     def _try(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except (DatabaseAway, FileRefused, OSError) as exc:
+        except (DatabaseAway, FileRefused, OSError, TransactionLost) as exc:
             _log.warning("the store of files cannot be tidied up now: %s", exc)
         except Exception:  # noqa: BLE001 - a database has many faces
             # Without its thread, the leases of all uploads would end. What it works with may be
