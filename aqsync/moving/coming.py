@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from aqsync.aqueduct.records import RemoteFile, TaskRecord
 from aqsync.aqueduct.typed import instant
 from aqsync.aqueduct.whole_experiments import WholeExperiment
-from aqsync.server.catalog.filter import to_microseconds
+from aqsync.server.catalog.times import to_microseconds
 from aqsync.server.moving.archive import ArchivedExperiment, ArchivedTask
 from aqsync.server.moving.moved import Whole
 from aqsync.server.rules import is_file_name

@@ -12,31 +12,13 @@ from typing import BinaryIO, cast
 
 from aqsync.errors import LocalError
 from aqsync.moving.crate import Member
+from aqsync.server.moving.sink import Sink
 
 _FASTEST = 1
 _FILE, _FOLDER = 0o100644 << 16, 0o040755 << 16 | 0x10
 _FIRST, _LAST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2107, 12, 31, tzinfo=UTC)
 """What ZIP can say of a time; it has no zone there, and is in UTC here."""
 _PARTIAL = ".aqsync-partial"
-
-
-class _Sink:
-    """Takes bytes, and gives them on."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def taken(self) -> bytes:
-        data = b"".join(self._parts)
-        self._parts = []
-        return data
 
 
 def zipped(members: Iterable[Member], root: str = "") -> Iterator[bytes]:
@@ -46,7 +28,7 @@ def zipped(members: Iterable[Member], root: str = "") -> Iterator[bytes]:
         members: What is in it.
         root: The folder that all of it is in; empty for none.
     """
-    sink = _Sink()
+    sink = Sink()
     with zipfile.ZipFile(
         cast("BinaryIO", sink), "w", zipfile.ZIP_DEFLATED, compresslevel=_FASTEST
     ) as archive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice, repeat
 from threading import Event
 from typing import NamedTuple, TypeVar
@@ -23,39 +23,28 @@ from aqsync.moving.coming import (
     whole_of,
 )
 from aqsync.server.moving.inbound import Brought, ExperimentFiles, Inbound, Tally, Wish
-from aqsync.server.moving.moved import ComingFile, MoveRefused
+from aqsync.server.moving.moved import ComingFile, MoveRefused, Refusals
 
 _T = TypeVar("_T")
 
 _AT_ONCE = 50
 _ROUNDS = 3
-_MOST_NAMED = 50
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _PATIENCE_S = 300.0
 """How long the server may be away before the import ends, to be continued later."""
 
 
 @dataclass(slots=True)
-class Found:
+class Found(Refusals):
     """What a server has.
 
     Args:
         experiments: UUID and EID of each.
         files: How many files they have.
-        refused: A sentence for each thing that cannot be brought.
-        refused_count: How many there are, of which `refused` has the first.
     """
 
     experiments: list[tuple[UUID, str]]
     files: int = 0
-    refused: list[str] = field(default_factory=list)
-    refused_count: int = 0
-
-    def refuse(self, sentence: str) -> None:
-        """Note what cannot be brought."""
-        self.refused_count += 1
-        if len(self.refused) < _MOST_NAMED:
-            self.refused.append(sentence)
 
 
 class _Job(NamedTuple):

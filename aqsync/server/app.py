@@ -23,10 +23,8 @@ from aqsync.server.extensions.opening import open_queue
 from aqsync.server.extensions.script_runner import ScriptRunner
 from aqsync.server.extensions.task_service import TaskService
 from aqsync.server.extensions.variables import ServerAccess
-from aqsync.server.files.served_files import ServedFiles
 from aqsync.server.rights.exposure import check_token
 from aqsync.server.rights.failed_logins import FailedLogins
-from aqsync.server.rights.gate import Gate
 from aqsync.server.rights.rate_limit import RateLimit
 from aqsync.server.rights.task_tokens import TaskTokens
 from aqsync.server.rights.token_directory import TokenDirectory
@@ -40,9 +38,11 @@ from aqsync.server.web.sessions import Sessions
 from aqsync.server.wire.access_log import AccessLog
 from aqsync.server.wire.away import AnswersWhileAway
 from aqsync.server.wire.files_api import FilesEndpoint
+from aqsync.server.wire.gate import Gate
 from aqsync.server.wire.graphql_api import GraphQLEndpoint
 from aqsync.server.wire.proxies import Proxies
 from aqsync.server.wire.running_requests import RunningRequests
+from aqsync.server.wire.served_files import ServedFiles
 
 _GRAPHQL_THREADS = 4
 """Of their own, so that long lists do not hold up files."""

@@ -58,12 +58,17 @@ class NotAsExpected(FileRefused):
     """Another version of a file is there than a request expects.
 
     Args:
-        headers: They name the version that is there.
+        found: The version that is there: a listed time, or what stands for none.
     """
 
-    def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    def __init__(self, found: str) -> None:
         super().__init__(412, "Another version of the file is there than the request expects.")
-        self.headers = headers
+        self.headers = (modified_header(found),)
+
+
+def modified_header(version: str) -> tuple[bytes, bytes]:
+    """Return the header that says which version of a file is there."""
+    return (b"aqueduct-modified", version.encode())
 
 
 def disk_failure(exc: OSError) -> FileRefused:

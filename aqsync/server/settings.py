@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from aqsync.server.errors import ServerStartError
-from aqsync.server.wire.proxies import Addresses
+
+Addresses = frozenset[IPv4Address | IPv6Address]
 
 DEFAULT_MAX_FILE_BYTES = 4 * 1024**3
 """4 GiB, as on an Aqueduct server whose settings were left alone."""

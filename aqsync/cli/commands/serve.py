@@ -137,11 +137,6 @@ def serve(
     return ExitCode.OK
 
 
-serve.add_command(serve_import)
-serve.add_command(serve_export)
-serve.add_command(serve_migrate)
-
-
 def _refuse_options_of(ctx: click.Context) -> None:
     """Refuse options before a subcommand, which would not see them."""
     for parameter in ctx.command.params:
@@ -150,4 +145,5 @@ def _refuse_options_of(ctx: click.Context) -> None:
             raise click.UsageError(f"{option} stands before {ctx.invoked_subcommand}", ctx)
 
 
-serve.add_command(token)
+for _command in (serve_import, serve_export, serve_migrate, token):
+    serve.add_command(_command)

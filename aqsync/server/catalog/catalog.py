@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from aqsync.server import rules
-from aqsync.server.catalog.database import Connection, Database, Row, transaction
-from aqsync.server.catalog.filter import (
-    ExperimentFilter,
-    among,
-    condition_of,
-    from_microseconds,
-    to_microseconds,
-)
+from aqsync.server.catalog.database import Connection, Database, Row, marks, transaction
+from aqsync.server.catalog.filter import ExperimentFilter, among, condition_of
+from aqsync.server.catalog.times import from_microseconds, now_microseconds
 from aqsync.server.errors import OperationRefused
 
 _COLUMNS = "number, uuid, eid, title, description, created_by, created_at, updated_at"
@@ -93,7 +88,7 @@ class Catalog:
             )
         uuid = uuid4()
         with self._database.changing() as database:
-            now = _now()
+            now = now_microseconds()
             day = datetime.now().astimezone().strftime("%Y%m%d")
             ((count,),) = database.execute(
                 "INSERT INTO last_eid VALUES (?, 1)"
@@ -183,7 +178,7 @@ class Catalog:
             database.execute(
                 "UPDATE experiment SET title = coalesce(?, title),"
                 " description = coalesce(?, description), updated_at = ? WHERE number = ?",
-                (title or None, description or None, _now(), number),
+                (title or None, description or None, now_microseconds(), number),
             )
             return _find(database, "number", number, "")
 
@@ -280,11 +275,6 @@ class Catalog:
         return int(number)
 
 
-def _now() -> int:
-    """Microseconds since 1970."""
-    return to_microseconds(datetime.now(UTC))
-
-
 def _find(database: Connection, key: str, value: object, missing: str) -> Experiment:
     row = database.execute(
         f"SELECT {_COLUMNS} FROM experiment WHERE {key} = ?",
@@ -322,10 +312,9 @@ def _experiments(database: Connection, rows: Sequence[Row]) -> list[Experiment]:
     """Put experiments together with their tags, in the order in which they were added."""
     tags: dict[int, list[str]] = {number: [] for number, *_ in rows}
     if tags:
-        marks = ", ".join("?" * len(tags))
         for number, name in database.execute(
             "SELECT experiment, name FROM experiment_tag JOIN tag ON tag.key = experiment_tag.tag"
-            f" WHERE experiment IN ({marks}) ORDER BY experiment_tag.number",
+            f" WHERE experiment IN ({marks(tags)}) ORDER BY experiment_tag.number",
             tuple(tags),
         ):
             tags[number].append(name)
@@ -349,8 +338,8 @@ def _experiment(row: Row, tags: Iterable[str]) -> Experiment:
 def _known_and_new(database: Connection, tags: Sequence[str]) -> tuple[list[str], list[str]]:
     """Part tags into those that this server has, in any spelling, and the others."""
     keys = list({tag.lower() for tag in tags})
-    marks = ", ".join("?" * len(keys))
-    found = database.execute(f"SELECT key FROM tag WHERE key IN ({marks})", keys) if keys else ()
+    asked = f"SELECT key FROM tag WHERE key IN ({marks(keys)})"
+    found = database.execute(asked, keys) if keys else ()
     known = {key for (key,) in found}
     return (
         [tag for tag in tags if tag.lower() in known],

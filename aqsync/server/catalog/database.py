@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
@@ -131,6 +131,14 @@ class DatabaseAway(Exception):
 
 class TransactionLost(DatabaseAway):
     """Nothing of a transaction was done, as another was in its way; again, it may succeed."""
+
+
+def marks(values: Sized) -> str:
+    """Return what stands between the brackets of ``IN (...)`` or ``VALUES (...)`` for some values.
+
+    PostgreSQL takes no empty list; NULL is one that no value fits.
+    """
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 def transaction(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from aqsync.server import rules
-from aqsync.server.catalog.database import Dialect
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from aqsync.server.catalog.database import Dialect, marks
+from aqsync.server.catalog.times import to_microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class ExperimentFilter:
         all_tags: Every one of these tags, each given once; an empty list fits no experiment.
         start: The earliest creation time, inclusive.
         end: The latest creation time, inclusive.
-        among: The only experiments that there are, as it were; None: all.
+        among: The only experiments that are looked at; None: all of them.
     """
 
     text: str | None = None
@@ -32,16 +31,6 @@ class ExperimentFilter:
     start: datetime | None = None
     end: datetime | None = None
     among: frozenset[UUID] | None = None
-
-
-def to_microseconds(time: datetime) -> int:
-    """Return a time that has an offset as the catalog stores it: microseconds since 1970."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_microseconds(microseconds: object) -> datetime:
-    """Return a time of the catalog in UTC."""
-    return _EPOCH + timedelta(microseconds=int(str(microseconds)))
 
 
 def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[object]]:
@@ -74,11 +63,11 @@ def condition_of(wanted: ExperimentFilter, dialect: Dialect) -> tuple[str, list[
         need("created_at <= ?", to_microseconds(wanted.end))
     if wanted.any_tags is not None:
         keys = {tag.lower() for tag in wanted.any_tags}
-        need(tagged.format(_marks(keys)) + " > 0", *keys)
+        need(tagged.format(marks(keys)) + " > 0", *keys)
     all_keys = {tag.lower() for tag in wanted.all_tags or ()}
     if wanted.all_tags is not None:
         # Two spellings of one tag find nothing, as on an archived server.
-        need(f"{tagged.format(_marks(all_keys))} = {len(wanted.all_tags) or -1}", *all_keys)
+        need(f"{tagged.format(marks(all_keys))} = {len(wanted.all_tags) or -1}", *all_keys)
     if rules.ARCHIVED not in all_keys:
         need(tagged.format("?") + " = 0", rules.ARCHIVED)
     return " AND ".join(parts), values
@@ -88,10 +77,4 @@ def among(uuids: frozenset[UUID] | None) -> tuple[str, list[str]]:
     """Return the condition that an experiment is one of these, and the values that it takes."""
     if uuids is None:
         return "TRUE", []
-    # No value fits an empty list, which SQLite has and PostgreSQL has not.
-    return f"experiment.uuid IN ({_marks(uuids)})", sorted(map(str, uuids))
-
-
-def _marks(keys: Collection[object]) -> str:
-    # PostgreSQL takes no empty list.
-    return ", ".join("?" * len(keys)) or "NULL"
+    return f"experiment.uuid IN ({marks(uuids)})", sorted(map(str, uuids))

@@ -16,11 +16,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aqsync.server.catalog.catalog import Experiment, add_tags, find_experiment
-from aqsync.server.catalog.database import Connection, Database, transaction
-from aqsync.server.catalog.filter import to_microseconds
+from aqsync.server.catalog.database import Connection, Database, marks, transaction
 from aqsync.server.catalog.task_records import Task, parameters_text
+from aqsync.server.catalog.times import to_microseconds
+from aqsync.server.portions import portions
 
-_CHUNK = 200
+_AT_ONCE = 200
 _EID = re.compile(r"(\d{8})-([1-9]\d{0,8})")
 
 
@@ -82,11 +83,10 @@ class Imports:
         """
         found: list[Clash] = []
         with self._database.reading() as database:
-            for start in range(0, len(coming), _CHUNK):
-                chunk = coming[start : start + _CHUNK]
-                marks = ", ".join("?" * len(chunk))
+            for chunk in portions(coming, _AT_ONCE):
+                some = marks(chunk)
                 rows = database.execute(
-                    f"SELECT uuid, eid FROM experiment WHERE uuid IN ({marks}) OR eid IN ({marks})",
+                    f"SELECT uuid, eid FROM experiment WHERE uuid IN ({some}) OR eid IN ({some})",
                     [str(uuid) for uuid, _ in chunk] + [eid for _, eid in chunk],
                 ).fetchall()
                 found += _clashes(chunk, [(UUID(uuid), str(eid)) for uuid, eid in rows])

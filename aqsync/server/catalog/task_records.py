@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from uuid import UUID, uuid4
 
 from aqsync.server import rules
-from aqsync.server.catalog.database import Connection, Database, Row, transaction
-from aqsync.server.catalog.filter import among, from_microseconds, to_microseconds
+from aqsync.server.catalog.database import Connection, Database, Row, marks, transaction
+from aqsync.server.catalog.filter import among
+from aqsync.server.catalog.times import from_microseconds, now_microseconds, to_microseconds
 from aqsync.server.errors import OperationRefused
 from aqsync.server.extensions.manifest import Parameter
 
@@ -89,7 +90,7 @@ class TaskFilter:
         experiment: The UUID of the experiment that it was run on.
         start: The earliest time at which it was asked for, inclusive.
         end: The latest time at which it was asked for, inclusive.
-        among: The only experiments that there are, as it were; None: all.
+        among: The only experiments that are looked at; None: all of them.
     """
 
     user: str | None = None
@@ -156,7 +157,7 @@ class TaskRecords:
                 (
                     *(uuid, extension, action, parameters_text(parameters), orderer.owner),
                     None if orderer.token is None else str(orderer.token),
-                    *(_now(), str(experiment)),
+                    *(now_microseconds(), str(experiment)),
                 ),
             ).rowcount
             if not added:
@@ -254,8 +255,7 @@ class TaskRecords:
     @transaction
     def _those(self, uuids: Iterable[UUID], condition: str) -> set[UUID]:
         texts = [str(uuid) for uuid in uuids]
-        marks = ", ".join("?" * len(texts))
-        sql = f"SELECT uuid FROM task WHERE {condition} AND uuid IN ({marks})"
+        sql = f"SELECT uuid FROM task WHERE {condition} AND uuid IN ({marks(texts)})"
         if not texts:
             return set()
         with self._database.reading() as database:
@@ -285,8 +285,8 @@ class TaskRecords:
                 "UPDATE task SET status = ?, ended_at = ?, std_out = ?, std_err = ?,"
                 " result_code = ? WHERE uuid = ? AND status = ?",
                 (
-                    *(end.status.value, _now(), _storable(end.out), _storable(end.err), end.code),
-                    *(str(uuid), before.value),
+                    *(end.status.value, now_microseconds(), _storable(end.out)),
+                    *(_storable(end.err), end.code, str(uuid), before.value),
                 ),
             ).rowcount
         return bool(changed)
@@ -305,10 +305,6 @@ def parameters_text(parameters: Iterable[TaskParameter]) -> str:
 def _storable(output: str | None) -> str | None:
     """PostgreSQL takes no NUL, which scripts may write; no engine is to keep another text."""
     return None if output is None else output.replace("\0", "\ufffd")
-
-
-def _now() -> int:
-    return to_microseconds(datetime.now(UTC))
 
 
 def _condition(wanted: TaskFilter) -> tuple[str, list[object]]:

@@ -37,7 +37,12 @@ def _variable_name(name: str) -> str:
     return name
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
+    """Refuse a text with the character NUL, which no program and no database takes.
+
+    Raises:
+        ValueError: It has one.
+    """
     if "\0" in text:
         raise ValueError("it has a NUL character")
     return text
@@ -79,7 +84,7 @@ class Action(_Part):
 
     name: str = Field(min_length=1)
     description: str | None = None
-    script: Annotated[str, AfterValidator(_without_nul)]
+    script: Annotated[str, AfterValidator(without_nul)]
     parameters: list[Parameter]
 
     @property
@@ -101,8 +106,8 @@ class Extension(_Part):
     name: str = Field(min_length=1)
     description: str | None = None
     authors: str
-    aqueduct_url: Annotated[str, AfterValidator(_without_nul)] = ""
-    constants: dict[VariableName, Annotated[str, AfterValidator(_without_nul)]] = {}
+    aqueduct_url: Annotated[str, AfterValidator(without_nul)] = ""
+    constants: dict[VariableName, Annotated[str, AfterValidator(without_nul)]] = {}
     actions: list[Action]
     folder: Path
 

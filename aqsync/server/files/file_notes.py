@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from aqsync.server.catalog.database import Database, transaction
+from aqsync.server.files.file_rows import OF_EXPERIMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class FileNotes:
         """Return what is noted of the version with this time."""
         with self._database.reading() as database:
             row = database.execute(
-                "SELECT sha256, owner FROM file_note WHERE experiment ="
-                " (SELECT number FROM experiment WHERE uuid = ?) AND name = ? AND stored_at = ?",
+                f"SELECT sha256, owner FROM file_note WHERE {OF_EXPERIMENT}"  # noqa: S608 - of constants
+                " AND name = ? AND stored_at = ?",
                 (str(uuid), name, time),
             ).fetchone()
         if row is None:

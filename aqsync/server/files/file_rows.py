@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from uuid import UUID
 
 from aqsync.server import rules
-from aqsync.server.catalog.database import Connection, Database, TransactionLost, transaction
+from aqsync.server.catalog.database import Connection, Database, TransactionLost, marks, transaction
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.blobs import BlobsAway
+from aqsync.server.files.expected import ABSENT, check_expected
 from aqsync.server.files.leases import Lease, end_lease
 from aqsync.server.files.store import (
     EXPERIMENT_MISSING,
@@ -20,11 +20,12 @@ from aqsync.server.files.store import (
     FileFacts,
     listed_time,
 )
-from aqsync.server.wire.conditions import ABSENT, check_expected
+from aqsync.server.portions import portions
 
 _AT_ONCE = 500
 """Values in one statement; SQLite takes no more than some 32,000, and older ones 999."""
-_OF_EXPERIMENT = "experiment = (SELECT number FROM experiment WHERE uuid = ?)"
+OF_EXPERIMENT = "experiment = (SELECT number FROM experiment WHERE uuid = ?)"
+"""The condition that a row belongs to the experiment with this UUID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class FileRows:
         """Return when a file was stored, and by whom, if that is known; None if there is none."""
         with self._database.reading() as database:
             row = database.execute(
-                f"SELECT stored_at, owner FROM file WHERE {_OF_EXPERIMENT}"  # noqa: S608 - of constants
+                f"SELECT stored_at, owner FROM file WHERE {OF_EXPERIMENT}"  # noqa: S608 - of constants
                 " AND name = ?",
                 (str(uuid), name),
             ).fetchone()
@@ -106,7 +107,7 @@ class FileRows:
         """Return a file's blob and facts; None if there is no such file."""
         with self._database.reading() as database:
             row = database.execute(
-                f"SELECT blob, size, stored_at, sha256 FROM file WHERE {_OF_EXPERIMENT}"  # noqa: S608 - of constants
+                f"SELECT blob, size, stored_at, sha256 FROM file WHERE {OF_EXPERIMENT}"  # noqa: S608 - of constants
                 " AND name = ?",
                 (str(uuid), name),
             ).fetchone()
@@ -133,7 +134,7 @@ class FileRows:
         """Return the names of an experiment's files, sorted, and when each was stored."""
         with self._database.reading() as database:
             rows = database.execute(
-                f"SELECT name, stored_at FROM file WHERE {_OF_EXPERIMENT}",  # noqa: S608 - of constants
+                f"SELECT name, stored_at FROM file WHERE {OF_EXPERIMENT}",  # noqa: S608 - of constants
                 (str(uuid),),
             ).fetchall()
         # By code points, which not every collation of a database does.
@@ -229,10 +230,10 @@ class FileRows:
                 raise FileRefused(400, NO_FILES)
             if missing:
                 raise FileRefused(409, f"File(s) not found - {rules.joined(missing)}")
-            for some in _portions(names):
+            for some in portions(names, _AT_ONCE):
                 database.execute(
                     "DELETE FROM file WHERE experiment = ?"  # noqa: S608 - marks
-                    f" AND name IN ({_marks(some)})",
+                    f" AND name IN ({marks(some)})",
                     (number, *some),
                 )
             database.execute("INSERT INTO had_files VALUES (?) ON CONFLICT DO NOTHING", (number,))
@@ -270,10 +271,10 @@ def _rows(
     database: Connection, number: int | None, names: Sequence[str], locked: str
 ) -> Iterator[tuple[str, _Row]]:
     # In one order, so that two that lock several rows do not wait for each other.
-    for some in _portions(sorted(names)):
+    for some in portions(sorted(names), _AT_ONCE):
         rows = database.execute(
             "SELECT name, blob, size, stored_at, owner FROM file WHERE experiment = ?"  # noqa: S608
-            f" AND name IN ({_marks(some)}) ORDER BY name{locked}",
+            f" AND name IN ({marks(some)}) ORDER BY name{locked}",
             (number, *some),
         ).fetchall()
         for name, *rest in rows:
@@ -301,13 +302,3 @@ def _insert(
     if not inserted.rowcount:
         # Another one has put a file there since: what it is to be compared with is there now.
         raise TransactionLost
-
-
-def _portions(values: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(values)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))

@@ -21,6 +21,7 @@ from uuid import UUID
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.descriptors import sha256_of, sync_folder
+from aqsync.server.files.expected import ABSENT, check_expected
 from aqsync.server.files.experiment_folders import ExperimentFolders
 from aqsync.server.files.file_notes import FileNotes, Note
 from aqsync.server.files.incoming_file import IncomingFile
@@ -40,7 +41,6 @@ from aqsync.server.files.store import (
     listed_path,
     listed_time,
 )
-from aqsync.server.wire.conditions import ABSENT, check_expected
 
 _READ_PIECE = 512 * 1024
 _LOCKS = 64

@@ -10,9 +10,8 @@ from uuid import UUID
 from aqsync.server import rules
 from aqsync.server.catalog.database import Connection, Database, transaction
 from aqsync.server.files.experiment_folders import EXPERIMENTS
+from aqsync.server.files.file_rows import OF_EXPERIMENT
 from aqsync.server.settings import StorageSettings
-
-_OF_EXPERIMENT = "experiment = (SELECT number FROM experiment WHERE uuid = ?)"
 
 
 @transaction
@@ -47,12 +46,12 @@ def hand_over(
             return _note(connection, uuid, owner, [each for each in versions if wanted(each[0])])
     with database.changing() as connection:
         rows = connection.execute(
-            f"SELECT name, stored_at FROM file WHERE {_OF_EXPERIMENT} AND owner IS NULL",  # noqa: S608 - of constants
+            f"SELECT name, stored_at FROM file WHERE {OF_EXPERIMENT} AND owner IS NULL",  # noqa: S608 - of constants
             (str(uuid),),
         ).fetchall()
         return sum(
             connection.execute(
-                f"UPDATE file SET owner = ? WHERE {_OF_EXPERIMENT} AND name = ?"  # noqa: S608 - the same
+                f"UPDATE file SET owner = ? WHERE {OF_EXPERIMENT} AND name = ?"  # noqa: S608 - the same
                 " AND stored_at = ? AND owner IS NULL",
                 (owner, str(uuid), name, stored_at),
             ).rowcount

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +23,7 @@ from obstore.store import S3Store
 
 from aqsync.server.errors import ServerStartError
 from aqsync.server.files.blobs import BlobReader, BlobsAway, BlobStore, BlobWriter, FoundBlob
+from aqsync.server.portions import portions
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config
@@ -108,7 +108,7 @@ class ObjectBlobs(BlobStore):
     def remove(self, blobs: Iterable[tuple[str, int | None]]) -> None:
         """Remove blobs, many objects with one request."""
         paths = (path for key, size in blobs for path in self._paths(key, size))
-        while some := list(islice(paths, _REMOVED_AT_ONCE)):
+        for some in portions(paths, _REMOVED_AT_ONCE):
             self.ask(lambda some=some: obstore.delete(self._store, some))  # type: ignore[misc]
 
     def found(self) -> Iterator[FoundBlob]:

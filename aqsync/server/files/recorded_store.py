@@ -10,6 +10,7 @@ from aqsync.server import rules
 from aqsync.server.catalog.database import Database
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.blobs import BlobStore
+from aqsync.server.files.expected import ABSENT, check_expected
 from aqsync.server.files.file_rows import FileRows, Times
 from aqsync.server.files.leases import Leases
 from aqsync.server.files.recorded_file import RecordedIncoming, RecordedOpenFile
@@ -29,7 +30,6 @@ from aqsync.server.files.store import (
 )
 from aqsync.server.files.sweep import Sweep
 from aqsync.server.files.upkeep import Upkeep
-from aqsync.server.wire.conditions import ABSENT, check_expected
 
 _REMEMBERED = 10_000
 

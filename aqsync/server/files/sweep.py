@@ -5,12 +5,12 @@ Every step can be broken off anywhere and done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 
 from aqsync.server.catalog.database import Connection, Database, transaction
-from aqsync.server.files.blobs import BlobStore, FoundBlob
+from aqsync.server.files.blobs import BlobStore
 from aqsync.server.files.file_rows import note_removed
+from aqsync.server.portions import portions
 
 GRACE_US = 600 * 1_000_000
 """How long a blob stays after its file was replaced or removed: who has just found its name opens
@@ -131,7 +131,7 @@ class Sweep:
         """Turn old blobs that nothing names into removed ones."""
         latest = self._clock() - ORPHAN_US
         old = (found for found in self._blobs.found() if found.changed_at <= latest)
-        for some in _portions(old):
+        for some in portions(old, _AT_ONCE):
             self._note_unnamed({found.key for found in some})
             self._keep("turn", _TURN_US)
 
@@ -174,8 +174,3 @@ def _is_known(database: Connection, blob: str) -> bool:
         (blob, blob, blob),
     )
     return found.fetchone() is not None
-
-
-def _portions(found: Iterator[FoundBlob]) -> Iterator[list[FoundBlob]]:
-    while some := list(islice(found, _AT_ONCE)):
-        yield some

@@ -14,12 +14,12 @@ from aqsync.server.catalog.database import Database
 from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.extensions.opening import enqueuer
 from aqsync.server.extensions.task_queue import SERVER_DIED
+from aqsync.server.files.expected import ABSENT
 from aqsync.server.files.store import By, FileFacts, OpenFile, listed_time
 from aqsync.server.migrating.rows import Content, contents, copy, moved_tables
 from aqsync.server.migrating.source import Source
 from aqsync.server.migrating.target import Target
 from aqsync.server.moving.moved import MoveRefused
-from aqsync.server.wire.conditions import ABSENT
 
 _THREADS = 8
 _MOST_SAID = 20

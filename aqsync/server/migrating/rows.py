@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aqsync.server.catalog.database import Database, Row
+from aqsync.server.catalog.database import Database, Row, marks
 from aqsync.server.catalog.tables import Table, tables_in_order
 
 _PAGE = 100
@@ -64,9 +64,8 @@ def has_no_rows(database: Database) -> bool:
 
 def copy(table: Table, source: Database, target: Database) -> None:
     """Enter the rows of a table that are not there yet, as far as the engine can hold them."""
-    marks = ", ".join("?" * len(table.columns))
     insert = (
-        f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({marks})"
+        f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({marks(table.columns)})"
         " ON CONFLICT DO NOTHING"
     )
     for page in _pages(table, source):
@@ -85,10 +84,9 @@ def content(table: Table, database: Database) -> Content:
 def _pages(table: Table, database: Database) -> Iterator[list[Row]]:
     columns, key = ", ".join(table.columns), ", ".join(table.key)
     at = [table.columns.index(column) for column in table.key]
-    marks = ", ".join("?" * len(table.key))
     after: tuple[object, ...] | None = None
     while True:
-        condition = "TRUE" if after is None else f"({key}) > ({marks})"
+        condition = "TRUE" if after is None else f"({key}) > ({marks(table.key)})"
         with database.reading() as connection:
             page = connection.execute(
                 f"SELECT {columns} FROM {table.name} WHERE {condition} ORDER BY {key} LIMIT ?",

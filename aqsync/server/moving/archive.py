@@ -16,7 +16,7 @@ from aqsync.server import rules
 from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.task_records import Task, TaskParameter, TaskStatus
 from aqsync.server.errors import OperationRefused
-from aqsync.server.extensions.manifest import Parameter
+from aqsync.server.extensions.manifest import Parameter, without_nul
 from aqsync.server.moving.moved import MovedTask, Whole
 
 METADATA = "metadata.json"
@@ -33,12 +33,6 @@ _MOST_EID = 64
 _MOST_TAGS = 100_000
 """A creation takes 64 tags at most, but any number can be added later."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
-
-
-def _plain(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("it has a NUL character")
-    return text
 
 
 def _eid(text: str) -> str:
@@ -62,7 +56,7 @@ def _utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-Text = Annotated[str, AfterValidator(_plain)]
+Text = Annotated[str, AfterValidator(without_nul)]
 Time = Annotated[datetime, AfterValidator(_utc)]
 
 
@@ -107,9 +101,9 @@ class ArchivedExperiment(_Part):
 
     uuid: UUID
     eid: Annotated[str, Field(min_length=1, max_length=_MOST_EID), AfterValidator(_eid)]
-    title: Annotated[str, Field(max_length=rules.MAX_TITLE), AfterValidator(_plain)]
+    title: Annotated[str, Field(max_length=rules.MAX_TITLE), AfterValidator(without_nul)]
     description: (
-        Annotated[str, Field(max_length=rules.MAX_DESCRIPTION), AfterValidator(_plain)] | None
+        Annotated[str, Field(max_length=rules.MAX_DESCRIPTION), AfterValidator(without_nul)] | None
     ) = None
     created_at: Time
     updated_at: Time
@@ -155,7 +149,7 @@ class ArchivedUser(_Part):
     """Somebody, with the experiments that they made."""
 
     uuid: UUID
-    username: Annotated[str, Field(max_length=rules.MAX_TITLE), AfterValidator(_plain)]
+    username: Annotated[str, Field(max_length=rules.MAX_TITLE), AfterValidator(without_nul)]
     experiments: list[ArchivedExperiment]
 
 

@@ -21,15 +21,14 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from aqsync.server import rules
-from aqsync.server.catalog.filter import to_microseconds
+from aqsync.server.catalog.times import to_microseconds
 from aqsync.server.moving.archive import FILES, METADATA, MOST_METADATA, READABLE, Metadata
-from aqsync.server.moving.moved import ComingFile, MoveRefused, Whole
+from aqsync.server.moving.moved import MOST_NAMED, ComingFile, MoveRefused, Refusals, Whole
 
 _PIECE = 512 * 1024
 _MOST_AT_ONCE = 1024 * 1024
 """Bytes that are read into memory at once: no long name or attribute of a file is longer."""
 _MOST_PADDING = 1024 * 1024
-_MOST_NAMED = 50
 _SHOWN = 200
 _DEPTH = 3
 _FIRST, _LAST = -2_000_000_000, 200_000_000_000
@@ -41,15 +40,13 @@ Room = Callable[[list[Whole]], int]
 
 
 @dataclass(slots=True)
-class Contents:
+class Contents(Refusals):
     """What a check of an archive found.
 
     Args:
         experiments: Those that it tells of.
         files: How many files it has.
         bytes: How many bytes they have together.
-        refused: A sentence for each thing in it that cannot be brought.
-        refused_count: How many there are, of which `refused` has the first.
         strangers: Folders of files that belong to no experiment that it tells of.
         has_files: Whether it has contents of files at all.
     """
@@ -57,16 +54,8 @@ class Contents:
     experiments: list[Whole]
     files: int = 0
     bytes: int = 0
-    refused: list[str] = field(default_factory=list)
-    refused_count: int = 0
     strangers: set[str] = field(default_factory=set)
     has_files: bool = False
-
-    def refuse(self, sentence: str) -> None:
-        """Note what cannot be brought."""
-        self.refused_count += 1
-        if len(self.refused) < _MOST_NAMED:
-            self.refused.append(sentence)
 
 
 class Archive:
@@ -302,7 +291,7 @@ class _Check:
         return self._of_experiment(member, shown, uuid, name)
 
     def _stranger(self, shown: str) -> None:
-        if len(self._contents.strangers) < _MOST_NAMED:
+        if len(self._contents.strangers) < MOST_NAMED:
             self._contents.strangers.add(shown)
 
     def _experiment(self, folder: str) -> UUID | None:

@@ -17,31 +17,13 @@ from aqsync.server.moving.archive import (
     user_id,
 )
 from aqsync.server.moving.outbound import Outbound, pieces
+from aqsync.server.moving.sink import Sink
 
 _FASTEST = 1
 _PIECE = 512 * 1024
 _BLOCK = tarfile.BLOCKSIZE
 _OTHERS_READ = 0o644
 _OTHERS_ENTER = 0o755
-
-
-class _Sink:
-    """Takes bytes, and gives them on."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def taken(self) -> bytes:
-        data = b"".join(self._parts)
-        self._parts = []
-        return data
 
 
 def archive_chunks(
@@ -58,7 +40,7 @@ def archive_chunks(
         MoveRefused: A file cannot be read to its end.
         OSError: The disk failed.
     """
-    sink = _Sink()
+    sink = Sink()
     with (
         gzip.GzipFile(fileobj=cast("BinaryIO", sink), mode="wb", compresslevel=_FASTEST) as packed,
         tarfile.TarFile(

@@ -11,17 +11,16 @@ from enum import Enum, auto
 from uuid import UUID
 
 from aqsync.server.catalog.catalog import Experiment
-from aqsync.server.catalog.filter import to_microseconds
 from aqsync.server.catalog.imports import Entered, FileNote, Imports
 from aqsync.server.catalog.task_records import TaskStatus
+from aqsync.server.catalog.times import to_microseconds
 from aqsync.server.errors import FileRefused, NotAsExpected
+from aqsync.server.files.expected import ABSENT
 from aqsync.server.files.store import By, listed_time
-from aqsync.server.moving.moved import ComingFile, MovedTask, MoveRefused, Whole
+from aqsync.server.moving.moved import MOST_NAMED, ComingFile, MovedTask, MoveRefused, Whole
 from aqsync.server.storage import Storage
-from aqsync.server.wire.conditions import ABSENT
 
 _AT_ONCE = 200
-_MOST_SAID = 50
 _UNFINISHED = frozenset({TaskStatus.PENDING, TaskStatus.RECEIVED, TaskStatus.STARTED})
 
 
@@ -91,12 +90,12 @@ class Tally:
     def differ(self, sentence: str) -> None:
         """Note what is here otherwise than at the source."""
         self.difference_count += 1
-        if len(self.differences) < _MOST_SAID:
+        if len(self.differences) < MOST_NAMED:
             self.differences.append(sentence)
 
     def note(self, sentence: str) -> None:
         """Note what is worth knowing."""
-        if len(self.notes) < _MOST_SAID and sentence not in self.notes:
+        if len(self.notes) < MOST_NAMED and sentence not in self.notes:
             self.notes.append(sentence)
 
 

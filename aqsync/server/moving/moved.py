@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.task_records import Task
+
+MOST_NAMED = 50
+"""Things of one kind that are named; of more, the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,25 @@ class ComingFile:
     size: int | None
     chunks: Iterator[bytes]
     sha256: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Refusals:
+    """What of a source cannot be brought.
+
+    Args:
+        refused: A sentence for each thing, as far as they are named.
+        refused_count: How many things there are.
+    """
+
+    refused: list[str] = field(default_factory=list)
+    refused_count: int = 0
+
+    def refuse(self, sentence: str) -> None:
+        """Note what cannot be brought."""
+        self.refused_count += 1
+        if len(self.refused) < MOST_NAMED:
+            self.refused.append(sentence)
 
 
 class MoveRefused(Exception):

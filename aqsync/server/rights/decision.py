@@ -61,7 +61,7 @@ class _Rule:
     """Which scope is enough.
 
     Args:
-        any_owner: For what belongs to whomever.
+        any_owner: For what belongs to any owner, or to nobody known.
         own: For what belongs to the token's owner, if that takes less.
     """
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from aqsync.server.catalog.database import Connection, Database, Row, transaction
-from aqsync.server.catalog.filter import from_microseconds, to_microseconds
+from aqsync.server.catalog.times import from_microseconds, to_microseconds
 from aqsync.server.errors import OperationRefused
 from aqsync.server.rights.secret import digest_of, new_secret
 from aqsync.server.rights.who import ADMIN_OWNER, TOKEN_FILE, Scope, Who

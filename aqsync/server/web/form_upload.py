@@ -8,12 +8,12 @@ from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused, NotAsExpected, disk_failure
-from aqsync.server.files.served_files import ClientFiles
+from aqsync.server.files.expected import ABSENT
 from aqsync.server.files.store import Incoming
-from aqsync.server.files.streamed_file import StreamedFile
-from aqsync.server.wire.conditions import ABSENT
 from aqsync.server.wire.exchange import Exchange
 from aqsync.server.wire.form_reader import Event, FormReader, PartBegins, PartEnds, broken_form
+from aqsync.server.wire.served_files import ClientFiles
+from aqsync.server.wire.streamed_file import StreamedFile
 
 _log = logging.getLogger(__name__)
 _FILE_EXISTS = "A file of this name is there already."

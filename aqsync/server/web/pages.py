@@ -16,7 +16,6 @@ from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.database import DatabaseAway
 from aqsync.server.context import Context, Parts
 from aqsync.server.errors import FileRefused, NotAllowed, OperationRefused, disk_failure
-from aqsync.server.files.served_files import ServedFiles
 from aqsync.server.files.store import FILE_MISSING
 from aqsync.server.rights.refusal import require
 from aqsync.server.rights.who import ANYBODY
@@ -29,12 +28,13 @@ from aqsync.server.web.formats import link
 from aqsync.server.web.login import Login
 from aqsync.server.web.page_rights import operation_of
 from aqsync.server.web.paging import number_of
-from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
 from aqsync.server.web.responses import SAFE, download_headers, image_headers, redirect, send_html
 from aqsync.server.web.templates import Page, message, render
 from aqsync.server.wire.away import AWAY
 from aqsync.server.wire.download import send_file
 from aqsync.server.wire.exchange import WHO, ClientLeft, Exchange
+from aqsync.server.wire.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
+from aqsync.server.wire.served_files import ServedFiles
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aqsync.server import untrusted
 from aqsync.server.files.store import FileFacts
+from aqsync.server.wire import untrusted
 from aqsync.server.wire.exchange import Exchange, Headers
 
 _HTML = b"text/html; charset=utf-8"

@@ -40,7 +40,7 @@ class Sessions:
 
         Args:
             origin: What its requests have in common: `TLS`, or the address of the client.
-            token: The SHA-256 of the token that it was begun with.
+            token: The key of the token that it was begun with (`TokenDirectory.who_sends`).
         """
         session = secrets.token_urlsafe(32)
         self._enter(digest_of(session.encode()), origin, token)
@@ -48,7 +48,7 @@ class Sessions:
 
     @transaction
     def token_of(self, session: str | None, origin: str) -> str | None:
-        """Return the SHA-256 of the token of a session, and note that it was used.
+        """Return the key of the token of a session, and note that it was used.
 
         None if this is the id of no session of this origin.
         """

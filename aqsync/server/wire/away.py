@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aqsync.server.catalog.database import DatabaseAway
+from aqsync.server.wire.begun import Begun
 from aqsync.server.wire.exchange import Exchange, Headers
 
 AWAY = 503
@@ -23,16 +24,11 @@ class AnswersWhileAway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        started = False
-
-        async def noting_the_start(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        begun = Begun(send)
 
         try:
-            await self._app(scope, receive, noting_the_start)
+            await self._app(scope, receive, begun)
         except DatabaseAway as exc:
-            if scope["type"] != "http" or started:
+            if scope["type"] != "http" or begun.is_so:
                 raise
             await Exchange(scope, receive, send).refuse(AWAY, str(exc), headers=RETRY)

@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-from aqsync.server.errors import NotAsExpected
 from aqsync.server.wire.exchange import Exchange, Headers
-
-ABSENT = "absent"
-"""Instead of a time: there is no file."""
 
 _EXPECT = b"aqueduct-expect"
 _CHECKED = ((b"aqueduct-condition", b"checked"),)
 
 
 def expected_version(exchange: Exchange) -> str | None:
-    """Return what a request expects: a listed time or `ABSENT`; None if it does not say.
+    """Return what a request expects: a listed time or ``absent``; None if it does not say.
 
     Headers that contradict each other give a text that no file fulfils.
     """
@@ -29,18 +25,3 @@ def checked_headers(exchange: Exchange) -> Headers:
     They may go with every answer: nothing is done before the condition is checked.
     """
     return () if expected_version(exchange) is None else _CHECKED
-
-
-def modified_header(time: str) -> tuple[bytes, bytes]:
-    """Return the header that says which version is there: a listed time or `ABSENT`."""
-    return (b"aqueduct-modified", time.encode())
-
-
-def check_expected(expected: str, found: str) -> None:
-    """Compare what a request expects with what is there.
-
-    Raises:
-        NotAsExpected: They differ.
-    """
-    if found != expected:
-        raise NotAsExpected((modified_header(found),))

@@ -11,10 +11,10 @@ from uuid import UUID
 from starlette.types import Receive
 
 from aqsync.server.files.blobs import BlobsAway
-from aqsync.server.files.served_files import ClientFiles
 from aqsync.server.files.store import FileFacts, FileStore, OpenFile
 from aqsync.server.wire.digests import digest_header, wants_digest
 from aqsync.server.wire.exchange import Exchange, Headers
+from aqsync.server.wire.served_files import ClientFiles
 
 _log = logging.getLogger(__name__)
 

@@ -12,16 +12,16 @@ from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
 
-from aqsync.server import rules, untrusted
+from aqsync.server import rules
 from aqsync.server.catalog.database import DatabaseAway
-from aqsync.server.errors import FileRefused, disk_failure
-from aqsync.server.files.served_files import ClientFiles, ServedFiles
+from aqsync.server.errors import FileRefused, disk_failure, modified_header
 from aqsync.server.files.store import EXPERIMENT_MISSING, MICROSECONDS, FileFacts, Incoming
-from aqsync.server.wire import conditions
+from aqsync.server.wire import conditions, untrusted
 from aqsync.server.wire.away import AWAY, RETRY
 from aqsync.server.wire.digests import digest_header, wants_digest
 from aqsync.server.wire.download import send_file
 from aqsync.server.wire.exchange import WHO, ClientLeft, Exchange, Headers
+from aqsync.server.wire.served_files import ClientFiles, ServedFiles
 from aqsync.server.wire.upload import check_body_size, receive_file
 from aqsync.server.wire.validated import file_list_in, uuid_in
 
@@ -101,7 +101,7 @@ async def _upload(exchange: Exchange, files: ClientFiles, uuid: UUID) -> None:
     hashed = wants_digest(exchange)
 
     def keep(incoming: Incoming) -> Headers:
-        time = conditions.modified_header(store.keep(incoming, uuid, name, expected))
+        time = modified_header(store.keep(incoming, uuid, name, expected))
         digest = incoming.sha256 if hashed else None
         return (time,) if digest is None else (time, digest_header(digest))
 

@@ -6,9 +6,8 @@ import ipaddress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aqsync.server.settings import Addresses
 from aqsync.server.wire.exchange import Exchange
-
-Addresses = frozenset[ipaddress.IPv4Address | ipaddress.IPv6Address]
 
 
 class Proxies:

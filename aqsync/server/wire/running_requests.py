@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from aqsync.server.wire.begun import Begun
 from aqsync.server.wire.exchange import Exchange
 
 
@@ -26,20 +27,15 @@ class RunningRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def noting_the_start(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        begun = Begun(send)
 
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in one
         self._tasks.add(task)
         try:
-            await self._app(scope, receive, noting_the_start)
+            await self._app(scope, receive, begun)
         except asyncio.CancelledError:
-            if not started:
+            if not begun.is_so:
                 closing = ((b"connection", b"close"),)
                 answer = {"detail": "The server is stopping."}
                 await Exchange(scope, receive, send).answer(503, answer, headers=closing)

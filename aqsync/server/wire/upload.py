@@ -7,9 +7,9 @@ from collections.abc import Callable
 from aqsync.server import rules
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.store import Incoming
-from aqsync.server.files.streamed_file import Kept, StreamedFile
 from aqsync.server.wire.exchange import Exchange
 from aqsync.server.wire.form_reader import Event, FormReader, PartBegins, broken_form
+from aqsync.server.wire.streamed_file import Kept, StreamedFile
 
 
 class OneFileForm:

@@ -11,13 +11,13 @@ from starlette.types import Scope as Asked
 
 from aqsync.server.rights import failed_logins
 from aqsync.server.rights.failed_logins import FREE, MOST_WAITING, PAUSE_SECONDS, FailedLogins
-from aqsync.server.rights.gate import Gate
 from aqsync.server.rights.rate_limit import RateLimit
 from aqsync.server.rights.secret import digest_of
 from aqsync.server.rights.token_directory import TokenDirectory
 from aqsync.server.rights.tokens import Tokens
 from aqsync.server.rights.who import Scope, Who
 from aqsync.server.wire.exchange import Exchange
+from aqsync.server.wire.gate import Gate
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 

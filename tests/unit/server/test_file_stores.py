@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from aqsync.server.errors import FileRefused, NotAsExpected
+from aqsync.server.files.expected import ABSENT
 from aqsync.server.files.store import By, FileDamaged, FileFacts, FileStore
 from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
-from aqsync.server.wire.conditions import ABSENT
 
 MICROSECOND = 1_795_428_705_826_756
 

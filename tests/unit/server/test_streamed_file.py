@@ -12,7 +12,7 @@ import pytest
 from aqsync.server.files.incoming_file import IncomingFile
 from aqsync.server.files.space import Space
 from aqsync.server.files.store import Incoming
-from aqsync.server.files.streamed_file import StreamedFile
+from aqsync.server.wire.streamed_file import StreamedFile
 
 LARGE = 10**9
 

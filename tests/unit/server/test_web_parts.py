@@ -19,12 +19,12 @@ from aqsync.server.web import sessions as sessions_module
 from aqsync.server.web.file_view import text_of
 from aqsync.server.web.formats import counted, link, size
 from aqsync.server.web.paging import Paging, number_of
-from aqsync.server.web.request_origin import is_rebound, sent_by_own_page
 from aqsync.server.web.session_cookie import SessionCookie
 from aqsync.server.web.sessions import IDLE_SECONDS, TLS, Sessions
 from aqsync.server.web.templates import Page, message, render
 from aqsync.server.wire.exchange import Exchange
 from aqsync.server.wire.form_reader import FormReader, PartBegins, PartEnds
+from aqsync.server.wire.request_origin import is_rebound, sent_by_own_page
 
 MIB = 1024 * 1024
 

@@ -11,8 +11,8 @@ from aqsync.server.rights.failed_logins import RETRY, TOO_MANY, FailedLogins, ne
 from aqsync.server.rights.rate_limit import RateLimit
 from aqsync.server.rights.token_directory import TokenDirectory
 from aqsync.server.rights.who import ANYBODY, Who
-from aqsync.server.web.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
 from aqsync.server.wire.exchange import BY, STILL, WHO, Exchange
+from aqsync.server.wire.request_origin import FOREIGN, REBOUND, is_rebound, sent_by_own_page
 
 SLOW_DOWN = "Too many requests came from here: there is a limit for each second."
 

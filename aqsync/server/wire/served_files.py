@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from aqsync.server.files.store import FileStore
-from aqsync.server.files.streamed_file import StreamedFile
 from aqsync.server.rights.seen_files import SeenFiles
 from aqsync.server.rights.who import Who
+from aqsync.server.wire.streamed_file import StreamedFile
 
 
 @dataclass(frozen=True, slots=True)
