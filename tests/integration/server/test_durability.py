@@ -19,7 +19,7 @@ import pytest
 from aqsync.server.settings import StorageSettings
 from aqsync.server.storage import Storage
 from tests.support.embedded import EmbeddedServer
-from tests.support.patience import HANG_S
+from tests.support.patience import HANG_S, wait_until
 from tests.support.visit import FILE_START, Visit, read_all, upload_head
 
 
@@ -54,8 +54,7 @@ def test_killed_during_uploads(server: EmbeddedServer, own: Visit) -> None:
     with ThreadPoolExecutor(workers) as pool:
         names = [[f"{worker}-{n}.dat" for n in range(10_000)] for worker in range(workers)]
         running = [pool.submit(upload_until, dead, own, uuid, mine) for mine in names]
-        while len(own.names(uuid)) < 40:
-            pass
+        wait_until(lambda: len(own.names(uuid)) >= 40, "forty uploads")
         server.kill()
         dead.set()
         answered = {name for result in running for name in result.result()}
@@ -87,8 +86,7 @@ def test_killed_while_files_are_replaced(server: EmbeddedServer, own: Visit) -> 
 
     thread = threading.Thread(target=replace)
     thread.start()
-    while last < 20:
-        pass
+    wait_until(lambda: last >= 20, "twenty versions")
     server.kill()
     thread.join()
     server.restart()

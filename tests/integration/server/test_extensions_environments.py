@@ -87,6 +87,7 @@ def test_requirements_are_installed_once_and_again_when_they_change(
     assert len(names(folder)) == 2
 
 
+@pytest.mark.long
 def test_a_project_is_installed_without_the_secrets_of_the_server(
     folder: Path, extension: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

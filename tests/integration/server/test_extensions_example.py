@@ -83,11 +83,16 @@ def test_columns_are_chosen_and_rows_without_numbers_left_out(tasks: Tasks) -> N
 @pytest.mark.parametrize(
     ("content", "changed", "reason"),
     [
-        (b"", {}, "the file is empty"),
-        (b"a,b\nc,d\n", {}, "there are no numbers in these columns"),
         (b"a,b\n1,2\n", {"y_column": "c"}, "there is no column c; there are: a, b"),
-        (b"1,2\n", {"y_column": "3"}, "there is no column 3; there are: 1 to 2"),
-        (b"1,2\n", {"plot_file": "a/b"}, "HTTP Error 400"),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                (b"", {}, "the file is empty"),
+                (b"a,b\nc,d\n", {}, "there are no numbers in these columns"),
+                (b"1,2\n", {"y_column": "3"}, "there is no column 3; there are: 1 to 2"),
+                (b"1,2\n", {"plot_file": "a/b"}, "HTTP Error 400"),
+            )
+        ),
     ],
 )
 def test_what_cannot_be_plotted(
@@ -100,6 +105,7 @@ def test_what_cannot_be_plotted(
     assert tasks.visit.names(tasks.experiment["uuid"]) == ["data.csv"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("content", [b"5,5\n", b"0,0\n0,0\n", b"1e-300,1e300\n-1e-300,-1e300\n"])
 def test_odd_ranges(tasks: Tasks, content: bytes) -> None:
     ended = order(tasks, content)

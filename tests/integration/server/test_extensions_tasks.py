@@ -225,6 +225,7 @@ def test_what_is_gone_when_its_turn_comes_fails_with_a_reason(
         assert "exactly 1 extension" in tasks.refused("c")
 
 
+@pytest.mark.long
 def test_a_stop_is_not_held_up_by_a_stubborn_script(
     tmp_path: Path, extensions: Path, hold: Hold
 ) -> None:

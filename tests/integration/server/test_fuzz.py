@@ -30,7 +30,7 @@ from tests.support.visit import Visit, read_all
 
 _ASKED_FOR = os.environ.get("AQSYNC_FUZZ_EXAMPLES")
 fuzzed = settings(
-    max_examples=int(_ASKED_FOR or 120),
+    max_examples=int(_ASKED_FOR or 60),
     derandomize=_ASKED_FOR is None,
     database=None,
     deadline=None,

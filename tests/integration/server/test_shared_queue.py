@@ -73,12 +73,6 @@ class Lab:
             return connection.execute("SELECT id, status FROM procrastinate_jobs").fetchall()
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with Postgres() as server:
-        yield server
-
-
 @pytest.fixture
 def url(postgres: Postgres, tmp_path: Path) -> str:
     write_extension(

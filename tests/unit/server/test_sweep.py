@@ -433,7 +433,7 @@ class History:
         self._servers[which].tidy_up()
 
 
-SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 100))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 100))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
