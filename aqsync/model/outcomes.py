@@ -147,6 +147,8 @@ class Failed(Explained):
     """With `too_large`: the largest file that the server takes, in bytes, if it said so."""
     sent_bytes: int | None = field(default=None, compare=False)
     """With `too_large`: how many were to be sent, if the file as it is has not as many."""
+    asked_to_wait: bool = field(default=False, compare=False)
+    """The server asked for a pause of all requests: that is no attempt on this file."""
 
 
 def has_moved_on(file: FileRecord, outcome: Outcome) -> bool:

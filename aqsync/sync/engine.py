@@ -372,7 +372,7 @@ class Engine:
     def _perform(self, job: Job) -> Outcome:
         if (problem := self._state.problem) is not None:
             # The job had waited for a worker before that. The file is not marked as failed.
-            return Failed(problem.why, permanent=False)
+            return Failed(problem.why, permanent=False, asked_to_wait=problem.ordered)
         began_ns = self.clock.now_ns()
         try:
             outcome = self._uploader.do(job)
@@ -383,7 +383,8 @@ class Engine:
             outcome = self._forbidden(job, exc)
         except RemoteError as exc:
             self._server_failed(exc)
-            outcome = Failed(explain_error(exc), permanent=False)
+            asked = isinstance(exc, ServerFailed) and exc.retry_after_s is not None
+            outcome = Failed(explain_error(exc), permanent=False, asked_to_wait=asked)
             if isinstance(exc, AccessDenied | HeaderDropped | ServerFailed):
                 return outcome  # not the file's fault: it is not marked as failed
         if isinstance(outcome, Uploaded | Adopted | FoundOurOwn | FoundDifferent | Removed):

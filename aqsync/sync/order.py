@@ -257,7 +257,9 @@ class Order:
                 self.stopped.set()
             if outcome is None or isinstance(outcome, _LAST):
                 self._pending.discard(file.id)
-            if outcome is not None:
+            if isinstance(outcome, Failed) and outcome.asked_to_wait:
+                self._attempts[file.id] -= 1  # the push says that it waits, and for how long
+            elif outcome is not None:
                 self._unsaid.append(Finished.of(file, outcome))
             self._end(file.id)
 

@@ -70,6 +70,10 @@ class Push:
         self._journal = engine.journal
         self._clock = engine.clock
         self._began = engine.clock.monotonic()
+        self._done = 0
+        self._done_at_s = 0.0
+        """When a file came through last, as `_waited_s` counts: a server that lets a few through
+        between the pauses that it asks for is worth waiting for."""
         self._rechecked: set[int] = set()
         """Files whose content had changed unseen; each is looked at again once in a push."""
 
@@ -218,7 +222,10 @@ class Push:
             return not problem.denied and problem.count < TRIES
         ahead_s = (problem.probe_at_ns - self._clock.now_ns()) / SECOND_NS
         longest_s = self._limits.longest_wait_s if self._limits.wait_for_settling else 0.0
-        return self._waited_s() + ahead_s <= longest_s
+        result = self._order.result
+        if (done := result.uploaded + result.adopted + result.removed) != self._done:
+            self._done, self._done_at_s = done, self._waited_s()
+        return self._waited_s() - self._done_at_s + ahead_s <= longest_s
 
     def _waited_s(self) -> float:
         """Seconds since the order was placed, in this session and those before it."""

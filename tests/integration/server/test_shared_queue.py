@@ -274,7 +274,11 @@ def test_a_task_that_waits_without_a_job_gets_one(
 
 @pytest.mark.long
 def test_the_database_may_be_away_for_a_while(
-    postgres: Postgres, lab: Lab, experiment: Experiment, tmp_path: Path
+    postgres: Postgres,
+    lab: Lab,
+    experiment: Experiment,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     lab.queue.start()
     uuid = lab.order(experiment, "rest")
@@ -285,6 +289,7 @@ def test_the_database_may_be_away_for_a_while(
     assert lab.task(uuid).status is TaskStatus.SUCCESS
     assert lab.records.output(uuid)[0] == "end\n"
     assert lab.wait(lab.order(experiment, "count"), TaskStatus.SUCCESS).result_code == 0
+    assert not [each for each in caplog.records if each.name.startswith("aqsync") and each.exc_info]
 
 
 def there(ask: Callable[[], bool]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
@@ -265,6 +266,43 @@ def test_a_failed_file_is_tried_again_with_pauses_that_grow(lab: Lab) -> None:
     first, second = lab.clock.waits
     assert 0.8 <= first <= 1.2
     assert 1.6 <= second <= 2.4
+
+
+def busy() -> ServerFailed:
+    return ServerFailed("too many requests (429)", retry_after_s=1.0)
+
+
+def test_pauses_that_the_server_asks_for_are_no_attempts_on_a_file(lab: Lab) -> None:
+    lab.write("a")
+    lab.server.troubles["upload"].extend(busy() for _ in range(3 * MOST_ATTEMPTS))
+    assert lab.push().uploaded == 1
+    assert not [line for line in lab.said if "Failed" in line]
+
+
+def test_a_push_goes_on_as_long_as_a_busy_server_lets_some_files_through(lab: Lab) -> None:
+    for number in range(150):
+        lab.write(str(number))
+    real, turns = lab.server.upload, itertools.cycle([False, True])
+
+    def upload(*arguments: object, **kept: object) -> object:
+        if next(turns):
+            raise ServerFailed("too many requests (429)", retry_after_s=5.0)
+        return real(*arguments, **kept)  # type: ignore[arg-type]  # passed on
+
+    lab.server.upload = upload  # type: ignore[method-assign, assignment]  # every second is refused
+    assert lab.push().uploaded == 150
+    assert sum(lab.clock.waits) > 2 * Limits().longest_wait_s
+
+
+def test_a_push_ends_if_a_busy_server_lets_nothing_through(lab: Lab) -> None:
+    lab.write("a")
+
+    def upload(*_arguments: object, **_kept: object) -> object:
+        raise busy()
+
+    lab.server.upload = upload  # type: ignore[method-assign, assignment]  # it is always busy
+    assert lab.push().uploaded == 0
+    assert sum(lab.clock.waits) <= Limits().longest_wait_s
 
 
 def test_a_push_gives_up_on_a_file_that_fails_and_only_on_that(lab: Lab) -> None:
