@@ -77,13 +77,13 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(tasks.runner.start)
+        await asyncio.to_thread(tasks.queue.start)
         storage.files.begin()
         yield
         if requests:
             # Those that a stop has just cancelled: they still clean up after themselves.
             await asyncio.wait(requests)
-        await asyncio.to_thread(tasks.runner.stop)
+        await asyncio.to_thread(tasks.queue.stop)
         workers.shutdown()
         tokens.shutdown()
         disk.shutdown()
@@ -120,7 +120,7 @@ def create_app(settings: ServerSettings, url: str) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.end_tasks = partial(tasks.runner.stop, patience=0)
+    app.state.end_tasks = partial(tasks.queue.stop, patience=0)
     return app
 
 

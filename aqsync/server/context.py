@@ -65,4 +65,4 @@ class Context:
         self.catalog.check_removal(uuid)
         tasks = self.parts.tasks.records.of_experiment(uuid)
         self.parts.storage.remove_experiment(uuid)
-        self.parts.tasks.runner.end_all(task.uuid for task in tasks if task.ended_at is None)
+        self.parts.tasks.queue.end_all(task.uuid for task in tasks if task.ended_at is None)

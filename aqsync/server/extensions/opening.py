@@ -9,9 +9,9 @@ from aqsync.server.catalog.database import Connection, Database
 from aqsync.server.catalog.sqlite import SqliteDatabase
 from aqsync.server.catalog.task_records import TaskRecords
 from aqsync.server.errors import ServerStartError
+from aqsync.server.extensions.embedded_queue import EmbeddedQueue
 from aqsync.server.extensions.script_runner import ScriptRunner
 from aqsync.server.extensions.task_queue import TaskQueue
-from aqsync.server.extensions.task_runner import TaskRunner
 
 
 def open_queue(
@@ -29,7 +29,7 @@ def open_queue(
         ServerStartError: The queue's library is not installed, or its tables cannot be made.
     """
     if isinstance(database, SqliteDatabase):
-        return TaskRunner(records, scripts, max_tasks)
+        return EmbeddedQueue(records, scripts, max_tasks)
     try:
         # An optional extra.
         from aqsync.server.catalog.postgres import PostgresDatabase  # noqa: PLC0415

@@ -9,6 +9,7 @@ import psycopg
 from procrastinate.schema import SchemaManager
 
 from aqsync.server.catalog.postgres_address import PostgresAddress
+from aqsync.server.errors import ServerStartError
 
 _LOCK = 0x41514451  # "AQDQ"
 
@@ -22,8 +23,18 @@ def bring_up_to_date(address: PostgresAddress) -> None:
         address: Where the database is.
 
     Raises:
-        psycopg.Error: It failed; then nothing was done.
+        ServerStartError: It failed; then nothing was done.
     """
+    try:
+        _take_steps(address)
+    except psycopg.Error as exc:
+        raise ServerStartError(
+            f"the queue of tasks cannot be made in {address}: {address.without_secrets(str(exc))}",
+            "Look whether the database answers, and whether its user may create tables there.",
+        ) from None
+
+
+def _take_steps(address: PostgresAddress) -> None:
     steps = sorted(path.name for path in Path(SchemaManager.get_migrations_path()).glob("*.sql"))
     with (
         psycopg.connect(address.conninfo(), autocommit=True) as connection,

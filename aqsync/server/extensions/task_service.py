@@ -25,13 +25,13 @@ class TaskService:
     Args:
         library: The extensions.
         records: The tasks.
-        runner: What runs them.
+        queue: What runs them.
     """
 
-    def __init__(self, library: ExtensionLibrary, records: TaskRecords, runner: TaskQueue) -> None:
+    def __init__(self, library: ExtensionLibrary, records: TaskRecords, queue: TaskQueue) -> None:
         self.library = library
         self.records = records
-        self.runner = runner
+        self.queue = queue
 
     def execute(
         self,
@@ -63,9 +63,9 @@ class TaskService:
             raise OperationRefused(EXPERIMENT_MISSING)
         parameters = _checked(found, values)
         task = self.records.add(
-            experiment, extension, action, parameters, orderer, self.runner.enqueue
+            experiment, extension, action, parameters, orderer, self.queue.enqueue
         )
-        self.runner.wake()
+        self.queue.wake()
         return task
 
     def cancel(self, uuid: UUID) -> Task:
@@ -78,7 +78,7 @@ class TaskService:
             OperationRefused: There is no such task.
         """
         self.records.find(uuid)
-        self.runner.cancel(uuid)
+        self.queue.cancel(uuid)
         return self.records.find(uuid)
 
 

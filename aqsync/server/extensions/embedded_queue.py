@@ -1,4 +1,4 @@
-"""Running tasks: a limited number at once, the others wait in the order of their arrival."""
+"""The queue of a server that stands alone: a limited number of tasks at once, the others wait."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 _RETRY_SECONDS = 5.0
 
 
-class TaskRunner:
+class EmbeddedQueue:
     """Runs the tasks that wait in the catalog, on threads of its own. Any thread may call.
 
     The catalog is the only queue: tasks that wait when the server ends are run by the next one.

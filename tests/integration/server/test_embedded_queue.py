@@ -13,11 +13,11 @@ import pytest
 
 from aqsync.server.catalog.catalog import Experiment
 from aqsync.server.catalog.task_records import Orderer, Task, TaskEnd, TaskRecords, TaskStatus
-from aqsync.server.extensions import task_runner as runner_module
+from aqsync.server.extensions import embedded_queue as queue_module
+from aqsync.server.extensions.embedded_queue import EmbeddedQueue
 from aqsync.server.extensions.library import ExtensionLibrary
 from aqsync.server.extensions.manifest import Extension
 from aqsync.server.extensions.script_runner import ScriptRunner
-from aqsync.server.extensions.task_runner import TaskRunner
 from aqsync.server.extensions.variables import ServerAccess
 from aqsync.server.rights.task_tokens import TaskTokens
 from aqsync.server.settings import StorageSettings
@@ -98,16 +98,16 @@ def test_a_full_disk_only_delays_tasks(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(runner_module, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(queue_module, "_RETRY_SECONDS", 0.01)
     write_extension(tmp_path / "extensions" / "e", {"a": "echo done"})
     records = FullDisk(storage.database)
     tasks = [add(records, experiment) for _ in range(2)]
     library = ExtensionLibrary(tmp_path / "extensions")
-    runner = TaskRunner(records, scripts(library, storage), 1)
-    runner.start()
+    queue = EmbeddedQueue(records, scripts(library, storage), 1)
+    queue.start()
     assert {ended(records, task).status for task in tasks} == {TaskStatus.SUCCESS}
     assert records.output(tasks[0].uuid) == ("done\n", "")
-    runner.stop(0)
+    queue.stop(0)
     # Two starts and two ends, and the search that found no third task: each is told once.
     told = [message for message in caplog.messages if "cannot be written to" in message]
     assert len(told) == 5
@@ -125,18 +125,18 @@ def test_a_surprise_fails_its_task_and_not_the_next(
     first, second = (add(records, experiment) for _ in range(2))
     library = ExtensionLibrary(tmp_path / "extensions")
     monkeypatch.setattr(library, "find", Surprising(library))
-    runner = TaskRunner(records, scripts(library, storage), 1)
-    runner.start()
+    queue = EmbeddedQueue(records, scripts(library, storage), 1)
+    queue.start()
     assert ended(records, first).status is TaskStatus.FAILURE
     assert ended(records, second).status is TaskStatus.SUCCESS
-    runner.stop(0)
+    queue.stop(0)
     assert records.output(first.uuid)[1] == "The server failed to run this task: a surprise"
     assert f"task {first.uuid} cannot be run" in caplog.text
 
 
-def test_a_runner_that_was_never_started_can_be_stopped(storage: Storage, tmp_path: Path) -> None:
+def test_a_queue_that_was_never_started_can_be_stopped(storage: Storage, tmp_path: Path) -> None:
     library = ExtensionLibrary(tmp_path)
-    TaskRunner(storage.tasks, scripts(library, storage), 2).stop()
+    EmbeddedQueue(storage.tasks, scripts(library, storage), 2).stop()
 
 
 def is_refused(server: EmbeddedServer) -> bool:
