@@ -18,7 +18,7 @@ from aqsync.errors import (
     NoRoomForSnapshot,
     ServerFailed,
 )
-from aqsync.journal import remote
+from aqsync.journal import observations, remote
 from aqsync.journal.database import Database
 from aqsync.journal.mappings import RootIdentity
 from aqsync.journal.measurements import Measurements
@@ -569,6 +569,10 @@ MUTATIONS: dict[str, Broken] = {
     "freed-by-any-list": Broken(
         "15: what another PC has just freed is asked for by a newer list",
         _around(RemoteCheck, "freed", _by_any_list),
+    ),
+    "freed-path-forgotten": Broken(
+        "15: what came to a freed path and went leaves what is known of the only copy",
+        _patched((observations, "_ONLY_COPY", "FALSE")),
     ),
     "wish-outlives-freeing": Broken(
         "15: who allows a replacement knows that the copy is the only one",
