@@ -15,7 +15,7 @@ from aqsync.server.catalog.task_records import TaskStatus
 from aqsync.server.extensions.opening import enqueuer
 from aqsync.server.extensions.task_queue import SERVER_DIED
 from aqsync.server.files.expected import ABSENT
-from aqsync.server.files.store import By, FileFacts, OpenFile, listed_time
+from aqsync.server.files.store import By, FileFacts, FileStore, OpenFile, listed_time
 from aqsync.server.migrating.rows import Content, contents, copy, moved_tables
 from aqsync.server.migrating.source import Source
 from aqsync.server.migrating.target import Target
@@ -170,14 +170,14 @@ class Migration:
             if wrong:
                 target.delete(uuid, [name])
         if wrong or not target.has_file(uuid, name):
-            with closing(self._source.files.open_for_reading(uuid, name)) as opened:
+            with closing(_opened(self._source.files, uuid, name)) as opened:
                 by = By(owners.get((name, opened.facts.stored_at)))
                 here = (opened.facts, self._bring(opened, uuid, name, by))
             wrong = self._wrong(uuid, name, here)
         return wrong
 
     def _here(self, uuid: UUID, name: str) -> tuple[FileFacts, bytes]:
-        with closing(self._source.files.open_for_reading(uuid, name)) as opened:
+        with closing(_opened(self._source.files, uuid, name)) as opened:
             return opened.facts, _digest_of(opened, "here")
 
     def _wrong(self, uuid: UUID, name: str, here: tuple[FileFacts, bytes]) -> str:
@@ -265,6 +265,13 @@ def _said(facts: FileFacts) -> str:
 
 class _Unreadable(Exception):
     """A file cannot be read, or has other bytes than were stored; the text says where."""
+
+
+def _opened(files: FileStore, uuid: UUID, name: str) -> OpenFile:
+    try:
+        return files.open_for_reading(uuid, name)
+    except OSError as exc:
+        raise _Unreadable(f"it cannot be read here: {exc.strerror or exc}") from exc
 
 
 def _pieces(opened: OpenFile, where: str) -> Iterator[bytes]:

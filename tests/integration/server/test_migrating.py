@@ -277,6 +277,18 @@ def test_a_file_that_is_damaged_is_named(tmp_path: Path, new: StorageSettings) -
     )
 
 
+def test_a_file_whose_bytes_are_lost_is_named(tmp_path: Path, new: StorageSettings) -> None:
+    old = StorageSettings(tmp_path / "old", None, str(tmp_path / "blobs"))
+    fill(old)
+    with opened(old) as storage, storage.database.reading() as database:
+        row = database.execute("SELECT blob FROM file WHERE name = 'empty'").fetchone()
+    assert row is not None
+    (tmp_path / "blobs" / row[0][:2] / row[0]).unlink()
+    with pytest.raises(MoveRefused, match="did not arrive") as caught:
+        move(old, new)
+    assert caught.value.details == ("empty: it cannot be read here: No such file or directory",)
+
+
 def test_the_target_is_empty_or_this_very_move(
     tmp_path: Path, old: StorageSettings, new: StorageSettings
 ) -> None:
