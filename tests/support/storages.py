@@ -66,6 +66,9 @@ class Servers:
                 for number in range(3 if several else 1)
             ]
             self._urls[storage] = self._in_front_of(servers) if several else servers[0].url
+            # The database was begun after this fixture, so it would end before it, and a server
+            # whose database is away waits for it before it stops.
+            self._request.node.addfinalizer(self._stack.close)
         return self._urls[storage]
 
     def _in_front_of(self, servers: list[EmbeddedServer]) -> str:
