@@ -321,7 +321,12 @@ class RemoteCheck:
 def _is_another_file(file: FileRecord) -> bool:
     """Whether the file that was sent is gone: it may have been freed, and a new one be here."""
     local, synced = file.local, file.synced
-    return local is None or (synced is not None and synced.signature.inode != local.inode)
+    if local is None or synced is None:
+        return local is None
+    # One that has changed where it stood is known as changing; else it was seen to be gone, and the
+    # new one may have got its inode.
+    came_back = file.changing_since_ns is None and not file.is_as_sent
+    return came_back or synced.signature.inode != local.inode
 
 
 def _is_provisional(file: FileRecord) -> bool:

@@ -238,9 +238,12 @@ def test_a_wish_to_overwrite_from_before_it_was_known_to_be_freed_counts_no_more
     assert lab.remote["run~a"] == b"something else"
 
 
-@pytest.mark.parametrize("content", [None, b"something else"])
+@pytest.mark.parametrize(
+    ("content", "inode_again"),
+    [(None, False), (b"something else", False), (b"something else", True)],
+)
 def test_what_another_pc_frees_in_a_shared_folder_is_asked_for_anew(
-    lab: Lab, content: bytes | None
+    lab: Lab, content: bytes | None, *, inode_again: bool
 ) -> None:
     """It tells by its manifest, which no list shows that is older than the file's end here."""
     lab.configure(on_local_delete="remove", remove_share=1.0, recheck=False)
@@ -258,12 +261,17 @@ def test_what_another_pc_frees_in_a_shared_folder_is_asked_for_anew(
         freed_at="2026-11-23T12:00:00+00:00",
     )
     lab.server.put(EID, name_of(), manifest(told))
-    place.rename(lab.root.with_name("kept"))  # its inode is not given again
-    if content is not None:
+    kept = lab.root.with_name("kept")
+    place.rename(kept)
+    if inode_again:
+        lab.scan()
+        kept.rename(place)
+        place.write_bytes(content or b"")
+    elif content is not None:
         lab.write("run/a", content)
     lab.clock.advance(1)
     lab.scan()
-    lab.clock.advance(60)
+    lab.clock.advance(20 if inode_again else 60)
     step = lab.decision("run/a")
     assert isinstance(step, RemoveRemote | Upload)
     job = Job(lab.record("run/a"), step, lab.root, lab.server.of(EID).uuid)
