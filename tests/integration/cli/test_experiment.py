@@ -109,7 +109,8 @@ def test_nothing_found(remote: Remote) -> None:
 @pytest.mark.parametrize("by", ["eid", "uuid"])
 def test_show(remote: Remote, by: str) -> None:
     remote.server.update_experiment(remote.experiment.uuid, description="one\ntwo \x1b[2J")
-    remote.server.add_tags(remote.experiment.uuid, ["a", "b"])
+    tags = [f"{name}-{uuid4().hex}" for name in "ab"]
+    remote.server.add_tags(remote.experiment.uuid, tags)
     remote.put("b.csv")
     remote.put("a.csv")
     named = str(getattr(remote.experiment, by))
@@ -117,7 +118,7 @@ def test_show(remote: Remote, by: str) -> None:
     assert f"EID:          {remote.eid}" in lines
     assert "description:  one" in lines
     assert "              two \\x1b[2J" in lines
-    assert "tags:         a, b" in lines
+    assert f"tags:         {', '.join(tags)}" in lines
     assert [line.split()[0] for line in lines[-3:]] == ["NAME", "a.csv", "b.csv"]
     found = remote.json("experiment", "show", named)
     assert found.keys() == KEYS | {"files"}

@@ -9,14 +9,19 @@ import pytest
 from tests.support.remote import Remote
 
 
+def own_tags(*names: str) -> list[str]:
+    """Tags that no other test has: a server puts those that it knows before new ones."""
+    mark = uuid4().hex
+    return [f"{name}-{mark}" for name in names]
+
+
 def test_add_and_list(remote: Remote) -> None:
-    assert remote.did("tags", "add", remote.eid, "b", "a:1") == f"tags of {remote.eid}: b, a:1\n"
-    assert remote.json("tags", "add", remote.eid, "B", "c") == {
-        "eid": remote.eid,
-        "tags": ["b", "a:1", "c"],
-    }
-    assert remote.did("tags", "list", remote.eid) == "b\na:1\nc\n"
-    assert remote.json("tags", "list", str(remote.experiment.uuid)) == ["b", "a:1", "c"]
+    b, a, c = own_tags("b", "a:1", "c")
+    assert remote.did("tags", "add", remote.eid, b, a) == f"tags of {remote.eid}: {b}, {a}\n"
+    added = remote.json("tags", "add", remote.eid, b.upper(), c)
+    assert added == {"eid": remote.eid, "tags": [b, a, c]}
+    assert remote.did("tags", "list", remote.eid) == f"{b}\n{a}\n{c}\n"
+    assert remote.json("tags", "list", str(remote.experiment.uuid)) == [b, a, c]
 
 
 def test_errors_name_the_experiment_by_its_eid(remote: Remote) -> None:
@@ -44,11 +49,12 @@ def test_all_tags_of_the_server(remote: Remote, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_remove(remote: Remote) -> None:
-    remote.server.add_tags(remote.experiment.uuid, ["Cool", "b", "c"])
-    assert "no terminal" in remote.refused(2, "tags", "remove", remote.eid, "b")
-    assert "no tag zz" in remote.refused(1, "tags", "remove", remote.eid, "b", "zz", "--yes")
-    assert remote.json("tags", "list", remote.eid) == ["Cool", "b", "c"]
-    out = remote.did("tags", "remove", remote.eid, "cool", "COOL", "--yes")
-    assert out == f"tags of {remote.eid}: b, c\n"
-    left = remote.json("tags", "remove", remote.eid, "b", "c", "--yes")
+    cool, b, c = own_tags("Cool", "b", "c")
+    remote.server.add_tags(remote.experiment.uuid, [cool, b, c])
+    assert "no terminal" in remote.refused(2, "tags", "remove", remote.eid, b)
+    assert "no tag zz" in remote.refused(1, "tags", "remove", remote.eid, b, "zz", "--yes")
+    assert remote.json("tags", "list", remote.eid) == [cool, b, c]
+    out = remote.did("tags", "remove", remote.eid, cool.lower(), cool.upper(), "--yes")
+    assert out == f"tags of {remote.eid}: {b}, {c}\n"
+    left = remote.json("tags", "remove", remote.eid, b, c, "--yes")
     assert left == {"eid": remote.eid, "tags": []}
