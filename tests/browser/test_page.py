@@ -163,7 +163,7 @@ def test_login_and_logout(browser: webdriver.Chrome, guarded: EmbeddedServer) ->
     assert one(browser, "h1").text == "Log in"
     one(browser, "#token").send_keys("wrong")
     one(browser, "main button").click()
-    wait(browser, lambda: texts(browser, "[role=alert]") == ["This is not the token."])
+    wait(browser, lambda: texts(browser, "[role=alert]") == ["This is not a token of this server."])
     wait(browser, lambda: "401" in "".join(complaints(browser)))
     one(browser, "#token").send_keys(TOKEN)
     one(browser, "main button").click()
