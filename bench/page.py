@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bench.daemon import Daemon
 from bench.figures import Figure
+from bench.painting import first_paints
 from bench.processes import BenchError
 from bench.stage import AQSYNC, Stage
 from bench.trees import write_tree
@@ -41,6 +42,9 @@ def page(stage: Stage) -> Iterator[Figure]:
             daemon.wait_for_rest(_REST_S)
             visitor = _Visitor(place)
             taken = {path: _answers(stage, visitor, path) for path in ("/", "/needs-you")}
+            painted, plain = first_paints(
+                visitor.entry, [visitor.url("/"), visitor.url("/healthz")], stage.rounds, 2.0
+            )
             daemon.wait_for_rest(_REST_S)
             stage.say(f"page: {idle_s:.0f} s while nobody looks")
             alone = daemon.cpu_in(idle_s)
@@ -50,20 +54,32 @@ def page(stage: Stage) -> Iterator[Figure]:
     for path, seconds in taken.items():
         milliseconds = [1000 * each for each in seconds]
         yield Figure(f"page: {path} of {files} files", milliseconds, "ms", at_most=100)
+    if painted:
+        yield Figure(f"page: first paint of {files} files", painted, "ms", at_most=100)
+        yield Figure("page: first paint of a line of text", plain, "ms")
     yield Figure("page: nobody looks, of a core", [100 * alone / idle_s], "%", at_most=0.1)
     yield Figure("page: it is open, of a core", [100 * watched / idle_s], "%")
 
 
 class _Visitor:
-    """A browser that was let in."""
+    """A browser that was let in.
+
+    Attributes:
+        entry: What lets one in.
+    """
 
     def __init__(self, configuration: Path) -> None:
         command = [*AQSYNC, "open", "--print", "--config", str(configuration)]
-        entry = urlsplit(subprocess.check_output(command, text=True).strip())
+        self.entry = subprocess.check_output(command, text=True).strip()
+        entry = urlsplit(self.entry)
         self._host = entry.netloc
         self._cookie = ""
         with closing(self.ask(f"{entry.path}?{entry.query}")) as answer:
             self._cookie = (answer.headers["set-cookie"] or "").partition(";")[0]
+
+    def url(self, path: str) -> str:
+        """The address of a page."""
+        return f"http://{self._host}{path}"
 
     def ask(self, path: str) -> HTTPResponse:
         """The beginning of an answer."""
