@@ -390,6 +390,7 @@ def test_while_paused_a_new_configuration_ends_the_old_loops(project: Project, m
     assert daemon.lines("did not end in time") == []
 
 
+@pytest.mark.long
 def test_a_file_that_never_stands_still_is_named(
     project: Project, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,6 +200,7 @@ def test_a_push_without_a_daemon_goes_on_with_the_others(
     assert len(project.remote_names()) == 30
 
 
+@pytest.mark.long
 def test_commands_say_which_directory_does_not_answer(project: Project, disk: HangingDisk) -> None:
     disk.files = {"a.dat": b"content"}
     project.write("a.csv", "healthy")

@@ -50,6 +50,7 @@ def write_many(project: Project, first: int, count: int = 300) -> dict[str, byte
     return {name: name.encode() for name in names}
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_for_a_while(
     small_disk: Path, project: Project, daemon: Daemon
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_disk_that_is_full_for_a_while(
     assert list(small_disk.glob("*broken*")) == []
 
 
+@pytest.mark.long
 def test_a_limit_of_file_sizes_that_is_lifted(project: Project, daemon: Daemon) -> None:
     """As a quota would have it, and without a disk of one's own."""
     daemon.start()
