@@ -2,24 +2,4 @@
 
 from __future__ import annotations
 
-from aqsync.aqueduct.exceptions import (
-    FileDownloadError,
-    FileRemovalError,
-    FileToUploadNotFoundError,
-    FileUploadError,
-    ForbiddenError,
-    PyAqueductError,
-    RemoteOperationError,
-    UnAuthorizedError,
-)
-
-__all__ = [
-    "FileDownloadError",
-    "FileRemovalError",
-    "FileToUploadNotFoundError",
-    "FileUploadError",
-    "ForbiddenError",
-    "PyAqueductError",
-    "RemoteOperationError",
-    "UnAuthorizedError",
-]
+from aqsync.aqueduct.exceptions import *  # noqa: F403 - the same names, whichever they are

@@ -57,7 +57,7 @@ _TIMING_OPTIONS = """
 
 # status: {listen: 127.0.0.1:8384}       # the page that `aqsync open` opens; null: none
 # metrics: {textfile: /var/lib/node_exporter/aqsync.prom}   # for Prometheus
-# notify:                                # who is told when something needs a person
+# notify:                                # send messages when something needs you
 #   urls: ["https://hooks.example.com/SECRET"]   # posted JSON; mailto:// and others need apprise
 # heartbeat: {url: "https://hc.example.com/SECRET"}   # tells a service elsewhere that all goes on
 # fleet: {experiment: 20261123-9, name: fridge-pc}   # for `aqsync fleet`: which PCs are silent

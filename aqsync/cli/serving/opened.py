@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_storage(settings: StorageSettings, *, may_be_new: bool) -> Iterator[Storage]:
-    """Open a storage for the block; what goes wrong in it is told as commands tell it.
+    """Open a storage for the block, and turn what goes wrong in it into errors of commands.
 
     Args:
         settings: Where everything is kept.

@@ -16,7 +16,7 @@ _EVERY_S = 60.0
 
 
 class Pace(NamedTuple):
-    """What is told how far a move has come; any thread may call."""
+    """The two functions that a move calls while it gets on. Any thread may call them."""
 
     came: Callable[[int], object]
     """Takes the number of bytes more that have been moved."""

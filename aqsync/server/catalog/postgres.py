@@ -35,7 +35,7 @@ from aqsync.server.errors import OperationRefused, ServerStartError
 _CONNECTIONS = 10
 """Of each process, at most. PostgreSQL allows a hundred in all by default."""
 _RECONNECT_SECONDS = 1.0
-"""How long the pool tries to connect before requests are told that the database is away."""
+"""How long the pool tries to connect. After that, requests are refused: the database is away."""
 _ASKED_AGAIN_SECONDS = 0.25
 _PATIENCE_SECONDS = 30.0
 """How long a request waits for a connection while all of them are busy."""

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from aqsync.server import rules
 from aqsync.server.catalog.database import Connection, Database, Row, marks, transaction
+from aqsync.server.catalog.experiment_number import number_of
 from aqsync.server.catalog.filter import among
 from aqsync.server.catalog.times import from_microseconds, now_microseconds, to_microseconds
 from aqsync.server.errors import OperationRefused
@@ -169,8 +170,7 @@ class TaskRecords:
     def has_experiment(self, experiment: UUID) -> bool:
         """Tell whether there is an experiment that a task can be ordered for."""
         with self._database.reading() as database:
-            asked = "SELECT 1 FROM experiment WHERE uuid = ?"
-            return database.execute(asked, (str(experiment),)).fetchone() is not None
+            return number_of(database, experiment) is not None
 
     @transaction
     def find(self, uuid: UUID) -> Task:

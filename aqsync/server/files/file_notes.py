@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from aqsync.server.catalog.database import Database, transaction
+from aqsync.server.catalog.experiment_number import number_of
 from aqsync.server.files.file_rows import OF_EXPERIMENT
 
 
@@ -58,18 +59,16 @@ class FileNotes:
             beside: The time of a version that is still there, whose note stays; None for no other.
         """
         with self._database.changing() as database:
-            row = database.execute(
-                "SELECT number FROM experiment WHERE uuid = ?", (str(uuid),)
-            ).fetchone()
-            if row is None:
+            number = number_of(database, uuid)
+            if number is None:
                 return
             database.execute(
                 "DELETE FROM file_note WHERE experiment = ? AND name = ? AND stored_at <> ?",
-                (row[0], name, time if beside is None else beside),
+                (number, name, time if beside is None else beside),
             )
             database.execute(
                 "INSERT INTO file_note (experiment, name, stored_at, sha256, owner)"
                 " VALUES (?, ?, ?, ?, ?) ON CONFLICT (experiment, name, stored_at)"
                 " DO UPDATE SET sha256 = excluded.sha256, owner = excluded.owner",
-                (row[0], name, time, note.sha256, note.owner),
+                (number, name, time, note.sha256, note.owner),
             )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from aqsync.server import rules
 from aqsync.server.catalog.database import Connection, Database, TransactionLost, marks, transaction
+from aqsync.server.catalog.experiment_number import number_of
 from aqsync.server.errors import FileRefused
 from aqsync.server.files.blobs import BlobsAway
 from aqsync.server.files.expected import ABSENT, check_expected
@@ -89,7 +90,7 @@ class FileRows:
     def has_experiment(self, uuid: UUID) -> bool:
         """Tell whether there is such an experiment."""
         with self._database.reading() as database:
-            return _number(database, uuid) is not None
+            return number_of(database, uuid) is not None
 
     @transaction
     def whose(self, uuid: UUID, name: str) -> tuple[int, str | None] | None:
@@ -145,7 +146,7 @@ class FileRows:
     def sizes(self, uuid: UUID, names: Sequence[str]) -> dict[str, int]:
         """Return the sizes of those files that are there, in bytes."""
         with self._database.reading() as database:
-            number = _number(database, uuid)
+            number = number_of(database, uuid)
             return {name: row.size for name, row in _rows(database, number, names, "")}
 
     @transaction
@@ -215,7 +216,7 @@ class FileRows:
             FileRefused: See `FileStore.delete`.
         """
         with self._database.changing() as database:
-            number = _number(database, uuid)
+            number = number_of(database, uuid)
             if number is None:
                 raise FileRefused(404, EXPERIMENT_MISSING)
             found = dict(_rows(database, number, names, self._locked))
@@ -248,11 +249,6 @@ def note_removed(database: Connection, blobs: Sequence[tuple[str, int | None]], 
         " ON CONFLICT (blob) DO UPDATE SET removed_at = excluded.removed_at",
         [(blob, size, now) for blob, size in blobs],
     )
-
-
-def _number(database: Connection, uuid: UUID) -> int | None:
-    row = database.execute("SELECT number FROM experiment WHERE uuid = ?", (str(uuid),)).fetchone()
-    return None if row is None else int(row[0])
 
 
 def _number_for(database: Connection, uuid: UUID, blob: str) -> tuple[int, bool]:

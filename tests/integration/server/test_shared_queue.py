@@ -211,12 +211,19 @@ def test_a_task_whose_server_was_killed_has_failed_and_its_script_ends(
 
 @pytest.mark.long
 @pytest.mark.usefixtures("soon")
-def test_what_a_server_took_and_never_began_goes_back(
-    lab: Lab, experiment: Experiment, tmp_path: Path
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param("UPDATE procrastinate_jobs SET status = 'doing'", id="taken, never begun"),
+        pytest.param("DELETE FROM procrastinate_jobs", id="without a job"),
+    ],
+)
+def test_what_waits_and_nobody_will_begin_goes_back_into_the_queue(
+    lab: Lab, experiment: Experiment, tmp_path: Path, loss: str
 ) -> None:
     uuid = lab.order(experiment, "count")
     with lab.database.changing() as connection:
-        connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        connection.execute(loss)
     lab.queue.start()
     lab.wait(uuid, TaskStatus.SUCCESS)
     assert (tmp_path / "runs").read_text() == "run\n"
@@ -257,19 +264,6 @@ def test_a_task_that_may_have_been_started_is_not_run_and_has_failed(
     lab.wait(uuid, TaskStatus.FAILURE)
     assert lab.records.output(uuid) == (None, SERVER_DIED)
     assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.long
-@pytest.mark.usefixtures("soon")
-def test_a_task_that_waits_without_a_job_gets_one(
-    lab: Lab, experiment: Experiment, tmp_path: Path
-) -> None:
-    uuid = lab.order(experiment, "count")
-    with lab.database.changing() as connection:
-        connection.execute("DELETE FROM procrastinate_jobs")
-    lab.queue.start()
-    lab.wait(uuid, TaskStatus.SUCCESS)
-    assert (tmp_path / "runs").read_text() == "run\n"
 
 
 @pytest.mark.long
