@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from aqsync.cli.output import complain
+from aqsync.cli.signals import wait_for_input
 from aqsync.errors import ConfigError
 from aqsync.wording import printable
 
@@ -29,6 +30,7 @@ def confirmed(question: str, *, yes: bool) -> bool:
         )
     sys.stderr.write(f"{printable(question)}? [y/N] ")
     sys.stderr.flush()
+    wait_for_input()
     if sys.stdin.readline().strip().lower() in _YES:
         return True
     complain("nothing was removed")

@@ -1,9 +1,11 @@
-"""What the first and the second signal do to a command that takes long."""
+"""Signals: what they do to a command that takes long, or that asks a question."""
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +55,21 @@ def interruptible(
         sender.close()
         listener.join()
         receiver.close()
+
+
+def wait_for_input() -> None:
+    """Wait until there is a line on stdin, or a signal has come, whose handler then runs.
+
+    A signal that arrives just before `read` begins does not end it: Ctrl-C would not be heard.
+    """
+    receiver, sender = socket.socketpair()
+    with receiver, sender:
+        sender.setblocking(False)
+        before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        try:
+            select.select([sys.stdin, receiver], [], [])
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _received_elsewhere(_number: int, _frame: FrameType | None) -> None:
